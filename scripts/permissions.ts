@@ -1,0 +1,44 @@
+// What pacsrv may do: the one list for running from source, for installing and for compiling. The
+// program never starts other programs, loads no native code and asks for nothing more at run time.
+
+/** The environment variables that pacsrv, or a library in it, reads. */
+const VARIABLES: readonly string[] = [
+  "PACSRV_*",
+  "HOME",
+  "USERPROFILE",
+  "LOCALAPPDATA",
+  "XDG_CONFIG_HOME",
+  "XDG_DATA_HOME",
+  "XDG_RUNTIME_DIR",
+  "NO_COLOR",
+  "FORCE_COLOR",
+  "TERM",
+  "COLUMNS",
+];
+
+/** What of the system pacsrv asks for: its user, for where data lies, and its load. */
+const SYSTEM: readonly string[] = [
+  "homedir",
+  "hostname",
+  "loadavg",
+  "systemMemoryInfo",
+  "uid",
+  "gid",
+];
+
+/**
+ * The permission flags for `deno run`, `deno install` and `deno compile`.
+ *
+ * Reading and writing are not bound to folders, because the person who runs it names them; the
+ * network is not bound to hosts, because peers come and go.
+ */
+export function runPermissions(): string[] {
+  return [
+    "--no-prompt",
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+    `--allow-env=${VARIABLES.join(",")}`,
+    `--allow-sys=${SYSTEM.join(",")}`,
+  ];
+}

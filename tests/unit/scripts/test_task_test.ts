@@ -1,0 +1,68 @@
+// How the task `test` reads deno's summaries, adds them up, and splits its arguments.
+
+import { assertEquals } from "@std/assert";
+import { addCounts, countRun, parseSummary } from "../../../scripts/test_summary.ts";
+import { planRuns, splitArgs } from "../../../scripts/test_task.ts";
+
+Deno.test("parseSummary() reads the counts of each form of the line", () => {
+  const lines: [line: string, passed: number, failed: number][] = [
+    ["ok | 12 passed | 0 failed (3s)", 12, 0],
+    ["ok | 1 passed (2 steps) | 0 failed (7ms)", 1, 0],
+    ["FAILED | 3 passed (1 step) | 2 failed (4 steps) (1m2s)", 3, 2],
+    ["ok | 5 passed | 0 failed | 2 ignored (10ms)", 5, 0],
+    ["ok | 5 passed | 0 failed | 1 ignored (2 steps) | 7 filtered out (10ms)", 5, 0],
+    ["\x1b[0m\x1b[32mok\x1b[0m | 4 passed | 0 failed \x1b[0m\x1b[38;5;245m(7ms)\x1b[0m\r", 4, 0],
+  ];
+  for (const [line, passed, failed] of lines) {
+    assertEquals(parseSummary(line), { passed, failed }, line);
+  }
+});
+
+Deno.test("parseSummary() gives nothing for any other line", () => {
+  for (
+    const line of [
+      "",
+      "x() y ... ok (1ms)",
+      "ok | 12 passed",
+      "12 passed, 0 failed",
+      "note: ok | 1 passed | 0 failed (3s)",
+    ]
+  ) {
+    assertEquals(parseSummary(line), undefined, line);
+  }
+});
+
+Deno.test("countRun() counts a run that broke without a failed test as a failure", () => {
+  assertEquals(countRun({ passed: 3, failed: 0 }, 0), { passed: 3, failed: 0 });
+  assertEquals(countRun({ passed: 3, failed: 2 }, 1), { passed: 3, failed: 2 });
+  assertEquals(countRun({ passed: 3, failed: 0 }, 1), { passed: 3, failed: 1 });
+  assertEquals(countRun(undefined, 1), { passed: 0, failed: 1 });
+});
+
+Deno.test("addCounts() sums several runs", () => {
+  const runs = [{ passed: 3, failed: 0 }, { passed: 4, failed: 2 }];
+  assertEquals(addCounts(runs), { passed: 7, failed: 2 });
+  assertEquals(addCounts([]), { passed: 0, failed: 0 });
+});
+
+Deno.test("planRuns() runs pure tests side by side first and all others one by one", () => {
+  const folders = ["tests/unit", "tests/integration", "tests/sim", "tests/cli"];
+  assertEquals(planRuns([], folders), [
+    { paths: ["tests/sim", "tests/unit"], parallel: true },
+    { paths: ["tests/cli", "tests/integration"], parallel: false },
+  ]);
+  assertEquals(planRuns(["tests/unit/base/ids_test.ts"], folders), [
+    { paths: ["tests/unit/base/ids_test.ts"], parallel: true },
+  ]);
+  assertEquals(planRuns(["tests/unitary/x_test.ts"], folders), [
+    { paths: ["tests/unitary/x_test.ts"], parallel: false },
+  ]);
+});
+
+Deno.test("splitArgs() keeps a filter with its value and tells paths from flags", () => {
+  assertEquals(splitArgs(["tests/unit", "--filter", "codec", "--fail-fast", "tests/cli"]), {
+    paths: ["tests/unit", "tests/cli"],
+    flags: ["--filter", "codec", "--fail-fast"],
+  });
+  assertEquals(splitArgs(["--filter=codec"]), { paths: [], flags: ["--filter=codec"] });
+});
