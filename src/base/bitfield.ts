@@ -1,0 +1,167 @@
+/**
+ * Which chunks are there: one bit a chunk, the first chunk in the highest bit of the first byte,
+ * as BitTorrent lays it out. Spare bits of the last byte are zero.
+ */
+
+import { PeerFault } from "./errors.ts";
+import type { ChunkRange } from "./geometry.ts";
+
+/** A set of chunk indices below a fixed length, with its size kept. */
+export class Bitfield {
+  /** How many chunks the file has. */
+  readonly length: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  #count = 0;
+
+  constructor(length: number) {
+    this.length = length;
+    this.#bytes = new Uint8Array(Math.ceil(length / 8));
+  }
+
+  /** A bitfield with every chunk in it. */
+  static full(length: number): Bitfield {
+    const field = new Bitfield(length);
+    field.addRange({ first: 0, count: length });
+    return field;
+  }
+
+  /**
+   * A bitfield of bytes that came from a peer or a disk.
+   *
+   * @throws {PeerFault} when the byte count is wrong or a spare bit is set.
+   */
+  static fromBytes(length: number, bytes: Uint8Array): Bitfield {
+    const field = new Bitfield(length);
+    field.addBytes(0, bytes);
+    if (bytes.length !== field.#bytes.length) {
+      throw new PeerFault(
+        "malformed",
+        `Cannot read bitfield: ${bytes.length} bytes for ${length} chunks`,
+      );
+    }
+    return field;
+  }
+
+  /** How many chunks are in it. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get isFull(): boolean {
+    return this.#count === this.length;
+  }
+
+  has(index: number): boolean {
+    return (this.#bytes[index >>> 3]! & (0x80 >>> (index & 7))) !== 0;
+  }
+
+  /** Adds a chunk; false when it was there already. */
+  add(index: number): boolean {
+    if (index < 0 || index >= this.length) {
+      throw new RangeError(`Cannot add chunk ${index}: the file has ${this.length}`);
+    }
+    if (this.has(index)) return false;
+    this.#bytes[index >>> 3]! |= 0x80 >>> (index & 7);
+    this.#count++;
+    return true;
+  }
+
+  /** Removes a chunk; false when it was not there. */
+  remove(index: number): boolean {
+    if (index < 0 || index >= this.length || !this.has(index)) return false;
+    this.#bytes[index >>> 3]! &= ~(0x80 >>> (index & 7));
+    this.#count--;
+    return true;
+  }
+
+  /** Adds a run of chunks; returns how many were new. */
+  addRange(range: ChunkRange): number {
+    const before = this.#count;
+    const end = range.first + range.count;
+    let index = range.first;
+    while (index < end) {
+      // Whole bytes at once: a full bitfield of a big file is made in one pass.
+      if ((index & 7) === 0 && end - index >= 8 && end <= this.length) {
+        const byte = this.#bytes[index >>> 3]!;
+        this.#count += 8 - popcount(byte);
+        this.#bytes[index >>> 3] = 0xff;
+        index += 8;
+      } else {
+        this.add(index++);
+      }
+    }
+    return this.#count - before;
+  }
+
+  /** Whether every chunk of `range` is in it. */
+  hasRange(range: ChunkRange): boolean {
+    for (let index = range.first; index < range.first + range.count; index++) {
+      if (!this.has(index)) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Adds the bits of a page that came from a peer, whose first byte stands at `firstByte`.
+   *
+   * @throws {PeerFault} when it reaches past the end or sets a spare bit.
+   */
+  addBytes(firstByte: number, bytes: Uint8Array): void {
+    if (firstByte + bytes.length > this.#bytes.length) {
+      throw new PeerFault(
+        "malformed",
+        `Cannot read bitfield: bytes ${firstByte} to ${firstByte + bytes.length} of ` +
+          `${this.#bytes.length}`,
+      );
+    }
+    const spare = this.#bytes.length * 8 - this.length;
+    if (
+      spare > 0 && firstByte + bytes.length === this.#bytes.length &&
+      (bytes.at(-1)! & (1 << spare) - 1) !== 0
+    ) {
+      throw new PeerFault("malformed", "Cannot read bitfield: a spare bit is set");
+    }
+    for (let i = 0; i < bytes.length; i++) {
+      const merged = this.#bytes[firstByte + i]! | bytes[i]!;
+      this.#count += popcount(merged) - popcount(this.#bytes[firstByte + i]!);
+      this.#bytes[firstByte + i] = merged;
+    }
+  }
+
+  /** A copy of the bytes. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice();
+  }
+
+  /** A view of `length` bytes from `firstByte`, for sending; not to be kept. */
+  page(firstByte: number, length: number): Uint8Array {
+    return this.#bytes.subarray(firstByte, firstByte + length);
+  }
+
+  /** Runs of consecutive chunks that are in it, lowest first. */
+  *ranges(): Generator<ChunkRange> {
+    let first = -1;
+    for (let index = 0; index < this.length; index++) {
+      if (this.has(index)) {
+        if (first < 0) first = index;
+      } else if (first >= 0) {
+        yield { first, count: index - first };
+        first = -1;
+      }
+    }
+    if (first >= 0) yield { first, count: this.length - first };
+  }
+
+  clone(): Bitfield {
+    const copy = new Bitfield(this.length);
+    copy.#bytes.set(this.#bytes);
+    copy.#count = this.#count;
+    return copy;
+  }
+}
+
+function popcount(byte: number): number {
+  let bits = byte - (byte >> 1 & 0x55);
+  bits = (bits & 0x33) + (bits >> 2 & 0x33);
+  return (bits + (bits >> 4)) & 0x0f;
+}

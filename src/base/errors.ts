@@ -1,0 +1,118 @@
+/**
+ * The three families of errors; the family decides what happens.
+ *
+ * - {@linkcode UsageError}: the caller's misuse. Told to the person with a hint; exit code 2.
+ * - {@linkcode PeerFault}: a peer broke the protocol. The peer is dropped, the daemon goes on.
+ * - {@linkcode EnvironmentError}: the disk, the network or the system. Retried or reported.
+ *
+ * {@linkcode FetchFailure} is how a fetch ends when it cannot be done; its code is the exit code.
+ */
+
+/** Options that every error here takes. */
+export interface ErrorExtras {
+  /** What the person can do about it, as a full sentence. */
+  readonly hint?: string;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
+/** A person or a program called pacsrv wrongly. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, extras: ErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.hint = extras.hint;
+  }
+}
+
+/** Why a peer is dropped. The code may be told to the peer; the message stays here. */
+export type PeerFaultCode =
+  | "malformed"
+  | "oversized"
+  | "unexpected"
+  | "wrong-magic"
+  | "wrong-version"
+  | "wrong-network"
+  | "wrong-key"
+  | "self"
+  | "banned"
+  | "busy"
+  | "silent"
+  | "slow-reader"
+  | "bad-data"
+  | "flooding";
+
+/** A peer did what the protocol does not allow. */
+export class PeerFault extends Error {
+  override readonly name = "PeerFault";
+  readonly code: PeerFaultCode;
+
+  constructor(code: PeerFaultCode, message: string, extras: { readonly cause?: unknown } = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+  }
+}
+
+/** What in the surroundings failed. */
+export type EnvironmentCode =
+  | "no-space"
+  | "read-only"
+  | "not-found"
+  | "no-permission"
+  | "changed"
+  | "in-use"
+  | "unreachable"
+  | "corrupt"
+  | "other";
+
+/** The disk, the network or the system refused. */
+export class EnvironmentError extends Error {
+  override readonly name = "EnvironmentError";
+  readonly code: EnvironmentCode;
+  readonly hint: string | undefined;
+
+  constructor(code: EnvironmentCode, message: string, extras: ErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+    this.hint = extras.hint;
+  }
+}
+
+/** Exit codes of the command line, as the README documents them. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  checkFailed: 4,
+  noDaemon: 5,
+  timedOut: 6,
+} as const;
+
+/** How a fetch, or another command, can end. */
+export type ExitName = keyof typeof EXIT;
+
+/** A fetch that ended without its file. */
+export class FetchFailure extends Error {
+  override readonly name = "FetchFailure";
+  readonly exit: Exclude<ExitName, "done">;
+  readonly hint: string | undefined;
+
+  constructor(exit: Exclude<ExitName, "done">, message: string, extras: ErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.exit = exit;
+    this.hint = extras.hint;
+  }
+}
+
+/** The message of anything thrown, for a log line or a person. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Marks a case that the types rule out; reaching it is a bug in this program. */
+export function unreachable(value: never): never {
+  throw new TypeError(`Unhandled case: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,214 @@
+/**
+ * Every limit, with its reason. What a peer, a client, a file or a person can make grow has its
+ * bound here and nowhere else.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const limits = {
+  // Names and metadata
+  /** POSIX NAME_MAX: what a directory entry can hold. */
+  nameBytesMax: 255,
+  /** A file type is a short label (an extension). */
+  typeBytesMax: 32,
+  /** A network name is a label that a person types. */
+  networkBytesMax: 64,
+  /** The longest textual IPv6 address, with an embedded IPv4 one. */
+  hostBytesMax: 45,
+  /** A reason or hint that crosses the wire is one line for a log. */
+  reasonBytesMax: 512,
+  /** A network key file: a passphrase or a few lines of base64, not a disk image. */
+  networkKeyBytesMax: 4 * KIB,
+  networkKeyBytesMin: 16,
+
+  // Frames
+  /** Length and kind before each payload. */
+  frameHeaderBytes: 5,
+  /** Handshake frames come from strangers: nothing bigger is even waited for. */
+  handshakeFrameBytesMax: 256,
+  /** Chunks in one REQUEST and one CHUNKS frame: 512 KiB, the measured best on loopback. */
+  requestChunksMax: 32,
+  /** Bytes of bitfield in one frame: covers 4 GiB of file; more goes in further pages. */
+  bitfieldPageBytesMax: 32 * KIB,
+  /** Leaves in one LEAVES frame: 64 KiB, 32 MiB of file. */
+  leavesPerFrameMax: 2048,
+  /** Runs in one HAVE frame. */
+  haveRangesMax: 1024,
+  /** JSON in one ANSWER frame on the client port; longer lists go in several. */
+  answerBytesMax: 256 * KIB,
+  /** JSON in one ASK frame: a list of paths to share. */
+  askBytesMax: 64 * KIB,
+  /** File data in one DATA frame on the client port. */
+  dataBytesMax: 512 * KIB,
+  /** Sources named in a DONE frame. */
+  doneSourcesMax: 256,
+
+  // Connections
+  /** An idle link holds this much read buffer; it grows to what its next frame needs. */
+  idleReadBytes: 4 * KIB,
+  /** Read buffer of a transfer: all that may be in flight on it plus one frame. */
+  transferReadBytes: 3 * MIB,
+  /** Unsent control bytes of a connection; a peer that reads slower than this is dropped. */
+  writeQueueBytesMax: 1 * MIB,
+  /** A handshake is two small frames; who needs longer is not a node. */
+  handshakeMs: 5_000,
+  /** A TCP connect on a working network. */
+  dialMs: 4_000,
+  /** Connections that may be in the handshake at once, before anyone has proved anything. */
+  handshakesMax: 256,
+  /** All connections of the node port together, links and transfers. */
+  connectionsMax: 2_048,
+  /** Connections from one address, so that one host cannot take all places. */
+  connectionsPerHostMax: 1_024,
+  /** Clients of the client port at once: few, by design. */
+  clientsMax: 64,
+
+  // Links
+  pingIntervalMs: 5_000,
+  linkSilentMs: 30_000,
+  clientBeatMs: 5_000,
+  clientSilentMs: 15_000,
+  linksMin: 3,
+  linksMax: 30,
+  /** Addresses in one PEERS message. */
+  peersPerMessageMax: 16,
+  /** Addresses remembered; the oldest unused goes. */
+  addressesMax: 1_024,
+  gossipIntervalMs: 300_000,
+  backoffMs: 300_000,
+  banMs: 3_600_000,
+
+  // Search
+  ttlDefault: 7,
+  /** A TTL above this is cut: 3 links a node reach thousands in 7 hops. */
+  ttlMax: 16,
+  /** Query ids remembered against duplicates; at 100 queries a second this is ten minutes. */
+  seenQueriesMax: 65_536,
+  /** Queries that one link may send in a second on average, with a burst of as many again. */
+  queriesPerSecondMax: 100,
+  queriesBurstMax: 200,
+  /** Bytes of a name or glob that is sought. */
+  soughtBytesMax: 255,
+  /** How long a holder waits for a callback to be answered before it forwards all the same. */
+  callbackMs: 1_000,
+  /** Callbacks that a node dials at once. */
+  callbacksMax: 64,
+  /** Offers that a holder makes in one callback for a root or name. */
+  offersMax: 16,
+  /** Offers that a holder makes in one callback for a glob. */
+  listingMax: 4_096,
+  /** Offers in one HIT. */
+  hitOffersMax: 8,
+  /** Files that a search keeps for its person. */
+  searchResultsMax: 100_000,
+  /** Without any offer a search gives up. */
+  searchMs: 5_000,
+  /** The longest that a client may have a listing wait. */
+  listingTimeoutMsMax: 60_000,
+  /** Local searches and fetches at once. */
+  fetchesMax: 64,
+
+  // Transfers
+  /** Bytes in flight over all connections: keeps the ping of others under 10 ms. */
+  inflightBytesMax: 4 * MIB,
+  /** Requests in flight on one connection. */
+  requestsPerPeerMax: 4,
+  /** Sources of one fetch at once. */
+  sourcesMax: 16,
+  /** Requesters that a node serves at once. */
+  uploadsMax: 256,
+  /** Requests that a requester may have queued at a holder. */
+  uploadQueueMax: 64,
+  /** Candidates (roots) that one fetch remembers. */
+  candidatesMax: 64,
+  /** Silent this long with requests outstanding: snubbed, its chunks are asked elsewhere. */
+  snubMs: 2_000,
+  /** Silent this long: dropped. */
+  sourceSilentMs: 30_000,
+  /** Wrong chunks before a source is dropped and banned for the fetch. */
+  strikesMax: 3,
+
+  // Store
+  /** Files open at once for serving and fetching. */
+  openFilesMax: 128,
+  /** Largest file that a fetch accepts, 1 TiB: 2 GiB of leaves on disk, 8 MiB of bitfield. */
+  fetchBytesMax: 1024 * 1024 * MIB,
+  /** Data written before a checkpoint makes it durable. */
+  checkpointBytes: 64 * MIB,
+  checkpointMs: 2_000,
+  /** Leaf layers up to this are checked when opened (4 ms) instead of flushed when written. */
+  unsyncedLeavesMax: 4096,
+  /** Files given to the hash worker at once: enough that it never waits for the next. */
+  hashJobsMax: 8,
+  /** A hash worker that has had nothing to do this long gives its memory back. */
+  hashWorkerIdleMs: 5_000,
+  /** Work in one turn of the event loop while directories are scanned. */
+  scanSliceMs: 4,
+  /** Levels of directories below a share: deeper is a loop of mounts, not an archive. */
+  shareDepthMax: 64,
+  /** Shared files; each costs about 0.4 KB of memory. */
+  sharedFilesMax: 1_000_000,
+  /** Changed paths that are kept apart; when there are more, everything is scanned. */
+  changedPathsMax: 4_096,
+  /** Changes of a directory are taken together for this long before they are looked at. */
+  watchDebounceMs: 200,
+  /** A file that changed less than this ago is still being written: its time is that coarse. */
+  settleMs: 100,
+  /** How often everything is scanned although nothing was reported: network file systems. */
+  rescanMs: 900_000,
+  /** The same where changes cannot be watched, because the system has no watches left. */
+  rescanUnwatchedMs: 60_000,
+  /** The longest wait before a file that keeps changing is hashed again. */
+  unsettledMs: 60_000,
+  /** A leaf layer that belongs to no file is removed when it is older than this. */
+  unusedLeavesMs: 3_600_000,
+  /** Hashed files are noted in the catalogue together, so many at most, or after so long. */
+  hashedBatchMax: 256,
+  hashedBatchMs: 50,
+
+  // Configuration
+  /** A configuration file is a page of text. */
+  configBytesMax: 64 * KIB,
+
+  // Download policy
+  /** Chunks of the smallest request worth its round trip, 64 KiB, when the budget is thin. */
+  requestChunksMin: 4,
+  /** Requests that a new source, or one that was snubbed, starts with. */
+  requestsAtFirst: 2,
+  /** Chunks of a request to such a source, 128 KiB: it may be slow, and sixteen fit the budget. */
+  requestChunksAtFirst: 8,
+  /** Cancelled requests of a source whose frames may still come: as many as its queue can hold. */
+  cancelledRequestsMax: 64,
+  /** Units compared for the rarest in one choice: 2 GiB of file. */
+  pickUnitsMax: 4_096,
+  /** Units of one random place that a choice in a bigger file compares as well. */
+  pickSampleUnits: 1_024,
+  /** Units that a choice may pass over to reach the next that its source has: 16 GiB of file. */
+  skipUnitsMax: 32_768,
+
+  // Links and search, the inner bounds
+  /** How often the daemon lets time pass for links and searches. */
+  overlayTickMs: 250,
+  /** First and longest wait before an address that a person gave is dialled again. */
+  redialMsMin: 1_000,
+  redialMsMax: 30_000,
+  /** Addresses that a node tells in one PEERS; a few are enough to find the rest. */
+  gossipAddressesMax: 8,
+  /** PEERS that a link may send in a burst and in an hour; the rest is not read. */
+  peersBurstMax: 4,
+  peersPerHourMax: 60,
+  /** Bans remembered; the oldest goes. */
+  bansMax: 1_024,
+  /** A link that sends queries this many times faster than any node may is dropped. */
+  floodFactor: 10,
+  /** HITs that one link may send: a glob over a big network is answered in one burst. */
+  hitsPerSecondMax: 200,
+  hitsBurstMax: 2_000,
+  /** Queries that wait for the catalogue; more are forwarded without looking. */
+  lookUpsMax: 1_024,
+
+  // Links, as a person may set them
+  /** Most links that a person may ask for: half of all connections stays free for transfers. */
+  linksCeiling: 1_024,
+} as const;

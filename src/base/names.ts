@@ -1,0 +1,73 @@
+/**
+ * File names and globs. A name is a label: 1 to 255 bytes of UTF-8 without `/`, NUL or control
+ * characters, and not `.` or `..`. It never becomes part of a path before it passed here.
+ */
+
+import { utf8 } from "./bytes.ts";
+import { UsageError } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+// C0, DEL, C1 and the line separators: none has a place in a name or on a terminal.
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** Why `name` is not a file name, or undefined when it is one. */
+export function nameProblem(name: string): string | undefined {
+  const bytes = utf8(name).length;
+  if (bytes === 0) return "it is empty";
+  if (bytes > limits.nameBytesMax) return `it has ${bytes} bytes, at most ${limits.nameBytesMax}`;
+  if (name === "." || name === "..") return "it names a directory";
+  if (name.includes("/")) return "it contains a slash";
+  if (CONTROL.test(name)) return "it contains a control character";
+  if (!name.isWellFormed()) return "it is not well-formed Unicode";
+  return undefined;
+}
+
+/** Whether `name` may be a file's name. */
+export function isName(name: string): boolean {
+  return nameProblem(name) === undefined;
+}
+
+/**
+ * `name` itself, once it is known to be good.
+ *
+ * @throws {UsageError} with the reason when it is not.
+ */
+export function checkName(name: string): string {
+  const problem = nameProblem(name);
+  if (problem !== undefined) {
+    throw new UsageError(`Cannot use name ${JSON.stringify(name.slice(0, 80))}: ${problem}`);
+  }
+  return name;
+}
+
+/** The last extension of a name in lower case without its dot ("zst"), or "" for none. */
+export function nameType(name: string): string {
+  const dot = name.lastIndexOf(".");
+  const type = dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
+  return utf8(type).length <= limits.typeBytesMax ? type : "";
+}
+
+/**
+ * Whether `name` matches `glob`: `*` is any run of characters, `?` any one, the rest itself.
+ *
+ * A pattern may come from a stranger, so this is the linear two-pointer match, not a regular
+ * expression that can be made to backtrack.
+ */
+export function matchesGlob(glob: string, name: string): boolean {
+  let g = 0, n = 0, star = -1, resume = 0;
+  while (n < name.length) {
+    if (g < glob.length && glob[g] === "*") {
+      star = g++;
+      resume = n;
+    } else if (g < glob.length && (glob[g] === "?" || glob[g] === name[n])) {
+      g++;
+      n++;
+    } else if (star >= 0) {
+      g = star + 1;
+      n = ++resume;
+    } else return false;
+  }
+  while (glob[g] === "*") g++;
+  return g === glob.length;
+}
