@@ -1,0 +1,228 @@
+/**
+ * The vocabulary of the codec: small fields that know how to write and read themselves, and
+ * `struct`, which puts them in order. Every variable length is bounded where it is declared.
+ */
+
+import { ByteReader, ByteWriter, fromHex, toHex, utf8 } from "../base/bytes.ts";
+import { PeerFault } from "../base/errors.ts";
+
+/** One value on the wire. */
+export interface Field<T> {
+  write(writer: ByteWriter, value: T): void;
+  read(reader: ByteReader): T;
+  /** The most bytes that a value can take. */
+  readonly bytesMax: number;
+}
+
+/** The value type of a field. */
+export type ValueOf<F> = F extends Field<infer T> ? T : never;
+
+/** The object type of a record of fields. */
+export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+
+export const u8: Field<number> = {
+  write: (writer, value) => writer.u8(value),
+  read: (reader) => reader.u8(),
+  bytesMax: 1,
+};
+
+export const u16: Field<number> = {
+  write: (writer, value) => writer.u16(value),
+  read: (reader) => reader.u16(),
+  bytesMax: 2,
+};
+
+export const u32: Field<number> = {
+  write: (writer, value) => writer.u32(value),
+  read: (reader) => reader.u32(),
+  bytesMax: 4,
+};
+
+/** An unsigned 64-bit integer of at most 2^53 - 1. */
+export const u64: Field<number> = {
+  write: (writer, value) => writer.u64(value),
+  read: (reader) => reader.u64(),
+  bytesMax: 8,
+};
+
+/** A u8 that is 0 or 1. */
+export const flag: Field<boolean> = {
+  write: (writer, value) => writer.u8(value ? 1 : 0),
+  read(reader) {
+    const value = reader.u8();
+    if (value > 1) throw new PeerFault("malformed", `Cannot read flag: ${value} is not 0 or 1`);
+    return value === 1;
+  },
+  bytesMax: 1,
+};
+
+/** Exactly `length` raw bytes. */
+export function fixedBytes(length: number): Field<Uint8Array> {
+  return {
+    write(writer, value) {
+      if (value.length !== length) {
+        throw new RangeError(`Cannot write bytes: ${value.length} given, the field has ${length}`);
+      }
+      writer.bytes(value);
+    },
+    read: (reader) => reader.bytes(length),
+    bytesMax: length,
+  };
+}
+
+/** Exactly `length` raw bytes, in memory as lower-case hexadecimal of the type `T`. */
+export function hex<T extends string = string>(length: number): Field<T> {
+  return {
+    write(writer, value) {
+      if (value.length !== 2 * length) {
+        throw new RangeError(
+          `Cannot write hexadecimal: ${value.length} digits for ${length} bytes`,
+        );
+      }
+      writer.bytes(fromHex(value));
+    },
+    read: (reader) => toHex(reader.view(length)) as T,
+    bytesMax: length,
+  };
+}
+
+/** u32 length, then that many raw bytes. */
+export function bytes(lengthMax: number): Field<Uint8Array> {
+  return {
+    write(writer, value) {
+      checkLength(value.length, lengthMax);
+      writer.u32(value.length);
+      writer.bytes(value);
+    },
+    read: (reader) => reader.bytes(boundedLength(reader.u32(), lengthMax)),
+    bytesMax: 4 + lengthMax,
+  };
+}
+
+/** u16 length, then that many bytes of UTF-8. */
+export function text(lengthMax: number): Field<string> {
+  return {
+    write(writer, value) {
+      const encoded = utf8(value);
+      checkLength(encoded.length, lengthMax);
+      writer.u16(encoded.length);
+      writer.bytes(encoded);
+    },
+    read: (reader) => reader.text(boundedLength(reader.u16(), lengthMax)),
+    bytesMax: 2 + lengthMax,
+  };
+}
+
+/** u32 length, then that many bytes of UTF-8: for JSON, which outgrows a u16. */
+export function longText(lengthMax: number): Field<string> {
+  return {
+    write(writer, value) {
+      const encoded = utf8(value);
+      checkLength(encoded.length, lengthMax);
+      writer.u32(encoded.length);
+      writer.bytes(encoded);
+    },
+    read: (reader) => reader.text(boundedLength(reader.u32(), lengthMax)),
+    bytesMax: 4 + lengthMax,
+  };
+}
+
+/** u16 count, then that many items. */
+export function list<T>(item: Field<T>, countMax: number): Field<readonly T[]> {
+  return {
+    write(writer, value) {
+      checkLength(value.length, countMax);
+      writer.u16(value.length);
+      for (const one of value) item.write(writer, one);
+    },
+    read(reader) {
+      const count = boundedLength(reader.u16(), countMax);
+      const items: T[] = [];
+      for (let i = 0; i < count; i++) items.push(item.read(reader));
+      return items;
+    },
+    bytesMax: 2 + countMax * item.bytesMax,
+  };
+}
+
+/** A flag, then the value if the flag is 1; in memory the value or null. */
+export function nullable<T>(item: Field<T>): Field<T | null> {
+  return {
+    write(writer, value) {
+      flag.write(writer, value !== null);
+      if (value !== null) item.write(writer, value);
+    },
+    read: (reader) => flag.read(reader) ? item.read(reader) : null,
+    bytesMax: 1 + item.bytesMax,
+  };
+}
+
+/** A u8 that stands for one of `values`, counted from 1. */
+export function oneOf<const T extends readonly string[]>(values: T): Field<T[number]> {
+  return {
+    write(writer, value) {
+      const index = values.indexOf(value);
+      if (index < 0) throw new RangeError(`Cannot write ${JSON.stringify(value)}: not known`);
+      writer.u8(index + 1);
+    },
+    read(reader) {
+      const code = reader.u8();
+      const value = values[code - 1];
+      if (value === undefined) {
+        throw new PeerFault("malformed", `Cannot read code: ${code} is not one of ${values}`);
+      }
+      return value;
+    },
+    bytesMax: 1,
+  };
+}
+
+/** A text that `problem` finds nothing wrong with: it returns the reason, or undefined. */
+export function checkedText(
+  field: Field<string>,
+  problem: (value: string) => string | undefined,
+): Field<string> {
+  return {
+    write: field.write,
+    read(reader) {
+      const value = field.read(reader);
+      const reason = problem(value);
+      if (reason !== undefined) {
+        throw new PeerFault("malformed", `Cannot read text ${JSON.stringify(value)}: ${reason}`);
+      }
+      return value;
+    },
+    bytesMax: field.bytesMax,
+  };
+}
+
+/** Fields one after another, as an object. */
+export function struct<S extends Record<string, Field<unknown>>>(fields: S): Field<ValuesOf<S>> {
+  const entries = Object.entries(fields);
+  let bytesMax = 0;
+  for (const [, field] of entries) bytesMax += field.bytesMax;
+  return {
+    write(writer, value) {
+      for (const [key, field] of entries) field.write(writer, value[key as keyof S]);
+    },
+    read(reader) {
+      const value: Record<string, unknown> = {};
+      for (const [key, field] of entries) value[key] = field.read(reader);
+      return value as ValuesOf<S>;
+    },
+    bytesMax,
+  };
+}
+
+function checkLength(length: number, lengthMax: number): void {
+  if (length > lengthMax) {
+    throw new RangeError(`Cannot write field: length ${length} exceeds ${lengthMax}`);
+  }
+}
+
+function boundedLength(length: number, lengthMax: number): number {
+  if (length > lengthMax) {
+    throw new PeerFault("oversized", `Cannot read field: length ${length} exceeds ${lengthMax}`);
+  }
+  return length;
+}

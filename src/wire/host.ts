@@ -1,0 +1,105 @@
+/**
+ * Hosts on the wire are IP addresses as text: a node never looks a name up for a stranger.
+ *
+ * An address has many notations (`::1`, `0:0:0:0:0:0:0:1`, `::ffff:127.0.0.1`, `::ffff:7f00:1`), so
+ * what an address means is decided on its bytes, never on its text.
+ */
+
+/** Why `host` is not an IP address that may travel, or undefined when it is one. */
+export function hostProblem(host: string): string | undefined {
+  return parseHost(host) === undefined ? "it is not an IP address" : undefined;
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether `host` is this machine's own loopback address, whatever its notation. */
+export function isLoopback(host: string): boolean {
+  if (!host.includes(":")) return host.startsWith("127.");
+  const bytes = parsePlain(host);
+  if (bytes === undefined) return false;
+  return bytes.length === 4 ? bytes[0] === 127 : bytes[15] === 1 && isZero(bytes, 0, 15);
+}
+
+/**
+ * Whether nobody can be dialled at `host`: it is no address, unspecified (which a system takes for
+ * its own loopback), multicast, or reserved.
+ */
+export function isNowhere(host: string): boolean {
+  const bytes = parsePlain(host);
+  if (bytes === undefined) return true;
+  const first = bytes[0]!;
+  if (bytes.length === 4) return first === 0 || first >= 224;
+  // ::/96 holds the unspecified address and the long withdrawn IPv4-compatible ones.
+  return first === 0xff || (isZero(bytes, 0, 12) && !isLoopback(host));
+}
+
+/** `host` without the IPv4-in-IPv6 wrapping that a dual-stack listener reports. */
+export function plainHost(host: string): string {
+  if (!host.includes(":")) return host;
+  const bytes = parsePlain(host);
+  return bytes?.length === 4 ? bytes.join(".") : host;
+}
+
+/** The 4 or 16 bytes of an address; undefined for anything else, a zone (`%eth0`) included. */
+function parseHost(host: string): readonly number[] | undefined {
+  return host.includes(":") ? parseV6(host) : parseV4(host);
+}
+
+/** As {@linkcode parseHost}, with an IPv4 address out of its IPv6 wrapping. */
+function parsePlain(host: string): readonly number[] | undefined {
+  const bytes = parseHost(host);
+  const isMapped = bytes?.length === 16 && isZero(bytes, 0, 10) && bytes[10] === 0xff &&
+    bytes[11] === 0xff;
+  return isMapped ? bytes.slice(12) : bytes;
+}
+
+function parseV4(text: string): readonly number[] | undefined {
+  const parts = text.split(".", 5);
+  if (parts.length !== 4) return undefined;
+  const bytes: number[] = [];
+  for (const part of parts) {
+    // A leading zero is octal to some and decimal to others: refused.
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    bytes.push(Number(part));
+  }
+  return bytes;
+}
+
+function parseV6(text: string): readonly number[] | undefined {
+  const halves = text.split("::", 3);
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = parseGroups(halves[1] ?? "", true);
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 16 - head.length - tail.length;
+  // "::" stands for one group or more; without it all eight are written.
+  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
+  return [...head, ...new Array<number>(missing).fill(0), ...tail];
+}
+
+/** Bytes of groups between colons; the last may be an IPv4 address if `isEnd`. */
+function parseGroups(text: string, isEnd: boolean): readonly number[] | undefined {
+  if (text === "") return [];
+  const bytes: number[] = [];
+  const groups = text.split(":", 9);
+  for (const [index, group] of groups.entries()) {
+    if (group.includes(".")) {
+      const v4 = isEnd && index === groups.length - 1 ? parseV4(group) : undefined;
+      if (v4 === undefined) return undefined;
+      bytes.push(...v4);
+    } else {
+      if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined;
+      const value = Number.parseInt(group, 16);
+      bytes.push(value >>> 8, value & 0xff);
+    }
+  }
+  return bytes;
+}
+
+function isZero(bytes: readonly number[], from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,150 @@
+/**
+ * What the ANSWER frames of the client port carry, as JSON: one object an item, in lists.
+ * ASK arguments stand beside them. PROTOCOL.md shows an example of each.
+ */
+
+import type { NodeId, Root } from "../base/ids.ts";
+
+/** `status`: one of these. */
+export interface StatusReport {
+  readonly version: string;
+  readonly nodeId: NodeId;
+  /** Listening addresses as HOST:PORT. */
+  readonly node: string;
+  readonly client: string;
+  readonly dataDir: string;
+  readonly network: string;
+  /** Whether the network has a key. */
+  readonly keyed: boolean;
+  readonly uptimeMs: number;
+  readonly links: number;
+  readonly files: {
+    readonly shared: number;
+    readonly downloaded: number;
+    readonly partial: number;
+    readonly bytes: number;
+    /** Files that still wait to be hashed. */
+    readonly hashing: number;
+  };
+  readonly counters: Counters;
+  readonly transfers: readonly TransferReport[];
+  readonly uploads: readonly UploadReport[];
+}
+
+/** Counted since the daemon started, except what `total` says. */
+export interface Counters {
+  readonly queriesSeen: number;
+  readonly queriesForwarded: number;
+  readonly queriesDropped: number;
+  readonly queriesAnswered: number;
+  readonly messagesSent: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly strikes: number;
+  /** Bytes in and out over all runs with this data directory. */
+  readonly totalBytesIn: number;
+  readonly totalBytesOut: number;
+}
+
+/** A fetch in progress. */
+export interface TransferReport {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly bytesDone: number;
+  readonly bytesPerSecond: number;
+  /** Chunks that are here: "all", or ranges as "0-31,64". */
+  readonly have: string;
+  readonly sources: readonly {
+    readonly peer: string;
+    readonly nodeId: NodeId;
+    readonly bytes: number;
+    readonly bytesPerSecond: number;
+    readonly strikes: number;
+    readonly snubbed: boolean;
+  }[];
+}
+
+/** A file being given to another node. */
+export interface UploadReport {
+  readonly root: Root;
+  readonly name: string;
+  readonly peer: string;
+  readonly nodeId: NodeId;
+  readonly bytes: number;
+}
+
+/** `list`: one for each place that a file has. */
+export interface FileReport {
+  readonly name: string;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly origin: "shared" | "downloaded" | "partial";
+  readonly path: string;
+  readonly chunks: number;
+  readonly chunksHave: number;
+  /** Chunks that are here: "all", or ranges as "0-31,64". */
+  readonly have: string;
+}
+
+/** `peers`: one for each link. */
+export interface PeerReport {
+  readonly nodeId: NodeId;
+  readonly host: string;
+  readonly port: number;
+  /** Where it listens; 0 when it cannot be reached. */
+  readonly listenPort: number;
+  readonly direction: "in" | "out";
+  readonly roundTripMs: number | null;
+  readonly connectedMs: number;
+}
+
+/** `search`: one for each file, most peers first. */
+export interface SearchReport {
+  readonly name: string;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly type: string;
+  /** Peers that have it whole, and those that have a part; this node counts when it does. */
+  readonly peersWhole: number;
+  readonly peersPart: number;
+}
+
+/** `verify`: one for each file. */
+export interface VerifyReport {
+  readonly name: string;
+  readonly root: Root;
+  readonly path: string;
+  readonly ok: boolean;
+  readonly badChunks: number;
+}
+
+/** `share` and `unshare`: one for each path. */
+export interface ShareReport {
+  readonly path: string;
+  /** What was done, for a person: "shared", "not shared any more". */
+  readonly result: string;
+}
+
+/** Arguments of the ASK verbs. */
+export interface AskArguments {
+  readonly status: Record<string, never>;
+  readonly list: Record<string, never>;
+  readonly peers: Record<string, never>;
+  readonly search: { readonly glob: string; readonly timeoutMs?: number };
+  readonly share: { readonly paths: readonly string[] };
+  readonly unshare: { readonly target: string };
+  readonly verify: { readonly target?: string };
+}
+
+/** Items of the answers. */
+export interface AnswerItems {
+  readonly status: StatusReport;
+  readonly list: FileReport;
+  readonly peers: PeerReport;
+  readonly search: SearchReport;
+  readonly share: ShareReport;
+  readonly unshare: ShareReport;
+  readonly verify: VerifyReport;
+}

@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isIP } from "node:net";
+import {
+  formatAddress,
+  hostProblem,
+  isLoopback,
+  isNowhere,
+  plainHost,
+} from "../../../src/wire/host.ts";
+
+Deno.test("hostProblem() agrees with the runtime's own parser when texts look like addresses", () => {
+  const part = fc.constantFrom("0", "1", "01", "127", "255", "256", "7f00", "ffff", "g", "", "%e0");
+  const glue = fc.constantFrom(".", ":", "::", "");
+  const text = fc.array(fc.tuple(part, glue), { maxLength: 12 })
+    .map((pairs) => pairs.flat().join(""));
+  const any = fc.oneof(text, fc.ipV4(), fc.ipV6(), fc.ipV4().map((host) => `::ffff:${host}`));
+  fc.assert(
+    fc.property(any, (host) => {
+      const isAddress = isIP(host) !== 0 && !host.includes("%");
+      assertEquals(hostProblem(host) === undefined, isAddress, host);
+    }),
+    { numRuns: 20_000, seed: 4 },
+  );
+});
+
+Deno.test("isLoopback() knows every notation of this machine's own address", () => {
+  for (
+    const host of [
+      "127.0.0.1",
+      "127.255.0.9",
+      "::1",
+      "0:0:0:0:0:0:0:1",
+      "0::0:1",
+      "::ffff:127.0.0.1",
+      "::ffff:7f00:1",
+      "0:0:0:0:0:ffff:127.1.2.3",
+    ]
+  ) assertEquals(isLoopback(host), true, host);
+  for (const host of ["10.0.0.1", "::2", "::", "fe80::1", "::ffff:8000:1", "1::1", "", "x:y"]) {
+    assertEquals(isLoopback(host), false, host);
+  }
+});
+
+Deno.test("isNowhere() is true when nobody can be dialled there", () => {
+  for (
+    const host of [
+      "0.0.0.0",
+      "0.1.2.3",
+      "224.0.0.1",
+      "255.255.255.255",
+      "::",
+      "::ffff:0.0.0.0",
+      "::127.0.0.1",
+      "ff02::1",
+      "",
+      "a.example",
+      "fe80::1%eth0",
+    ]
+  ) assertEquals(isNowhere(host), true, host);
+  for (const host of ["10.0.0.1", "127.0.0.1", "::1", "fe80::1", "2001:db8::1"]) {
+    assertEquals(isNowhere(host), false, host);
+  }
+});
+
+Deno.test("plainHost() takes an IPv4 address out of its IPv6 wrapping, and changes no other", () => {
+  assertEquals(plainHost("::ffff:10.0.0.1"), "10.0.0.1");
+  assertEquals(plainHost("::ffff:a00:1"), "10.0.0.1");
+  for (const host of ["10.0.0.1", "::1", "fe80::1%eth0", "seed.example"]) {
+    assertEquals(plainHost(host), host);
+  }
+});
+
+Deno.test("formatAddress() puts brackets around IPv6 only", () => {
+  assertEquals(formatAddress("10.0.0.1", 1), "10.0.0.1:1");
+  assertEquals(formatAddress("::1", 1), "[::1]:1");
+});
