@@ -1,0 +1,126 @@
+/**
+ * Which file a fetch follows when names are only labels. Pure: no I/O, no clock.
+ *
+ * Rules
+ * - A candidate is a root together with a size: a root that comes with two sizes is two candidates,
+ *   since at most one of them can be true.
+ * - An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
+ * - The leader is the candidate that most distinct nodes offer; among equals, the one seen first.
+ * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
+ *   this fetch: their other offers do not count either.
+ */
+
+import type { NodeId, Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { chunkCount } from "../base/geometry.ts";
+import type { FileOffer } from "../wire/messages.ts";
+
+/** What a fetch knows for sure about the file that it wants. */
+export interface Trust {
+  /** The exact name; empty when any name will do. */
+  readonly name: string;
+  readonly root: Root | null;
+  readonly sizeBytes: number | null;
+}
+
+/** One possible answer to what is sought. */
+export interface Candidate {
+  readonly key: string;
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly offerers: ReadonlySet<NodeId>;
+}
+
+/** What became of an offer: it counts, or why not. */
+export type OfferVerdict = "counted" | "unfit" | "banned" | "rejected" | "too-many";
+
+/** The candidates of one fetch. */
+export class Candidates {
+  readonly #trust: Trust;
+  readonly #byKey = new Map<string, Candidate & { readonly offerers: Set<NodeId> }>();
+  readonly #rejected = new Set<string>();
+  readonly #banned = new Set<NodeId>();
+  #unfit = 0;
+
+  constructor(trust: Trust) {
+    this.#trust = trust;
+  }
+
+  /** Offers that contradicted the request. */
+  get unfit(): number {
+    return this.#unfit;
+  }
+
+  /** Whether any candidate was thrown away. */
+  get anyRejected(): boolean {
+    return this.#rejected.size > 0;
+  }
+
+  isBanned(node: NodeId): boolean {
+    return this.#banned.has(node);
+  }
+
+  /** Takes an offer of `node` into account. */
+  add(offer: FileOffer, node: NodeId): OfferVerdict {
+    if (!this.#fits(offer)) {
+      this.#unfit++;
+      return "unfit";
+    }
+    const key = candidateKey(offer);
+    if (this.#rejected.has(key)) return "rejected";
+    if (this.#banned.has(node)) return "banned";
+    const known = this.#byKey.get(key);
+    if (known !== undefined) known.offerers.add(node);
+    else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
+    else {
+      const { root, name, sizeBytes } = offer;
+      this.#byKey.set(key, { key, root, name, sizeBytes, offerers: new Set([node]) });
+    }
+    return "counted";
+  }
+
+  /** The candidate to follow now; undefined when there is none. */
+  leader(): Candidate | undefined {
+    let leader: Candidate | undefined;
+    for (const candidate of this.#byKey.values()) {
+      if (leader === undefined || candidate.offerers.size > leader.offerers.size) {
+        leader = candidate;
+      }
+    }
+    return leader;
+  }
+
+  /** Throws a candidate away; returns the nodes that are banned with it. */
+  reject(key: string): NodeId[] {
+    this.#rejected.add(key);
+    const offerers = [...this.#byKey.get(key)?.offerers ?? []];
+    this.#byKey.delete(key);
+    for (const node of offerers) this.ban(node);
+    return offerers;
+  }
+
+  /** Lets nothing that `node` offers count any more. */
+  ban(node: NodeId): void {
+    this.#banned.add(node);
+    for (const [key, candidate] of this.#byKey) {
+      if (candidate.offerers.delete(node) && candidate.offerers.size === 0) {
+        this.#byKey.delete(key);
+      }
+    }
+  }
+
+  #fits(offer: FileOffer): boolean {
+    const { name, root, sizeBytes } = this.#trust;
+    return (name === "" || root !== null || offer.name === name) &&
+      (root === null || offer.root === root) &&
+      (sizeBytes === null || offer.sizeBytes === sizeBytes) &&
+      offer.sizeBytes <= limits.fetchBytesMax &&
+      offer.chunksHave <= chunkCount(offer.sizeBytes);
+  }
+}
+
+/** Identity of a candidate: root and size. */
+export function candidateKey(offer: { readonly root: Root; readonly sizeBytes: number }): string {
+  return `${offer.root}:${offer.sizeBytes}`;
+}

@@ -1,0 +1,29 @@
+/**
+ * A token bucket: so many a second on average, with a burst on top. It only says yes or no; what
+ * happens to the excess is its caller's business.
+ */
+
+/** The bound on one stream of events. */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #atMs = -Infinity;
+
+  /** Starts with the whole burst at hand. */
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Whether one more event is within the bound now; if so it counts. */
+  take(nowMs: number): boolean {
+    const gained = (nowMs - this.#atMs) * this.#perSecond / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + gained);
+    this.#atMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}
