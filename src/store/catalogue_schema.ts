@@ -1,0 +1,34 @@
+/** The tables of the catalogue, as the steps that lead from each version to the next. */
+
+/** Step `n` brings a database of version `n` to version `n + 1`; published ones never change. */
+export const SCHEMA: readonly string[] = [
+  `
+  -- Complete files. Sizes in bytes, times in milliseconds since 1970. Inodes are REAL because they
+  -- may exceed what an INTEGER column gives back as a number. The name is NULL when it is that of
+  -- the file.
+  CREATE TABLE places (
+    origin TEXT NOT NULL,
+    directory TEXT NOT NULL,
+    file TEXT NOT NULL,
+    name TEXT,
+    size INTEGER NOT NULL,
+    mtime REAL NOT NULL,
+    ino REAL NOT NULL,
+    root TEXT NOT NULL,
+    PRIMARY KEY (origin, directory, file)
+  ) WITHOUT ROWID;
+  CREATE TABLE partials (
+    root TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    have BLOB NOT NULL,
+    leaves INTEGER NOT NULL
+  );
+  -- Paths that are shared, and (excluded = 1) paths below them that are not.
+  CREATE TABLE shares (path TEXT PRIMARY KEY, excluded INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE statistics (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  `,
+];
+
+/** The version that this program reads and writes. */
+export const SCHEMA_VERSION = SCHEMA.length;

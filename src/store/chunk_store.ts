@@ -1,0 +1,354 @@
+/**
+ * The face of the store: where chunks are, reading them, writing them, which are there, and all
+ * file definitions. What it hands out was checked against its root when it came or was shared.
+ *
+ * It knows nothing of peers. Hashing and watching shared files is in `shares.ts`.
+ */
+
+import { Bitfield } from "../base/bitfield.ts";
+import { EnvironmentError } from "../base/errors.ts";
+import { chunkCount, type ChunkRange } from "../base/geometry.ts";
+import type { Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { matchesGlob, nameType } from "../base/names.ts";
+import { DataDirectory } from "./data_directory.ts";
+import type { Download } from "./download.ts";
+import { type DownloadRequest, Downloads } from "./downloads.ts";
+import { type Handle, HandleCache } from "./handle_cache.ts";
+import { Hasher } from "./hasher.ts";
+import { openCatalogue } from "./open_catalogue.ts";
+import type { FileDefinition, OnWarning, Place, StoreChange } from "./place.ts";
+import { pinPlace, placeBytes, readPlace } from "./place_reader.ts";
+import { recheckRange, type VerifyResult, verifyStore } from "./recheck.ts";
+import { Shares } from "./shares.ts";
+import { Statistics } from "./statistics.ts";
+import { StoreParts } from "./store_parts.ts";
+import { tidy, type TidyResult } from "./tidy.ts";
+
+/** How to open a store. */
+export interface ChunkStoreOptions {
+  /** The data directory; made when it is missing. */
+  readonly dataDir: string;
+  /**
+   * Remember nothing and flush nothing: for a fetch that runs its own node. The caller makes and
+   * removes the directory.
+   */
+  readonly ephemeral?: boolean;
+  readonly onWarning: OnWarning;
+}
+
+/** Where chunks stand in an open file. */
+export interface ChunkLocation {
+  readonly fd: number;
+  /** In bytes. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** All files of a node, shared, downloaded and partial. */
+export class ChunkStore implements AsyncDisposable {
+  /** The paths that are shared. */
+  readonly shares: Shares;
+  readonly #parts: StoreParts;
+  readonly #downloads: Downloads;
+  readonly #hasher: Hasher;
+  readonly #statistics: Statistics;
+  readonly #pinned = new Map<Root, Handle[]>();
+  #isClosed = false;
+
+  private constructor(parts: StoreParts, statistics: Statistics) {
+    this.#parts = parts;
+    this.#statistics = statistics;
+    this.#downloads = new Downloads(parts);
+    this.#hasher = new Hasher();
+    this.shares = new Shares(parts, this.#hasher);
+  }
+
+  /**
+   * Opens the store of a data directory.
+   *
+   * @throws {EnvironmentError} with a hint when the directory cannot be written or another daemon
+   * has it.
+   */
+  static async open(options: ChunkStoreOptions): Promise<ChunkStore> {
+    const { dataDir, ephemeral = false, onWarning: warn } = options;
+    const directory = DataDirectory.open(dataDir, { lock: !ephemeral });
+    try {
+      const handles = new HandleCache(limits.openFilesMax);
+      if (ephemeral) {
+        const parts = new StoreParts({ directory, handles, catalogue: undefined, warn });
+        return new ChunkStore(parts, new Statistics());
+      }
+      const { catalogue, contents } = await openCatalogue(directory, warn);
+      const parts = new StoreParts({ directory, handles, catalogue, warn });
+      for (const place of contents.places) parts.index.add(place);
+      const store = new ChunkStore(parts, new Statistics(contents.statistics));
+      store.#downloads.restore(contents.partials);
+      return store;
+    } catch (error) {
+      directory.close();
+      throw error;
+    }
+  }
+
+  /** The data directory, absolute and without links. */
+  get dataDir(): string {
+    return this.#parts.directory.path;
+  }
+
+  /** Calls back at each change of what is here; returns the end of it. */
+  onChange(listener: (change: StoreChange) => void): () => void {
+    return this.#parts.listen(listener);
+  }
+
+  /** All files, one definition for each place. */
+  fileDefinitions(): FileDefinition[] {
+    return [
+      ...Array.from(this.#parts.index, definitionOfPlace),
+      ...Array.from(this.#parts.downloads.values(), definitionOfDownload),
+    ];
+  }
+
+  /** The file of a root; a complete one first. */
+  definition(root: Root): FileDefinition | undefined {
+    const place = this.#parts.index.first(root);
+    if (place !== undefined) return definitionOfPlace(place);
+    const download = this.#parts.downloads.get(root);
+    return download === undefined ? undefined : definitionOfDownload(download);
+  }
+
+  /** Files of a name; they may differ in root. */
+  definitionsByName(name: string): FileDefinition[] {
+    const found = this.#parts.index.ofName(name).map(definitionOfPlace);
+    for (const download of this.#parts.downloads.values()) {
+      if (download.name === name) found.push(definitionOfDownload(download));
+    }
+    return found;
+  }
+
+  /** Files whose names match a glob, at most `max` of them. */
+  definitionsMatching(glob: string, max = Infinity): FileDefinition[] {
+    const found: FileDefinition[] = [];
+    for (const place of this.#parts.index.matching(glob)) {
+      if (found.length >= max) return found;
+      found.push(definitionOfPlace(place));
+    }
+    for (const download of this.#parts.downloads.values()) {
+      if (found.length >= max) return found;
+      if (matchesGlob(glob, download.name)) found.push(definitionOfDownload(download));
+    }
+    return found;
+  }
+
+  isComplete(root: Root): boolean {
+    return this.#parts.index.first(root) !== undefined;
+  }
+
+  /** How many chunks of `root` are here. */
+  chunksHave(root: Root): number {
+    const place = this.#parts.index.first(root);
+    if (place !== undefined) return chunkCount(place.sizeBytes);
+    return this.#parts.downloads.get(root)?.have.count ?? 0;
+  }
+
+  /**
+   * Which chunks of `root` are here, or undefined when nothing is known of it. Made anew at each
+   * call for a complete file; the live one, for reading only, for a partial one.
+   */
+  availableChunks(root: Root): Bitfield | undefined {
+    const place = this.#parts.index.first(root);
+    if (place !== undefined) return Bitfield.full(chunkCount(place.sizeBytes));
+    return this.#parts.downloads.get(root)?.have;
+  }
+
+  /**
+   * Reads chunks into `target` from `targetOffset` with one call to the system; returns the bytes.
+   * A place that changed is withdrawn, and the next one of the same content is tried.
+   *
+   * @throws {EnvironmentError} "changed" or "not-found" when the chunks are no longer here.
+   */
+  readRun(root: Root, range: ChunkRange, target: Uint8Array, targetOffset = 0): number {
+    return this.#onPlace(
+      root,
+      (place) => readPlace(this.#parts.handles, place, { range, target, offset: targetOffset }),
+      (download) => download.readRun(range, target, targetOffset),
+    );
+  }
+
+  /**
+   * Where the chunks of `range` are, in a file that stays open until {@linkcode chunkClose}. For
+   * reading only.
+   */
+  chunkLocation(root: Root, range: ChunkRange): ChunkLocation {
+    return this.#onPlace(
+      root,
+      (place) => {
+        const bytes = placeBytes(place, range);
+        return { fd: this.#pin(root, pinPlace(this.#parts.handles, place)), ...bytes };
+      },
+      (download) => ({
+        ...download.bytesOf(range),
+        fd: this.#pin(root, this.#parts.handles.pin(download.path, { write: true })),
+      }),
+    );
+  }
+
+  /** Ends the use of all {@linkcode chunkLocation}s of `root`. */
+  chunkClose(root: Root): void {
+    for (const handle of this.#pinned.get(root) ?? []) this.#parts.handles.unpin(handle);
+    this.#pinned.delete(root);
+    this.#parts.dropDuplicate(root);
+  }
+
+  /**
+   * Reads leaves of `range`, 32 bytes each, into `target` from `offset`; returns the bytes.
+   *
+   * @throws {EnvironmentError} when they are not here; a complete file without leaves is withdrawn,
+   * and hashed again if it is shared.
+   */
+  readLeaves(root: Root, range: ChunkRange, target: Uint8Array, offset = 0): number {
+    const download = this.#parts.downloads.get(root);
+    const place = this.#parts.index.first(root);
+    if (place === undefined) {
+      if (download?.hasLeaves) return download.leaf().read(range, target, offset);
+      throw notHere(root, "leaves");
+    }
+    try {
+      return this.#parts.leafLayer(root, place.sizeBytes).read(range, target, offset);
+    } catch (error) {
+      if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
+      this.#parts.warn(`${error.message}; the file is withdrawn`, { root, name: place.name });
+      this.#parts.withdrawPlaces(this.#parts.index.ofRoot(root));
+      throw error;
+    }
+  }
+
+  /** Whether the whole leaf layer of `root` can be read. */
+  hasLeaves(root: Root): boolean {
+    return this.isComplete(root) || this.#parts.downloads.get(root)?.hasLeaves === true;
+  }
+
+  /** Begins a download, or goes on with one. See {@linkcode Downloads.begin} for what it throws. */
+  beginDownload(request: DownloadRequest): Download {
+    return this.#downloads.begin(request);
+  }
+
+  /** The unfinished download of `root`, whether it is under way or waits. */
+  download(root: Root): Download | undefined {
+    return this.#parts.downloads.get(root);
+  }
+
+  /** Removes a downloaded or partial file from the data directory; false when there is none. */
+  remove(root: Root): boolean {
+    const download = this.#parts.downloads.get(root);
+    download?.discard();
+    const places = this.#parts.index.ofRoot(root)
+      .filter(({ origin, path }) =>
+        origin === "downloaded" && this.#parts.directory.contains(path)
+      );
+    this.#parts.withdrawPlaces(places);
+    for (const place of places) this.#parts.removeDownloaded(place);
+    return download !== undefined || places.length > 0;
+  }
+
+  /**
+   * Checks the bytes of every file, or of those of `root`, against the leaves. A rotten shared file
+   * is withdrawn; a downloaded one becomes partial.
+   */
+  verify(
+    options: { readonly root?: Root; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<VerifyResult> {
+    return verifyStore(this.#parts, this.#downloads, options);
+  }
+
+  /** Checks some chunks, when a peer says they are bad; returns how many were. */
+  recheckRange(
+    root: Root,
+    range: ChunkRange,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<number> {
+    return recheckRange(this.#parts, this.#downloads, { root, range, ...options });
+  }
+
+  /**
+   * Puts the data directory in order: takes up downloaded files that the catalogue does not know
+   * (after it was damaged), each hashed first, and removes what nothing needs. For the background.
+   */
+  tidy(options: { readonly signal?: AbortSignal } = {}): Promise<TidyResult> {
+    return tidy(this.#parts, this.#hasher, options);
+  }
+
+  addStatistic(name: string, delta: number): void {
+    this.#statistics.add(name, delta);
+  }
+
+  /** Counters since the data directory was made. */
+  statistics(): Map<string, number> {
+    return this.#statistics.values();
+  }
+
+  /** Writes the counters to the disk; {@linkcode close} does so too. */
+  flushStatistics(): void {
+    this.#parts.remember((catalogue) => this.#statistics.flush(catalogue));
+  }
+
+  /** Stops everything, makes the last checkpoints, and gives the data directory free. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.shares.close();
+    this.#hasher.close();
+    await this.#downloads.suspendAll();
+    this.flushStatistics();
+    this.#parts.handles.close();
+    this.#parts.catalogue?.close();
+    this.#parts.directory.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // Tries the places of a root in turn, then its partial download.
+  #onPlace<T>(root: Root, use: (place: Place) => T, usePartial: (download: Download) => T): T {
+    let cause: unknown;
+    for (;;) {
+      const place = this.#parts.index.first(root);
+      if (place === undefined) break;
+      try {
+        return use(place);
+      } catch (error) {
+        if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
+        this.#parts.warn(`${error.message}; it is withdrawn`, { root, name: place.name });
+        this.#parts.withdrawPlaces([place]);
+        cause = error;
+      }
+    }
+    const download = this.#parts.downloads.get(root);
+    if (download !== undefined) return usePartial(download);
+    throw cause ?? notHere(root, "chunks");
+  }
+
+  #pin(root: Root, handle: Handle): number {
+    const handles = this.#pinned.get(root);
+    if (handles === undefined) this.#pinned.set(root, [handle]);
+    else handles.push(handle);
+    return handle.fd;
+  }
+}
+
+function definitionOfPlace(place: Place): FileDefinition {
+  const { root, name, sizeBytes, origin, path } = place;
+  const chunks = chunkCount(sizeBytes);
+  return { root, name, type: nameType(name), sizeBytes, chunks, chunksHave: chunks, origin, path };
+}
+
+function definitionOfDownload(download: Download): FileDefinition {
+  const { root, name, sizeBytes, chunks, have, path } = download;
+  const type = nameType(name);
+  return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
+}
+
+function notHere(root: Root, what: string): EnvironmentError {
+  return new EnvironmentError("not-found", `Cannot read ${what} of ${root}: they are not here`);
+}

@@ -1,0 +1,102 @@
+/**
+ * Reports paths that changed below some directories, many changes at once taken together. It may
+ * report too much, and after an overflow "everything"; what changed is found out by looking.
+ */
+
+import { messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { OnWarning } from "./place.ts";
+
+/** Changed paths, or everything when they were too many. */
+export type ChangedPaths = ReadonlySet<string> | "everything";
+
+/** Watches until it is closed. */
+export class PathWatch implements Disposable {
+  /** Whether the system watches; else only looking again finds changes. */
+  readonly isWatching: boolean;
+  readonly #watchers: Deno.FsWatcher[] = [];
+  readonly #onChanged: (paths: ChangedPaths) => void;
+  readonly #warn: OnWarning;
+  #pending: Set<string> | "everything" = new Set();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  /** @param trees Directories to watch with all below; `directories`: without. All must exist. */
+  constructor(
+    watched: { readonly trees: readonly string[]; readonly directories: readonly string[] },
+    callbacks: { readonly onChanged: (paths: ChangedPaths) => void; readonly onWarning: OnWarning },
+  ) {
+    this.#onChanged = callbacks.onChanged;
+    this.#warn = callbacks.onWarning;
+    this.isWatching = this.#start(watched.trees, true) && this.#start(watched.directories, false);
+  }
+
+  /** Takes a path as changed. */
+  note(path: string): void {
+    if (this.#isClosed) return;
+    if (this.#pending !== "everything") {
+      this.#pending.add(path);
+      if (this.#pending.size > limits.changedPathsMax) this.#pending = "everything";
+    }
+    this.#schedule();
+  }
+
+  #noteEverything(): void {
+    this.#pending = "everything";
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    // Not put off by further changes: a directory that never rests is looked at all the same.
+    this.#timer ??= setTimeout(() => this.#report(), limits.watchDebounceMs);
+  }
+
+  /** Ends it; what was noted and not reported yet is reported now. */
+  close(): void {
+    this.#isClosed = true;
+    for (const watcher of this.#watchers.splice(0)) watcher.close();
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#report();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #report(): void {
+    const pending = this.#pending;
+    this.#pending = new Set();
+    this.#timer = undefined;
+    this.#onChanged(pending);
+  }
+
+  #start(paths: readonly string[], recursive: boolean): boolean {
+    if (paths.length === 0) return true;
+    try {
+      const watcher = Deno.watchFs([...paths], { recursive });
+      this.#watchers.push(watcher);
+      void this.#follow(watcher);
+      return true;
+    } catch (error) {
+      this.#warn("Cannot watch shared directories; they are looked at now and then instead", {
+        cause: messageOf(error),
+        everySeconds: limits.rescanUnwatchedMs / 1000,
+      });
+      return false;
+    }
+  }
+
+  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const event of watcher) {
+        if (event.kind === "access") continue;
+        // The system lost some events.
+        if (event.flag === "rescan") this.#noteEverything();
+        for (const path of event.paths) this.note(path);
+      }
+    } catch (error) {
+      if (!this.#isClosed) this.#warn("Watching shared files failed", { cause: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { EnvironmentError } from "../../../src/base/errors.ts";
+import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
+import {
+  addDownloaded,
+  content,
+  giveChunks,
+  giveLeaves,
+  openStore,
+  readAll,
+  rootOf,
+  TempDir,
+} from "./store_fixture.ts";
+
+/** A small file system of its own, in memory. */
+class SmallDisk implements Disposable {
+  readonly #dir = new TempDir();
+  readonly path = this.#dir.join("disk");
+
+  constructor(size: string) {
+    Deno.mkdirSync(this.path);
+    run("mount", "-t", "tmpfs", "-o", `size=${size}`, "pacsrv-test", this.path);
+  }
+
+  makeReadOnly(): void {
+    run("mount", "-o", "remount,ro", this.path);
+  }
+
+  [Symbol.dispose](): void {
+    run("umount", this.path);
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+function run(command: string, ...args: string[]): void {
+  const { success, stderr } = new Deno.Command(command, { args }).outputSync();
+  if (!success) throw new Error(`${command}: ${new TextDecoder().decode(stderr)}`);
+}
+
+const whyNot = reasonAgainstMounting();
+if (whyNot !== undefined) console.log(`Skipping tests on a small disk: ${whyNot}`);
+
+function reasonAgainstMounting(): string | undefined {
+  if (Deno.build.os !== "linux") return "they need Linux";
+  if (Deno.uid() !== 0) return "only root can mount one";
+  try {
+    using _ = new SmallDisk("64k");
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function diskTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, ignore: whyNot !== undefined });
+}
+
+diskTest(
+  "writeRun() throws no-space on a full disk, and all goes on once there is room",
+  async () => {
+    using disk = new SmallDisk("1m");
+    const { store } = await openStore(`${disk.path}/data`);
+    await using _ = store;
+    const bytes = content(200 * CHUNK_BYTES);
+    const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+    const download = store.beginDownload(request);
+    giveLeaves(download, bytes);
+    let written = 0;
+    const error = assertThrows(() => {
+      for (let first = 0; first < 200; first += 4) {
+        giveChunks(download, bytes, { first, count: 4 });
+        written = first + 4;
+      }
+    }, EnvironmentError);
+    assertEquals(error.code, "no-space");
+    assert(error.hint?.includes("space"));
+    assert(written > 0 && download.have.count === written);
+    const target = new Uint8Array(4 * CHUNK_BYTES);
+    store.readRun(request.root, { first: 0, count: 4 }, target);
+    assertEquals(target, bytes.subarray(0, target.length));
+    download.discard();
+    const small = content(10 * CHUNK_BYTES, 2);
+    assertEquals(readAll(store, await addDownloaded(store, "small", small)), small);
+  },
+);
+
+diskTest(
+  "checkpoint() throws no-space when the catalogue cannot grow, and works later",
+  async () => {
+    using disk = new SmallDisk("1m");
+    const { store } = await openStore(`${disk.path}/data`);
+    await using _ = store;
+    // A bitfield of 128 KiB in the catalogue, for a file that is never to be whole.
+    const bytes = content(CHUNK_BYTES);
+    const root = rootOf(content(3));
+    const download = store.beginDownload({ root, name: "f", sizeBytes: 2 ** 20 * CHUNK_BYTES });
+    download.writeRun(0, bytes);
+    const ballast = `${disk.path}/ballast`;
+    fill(ballast);
+    const error = await assertRejects(() => download.checkpoint(), EnvironmentError);
+    assertEquals(error.code, "no-space");
+    assertEquals(download.have.count, 1);
+    Deno.removeSync(ballast);
+    assert(!download.checkpointDue(0));
+    assert(download.checkpointDue(1e9));
+    await download.checkpoint();
+  },
+);
+
+diskTest(
+  "a file whose leaf layer has no room is not shared, is named, and others are",
+  async () => {
+    using disk = new SmallDisk("1m");
+    using dir = new TempDir();
+    dir.write("shared/big", new Uint8Array(0));
+    Deno.truncateSync(dir.join("shared/big"), 2 ** 29);
+    dir.write("shared/small", content(5));
+    const { store, warnings } = await openStore(`${disk.path}/data`);
+    await using _ = store;
+    store.shares.add(dir.join("shared"));
+    store.shares.start();
+    await store.shares.settled();
+    assertEquals(store.fileDefinitions().map(({ name }) => name), ["small"]);
+    assertEquals(warnings.length, 1);
+    assert(/big.*No space left.*not shared/.test(warnings[0]!.message), warnings[0]!.message);
+    assertEquals([...Deno.readDirSync(`${disk.path}/data/leaves`)], []);
+  },
+);
+
+diskTest("open() says that the data directory is read-only", async () => {
+  using disk = new SmallDisk("1m");
+  const { store } = await openStore(`${disk.path}/data`);
+  await store.close();
+  disk.makeReadOnly();
+  for (const dataDir of [`${disk.path}/data`, `${disk.path}/other`]) {
+    const error = await assertRejects(() => openStore(dataDir), EnvironmentError);
+    assertEquals(error.code, "read-only");
+    assert(error.hint !== undefined);
+  }
+});
+
+diskTest("finish() moves a file to another file system and leaves no trace beside it", async () => {
+  using disk = new SmallDisk("1m");
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(10 * CHUNK_BYTES);
+  const root = rootOf(bytes);
+  const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+  giveLeaves(download, bytes);
+  giveChunks(download, bytes, { first: 0, count: 10 });
+  await download.finish({ path: `${disk.path}/out` });
+  assertEquals(Deno.readFileSync(`${disk.path}/out`), bytes);
+  assertEquals([...Deno.readDirSync(disk.path)].map(({ name }) => name), ["out"]);
+  assertEquals([...Deno.readDirSync(`${store.dataDir}/partial`)], []);
+  assertEquals(readAll(store, root), bytes);
+});
+
+function fill(path: string): void {
+  using file = Deno.createSync(path);
+  assertThrows(() => {
+    for (;;) file.writeSync(new Uint8Array(4096));
+  });
+}
