@@ -1,0 +1,255 @@
+/**
+ * One connection: a framer on the way in, a bounded queue with a single writer on the way out.
+ *
+ * It knows frames, not what they mean. Small messages are queued; file data comes from a
+ * {@linkcode BulkSource} that is asked only when the queue is empty, so that a heartbeat never
+ * waits for more than one frame of data.
+ */
+
+import { setImmediate } from "node:timers";
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, PeerFault } from "../base/errors.ts";
+import { concatBytes } from "../base/bytes.ts";
+import { limits } from "../base/limits.ts";
+import { decodePayload, encodeFrame } from "../wire/codec.ts";
+import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
+import type { Message } from "../wire/messages.ts";
+import type { Duplex } from "./transport.ts";
+
+/** How long a closing connection may take to write its last words. */
+const LAST_WORDS_MS = 500;
+
+/** Gives whole frames of file data, one at a time. */
+export interface BulkSource {
+  /**
+   * The next frame, or null when there is none now. The view must stay unchanged until this is
+   * called again: the connection asks only after the frame before was written.
+   */
+  nextFrame(): Uint8Array | null;
+}
+
+/** Receives the frames of a connection. What it throws ends the connection. */
+export interface FrameHandler {
+  /** A whole frame; its payload is valid until this returns. */
+  frame(frame: Frame): void;
+  /** The frame at the front as far as it is there: for data that is checked as it comes. */
+  partial?(frame: Frame): void;
+}
+
+/** A connection over any transport. */
+export class Connection {
+  readonly remote: HostPort;
+  bytesIn = 0;
+  bytesOut = 0;
+  readonly #duplex: Duplex;
+  readonly #framer: Framer;
+  #gate: FrameGate = () => {};
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #bulk: BulkSource | null = null;
+  #writing = false;
+  #writeLoop: Promise<void> = Promise.resolve();
+  #writeSinceMs: number | null = null;
+  #closed = false;
+  #reason: Error | undefined;
+
+  constructor(duplex: Duplex) {
+    this.#duplex = duplex;
+    this.remote = duplex.remote;
+    this.#framer = new Framer({ gate: (code, bytes) => this.#gate(code, bytes) });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Decides from now on which frames may come. */
+  setGate(gate: FrameGate): void {
+    this.#gate = gate;
+  }
+
+  /** Makes the read buffer at least `bytes` long. */
+  reserve(bytes: number): void {
+    this.#framer.reserve(bytes);
+  }
+
+  /** Since when the present write waits for the other side, by `performance.now()`; or null. */
+  get writeSinceMs(): number | null {
+    return this.#writeSinceMs;
+  }
+
+  /**
+   * Queues a message. A peer that leaves more than the bound unread is dropped.
+   */
+  send(message: Message): void {
+    if (this.#closed) return;
+    const frame = encodeFrame(message);
+    this.#queuedBytes += frame.length;
+    if (this.#queuedBytes > limits.writeQueueBytesMax) {
+      this.close(
+        new PeerFault(
+          "slow-reader",
+          `Cannot queue message: ${this.#queuedBytes} unread bytes exceed ` +
+            `${limits.writeQueueBytesMax}`,
+        ),
+      );
+      return;
+    }
+    this.#queue.push(frame);
+    this.#startWriting();
+  }
+
+  /** Resolves when all that was queued has been handed to the transport, or the end came. */
+  async flushed(): Promise<void> {
+    while (!this.#closed && this.#writing) await this.#writeLoop;
+  }
+
+  /** Sets where file data comes from; call {@linkcode wake} when it has some. */
+  setBulk(bulk: BulkSource | null): void {
+    this.#bulk = bulk;
+  }
+
+  /** Says that the bulk source may have a frame. */
+  wake(): void {
+    this.#startWriting();
+  }
+
+  /**
+   * Waits for one whole message: for handshakes, where each side speaks in turn.
+   *
+   * @throws {EnvironmentError} "unreachable" when the connection ends first.
+   */
+  async receiveOne(): Promise<Message> {
+    const frame = await this.receiveFrame();
+    return decodePayload(frame.code, frame.payload);
+  }
+
+  /**
+   * Waits for one whole frame; its payload is valid until the next one is waited for.
+   *
+   * @throws {EnvironmentError} "unreachable" when the connection ends first.
+   */
+  async receiveFrame(): Promise<Frame> {
+    for (;;) {
+      const frame = this.#framer.next();
+      if (frame !== null) return frame;
+      if (!await this.#fill()) {
+        throw this.#reason ??
+          new EnvironmentError("unreachable", "The other side closed the connection");
+      }
+    }
+  }
+
+  /**
+   * Hands every frame to `handler` until the connection ends; then it is closed.
+   *
+   * Resolves at the end whatever the cause; {@linkcode reason} tells it.
+   */
+  async receive(handler: FrameHandler): Promise<void> {
+    try {
+      for (;;) {
+        let frame = this.#framer.next();
+        while (frame !== null) {
+          handler.frame(frame);
+          if (this.#closed) return;
+          frame = this.#framer.next();
+        }
+        if (handler.partial !== undefined) {
+          const front = this.#framer.peek();
+          if (front !== null) handler.partial(front);
+        }
+        if (!await this.#fill()) break;
+        // Reads whose data is there already never return to the event loop by themselves.
+        await yieldToEventLoop();
+      }
+      this.close();
+    } catch (error) {
+      this.close(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Why the connection was closed; undefined for a plain end. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** Ends the connection at once; the first reason stays. */
+  close(reason?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reason = reason;
+    this.#queue = [];
+    this.#duplex.close();
+  }
+
+  /** Ends the connection once what is queued has been written, or after a short bound. */
+  async closeAfterWriting(): Promise<void> {
+    this.setBulk(null);
+    const timer = setTimeout(() => this.close(), LAST_WORDS_MS);
+    await this.flushed();
+    clearTimeout(timer);
+    this.close();
+  }
+
+  async #fill(): Promise<boolean> {
+    if (this.#closed) return false;
+    let count: number | null;
+    try {
+      count = await this.#duplex.read(this.#framer.writable());
+    } catch (error) {
+      this.close(error as Error);
+      return false;
+    }
+    if (count === null || this.#closed) return false;
+    this.bytesIn += count;
+    this.#framer.commit(count);
+    return true;
+  }
+
+  #startWriting(): void {
+    if (this.#writing || this.#closed) return;
+    this.#writing = true;
+    this.#writeLoop = this.#write().catch((error) => this.close(error as Error));
+  }
+
+  /**
+   * The single writer. It clears `#writing` in the same turn in which it finds nothing left: a
+   * message queued a microtask later starts it anew.
+   */
+  async #write(): Promise<void> {
+    try {
+      for (;;) {
+        const small = this.#takeQueued();
+        const frame = small ?? this.#bulk?.nextFrame() ?? null;
+        if (frame === null || this.#closed) return;
+        await this.#writeAll(frame);
+        if (small === null) await yieldToEventLoop();
+      }
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #writeAll(frame: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < frame.length) {
+      this.#writeSinceMs = performance.now();
+      written += await this.#duplex.write(frame.subarray(written));
+    }
+    this.#writeSinceMs = null;
+    this.bytesOut += frame.length;
+  }
+
+  /** All queued messages as one array: many small ones cost one write. */
+  #takeQueued(): Uint8Array | null {
+    if (this.#queue.length === 0) return null;
+    const frames = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    return frames.length === 1 ? frames[0]! : concatBytes(frames);
+  }
+}
+
+function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

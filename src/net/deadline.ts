@@ -1,0 +1,31 @@
+/** Talks in turn, such as handshakes, are bounded: a silent side must not hold a place for long. */
+
+import { PeerFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Connection } from "./connection.ts";
+
+/**
+ * Does `talk` on `connection`, which is closed when the talk fails or takes longer than
+ * `limits.handshakeMs`. `what` begins the message of that error: "Cannot shake hands".
+ */
+export async function withDeadline<T>(
+  connection: Connection,
+  what: string,
+  talk: () => Promise<T>,
+): Promise<T> {
+  const timer = setTimeout(
+    () =>
+      connection.close(
+        new PeerFault("silent", `${what}: no answer within ${limits.handshakeMs} ms`),
+      ),
+    limits.handshakeMs,
+  );
+  try {
+    return await talk();
+  } catch (error) {
+    connection.close(error as Error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
