@@ -1,0 +1,244 @@
+/** Answers to the questions of clients: one function a verb, each giving the items one by one. */
+
+import { isAbsolute } from "@std/path";
+import { messageOf, unreachable, UsageError } from "../base/errors.ts";
+import { isHash, type Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { ChunkStore } from "../store/chunk_store.ts";
+import type { FileDefinition } from "../store/place.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { Verb } from "../wire/messages.ts";
+import type {
+  AnswerItems,
+  FileReport,
+  PeerReport,
+  ShareReport,
+  StatusReport,
+  VerifyReport,
+} from "../wire/reports.ts";
+import type { Node } from "./node.ts";
+import { formatRanges } from "./ranges.ts";
+
+/** Verbs that change the daemon's state: only for clients that can read its token. */
+export const CHANGING_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
+
+/** What the answers are drawn from. */
+export interface AnswererOptions {
+  readonly node: Node;
+  readonly store: ChunkStore;
+  readonly version: string;
+  readonly network: string;
+  readonly isKeyed: boolean;
+  readonly clientAddress: () => string;
+}
+
+/** Items of any verb. */
+export type AnswerItem = AnswerItems[Verb];
+
+/** Answers questions about one daemon. */
+export class Answerer {
+  readonly #options: AnswererOptions;
+  readonly #startedMs = performance.now();
+
+  constructor(options: AnswererOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The items that answer `verb`.
+   *
+   * @throws {UsageError} when the arguments are not what the verb takes.
+   */
+  async *answer(
+    verb: Verb,
+    json: string,
+    options: { readonly signal: AbortSignal },
+  ): AsyncGenerator<AnswerItem> {
+    const args = parseArguments(json);
+    switch (verb) {
+      case "status":
+        yield this.#status();
+        return;
+      case "list":
+        yield* this.#list();
+        return;
+      case "peers":
+        yield* this.#peers();
+        return;
+      case "search":
+        yield* await this.#options.node.list(textOf(args, "glob"), {
+          timeoutMs: boundedTimeout(args["timeoutMs"]),
+          signal: options.signal,
+        });
+        return;
+      case "share":
+        for (const path of textsOf(args, "paths")) yield this.#share(path);
+        return;
+      case "unshare":
+        yield this.#unshare(textOf(args, "target"));
+        return;
+      case "verify":
+        yield* this.#verify(args["target"], options.signal);
+        return;
+      default:
+        return unreachable(verb);
+    }
+  }
+
+  #status(): StatusReport {
+    const { node, store, version, network, isKeyed } = this.#options;
+    const files = { shared: 0, downloaded: 0, partial: 0, bytes: 0 };
+    for (const file of store.fileDefinitions()) {
+      files[file.origin]++;
+      if (file.origin !== "partial") files.bytes += file.sizeBytes;
+    }
+    const { overlay, connections } = node;
+    const counters = overlay.counters;
+    const totals = store.statistics();
+    return {
+      version,
+      nodeId: node.nodeId,
+      node: formatAddress(node.address.host, node.address.port),
+      client: this.#options.clientAddress(),
+      dataDir: store.dataDir,
+      network,
+      keyed: isKeyed,
+      uptimeMs: Math.round(performance.now() - this.#startedMs),
+      links: node.linkCount,
+      files: { ...files, hashing: store.shares.filesWaiting },
+      counters: {
+        queriesSeen: counters.queriesSeen,
+        queriesForwarded: counters.forwarded,
+        queriesDropped: counters.droppedDuplicate + counters.droppedRate,
+        queriesAnswered: counters.answered,
+        messagesSent: counters.messagesSent,
+        bytesIn: connections.bytesIn,
+        bytesOut: connections.bytesOut,
+        strikes: node.strikes,
+        totalBytesIn: totals.get("bytesIn") ?? 0,
+        totalBytesOut: totals.get("bytesOut") ?? 0,
+      },
+      transfers: [...node.swarms].map((swarm) => swarm.report()),
+      uploads: node.uploads.reports(),
+    };
+  }
+
+  *#list(): Generator<FileReport> {
+    const { store } = this.#options;
+    for (const file of store.fileDefinitions()) {
+      const have = file.origin === "partial"
+        ? formatRanges(store.download(file.root)!.have)
+        : "all";
+      yield { ...file, have };
+    }
+  }
+
+  *#peers(): Generator<PeerReport> {
+    const nowMs = performance.now();
+    for (const link of this.#options.node.overlay.links()) {
+      const { nodeId, host, port, listenPort, inbound, roundTripMs, sinceMs } = link;
+      yield {
+        nodeId,
+        host,
+        port,
+        listenPort,
+        direction: inbound ? "in" : "out",
+        roundTripMs,
+        connectedMs: Math.round(nowMs - sinceMs),
+      };
+    }
+  }
+
+  #share(path: string): ShareReport {
+    this.#options.store.shares.add(path);
+    return { path, result: "shared" };
+  }
+
+  /** Ends the sharing of a path, or of all files of a name or root. */
+  #unshare(target: string): ShareReport {
+    const { store } = this.#options;
+    if (isAbsolute(target) && store.shares.remove(target)) {
+      return { path: target, result: "not shared any more" };
+    }
+    const files = filesOf(store, target);
+    if (files.length === 0) {
+      throw new UsageError(`Cannot unshare ${target}: nothing here has this path, name or root`, {
+        hint: "`pacsrv list` shows what is here.",
+      });
+    }
+    for (const { origin, path } of files) if (origin === "shared") store.shares.remove(path);
+    let removed = 0;
+    for (const { root } of files) if (store.remove(root)) removed++;
+    return {
+      path: target,
+      result: removed > 0 ? "removed from the data directory" : "not shared any more",
+    };
+  }
+
+  async *#verify(target: unknown, signal: AbortSignal): AsyncGenerator<VerifyReport> {
+    const { store } = this.#options;
+    const roots: (Root | undefined)[] = target === undefined
+      ? [undefined]
+      : [...new Set(filesOf(store, textOf({ target }, "target")).map(({ root }) => root))];
+    if (roots.length === 0) {
+      throw new UsageError(`Cannot verify ${target}: nothing here has this name or root`);
+    }
+    for (const root of roots) {
+      const options = root === undefined ? { signal } : { root, signal };
+      for await (const result of store.verify(options)) {
+        yield {
+          name: result.name,
+          root: result.root,
+          path: result.path,
+          ok: result.outcome === "good",
+          badChunks: result.chunksBad,
+        };
+      }
+    }
+  }
+}
+
+function filesOf(store: ChunkStore, target: string): FileDefinition[] {
+  return store.fileDefinitions().filter((file) =>
+    isHash(target)
+      ? file.root === target.toLowerCase()
+      : file.name === target || file.path === target
+  );
+}
+
+function parseArguments(json: string): Record<string, unknown> {
+  let args: unknown;
+  try {
+    args = JSON.parse(json);
+  } catch (cause) {
+    throw new UsageError(`Cannot read arguments: ${messageOf(cause)}`, { cause });
+  }
+  if (typeof args !== "object" || args === null || Array.isArray(args)) {
+    throw new UsageError("Cannot read arguments: not an object");
+  }
+  return args as Record<string, unknown>;
+}
+
+function textOf(args: Record<string, unknown>, key: string): string {
+  const value = args[key];
+  if (typeof value !== "string" || value === "") {
+    throw new UsageError(`Cannot read arguments: ${key} is not a text`);
+  }
+  return value;
+}
+
+function textsOf(args: Record<string, unknown>, key: string): string[] {
+  const value = args[key];
+  if (!Array.isArray(value) || !value.every((one) => typeof one === "string" && one !== "")) {
+    throw new UsageError(`Cannot read arguments: ${key} is not a list of texts`);
+  }
+  return value;
+}
+
+function boundedTimeout(value: unknown): number {
+  if (value === undefined) return limits.searchMs;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new UsageError("Cannot read arguments: timeoutMs is not a positive number");
+  }
+  return Math.min(value, limits.listingTimeoutMsMax);
+}

@@ -1,0 +1,141 @@
+/**
+ * Callbacks, from both ends: the holder dials the requester and offers, the requester decides.
+ * On WANT the same connection goes on as a transfer.
+ */
+
+import { PeerFault } from "../base/errors.ts";
+import { chunkCount } from "../base/geometry.ts";
+import type { QueryId, Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Connection } from "../net/connection.ts";
+import { withDeadline } from "../net/deadline.ts";
+import { expectMessage, type RemoteIdentity } from "../net/handshake.ts";
+import type { ChunkStore } from "../store/chunk_store.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { Message, MessageOf, Sought } from "../wire/messages.ts";
+import { callbackMac, macEquals } from "../wire/proofs.ts";
+import { filesSought, offerMessage } from "./offers.ts";
+import type { Searches, Verdict } from "./searches.ts";
+
+/** How a requester answered a callback. */
+export type CallbackAnswer =
+  | { readonly kind: "want"; readonly root: Root; readonly searchOn: boolean }
+  | { readonly kind: "more" }
+  | { readonly kind: "enough" };
+
+/** The message with which a holder proves to know the query, for the handshake's first flight. */
+export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message {
+  return { kind: "callback", mac: callbackMac("holder", queryId, remote.nonces) };
+}
+
+/**
+ * The holder's side after the handshake: offers what it has and waits for the answer.
+ *
+ * @throws {PeerFault} when the requester cannot prove that it made the query, or answers nonsense.
+ */
+export async function offerFiles(
+  connection: Connection,
+  options: {
+    readonly queryId: QueryId;
+    readonly sought: Sought;
+    readonly remote: RemoteIdentity;
+    readonly store: ChunkStore;
+  },
+): Promise<CallbackAnswer> {
+  const { queryId, sought, remote, store } = options;
+  return await withDeadline(connection, "Cannot call back", async () => {
+    const proof = expectMessage(await connection.receiveOne(), "callback-ok");
+    if (!macEquals(proof.mac, callbackMac("requester", queryId, remote.nonces))) {
+      throw new PeerFault("wrong-key", "Cannot call back: the node does not know the query");
+    }
+    const listing = sought.by === "glob";
+    for (const file of filesSought(store, sought)) {
+      connection.send(offerMessage(store, file, { listing }));
+    }
+    connection.send({ kind: "offers-end" });
+    const answer = await connection.receiveOne();
+    switch (answer.kind) {
+      case "want":
+      case "more":
+      case "enough":
+        return answer;
+      default:
+        throw new PeerFault("unexpected", `Cannot call back: answered with ${answer.kind}`);
+    }
+  });
+}
+
+/**
+ * The requester's side after the handshake: checks the proof, hears the offers, answers.
+ *
+ * @throws {PeerFault} when the holder knows none of this node's queries, or offers too much.
+ */
+export async function hearOffers(
+  connection: Connection,
+  options: { readonly remote: RemoteIdentity; readonly searches: Searches },
+): Promise<Verdict> {
+  const { remote, searches } = options;
+  return await withDeadline(connection, "Cannot hear offers", async () => {
+    const proof = expectMessage(await connection.receiveOne(), "callback");
+    const search = searches.byProof(proof.mac, remote.nonces);
+    if (search === undefined) {
+      throw new PeerFault("unexpected", "Cannot hear callback: it is for no query of this node");
+    }
+    connection.send({
+      kind: "callback-ok",
+      mac: callbackMac("requester", search.id, remote.nonces),
+    });
+    const offers = await receiveOffers(
+      connection,
+      search.sought.by === "glob" ? limits.listingMax : limits.offersMax,
+    );
+    const address = { host: connection.remote.host, port: remote.listenPort };
+    const verdict = searches.offered(search.id, { nodeId: remote.nodeId, address }, offers);
+    switch (verdict.kind) {
+      case "want":
+        connection.send({ kind: "want", root: verdict.root, searchOn: verdict.searchOn });
+        break;
+      default:
+        connection.send({ kind: verdict.kind });
+    }
+    return verdict;
+  });
+}
+
+/**
+ * Offers up to OFFERS-END.
+ *
+ * @throws {PeerFault} when there are more than `countMax`.
+ */
+export async function receiveOffers(
+  connection: Connection,
+  countMax: number,
+): Promise<MessageOf<"offer">[]> {
+  const offers: MessageOf<"offer">[] = [];
+  for (;;) {
+    const message = await connection.receiveOne();
+    if (message.kind === "offers-end") return offers;
+    if (offers.length === countMax) {
+      throw new PeerFault("flooding", `Cannot take offers: more than ${countMax}`);
+    }
+    const offer = expectMessage(message, "offer");
+    checkOffer(offer);
+    offers.push(offer);
+  }
+}
+
+/** A peer as people see it: where it listens, or where it was seen when it does not. */
+export function peerLabel(connection: Connection, remote: RemoteIdentity): string {
+  return formatAddress(connection.remote.host, remote.listenPort || connection.remote.port);
+}
+
+function checkOffer({ file, bitfield }: MessageOf<"offer">): void {
+  const chunks = chunkCount(file.sizeBytes);
+  if (
+    file.sizeBytes > limits.fetchBytesMax || file.chunksHave > chunks ||
+    file.whole !== (file.chunksHave === chunks) || (file.whole && bitfield.length > 0) ||
+    bitfield.length > Math.ceil(chunks / 8)
+  ) {
+    throw new PeerFault("malformed", `Cannot take offer of ${file.sizeBytes} bytes: inconsistent`);
+  }
+}

@@ -1,0 +1,25 @@
+/** What a daemon is started with, once flags and configuration file are read and checked. */
+
+import type { HostPort } from "../base/address.ts";
+import type { Logger } from "../base/log.ts";
+
+export type { HostPort } from "../base/address.ts";
+
+/** A daemon's settings; defaults are the CLI's. */
+export interface DaemonConfig {
+  /** Directory for downloads, catalogue, token; made when missing. */
+  readonly dataDir: string;
+  readonly node: HostPort;
+  readonly client: HostPort;
+  /** Nodes to keep links with. Names are looked up by the system. */
+  readonly peers: readonly HostPort[];
+  /** Absolute paths of files and directories to share in place. */
+  readonly shares: readonly string[];
+  readonly network: string;
+  /** Secret of the network; undefined for an open one. */
+  readonly networkKey: Uint8Array | undefined;
+  readonly ttl: number;
+  readonly linksMin: number;
+  readonly linksMax: number;
+  readonly log: Logger;
+}

@@ -1,0 +1,102 @@
+/**
+ * Every connection of the node port, in and out: opened, counted, bounded, watched for stalls.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, PeerFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { Connection } from "../net/connection.ts";
+import type { Duplex, Transport } from "../net/transport.ts";
+
+/** A write that the other side does not take for this long ends the connection. */
+const WRITE_STALL_MS = limits.linkSilentMs;
+
+/** The open connections of a node. */
+export class Connections {
+  readonly #transport: Transport;
+  readonly #open = new Set<Connection>();
+  readonly #perHost = new Map<string, number>();
+  #closedBytesIn = 0;
+  #closedBytesOut = 0;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Bytes read over all connections, present and past. */
+  get bytesIn(): number {
+    let bytes = this.#closedBytesIn;
+    for (const connection of this.#open) bytes += connection.bytesIn;
+    return bytes;
+  }
+
+  /** Bytes written over all connections, present and past. */
+  get bytesOut(): number {
+    let bytes = this.#closedBytesOut;
+    for (const connection of this.#open) bytes += connection.bytesOut;
+    return bytes;
+  }
+
+  /**
+   * Opens a connection.
+   *
+   * @throws {EnvironmentError} "unreachable" when nobody answers there or all places are taken.
+   */
+  async dial(address: HostPort): Promise<Connection> {
+    if (this.#open.size >= limits.connectionsMax) {
+      throw new EnvironmentError(
+        "unreachable",
+        `Cannot connect: ${this.#open.size} connections are open, at most ${limits.connectionsMax}`,
+      );
+    }
+    const duplex = await this.#transport.dial(address, { timeoutMs: limits.dialMs });
+    return this.#keep(duplex);
+  }
+
+  /** Takes in what a listener accepted; null, and closed, when there is no place for it. */
+  admit(duplex: Duplex): Connection | null {
+    const ofHost = this.#perHost.get(duplex.remote.host) ?? 0;
+    if (this.#open.size >= limits.connectionsMax || ofHost >= limits.connectionsPerHostMax) {
+      duplex.close();
+      return null;
+    }
+    return this.#keep(duplex);
+  }
+
+  /** Forgets what is closed, and closes what does not move. */
+  tick(nowMs: number): void {
+    for (const connection of this.#open) {
+      const sinceMs = connection.writeSinceMs;
+      if (!connection.isClosed && sinceMs !== null && nowMs - sinceMs > WRITE_STALL_MS) {
+        connection.close(new PeerFault("slow-reader", "The other side does not read any more"));
+      }
+      if (connection.isClosed) this.#forget(connection);
+    }
+  }
+
+  closeAll(): void {
+    for (const connection of this.#open) connection.close();
+  }
+
+  #keep(duplex: Duplex): Connection {
+    const connection = new Connection(duplex);
+    const { host } = connection.remote;
+    this.#open.add(connection);
+    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);
+    return connection;
+  }
+
+  #forget(connection: Connection): void {
+    const { host } = connection.remote;
+    this.#open.delete(connection);
+    this.#closedBytesIn += connection.bytesIn;
+    this.#closedBytesOut += connection.bytesOut;
+    const left = (this.#perHost.get(host) ?? 1) - 1;
+    if (left === 0) this.#perHost.delete(host);
+    else this.#perHost.set(host, left);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Composition of the daemon: opens store, node and client port in order, stops them in reverse.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { messageOf } from "../base/errors.ts";
+import type { NodeId } from "../base/ids.ts";
+import { VERSION } from "../base/version.ts";
+import { tcpTransport } from "../net/tcp_transport.ts";
+import { ChunkStore } from "../store/chunk_store.ts";
+import { formatAddress } from "../wire/host.ts";
+import { Answerer } from "./answers.ts";
+import { ClientServer } from "./client_server.ts";
+import type { DaemonConfig } from "./config.ts";
+import { Node } from "./node.ts";
+import { openNodeId, openToken } from "./token.ts";
+
+/** A daemon that is ready. */
+export interface RunningDaemon {
+  readonly nodeId: NodeId;
+  /** Where it listens for nodes and for clients, the real ports included. */
+  readonly node: HostPort;
+  readonly client: HostPort;
+  /** Resolves with the reason when the daemon cannot go on by itself. */
+  readonly failed: Promise<Error>;
+  /** Looks through the shared paths again. */
+  rescan(): void;
+  /** Ends everything, with all checkpoints on disk. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a daemon; resolves when both ports accept connections.
+ *
+ * @throws {EnvironmentError} with a hint when the data directory or a port cannot be had.
+ */
+export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> {
+  const { log } = config;
+  await using cleanup = new AsyncDisposableStack();
+  const store = cleanup.use(
+    await ChunkStore.open({
+      dataDir: config.dataDir,
+      onWarning: (message, fields) => log.warn(message, fields),
+    }),
+  );
+  const nodeId = await openNodeId(store.dataDir);
+  const token = await openToken(store.dataDir);
+  const node = new Node({
+    nodeId,
+    listen: config.node,
+    network: config.network,
+    networkKey: config.networkKey,
+    ttl: config.ttl,
+    linksMin: config.linksMin,
+    linksMax: config.linksMax,
+    peers: config.peers,
+    store,
+    transport: tcpTransport,
+    log,
+  });
+  cleanup.defer(() => node.stop());
+  const answerer: Answerer = new Answerer({
+    node,
+    store,
+    version: VERSION,
+    network: config.network,
+    isKeyed: config.networkKey !== undefined,
+    clientAddress: () => formatAddress(clients.address.host, clients.address.port),
+  });
+  const clients: ClientServer = new ClientServer(
+    { node, answerer, token, log },
+    tcpTransport,
+    config.client,
+  );
+  cleanup.defer(() => clients.stop());
+
+  node.start();
+  clients.start();
+  startSharing(config, store);
+  log.info("ready", {
+    node: formatAddress(node.address.host, node.address.port),
+    client: formatAddress(clients.address.host, clients.address.port),
+    files: store.fileDefinitions().length,
+  });
+
+  const running = cleanup.move();
+  return {
+    nodeId,
+    node: node.address,
+    client: clients.address,
+    failed: new Promise(() => {}),
+    rescan: () => rescan(config, store),
+    stop: () => running.disposeAsync(),
+  };
+}
+
+/** Shares what the configuration names, beside what was shared before; hashing goes on behind. */
+function startSharing({ shares, log }: DaemonConfig, store: ChunkStore): void {
+  for (const path of shares) {
+    try {
+      store.shares.add(path, { persist: false });
+    } catch (error) {
+      log.error("cannot share", { path, error: messageOf(error) });
+    }
+  }
+  store.shares.start();
+  store.tidy().catch((error) =>
+    log.warn("cannot tidy the data directory", { error: messageOf(error) })
+  );
+}
+
+function rescan({ log }: DaemonConfig, store: ChunkStore): void {
+  log.info("looking through the shared paths again");
+  store.shares.rescan().catch((error) => log.warn("cannot rescan", { error: messageOf(error) }));
+}

@@ -1,0 +1,533 @@
+/**
+ * One fetch from request to end: searches, chooses the candidate to follow, gives its swarm
+ * sources, checks the whole, and says how it ended.
+ *
+ * Who may be believed, strongest first: a given root; a given SHA-256 and size; else the root
+ * that most distinct nodes offer. A fetch starts on the first fitting offer rather than wait for
+ * all of them, and moves to another candidate if that one turns out to lead or the first one is
+ * found out.
+ */
+
+import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
+import type { HostPort } from "../base/address.ts";
+import { chunkCount, type ChunkRange, isRangeWithin } from "../base/geometry.ts";
+import type { NodeId, Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import { type Candidate, candidateKey, Candidates } from "../core/candidates.ts";
+import type { ChunkStore } from "../store/chunk_store.ts";
+import type { FileDefinition } from "../store/place.ts";
+import type { FetchRequest } from "../wire/fetch_request.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { Done, Hit, MessageOf, Sought } from "../wire/messages.ts";
+import { type FileReader, fileSha256 } from "./file_reader.ts";
+import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
+import type { Swarm, SwarmObserver } from "./swarm.ts";
+import type { Swarms } from "./swarms.ts";
+
+/** Who hears how a fetch goes. */
+export interface FetchObserver {
+  event(event: MessageOf<"searching" | "found" | "restarted" | "progress">): void;
+  /** Bytes of the file can be read from here from now on; an earlier reader is void. */
+  readable(reader: FileReader): void;
+  /** Chunks that can be read. */
+  gained(range: ChunkRange): void;
+}
+
+/** What a fetch needs of the node that it runs on. */
+export interface FetchHost {
+  readonly store: ChunkStore;
+  readonly swarms: Swarms;
+  readonly log: Logger;
+  /** Floods a query; the returned function ends it. */
+  search(sought: Sought, searcher: Searcher): () => void;
+  /** Dials a holder that cannot dial us, and gives the connection to the swarm until it ends. */
+  dialHolder(address: HostPort, root: Root, swarm: Swarm): Promise<void>;
+}
+
+/** How long other offers may still change which root a bare name means. */
+const SETTLE_MS = 100;
+/** A holder that is alone with a swarm of this many is told not to pass the query on. */
+const SOURCES_ENOUGH = 8;
+/** Pause before the query is flooded again while the file is not complete. */
+const SEARCH_AGAIN_MS = 5_000;
+/** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
+const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
+
+type Outcome = { readonly swarm: Swarm; readonly candidate: Candidate };
+
+/** A fetch in progress. */
+export class Fetch implements Searcher, SwarmObserver {
+  readonly request: FetchRequest;
+  readonly #host: FetchHost;
+  readonly #observer: FetchObserver;
+  readonly #path: string | undefined;
+  readonly #sought: Sought;
+  readonly #candidates: Candidates;
+  readonly #holders = new Map<string, Map<NodeId, HostPort>>();
+  readonly #startMs = performance.now();
+  #endSearches: (() => void)[] = [];
+  #searchedMs = 0;
+  #current: Outcome | null = null;
+  #follows = 0;
+  #offers = 0;
+  #firstOfferMs: number | null = null;
+  /** Since when there is nobody to ask. */
+  #aloneSinceMs = performance.now();
+  #starvedSinceMs: number | null = null;
+  #finished = false;
+  #outcome = Promise.withResolvers<Outcome>();
+  #lastError: Error | undefined;
+
+  constructor(
+    host: FetchHost,
+    request: FetchRequest,
+    options: { readonly observer: FetchObserver; readonly path?: string },
+  ) {
+    this.#host = host;
+    this.request = request;
+    this.#observer = options.observer;
+    this.#path = options.path;
+    this.#sought = request.root !== null
+      ? { by: "root", value: request.root }
+      : { by: "name", value: request.name };
+    this.#candidates = new Candidates(request);
+    this.#outcome.promise.catch(() => {});
+  }
+
+  /**
+   * Runs the fetch to its end.
+   *
+   * @throws {FetchFailure} with the reason, as the exit codes name them.
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  async run(signal: AbortSignal): Promise<Done> {
+    const timeout = this.request.timeoutMs > 0
+      ? AbortSignal.timeout(this.request.timeoutMs)
+      : undefined;
+    const stop = () => this.#fail(new FetchFailure("failed", "The fetch was stopped"));
+    const late = () => this.#fail(this.#timedOut());
+    signal.addEventListener("abort", stop, { once: true });
+    timeout?.addEventListener("abort", late, { once: true });
+    try {
+      if (signal.aborted) stop();
+      return await this.#localCopy() ?? await this.#fetch();
+    } finally {
+      signal.removeEventListener("abort", stop);
+      timeout?.removeEventListener("abort", late);
+      this.#finished = true;
+      for (const end of this.#endSearches) end();
+      await this.#leave("suspend");
+    }
+  }
+
+  /** Lets time pass: bounds, further searches, progress. */
+  tick(nowMs: number): void {
+    if (this.#finished) return;
+    const { swarm } = this.#current ?? {};
+    if (swarm !== undefined) this.#sendProgress(swarm);
+    else {
+      this.#observer.event({
+        kind: "searching",
+        elapsedMs: Math.round(nowMs - this.#startMs),
+        queries: this.#endSearches.length,
+      });
+    }
+    if (this.#firstOfferMs !== null && nowMs - this.#firstOfferMs >= SETTLE_MS) {
+      this.#followLeader();
+    }
+    if (swarm?.isComplete) return;
+    if (swarm !== undefined && swarm.sourceCount > 0) this.#aloneSinceMs = nowMs;
+    if (nowMs - this.#aloneSinceMs > limits.searchMs) return this.#fail(this.#nobody());
+    if (this.#starvedSinceMs !== null && nowMs - this.#starvedSinceMs > STARVED_MS) {
+      return this.#fail(this.#nobody());
+    }
+    if (swarm !== undefined && nowMs - this.#searchedMs > SEARCH_AGAIN_MS && swarm.wantsSources) {
+      this.#search();
+    }
+  }
+
+  // Searcher
+
+  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
+    if (this.#finished) return { kind: "enough" };
+    for (const { file } of offers) this.#consider(file, holder.nodeId, holder.address);
+    this.#followLeader();
+    if (this.#current === null) return { kind: "more" };
+    const { swarm, candidate } = this.#current;
+    const offer = offers.find(({ file }) => candidateKey(file) === candidate.key);
+    if (offer === undefined || swarm.hasSource(holder.nodeId)) return { kind: "more" };
+    if (swarm.isComplete || this.#candidates.isBanned(holder.nodeId)) return { kind: "enough" };
+    if (!swarm.wantsSources) return { kind: "enough" };
+    return {
+      kind: "want",
+      root: candidate.root,
+      searchOn: swarm.sourceCount + 1 < SOURCES_ENOUGH,
+      use: (connection) =>
+        swarm.useSource(connection, {
+          nodeId: holder.nodeId,
+          peer: formatAddress(
+            holder.address.host,
+            holder.address.port || connection.remote.port,
+          ),
+          whole: offer.file.whole,
+          bitfield: offer.bitfield,
+        }),
+    };
+  }
+
+  hit(hit: Hit): void {
+    const address = { host: hit.holderHost, port: hit.holderPort };
+    for (const file of hit.offers) this.#consider(file, hit.nodeId, address);
+    this.#followLeader();
+    const key = this.#current?.candidate.key;
+    if (hit.offers.some((file) => candidateKey(file) === key)) this.#dial(hit.nodeId, address);
+  }
+
+  // SwarmObserver
+
+  gained(range: ChunkRange): void {
+    this.#starvedSinceMs = null;
+    this.#observer.gained(range);
+  }
+
+  completed(): void {
+    if (this.#current !== null) this.#outcome.resolve(this.#current);
+  }
+
+  failed(error: Error): void {
+    this.#fail(error);
+  }
+
+  needsSources(): void {
+    const nowMs = performance.now();
+    this.#starvedSinceMs ??= nowMs;
+    if (this.#finished || nowMs - this.#searchedMs < 1_000) return;
+    this.#search();
+  }
+
+  banned(nodeId: NodeId): void {
+    this.#candidates.ban(nodeId);
+    for (const holders of this.#holders.values()) holders.delete(nodeId);
+    if (this.#current !== null && this.#candidates.leader() === undefined) {
+      this.#aloneSinceMs = performance.now();
+    }
+  }
+
+  async #fetch(): Promise<Done> {
+    this.#search();
+    for (;;) {
+      const { swarm, candidate } = await this.#outcome.promise;
+      await this.#settle();
+      if (this.#current?.swarm !== swarm) continue;
+      const wrong = await this.#check(swarm);
+      if (wrong !== undefined) {
+        await this.#reject(candidate, wrong);
+        continue;
+      }
+      const done = this.#done(swarm);
+      this.#sendProgress(swarm);
+      await this.#leave("finish");
+      return done;
+    }
+  }
+
+  /** A bare name may still turn out to mean another root: waits until that is settled. */
+  async #settle(): Promise<void> {
+    if (this.request.root !== null || this.request.sha256 !== null) return;
+    const leftMs = (this.#firstOfferMs ?? 0) + SETTLE_MS - performance.now();
+    if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+    this.#followLeader();
+  }
+
+  /** Why the complete file is not what was asked for; undefined when it is. */
+  async #check(swarm: Swarm): Promise<string | undefined> {
+    const { sha256 } = this.request;
+    if (sha256 === null || !swarm.download.have.isFull) return undefined;
+    const found = await fileSha256({
+      sizeBytes: swarm.file.sizeBytes,
+      readRun: (range, target, offset) => swarm.download.readRun(range, target, offset),
+    });
+    return found === sha256 ? undefined : `its SHA-256 is ${found}`;
+  }
+
+  async #reject(candidate: Candidate, why: string): Promise<void> {
+    const nodes = this.#candidates.reject(candidate.key);
+    this.#host.log.warn("a complete file failed its check", {
+      name: candidate.name,
+      root: candidate.root,
+      why,
+      offeredBy: nodes,
+    });
+    await this.#leave("discard");
+    this.#aloneSinceMs = performance.now();
+    this.#observer.event({ kind: "restarted", reason: why });
+    this.#followLeader();
+  }
+
+  /** A complete copy that is here already, if it fits the request. */
+  async #localCopy(): Promise<Done | undefined> {
+    for (const file of this.#localFiles()) {
+      if (!this.#host.store.isComplete(file.root)) continue;
+      if (this.request.sizeBytes !== null && this.request.sizeBytes !== file.sizeBytes) continue;
+      if (this.request.sha256 !== null) {
+        const sha256 = await fileSha256({
+          sizeBytes: file.sizeBytes,
+          readRun: (range, target, offset) =>
+            this.#host.store.readRun(file.root, range, target, offset),
+        });
+        if (sha256 !== this.request.sha256) continue;
+      }
+      return this.#deliverLocal(file);
+    }
+    return undefined;
+  }
+
+  #localFiles(): readonly FileDefinition[] {
+    const { store } = this.#host;
+    if (this.request.root === null) return store.definitionsByName(this.request.name);
+    const file = store.definition(this.request.root);
+    return file === undefined ? [] : [file];
+  }
+
+  #deliverLocal(file: FileDefinition): Done {
+    const { store } = this.#host;
+    const wanted = this.#wantedOf(file.sizeBytes);
+    const bytes = wantedBytes(file.sizeBytes, wanted);
+    const { root, name, sizeBytes } = file;
+    this.#observer.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
+    this.#observer.readable({
+      sizeBytes,
+      readRun: (range, target, offset) => store.readRun(root, range, target, offset),
+    });
+    if (wanted.count > 0) this.#observer.gained(wanted);
+    return {
+      kind: "done",
+      root,
+      name,
+      sizeBytes,
+      bytesLocal: bytes,
+      sources: [],
+      queriesSent: 0,
+      offersReceived: 0,
+      elapsedMs: Math.round(performance.now() - this.#startMs),
+    };
+  }
+
+  #search(): void {
+    this.#searchedMs = performance.now();
+    this.#endSearches.push(this.#host.search(this.#sought, this));
+  }
+
+  #consider(
+    file: MessageOf<"offer">["file"],
+    nodeId: NodeId,
+    address: HostPort,
+  ): void {
+    this.#offers++;
+    const verdict = this.#candidates.add(file, nodeId);
+    if (verdict !== "counted") {
+      this.#host.log.debug("offer does not count", { name: file.name, root: file.root, verdict });
+      return;
+    }
+    this.#firstOfferMs ??= performance.now();
+    if (address.port === 0) return;
+    const key = candidateKey(file);
+    const holders = this.#holders.get(key) ?? new Map<NodeId, HostPort>();
+    this.#holders.set(key, holders);
+    if (holders.size < limits.sourcesMax) holders.set(nodeId, address);
+  }
+
+  /** Follows the leading candidate, if it is not followed already. */
+  #followLeader(): void {
+    const leader = this.#candidates.leader();
+    if (this.#finished || leader === undefined || leader.key === this.#current?.candidate.key) {
+      return;
+    }
+    if (this.#current !== null) {
+      if (!this.#mayChange(leader)) return;
+      this.#observer.event({ kind: "restarted", reason: "more peers offer another file" });
+      this.#leave("discard").catch((error) => this.#fail(error as Error));
+    }
+    this.#follow(leader);
+  }
+
+  /** Whether the present candidate may be given up: it has no offerers left, or has been outvoted. */
+  #mayChange(leader: Candidate): boolean {
+    const current = this.#current!.candidate;
+    if (current.offerers.size === 0) return true;
+    if (this.request.root !== null || this.request.sha256 !== null) return false;
+    const settled = performance.now() - (this.#firstOfferMs ?? 0) > SETTLE_MS * 3;
+    return !settled && leader.offerers.size > current.offerers.size;
+  }
+
+  #follow(candidate: Candidate): void {
+    const { root, name, sizeBytes } = candidate;
+    const file = { root, name: this.request.name || name, sizeBytes };
+    let wanted: ChunkRange;
+    let swarm: Swarm | undefined;
+    try {
+      wanted = this.#wantedOf(sizeBytes);
+      swarm = this.#host.swarms.join(file, {
+        wanted,
+        observer: this,
+        ...(this.#path === undefined ? {} : { path: this.#path }),
+      });
+    } catch (error) {
+      if (error instanceof FetchFailure || error instanceof EnvironmentError) {
+        return this.#fail(error);
+      }
+      // No file can be what this candidate says: a size that its root cannot have, a bad name.
+      this.#host.log.warn("an offer cannot be true", { root, name, error: messageOf(error) });
+      this.#candidates.reject(candidate.key);
+      return this.#followLeader();
+    }
+    if (swarm === undefined) {
+      // Another part of the same file is on its way, or it is just being put away.
+      this.#host.swarms.closed(file).then(() => setTimeout(() => this.#followLeader(), 50));
+      return;
+    }
+    if (this.#follows++ > 0) this.#outcome = Promise.withResolvers<Outcome>();
+    this.#outcome.promise.catch(() => {});
+    this.#current = { swarm, candidate };
+    this.#aloneSinceMs = performance.now();
+    this.#starvedSinceMs = null;
+    this.#observer.event({
+      kind: "found",
+      root,
+      name: file.name,
+      sizeBytes,
+      sources: candidate.offerers.size,
+      bytesHad: swarm.bytesHad,
+    });
+    const { download } = swarm;
+    this.#observer.readable({
+      sizeBytes,
+      readRun: (range, target, offset) => download.readRun(range, target, offset),
+    });
+    this.#host.log.info("fetching", { name: file.name, root, sizeBytes });
+    // Those that offered this candidate before it led were sent away: they are dialled now.
+    for (
+      const [nodeId, address] of this.#follows > 1 ? this.#holders.get(candidate.key) ?? [] : []
+    ) {
+      this.#dial(nodeId, address);
+    }
+    if (swarm.hasBegun) {
+      for (const range of download.have.ranges()) this.#observer.gained(range);
+    }
+    if (swarm.isComplete) this.completed();
+    else swarm.start();
+  }
+
+  #dial(nodeId: NodeId, address: HostPort): void {
+    const swarm = this.#current?.swarm;
+    if (
+      swarm === undefined || address.port === 0 || !swarm.wantsSources ||
+      swarm.hasSource(nodeId) || this.#candidates.isBanned(nodeId)
+    ) return;
+    const { root } = swarm.file;
+    this.#host.dialHolder(address, root, swarm).catch((error) =>
+      this.#host.log.debug("cannot fetch from holder", {
+        peer: formatAddress(address.host, address.port),
+        error: messageOf(error),
+      })
+    );
+  }
+
+  async #leave(how: "suspend" | "discard" | "finish"): Promise<void> {
+    const current = this.#current;
+    if (current === null) return;
+    this.#current = null;
+    await this.#host.swarms.leave(current.swarm, this, how);
+  }
+
+  #fail(error: Error): void {
+    this.#lastError = error;
+    this.#outcome.reject(error);
+  }
+
+  #wantedOf(sizeBytes: number): ChunkRange {
+    const chunks = chunkCount(sizeBytes);
+    const { chunks: part } = this.request;
+    if (part === null) return { first: 0, count: chunks };
+    if (!isRangeWithin(part, chunks)) {
+      throw new FetchFailure(
+        "usage",
+        `Cannot fetch chunks ${part.first}-${part.first + part.count - 1}: the file has ` +
+          `${chunks} (0-${chunks - 1})`,
+      );
+    }
+    return part;
+  }
+
+  #sendProgress(swarm: Swarm): void {
+    this.#observer.event({
+      kind: "progress",
+      bytesDone: swarm.bytesDone,
+      bytesTotal: swarm.bytesTotal,
+      bytesPerSecond: Math.round(swarm.rate.bytesPerSecond),
+      sources: swarm.sourceCount,
+    });
+  }
+
+  #done(swarm: Swarm): Done {
+    return {
+      kind: "done",
+      root: swarm.file.root,
+      name: swarm.file.name,
+      sizeBytes: swarm.file.sizeBytes,
+      bytesLocal: swarm.bytesHad,
+      sources: swarm.contributions().slice(0, limits.doneSourcesMax),
+      queriesSent: this.#endSearches.length,
+      offersReceived: this.#offers,
+      elapsedMs: Math.round(performance.now() - this.#startMs),
+    };
+  }
+
+  #timedOut(): FetchFailure {
+    const where = this.#current === null ? "nobody had offered it yet" : this.#progressText();
+    return new FetchFailure(
+      "timedOut",
+      `Cannot fetch ${this.#label()}: out of time after ${this.request.timeoutMs} ms; ${where}`,
+    );
+  }
+
+  /** Nobody has it, nobody has the rest of it, or all that came was wrong. */
+  #nobody(): Error {
+    if (this.#lastError instanceof EnvironmentError) return this.#lastError;
+    if (this.#candidates.anyRejected) {
+      return new FetchFailure(
+        "checkFailed",
+        `Cannot fetch ${this.#label()}: what peers offer failed its check`,
+        { hint: "The peers that gave it were banned for this fetch; the log names them." },
+      );
+    }
+    if (this.#current !== null) {
+      return new FetchFailure(
+        "notFound",
+        `Cannot fetch ${this.#label()}: nobody has the rest of it; ${this.#progressText()}`,
+        { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
+      );
+    }
+    const unfit = this.#candidates.unfit;
+    return new FetchFailure(
+      "notFound",
+      `Cannot fetch ${this.#label()}: nobody has it` +
+        (unfit > 0 ? `; ${unfit} offers had another name, root or size` : ""),
+    );
+  }
+
+  #progressText(): string {
+    const { swarm } = this.#current!;
+    return `${swarm.bytesDone} of ${swarm.bytesTotal} bytes are here`;
+  }
+
+  #label(): string {
+    return this.request.name || this.request.root || "";
+  }
+}
+
+function wantedBytes(sizeBytes: number, wanted: ChunkRange): number {
+  const end = Math.min((wanted.first + wanted.count) * 16_384, sizeBytes);
+  return Math.max(0, end - wanted.first * 16_384);
+}

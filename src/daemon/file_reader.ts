@@ -1,0 +1,31 @@
+/** Reading a file chunk by chunk, wherever its bytes lie, and the SHA-256 of all of it. */
+
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
+import { limits } from "../base/limits.ts";
+
+/** Reads checked bytes of one file. */
+export interface FileReader {
+  readonly sizeBytes: number;
+  /** Reads a run of chunks that are here into `target` from `offset`; returns how many bytes. */
+  readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
+}
+
+/**
+ * SHA-256 of a whole file, in hexadecimal. Other work goes on between runs of 512 KiB.
+ *
+ * @throws {EnvironmentError} when the file cannot be read.
+ */
+export async function fileSha256(reader: FileReader): Promise<string> {
+  const buffer = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
+  const chunks = chunkCount(reader.sizeBytes);
+  const digest = createHash("sha256");
+  for (let first = 0; first < chunks; first += limits.requestChunksMax) {
+    const count = Math.min(limits.requestChunksMax, chunks - first);
+    const bytes = reader.readRun({ first, count }, buffer, 0);
+    digest.update(buffer.subarray(0, bytes));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return digest.digest("hex");
+}

@@ -1,0 +1,65 @@
+/** What this node can offer of what is sought, from its store. */
+
+import type { ChunkStore } from "../store/chunk_store.ts";
+import type { FileDefinition } from "../store/place.ts";
+import type { Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { unreachable } from "../base/errors.ts";
+import type { FileOffer, MessageOf, Sought } from "../wire/messages.ts";
+
+/** Files of the store that match, each root once, with at least one chunk here. */
+export function filesSought(store: ChunkStore, sought: Sought): FileDefinition[] {
+  const byRoot = new Map<string, FileDefinition>();
+  const max = sought.by === "glob" ? limits.listingMax : limits.offersMax;
+  for (const file of candidates(store, sought)) {
+    // A listing names a file once for each of its names; a transfer needs each root once.
+    const key = sought.by === "glob" ? `${file.root}/${file.name}` : file.root;
+    if (byRoot.has(key) || !hasAny(file)) continue;
+    byRoot.set(key, file);
+    if (byRoot.size === max) break;
+  }
+  return [...byRoot.values()];
+}
+
+/** The offer of one file. */
+export function fileOffer(file: FileDefinition): FileOffer {
+  const { root, name, type, sizeBytes, chunksHave, chunks } = file;
+  return { root, name, type, sizeBytes, chunksHave, whole: chunksHave === chunks };
+}
+
+/** The OFFER message of one file: with the first page of its bitfield, or none in a listing. */
+export function offerMessage(
+  store: ChunkStore,
+  file: FileDefinition,
+  options: { readonly listing: boolean },
+): MessageOf<"offer"> {
+  const offer = fileOffer(file);
+  const bitfield = offer.whole || options.listing
+    ? new Uint8Array()
+    : store.availableChunks(file.root)?.page(0, limits.bitfieldPageBytesMax) ?? new Uint8Array();
+  return { kind: "offer", file: offer, bitfield };
+}
+
+/** The file of `root` if there is anything of it here. */
+export function fileOfRoot(store: ChunkStore, root: Root): FileDefinition | undefined {
+  return filesSought(store, { by: "root", value: root })[0];
+}
+
+function candidates(store: ChunkStore, sought: Sought): readonly FileDefinition[] {
+  switch (sought.by) {
+    case "root": {
+      const file = store.definition(sought.value as Root);
+      return file === undefined ? [] : [file];
+    }
+    case "name":
+      return store.definitionsByName(sought.value);
+    case "glob":
+      return store.definitionsMatching(sought.value);
+    default:
+      return unreachable(sought.by);
+  }
+}
+
+function hasAny(file: FileDefinition): boolean {
+  return file.sizeBytes === 0 || file.chunksHave > 0;
+}

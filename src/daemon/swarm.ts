@@ -1,0 +1,551 @@
+/**
+ * One file on its way in: the store's download, the policy that shares the work out, and the
+ * sources that do it. Fetches subscribe to it; when the last one leaves, what came so far is kept.
+ *
+ * It carries out what `core/download.ts` decides and tells it what happened. Where sources come
+ * from is the affair of the fetch.
+ */
+
+import { Bitfield } from "../base/bitfield.ts";
+import { messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import { chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
+import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import {
+  Download,
+  type DownloadEffect,
+  type DownloadEvent,
+  type FrameClass,
+} from "../core/download.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Download as StoreDownload } from "../store/download.ts";
+import type { TransferReport } from "../wire/reports.ts";
+import type { Rejection } from "../wire/messages.ts";
+import { LeafFetch } from "./leaf_fetch.ts";
+import { formatRanges } from "./ranges.ts";
+import { RateMeter } from "./rate_meter.ts";
+import { Source, type SourceObserver, sourceReadBytes } from "./source.ts";
+
+/** What a fetch hears of its swarm. */
+export interface SwarmObserver {
+  /** Chunks were checked and written. */
+  gained(range: ChunkRange): void;
+  /** Every wanted chunk is there. */
+  completed(): void;
+  /** The swarm is over: the disk refused, or the file cannot be what it was said to be. */
+  failed(error: Error): void;
+  /** Missing chunks have no source. */
+  needsSources(): void;
+  /** A node gave what is not true; nothing else that it offers is to be believed. */
+  banned(nodeId: NodeId): void;
+}
+
+/** What a swarm needs of the node that it belongs to. */
+export interface SwarmHost {
+  readonly log: Logger;
+  readonly random: Random;
+  /** A strike was given, for the counters. */
+  struck(): void;
+}
+
+/** The identity of what a swarm fetches. */
+export interface SwarmFile {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** A holder as it comes to a swarm. */
+export interface Holder {
+  readonly nodeId: NodeId;
+  /** Address for people. */
+  readonly peer: string;
+  readonly whole: boolean;
+  /** First page of its bitfield when not whole. */
+  readonly bitfield: Uint8Array;
+}
+
+/** All transfers that bring one file in. */
+export class Swarm implements SourceObserver {
+  readonly file: SwarmFile;
+  readonly wanted: ChunkRange;
+  readonly download: StoreDownload;
+  readonly rate = new RateMeter();
+  readonly #host: SwarmHost;
+  #inflightBytesMax: number;
+  /** There once the leaf layer is: before, no chunk can be asked for. */
+  #policy: Download | null = null;
+  readonly #sources = new Map<number, Source>();
+  /** Bytes by node of sources that are gone or still here. */
+  readonly #given = new Map<NodeId, { peer: string; bytes: number; strikes: number }>();
+  readonly #banned = new Set<NodeId>();
+  readonly #observers = new Set<SwarmObserver>();
+  readonly #leaves: LeafFetch;
+  /** Bitfields of sources that wait until the policy begins. */
+  readonly #waiting = new Map<number, Bitfield | "all">();
+  #nextSourceId = 1;
+  #over = false;
+  #checkpointing: Promise<void> | null = null;
+  #bytesGood = 0;
+  #bytesHad: number;
+
+  constructor(
+    host: SwarmHost,
+    download: StoreDownload,
+    options: {
+      readonly file: SwarmFile;
+      readonly wanted: ChunkRange;
+      readonly inflightBytesMax: number;
+    },
+  ) {
+    this.#host = host;
+    this.file = options.file;
+    this.wanted = options.wanted;
+    this.download = download;
+    this.#bytesHad = bytesIn(download.have, options.file.sizeBytes, options.wanted);
+    this.#inflightBytesMax = options.inflightBytesMax;
+    this.#leaves = new LeafFetch(chunkCount(options.file.sizeBytes), download);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Whether chunks that are here may be read: the leaves are known and what was found is checked. */
+  get hasBegun(): boolean {
+    return this.#policy !== null;
+  }
+
+  get isComplete(): boolean {
+    return this.#policy?.isComplete ?? false;
+  }
+
+  get sourceCount(): number {
+    return this.#sources.size;
+  }
+
+  /** Bytes of the wanted chunks that were there at the start. */
+  get bytesHad(): number {
+    return this.#bytesHad;
+  }
+
+  /** Bytes of the wanted chunks that are here. */
+  get bytesDone(): number {
+    return this.#bytesHad + this.#bytesGood;
+  }
+
+  /** Bytes of the wanted chunks altogether. */
+  get bytesTotal(): number {
+    return this.wanted.count === 0 ? 0 : rangeBytes(this.file.sizeBytes, this.wanted).length;
+  }
+
+  subscribe(observer: SwarmObserver): void {
+    this.#observers.add(observer);
+  }
+
+  /** Ends the subscription; returns whether nobody is left. */
+  unsubscribe(observer: SwarmObserver): boolean {
+    this.#observers.delete(observer);
+    return this.#observers.size === 0;
+  }
+
+  hasSource(nodeId: NodeId): boolean {
+    for (const source of this.#sources.values()) if (source.nodeId === nodeId) return true;
+    return false;
+  }
+
+  isBanned(nodeId: NodeId): boolean {
+    return this.#banned.has(nodeId);
+  }
+
+  /** Whether another source would be of use. */
+  get wantsSources(): boolean {
+    return !this.#over && !this.isComplete && this.#sources.size < limits.sourcesMax;
+  }
+
+  /** Begins; completes at once when nothing is missing. Without leaves it waits for a source. */
+  start(): void {
+    if (this.download.hasLeaves && this.#policy === null) this.#begin();
+  }
+
+  /** Takes chunks from a holder over `connection` until it ends, which this waits for. */
+  async useSource(connection: Connection, holder: Holder): Promise<void> {
+    const chunks = chunkCount(this.file.sizeBytes);
+    const have = holder.whole ? "all" : firstPage(chunks, holder.bitfield);
+    const source = new Source(this, connection, {
+      id: this.#nextSourceId++,
+      nodeId: holder.nodeId,
+      peer: holder.peer,
+      sizeBytes: this.file.sizeBytes,
+    });
+    this.#sources.set(source.id, source);
+    connection.reserve(sourceReadBytes(this.#sources.size));
+    this.#host.log.debug("source joined", { peer: source.peer, name: this.file.name });
+    if (this.#policy !== null) this.#join(source, have);
+    else {
+      this.#waiting.set(source.id, have);
+      if (!this.download.hasLeaves) this.#leaves.offer(source);
+    }
+    await source.run();
+    this.#gone(source);
+  }
+
+  /** Lets time pass: snubbing, checkpoints. */
+  tick(nowMs: number): void {
+    if (this.#over) return;
+    this.rate.add(this.#bytesGood, nowMs);
+    if (!this.download.hasLeaves) this.#leaves.tick(nowMs);
+    this.#step({ kind: "tick" }, nowMs);
+    if (this.#checkpointing === null && this.download.checkpointDue(nowMs)) {
+      this.#checkpointing = this.download.checkpoint()
+        .catch((error) => this.fail(error as Error))
+        .finally(() => this.#checkpointing = null);
+    }
+  }
+
+  setBudget(inflightBytesMax: number): void {
+    this.#inflightBytesMax = inflightBytesMax;
+    this.#step({ kind: "budget", inflightBytesMax });
+  }
+
+  /** Stops all transfers and keeps what came, as of now. */
+  async suspend(): Promise<void> {
+    this.#end("the fetch was stopped");
+    await this.#checkpointing;
+    await this.download.suspend();
+  }
+
+  /** Stops all transfers and throws away what came. */
+  async discard(): Promise<void> {
+    this.#end("the fetch was given up");
+    await this.#checkpointing;
+    await this.download.discard();
+  }
+
+  /** Ends the transfers of a complete file and gives it its place. */
+  async finish(): Promise<void> {
+    this.#end("the file is complete");
+    await this.#checkpointing;
+    if (this.download.have.isFull) await this.download.finish();
+    else await this.download.suspend();
+  }
+
+  /** Ends everything because it cannot go on. */
+  fail(error: Error): void {
+    if (this.#over) return;
+    this.#end("the fetch failed");
+    for (const observer of [...this.#observers]) observer.failed(error);
+  }
+
+  /** Who gave how much, most first. */
+  contributions(): { nodeId: NodeId; peer: string; bytes: number; strikes: number }[] {
+    return [...this.#given].map(([nodeId, given]) => ({ nodeId, ...given }))
+      .filter(({ bytes, strikes }) => bytes > 0 || strikes > 0)
+      .sort((a, b) => b.bytes - a.bytes);
+  }
+
+  report(): TransferReport {
+    const rates = new Map(this.#policy?.sources().map((state) => [state.source, state]));
+    return {
+      root: this.file.root,
+      name: this.file.name,
+      sizeBytes: this.file.sizeBytes,
+      bytesDone: this.bytesDone,
+      bytesPerSecond: Math.round(this.rate.bytesPerSecond),
+      have: formatRanges(this.download.have),
+      sources: [...this.#sources.values()].map((source) => ({
+        peer: source.peer,
+        nodeId: source.nodeId,
+        bytes: source.bytesGood,
+        bytesPerSecond: Math.round(rates.get(source.id)?.rateBytesPerSecond ?? 0),
+        strikes: source.strikes,
+        snubbed: rates.get(source.id)?.snubbed ?? false,
+      })),
+    };
+  }
+
+  // SourceObserver: called by the sources as frames come in.
+
+  classify(source: Source, range: ChunkRange): FrameClass {
+    return this.#policy?.classify(source.id, range) ?? "unasked";
+  }
+
+  leafDigits(range: ChunkRange): string {
+    return this.download.leaf().hexOf(range);
+  }
+
+  arriving(source: Source, bytes: number): void {
+    this.#step({ kind: "arriving", source: source.id, bytes });
+  }
+
+  chunks(source: Source, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
+    if (this.#over) return;
+    // It may have been cancelled while it came, because another source was sooner.
+    if (this.classify(source, range) !== "asked") return this.passed(source, range);
+    if (bad.length === 0) return this.#good(source, range, { data });
+    this.#tellBad(source, bad);
+    const frameOffset = rangeBytes(this.file.sizeBytes, range).offset;
+    let first = range.first;
+    for (const index of [...bad, range.first + range.count]) {
+      const run = { first, count: index - first };
+      first = index + 1;
+      if (run.count === 0) continue;
+      const { offset, length } = rangeBytes(this.file.sizeBytes, run);
+      const start = offset - frameOffset;
+      this.#good(source, run, { data: data.subarray(start, start + length), frame: range });
+    }
+    for (const index of bad) {
+      const one = { first: index, count: 1 };
+      this.#step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
+    }
+  }
+
+  passed(source: Source, range: ChunkRange): void {
+    this.#step({ kind: "rejected", source: source.id, range });
+  }
+
+  leaves(source: Source, first: number, hashes: Uint8Array): void {
+    if (this.#over || this.download.hasLeaves) return;
+    if (hashes.length % HASH_BYTES !== 0) {
+      throw new PeerFault("malformed", "Cannot take leaves: not a whole number of hashes");
+    }
+    try {
+      if (!this.#leaves.take(source, first, hashes, performance.now())) return;
+    } catch (error) {
+      if (!(error instanceof PeerFault)) return this.fail(error as Error);
+      this.#host.log.warn("a peer gave leaves that do not make the root", {
+        peer: source.peer,
+        nodeId: source.nodeId,
+        name: this.file.name,
+        root: this.file.root,
+        reason: error.message,
+      });
+      this.#strike(source, limits.strikesMax);
+      this.#ban(source, error);
+      return;
+    }
+    this.#begin();
+  }
+
+  has(source: Source, ranges: readonly ChunkRange[]): void {
+    const waiting = this.#waiting.get(source.id);
+    for (const range of ranges) {
+      if (waiting === undefined) this.#step({ kind: "source-has", source: source.id, range });
+      else if (waiting !== "all") waiting.addRange(range);
+    }
+  }
+
+  hasBits(source: Source, firstByte: number, bits: Uint8Array): void {
+    const page = new Bitfield(chunkCount(this.file.sizeBytes));
+    page.addBytes(firstByte, bits);
+    this.has(source, [...page.ranges()]);
+  }
+
+  rejected(source: Source, range: ChunkRange, rejection: Rejection): void {
+    this.#host.log.debug("a peer rejected a request", {
+      peer: source.peer,
+      name: this.file.name,
+      first: range.first,
+      count: range.count,
+      rejection,
+    });
+    if (this.#policy === null) this.#leaves.leave(source);
+    else this.#step({ kind: "rejected", source: source.id, range });
+  }
+
+  /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
+  #begin(): void {
+    const { download } = this;
+    if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
+    download.recheck().then(
+      () => this.#over || this.#decide(),
+      (error) => this.fail(error as Error),
+    );
+  }
+
+  #decide(): void {
+    this.#bytesHad = bytesIn(this.download.have, this.file.sizeBytes, this.wanted);
+    this.#policy = new Download({
+      sizeBytes: this.file.sizeBytes,
+      wanted: this.wanted,
+      have: this.download.have,
+      inflightBytesMax: this.#inflightBytesMax,
+      random: this.#host.random,
+    });
+    if (this.#bytesHad > 0) {
+      for (const range of this.download.have.ranges()) {
+        for (const observer of this.#observers) observer.gained(range);
+      }
+    }
+    for (const [id, have] of [...this.#waiting]) {
+      const waiting = this.#sources.get(id);
+      this.#waiting.delete(id);
+      if (waiting !== undefined) this.#join(waiting, have);
+    }
+    this.#step({ kind: "tick" });
+  }
+
+  #good(
+    source: Source,
+    range: ChunkRange,
+    { data, frame }: { readonly data: Uint8Array; readonly frame?: ChunkRange },
+  ): void {
+    if (this.#over) return;
+    try {
+      this.download.writeRun(range.first, data);
+    } catch (error) {
+      // The disk's fault: the source did nothing wrong, but no source can help either.
+      return this.fail(error as Error);
+    }
+    source.bytesGood += data.length;
+    this.#bytesGood += data.length;
+    this.#account(source).bytes += data.length;
+    for (const observer of this.#observers) observer.gained(range);
+    const part = frame === undefined ? {} : { frame };
+    this.#step({ kind: "chunks-good", source: source.id, range, ...part });
+  }
+
+  #tellBad(source: Source, bad: readonly number[]): void {
+    this.#host.log.warn("a peer sent wrong chunks", {
+      peer: source.peer,
+      nodeId: source.nodeId,
+      name: this.file.name,
+      root: this.file.root,
+      chunks: bad.slice(0, 8),
+    });
+    this.#strike(source, 1);
+    for (const index of bad.slice(0, limits.strikesMax)) {
+      source.connection.send({ kind: "bad-chunk", first: index, count: 1 });
+    }
+  }
+
+  #strike(source: Source, strikes: number): void {
+    source.strikes += strikes;
+    this.#account(source).strikes += strikes;
+    this.#host.struck();
+  }
+
+  #account(source: Source): { peer: string; bytes: number; strikes: number } {
+    let given = this.#given.get(source.nodeId);
+    if (given === undefined) {
+      given = { peer: source.peer, bytes: 0, strikes: 0 };
+      this.#given.set(source.nodeId, given);
+    }
+    return given;
+  }
+
+  #join(source: Source, have: Bitfield | "all"): void {
+    this.#step({ kind: "source-joined", source: source.id, have });
+  }
+
+  #gone(source: Source): void {
+    this.#sources.delete(source.id);
+    this.#waiting.delete(source.id);
+    const reason = source.connection.reason;
+    if (this.#over) return;
+    if (reason instanceof PeerFault && !this.#banned.has(source.nodeId)) {
+      this.#host.log.warn("a peer broke the protocol", {
+        peer: source.peer,
+        nodeId: source.nodeId,
+        name: this.file.name,
+        reason: reason.message,
+      });
+      this.#strike(source, 1);
+      this.#ban(source, reason);
+    }
+    this.#host.log.debug("source left", {
+      peer: source.peer,
+      name: this.file.name,
+      reason: reason === undefined ? "closed" : reason.message,
+    });
+    this.#leaves.leave(source);
+    this.#step({ kind: "source-left", source: source.id });
+    if (this.#sources.size === 0) {
+      for (const observer of [...this.#observers]) observer.needsSources();
+    }
+  }
+
+  #ban(source: Source, reason: Error): void {
+    this.#banned.add(source.nodeId);
+    source.connection.close(reason);
+    for (const observer of [...this.#observers]) observer.banned(source.nodeId);
+  }
+
+  #step(event: DownloadEvent, nowMs = performance.now()): void {
+    if (this.#over || this.#policy === null) return;
+    this.#apply(this.#policy.step(event, nowMs));
+  }
+
+  #apply(effects: readonly DownloadEffect[]): void {
+    for (const effect of effects) {
+      if (this.#over) return;
+      switch (effect.kind) {
+        case "request":
+          this.#sources.get(effect.source)?.request(effect.range);
+          break;
+        case "cancel":
+          this.#sources.get(effect.source)?.cancel(effect.range);
+          break;
+        case "strike":
+          // Counted and logged when the wrong chunk came.
+          break;
+        case "snubbed":
+          this.#host.log.info("a source stalls; its chunks are asked elsewhere", {
+            peer: this.#sources.get(effect.source)?.peer,
+            name: this.file.name,
+          });
+          break;
+        case "drop": {
+          const source = this.#sources.get(effect.source);
+          if (source === undefined) break;
+          const bad = effect.reason === "bad-data";
+          const fault = new PeerFault(bad ? "bad-data" : "silent", `Dropped: ${effect.reason}`);
+          if (bad) this.#ban(source, fault);
+          else source.connection.close();
+          break;
+        }
+        case "need-sources":
+          for (const observer of [...this.#observers]) observer.needsSources();
+          break;
+        case "complete":
+          for (const observer of [...this.#observers]) observer.completed();
+          break;
+        default:
+          unreachable(effect);
+      }
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const source of this.#sources.values()) {
+      source.connection.send({ kind: "bye", reason });
+      source.connection.closeAfterWriting().catch((error) =>
+        this.#host.log.debug("cannot say bye", { error: messageOf(error) })
+      );
+    }
+  }
+}
+
+/** The first page of a holder's bitfield as the whole; later pages are added as they come. */
+function firstPage(chunks: number, page: Uint8Array): Bitfield {
+  const field = new Bitfield(chunks);
+  field.addBytes(0, page);
+  return field;
+}
+
+/** Bytes of the chunks of `wanted` that are in `have`. */
+function bytesIn(have: Bitfield, sizeBytes: number, wanted: ChunkRange): number {
+  if (have.count === 0) return 0;
+  let bytes = 0;
+  const end = wanted.first + wanted.count;
+  for (const range of have.ranges()) {
+    const first = Math.max(range.first, wanted.first);
+    const count = Math.min(range.first + range.count, end) - first;
+    if (count > 0) bytes += rangeBytes(sizeBytes, { first, count }).length;
+  }
+  return bytes;
+}

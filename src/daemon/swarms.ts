@@ -1,0 +1,122 @@
+/**
+ * All swarms of a node, one for each file and part wanted; shares the bytes in flight among them.
+ */
+
+import type { ChunkRange } from "../base/geometry.ts";
+import { limits } from "../base/limits.ts";
+import { candidateKey } from "../core/candidates.ts";
+import type { ChunkStore } from "../store/chunk_store.ts";
+import { Swarm, type SwarmFile, type SwarmHost, type SwarmObserver } from "./swarm.ts";
+
+/** The files on their way in. */
+export class Swarms {
+  readonly #host: SwarmHost;
+  readonly #store: ChunkStore;
+  readonly #swarms = new Map<string, Swarm>();
+  /** Ends of swarms that are being closed: a new one of the same file must wait for it. */
+  readonly #closing = new Map<string, Promise<void>>();
+
+  constructor(host: SwarmHost, store: ChunkStore) {
+    this.#host = host;
+    this.#store = store;
+  }
+
+  [Symbol.iterator](): IterableIterator<Swarm> {
+    return this.#swarms.values();
+  }
+
+  /** The swarm of this file, if there is one. */
+  get(file: SwarmFile): Swarm | undefined {
+    return this.#swarms.get(candidateKey(file));
+  }
+
+  /** Resolves when no swarm of this file is being closed. */
+  async closed(file: SwarmFile): Promise<void> {
+    await this.#closing.get(candidateKey(file));
+  }
+
+  /**
+   * Joins or makes the swarm of `file`; undefined when one runs that brings another part of it.
+   *
+   * `path` is where the data is to be written; by default, the store's own place.
+   *
+   * @throws {EnvironmentError} when the store cannot begin the download.
+   */
+  join(
+    file: SwarmFile,
+    options: {
+      readonly wanted: ChunkRange;
+      readonly observer: SwarmObserver;
+      readonly path?: string;
+    },
+  ): Swarm | undefined {
+    const key = candidateKey(file);
+    const { wanted, observer, path } = options;
+    const running = this.#swarms.get(key);
+    if (running !== undefined) {
+      if (!covers(running.wanted, wanted)) return undefined;
+      running.subscribe(observer);
+      return running;
+    }
+    if (this.#closing.has(key)) return undefined;
+    const download = this.#store.beginDownload({
+      root: file.root,
+      name: file.name,
+      sizeBytes: file.sizeBytes,
+      ...(path === undefined ? {} : { path }),
+    });
+    const swarm = new Swarm(this.#host, download, {
+      file,
+      wanted,
+      inflightBytesMax: share(this.#swarms.size + 1),
+    });
+    swarm.subscribe(observer);
+    this.#swarms.set(key, swarm);
+    this.#shareBudget();
+    return swarm;
+  }
+
+  /** Ends the subscription; the last one to leave says what becomes of the swarm. */
+  async leave(
+    swarm: Swarm,
+    observer: SwarmObserver,
+    last: "suspend" | "discard" | "finish",
+  ): Promise<void> {
+    const isLast = swarm.unsubscribe(observer);
+    const key = candidateKey(swarm.file);
+    // A complete file is put in its place at once, whoever else still looks at it.
+    if (!isLast && last !== "finish") return;
+    if (this.#swarms.get(key) !== swarm) return await this.#closing.get(key);
+    this.#swarms.delete(key);
+    this.#shareBudget();
+    const closing = swarm[last]().finally(() => this.#closing.delete(key));
+    this.#closing.set(key, closing);
+    await closing;
+  }
+
+  tick(nowMs: number): void {
+    for (const swarm of this.#swarms.values()) swarm.tick(nowMs);
+  }
+
+  /** Suspends everything: for the end of the daemon. */
+  async suspendAll(): Promise<void> {
+    const swarms = [...this.#swarms.values()];
+    this.#swarms.clear();
+    await Promise.all([
+      ...swarms.map((swarm) => swarm.suspend()),
+      ...this.#closing.values(),
+    ]);
+  }
+
+  #shareBudget(): void {
+    for (const swarm of this.#swarms.values()) swarm.setBudget(share(this.#swarms.size));
+  }
+}
+
+function share(swarms: number): number {
+  return Math.floor(limits.inflightBytesMax / Math.max(1, swarms));
+}
+
+function covers(outer: ChunkRange, inner: ChunkRange): boolean {
+  return outer.first <= inner.first && outer.first + outer.count >= inner.first + inner.count;
+}

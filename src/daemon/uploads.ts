@@ -1,0 +1,90 @@
+/** All uploads of a node: who is being served with what. */
+
+import { PeerFault } from "../base/errors.ts";
+import type { ChunkRange } from "../base/geometry.ts";
+import type { NodeId, Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { LogFields } from "../base/log.ts";
+import type { Connection } from "../net/connection.ts";
+import type { UploadReport } from "../wire/reports.ts";
+import { Upload, type UploadHost } from "./upload.ts";
+
+/** The requesters being served. */
+export class Uploads {
+  readonly #host: UploadHost;
+  readonly #uploads = new Set<Upload>();
+  readonly #byRoot = new Map<Root, Set<Upload>>();
+
+  constructor(host: UploadHost) {
+    this.#host = host;
+  }
+
+  get isFull(): boolean {
+    return this.#uploads.size >= limits.uploadsMax;
+  }
+
+  /** Serves one file over `connection` until that ends. Its OFFER was sent before. */
+  async serve(
+    connection: Connection,
+    file: {
+      readonly root: Root;
+      readonly name: string;
+      readonly sizeBytes: number;
+      readonly nodeId: NodeId;
+      readonly peer: string;
+    },
+  ): Promise<void> {
+    if (this.isFull) {
+      connection.send({ kind: "bye", reason: "too many uploads" });
+      return await connection.closeAfterWriting();
+    }
+    const upload = new Upload(this.#host, connection, file);
+    const ofRoot = this.#byRoot.get(file.root) ?? new Set<Upload>();
+    this.#byRoot.set(file.root, ofRoot);
+    this.#uploads.add(upload);
+    ofRoot.add(upload);
+    this.#host.log.debug("serving", { name: file.name, peer: file.peer });
+    try {
+      await upload.run();
+    } finally {
+      this.#uploads.delete(upload);
+      ofRoot.delete(upload);
+      if (ofRoot.size === 0) this.#byRoot.delete(file.root);
+      this.#logEnd(connection.reason, { name: file.name, peer: file.peer, nodeId: file.nodeId });
+    }
+  }
+
+  #logEnd(reason: Error | undefined, fields: LogFields): void {
+    const { log } = this.#host;
+    if (reason instanceof PeerFault) {
+      log.warn("a peer broke the protocol", { ...fields, reason: reason.message });
+    } else log.debug("stopped serving", { ...fields, reason: reason?.message ?? "closed" });
+  }
+
+  /** Notes that this node has more of a file that it may be serving at the same time. */
+  gained(root: Root, range: ChunkRange): void {
+    const ofRoot = this.#byRoot.get(root);
+    if (ofRoot === undefined) return;
+    for (const upload of ofRoot) upload.gained(range);
+  }
+
+  /** Ends the uploads of a file that is not offered any more. */
+  withdraw(root: Root, reason: string): void {
+    for (const upload of [...this.#byRoot.get(root) ?? []]) upload.withdraw(reason);
+  }
+
+  /** Sends what was noted. */
+  tick(): void {
+    for (const upload of this.#uploads) upload.flushGained();
+  }
+
+  reports(): UploadReport[] {
+    return [...this.#uploads].map(({ root, name, peer, nodeId, bytesGiven }) => ({
+      root,
+      name,
+      peer,
+      nodeId,
+      bytes: bytesGiven,
+    }));
+  }
+}
