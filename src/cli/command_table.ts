@@ -1,0 +1,334 @@
+/**
+ * Every command with its flags, in the order of the help. The parser, the help texts, the
+ * suggestions and the configuration file are all fed from here; the code of a command is loaded
+ * only when it is run.
+ */
+
+import { UsageError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
+import { suggestion } from "./suggest.ts";
+
+const CLIENT: FlagSpec = {
+  name: "client",
+  value: "HOST:PORT",
+  default: "127.0.0.1:8049",
+  help: "Where the daemon serves its clients.",
+};
+
+const JSON_LINES: FlagSpec = {
+  name: "json",
+  help: "Print one JSON object a line, for programs.",
+};
+
+const NETWORK: readonly FlagSpec[] = [
+  {
+    name: "network",
+    value: "NAME",
+    default: "pacsrv",
+    inConfig: true,
+    help: "Name of the network; nodes of another name are left alone.",
+  },
+  {
+    name: "network-key-file",
+    value: "FILE",
+    inConfig: true,
+    isPath: true,
+    help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
+      `${limits.networkKeyBytesMax} bytes. With it, only nodes that hold the same secret get in.`,
+  },
+  {
+    name: "ttl",
+    value: "N",
+    default: String(limits.ttlDefault),
+    inConfig: true,
+    isNumber: true,
+    help: `How many links a search travels, 0 to ${limits.ttlMax}; 0 asks the neighbours only.`,
+  },
+];
+
+const PEER: FlagSpec = {
+  name: "peer",
+  value: "HOST:PORT",
+  repeatable: true,
+  inConfig: true,
+  help: "A node to keep a link with; may be given several times. The port is 8048 if left out.",
+};
+
+const DAEMON: CommandSpec = {
+  name: "daemon",
+  summary: "Run a node: share files, find them at others, serve the clients of this machine",
+  about: [
+    "Runs until SIGTERM or SIGINT. When it is ready, and not before, it prints one line on " +
+    "stdout: ready node=HOST:PORT client=HOST:PORT id=HEX. The log goes to stderr. SIGHUP makes " +
+    "it look through the shared directories at once; it notices changes by itself too.",
+    "Sharing never copies: files stay where they are. What is fetched through the daemon lies " +
+    "in the data directory and is offered to others.",
+  ],
+  flags: [
+    {
+      name: "data",
+      value: "DIR",
+      defaultText: "/var/lib/pacsrv for root, else $XDG_DATA_HOME/pacsrv",
+      inConfig: true,
+      isPath: true,
+      help: "Directory for downloads, catalogue and token; made when missing.",
+    },
+    {
+      name: "node",
+      value: "HOST:PORT",
+      defaultText: "port 8048 on all addresses",
+      inConfig: true,
+      help: "Where other nodes connect. Port 0 takes a free one.",
+    },
+    {
+      ...CLIENT,
+      inConfig: true,
+      help: "Where clients of this machine connect. Port 0 takes a free one.",
+    },
+    PEER,
+    {
+      name: "share",
+      value: "PATH",
+      repeatable: true,
+      inConfig: true,
+      isPath: true,
+      help: "A file or a directory to offer to others; may be given several times.",
+    },
+    ...NETWORK,
+    {
+      name: "min-connections",
+      value: "N",
+      default: String(limits.linksMin),
+      inConfig: true,
+      isNumber: true,
+      help: "With fewer links than this, nodes that others tell of are dialled too; with 0, only " +
+        "those named by --peer.",
+    },
+    {
+      name: "max-connections",
+      value: "N",
+      default: String(limits.linksMax),
+      inConfig: true,
+      isNumber: true,
+      help: `The most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
+    },
+    {
+      name: "config",
+      value: "FILE",
+      help: 'TOML file with any of these settings; a flag wins over the file. "pacsrv help ' +
+        'config" shows one.',
+    },
+    {
+      name: "log-level",
+      value: "debug|info|warn|error",
+      default: "info",
+      inConfig: true,
+      help: "The least important lines that are logged.",
+    },
+    {
+      name: "log-format",
+      value: "text|json",
+      default: "text",
+      inConfig: true,
+      help: "Log lines for people, or one JSON object a line.",
+    },
+  ],
+  examples: [
+    {
+      line: "pacsrv daemon --share /srv/files",
+      note: "share a directory and wait for others",
+    },
+    {
+      line: "pacsrv daemon --peer 10.0.0.2 --peer 10.0.0.3:9000",
+      note: "join a network through two of its nodes",
+    },
+    {
+      line: "pacsrv daemon --config /etc/pacsrv.toml --log-level debug",
+      note: "take the settings from a file, but log everything",
+    },
+  ],
+  load: async () => (await import("./daemon.ts")).runDaemon,
+};
+
+const FETCH: CommandSpec = {
+  name: "fetch",
+  summary: "Get a file from the network",
+  positional: { name: "NAME|ROOT", min: 0, max: 1 },
+  about: [
+    "Asks the daemon of this machine for the file; where no daemon runs, or with --alone, runs a " +
+    "node of its own for the time of the fetch, which asks the nodes named by --peer. Every " +
+    "chunk is verified as it comes, and the output appears whole or not at all.",
+    "The argument is the file's name. 64 hexadecimal digits are its root, unless --root is given " +
+    "too. Names are labels that anybody may use: --root, --sha256 or --size say which file is " +
+    "meant. Without any of them, the file that most nodes offer under the name is taken.",
+    "Without -o the file is written to the current directory under its name; an existing file " +
+    "of the name that was asked for is replaced, but never one whose name others chose.",
+  ],
+  flags: [
+    {
+      name: "output",
+      short: "o",
+      value: "FILE|-",
+      defaultText: "./NAME",
+      help: "Where to write; an existing directory takes the file under its name. A FILE.part " +
+        "is written in place, resumed, and left there on failure. - is stdout, which gets the " +
+        "bytes once all of them are verified.",
+    },
+    { name: "root", value: "HEX", help: "The file's identity: BitTorrent v2 pieces root." },
+    { name: "sha256", value: "HEX", help: "SHA-256 that the whole file must have." },
+    { name: "size", value: "BYTES", help: "Size that the file must have." },
+    {
+      name: "chunks",
+      value: "FIRST-LAST",
+      help: "Only these chunks of 16,384 bytes, counted from 0: into the daemon's store, or, " +
+        "with -o, as that range of bytes (never resumed).",
+    },
+    {
+      name: "timeout",
+      value: "SECONDS",
+      defaultText: "none; a search without any offer ends after 5 s",
+      help: "Time for the whole fetch.",
+    },
+    { ...JSON_LINES, help: "Print events as JSON, one object a line, on stdout." },
+    { name: "quiet", short: "q", help: "Print nothing but errors." },
+    CLIENT,
+    { name: "alone", help: "Use no daemon: run a node in this process. Needs --peer." },
+    { ...PEER, help: "A node for the own node to ask; may be given several times." },
+    {
+      name: "node",
+      value: "HOST:PORT",
+      defaultText: "a free port on all addresses",
+      help: "Where the own node waits for the nodes that have the file.",
+    },
+    ...NETWORK,
+  ],
+  examples: [
+    { line: "pacsrv fetch linux.iso", note: "get a file into this directory" },
+    { line: "pacsrv fetch linux.iso -o /srv/ --sha256 HEX", note: "the one with this SHA-256" },
+    {
+      line: "pacsrv fetch linux.iso --alone --peer 10.0.0.2:8048",
+      note: "without a daemon, asking one node",
+    },
+    { line: "pacsrv fetch backup.tar -o - | tar x", note: "into a pipe" },
+  ],
+  load: async () => (await import("./fetch.ts")).runFetch,
+};
+
+const SHARE: CommandSpec = {
+  name: "share",
+  summary: "Offer files or directories to others",
+  positional: { name: "PATH...", min: 1, max: Infinity },
+  about: [
+    "Tells the daemon to share these paths from now on, also after a restart. Nothing is copied. " +
+    "A directory is shared with all below it, and what changes in it is noticed.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv share ~/isos notes.pdf", note: "share a directory and a file" }],
+  load: async () => (await import("./share.ts")).runShare,
+};
+
+const UNSHARE: CommandSpec = {
+  name: "unshare",
+  summary: "Stop offering a file or a directory",
+  positional: { name: "NAME|ROOT|PATH", min: 1, max: 1 },
+  about: [
+    "Tells the daemon to offer this no more. A shared file stays where it is; a downloaded one is " +
+    "removed from the daemon's store. What contains a slash, and . and .., is taken as a path.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [
+    { line: "pacsrv unshare ~/isos/", note: "stop sharing a directory" },
+    { line: "pacsrv unshare notes.pdf", note: "drop what goes by this name" },
+  ],
+  load: async () => (await import("./unshare.ts")).runUnshare,
+};
+
+const LIST: CommandSpec = {
+  name: "list",
+  summary: "List the files of the daemon, and which chunks of them are here",
+  about: [
+    "A line for each place that a file has: name, size, chunks that are here, whether it is " +
+    "shared, downloaded or partial, root, path.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv list --json", note: "the same for a program" }],
+  load: async () => (await import("./list.ts")).runList,
+};
+
+const SEARCH: CommandSpec = {
+  name: "search",
+  summary: "Ask the network which files match a pattern",
+  positional: { name: "GLOB", min: 1, max: 1 },
+  about: [
+    "Floods the pattern through the network and prints each file once: name, size, how many " +
+    "nodes have it whole and in part, root. In the pattern, * is any run of characters and ? any " +
+    "one; quote it, so that the shell leaves it alone. Exit code 3: nobody has a match.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
+  load: async () => (await import("./search.ts")).runSearch,
+};
+
+const PEERS: CommandSpec = {
+  name: "peers",
+  summary: "List the nodes that the daemon has links with",
+  about: ["A line for each link: address, who opened it, round trip, age, node id."],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv peers", note: "who is connected" }],
+  load: async () => (await import("./peers.ts")).runPeers,
+};
+
+const STATUS: CommandSpec = {
+  name: "status",
+  summary: "Show the daemon's state: transfers, chunks, counters",
+  about: [
+    "The node, its files, its counters since the start, the fetches in progress with their " +
+    "sources and the chunks that are here, and the uploads.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv status", note: "how it goes" }],
+  load: async () => (await import("./status.ts")).runStatus,
+};
+
+const VERIFY: CommandSpec = {
+  name: "verify",
+  summary: "Read files again and check every chunk",
+  positional: { name: "NAME|ROOT", min: 0, max: 1 },
+  about: [
+    "The daemon reads the files of this name or root, or all of them, from disk and checks each " +
+    "chunk; what is rotten is withdrawn. Exit code 4: something was.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv verify", note: "check everything" }],
+  load: async () => (await import("./verify.ts")).runVerify,
+};
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly CommandSpec[] = [
+  DAEMON,
+  FETCH,
+  SHARE,
+  UNSHARE,
+  LIST,
+  SEARCH,
+  PEERS,
+  STATUS,
+  VERIFY,
+];
+
+/**
+ * The command of a name.
+ *
+ * @throws {UsageError} when there is none, with the nearest one.
+ */
+export async function findCommand(name: string): Promise<CommandSpec> {
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command !== undefined) return command;
+  const names = [...COMMANDS.map((command) => command.name), "help"];
+  const nearest = await suggestion(name, [...names, "--version", "--help"]);
+  const list = `The commands are ${names.join(", ")}.`;
+  throw new UsageError(`Cannot run pacsrv ${JSON.stringify(name)}: there is no such command`, {
+    hint: nearest === undefined ? list : `Did you mean "pacsrv ${nearest}"? ${list}`,
+  });
+}

@@ -1,0 +1,78 @@
+/** The settings of a daemon: flags over the configuration file over the defaults, all checked. */
+
+import { resolve } from "node:path";
+import type { HostPort } from "../base/address.ts";
+import { UsageError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Arguments } from "./arguments.ts";
+import { defaultDataDir } from "./data_dir.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log_levels.ts";
+import {
+  type NetworkSettings,
+  NODE_PORT,
+  readClientAddress,
+  readNetworkSettings,
+} from "./network_settings.ts";
+import { parseChoice, parseWhole } from "./values.ts";
+
+/** What `pacsrv daemon` runs with. All paths are absolute. */
+export interface DaemonSettings extends NetworkSettings {
+  readonly dataDir: string;
+  readonly client: HostPort;
+  readonly shares: readonly string[];
+  /** Links below which nodes are dialled that nobody named, and the most there may be. */
+  readonly linksMin: number;
+  readonly linksMax: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+/**
+ * Reads all of it, the files that it names included.
+ *
+ * @throws {UsageError} for what is wrong in flags or file.
+ * @throws {EnvironmentError} when a file cannot be read.
+ */
+export async function readDaemonSettings(given: Arguments): Promise<DaemonSettings> {
+  const args = await withConfig(given);
+  return {
+    ...await readNetworkSettings(args, { nodePort: NODE_PORT }),
+    dataDir: resolve(args.text("data") ?? systemDataDir()),
+    client: readClientAddress(args),
+    shares: args.list("share").map((path) => resolve(path)),
+    ...readLinkBounds(args),
+    logLevel: parseChoice(args.text("log-level") ?? "", args.origin("log-level"), LOG_LEVELS),
+    logFormat: parseChoice(args.text("log-format") ?? "", args.origin("log-format"), LOG_FORMATS),
+  };
+}
+
+function readLinkBounds(args: Arguments): { linksMin: number; linksMax: number } {
+  const read = (name: string, range: { min: number; max: number }) =>
+    parseWhole(args.text(name) ?? "", args.origin(name), range);
+  const linksMin = read("min-connections", { min: 0, max: limits.linksCeiling });
+  const linksMax = read("max-connections", { min: 1, max: limits.linksCeiling });
+  if (linksMin <= linksMax) return { linksMin, linksMax };
+  // The default must not stand in the way of a small maximum.
+  if (args.isSet("min-connections")) {
+    throw new UsageError(
+      `Cannot use ${args.origin("min-connections")} ${linksMin}: it is above ` +
+        `${args.origin("max-connections")} ${linksMax}`,
+    );
+  }
+  return { linksMin: linksMax, linksMax };
+}
+
+async function withConfig(args: Arguments): Promise<Arguments> {
+  const path = args.text("config");
+  if (path === undefined) return args;
+  const { readConfig } = await import("./config.ts");
+  return args.over(await readConfig(path, args.command));
+}
+
+function systemDataDir(): string {
+  return defaultDataDir({
+    os: Deno.build.os,
+    uid: Deno.build.os === "windows" ? null : Deno.uid(),
+    env: (name) => Deno.env.get(name),
+  });
+}

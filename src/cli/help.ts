@@ -1,0 +1,145 @@
+/** The help texts, made from the table of commands; nothing is written twice. */
+
+import { limits } from "../base/limits.ts";
+import { COMMANDS, findCommand } from "./command_table.ts";
+import { allFlags } from "./arguments.ts";
+import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
+
+/** Columns of the help: what fits any terminal. */
+const COLUMNS = 80;
+
+/** Exit codes and what they mean; the README repeats them. */
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, "done"],
+  [1, "failed for another reason than these"],
+  [2, "called wrongly: an unknown command or flag, a value that cannot be read"],
+  [3, "nobody has it: no node offered the file, nothing matched the search"],
+  [4, "what came failed its check, and no source was left; or verify found damage"],
+  [5, "no daemon answers"],
+  [6, "out of time"],
+];
+
+const EXAMPLE_CONFIG = `# Every key has the name of a flag of "pacsrv daemon". All may be left out.
+data = "/var/lib/pacsrv"
+node = "0.0.0.0:8048"
+client = "127.0.0.1:8049"
+peer = ["10.0.0.2:8048", "mirror.example.org"]
+share = ["/srv/files", "isos"]          # relative: to this file's directory
+network = "office"
+network-key-file = "network.key"
+ttl = 7
+min-connections = 3
+max-connections = 30
+log-level = "info"
+log-format = "json"`;
+
+/** The help for the words after `pacsrv help`. */
+export async function helpFor(words: readonly string[]): Promise<string> {
+  const [topic] = words;
+  if (topic === undefined) return overview();
+  if (topic === "exit-codes") return exitCodes();
+  if (topic === "config") return config();
+  return commandHelp(await findCommand(topic));
+}
+
+/** All commands, one line each. */
+export function overview(): string {
+  const rows = COMMANDS.map((command) => [command.name, command.summary] as const);
+  return [
+    ...wrap(
+      "pacsrv: machines give each other the files that they would otherwise all pull over the " +
+        "same thin line. A daemon on each machine shares files and finds them at others; every " +
+        "chunk that comes is verified.",
+    ),
+    "",
+    "Usage: pacsrv COMMAND [ARGUMENTS] [FLAGS]",
+    "       pacsrv --version",
+    "",
+    "Commands:",
+    ...columns(rows),
+    "",
+    "More:",
+    ...columns([
+      ["help COMMAND", "A command's arguments and flags, with examples"],
+      ["help config", "The daemon's configuration file"],
+      ["help exit-codes", "What the exit codes mean"],
+    ]),
+    "",
+    "Try it, in two terminals:",
+    "  pacsrv daemon --share ~/Downloads",
+    "  pacsrv search '*'",
+    "",
+    ...exitCodes().split("\n"),
+  ].join("\n");
+}
+
+/** Usage, text, flags and examples of one command. */
+export function commandHelp(command: CommandSpec): string {
+  const { positional } = command;
+  const argument = positional === undefined
+    ? ""
+    : positional.min === 0
+    ? ` [${positional.name}]`
+    : ` ${positional.name}`;
+  return [
+    `Usage: pacsrv ${command.name}${argument} [FLAGS]`,
+    "",
+    ...wrap(`${command.summary}.`),
+    ...command.about.flatMap((paragraph) => ["", ...wrap(paragraph)]),
+    "",
+    "Flags:",
+    ...allFlags(command).flatMap(flagHelp),
+    "",
+    command.examples.length > 1 ? "Examples:" : "Example:",
+    ...command.examples.flatMap(({ line, note }) => [`  # ${note}`, `  ${line}`]),
+  ].join("\n");
+}
+
+function flagHelp(flag: FlagSpec): string[] {
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const value = flag.value === undefined ? "" : ` ${flag.value}`;
+  const fallback = flag.default ?? flag.defaultText;
+  const text = fallback === undefined ? flag.help : `${flag.help} Default: ${fallback}.`;
+  return [`  ${short}--${flag.name}${value}`, ...wrap(text, 8)];
+}
+
+function exitCodes(): string {
+  const rows = EXIT_CODES.map(([code, meaning]) => [String(code), meaning] as const);
+  return ["Exit codes:", ...columns(rows)].join("\n");
+}
+
+function config(): string {
+  return [
+    ...wrap(
+      "pacsrv daemon --config FILE reads settings from a TOML file of at most " +
+        `${limits.configBytesMax / 1024} KiB. There is no file that is read unasked. A flag on ` +
+        "the command line wins over the file; for peer and share its values replace those of the " +
+        "file. Paths are relative to the directory of the file. An unknown key is an error.",
+    ),
+    "",
+    ...EXAMPLE_CONFIG.split("\n").map((line) => `  ${line}`),
+  ].join("\n");
+}
+
+/** Two columns, the second wrapped beside the first. */
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.flatMap(([left, right]) =>
+    wrap(right, width + 2).map((line, i) =>
+      i === 0 ? `  ${left.padEnd(width)}${line.trimStart()}` : line
+    )
+  );
+}
+
+/** `text` in lines that fit, each after `indent` spaces. */
+function wrap(text: string, indent = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].map((line) => " ".repeat(indent) + line);
+}

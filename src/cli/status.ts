@@ -1,0 +1,81 @@
+/** `pacsrv status`. */
+
+import { EnvironmentError, type ExitName } from "../base/errors.ts";
+import type { StatusReport, TransferReport, UploadReport } from "../client/types.ts";
+import type { Arguments } from "./arguments.ts";
+import { askDaemon, printItems } from "./ask.ts";
+import { escapeText } from "./terminal.ts";
+import { count, formatBytes, formatDuration, formatRate, shortRanges } from "./text_format.ts";
+
+/** Prints the daemon's state. */
+export async function runStatus(args: Arguments): Promise<ExitName> {
+  const reports = await askDaemon(args, "status", {});
+  if (reports.length !== 1) {
+    throw new EnvironmentError("other", `Cannot read status: ${reports.length} reports came`);
+  }
+  await printItems(args, reports, ([report]) => statusText(report!));
+  return "done";
+}
+
+/** The state in lines. */
+export function statusText(status: StatusReport): string {
+  const { files, counters } = status;
+  const keyed = status.keyed ? "with a key" : "open";
+  const facts: [string, string][] = [
+    ["pacsrv", `${status.version}, up ${formatDuration(status.uptimeMs)}`],
+    ["node", `${status.node}  id ${status.nodeId}`],
+    ["client", status.client],
+    ["data", status.dataDir],
+    ["network", `${status.network} (${keyed}), ${count(status.links, "link")}`],
+    [
+      "files",
+      `${files.shared} shared, ${files.downloaded} downloaded, ${files.partial} partial: ` +
+      `${formatBytes(files.bytes)}${files.hashing > 0 ? `; ${files.hashing} to be hashed` : ""}`,
+    ],
+    [
+      "queries",
+      `${counters.queriesSeen} seen, ${counters.queriesForwarded} forwarded, ` +
+      `${counters.queriesDropped} dropped as duplicates, ${counters.queriesAnswered} answered`,
+    ],
+    ["messages", `${counters.messagesSent} sent`],
+    [
+      "bytes",
+      `${formatBytes(counters.bytesIn)} in, ${formatBytes(counters.bytesOut)} out; over all ` +
+      `runs ${formatBytes(counters.totalBytesIn)} in, ${formatBytes(counters.totalBytesOut)} out`,
+    ],
+    ["strikes", String(counters.strikes)],
+  ];
+  const lines = [
+    ...facts.map(([name, text]) => `${name.padEnd(9)} ${text}`),
+    ...section("fetches", status.transfers.flatMap(transferLines)),
+    ...section("uploads", status.uploads.map(uploadLine)),
+  ];
+  return lines.map((line) => `${escapeText(line)}\n`).join("");
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
+}
+
+function transferLines(transfer: TransferReport): string[] {
+  const { sizeBytes, bytesDone, sources } = transfer;
+  const percent = sizeBytes === 0 ? 100 : Math.floor(bytesDone / sizeBytes * 100);
+  return [
+    `${transfer.name}  ${percent}%, ${formatBytes(bytesDone)} of ${formatBytes(sizeBytes)} at ` +
+    `${formatRate(transfer.bytesPerSecond)} from ${count(sources.length, "source")}`,
+    `  root ${transfer.root}`,
+    `  chunks here: ${shortRanges(transfer.have)}`,
+    ...sources.map((source) => {
+      const marks = [
+        ...(source.snubbed ? ["stalls"] : []),
+        ...(source.strikes > 0 ? [count(source.strikes, "strike")] : []),
+      ];
+      return `  from ${source.peer}: ${formatBytes(source.bytes)} at ` +
+        `${formatRate(source.bytesPerSecond)}${marks.length > 0 ? `, ${marks.join(", ")}` : ""}`;
+    }),
+  ];
+}
+
+function uploadLine(upload: UploadReport): string {
+  return `${upload.name}  ${formatBytes(upload.bytes)} to ${upload.peer}`;
+}

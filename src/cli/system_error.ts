@@ -1,0 +1,53 @@
+/** What the system refuses, as an error for people: which file, why, and what to do. */
+
+import { type EnvironmentCode, EnvironmentError, messageOf } from "../base/errors.ts";
+
+const REASONS: Readonly<
+  Record<string, { code: EnvironmentCode; reason: string; hint?: string }>
+> = {
+  ENOENT: { code: "not-found", reason: "there is no such file or directory" },
+  ENOTDIR: { code: "not-found", reason: "a part of the path is not a directory" },
+  EISDIR: { code: "other", reason: "it is a directory" },
+  ENAMETOOLONG: { code: "other", reason: "the name is too long for this file system" },
+  EACCES: { code: "no-permission", reason: "permission denied" },
+  EPERM: { code: "no-permission", reason: "permission denied" },
+  EROFS: { code: "read-only", reason: "the file system is read-only" },
+  ENOSPC: {
+    code: "no-space",
+    reason: "no space is left on the device",
+    hint: "Make room, or write elsewhere with -o.",
+  },
+  EDQUOT: { code: "no-space", reason: "the disk quota is used up" },
+  EFBIG: { code: "no-space", reason: "the file is too big for this file system" },
+};
+
+const CLASSES: readonly (readonly [new (message: string) => Error, string])[] = [
+  [Deno.errors.NotFound, "ENOENT"],
+  [Deno.errors.PermissionDenied, "EACCES"],
+  [Deno.errors.NotCapable, "EACCES"],
+  [Deno.errors.NotADirectory, "ENOTDIR"],
+  [Deno.errors.IsADirectory, "EISDIR"],
+];
+
+/**
+ * `error`, thrown by the runtime, as an {@linkcode EnvironmentError}.
+ *
+ * @param action What could not be done, as "Cannot" goes on: "write /srv/x".
+ */
+export function systemError(error: unknown, action: string): Error {
+  if (error instanceof EnvironmentError) return error;
+  const code = systemCode(error);
+  const known = code === undefined ? undefined : REASONS[code];
+  return new EnvironmentError(
+    known?.code ?? "other",
+    `Cannot ${action}: ${known?.reason ?? messageOf(error)}`,
+    known?.hint === undefined ? { cause: error } : { cause: error, hint: known.hint },
+  );
+}
+
+/** The system's name of an error ("ENOENT"), if it has one. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return CLASSES.find(([type]) => error instanceof type)?.[1];
+}

@@ -1,0 +1,108 @@
+/** Numbers, tables and ranges for people. Programs take `--json`. */
+
+import prettyBytes from "pretty-bytes";
+import { escapeText } from "./terminal.ts";
+
+/** `94.2 MB`. */
+export function formatBytes(bytes: number): string {
+  return prettyBytes(bytes);
+}
+
+/** `94.2 MB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${prettyBytes(Math.round(bytesPerSecond))}/s`;
+}
+
+/** `0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`. */
+export function formatDuration(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  if (seconds < 1) return `${seconds.toFixed(2)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const units: [size: number, name: string][] = [[86_400, "d"], [3_600, "h"], [60, "min"], [
+    1,
+    "s",
+  ]];
+  const at = units.findIndex(([size]) => whole >= size);
+  const [size, name] = units[at]!;
+  const [nextSize, nextName] = units[at + 1]!;
+  const rest = Math.floor(whole % size / nextSize);
+  return `${Math.floor(whole / size)} ${name}${rest === 0 ? "" : ` ${rest} ${nextName}`}`;
+}
+
+/** `1 file`, `3 files`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** The first ranges of "0-31,64,70-90", and how many more there are. */
+export function shortRanges(have: string, rangesMax = 3): string {
+  if (have === "") return "none";
+  const ranges = have.split(",");
+  const more = ranges.length - rangesMax;
+  if (more <= 0) return have;
+  return `${ranges.slice(0, rangesMax).join(",")} and ${count(more, "range")} more`;
+}
+
+/** A column of a table. */
+export interface Column {
+  readonly title: string;
+  readonly align?: "left" | "right";
+}
+
+/**
+ * A table with a line of titles, columns two spaces apart, newline at the end. Cells are escaped
+ * here.
+ */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string {
+  const lines = [columns.map((column) => column.title), ...rows.map((row) => row.map(escapeText))];
+  const widths = columns.map((_, i) =>
+    // Not Math.max(...): a list may have more rows than a call takes arguments.
+    lines.reduce((width, line) => Math.max(width, displayWidth(line[i] ?? "")), 0)
+  );
+  return lines.map((line) =>
+    columns.map(({ align }, i) => {
+      const cell = line[i] ?? "";
+      const padding = " ".repeat(widths[i]! - displayWidth(cell));
+      return align === "right" ? padding + cell : cell + padding;
+    }).join("  ").trimEnd() + "\n"
+  ).join("");
+}
+
+// East Asian wide and fullwidth characters, and emoji.
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const ZERO = /[\p{Mn}\p{Me}\p{Cf}]/u;
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/** Columns that `text` takes on a terminal, near enough to align a table. */
+export function displayWidth(text: string): number {
+  if (ASCII.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) {
+    if (!ZERO.test(character)) width += WIDE.test(character) ? 2 : 1;
+  }
+  return width;
+}
+
+/** `text` in at most `columns` columns, its middle left out where it is longer. */
+export function fitText(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text;
+  const characters = [...text];
+  const head: string[] = [], tail: string[] = [];
+  let room = columns - 3;
+  // From both ends in turn: the beginning of a name and its extension say most.
+  while (characters.length > 0) {
+    const fromHead = head.length <= tail.length;
+    const next = (fromHead ? characters.shift() : characters.pop())!;
+    room -= displayWidth(next);
+    if (room < 0) break;
+    if (fromHead) head.push(next);
+    else tail.unshift(next);
+  }
+  return `${head.join("")}...${tail.join("")}`;
+}

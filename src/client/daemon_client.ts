@@ -1,0 +1,274 @@
+/**
+ * Typed calls on a daemon's client port: one request at a time on one connection.
+ *
+ * What changes the daemon's state is preceded by a proof that this client can read its token. Only
+ * a file called `client.token` is read for that, whatever the daemon says, and never sent.
+ */
+
+import { basename, isAbsolute } from "@std/path";
+import type { HostPort } from "../base/address.ts";
+import { fromHex } from "../base/bytes.ts";
+import { FetchFailure, messageOf, PeerFault } from "../base/errors.ts";
+import type { NodeId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { systemRandom } from "../base/random.ts";
+import { Connection } from "../net/connection.ts";
+import { withDeadline } from "../net/deadline.ts";
+import { expectMessage } from "../net/handshake.ts";
+import { tcpTransport } from "../net/tcp_transport.ts";
+import { decodePayload } from "../wire/codec.ts";
+import type { DataEvent, FetchEvent } from "../wire/fetch_event.ts";
+import type { FetchRequest } from "../wire/fetch_request.ts";
+import type { Frame } from "../wire/framer.ts";
+import { formatAddress } from "../wire/host.ts";
+import {
+  CLIENT_MAGIC,
+  DATA_CODE,
+  type Message,
+  type MessageOf,
+  PROTOCOL_VERSION,
+  type Verb,
+} from "../wire/messages.ts";
+import { clientMac, macEquals, TOKEN_BYTES, TOKEN_FILE } from "../wire/proofs.ts";
+import type { AnswerItems, AskArguments } from "../wire/reports.ts";
+
+/** Verbs for which the daemon wants to know that the client can read its token. */
+const TRUSTED_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
+
+/** A connection to a daemon. */
+export class DaemonClient implements AsyncDisposable {
+  readonly nodeId: NodeId;
+  readonly #connection: Connection;
+  readonly #label: string;
+  readonly #tokenPath: string;
+  readonly #nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array };
+  readonly #beat: ReturnType<typeof setInterval>;
+  #heardMs = performance.now();
+  #isTrusted = false;
+
+  private constructor(
+    connection: Connection,
+    label: string,
+    welcome: { readonly nodeId: NodeId; readonly tokenPath: string },
+    nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array },
+  ) {
+    this.#connection = connection;
+    this.#label = label;
+    this.nodeId = welcome.nodeId;
+    this.#tokenPath = welcome.tokenPath;
+    this.#nonces = nonces;
+    this.#beat = setInterval(() => this.#keepAlive(), limits.clientBeatMs);
+  }
+
+  /**
+   * Connects to the daemon at `address`.
+   *
+   * @throws {FetchFailure} "noDaemon" when nothing listens there or it is not a pacsrv daemon.
+   */
+  static async connect(
+    address: HostPort,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<DaemonClient> {
+    const label = formatAddress(address.host, address.port);
+    let connection: Connection | undefined;
+    try {
+      connection = new Connection(
+        await tcpTransport.dial(address, { timeoutMs: limits.dialMs, ...options }),
+      );
+      return await greet(connection, label);
+    } catch (cause) {
+      connection?.close();
+      throw new FetchFailure("noDaemon", `Cannot reach a daemon at ${label}: ${messageOf(cause)}`, {
+        hint: "Start one with `pacsrv daemon`, or name its client port with --client HOST:PORT.",
+        cause,
+      });
+    }
+
+    async function greet(connection: Connection, label: string): Promise<DaemonClient> {
+      return await withDeadline(connection, "Cannot talk to the daemon", async () => {
+        const nonce = systemRandom.bytes(16);
+        connection.send({
+          kind: "client-hello",
+          magic: CLIENT_MAGIC,
+          version: PROTOCOL_VERSION,
+          nonce,
+        });
+        const welcome = expectMessage(await connection.receiveOne(), "client-welcome");
+        if (welcome.magic !== CLIENT_MAGIC) {
+          throw new PeerFault("wrong-magic", "what listens there is not a pacsrv daemon");
+        }
+        if (welcome.version !== PROTOCOL_VERSION) {
+          throw new PeerFault(
+            "wrong-version",
+            `it speaks protocol version ${welcome.version}, this program ${PROTOCOL_VERSION}`,
+          );
+        }
+        return new DaemonClient(connection, label, welcome, {
+          client: nonce,
+          daemon: welcome.nonce,
+        });
+      });
+    }
+  }
+
+  /**
+   * Asks one question; gives the items of the answer.
+   *
+   * @throws {FetchFailure} as the daemon words it, or "noDaemon" when it goes away.
+   */
+  async *ask<V extends Verb>(
+    verb: V,
+    args: AskArguments[V],
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<AnswerItems[V]> {
+    using _ = this.#closedBy(options.signal);
+    if (TRUSTED_VERBS.has(verb)) await this.#authenticate();
+    this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
+    for await (const message of this.#messages()) {
+      if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);
+      yield* JSON.parse(message.json) as AnswerItems[V][];
+      if (message.last) return;
+    }
+  }
+
+  /**
+   * Has the daemon fetch a file; gives the events of the fetch, the last one "done".
+   *
+   * @throws {FetchFailure} as the daemon words it, or "noDaemon" when it goes away.
+   */
+  async *get(
+    request: FetchRequest,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<FetchEvent> {
+    using _ = this.#closedBy(options.signal);
+    this.#connection.send({ kind: "get", ...request });
+    if (request.deliver) this.#connection.reserve(limits.transferReadBytes);
+    for await (const message of this.#messages()) {
+      switch (message.kind) {
+        case "data":
+        case "searching":
+        case "found":
+        case "restarted":
+        case "progress":
+          yield message;
+          break;
+        case "done":
+          yield message;
+          return;
+        default:
+          throw unexpected(message);
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#beat);
+    this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /** A request that is given up ends the connection: the daemon sees that nobody waits. */
+  #closedBy(signal: AbortSignal | undefined): Disposable {
+    const close = () => this.close();
+    if (signal?.aborted) close();
+    signal?.addEventListener("abort", close, { once: true });
+    return { [Symbol.dispose]: () => signal?.removeEventListener("abort", close) };
+  }
+
+  async #authenticate(): Promise<void> {
+    if (this.#isTrusted) return;
+    const token = await readToken(this.#tokenPath);
+    this.#connection.send({
+      kind: "client-auth",
+      mac: clientMac("client", token, this.#nonces),
+    });
+    for await (const message of this.#messages()) {
+      if (message.kind !== "client-auth-ok") throw unexpected(message);
+      if (!macEquals(message.mac, clientMac("daemon", token, this.#nonces))) {
+        throw new PeerFault("wrong-key", `What listens at ${this.#label} is not that daemon`);
+      }
+      this.#isTrusted = true;
+      return;
+    }
+  }
+
+  /** Messages as they come, heartbeats left out; FAILED becomes its error. */
+  async *#messages(): AsyncGenerator<Message | DataEvent> {
+    for (;;) {
+      let frame: Frame;
+      try {
+        frame = await this.#connection.receiveFrame();
+      } catch (cause) {
+        throw new FetchFailure("noDaemon", `The daemon at ${this.#label} went away`, {
+          hint: "If it is restarted, the same fetch goes on from what it has.",
+          cause,
+        });
+      }
+      this.#heardMs = performance.now();
+      if (frame.code === DATA_CODE) {
+        yield dataOf(frame);
+        continue;
+      }
+      const message = decodePayload(frame.code, frame.payload);
+      if (message.kind === "heartbeat") continue;
+      if (message.kind === "failed") throw failureOf(message);
+      yield message;
+    }
+  }
+
+  #keepAlive(): void {
+    if (performance.now() - this.#heardMs > limits.clientSilentMs) {
+      this.#connection.close(
+        new PeerFault("silent", `The daemon was silent for ${limits.clientSilentMs / 1000} s`),
+      );
+      return;
+    }
+    this.#connection.send({ kind: "heartbeat" });
+  }
+}
+
+async function readToken(path: string): Promise<Uint8Array> {
+  if (basename(path) !== TOKEN_FILE || !isAbsolute(path)) {
+    throw new FetchFailure(
+      "failed",
+      `Cannot prove anything to the daemon: it names ${JSON.stringify(path)} as its token file`,
+      { hint: `Only a file called ${TOKEN_FILE} is ever read for a daemon.` },
+    );
+  }
+  let text: string;
+  try {
+    const { size } = await Deno.stat(path);
+    if (size > 4 * TOKEN_BYTES) throw new RangeError(`it has ${size} bytes`);
+    text = (await Deno.readTextFile(path)).trim();
+    return fromHex(text);
+  } catch (cause) {
+    throw new FetchFailure("failed", `Cannot read the daemon's token: ${messageOf(cause)}`, {
+      hint: "Only the user that runs the daemon may change what it shares.",
+      cause,
+    });
+  }
+}
+
+function dataOf(frame: Frame): DataEvent {
+  const { payload } = frame;
+  if (payload.length < 8) throw new PeerFault("malformed", "Cannot read DATA: it has no offset");
+  const view = new DataView(payload.buffer, payload.byteOffset, 8);
+  const offset = view.getUint32(0) * 0x1_0000_0000 + view.getUint32(4);
+  return { kind: "data", offset, bytes: payload.subarray(8) };
+}
+
+function failureOf(message: MessageOf<"failed">): FetchFailure {
+  return new FetchFailure(
+    message.failure,
+    message.message,
+    message.hint === "" ? {} : { hint: message.hint },
+  );
+}
+
+function unexpected(message: Message | DataEvent): PeerFault {
+  return new PeerFault("unexpected", `The daemon answered with ${message.kind}`);
+}

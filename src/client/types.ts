@@ -1,0 +1,16 @@
+/** The types that callers of the client work with; they live beside the wire format they mirror. */
+
+export type { DataEvent, FetchEvent } from "../wire/fetch_event.ts";
+export type { FetchRequest } from "../wire/fetch_request.ts";
+export type {
+  AnswerItems,
+  AskArguments,
+  FileReport,
+  PeerReport,
+  SearchReport,
+  ShareReport,
+  StatusReport,
+  TransferReport,
+  UploadReport,
+  VerifyReport,
+} from "../wire/reports.ts";

@@ -1,0 +1,146 @@
+// Tables and texts made of the daemon's answers.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { NodeId, Root } from "../../../src/base/ids.ts";
+import { fileTable } from "../../../src/cli/list.ts";
+import { peerTable } from "../../../src/cli/peers.ts";
+import { searchTable } from "../../../src/cli/search.ts";
+import { shareLines } from "../../../src/cli/share.ts";
+import { statusText } from "../../../src/cli/status.ts";
+import { unshareTarget } from "../../../src/cli/unshare.ts";
+import { verifyTable } from "../../../src/cli/verify.ts";
+
+const root = "ab".repeat(32) as Root;
+const nodeId = "cd".repeat(16) as NodeId;
+
+Deno.test("fileTable() shows which chunks are here and escapes paths", () => {
+  const file = {
+    name: "a.iso",
+    root,
+    sizeBytes: 100_000,
+    type: "iso",
+    origin: "partial",
+    path: "/srv/\u001b[2J/a.iso",
+    chunks: 7,
+    chunksHave: 4,
+    have: "0-1,3,6",
+  } as const;
+  const table = fileTable([file, { ...file, origin: "shared", chunksHave: 7, have: "all" }]);
+  const [title, partial = "", whole = ""] = table.split("\n");
+  assertEquals(title?.split(/\s{2,}/), ["NAME", "SIZE", "CHUNKS HERE", "KIND", "ROOT", "PATH"]);
+  assertEquals(partial.split(/\s{2,}/), [
+    "a.iso",
+    "100 kB",
+    "4 of 7: 0-1,3,6",
+    "partial",
+    root,
+    "/srv/\\x1b[2J/a.iso",
+  ]);
+  assertStringIncludes(whole, "all 7");
+  assertEquals(fileTable([]), "");
+});
+
+Deno.test("fileTable() takes more rows than a call takes arguments", () => {
+  const file = {
+    name: "a",
+    root,
+    sizeBytes: 1,
+    type: "",
+    origin: "shared",
+    path: "/a",
+    chunks: 1,
+    chunksHave: 1,
+    have: "all",
+  } as const;
+  assertEquals(fileTable(Array(200_000).fill(file)).split("\n").length, 200_002);
+});
+
+Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", () => {
+  const peer = { nodeId, host: "::1", port: 5, roundTripMs: 0.25, connectedMs: 61_000 };
+  const peers = peerTable([
+    { ...peer, listenPort: 8048, direction: "out" },
+    { ...peer, listenPort: 0, direction: "in", roundTripMs: null },
+  ]).split("\n");
+  assertEquals(
+    peers[1]?.split(/\s{2,}/),
+    ["[::1]:5", "this node", "[::1]:8048", "0.3 ms", "1 min 1 s", nodeId],
+  );
+  assertEquals(
+    peers[2]?.split(/\s{2,}/),
+    ["[::1]:5", "that node", "not reachable", "-", "1 min 1 s", nodeId],
+  );
+  const found = { name: "a", root, sizeBytes: 5, type: "", peersWhole: 2, peersPart: 1 };
+  assertEquals(searchTable([found]).split("\n")[1]?.split(/\s{2,}/), ["a", "5 B", "2", "1", root]);
+  const file = { name: "a", root, path: "/a" };
+  const verified = verifyTable([
+    { ...file, ok: true, badChunks: 0 },
+    { ...file, ok: false, badChunks: 2 },
+    { ...file, ok: false, badChunks: 0 },
+  ]);
+  assertEquals(
+    verified.split("\n").slice(1, 4).map((line) => line.split(/\s{2,}/)[0]),
+    ["good", "2 bad chunks", "unreadable"],
+  );
+});
+
+Deno.test("statusText() shows counters, transfers with their sources, and uploads", () => {
+  const text = statusText({
+    version: "1.2.3",
+    nodeId,
+    node: "0.0.0.0:8048",
+    client: "127.0.0.1:8049",
+    dataDir: "/var/lib/pacsrv",
+    network: "office",
+    keyed: true,
+    uptimeMs: 3_600_000,
+    links: 1,
+    files: { shared: 2, downloaded: 1, partial: 1, bytes: 5_000, hashing: 3 },
+    counters: {
+      queriesSeen: 10,
+      queriesForwarded: 7,
+      queriesDropped: 2,
+      queriesAnswered: 1,
+      messagesSent: 99,
+      bytesIn: 1_000,
+      bytesOut: 2_000,
+      strikes: 4,
+      totalBytesIn: 3_000,
+      totalBytesOut: 4_000,
+    },
+    transfers: [{
+      root,
+      name: "a\nb",
+      sizeBytes: 1000,
+      bytesDone: 250,
+      bytesPerSecond: 50,
+      have: "0",
+      sources: [
+        { peer: "h:1", nodeId, bytes: 250, bytesPerSecond: 50, strikes: 1, snubbed: true },
+      ],
+    }],
+    uploads: [{ root, name: "u", peer: "h:2", nodeId, bytes: 7 }],
+  });
+  for (
+    const part of [
+      "1.2.3, up 1 h",
+      "office (with a key), 1 link",
+      "2 shared, 1 downloaded, 1 partial: 5 kB; 3 to be hashed",
+      "10 seen, 7 forwarded, 2 dropped as duplicates, 1 answered",
+      "1 kB in, 2 kB out; over all runs 3 kB in, 4 kB out",
+      "a\\x0ab  25%, 250 B of 1 kB at 50 B/s from 1 source",
+      "chunks here: 0",
+      "from h:1: 250 B at 50 B/s, stalls, 1 strike",
+      "u  7 B to h:2",
+    ]
+  ) assertStringIncludes(text, part);
+  assert(text.endsWith("\n"));
+});
+
+Deno.test("shareLines() and unshareTarget() handle paths", () => {
+  assertEquals(shareLines([{ path: "/a\u0007", result: "shared" }]), "shared: /a\\x07\n");
+  assertEquals(unshareTarget("a.iso"), "a.iso");
+  assertEquals(unshareTarget(root), root);
+  assertEquals(unshareTarget("./a.iso"), `${Deno.cwd()}/a.iso`);
+  assertEquals(unshareTarget("/srv/../x/"), "/x");
+  assertEquals(unshareTarget(".."), Deno.cwd().replace(/\/[^/]*$/, "") || "/");
+});

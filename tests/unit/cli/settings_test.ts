@@ -1,0 +1,142 @@
+// What a daemon is started with: defaults, files, precedence, the network's secret.
+
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { UsageError } from "../../../src/base/errors.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { parseCommandLine } from "../../../src/cli/arguments.ts";
+import { findCommand } from "../../../src/cli/command_table.ts";
+import { type DaemonSettings, readDaemonSettings } from "../../../src/cli/daemon_settings.ts";
+import { defaultDataDir } from "../../../src/cli/data_dir.ts";
+import { readKeyFile } from "../../../src/cli/key_file.ts";
+import { inFolder } from "./in_folder.ts";
+
+async function settings(...words: string[]): Promise<DaemonSettings> {
+  return await readDaemonSettings(await parseCommandLine(await findCommand("daemon"), words));
+}
+
+Deno.test("readDaemonSettings() has the documented defaults", async () => {
+  const { node, client, peers, shares, network, networkKey, ttl, logLevel, logFormat } =
+    await settings();
+  assert(["::", "0.0.0.0"].includes(node.host), node.host);
+  assertEquals(node.port, 8048);
+  assertEquals(client, { host: "127.0.0.1", port: 8049 });
+  assertEquals({ peers, shares, network, networkKey, ttl, logLevel, logFormat }, {
+    peers: [],
+    shares: [],
+    network: "pacsrv",
+    networkKey: undefined,
+    ttl: 7,
+    logLevel: "info",
+    logFormat: "text",
+  });
+});
+
+Deno.test("readDaemonSettings() keeps the bounds of links in order", async () => {
+  const bounds = async (...words: string[]) => {
+    const { linksMin, linksMax } = await settings(...words);
+    return [linksMin, linksMax];
+  };
+  const refused = async (...words: string[]) =>
+    (await assertRejects(() => settings(...words), UsageError)).message;
+  assertEquals(await bounds(), [3, 30]);
+  assertEquals(await bounds("--min-connections", "0"), [0, 30]);
+  // The default minimum gives way to a maximum that a person chose.
+  assertEquals(await bounds("--max-connections", "2"), [2, 2]);
+  assertStringIncludes(
+    await refused("--min-connections", "5", "--max-connections", "4"),
+    "Cannot use --min-connections 5: it is above --max-connections 4",
+  );
+  assertStringIncludes(await refused("--max-connections", "0"), "from 1 to 1024");
+  await inFolder(async (dir) => {
+    const path = `${dir}/p.toml`;
+    await Deno.writeTextFile(path, "min-connections = 1\nmax-connections = 8");
+    assertEquals(await bounds("--config", path), [1, 8]);
+    assertEquals(await bounds("--config", path, "--min-connections", "0"), [0, 8]);
+    await Deno.writeTextFile(path, "min-connections = 9\nmax-connections = 8");
+    assertStringIncludes(
+      await refused("--config", path),
+      `Cannot use min-connections in ${path} 9: it is above max-connections in ${path} 8`,
+    );
+  });
+});
+
+Deno.test("readDaemonSettings() fills in the part of an address that is left out", async () => {
+  const { node, client, peers } = await settings(
+    ...["--node", ":0", "--client", ":9", "--peer", "b", "--peer", ":7"],
+  );
+  assert(["::", "0.0.0.0"].includes(node.host), node.host);
+  assertEquals(node.port, 0);
+  assertEquals(client, { host: "127.0.0.1", port: 9 });
+  assertEquals(peers, [{ host: "b", port: 8048 }, { host: "127.0.0.1", port: 7 }]);
+  assertEquals((await settings("--node", "10.0.0.1")).node, { host: "10.0.0.1", port: 8048 });
+});
+
+Deno.test("readDaemonSettings() makes paths absolute and lets flags win over the file", async () => {
+  await inFolder(async (dir) => {
+    const path = `${dir}/p.toml`;
+    await Deno.writeTextFile(path, `ttl = 3\npeer = ["a"]\ndata = "d"\nnetwork = "n"`);
+    const read = await settings("--config", path, "--ttl", "5", "--share", "x");
+    assertEquals(read.ttl, 5);
+    assertEquals(read.peers, [{ host: "a", port: 8048 }]);
+    assertEquals(read.dataDir, `${dir}/d`);
+    assertEquals(read.network, "n");
+    assertEquals(read.shares, [`${Deno.cwd()}/x`]);
+  });
+});
+
+Deno.test("readDaemonSettings() names the file when a value in it cannot be used", async () => {
+  await inFolder(async (dir) => {
+    const path = `${dir}/p.toml`;
+    const message = async (text: string) => {
+      await Deno.writeTextFile(path, text);
+      return (await assertRejects(() => settings("--config", path), UsageError)).message;
+    };
+    assertStringIncludes(await message("ttl = 99"), `Cannot use ttl in ${path} "99"`);
+    assertStringIncludes(await message(`node = "x:y"`), `Cannot use node in ${path} "x:y"`);
+    assertStringIncludes(await message(`peer = ["a:0"]`), `Cannot use peer in ${path} "a:0"`);
+    assertStringIncludes(await message(`log-level = "loud"`), "debug, info, warn, error");
+  });
+});
+
+Deno.test("readKeyFile() trims one newline and holds the bounds", async () => {
+  await inFolder(async (dir) => {
+    const path = `${dir}/key`;
+    const read = async (text: string) => {
+      await Deno.writeTextFile(path, text, { mode: 0o600 });
+      return new TextDecoder().decode(await readKeyFile(path));
+    };
+    const key = "k".repeat(limits.networkKeyBytesMin);
+    assertEquals(await read(key), key);
+    assertEquals(await read(`${key}\n`), key);
+    assertEquals(await read(`${key}\r\n`), key);
+    assertEquals(await read(`${key}\n\n`), `${key}\n`);
+    const longest = "k".repeat(limits.networkKeyBytesMax);
+    assertEquals(await read(`${longest}\n`), longest);
+    for (const bad of ["", "\n", key.slice(1), `${longest}k`, `${longest}kkkk`]) {
+      const error = await assertRejects(() => read(bad), UsageError);
+      assertStringIncludes(error.message, path);
+      assert(!error.message.includes("kkk"), "the secret is in the message");
+    }
+  });
+});
+
+Deno.test("defaultDataDir() follows the system's conventions", () => {
+  const dir = (os: typeof Deno.build.os, uid: number | null, env: Record<string, string>) =>
+    defaultDataDir({ os, uid, env: (name) => env[name] });
+  assertEquals(dir("linux", 0, { HOME: "/root" }), "/var/lib/pacsrv");
+  assertEquals(dir("linux", 1000, { HOME: "/home/a" }), "/home/a/.local/share/pacsrv");
+  assertEquals(dir("linux", 1000, { HOME: "/home/a", XDG_DATA_HOME: "/x" }), "/x/pacsrv");
+  assertEquals(
+    dir("linux", 1000, { HOME: "/home/a", XDG_DATA_HOME: "relative" }),
+    "/home/a/.local/share/pacsrv",
+  );
+  assertEquals(dir("windows", null, { LOCALAPPDATA: "C:\\L" }), "C:\\L\\pacsrv");
+  const error = assertThrows(() => dir("linux", 1000, {}), UsageError);
+  assertStringIncludes(error.hint ?? "", "--data");
+});
