@@ -107,20 +107,7 @@ export class Bitfield {
    * @throws {PeerFault} when it reaches past the end or sets a spare bit.
    */
   addBytes(firstByte: number, bytes: Uint8Array): void {
-    if (firstByte + bytes.length > this.#bytes.length) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot read bitfield: bytes ${firstByte} to ${firstByte + bytes.length} of ` +
-          `${this.#bytes.length}`,
-      );
-    }
-    const spare = this.#bytes.length * 8 - this.length;
-    if (
-      spare > 0 && firstByte + bytes.length === this.#bytes.length &&
-      (bytes.at(-1)! & (1 << spare) - 1) !== 0
-    ) {
-      throw new PeerFault("malformed", "Cannot read bitfield: a spare bit is set");
-    }
+    checkPage(this.length, firstByte, bytes);
     for (let i = 0; i < bytes.length; i++) {
       const merged = this.#bytes[firstByte + i]! | bytes[i]!;
       this.#count += popcount(merged) - popcount(this.#bytes[firstByte + i]!);
@@ -139,17 +126,8 @@ export class Bitfield {
   }
 
   /** Runs of consecutive chunks that are in it, lowest first. */
-  *ranges(): Generator<ChunkRange> {
-    let first = -1;
-    for (let index = 0; index < this.length; index++) {
-      if (this.has(index)) {
-        if (first < 0) first = index;
-      } else if (first >= 0) {
-        yield { first, count: index - first };
-        first = -1;
-      }
-    }
-    if (first >= 0) yield { first, count: this.length - first };
+  ranges(): Generator<ChunkRange> {
+    return runs(this.#bytes, 0);
   }
 
   clone(): Bitfield {
@@ -158,6 +136,52 @@ export class Bitfield {
     copy.#count = this.#count;
     return copy;
   }
+}
+
+/**
+ * Runs of consecutive chunks in one page of the bitfield of a file of `length` chunks, lowest
+ * first; the page came from a peer, its first byte stands at `firstByte`. Costs what the page has,
+ * however big the file is.
+ *
+ * @throws {PeerFault} when it reaches past the end or sets a spare bit.
+ */
+export function pageRanges(length: number, firstByte: number, bytes: Uint8Array): ChunkRange[] {
+  checkPage(length, firstByte, bytes);
+  return [...runs(bytes, firstByte * 8)];
+}
+
+function checkPage(length: number, firstByte: number, bytes: Uint8Array): void {
+  const whole = Math.ceil(length / 8);
+  const end = firstByte + bytes.length;
+  if (end > whole) {
+    throw new PeerFault(
+      "malformed",
+      `Cannot read bitfield: bytes ${firstByte} to ${end} of ${whole}`,
+    );
+  }
+  const spare = whole * 8 - length;
+  if (spare > 0 && bytes.length > 0 && end === whole && (bytes.at(-1)! & (1 << spare) - 1) !== 0) {
+    throw new PeerFault("malformed", "Cannot read bitfield: a spare bit is set");
+  }
+}
+
+/** Runs of set bits, the first of which stands for chunk `base`; spare bits are zero. */
+function* runs(bytes: Uint8Array, base: number): Generator<ChunkRange> {
+  let first = -1;
+  for (const [at, byte] of bytes.entries()) {
+    // Most bytes are all of a kind, and neither begin a run nor end one.
+    if (first < 0 ? byte === 0 : byte === 0xff) continue;
+    for (let bit = 0; bit < 8; bit++) {
+      const index = base + at * 8 + bit;
+      if ((byte & (0x80 >>> bit)) !== 0) {
+        if (first < 0) first = index;
+      } else if (first >= 0) {
+        yield { first, count: index - first };
+        first = -1;
+      }
+    }
+  }
+  if (first >= 0) yield { first, count: base + bytes.length * 8 - first };
 }
 
 function popcount(byte: number): number {

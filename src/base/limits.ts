@@ -211,4 +211,8 @@ export const limits = {
   // Links, as a person may set them
   /** Most links that a person may ask for: half of all connections stays free for transfers. */
   linksCeiling: 1_024,
+
+  // Announcements
+  /** How often a holder may announce each chunk: in its bitfield, by HAVE, and after a loss. */
+  announcedTimesMax: 4,
 } as const;

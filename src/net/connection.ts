@@ -221,7 +221,12 @@ export class Connection {
       for (;;) {
         const small = this.#takeQueued();
         const frame = small ?? this.#bulk?.nextFrame() ?? null;
-        if (frame === null || this.#closed) return;
+        if (this.#closed) return;
+        if (frame === null) {
+          // A source that has nothing may have queued the reason while it was asked.
+          if (this.#queue.length > 0) continue;
+          return;
+        }
         await this.#writeAll(frame);
         if (small === null) await yieldToEventLoop();
       }

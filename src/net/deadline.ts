@@ -6,19 +6,18 @@ import type { Connection } from "./connection.ts";
 
 /**
  * Does `talk` on `connection`, which is closed when the talk fails or takes longer than
- * `limits.handshakeMs`. `what` begins the message of that error: "Cannot shake hands".
+ * `timeoutMs`, by default `limits.handshakeMs`. `what` begins the message of that error: "Cannot shake hands".
  */
 export async function withDeadline<T>(
   connection: Connection,
   what: string,
   talk: () => Promise<T>,
+  options: { readonly timeoutMs?: number } = {},
 ): Promise<T> {
+  const { timeoutMs = limits.handshakeMs } = options;
   const timer = setTimeout(
-    () =>
-      connection.close(
-        new PeerFault("silent", `${what}: no answer within ${limits.handshakeMs} ms`),
-      ),
-    limits.handshakeMs,
+    () => connection.close(new PeerFault("silent", `${what}: no answer within ${timeoutMs} ms`)),
+    timeoutMs,
   );
   try {
     return await talk();

@@ -22,7 +22,6 @@ import {
   type Message,
   type MessageKind,
   type MessageOf,
-  MESSAGES,
   NODE_MAGIC,
   PROTOCOL_VERSION,
   type Purpose,
@@ -30,6 +29,7 @@ import {
   type Refusal,
 } from "../wire/messages.ts";
 import { macEquals } from "../wire/proofs.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import type { Connection } from "./connection.ts";
 import { withDeadline } from "./deadline.ts";
 
@@ -80,6 +80,8 @@ export async function initiate(
     readonly identity: LocalIdentity;
     readonly purpose: Purpose;
     readonly first?: (remote: RemoteIdentity) => readonly Message[];
+    /** Time for all of it. */
+    readonly timeoutMs?: number;
   },
 ): Promise<RemoteIdentity> {
   const { identity, purpose } = options;
@@ -93,13 +95,15 @@ export async function initiate(
     allowOnly(connection, ["proof"]);
     const proof = expectMessage(await connection.receiveOne(), "proof");
     checkProof(proof.mac, proofMac("acceptor", identity, own, theirs));
+    // Its own address, or somebody who has this node talk to itself and listens.
+    if (theirs.nodeId === identity.nodeId) throw new RefusedError("self");
     connection.send({ kind: "proof", mac: proofMac("initiator", identity, own, theirs) });
     for (const message of options.first?.(remote) ?? []) connection.send(message);
     allowOnly(connection, ["accepted", "refused"]);
     expectMessage(await connection.receiveOne(), "accepted");
     allowAny(connection);
     return remote;
-  });
+  }, options);
 }
 
 /**
@@ -113,6 +117,8 @@ export async function accept(
   options: {
     readonly identity: LocalIdentity;
     readonly admit: (remote: RemoteIdentity) => Refusal | undefined;
+    /** Time for all of it. */
+    readonly timeoutMs?: number;
   },
 ): Promise<RemoteIdentity> {
   const { identity } = options;
@@ -146,7 +152,7 @@ export async function accept(
     connection.send({ kind: "accepted" });
     allowAny(connection);
     return remote;
-  });
+  }, options);
 }
 
 function makeHello(identity: LocalIdentity, purpose: Purpose): Hello {
@@ -244,18 +250,9 @@ export function expectMessage<K extends MessageKind>(message: Message, kind: K):
 }
 
 function allowOnly(connection: Connection, kinds: readonly MessageKind[]): void {
-  const codes = kinds.map((kind) => MESSAGES[kind].code as number);
-  connection.setGate((code, payloadBytes) => {
-    if (!codes.includes(code)) {
-      throw new PeerFault("unexpected", `Cannot shake hands: frame of kind ${code} came too early`);
-    }
-    if (payloadBytes > limits.handshakeFrameBytesMax) {
-      throw new PeerFault(
-        "oversized",
-        `Cannot shake hands: length ${payloadBytes} exceeds ${limits.handshakeFrameBytesMax}`,
-      );
-    }
-  });
+  connection.setGate(
+    onlyKinds("Cannot shake hands", kinds, { bytesMax: limits.handshakeFrameBytesMax }),
+  );
 }
 
 function allowAny(connection: Connection): void {

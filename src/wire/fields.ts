@@ -12,7 +12,28 @@ export interface Field<T> {
   read(reader: ByteReader): T;
   /** The most bytes that a value can take. */
   readonly bytesMax: number;
+  readonly shape: Shape;
 }
+
+/** What a field is made of: the tests hold the codec, and PROTOCOL.md, to this. */
+export type Shape =
+  | { readonly kind: "integer"; readonly bits: 8 | 16 | 32 | 64 }
+  | { readonly kind: "flag" }
+  /** So many bytes, in memory as an array or as hexadecimal. */
+  | { readonly kind: "raw"; readonly bytes: number; readonly form: "bytes" | "hex" }
+  /** A u32 length before so many bytes. */
+  | { readonly kind: "bytes"; readonly lengthMax: number }
+  /** A length of so many bits before so many bytes of UTF-8, in which there is no `problem`. */
+  | {
+    readonly kind: "text";
+    readonly lengthBits: 16 | 32;
+    readonly lengthMax: number;
+    readonly problem?: (value: string) => string | undefined;
+  }
+  | { readonly kind: "list"; readonly item: Shape; readonly countMax: number }
+  | { readonly kind: "nullable"; readonly item: Shape }
+  | { readonly kind: "one-of"; readonly values: readonly string[] }
+  | { readonly kind: "struct"; readonly fields: readonly (readonly [name: string, Shape])[] };
 
 /** The value type of a field. */
 export type ValueOf<F> = F extends Field<infer T> ? T : never;
@@ -24,18 +45,21 @@ export const u8: Field<number> = {
   write: (writer, value) => writer.u8(value),
   read: (reader) => reader.u8(),
   bytesMax: 1,
+  shape: { kind: "integer", bits: 8 },
 };
 
 export const u16: Field<number> = {
   write: (writer, value) => writer.u16(value),
   read: (reader) => reader.u16(),
   bytesMax: 2,
+  shape: { kind: "integer", bits: 16 },
 };
 
 export const u32: Field<number> = {
   write: (writer, value) => writer.u32(value),
   read: (reader) => reader.u32(),
   bytesMax: 4,
+  shape: { kind: "integer", bits: 32 },
 };
 
 /** An unsigned 64-bit integer of at most 2^53 - 1. */
@@ -43,6 +67,7 @@ export const u64: Field<number> = {
   write: (writer, value) => writer.u64(value),
   read: (reader) => reader.u64(),
   bytesMax: 8,
+  shape: { kind: "integer", bits: 64 },
 };
 
 /** A u8 that is 0 or 1. */
@@ -54,6 +79,7 @@ export const flag: Field<boolean> = {
     return value === 1;
   },
   bytesMax: 1,
+  shape: { kind: "flag" },
 };
 
 /** Exactly `length` raw bytes. */
@@ -67,6 +93,7 @@ export function fixedBytes(length: number): Field<Uint8Array> {
     },
     read: (reader) => reader.bytes(length),
     bytesMax: length,
+    shape: { kind: "raw", bytes: length, form: "bytes" },
   };
 }
 
@@ -83,6 +110,7 @@ export function hex<T extends string = string>(length: number): Field<T> {
     },
     read: (reader) => toHex(reader.view(length)) as T,
     bytesMax: length,
+    shape: { kind: "raw", bytes: length, form: "hex" },
   };
 }
 
@@ -96,6 +124,7 @@ export function bytes(lengthMax: number): Field<Uint8Array> {
     },
     read: (reader) => reader.bytes(boundedLength(reader.u32(), lengthMax)),
     bytesMax: 4 + lengthMax,
+    shape: { kind: "bytes", lengthMax },
   };
 }
 
@@ -110,6 +139,7 @@ export function text(lengthMax: number): Field<string> {
     },
     read: (reader) => reader.text(boundedLength(reader.u16(), lengthMax)),
     bytesMax: 2 + lengthMax,
+    shape: { kind: "text", lengthBits: 16, lengthMax },
   };
 }
 
@@ -124,6 +154,7 @@ export function longText(lengthMax: number): Field<string> {
     },
     read: (reader) => reader.text(boundedLength(reader.u32(), lengthMax)),
     bytesMax: 4 + lengthMax,
+    shape: { kind: "text", lengthBits: 32, lengthMax },
   };
 }
 
@@ -142,6 +173,7 @@ export function list<T>(item: Field<T>, countMax: number): Field<readonly T[]> {
       return items;
     },
     bytesMax: 2 + countMax * item.bytesMax,
+    shape: { kind: "list", item: item.shape, countMax },
   };
 }
 
@@ -154,6 +186,7 @@ export function nullable<T>(item: Field<T>): Field<T | null> {
     },
     read: (reader) => flag.read(reader) ? item.read(reader) : null,
     bytesMax: 1 + item.bytesMax,
+    shape: { kind: "nullable", item: item.shape },
   };
 }
 
@@ -174,6 +207,7 @@ export function oneOf<const T extends readonly string[]>(values: T): Field<T[num
       return value;
     },
     bytesMax: 1,
+    shape: { kind: "one-of", values },
   };
 }
 
@@ -193,6 +227,7 @@ export function checkedText(
       return value;
     },
     bytesMax: field.bytesMax,
+    shape: field.shape.kind === "text" ? { ...field.shape, problem } : field.shape,
   };
 }
 
@@ -211,6 +246,7 @@ export function struct<S extends Record<string, Field<unknown>>>(fields: S): Fie
       return value as ValuesOf<S>;
     },
     bytesMax,
+    shape: { kind: "struct", fields: entries.map(([key, field]) => [key, field.shape]) },
   };
 }
 

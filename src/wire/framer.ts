@@ -51,18 +51,10 @@ export class Framer {
 
   /**
    * Makes the buffer at least `bytes` long: a transfer holds all that is in flight, so that a
-   * read is never cut short by its end. A `spare` buffer from a pool is used if it fits.
+   * read is never cut short by its end.
    */
-  reserve(bytes: number, spare?: Uint8Array<ArrayBuffer>): void {
-    if (this.#buffer.length < bytes) this.#moveTo(spare ?? new Uint8Array(bytes));
-  }
-
-  /** Gives the buffer away and goes on with a small one, if what is pending fits there. */
-  release(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.pendingBytes > limits.idleReadBytes) return undefined;
-    const old = this.#buffer;
-    this.#moveTo(new Uint8Array(limits.idleReadBytes));
-    return old;
+  reserve(bytes: number): void {
+    if (this.#buffer.length < bytes) this.#moveTo(new Uint8Array(bytes));
   }
 
   /** Where the next bytes go: never empty. Views of earlier frames become invalid. */
