@@ -45,6 +45,12 @@ const NETWORK: readonly FlagSpec[] = [
     isNumber: true,
     help: `How many links a search travels, 0 to ${limits.ttlMax}; 0 asks the neighbours only.`,
   },
+  {
+    name: "no-callback",
+    inConfig: true,
+    help: "Say that nobody can connect to this node, as behind a NAT. Holders then answer over " +
+      "the links at once, instead of trying first, and this node connects to them.",
+  },
 ];
 
 const PEER: FlagSpec = {

@@ -72,6 +72,10 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
     new UsageError(`Cannot use ${flag.name} in ${where}: ${typeName(value)} is not ${expected}`, {
       hint: `Write ${flag.name} = ${exampleOf(flag)}`,
     });
+  if (flag.value === undefined) {
+    if (typeof value !== "boolean") throw wrong("true or false");
+    return value ? ["true"] : [];
+  }
   const isText = (item: unknown): item is string => typeof item === "string" && item !== "";
   if (flag.isNumber) {
     if (!Number.isSafeInteger(value)) throw wrong("a whole number");
@@ -120,6 +124,7 @@ function typeName(value: unknown): string {
 }
 
 function exampleOf(flag: FlagSpec): string {
+  if (flag.value === undefined) return "true";
   if (flag.isNumber) return flag.default ?? "1";
   const text = JSON.stringify(flag.default ?? flag.value ?? "");
   return flag.repeatable ? `[${text}]` : text;

@@ -30,6 +30,7 @@ export async function runDaemon(args: Arguments): Promise<ExitName> {
     network: settings.network,
     networkKey: settings.networkKey,
     ttl: settings.ttl,
+    isReachable: settings.isReachable,
     linksMin: settings.linksMin,
     linksMax: settings.linksMax,
     log,

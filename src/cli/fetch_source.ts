@@ -67,7 +67,7 @@ export async function openFetchSource(
 }
 
 async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
-  const { node, peers, network, networkKey, ttl } = await readNetworkSettings(args, {
+  const { node, peers, network, networkKey, ttl, isReachable } = await readNetworkSettings(args, {
     nodePort: 0,
   });
   const { fetchAlone } = await import("../daemon/alone.ts");
@@ -83,6 +83,7 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
         network,
         networkKey,
         ttl,
+        isReachable,
         log,
         signal,
       });

@@ -28,6 +28,7 @@ share = ["/srv/files", "isos"]          # relative: to this file's directory
 network = "office"
 network-key-file = "network.key"
 ttl = 7
+no-callback = false
 min-connections = 3
 max-connections = 30
 log-level = "info"

@@ -19,10 +19,13 @@ export interface NetworkSettings {
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;
   readonly ttl: number;
+  /** False: nobody can dial this node. */
+  readonly isReachable: boolean;
 }
 
 /**
- * Reads `--node`, `--peer`, `--network`, `--network-key-file` and `--ttl`.
+ * Reads `--node`, `--peer`, `--network`, `--network-key-file`, `--ttl` and
+ * `--no-callback`.
  *
  * @throws {UsageError} when one of them cannot be read.
  */
@@ -41,6 +44,7 @@ export async function readNetworkSettings(
     network: parseNetwork(args.text("network") ?? "", args.origin("network")),
     networkKey: keyFile === undefined ? undefined : await readKeyFile(keyFile),
     ttl: parseTtl(args.text("ttl") ?? "", args.origin("ttl")),
+    isReachable: !args.has("no-callback"),
   };
 }
 

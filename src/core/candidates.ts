@@ -52,9 +52,9 @@ export class Candidates {
     return this.#unfit;
   }
 
-  /** Whether any candidate was thrown away. */
-  get anyRejected(): boolean {
-    return this.#rejected.size > 0;
+  /** Whether anything that was offered turned out to be false. */
+  get anyFalse(): boolean {
+    return this.#rejected.size > 0 || this.#banned.size > 0;
   }
 
   isBanned(node: NodeId): boolean {

@@ -21,10 +21,12 @@
  *     one link less to travel (TTL) and one more travelled (hops), if any is left.
  *  7. A node that has any part calls back first. It forwards if the requester answers that the
  *     search shall go on, if the callback fails, or if it is not answered in time; it does not
- *     forward if the requester has enough. An answer that comes later changes nothing.
+ *     forward if the requester has enough. An answer that comes later changes nothing, except
+ *     that the requester turns out not to be reachable: see 9.
  *  8. With too many callbacks in progress it forwards at once and calls nobody.
- *  9. A requester that cannot be dialled gets a HIT instead, over the links by which the query
- *     came, and the query is forwarded at once: nobody here can know whether it has enough.
+ *  9. A requester that cannot be dialled, because it says so or because an attempt shows it, gets
+ *     a HIT instead, over the links by which the query came, and the query is forwarded at once:
+ *     nobody here can know whether it has enough.
  * 10. A HIT goes back by the cache of ids, link by link; the first neighbour of the holder writes
  *     in its host, as in 4 and 5. It is dropped when its query is not known, its way back is gone,
  *     or its link sends too many.
@@ -49,7 +51,9 @@ export type CallbackOutcome =
   | "search-on"
   /** The requester no longer needs anyone. */
   | "enough"
-  /** It could not be reached, or did not answer. */
+  /** No connection to it came about, however long that took to show. */
+  | "unreachable"
+  /** It was reached, but did not answer as it should. */
   | "failed";
 
 /** What a search of this node's own asks for. */
@@ -329,8 +333,16 @@ export class Search {
     const held = this.#callbacks.get(id);
     if (held === undefined) return;
     this.#callbacks.delete(id);
-    if (outcome === "enough") this.counters.enoughHeard++;
-    else this.#forward(held, nowMs, out);
+    if (outcome === "enough") {
+      this.counters.enoughHeard++;
+      return;
+    }
+    if (outcome === "unreachable") {
+      // The HIT, if there is a way back for it, counts as the answer.
+      this.counters.answered--;
+      out.push({ kind: "answer-by-hit", id, sought: held.query.sought });
+    }
+    this.#forward(held, nowMs, out);
   }
 
   #onTick(nowMs: number, out: SearchEffect[]): void {

@@ -25,6 +25,8 @@ export interface AloneOptions {
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;
   readonly ttl: number;
+  /** False: nobody can dial this node. */
+  readonly isReachable: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -55,6 +57,7 @@ export async function* fetchAlone(
     network: options.network,
     networkKey: options.networkKey,
     ttl: options.ttl,
+    isReachable: options.isReachable,
     linksMin: limits.linksMin,
     linksMax: limits.linksMax,
     peers: options.peers,

@@ -1,6 +1,7 @@
 /** Answers to the questions of clients: one function a verb, each giving the items one by one. */
 
 import { isAbsolute } from "@std/path";
+import { utf8 } from "../base/bytes.ts";
 import { messageOf, unreachable, UsageError } from "../base/errors.ts";
 import { isHash, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -66,7 +67,7 @@ export class Answerer {
         yield* this.#peers();
         return;
       case "search":
-        yield* await this.#options.node.list(textOf(args, "glob"), {
+        yield* await this.#options.node.list(globOf(args), {
           timeoutMs: boundedTimeout(args["timeoutMs"]),
           signal: options.signal,
         });
@@ -225,6 +226,17 @@ function textOf(args: Record<string, unknown>, key: string): string {
     throw new UsageError(`Cannot read arguments: ${key} is not a text`);
   }
   return value;
+}
+
+function globOf(args: Record<string, unknown>): string {
+  const glob = textOf(args, "glob");
+  const { length } = utf8(glob);
+  if (length > limits.soughtBytesMax) {
+    throw new UsageError(
+      `Cannot search: the glob has ${length} bytes, at most ${limits.soughtBytesMax}`,
+    );
+  }
+  return glob;
 }
 
 function textsOf(args: Record<string, unknown>, key: string): string[] {

@@ -11,6 +11,7 @@ import type { Connection } from "../net/connection.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../net/handshake.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Message, MessageOf, Sought } from "../wire/messages.ts";
 import { callbackMac, macEquals } from "../wire/proofs.ts";
@@ -43,6 +44,7 @@ export async function offerFiles(
   },
 ): Promise<CallbackAnswer> {
   const { queryId, sought, remote, store } = options;
+  connection.setGate(onlyKinds("Cannot call back", ["callback-ok", "want", "more", "enough"]));
   return await withDeadline(connection, "Cannot call back", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback-ok");
     if (!macEquals(proof.mac, callbackMac("requester", queryId, remote.nonces))) {
@@ -75,6 +77,7 @@ export async function hearOffers(
   options: { readonly remote: RemoteIdentity; readonly searches: Searches },
 ): Promise<Verdict> {
   const { remote, searches } = options;
+  connection.setGate(onlyKinds("Cannot hear offers", ["callback", "offer", "offers-end"]));
   return await withDeadline(connection, "Cannot hear offers", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback");
     const search = searches.byProof(proof.mac, remote.nonces);
@@ -85,10 +88,11 @@ export async function hearOffers(
       kind: "callback-ok",
       mac: callbackMac("requester", search.id, remote.nonces),
     });
-    const offers = await receiveOffers(
-      connection,
-      search.sought.by === "glob" ? limits.listingMax : limits.offersMax,
-    );
+    const listing = search.sought.by === "glob";
+    const offers = await receiveOffers(connection, {
+      countMax: listing ? limits.listingMax : limits.offersMax,
+      listing,
+    });
     const address = { host: connection.remote.host, port: remote.listenPort };
     const verdict = searches.offered(search.id, { nodeId: remote.nodeId, address }, offers);
     switch (verdict.kind) {
@@ -103,14 +107,15 @@ export async function hearOffers(
 }
 
 /**
- * Offers up to OFFERS-END.
+ * Offers up to OFFERS-END. In a listing they have no bitfields: thousands would be kept.
  *
- * @throws {PeerFault} when there are more than `countMax`.
+ * @throws {PeerFault} when there are more than `countMax`, or one is not consistent.
  */
 export async function receiveOffers(
   connection: Connection,
-  countMax: number,
+  options: { readonly countMax: number; readonly listing: boolean },
 ): Promise<MessageOf<"offer">[]> {
+  const { countMax, listing } = options;
   const offers: MessageOf<"offer">[] = [];
   for (;;) {
     const message = await connection.receiveOne();
@@ -119,7 +124,7 @@ export async function receiveOffers(
       throw new PeerFault("flooding", `Cannot take offers: more than ${countMax}`);
     }
     const offer = expectMessage(message, "offer");
-    checkOffer(offer);
+    checkOffer(offer, listing);
     offers.push(offer);
   }
 }
@@ -129,12 +134,12 @@ export function peerLabel(connection: Connection, remote: RemoteIdentity): strin
   return formatAddress(connection.remote.host, remote.listenPort || connection.remote.port);
 }
 
-function checkOffer({ file, bitfield }: MessageOf<"offer">): void {
+function checkOffer({ file, bitfield }: MessageOf<"offer">, listing: boolean): void {
   const chunks = chunkCount(file.sizeBytes);
+  const bitfieldBytesMax = listing || file.whole ? 0 : Math.ceil(chunks / 8);
   if (
     file.sizeBytes > limits.fetchBytesMax || file.chunksHave > chunks ||
-    file.whole !== (file.chunksHave === chunks) || (file.whole && bitfield.length > 0) ||
-    bitfield.length > Math.ceil(chunks / 8)
+    file.whole !== (file.chunksHave === chunks) || bitfield.length > bitfieldBytesMax
   ) {
     throw new PeerFault("malformed", `Cannot take offer of ${file.sizeBytes} bytes: inconsistent`);
   }

@@ -16,6 +16,7 @@ import { expectMessage } from "../net/handshake.ts";
 import { DATA_HEADER_BYTES, decodePayload, writeDataHeader } from "../wire/codec.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { Frame } from "../wire/framer.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import {
   CLIENT_MAGIC,
   type Done,
@@ -29,6 +30,9 @@ import { giveSendBuffer, takeSendBuffer } from "./buffer_pool.ts";
 import type { FetchObserver } from "./fetch.ts";
 import type { FileReader } from "./file_reader.ts";
 import type { Node } from "./node.ts";
+
+/** What a client may send once it is greeted. */
+const CLIENT_KINDS = ["heartbeat", "client-auth", "get", "ask"] as const;
 
 /** What a session needs of its daemon. */
 export interface SessionHost {
@@ -75,6 +79,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     const beat = setInterval(() => this.#beat(), limits.clientBeatMs);
     try {
       await withDeadline(this.#connection, "Cannot greet client", () => this.#greet());
+      this.#connection.setGate(onlyKinds("Cannot serve client", CLIENT_KINDS));
       this.#connection.setBulk(this);
       await this.#connection.receive(this);
       const { reason } = this.#connection;
@@ -164,6 +169,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   }
 
   async #greet(): Promise<void> {
+    this.#connection.setGate(onlyKinds("Cannot greet client", ["client-hello"]));
     const hello = expectMessage(await this.#connection.receiveOne(), "client-hello");
     if (hello.magic !== CLIENT_MAGIC) {
       throw new PeerFault("wrong-magic", "Cannot greet client: it is not a pacsrv client");

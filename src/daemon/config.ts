@@ -19,6 +19,8 @@ export interface DaemonConfig {
   /** Secret of the network; undefined for an open one. */
   readonly networkKey: Uint8Array | undefined;
   readonly ttl: number;
+  /** False: nobody can dial this node. */
+  readonly isReachable: boolean;
   readonly linksMin: number;
   readonly linksMax: number;
   readonly log: Logger;

@@ -51,6 +51,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     network: config.network,
     networkKey: config.networkKey,
     ttl: config.ttl,
+    isReachable: config.isReachable,
     linksMin: config.linksMin,
     linksMax: config.linksMax,
     peers: config.peers,

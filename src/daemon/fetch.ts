@@ -10,7 +10,13 @@
 
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import type { HostPort } from "../base/address.ts";
-import { chunkCount, type ChunkRange, isRangeWithin } from "../base/geometry.ts";
+import {
+  CHUNK_BYTES,
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+} from "../base/geometry.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -54,7 +60,14 @@ const SEARCH_AGAIN_MS = 5_000;
 /** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
 const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
 
-type Outcome = { readonly swarm: Swarm; readonly candidate: Candidate };
+/** The longest time that a timer can be set to; a longer one would go off at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** The candidate that a fetch follows, and what brings it in. */
+interface Followed {
+  readonly swarm: Swarm;
+  readonly candidate: Candidate;
+}
 
 /** A fetch in progress. */
 export class Fetch implements Searcher, SwarmObserver {
@@ -68,7 +81,7 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #startMs = performance.now();
   #endSearches: (() => void)[] = [];
   #searchedMs = 0;
-  #current: Outcome | null = null;
+  #current: Followed | null = null;
   #follows = 0;
   #offers = 0;
   #firstOfferMs: number | null = null;
@@ -76,8 +89,13 @@ export class Fetch implements Searcher, SwarmObserver {
   #aloneSinceMs = performance.now();
   #starvedSinceMs: number | null = null;
   #finished = false;
-  #outcome = Promise.withResolvers<Outcome>();
-  #lastError: Error | undefined;
+  /** The candidate whose chunks are all here, until it is dealt with. */
+  #complete: Followed | null = null;
+  /** Why the fetch cannot go on. */
+  #error: Error | null = null;
+  #wake: () => void = () => {};
+  /** Whether a file of this name is here that failed the check. */
+  #hasWrongCopy = false;
 
   constructor(
     host: FetchHost,
@@ -92,7 +110,6 @@ export class Fetch implements Searcher, SwarmObserver {
       ? { by: "root", value: request.root }
       : { by: "name", value: request.name };
     this.#candidates = new Candidates(request);
-    this.#outcome.promise.catch(() => {});
   }
 
   /**
@@ -103,7 +120,7 @@ export class Fetch implements Searcher, SwarmObserver {
    */
   async run(signal: AbortSignal): Promise<Done> {
     const timeout = this.request.timeoutMs > 0
-      ? AbortSignal.timeout(this.request.timeoutMs)
+      ? AbortSignal.timeout(Math.min(this.request.timeoutMs, TIMER_MS_MAX))
       : undefined;
     const stop = () => this.#fail(new FetchFailure("failed", "The fetch was stopped"));
     const late = () => this.#fail(this.#timedOut());
@@ -117,7 +134,10 @@ export class Fetch implements Searcher, SwarmObserver {
       timeout?.removeEventListener("abort", late);
       this.#finished = true;
       for (const end of this.#endSearches) end();
-      await this.#leave("suspend");
+      // What ended the fetch (a full disk, say) may strike again here; the first error counts.
+      await this.#leave("suspend").catch((error) =>
+        this.#host.log.warn("cannot put the download away", { error: messageOf(error) })
+      );
     }
   }
 
@@ -192,7 +212,8 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   completed(): void {
-    if (this.#current !== null) this.#outcome.resolve(this.#current);
+    this.#complete = this.#current;
+    this.#wake();
   }
 
   failed(error: Error): void {
@@ -217,18 +238,33 @@ export class Fetch implements Searcher, SwarmObserver {
   async #fetch(): Promise<Done> {
     this.#search();
     for (;;) {
-      const { swarm, candidate } = await this.#outcome.promise;
+      const complete = await this.#nextComplete();
+      const { swarm, candidate } = complete;
       await this.#settle();
-      if (this.#current?.swarm !== swarm) continue;
+      if (this.#current !== complete) continue;
       const wrong = await this.#check(swarm);
       if (wrong !== undefined) {
         await this.#reject(candidate, wrong);
         continue;
       }
+      if (this.#error !== null) throw this.#error;
       const done = this.#done(swarm);
       this.#sendProgress(swarm);
+      this.#finished = true;
       await this.#leave("finish");
+      this.#logDone(done);
       return done;
+    }
+  }
+
+  /** Resolves when the followed candidate is complete; rejects when the fetch has failed. */
+  async #nextComplete(): Promise<Followed> {
+    for (;;) {
+      if (this.#error !== null) throw this.#error;
+      const complete = this.#complete;
+      this.#complete = null;
+      if (complete !== null && complete === this.#current) return complete;
+      await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
@@ -270,17 +306,33 @@ export class Fetch implements Searcher, SwarmObserver {
     for (const file of this.#localFiles()) {
       if (!this.#host.store.isComplete(file.root)) continue;
       if (this.request.sizeBytes !== null && this.request.sizeBytes !== file.sizeBytes) continue;
+      if (!this.#isReadable(file)) continue;
       if (this.request.sha256 !== null) {
         const sha256 = await fileSha256({
           sizeBytes: file.sizeBytes,
           readRun: (range, target, offset) =>
             this.#host.store.readRun(file.root, range, target, offset),
         });
-        if (sha256 !== this.request.sha256) continue;
+        if (sha256 !== this.request.sha256) {
+          this.#hasWrongCopy = true;
+          continue;
+        }
       }
       return this.#deliverLocal(file);
     }
     return undefined;
+  }
+
+  /** Whether the file is still as it was shared; the store withdraws it when it is not. */
+  #isReadable({ root, sizeBytes }: FileDefinition): boolean {
+    if (sizeBytes === 0) return true;
+    try {
+      this.#host.store.readRun(root, { first: 0, count: 1 }, new Uint8Array(CHUNK_BYTES));
+      return true;
+    } catch (error) {
+      if (error instanceof EnvironmentError) return false;
+      throw error;
+    }
   }
 
   #localFiles(): readonly FileDefinition[] {
@@ -387,8 +439,7 @@ export class Fetch implements Searcher, SwarmObserver {
       this.#host.swarms.closed(file).then(() => setTimeout(() => this.#followLeader(), 50));
       return;
     }
-    if (this.#follows++ > 0) this.#outcome = Promise.withResolvers<Outcome>();
-    this.#outcome.promise.catch(() => {});
+    this.#follows++;
     this.#current = { swarm, candidate };
     this.#aloneSinceMs = performance.now();
     this.#starvedSinceMs = null;
@@ -403,7 +454,8 @@ export class Fetch implements Searcher, SwarmObserver {
     const { download } = swarm;
     this.#observer.readable({
       sizeBytes,
-      readRun: (range, target, offset) => download.readRun(range, target, offset),
+      // By the store: a slow reader goes on when the finished file has moved to its place.
+      readRun: (range, target, offset) => this.#host.store.readRun(root, range, target, offset),
     });
     this.#host.log.info("fetching", { name: file.name, root, sizeBytes });
     // Those that offered this candidate before it led were sent away: they are dialled now.
@@ -442,8 +494,8 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   #fail(error: Error): void {
-    this.#lastError = error;
-    this.#outcome.reject(error);
+    this.#error ??= error;
+    this.#wake();
   }
 
   #wantedOf(sizeBytes: number): ChunkRange {
@@ -484,6 +536,13 @@ export class Fetch implements Searcher, SwarmObserver {
     };
   }
 
+  /** Says in the log what came and from whom; the few that gave most are enough there. */
+  #logDone({ name, root, sizeBytes, elapsedMs, sources, queriesSent, offersReceived }: Done): void {
+    const from = sources.slice(0, 8).map(({ peer, bytes }) => ({ peer, bytes }));
+    const search = { queriesSent, offersReceived };
+    this.#host.log.info("fetched", { name, root, sizeBytes, elapsedMs, from, ...search });
+  }
+
   #timedOut(): FetchFailure {
     const where = this.#current === null ? "nobody had offered it yet" : this.#progressText();
     return new FetchFailure(
@@ -494,8 +553,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Nobody has it, nobody has the rest of it, or all that came was wrong. */
   #nobody(): Error {
-    if (this.#lastError instanceof EnvironmentError) return this.#lastError;
-    if (this.#candidates.anyRejected) {
+    if (this.#candidates.anyFalse) {
       return new FetchFailure(
         "checkFailed",
         `Cannot fetch ${this.#label()}: what peers offer failed its check`,
@@ -507,6 +565,13 @@ export class Fetch implements Searcher, SwarmObserver {
         "notFound",
         `Cannot fetch ${this.#label()}: nobody has the rest of it; ${this.#progressText()}`,
         { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
+      );
+    }
+    if (this.#hasWrongCopy) {
+      return new FetchFailure(
+        "checkFailed",
+        `Cannot fetch ${this.#label()}: the copy that is here failed its check, and nobody else ` +
+          "has one",
       );
     }
     const unfit = this.#candidates.unfit;
@@ -528,6 +593,5 @@ export class Fetch implements Searcher, SwarmObserver {
 }
 
 function wantedBytes(sizeBytes: number, wanted: ChunkRange): number {
-  const end = Math.min((wanted.first + wanted.count) * 16_384, sizeBytes);
-  return Math.max(0, end - wanted.first * 16_384);
+  return wanted.count === 0 ? 0 : rangeBytes(sizeBytes, wanted).length;
 }

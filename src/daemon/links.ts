@@ -15,11 +15,11 @@ import {
   type RemoteIdentity,
 } from "../net/handshake.ts";
 import { decodePayload } from "../wire/codec.ts";
-import { type Message, type MessageKind, MESSAGES } from "../wire/messages.ts";
+import { onlyKinds } from "../wire/gate.ts";
+import type { Message, MessageKind } from "../wire/messages.ts";
 
 /** Messages that a link carries. */
 const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
-const LINK_CODES = new Set<number>(LINK_KINDS.map((kind) => MESSAGES[kind].code));
 
 /** What links need of the node that they belong to. */
 export interface LinksHost {
@@ -93,12 +93,12 @@ export class Links {
     this.#links.get(link)?.connection.close(reason);
   }
 
-  /** Says goodbye on every link. */
-  closeAll(): void {
-    for (const { connection } of this.#links.values()) {
+  /** Says goodbye on every link; resolves when that is written, or after a short bound. */
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#links.values()].map(({ connection }) => {
       connection.send({ kind: "bye", reason: "shutting down" });
-      connection.closeAfterWriting();
-    }
+      return connection.closeAfterWriting();
+    }));
   }
 
   async #run(
@@ -110,11 +110,7 @@ export class Links {
     const { host, port } = connection.remote;
     const inbound = dialled === undefined;
     this.#links.set(link, { connection, remote, inbound, sinceMs: performance.now() });
-    connection.setGate((code) => {
-      if (!LINK_CODES.has(code)) {
-        throw new PeerFault("unexpected", `Cannot take frame of kind ${code} on a link`);
-      }
-    });
+    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
     const { nodeId, listenPort } = remote;
     this.#host.step({
       kind: "link-up",

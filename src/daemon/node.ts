@@ -18,6 +18,7 @@ import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../core/overlay.ts";
+import type { CallbackOutcome } from "../core/search.ts";
 import type { Connection } from "../net/connection.ts";
 import { withDeadline } from "../net/deadline.ts";
 import {
@@ -32,10 +33,12 @@ import type { Duplex, Listener, Transport } from "../net/transport.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { StoreChange } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Done, Query, Refusal, Sought } from "../wire/messages.ts";
 import type { SearchReport } from "../wire/reports.ts";
 import { callbackProof, hearOffers, offerFiles, peerLabel, receiveOffers } from "./callbacks.ts";
+import { ChunkHasher } from "./chunk_hasher.ts";
 import { Connections } from "./connections.ts";
 import { Fetch, type FetchObserver } from "./fetch.ts";
 import { Links } from "./links.ts";
@@ -51,6 +54,8 @@ import { Uploads } from "./uploads.ts";
 export interface NodeOptions {
   readonly nodeId: NodeId;
   readonly listen: HostPort;
+  /** False: nobody can dial this node, and it tells others so. */
+  readonly isReachable: boolean;
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;
   readonly ttl: number;
@@ -79,6 +84,7 @@ export class Node {
   readonly #options: NodeOptions;
   readonly #listener: Listener;
   readonly #searches = new Searches();
+  readonly #hasher = new ChunkHasher();
   readonly #fetches = new Set<Fetch>();
   readonly #seldom = new Seldom();
   readonly #endStoreEvents: () => void;
@@ -102,7 +108,7 @@ export class Node {
     this.address = this.#listener.address;
     this.identity = {
       nodeId: options.nodeId,
-      listenPort: this.address.port,
+      listenPort: options.isReachable ? this.address.port : 0,
       network: options.network,
       networkKey: options.networkKey,
       random: systemRandom,
@@ -124,6 +130,7 @@ export class Node {
     this.swarms = new Swarms({
       log: this.log,
       random: systemRandom,
+      hasher: this.#hasher,
       struck: () => this.strikes++,
     }, this.store);
     this.#endStoreEvents = this.store.onChange((change) => this.#storeChanged(change));
@@ -152,8 +159,8 @@ export class Node {
     clearInterval(this.#timer);
     this.#listener.close();
     this.#endStoreEvents();
-    this.links.closeAll();
-    await this.swarms.suspendAll();
+    await Promise.all([this.links.closeAll(), this.swarms.suspendAll()]);
+    this.#hasher.close();
     this.#saveStatistics();
     this.connections.closeAll();
   }
@@ -230,7 +237,7 @@ export class Node {
       id,
       sought,
       ttl: this.#options.ttl,
-      callbackPort: this.address.port,
+      callbackPort: this.identity.listenPort,
     });
     return () => {
       this.#searches.end(id, performance.now());
@@ -258,7 +265,7 @@ export class Node {
   #apply(effect: OverlayEffect): void {
     switch (effect.kind) {
       case "dial":
-        this.#dialLink(effect);
+        this.#dialLink({ host: effect.host, port: effect.port });
         break;
       case "send":
         this.links.send(effect.link, effect.message);
@@ -283,7 +290,7 @@ export class Node {
           offers: filesSought(this.store, effect.sought).slice(0, limits.hitOffersMax)
             .map(fileOffer),
           nodeId: this.nodeId,
-          holderPort: this.address.port,
+          holderPort: this.identity.listenPort,
         });
         break;
       case "deliver-hit":
@@ -325,10 +332,11 @@ export class Node {
   /** Holder's side: turns to the requester, and serves it if it wants. */
   async #callBack(id: QueryId, address: HostPort, sought: Query["sought"]): Promise<void> {
     let answered = false;
-    const answer = (outcome: "search-on" | "enough" | "failed") => {
+    const answer = (outcome: CallbackOutcome) => {
       if (!answered) this.#step({ kind: "callback-answered", id, outcome });
       answered = true;
     };
+    let isReached = false;
     try {
       const connection = await this.connections.dial(address);
       const remote = await initiate(connection, {
@@ -336,6 +344,7 @@ export class Node {
         purpose: "callback",
         first: (remote) => [callbackProof(id, remote)],
       });
+      isReached = true;
       const reply = await offerFiles(connection, {
         queryId: id,
         sought,
@@ -356,7 +365,8 @@ export class Node {
           unreachable(reply);
       }
     } catch (error) {
-      answer("failed");
+      // Nobody there, or another node than the requester: a router in between may forward the port.
+      answer(isReached ? "failed" : "unreachable");
       this.log.debug("callback failed", {
         peer: formatAddress(address.host, address.port),
         error: messageOf(error),
@@ -385,10 +395,11 @@ export class Node {
       purpose: "transfer",
       first: () => [{ kind: "want", root, searchOn: true }],
     });
+    connection.setGate(onlyKinds("Cannot hear offers", ["offer", "offers-end"]));
     const offers = await withDeadline(
       connection,
       "Cannot hear offers",
-      () => receiveOffers(connection, 1),
+      () => receiveOffers(connection, { countMax: 1, listing: false }),
     );
     const offer = offers[0];
     if (
@@ -456,6 +467,7 @@ export class Node {
   }
 
   async #transferAsked(connection: Connection, remote: RemoteIdentity): Promise<void> {
+    connection.setGate(onlyKinds("Cannot serve", ["want"]));
     const { root } = await withDeadline(
       connection,
       "Cannot serve",

@@ -1,6 +1,10 @@
-/** Chunk ranges as people and reports write them: `all`, or `0-31,64,70-75`. */
+/**
+ * Chunk ranges: as people and reports write them (`all`, or `0-31,64,70-75`), and in order, as HAVE
+ * carries them.
+ */
 
 import type { Bitfield } from "../base/bitfield.ts";
+import type { ChunkRange } from "../base/geometry.ts";
 
 /** How many runs are written out before the rest is summed up. */
 const RUNS_MAX = 256;
@@ -15,4 +19,16 @@ export function formatRanges(have: Bitfield): string {
     runs.push(count === 1 ? `${first}` : `${first}-${first + count - 1}`);
   }
   return runs.join(",");
+}
+
+/** The same chunks as runs in order that neither overlap nor touch. */
+export function mergedRanges(ranges: readonly ChunkRange[]): ChunkRange[] {
+  const merged: { first: number; count: number }[] = [];
+  for (const { first, count } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const last = merged.at(-1);
+    if (last !== undefined && first <= last.first + last.count) {
+      last.count = Math.max(last.count, first + count - last.first);
+    } else merged.push({ first, count });
+  }
+  return merged;
 }

@@ -3,10 +3,12 @@
  *
  * This is the hot path. A CHUNKS frame is hashed in place, chunk by chunk, while the rest of it is
  * still on its way; when it is whole, what is right of it is written with one positional write.
+ * Where hashing is slow and another core is free, whole frames are hashed there instead.
  * Which chunks to ask for is decided by `core/download.ts`, through the swarm.
  */
 
 import { hash } from "node:crypto";
+import { pageRanges } from "../base/bitfield.ts";
 import { PeerFault } from "../base/errors.ts";
 import {
   CHUNK_BYTES,
@@ -22,10 +24,18 @@ import type { FrameClass } from "../core/download.ts";
 import type { Connection, FrameHandler } from "../net/connection.ts";
 import { decodePayload } from "../wire/codec.ts";
 import type { Frame } from "../wire/framer.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import { CHUNKS_CODE, type Rejection } from "../wire/messages.ts";
+import type { ChunkHasher } from "./chunk_hasher.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
 const HASH_DIGITS = 64;
+
+/** Chunks of a frame that is worth a copy to another core. */
+const ELSEWHERE_CHUNKS_MIN = 8;
+
+/** What a holder may send once it knows that the file is wanted. */
+const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;
 
 /** What a source tells the swarm. */
 export interface SourceObserver {
@@ -39,8 +49,8 @@ export interface SourceObserver {
   /** A frame that was cancelled came all the same, and was let pass. */
   passed(source: Source, range: ChunkRange): void;
   leaves(source: Source, first: number, hashes: Uint8Array): void;
+  /** It has these chunks as well: in order, none twice. */
   has(source: Source, ranges: readonly ChunkRange[]): void;
-  hasBits(source: Source, firstByte: number, bits: Uint8Array): void;
   rejected(source: Source, range: ChunkRange, rejection: Rejection): void;
 }
 
@@ -51,7 +61,11 @@ interface FrontFrame {
   readonly digits: string;
   /** False: it was cancelled on its way, and is let pass unread. */
   readonly asked: boolean;
+  /** Whether another core shall hash it, once it is whole. */
+  elsewhere: boolean;
   checked: number;
+  /** Indices of chunks that do not match their leaves. */
+  readonly bad: number[];
 }
 
 /** One holder that a swarm takes chunks from. */
@@ -65,11 +79,13 @@ export class Source implements FrameHandler {
   bytesGood = 0;
   strikes = 0;
   readonly #observer: SourceObserver;
+  readonly #hasher: ChunkHasher;
   readonly #sizeBytes: number;
   readonly #chunks: number;
   #front: FrontFrame | null = null;
-  #bad: number[] = [];
   #arrived = 0;
+  /** Chunks that it announced so far, each as often as it did. */
+  #announced = 0;
 
   constructor(
     observer: SourceObserver,
@@ -79,9 +95,11 @@ export class Source implements FrameHandler {
       readonly nodeId: NodeId;
       readonly peer: string;
       readonly sizeBytes: number;
+      readonly hasher: ChunkHasher;
     },
   ) {
     this.#observer = observer;
+    this.#hasher = options.hasher;
     this.connection = connection;
     this.id = options.id;
     this.nodeId = options.nodeId;
@@ -92,6 +110,7 @@ export class Source implements FrameHandler {
 
   /** Receives until the connection ends. */
   async run(): Promise<void> {
+    this.connection.setGate(onlyKinds("Cannot fetch", HOLDER_KINDS));
     await this.connection.receive(this);
   }
 
@@ -118,10 +137,13 @@ export class Source implements FrameHandler {
       case "leaves":
         return this.#observer.leaves(this, message.first, message.hashes);
       case "have":
-        for (const range of message.ranges) this.#checkRange(range);
-        return this.#observer.has(this, message.ranges);
+        this.#checkOrder(message.ranges);
+        return this.#announce(message.ranges, countOf(message.ranges));
       case "bitfield":
-        return this.#observer.hasBits(this, message.firstByte, message.bits);
+        return this.#announce(
+          pageRanges(this.#chunks, message.firstByte, message.bits),
+          message.bits.length * 8,
+        );
       case "reject":
         this.#checkRange(message.range);
         return this.#observer.rejected(this, message.range, message.rejection);
@@ -138,33 +160,52 @@ export class Source implements FrameHandler {
     }
     this.#check(frame);
     const front = this.#front!;
-    const bad = this.#bad;
     this.#front = null;
     this.#arrived = 0;
-    if (bad.length > 0) this.#bad = [];
-    if (front.asked) this.#observer.chunks(this, front.range, frame.payload.subarray(4), bad);
-    else this.#observer.passed(this, front.range);
+    if (!front.asked) return this.#observer.passed(this, front.range);
+    const data = frame.payload.subarray(4);
+    if (front.elsewhere && this.#hasher.hasRoom) return this.#hashElsewhere(front, data);
+    front.elsewhere = false;
+    this.#hash(front, data);
+    this.#observer.chunks(this, front.range, data, front.bad);
   }
 
-  /** Hashes the chunks of the frame that are whole and not yet checked. */
+  /** Looks at what has arrived of the frame at the front. */
   #check(frame: Frame): void {
     const front = this.#front ??= this.#open(frame);
-    const data = frame.payload;
-    this.#observer.arriving(this, data.length - this.#arrived);
-    this.#arrived = data.length;
-    if (!front.asked) return;
+    this.#observer.arriving(this, frame.payload.length - this.#arrived);
+    this.#arrived = frame.payload.length;
+    this.#hash(front, frame.payload.subarray(4));
+  }
+
+  /** Hashes the chunks that are whole and not yet checked. */
+  #hash(front: FrontFrame, data: Uint8Array): void {
+    if (!front.asked || front.elsewhere) return;
     const { first, count } = front.range;
     while (front.checked < count) {
-      const at = 4 + front.checked * CHUNK_BYTES;
+      const at = front.checked * CHUNK_BYTES;
       const end = at + chunkLength(this.#sizeBytes, first + front.checked);
       if (end > data.length) return;
       const digits = hash("sha256", data.subarray(at, end), "hex");
-      const from = front.checked * HASH_DIGITS;
-      if (digits !== front.digits.slice(from, from + HASH_DIGITS)) {
-        this.#bad.push(first + front.checked);
+      if (!front.digits.startsWith(digits, front.checked * HASH_DIGITS)) {
+        front.bad.push(first + front.checked);
       }
       front.checked++;
     }
+  }
+
+  #hashElsewhere(front: FrontFrame, data: Uint8Array): void {
+    this.#hasher.take(data, (digits, copy) => {
+      if (digits !== front.digits) {
+        for (let i = 0; i < front.range.count; i++) {
+          const at = i * HASH_DIGITS;
+          if (!front.digits.startsWith(digits.slice(at, at + HASH_DIGITS), at)) {
+            front.bad.push(front.range.first + i);
+          }
+        }
+      }
+      this.#observer.chunks(this, front.range, copy, front.bad);
+    });
   }
 
   /** Matches a CHUNKS frame to what was asked, from its header alone. */
@@ -189,7 +230,41 @@ export class Source implements FrameHandler {
       );
     }
     const asked = standing === "asked";
-    return { range, digits: asked ? this.#observer.leafDigits(range) : "", asked, checked: 0 };
+    return {
+      range,
+      digits: asked ? this.#observer.leafDigits(range) : "",
+      asked,
+      elsewhere: asked && range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
+      checked: 0,
+      bad: [],
+    };
+  }
+
+  /** Passes on what the holder says it has; `chunks` is how many it takes to look through that. */
+  #announce(ranges: readonly ChunkRange[], chunks: number): void {
+    this.#announced += chunks;
+    if (this.#announced > limits.announcedTimesMax * (this.#chunks + 8)) {
+      throw new PeerFault(
+        "flooding",
+        `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
+      );
+    }
+    this.#observer.has(this, ranges);
+  }
+
+  /** In order and without overlap, the ranges of one HAVE cost no more than the whole file. */
+  #checkOrder(ranges: readonly ChunkRange[]): void {
+    let end = 0;
+    for (const range of ranges) {
+      this.#checkRange(range);
+      if (range.first < end) {
+        throw new PeerFault(
+          "malformed",
+          `Cannot take HAVE: chunk ${range.first} comes after chunk ${end - 1}`,
+        );
+      }
+      end = range.first + range.count;
+    }
   }
 
   #checkRange(range: ChunkRange): void {
@@ -200,6 +275,12 @@ export class Source implements FrameHandler {
       );
     }
   }
+}
+
+function countOf(ranges: readonly ChunkRange[]): number {
+  let chunks = 0;
+  for (const { count } of ranges) chunks += count;
+  return chunks;
 }
 
 /** Read buffer for a source when `sources` share what may be in flight. */

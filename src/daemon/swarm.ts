@@ -23,6 +23,7 @@ import type { Connection } from "../net/connection.ts";
 import type { Download as StoreDownload } from "../store/download.ts";
 import type { TransferReport } from "../wire/reports.ts";
 import type { Rejection } from "../wire/messages.ts";
+import type { ChunkHasher } from "./chunk_hasher.ts";
 import { LeafFetch } from "./leaf_fetch.ts";
 import { formatRanges } from "./ranges.ts";
 import { RateMeter } from "./rate_meter.ts";
@@ -46,6 +47,7 @@ export interface SwarmObserver {
 export interface SwarmHost {
   readonly log: Logger;
   readonly random: Random;
+  readonly hasher: ChunkHasher;
   /** A strike was given, for the counters. */
   struck(): void;
 }
@@ -74,6 +76,7 @@ export class Swarm implements SourceObserver {
   readonly download: StoreDownload;
   readonly rate = new RateMeter();
   readonly #host: SwarmHost;
+  readonly #hasOwnPath: boolean;
   #inflightBytesMax: number;
   /** There once the leaf layer is: before, no chunk can be asked for. */
   #policy: Download | null = null;
@@ -83,8 +86,10 @@ export class Swarm implements SourceObserver {
   readonly #banned = new Set<NodeId>();
   readonly #observers = new Set<SwarmObserver>();
   readonly #leaves: LeafFetch;
-  /** Bitfields of sources that wait until the policy begins. */
-  readonly #waiting = new Map<number, Bitfield | "all">();
+  /** What partial holders have; a source that is not here has everything. */
+  readonly #partial = new Map<number, Bitfield>();
+  /** Sources that wait until the policy begins. */
+  readonly #waiting = new Set<number>();
   #nextSourceId = 1;
   #over = false;
   #checkpointing: Promise<void> | null = null;
@@ -98,15 +103,19 @@ export class Swarm implements SourceObserver {
       readonly file: SwarmFile;
       readonly wanted: ChunkRange;
       readonly inflightBytesMax: number;
+      /** Whether the data is written outside the store's own place. */
+      readonly hasOwnPath: boolean;
     },
   ) {
     this.#host = host;
+    this.#hasOwnPath = options.hasOwnPath;
     this.file = options.file;
     this.wanted = options.wanted;
     this.download = download;
     this.#bytesHad = bytesIn(download.have, options.file.sizeBytes, options.wanted);
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#leaves = new LeafFetch(chunkCount(options.file.sizeBytes), download);
+    host.hasher.prepare(this.bytesTotal);
   }
 
   get isOver(): boolean {
@@ -172,20 +181,24 @@ export class Swarm implements SourceObserver {
 
   /** Takes chunks from a holder over `connection` until it ends, which this waits for. */
   async useSource(connection: Connection, holder: Holder): Promise<void> {
-    const chunks = chunkCount(this.file.sizeBytes);
-    const have = holder.whole ? "all" : firstPage(chunks, holder.bitfield);
     const source = new Source(this, connection, {
       id: this.#nextSourceId++,
       nodeId: holder.nodeId,
       peer: holder.peer,
       sizeBytes: this.file.sizeBytes,
+      hasher: this.#host.hasher,
     });
     this.#sources.set(source.id, source);
+    if (!holder.whole) {
+      const have = new Bitfield(chunkCount(this.file.sizeBytes));
+      have.addBytes(0, holder.bitfield);
+      this.#partial.set(source.id, have);
+    }
     connection.reserve(sourceReadBytes(this.#sources.size));
     this.#host.log.debug("source joined", { peer: source.peer, name: this.file.name });
-    if (this.#policy !== null) this.#join(source, have);
+    if (this.#policy !== null) this.#join(source);
     else {
-      this.#waiting.set(source.id, have);
+      this.#waiting.add(source.id);
       if (!this.download.hasLeaves) this.#leaves.offer(source);
     }
     await source.run();
@@ -214,7 +227,8 @@ export class Swarm implements SourceObserver {
   async suspend(): Promise<void> {
     this.#end("the fetch was stopped");
     await this.#checkpointing;
-    await this.download.suspend();
+    // In a file of somebody else's choosing, holes would look like data.
+    await this.download.suspend({ cutToPrefix: this.#hasOwnPath });
   }
 
   /** Stops all transfers and throws away what came. */
@@ -330,17 +344,14 @@ export class Swarm implements SourceObserver {
   }
 
   has(source: Source, ranges: readonly ChunkRange[]): void {
-    const waiting = this.#waiting.get(source.id);
+    const known = this.#partial.get(source.id);
+    if (known === undefined) return;
     for (const range of ranges) {
-      if (waiting === undefined) this.#step({ kind: "source-has", source: source.id, range });
-      else if (waiting !== "all") waiting.addRange(range);
+      // What comes twice, as the first page of a bitfield does, must not cost twice.
+      if (known.addRange(range) > 0 && !this.#waiting.has(source.id)) {
+        this.#step({ kind: "source-has", source: source.id, range });
+      }
     }
-  }
-
-  hasBits(source: Source, firstByte: number, bits: Uint8Array): void {
-    const page = new Bitfield(chunkCount(this.file.sizeBytes));
-    page.addBytes(firstByte, bits);
-    this.has(source, [...page.ranges()]);
   }
 
   rejected(source: Source, range: ChunkRange, rejection: Rejection): void {
@@ -379,11 +390,9 @@ export class Swarm implements SourceObserver {
         for (const observer of this.#observers) observer.gained(range);
       }
     }
-    for (const [id, have] of [...this.#waiting]) {
-      const waiting = this.#sources.get(id);
-      this.#waiting.delete(id);
-      if (waiting !== undefined) this.#join(waiting, have);
-    }
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const id of waiting) this.#join(this.#sources.get(id)!);
     this.#step({ kind: "tick" });
   }
 
@@ -436,13 +445,15 @@ export class Swarm implements SourceObserver {
     return given;
   }
 
-  #join(source: Source, have: Bitfield | "all"): void {
+  #join(source: Source): void {
+    const have = this.#partial.get(source.id) ?? "all";
     this.#step({ kind: "source-joined", source: source.id, have });
   }
 
   #gone(source: Source): void {
     this.#sources.delete(source.id);
     this.#waiting.delete(source.id);
+    this.#partial.delete(source.id);
     const reason = source.connection.reason;
     if (this.#over) return;
     if (reason instanceof PeerFault && !this.#banned.has(source.nodeId)) {
@@ -528,13 +539,6 @@ export class Swarm implements SourceObserver {
       );
     }
   }
-}
-
-/** The first page of a holder's bitfield as the whole; later pages are added as they come. */
-function firstPage(chunks: number, page: Uint8Array): Bitfield {
-  const field = new Bitfield(chunks);
-  field.addBytes(0, page);
-  return field;
 }
 
 /** Bytes of the chunks of `wanted` that are in `have`. */

@@ -69,6 +69,7 @@ export class Swarms {
       file,
       wanted,
       inflightBytesMax: share(this.#swarms.size + 1),
+      hasOwnPath: path !== undefined,
     });
     swarm.subscribe(observer);
     this.#swarms.set(key, swarm);

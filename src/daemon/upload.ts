@@ -19,8 +19,13 @@ import {
   writeChunksHeader,
 } from "../wire/codec.ts";
 import type { Frame } from "../wire/framer.ts";
+import { onlyKinds } from "../wire/gate.ts";
 import type { Rejection } from "../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "./buffer_pool.ts";
+import { mergedRanges } from "./ranges.ts";
+
+/** What a requester may send once it wants the file. */
+const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "bye"] as const;
 
 /** What an upload needs of the node that it belongs to. */
 export interface UploadHost {
@@ -75,6 +80,7 @@ export class Upload implements FrameHandler, BulkSource {
    */
   async run(): Promise<void> {
     this.#pageAt = this.#host.store.isComplete(this.root) ? Infinity : 0;
+    this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
     this.#connection.setBulk(this);
     this.#connection.wake();
     try {
@@ -90,13 +96,13 @@ export class Upload implements FrameHandler, BulkSource {
     this.#gained.push(range);
   }
 
-  /** Sends HAVE for what was gained since the last time. */
+  /** Sends HAVE for what was gained since the last time: in order, each chunk once. */
   flushGained(): void {
-    while (this.#gained.length > 0) {
-      this.#connection.send({
-        kind: "have",
-        ranges: this.#gained.splice(0, limits.haveRangesMax),
-      });
+    if (this.#gained.length === 0) return;
+    const ranges = mergedRanges(this.#gained);
+    this.#gained = [];
+    for (let at = 0; at < ranges.length; at += limits.haveRangesMax) {
+      this.#connection.send({ kind: "have", ranges: ranges.slice(at, at + limits.haveRangesMax) });
     }
   }
 

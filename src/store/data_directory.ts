@@ -16,7 +16,7 @@ import { joinPath } from "./place.ts";
 /** A data directory that exists and can be written. */
 export class DataDirectory implements Disposable {
   readonly path: string;
-  readonly #lock: Deno.FsFile | undefined;
+  #lock: Deno.FsFile | undefined;
   readonly #leafDirectories = new Set<string>();
 
   private constructor(path: string, lock: Deno.FsFile | undefined) {
@@ -100,7 +100,10 @@ export class DataDirectory implements Disposable {
   /** Gives up the lock. */
   close(): void {
     // The file stays: removing it would let two daemons lock two different files of one name.
+    // Unlocked by hand, for a process being started this moment may hold the descriptor as well.
+    this.#lock?.unlockSync();
     this.#lock?.close();
+    this.#lock = undefined;
   }
 
   [Symbol.dispose](): void {

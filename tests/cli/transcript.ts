@@ -20,7 +20,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { pacsrvArgs } from "../../scripts/deno_args.ts";
+import { DaemonProcess, pacsrvCommand } from "./process.ts";
 
 /** One command and what it is to do. */
 export interface Step {
@@ -41,7 +41,6 @@ interface Outcome {
 }
 
 const EVENTUALLY_MS = 20_000;
-const COMMAND_MS = 60_000;
 
 /**
  * Reads the text of a transcript.
@@ -116,7 +115,7 @@ export async function runTranscript(text: string): Promise<void> {
 class Stage implements AsyncDisposable {
   readonly #dir: string;
   readonly #names: Map<string, string>;
-  readonly #daemons = new Map<string, RunningDaemon>();
+  readonly #daemons = new Map<string, DaemonProcess>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -159,24 +158,12 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const daemon of this.#daemons.values()) await daemon.kill();
+    for (const daemon of this.#daemons.values()) await daemon[Symbol.asyncDispose]();
     await Deno.remove(this.#dir, { recursive: true });
   }
 
-  #command(args: readonly string[]): Deno.Command {
-    return new Deno.Command(Deno.execPath(), {
-      args: [...pacsrvArgs(), ...args],
-      cwd: this.#dir,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      signal: AbortSignal.timeout(COMMAND_MS),
-    });
-  }
-
   async #pacsrv(args: readonly string[]): Promise<Outcome> {
-    const { stdout, stderr, code } = await this.#command(args).output();
+    const { stdout, stderr, code } = await pacsrvCommand(this.#dir, args).output();
     const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { stdout: decode(stdout), stderr: decode(stderr), exit: code };
   }
@@ -194,17 +181,11 @@ class Stage implements AsyncDisposable {
   }
 
   async #startDaemon(name: string, args: readonly string[]): Promise<void> {
-    const listen = ["--node", "127.0.0.1:0", "--client", "127.0.0.1:0"];
-    const data = ["--data", join(this.#dir, "data", name)];
-    const process = this.#command(["daemon", ...data, ...listen, ...args]).spawn();
-    const daemon = new RunningDaemon(process);
+    const daemon = await DaemonProcess.start(this.#dir, { name, args });
     this.#daemons.set(name, daemon);
-    const ready = await daemon.readyLine();
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})$/.exec(ready);
-    assert(match !== null, `the daemon is not ready: ${ready}\n${await daemon.log()}`);
-    this.#names.set(`${name}.node`, match[1]!);
-    this.#names.set(`${name}.client`, match[2]!);
-    this.#names.set(`${name}.id`, match[3]!);
+    this.#names.set(`${name}.node`, daemon.node);
+    this.#names.set(`${name}.client`, daemon.client);
+    this.#names.set(`${name}.id`, daemon.id);
   }
 
   async #stopDaemon(name: string): Promise<void> {
@@ -212,7 +193,8 @@ class Stage implements AsyncDisposable {
     this.#daemons.delete(name);
     const startMs = performance.now();
     daemon.process.kill("SIGTERM");
-    assertEquals(await daemon.ended(), 0, await daemon.log());
+    const { code, stderr } = await daemon.ended();
+    assertEquals(code, 0, stderr);
     const tookMs = performance.now() - startMs;
     assert(tookMs < 2_000, `the end took ${tookMs} ms`);
   }
@@ -236,50 +218,6 @@ class Stage implements AsyncDisposable {
       /\{([a-z]+(?:\.[a-z]+)?)\}/g,
       (whole, name) => this.#names.get(name) ?? whole,
     );
-  }
-}
-
-/** A daemon as a process, its two outputs read as they come. */
-class RunningDaemon {
-  readonly process: Deno.ChildProcess;
-  readonly #log: Promise<string>;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-
-  constructor(process: Deno.ChildProcess) {
-    this.process = process;
-    this.#log = new Response(process.stderr).text();
-    this.#lines = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** The first line of stdout, or all of it when the daemon ended before. */
-  async readyLine(): Promise<string> {
-    let text = "";
-    while (!text.includes("\n")) {
-      const { value, done } = await this.#lines.read();
-      if (done) break;
-      text += value;
-    }
-    return text.split("\n")[0]!;
-  }
-
-  /** All that it logged; to be asked for only when it ends or has ended. */
-  log(): Promise<string> {
-    return this.#log;
-  }
-
-  /** Ends it at once, if it still runs. */
-  async kill(): Promise<void> {
-    try {
-      this.process.kill("SIGKILL");
-    } catch { /* It has ended by itself. */ }
-    await this.ended();
-  }
-
-  /** Waits for its end; gives the exit code. */
-  async ended(): Promise<number> {
-    while (!(await this.#lines.read()).done);
-    await this.#log;
-    return (await this.process.status).code;
   }
 }
 

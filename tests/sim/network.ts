@@ -11,6 +11,7 @@ import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { LinkId } from "../../src/core/link_id.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../src/core/overlay.ts";
+import type { CallbackOutcome } from "../../src/core/search.ts";
 import { formatAddress } from "../../src/wire/host.ts";
 import type { Hit, Message, Sought } from "../../src/wire/messages.ts";
 import { SimLinks } from "./sim_links.ts";
@@ -33,6 +34,8 @@ export interface SimSearchOptions {
   /** Offers until the requester answers ENOUGH. */
   readonly wants?: number;
   readonly answerMs?: number;
+  /** What the query says about where the requester can be dialled; by default the truth. */
+  readonly callbackPort?: number;
 }
 
 export class SimNetwork {
@@ -204,9 +207,10 @@ export class SimNetwork {
     node.searches.set(search.id, search);
     const { id } = search;
     const ttl = options.ttl ?? limits.ttlDefault;
+    const callbackPort = options.callbackPort ?? node.listenPort;
     const name = this.#log.queryName(id);
     this.#log.note("search", () => `${node.name} seeks ${sought.value} as ${name}`);
-    this.tell(node, { kind: "search", id, sought, ttl, callbackPort: node.listenPort });
+    this.tell(node, { kind: "search", id, sought, ttl, callbackPort });
     return search;
   }
 
@@ -263,7 +267,7 @@ export class SimNetwork {
     const where = formatAddress(host, port);
     const name = this.#log.queryName(id);
     this.#log.note("search", () => `${node.name} calls back ${where} for ${name}`);
-    const answer = (outcome: "search-on" | "enough" | "failed") => {
+    const answer = (outcome: CallbackOutcome) => {
       if (node.life === life) this.tell(node, { kind: "callback-answered", id, outcome });
     };
     this.#links.connect(node, call, (failed) => {
@@ -271,7 +275,7 @@ export class SimNetwork {
       const search = requester?.searches.get(id);
       if (requester === undefined || search === undefined) {
         this.#log.note("search", () => `${node.name} cannot call back ${where}`);
-        answer("failed");
+        answer(requester === undefined ? "unreachable" : "failed");
         return;
       }
       // The offer travels once more, then the answer comes back.

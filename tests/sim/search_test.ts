@@ -228,6 +228,19 @@ Deno.test("Search does not call back loopback when another machine passes it on"
   }
 });
 
+Deno.test("Search answers by HIT when a requester cannot be reached and does not know it", () => {
+  const network = new SimNetwork({ seed: 16 });
+  const origin = (index: number) => index === 0 ? { isReachable: false } : {};
+  const holder = (index: number) => index === 3 ? { holds: [FILE] } : {};
+  const nodes = build(network, 4, line(4), (index) => ({ ...origin(index), ...holder(index) }));
+  const search = network.search(nodes[0]!, FILE, { callbackPort: 8048 });
+  network.run(limits.searchMs);
+  assert(network.lines.some((one) => one.includes("n4 calls back")), "it is tried");
+  assertEquals(search.hits.length, 1);
+  assertEquals(search.offers.map((offer) => offer.from), ["n4"]);
+  assertLess(search.offers[0]!.afterMs, limits.searchMs, "before the search gives up");
+});
+
 Deno.test("Search asks over a link that comes up while it lasts, and not after its end", () => {
   const network = new SimNetwork({ seed: 15 });
   const nodes = [1, 2, 3].map(() => network.addNode({ holds: [FILE] }));

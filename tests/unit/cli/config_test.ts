@@ -29,6 +29,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     network = "office"
     network-key-file = "network.key"
     ttl = 3
+    no-callback = true
     min-connections = 1
     max-connections = 9
     log-level = "debug"
@@ -44,6 +45,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     network: ["office"],
     "network-key-file": ["/etc/pacsrv/network.key"],
     ttl: ["3"],
+    "no-callback": ["true"],
     "min-connections": ["1"],
     "max-connections": ["9"],
     "log-level": ["debug"],
@@ -57,6 +59,7 @@ Deno.test("parseConfig() takes one text for a list, and nothing for nothing", as
   assertEquals(await parse(`peer = "a"`), { peer: ["a"] });
   assertEquals(await parse("# nothing\n"), {});
   assertEquals(await parse("peer = []"), { peer: [] });
+  assertEquals(await parse("no-callback = false"), { "no-callback": [] });
 });
 
 Deno.test("parseConfig() names the nearest key, the file and the line", async () => {
@@ -75,6 +78,7 @@ Deno.test("parseConfig() refuses wrong types and shows a right one", async () =>
     [`ttl = "7"`, "a text is not a whole number", "ttl = 7"],
     [`ttl = 7.5`, "a number is not a whole number", "ttl = 7"],
     [`ttl = true`, "a boolean is not a whole number", "ttl = 7"],
+    [`no-callback = "yes"`, "a text is not true or false", "no-callback = true"],
     [`node = 8048`, "a number is not a text in quotes", 'node = "HOST:PORT"'],
     [`node = ["a"]`, "a list is not a text in quotes", "node ="],
     [`data = ""`, "an empty text", "data ="],

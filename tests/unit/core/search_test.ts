@@ -216,6 +216,28 @@ Deno.test("Search.step() answers by HIT and forwards at once when nobody can dia
   assertEquals(search.counters.answered, 1);
 });
 
+Deno.test("Search.step() answers by HIT when the callback finds that nobody can be reached", () => {
+  const search = searchWith("10.0.0.1", "10.0.0.2");
+  assertEquals(links(hold(search, query())), ["call-back"]);
+  const answer = { kind: "callback-answered", id: ID, outcome: "unreachable" } as const;
+  const effects = search.step(answer, 100);
+  assertEquals(effects[0], { kind: "answer-by-hit", id: ID, sought: SOUGHT });
+  assertEquals(links(effects), ["answer-by-hit", 2], "nobody knows whether it has enough");
+  assertEquals(search.step(answer, 100), [], "a second answer changes nothing");
+  assertEquals(search.counters.answered, 0);
+  const ready = { kind: "hit-ready", id: ID, nodeId: NODE, holderPort: 9 } as const;
+  assertEquals(links(search.step({ ...ready, offers: [offer(0)] }, 200)), [1]);
+  assertEquals(search.counters.answered, 1, "the callback and the HIT are one answer");
+});
+
+Deno.test("Search.step() answers by HIT, but forwards no second time, when that shows late", () => {
+  const search = searchWith("10.0.0.1", "10.0.0.2");
+  hold(search, query());
+  assertEquals(links(search.step({ kind: "tick" }, limits.callbackMs)), [2]);
+  const late = { kind: "callback-answered", id: ID, outcome: "unreachable" } as const;
+  assertEquals(links(search.step(late, limits.dialMs)), ["answer-by-hit"]);
+});
+
 Deno.test("Search.step() cannot dial over a link whose own address cannot travel", () => {
   const search = searchWith("fe80::1%eth0", "10.0.0.2");
   assertEquals(links(hold(search, query())), ["answer-by-hit", 2]);

@@ -1,0 +1,174 @@
+// What is left when a fetch, a pipe or a daemon ends before its time: real processes, and a real
+// file of some 90 MB, Deno's own executable, so that the end comes in the middle.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { basename, dirname, join } from "@std/path";
+import { FetchFailure } from "../../src/base/errors.ts";
+import { parseCommandLine } from "../../src/cli/arguments.ts";
+import { findCommand } from "../../src/cli/command_table.ts";
+import { readFetchPlan } from "../../src/cli/fetch_plan.ts";
+import { openFetchSource } from "../../src/cli/fetch_source.ts";
+import { DaemonProcess, LineProcess, pacsrvCommand } from "./process.ts";
+
+const FILE = Deno.execPath();
+const NAME = basename(FILE);
+
+/** A folder, and a daemon that shares the file. */
+async function withHolder(
+  body: (dir: string, holder: DaemonProcess) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await using holder = await DaemonProcess.start(dir, { name: "a", args: ["--share", FILE] });
+    await Deno.mkdir(join(dir, "out"));
+    const list = ["list", "--json", "--client", holder.client];
+    // Until it is hashed; a process a time is pause enough.
+    while ((await pacsrvCommand(dir, list).output()).stdout.length === 0);
+    await body(dir, holder);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function names(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+}
+
+/** Starts a fetch and waits until the first bytes are there. */
+async function fetchHalf(dir: string, args: readonly string[]): Promise<LineProcess> {
+  const fetch = new LineProcess(pacsrvCommand(dir, ["fetch", NAME, "--json", ...args]).spawn());
+  for (;;) {
+    const line = await fetch.line();
+    if (line === undefined) throw new Error((await fetch.ended()).stderr);
+    const event = JSON.parse(line);
+    if (event.event === "done") throw new Error("The fetch was faster than this test");
+    if (event.event === "progress" && event.bytesDone > 0) return fetch;
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`fetch ended by ${signal} leaves nothing, and says so`, async () => {
+    await withHolder(async (dir, holder) => {
+      for (
+        const way of [
+          ["--client", holder.client],
+          ["--alone", "--peer", holder.node],
+        ]
+      ) {
+        if (way[0] === "--client") {
+          // Through a second daemon: what the first one has itself would come at once.
+          await using between = await DaemonProcess.start(dir, {
+            name: `b${signal}`,
+            args: ["--peer", holder.node],
+          });
+          await endBy(signal, dir, ["--client", between.client]);
+        } else await endBy(signal, dir, way);
+        assertEquals(names(join(dir, "out")), []);
+      }
+    });
+  });
+}
+
+async function endBy(signal: Deno.Signal, dir: string, way: readonly string[]): Promise<void> {
+  await using fetch = await fetchHalf(dir, ["-o", "out/x", ...way]);
+  assertEquals(names(join(dir, "out")).length, 1, "there is no working file");
+  fetch.process.kill(signal);
+  const { code, stderr } = await fetch.ended();
+  assertEquals([code, stderr], [1, `pacsrv: Ended by ${signal}\n`]);
+}
+
+Deno.test("fetch -o FILE.part goes on from what an earlier one left", async () => {
+  await withHolder(async (dir, holder) => {
+    const args = ["-o", "out/x.part", "--alone", "--peer", holder.node];
+    await using fetch = await fetchHalf(dir, args);
+    fetch.process.kill("SIGTERM");
+    assertEquals((await fetch.ended()).code, 1);
+    assertEquals(names(join(dir, "out")), ["x.part"]);
+    const { stdout, code } = await pacsrvCommand(dir, ["fetch", NAME, "--json", ...args]).output();
+    assertEquals(code, 0);
+    const done = JSON.parse(new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1)!);
+    assert(done.bytesLocal > 0, "nothing was taken over");
+    assertEquals(done.bytesLocal + done.sources[0].bytes, done.sizeBytes);
+    const [is, was] = await Promise.all([
+      Deno.readFile(join(dir, "out/x.part")),
+      Deno.readFile(FILE),
+    ]);
+    assertEquals(is.length, was.length);
+    assert(is.every((byte, i) => byte === was[i]), "the file is not right");
+  });
+});
+
+Deno.test("fetch whose daemon is killed leaves nothing and ends with 5", async () => {
+  await withHolder(async (dir, holder) => {
+    await using between = await DaemonProcess.start(dir, {
+      name: "b",
+      args: ["--peer", holder.node],
+    });
+    await using fetch = await fetchHalf(dir, ["-o", "out/x", "--client", between.client]);
+    between.process.kill("SIGKILL");
+    const { code, stderr } = await fetch.ended();
+    assertEquals(code, 5, stderr);
+    assertStringIncludes(stderr, "went away");
+    assertEquals(names(join(dir, "out")), []);
+  });
+});
+
+Deno.test("fetch -o - writes the whole file, and ends quietly when nobody reads on", async () => {
+  await withHolder(async (dir, holder) => {
+    const args = ["fetch", NAME, "-q", "-o", "-", "--client", holder.client];
+    const { stdout, stderr, code } = await pacsrvCommand(dir, args).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+    const was = await Deno.readFile(FILE);
+    assert(stdout.length === was.length && stdout.every((byte, i) => byte === was[i]));
+    const process = pacsrvCommand(dir, args).spawn();
+    const reader = process.stdout.getReader();
+    assert((await reader.read()).value!.length > 0);
+    await reader.cancel();
+    assertEquals(await new Response(process.stderr).text(), "");
+    assertEquals((await process.status).code, 1);
+  });
+});
+
+Deno.test("openFetchSource() takes a node of its own where no daemon is, but needs a peer", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const open = async (...words: string[]) => {
+    const args = await parseCommandLine(await findCommand("fetch"), ["x", "-q", ...words]);
+    const plan = { ...readFetchPlan(args), client: { host: "127.0.0.1", port } };
+    return await openFetchSource(args, plan, { signal: AbortSignal.timeout(10_000) });
+  };
+  await using source = await open("--peer", "127.0.0.1:1");
+  assertEquals(source.givesData, false);
+  const lonely = await assertRejects(() => open(), FetchFailure, "no --peer is given");
+  assertEquals(lonely.exit, "noDaemon");
+  assertStringIncludes(lonely.hint ?? "", "--alone --peer");
+  const named = await assertRejects(
+    () => open("--peer", "127.0.0.1:1", "--client", `127.0.0.1:${port}`),
+    FetchFailure,
+  );
+  assertEquals(named.exit, "noDaemon");
+});
+
+Deno.test("the daemon rescans on SIGHUP, and ends on SIGINT and SIGTERM within 2 s", async () => {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      await using daemon = await DaemonProcess.start(dir, { name: signal, args: ["--share", "."] });
+      daemon.process.kill("SIGHUP");
+      const atMs = performance.now();
+      daemon.process.kill(signal);
+      const { code, stderr } = await daemon.ended();
+      assertEquals(code, 0, stderr);
+      assert(performance.now() - atMs < 2_000, stderr);
+      assertStringIncludes(stderr, "looking through the shared paths again");
+      assertStringIncludes(stderr, `stopping signal=${signal}`);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("the executable that these tests fetch is a real file", async () => {
+  assert((await Deno.stat(join(dirname(FILE), NAME))).size > 50_000_000);
+});
