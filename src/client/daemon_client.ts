@@ -22,6 +22,7 @@ import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { Frame } from "../wire/framer.ts";
 import { formatAddress } from "../wire/host.ts";
 import {
+  CHANGING_VERBS,
   CLIENT_MAGIC,
   DATA_CODE,
   type Message,
@@ -31,9 +32,6 @@ import {
 } from "../wire/messages.ts";
 import { clientMac, macEquals, TOKEN_BYTES, TOKEN_FILE } from "../wire/proofs.ts";
 import type { AnswerItems, AskArguments } from "../wire/reports.ts";
-
-/** Verbs for which the daemon wants to know that the client can read its token. */
-const TRUSTED_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
 
 /** A connection to a daemon. */
 export class DaemonClient implements AsyncDisposable {
@@ -122,7 +120,7 @@ export class DaemonClient implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<AnswerItems[V]> {
     using _ = this.#closedBy(options.signal);
-    if (TRUSTED_VERBS.has(verb)) await this.#authenticate();
+    if (CHANGING_VERBS.has(verb)) await this.#authenticate();
     this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
     for await (const message of this.#messages()) {
       if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);

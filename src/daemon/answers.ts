@@ -20,9 +20,6 @@ import type {
 import type { Node } from "./node.ts";
 import { formatRanges } from "./ranges.ts";
 
-/** Verbs that change the daemon's state: only for clients that can read its token. */
-export const CHANGING_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
-
 /** What the answers are drawn from. */
 export interface AnswererOptions {
   readonly node: Node;

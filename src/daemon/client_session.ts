@@ -18,6 +18,7 @@ import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { Frame } from "../wire/framer.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import {
+  CHANGING_VERBS,
   CLIENT_MAGIC,
   type Done,
   type Message,
@@ -25,7 +26,7 @@ import {
   PROTOCOL_VERSION,
 } from "../wire/messages.ts";
 import { clientMac, macEquals } from "../wire/proofs.ts";
-import { type Answerer, CHANGING_VERBS } from "./answers.ts";
+import type { Answerer } from "./answers.ts";
 import { giveSendBuffer, takeSendBuffer } from "./buffer_pool.ts";
 import type { FetchObserver } from "./fetch.ts";
 import type { FileReader } from "./file_reader.ts";

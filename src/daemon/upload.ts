@@ -33,6 +33,16 @@ export interface UploadHost {
   readonly log: Logger;
 }
 
+/** What is given to whom. */
+export interface UploadedFile {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly nodeId: NodeId;
+  /** The requester's address, for people. */
+  readonly peer: string;
+}
+
 /** One requester being served with one file. */
 export class Upload implements FrameHandler, BulkSource {
   readonly root: Root;
@@ -56,13 +66,7 @@ export class Upload implements FrameHandler, BulkSource {
   constructor(
     host: UploadHost,
     connection: Connection,
-    file: {
-      readonly root: Root;
-      readonly name: string;
-      readonly sizeBytes: number;
-      readonly nodeId: NodeId;
-      readonly peer: string;
-    },
+    file: UploadedFile,
   ) {
     this.#host = host;
     this.#connection = connection;

@@ -2,12 +2,12 @@
 
 import { PeerFault } from "../base/errors.ts";
 import type { ChunkRange } from "../base/geometry.ts";
-import type { NodeId, Root } from "../base/ids.ts";
+import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { LogFields } from "../base/log.ts";
 import type { Connection } from "../net/connection.ts";
 import type { UploadReport } from "../wire/reports.ts";
-import { Upload, type UploadHost } from "./upload.ts";
+import { Upload, type UploadedFile, type UploadHost } from "./upload.ts";
 
 /** The requesters being served. */
 export class Uploads {
@@ -26,13 +26,7 @@ export class Uploads {
   /** Serves one file over `connection` until that ends. Its OFFER was sent before. */
   async serve(
     connection: Connection,
-    file: {
-      readonly root: Root;
-      readonly name: string;
-      readonly sizeBytes: number;
-      readonly nodeId: NodeId;
-      readonly peer: string;
-    },
+    file: UploadedFile,
   ): Promise<void> {
     if (this.isFull) {
       connection.send({ kind: "bye", reason: "too many uploads" });

@@ -112,6 +112,13 @@ export class Framer {
   #checkHeader(code: number): number {
     const b = this.#buffer, s = this.#start;
     const length = (b[s]! << 24 | b[s + 1]! << 16 | b[s + 2]! << 8 | b[s + 3]!) >>> 0;
+    // Four printable characters are a length far over every cap: said in words that help.
+    if (b.subarray(s, s + 4).every((byte) => byte >= 0x20 && byte < 0x7f)) {
+      throw new PeerFault(
+        "malformed",
+        "Cannot read frame: the other side sends text, as HTTP does, and is no pacsrv",
+      );
+    }
     const lengthMax = payloadBytesMax(code);
     if (length > lengthMax) {
       throw new PeerFault(

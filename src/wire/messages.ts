@@ -296,3 +296,6 @@ export type Query = MessageOf<"query">;
 export type Hit = MessageOf<"hit">;
 export type Done = MessageOf<"done">;
 export type Verb = MessageOf<"ask">["verb"];
+
+/** Verbs that change the daemon's state: only for clients that can read its token. */
+export const CHANGING_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
