@@ -30,7 +30,8 @@ export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message
 }
 
 /**
- * The holder's side after the handshake: offers what it has and waits for the answer.
+ * The holder's side after the handshake: offers what it has and waits for the answer. `proved` is
+ * called when the other side has shown that it made the query.
  *
  * @throws {PeerFault} when the requester cannot prove that it made the query, or answers nonsense.
  */
@@ -41,15 +42,17 @@ export async function offerFiles(
     readonly sought: Sought;
     readonly remote: RemoteIdentity;
     readonly store: ChunkStore;
+    readonly proved: () => void;
   },
 ): Promise<CallbackAnswer> {
-  const { queryId, sought, remote, store } = options;
+  const { queryId, sought, remote, store, proved } = options;
   connection.setGate(onlyKinds("Cannot call back", ["callback-ok", "want", "more", "enough"]));
   return await withDeadline(connection, "Cannot call back", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback-ok");
     if (!macEquals(proof.mac, callbackMac("requester", queryId, remote.nonces))) {
       throw new PeerFault("wrong-key", "Cannot call back: the node does not know the query");
     }
+    proved();
     const listing = sought.by === "glob";
     for (const file of filesSought(store, sought)) {
       connection.send(offerMessage(store, file, { listing }));

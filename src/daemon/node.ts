@@ -344,12 +344,12 @@ export class Node {
         purpose: "callback",
         first: (remote) => [callbackProof(id, remote)],
       });
-      isReached = true;
       const reply = await offerFiles(connection, {
         queryId: id,
         sought,
         remote,
         store: this.store,
+        proved: () => isReached = true,
       });
       switch (reply.kind) {
         case "want":

@@ -362,8 +362,10 @@ export class Swarm implements SourceObserver {
       count: range.count,
       rejection,
     });
-    if (this.#policy === null) this.#leaves.leave(source);
-    else this.#step({ kind: "rejected", source: source.id, range });
+    if (this.#policy === null) return this.#leaves.leave(source);
+    const isAsked = this.classify(source, range) !== "unasked";
+    this.#step({ kind: "rejected", source: source.id, range });
+    if (isAsked && rejection === "not-had") this.#tellLie(source, range);
   }
 
   /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
@@ -428,6 +430,21 @@ export class Swarm implements SourceObserver {
     for (const index of bad.slice(0, limits.strikesMax)) {
       source.connection.send({ kind: "bad-chunk", first: index, count: 1 });
     }
+  }
+
+  /** Only what a source said it has is asked of it; what it lost since, it calls withdrawn. */
+  #tellLie(source: Source, range: ChunkRange): void {
+    this.#host.log.warn("a peer does not have the chunks that it said it has", {
+      peer: source.peer,
+      nodeId: source.nodeId,
+      name: this.file.name,
+      root: this.file.root,
+      first: range.first,
+      count: range.count,
+    });
+    this.#strike(source, 1);
+    if (source.strikes < limits.strikesMax) return;
+    this.#ban(source, new PeerFault("bad-data", "Dropped: it lies about what it has"));
   }
 
   #strike(source: Source, strikes: number): void {

@@ -60,6 +60,7 @@ export class Upload implements FrameHandler, BulkSource {
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #gained: ChunkRange[] = [];
   #complaints = 0;
+  #wasComplete = false;
   /** The first byte of the bitfield that the requester has not got yet. */
   #pageAt = Infinity;
 
@@ -83,7 +84,8 @@ export class Upload implements FrameHandler, BulkSource {
    * offer has only the first page, and is as old as the requester's answer.
    */
   async run(): Promise<void> {
-    this.#pageAt = this.#host.store.isComplete(this.root) ? Infinity : 0;
+    this.#wasComplete = this.#host.store.isComplete(this.root);
+    this.#pageAt = this.#wasComplete ? Infinity : 0;
     this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
     this.#connection.setBulk(this);
     this.#connection.wake();
@@ -182,9 +184,14 @@ export class Upload implements FrameHandler, BulkSource {
       );
     }
     if (this.#queue.length >= limits.uploadQueueMax) return this.#reject(range, "busy");
-    if (!this.#has(range)) return this.#reject(range, "not-had");
+    if (!this.#has(range)) return this.#reject(range, this.#mayHaveLost ? "withdrawn" : "not-had");
     this.#queue.push({ first: range.first, count: range.count });
     this.#connection.wake();
+  }
+
+  /** Whether chunks may be gone that the requester was told of: rotten ones, or a changed file. */
+  get #mayHaveLost(): boolean {
+    return this.#wasComplete || this.#complaints > 0;
   }
 
   #has(range: ChunkRange): boolean {

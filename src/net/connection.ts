@@ -16,6 +16,9 @@ import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
 import type { Duplex } from "./transport.ts";
 
+/** From here on a frame carries file data, and what is done with it takes time. */
+const LARGE_FRAME_BYTES = 64 * 1024;
+
 /** How long a closing connection may take to write its last words. */
 const LAST_WORDS_MS = 500;
 
@@ -148,19 +151,17 @@ export class Connection {
   async receive(handler: FrameHandler): Promise<void> {
     try {
       for (;;) {
-        let frame = this.#framer.next();
-        while (frame !== null) {
+        for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) {
           handler.frame(frame);
+          // Work on a frame of data takes a millisecond: other connections come in between.
+          if (frame.payloadBytes >= LARGE_FRAME_BYTES) await yieldToEventLoop();
           if (this.#closed) return;
-          frame = this.#framer.next();
         }
         if (handler.partial !== undefined) {
           const front = this.#framer.peek();
           if (front !== null) handler.partial(front);
         }
         if (!await this.#fill()) break;
-        // Reads whose data is there already never return to the event loop by themselves.
-        await yieldToEventLoop();
       }
       this.close();
     } catch (error) {
@@ -203,7 +204,10 @@ export class Connection {
     if (count === null || this.#closed) return false;
     this.bytesIn += count;
     this.#framer.commit(count);
-    return true;
+    // Reads whose data is there already never return to the event loop by themselves: without
+    // this, heartbeats and other connections would wait until this one has nothing more.
+    await yieldToEventLoop();
+    return !this.#closed;
   }
 
   #startWriting(): void {
@@ -229,6 +233,7 @@ export class Connection {
         }
         await this.#writeAll(frame);
         if (small === null) await yieldToEventLoop();
+        else this.#queuedBytes -= small.length;
       }
     } finally {
       this.#writing = false;
@@ -250,7 +255,6 @@ export class Connection {
     if (this.#queue.length === 0) return null;
     const frames = this.#queue;
     this.#queue = [];
-    this.#queuedBytes = 0;
     return frames.length === 1 ? frames[0]! : concatBytes(frames);
   }
 }

@@ -203,8 +203,10 @@ export function testTransport({ name, make, silent }: TransportCase): void {
     })();
     const ask = async (byte: number) => {
       const duplex = await transport.dial(listener.address, TIMEOUT);
-      await writeAll(duplex, new Uint8Array(5_000).fill(byte));
-      const answer = await readAll(duplex, 5_000, 999);
+      const [answer] = await Promise.all([
+        readAll(duplex, 5_000, 999),
+        writeAll(duplex, new Uint8Array(5_000).fill(byte)),
+      ]);
       duplex.close();
       return answer.every((one) => one === byte);
     };
