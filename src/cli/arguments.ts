@@ -89,8 +89,8 @@ export async function parseCommandLine(
   words: readonly string[],
 ): Promise<Arguments> {
   const flags = allFlags(command);
-  const switches = flags.filter((flag) => flag.value === undefined).map((flag) => flag.name);
-  const valued = flags.filter((flag) => flag.value !== undefined).map((flag) => flag.name);
+  const switches = flags.filter((flag) => flag.value === undefined).map(parserKey);
+  const valued = flags.filter((flag) => flag.value !== undefined).map(parserKey);
   // The parser keeps its arguments under "_": a flag of that name would overwrite them.
   const unknown = words.slice(0, endOfFlags(words)).filter((word) => /^--?_/.test(word));
   if (unknown[0] !== undefined) throw await unknownFlag(command, unknown[0]);
@@ -107,7 +107,7 @@ export async function parseCommandLine(
   if (unknown[0] !== undefined) throw await unknownFlag(command, unknown[0]);
   const given = new Map<string, readonly string[]>();
   for (const flag of flags) {
-    const values = (parsed[flag.name] as unknown[]).map(String);
+    const values = (parsed[parserKey(flag)] as unknown[]).map(String);
     if (values.length === 0) continue;
     if (values.length > 1 && flag.value !== undefined && !flag.repeatable) {
       throw misuse(command, `--${flag.name} is given ${values.length} times, but only one counts`);
@@ -140,18 +140,23 @@ function attachValues(command: CommandSpec, words: readonly string[]): string[] 
       if (match.value !== undefined) {
         throw misuse(command, `--${match.flag.name} takes no value, but has "${match.value}"`);
       }
-      attached.push(`--${match.flag.name}=true`);
+      attached.push(`--${parserKey(match.flag)}=true`);
     } else if (match.value !== undefined) {
-      attached.push(`--${match.flag.name}=${match.value}`);
+      attached.push(`--${parserKey(match.flag)}=${match.value}`);
     } else {
       const next = words[i + 1];
       const isValue = next !== undefined && i + 1 < end && (next === "-" || !next.startsWith("-"));
       if (!isValue) throw missingValue(command, match.flag, next);
-      attached.push(`--${match.flag.name}=${next}`);
+      attached.push(`--${parserKey(match.flag)}=${next}`);
       i++;
     }
   }
   return [...attached, ...words.slice(end)];
+}
+
+/** A flag's name for the parser, which takes what begins with `no-` for the opposite of another. */
+function parserKey(flag: FlagSpec): string {
+  return flag.name.replace(/^no-/, "not-");
 }
 
 /** Where `--` ends the flags; the length where nothing does. */

@@ -43,7 +43,8 @@ const NETWORK: readonly FlagSpec[] = [
     default: String(limits.ttlDefault),
     inConfig: true,
     isNumber: true,
-    help: `How many links a search travels, 0 to ${limits.ttlMax}; 0 asks the neighbours only.`,
+    help: `How many links a search travels after the first, 0 to ${limits.ttlMax}; 0 asks the ` +
+      "neighbours only.",
   },
   {
     name: "no-callback",

@@ -133,9 +133,13 @@ export class FetchOutput {
     }
   }
 
-  /** Removes the working file, unless it is a `.part` or has become the output. Never throws. */
+  /**
+   * Removes the working file, unless it is a `.part` or has become the output. Never throws.
+   * To be called once more when nobody writes any longer: a node of its own, still at it, makes
+   * the file anew.
+   */
   discard(): void {
-    if (this.#state !== "writing") return;
+    if (this.#state === "committed") return;
     this.#state = "discarded";
     this.#close();
     if (this.#target.kind === "part") return;
@@ -216,14 +220,17 @@ export class FetchOutput {
   }
 }
 
-/** `.NAME.pacsrv-RANDOM`: hidden, recognisable, and never longer than a name may be. */
+/**
+ * `.pacsrv-RANDOM.NAME`, never longer than a name may be. A daemon does not share what begins so:
+ * a file that is being written into a shared directory is offered once it has its own name.
+ */
 export function workingName(fileName: string): string {
-  const suffix = `.pacsrv-${toHex(systemRandom.bytes(6))}`;
+  const prefix = `.pacsrv-${toHex(systemRandom.bytes(6))}.`;
   let kept = fileName;
-  while (utf8(kept).length > limits.nameBytesMax - 1 - suffix.length) {
+  while (utf8(kept).length > limits.nameBytesMax - prefix.length) {
     kept = [...kept].slice(0, -1).join("");
   }
-  return `.${kept}${suffix}`;
+  return prefix + kept;
 }
 
 async function makeWorkingFile(target: FetchTarget): Promise<string> {

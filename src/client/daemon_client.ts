@@ -5,7 +5,7 @@
  * a file called `client.token` is read for that, whatever the daemon says, and never sent.
  */
 
-import { basename, isAbsolute } from "@std/path";
+import { basename, isAbsolute } from "node:path";
 import type { HostPort } from "../base/address.ts";
 import { fromHex } from "../base/bytes.ts";
 import { FetchFailure, messageOf, PeerFault } from "../base/errors.ts";

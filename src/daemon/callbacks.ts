@@ -18,6 +18,9 @@ import { callbackMac, macEquals } from "../wire/proofs.ts";
 import { filesSought, offerMessage } from "./offers.ts";
 import type { Searches, Verdict } from "./searches.ts";
 
+/** Offers of a listing that are queued before the writer must catch up. */
+const OFFERS_AT_ONCE = 256;
+
 /** How a requester answered a callback. */
 export type CallbackAnswer =
   | { readonly kind: "want"; readonly root: Root; readonly searchOn: boolean }
@@ -54,8 +57,10 @@ export async function offerFiles(
     }
     proved();
     const listing = sought.by === "glob";
-    for (const file of filesSought(store, sought)) {
+    for (const [index, file] of filesSought(store, sought).entries()) {
       connection.send(offerMessage(store, file, { listing }));
+      // Thousands of long names would be more than may be queued at once.
+      if (index % OFFERS_AT_ONCE === OFFERS_AT_ONCE - 1) await connection.flushed();
     }
     connection.send({ kind: "offers-end" });
     const answer = await connection.receiveOne();

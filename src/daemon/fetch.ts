@@ -91,6 +91,8 @@ export class Fetch implements Searcher, SwarmObserver {
   #finished = false;
   /** The candidate whose chunks are all here, until it is dealt with. */
   #complete: Followed | null = null;
+  /** The leading candidate, if it is here already, until it is dealt with. */
+  #here: Candidate | null = null;
   /** Why the fetch cannot go on. */
   #error: Error | null = null;
   #wake: () => void = () => {};
@@ -239,6 +241,11 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#search();
     for (;;) {
       const complete = await this.#nextComplete();
+      if (!("swarm" in complete)) {
+        const done = await this.#takeHere(complete);
+        if (done !== undefined) return done;
+        continue;
+      }
       const { swarm, candidate } = complete;
       await this.#settle();
       if (this.#current !== complete) continue;
@@ -257,10 +264,16 @@ export class Fetch implements Searcher, SwarmObserver {
     }
   }
 
-  /** Resolves when the followed candidate is complete; rejects when the fetch has failed. */
-  async #nextComplete(): Promise<Followed> {
+  /**
+   * Resolves when the followed candidate is complete, or with the leading one when that was here
+   * all along; rejects when the fetch has failed.
+   */
+  async #nextComplete(): Promise<Followed | Candidate> {
     for (;;) {
       if (this.#error !== null) throw this.#error;
+      const here = this.#here;
+      this.#here = null;
+      if (here !== null) return here;
       const complete = this.#complete;
       this.#complete = null;
       if (complete !== null && complete === this.#current) return complete;
@@ -307,19 +320,35 @@ export class Fetch implements Searcher, SwarmObserver {
       if (!this.#host.store.isComplete(file.root)) continue;
       if (this.request.sizeBytes !== null && this.request.sizeBytes !== file.sizeBytes) continue;
       if (!this.#isReadable(file)) continue;
-      if (this.request.sha256 !== null) {
-        const sha256 = await fileSha256({
-          sizeBytes: file.sizeBytes,
-          readRun: (range, target, offset) =>
-            this.#host.store.readRun(file.root, range, target, offset),
-        });
-        if (sha256 !== this.request.sha256) {
-          this.#hasWrongCopy = true;
-          continue;
-        }
-      }
-      return this.#deliverLocal(file);
+      if (await this.#hasRightSha256(file)) return this.#deliverLocal(file);
+      this.#hasWrongCopy = true;
     }
+    return undefined;
+  }
+
+  async #hasRightSha256({ root, sizeBytes }: FileDefinition): Promise<boolean> {
+    if (this.request.sha256 === null) return true;
+    const { store } = this.#host;
+    const found = await fileSha256({
+      sizeBytes,
+      readRun: (range, target, offset) => store.readRun(root, range, target, offset),
+    });
+    return found === this.request.sha256;
+  }
+
+  /**
+   * The copy here of a candidate that others offer: under another name, or because another fetch
+   * has just brought it. Undefined, and the candidate thrown away, when that is not what was sought.
+   */
+  async #takeHere(candidate: Candidate): Promise<Done | undefined> {
+    const file = this.#host.store.definition(candidate.root);
+    const isHere = file !== undefined && this.#host.store.isComplete(file.root) &&
+      this.#isReadable(file);
+    if (isHere) {
+      const isRight = file.sizeBytes === candidate.sizeBytes && await this.#hasRightSha256(file);
+      if (isRight) return this.#deliverLocal(file);
+      await this.#reject(candidate, "a file of this root is here, and it is not what is sought");
+    } else this.#followLeader();
     return undefined;
   }
 
@@ -398,7 +427,10 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     if (this.#current !== null) {
       if (!this.#mayChange(leader)) return;
-      this.#observer.event({ kind: "restarted", reason: "more peers offer another file" });
+      const reason = this.#current.candidate.offerers.size === 0
+        ? "those who offered it gave what is not true"
+        : "more peers offer another file";
+      this.#observer.event({ kind: "restarted", reason });
       this.#leave("discard").catch((error) => this.#fail(error as Error));
     }
     this.#follow(leader);
@@ -415,6 +447,11 @@ export class Fetch implements Searcher, SwarmObserver {
 
   #follow(candidate: Candidate): void {
     const { root, name, sizeBytes } = candidate;
+    if (this.#host.store.isComplete(root)) {
+      this.#here = candidate;
+      this.#wake();
+      return;
+    }
     const file = { root, name: this.request.name || name, sizeBytes };
     let wanted: ChunkRange;
     let swarm: Swarm | undefined;
@@ -435,7 +472,9 @@ export class Fetch implements Searcher, SwarmObserver {
       return this.#followLeader();
     }
     if (swarm === undefined) {
-      // Another part of the same file is on its way, or it is just being put away.
+      // Another part of the same file is on its way, or it is just being put away: a time to wait,
+      // not one without anybody to ask.
+      this.#aloneSinceMs = performance.now();
       this.#host.swarms.closed(file).then(() => setTimeout(() => this.#followLeader(), 50));
       return;
     }
@@ -538,7 +577,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Says in the log what came and from whom; the few that gave most are enough there. */
   #logDone({ name, root, sizeBytes, elapsedMs, sources, queriesSent, offersReceived }: Done): void {
-    const from = sources.slice(0, 8).map(({ peer, bytes }) => ({ peer, bytes }));
+    const from = sources.slice(0, 8).map(({ peer, bytes }) => `${peer} ${bytes}`).join(", ");
     const search = { queriesSent, offersReceived };
     this.#host.log.info("fetched", { name, root, sizeBytes, elapsedMs, from, ...search });
   }

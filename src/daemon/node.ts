@@ -6,47 +6,32 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import {
-  EnvironmentError,
-  FetchFailure,
-  messageOf,
-  PeerFault,
-  unreachable,
-} from "../base/errors.ts";
-import { newQueryId, type NodeId, type QueryId, type Root } from "../base/ids.ts";
+import { FetchFailure, messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import { newQueryId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../core/overlay.ts";
-import type { CallbackOutcome } from "../core/search.ts";
 import type { Connection } from "../net/connection.ts";
-import { withDeadline } from "../net/deadline.ts";
-import {
-  accept,
-  expectMessage,
-  initiate,
-  type LocalIdentity,
-  RefusedError,
-  type RemoteIdentity,
-} from "../net/handshake.ts";
-import type { Duplex, Listener, Transport } from "../net/transport.ts";
+import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
+import type { Transport } from "../net/transport.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { StoreChange } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
-import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
-import type { Done, Query, Refusal, Sought } from "../wire/messages.ts";
+import type { Done, Sought } from "../wire/messages.ts";
 import type { SearchReport } from "../wire/reports.ts";
-import { callbackProof, hearOffers, offerFiles, peerLabel, receiveOffers } from "./callbacks.ts";
+import { peerLabel } from "./callbacks.ts";
+import { callRequester, takeFromHolder } from "./calls.ts";
 import { ChunkHasher } from "./chunk_hasher.ts";
 import { Connections } from "./connections.ts";
 import { Fetch, type FetchObserver } from "./fetch.ts";
 import { Links } from "./links.ts";
 import { Listing } from "./listing.ts";
-import { fileOffer, fileOfRoot, filesSought, offerMessage } from "./offers.ts";
+import { NodePort } from "./node_port.ts";
+import { fileOffer, filesSought } from "./offers.ts";
 import { type Searcher, Searches } from "./searches.ts";
 import { Seldom } from "./seldom.ts";
-import type { Swarm } from "./swarm.ts";
 import { Swarms } from "./swarms.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -82,14 +67,13 @@ export class Node {
   readonly address: HostPort;
   strikes = 0;
   readonly #options: NodeOptions;
-  readonly #listener: Listener;
-  readonly #searches = new Searches();
+  readonly #port: NodePort;
+  readonly searches = new Searches();
   readonly #hasher = new ChunkHasher();
   readonly #fetches = new Set<Fetch>();
-  readonly #seldom = new Seldom();
+  readonly seldom = new Seldom();
   readonly #endStoreEvents: () => void;
   readonly #stopping = new AbortController();
-  #handshakes = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #savedBytesIn = 0;
   #savedBytesOut = 0;
@@ -104,8 +88,8 @@ export class Node {
     this.nodeId = options.nodeId;
     this.store = options.store;
     this.log = options.log;
-    this.#listener = options.transport.listen(options.listen);
-    this.address = this.#listener.address;
+    const listener = options.transport.listen(options.listen);
+    this.address = listener.address;
     this.identity = {
       nodeId: options.nodeId,
       listenPort: options.isReachable ? this.address.port : 0,
@@ -133,6 +117,7 @@ export class Node {
       hasher: this.#hasher,
       struck: () => this.strikes++,
     }, this.store);
+    this.#port = new NodePort(this, listener);
     this.#endStoreEvents = this.store.onChange((change) => this.#storeChanged(change));
   }
 
@@ -143,7 +128,7 @@ export class Node {
 
   /** Begins to accept, to dial and to let time pass. */
   start(): void {
-    this.#acceptAll().catch((error) =>
+    this.#port.run().catch((error) =>
       this.log.error("stopped accepting nodes", { error: messageOf(error) })
     );
     for (const { host, port } of this.#options.peers) {
@@ -157,7 +142,7 @@ export class Node {
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#timer);
-    this.#listener.close();
+    this.#port.close();
     this.#endStoreEvents();
     await Promise.all([this.links.closeAll(), this.swarms.suspendAll()]);
     this.#hasher.close();
@@ -193,7 +178,7 @@ export class Node {
         swarms: this.swarms,
         log: this.log,
         search: (sought, searcher) => this.#search(sought, searcher),
-        dialHolder: (address, root, swarm) => this.#dialHolder(address, root, swarm),
+        dialHolder: (address, root, swarm) => takeFromHolder(this, { address, root, swarm }),
       },
       request,
       options,
@@ -231,7 +216,7 @@ export class Node {
 
   #search(sought: Sought, searcher: Searcher): () => void {
     const id = newQueryId(systemRandom);
-    this.#searches.add(id, sought, searcher);
+    this.searches.add(id, sought, searcher);
     this.#step({
       kind: "search",
       id,
@@ -240,7 +225,7 @@ export class Node {
       callbackPort: this.identity.listenPort,
     });
     return () => {
-      this.#searches.end(id, performance.now());
+      this.searches.end(id, performance.now());
       this.#step({ kind: "search-ended", id });
     };
   }
@@ -248,12 +233,12 @@ export class Node {
   #tick(): void {
     const nowMs = performance.now();
     this.#step({ kind: "tick" });
-    this.#searches.tick(nowMs);
+    this.searches.tick(nowMs);
     for (const fetch of this.#fetches) fetch.tick(nowMs);
     this.swarms.tick(nowMs);
     this.uploads.tick();
     this.connections.tick(nowMs);
-    this.#seldom.tick(nowMs);
+    this.seldom.tick(nowMs);
     this.#saveStatistics();
   }
 
@@ -281,7 +266,12 @@ export class Node {
         });
         break;
       case "call-back":
-        this.#callBack(effect.id, { host: effect.host, port: effect.port }, effect.sought);
+        callRequester(this, {
+          id: effect.id,
+          address: { host: effect.host, port: effect.port },
+          sought: effect.sought,
+          answered: (outcome) => this.#step({ kind: "callback-answered", id: effect.id, outcome }),
+        });
         break;
       case "answer-by-hit":
         this.#step({
@@ -294,10 +284,10 @@ export class Node {
         });
         break;
       case "deliver-hit":
-        this.#searches.hit(effect.hit);
+        this.searches.hit(effect.hit);
         break;
       case "warn":
-        if (this.#seldom.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
+        if (this.seldom.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
           this.log.warn(effect.message, effect.fields);
         }
         break;
@@ -309,7 +299,7 @@ export class Node {
   #dialLink(address: HostPort): void {
     this.links.dial(address).catch((error) => {
       const peer = formatAddress(address.host, address.port);
-      if (this.#seldom.isFirst(`dial ${peer} ${messageOf(error)}`)) {
+      if (this.seldom.isFirst(`dial ${peer} ${messageOf(error)}`)) {
         this.log.info("cannot link", { peer, error: messageOf(error) });
       }
     });
@@ -327,171 +317,6 @@ export class Node {
     if (connection.reason instanceof PeerFault) {
       this.log.warn("a peer broke the protocol", { ...fields, reason: connection.reason.message });
     } else this.log.debug("link ended", fields);
-  }
-
-  /** Holder's side: turns to the requester, and serves it if it wants. */
-  async #callBack(id: QueryId, address: HostPort, sought: Query["sought"]): Promise<void> {
-    let answered = false;
-    const answer = (outcome: CallbackOutcome) => {
-      if (!answered) this.#step({ kind: "callback-answered", id, outcome });
-      answered = true;
-    };
-    let isReached = false;
-    try {
-      const connection = await this.connections.dial(address);
-      const remote = await initiate(connection, {
-        identity: this.identity,
-        purpose: "callback",
-        first: (remote) => [callbackProof(id, remote)],
-      });
-      const reply = await offerFiles(connection, {
-        queryId: id,
-        sought,
-        remote,
-        store: this.store,
-        proved: () => isReached = true,
-      });
-      switch (reply.kind) {
-        case "want":
-          answer(reply.searchOn ? "search-on" : "enough");
-          return await this.#serve(connection, remote, reply.root);
-        case "more":
-          answer("search-on");
-          return connection.close();
-        case "enough":
-          answer("enough");
-          return connection.close();
-        default:
-          unreachable(reply);
-      }
-    } catch (error) {
-      // Nobody there, or another node than the requester: a router in between may forward the port.
-      answer(isReached ? "failed" : "unreachable");
-      this.log.debug("callback failed", {
-        peer: formatAddress(address.host, address.port),
-        error: messageOf(error),
-      });
-    }
-  }
-
-  /** Serves `root` over a connection on which it was offered, until that ends. */
-  async #serve(connection: Connection, remote: RemoteIdentity, root: Root): Promise<void> {
-    const file = fileOfRoot(this.store, root);
-    if (file === undefined) return connection.close();
-    await this.uploads.serve(connection, {
-      root,
-      name: file.name,
-      sizeBytes: file.sizeBytes,
-      nodeId: remote.nodeId,
-      peer: peerLabel(connection, remote),
-    });
-  }
-
-  /** Requester's side of a hit: dials the holder and takes the file from it. */
-  async #dialHolder(address: HostPort, root: Root, swarm: Swarm): Promise<void> {
-    const connection = await this.connections.dial(address);
-    const remote = await initiate(connection, {
-      identity: this.identity,
-      purpose: "transfer",
-      first: () => [{ kind: "want", root, searchOn: true }],
-    });
-    connection.setGate(onlyKinds("Cannot hear offers", ["offer", "offers-end"]));
-    const offers = await withDeadline(
-      connection,
-      "Cannot hear offers",
-      () => receiveOffers(connection, { countMax: 1, listing: false }),
-    );
-    const offer = offers[0];
-    if (
-      offer === undefined || offer.file.root !== root ||
-      offer.file.sizeBytes !== swarm.file.sizeBytes || !swarm.wantsSources ||
-      swarm.hasSource(remote.nodeId)
-    ) return connection.close();
-    await swarm.useSource(connection, {
-      nodeId: remote.nodeId,
-      peer: peerLabel(connection, remote),
-      whole: offer.file.whole,
-      bitfield: offer.bitfield,
-    });
-  }
-
-  async #acceptAll(): Promise<void> {
-    for await (const duplex of this.#listener) {
-      this.#accepted(duplex).catch((error) => this.#refusedStranger(duplex, error));
-    }
-  }
-
-  async #accepted(duplex: Duplex): Promise<void> {
-    if (this.#handshakes >= limits.handshakesMax) return duplex.close();
-    const connection = this.connections.admit(duplex);
-    if (connection === null) return;
-    let remote: RemoteIdentity;
-    this.#handshakes++;
-    try {
-      remote = await accept(connection, {
-        identity: this.identity,
-        admit: (remote) => this.#admit(remote, connection),
-      });
-    } finally {
-      this.#handshakes--;
-    }
-    switch (remote.purpose) {
-      case "link":
-        return await this.links.accepted(connection, remote);
-      case "callback":
-        return await this.#calledBack(connection, remote);
-      case "transfer":
-        return await this.#transferAsked(connection, remote);
-      case "directory":
-        return connection.close();
-      default:
-        return unreachable(remote.purpose);
-    }
-  }
-
-  #admit(remote: RemoteIdentity, connection: Connection): Refusal | undefined {
-    const { nodeId, purpose } = remote;
-    if (purpose === "directory") return "not-supported";
-    if (purpose === "transfer" && this.uploads.isFull) return "busy";
-    if (purpose !== "link") return undefined;
-    return this.overlay.refusal(
-      { nodeId, host: connection.remote.host, inbound: true },
-      performance.now(),
-    );
-  }
-
-  async #calledBack(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const verdict = await hearOffers(connection, { remote, searches: this.#searches });
-    if (verdict.kind === "want") await verdict.use(connection);
-    else await connection.closeAfterWriting();
-  }
-
-  async #transferAsked(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    connection.setGate(onlyKinds("Cannot serve", ["want"]));
-    const { root } = await withDeadline(
-      connection,
-      "Cannot serve",
-      async () => expectMessage(await connection.receiveOne(), "want"),
-    );
-    const file = fileOfRoot(this.store, root);
-    if (file !== undefined) connection.send(offerMessage(this.store, file, { listing: false }));
-    connection.send({ kind: "offers-end" });
-    if (file === undefined) await connection.closeAfterWriting();
-    else await this.#serve(connection, remote, root);
-  }
-
-  /** Strangers who fail the handshake are named in the log, each host seldom. */
-  #refusedStranger(duplex: Duplex, error: unknown): void {
-    duplex.close();
-    const { host } = duplex.remote;
-    const message = messageOf(error);
-    if (error instanceof EnvironmentError) {
-      this.log.debug("connection ended early", { host, error: message });
-    } else if (error instanceof RefusedError || this.#stopping.signal.aborted) {
-      this.log.debug("connection refused", { host, error: message });
-    } else if (this.#seldom.isFirst(`stranger ${host} ${message}`)) {
-      this.log.warn("refused a connection on the node port", { host, reason: message });
-    }
   }
 
   #storeChanged(change: StoreChange): void {

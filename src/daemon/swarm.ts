@@ -314,6 +314,12 @@ export class Swarm implements SourceObserver {
       const one = { first: index, count: 1 };
       this.#step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
     }
+    // Leaves do not tell how long the last chunk is. Who gives a wrong one may lie about the size,
+    // and then no other chunk will ever show it: its offer is not believed any more.
+    const isLast = bad.at(-1) === chunkCount(this.file.sizeBytes) - 1;
+    if (isLast && !this.#banned.has(source.nodeId)) {
+      this.#ban(source, new PeerFault("bad-data", "Dropped: its last chunk is wrong"));
+    }
   }
 
   passed(source: Source, range: ChunkRange): void {

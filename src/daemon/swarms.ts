@@ -3,8 +3,8 @@
  */
 
 import type { ChunkRange } from "../base/geometry.ts";
+import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { candidateKey } from "../core/candidates.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import { Swarm, type SwarmFile, type SwarmHost, type SwarmObserver } from "./swarm.ts";
 
@@ -12,9 +12,9 @@ import { Swarm, type SwarmFile, type SwarmHost, type SwarmObserver } from "./swa
 export class Swarms {
   readonly #host: SwarmHost;
   readonly #store: ChunkStore;
-  readonly #swarms = new Map<string, Swarm>();
-  /** Ends of swarms that are being closed: a new one of the same file must wait for it. */
-  readonly #closing = new Map<string, Promise<void>>();
+  readonly #swarms = new Map<Root, Swarm>();
+  /** Ends of swarms that are being closed: a new one of the same root must wait for it. */
+  readonly #closing = new Map<Root, Promise<void>>();
 
   constructor(host: SwarmHost, store: ChunkStore) {
     this.#host = host;
@@ -25,18 +25,14 @@ export class Swarms {
     return this.#swarms.values();
   }
 
-  /** The swarm of this file, if there is one. */
-  get(file: SwarmFile): Swarm | undefined {
-    return this.#swarms.get(candidateKey(file));
-  }
-
-  /** Resolves when no swarm of this file is being closed. */
+  /** Resolves when no swarm of this root is being closed. */
   async closed(file: SwarmFile): Promise<void> {
-    await this.#closing.get(candidateKey(file));
+    await this.#closing.get(file.root);
   }
 
   /**
-   * Joins or makes the swarm of `file`; undefined when one runs that brings another part of it.
+   * Joins or makes the swarm of `file`; undefined when one runs that brings another part of it, or
+   * takes the root for a file of another size: the store has one download of a root at a time.
    *
    * `path` is where the data is to be written; by default, the store's own place.
    *
@@ -50,10 +46,11 @@ export class Swarms {
       readonly path?: string;
     },
   ): Swarm | undefined {
-    const key = candidateKey(file);
+    const key = file.root;
     const { wanted, observer, path } = options;
     const running = this.#swarms.get(key);
     if (running !== undefined) {
+      if (running.file.sizeBytes !== file.sizeBytes) return undefined;
       if (!covers(running.wanted, wanted)) return undefined;
       running.subscribe(observer);
       return running;
@@ -84,7 +81,7 @@ export class Swarms {
     last: "suspend" | "discard" | "finish",
   ): Promise<void> {
     const isLast = swarm.unsubscribe(observer);
-    const key = candidateKey(swarm.file);
+    const key = swarm.file.root;
     // A complete file is put in its place at once, whoever else still looks at it.
     if (!isLast && last !== "finish") return;
     if (this.#swarms.get(key) !== swarm) return await this.#closing.get(key);

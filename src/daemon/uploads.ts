@@ -6,7 +6,10 @@ import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { LogFields } from "../base/log.ts";
 import type { Connection } from "../net/connection.ts";
+import type { RemoteIdentity } from "../net/handshake.ts";
 import type { UploadReport } from "../wire/reports.ts";
+import { peerLabel } from "./callbacks.ts";
+import { fileOfRoot } from "./offers.ts";
 import { Upload, type UploadedFile, type UploadHost } from "./upload.ts";
 
 /** The requesters being served. */
@@ -23,11 +26,17 @@ export class Uploads {
     return this.#uploads.size >= limits.uploadsMax;
   }
 
-  /** Serves one file over `connection` until that ends. Its OFFER was sent before. */
-  async serve(
-    connection: Connection,
-    file: UploadedFile,
-  ): Promise<void> {
+  /** Serves `root` over a connection on which it was offered, until that ends. */
+  async serve(connection: Connection, remote: RemoteIdentity, root: Root): Promise<void> {
+    const here = fileOfRoot(this.#host.store, root);
+    if (here === undefined) return connection.close();
+    const file: UploadedFile = {
+      root,
+      name: here.name,
+      sizeBytes: here.sizeBytes,
+      nodeId: remote.nodeId,
+      peer: peerLabel(connection, remote),
+    };
     if (this.isFull) {
       connection.send({ kind: "bye", reason: "too many uploads" });
       return await connection.closeAfterWriting();

@@ -3,7 +3,7 @@
  * follows. It never copies and never writes to what is shared.
  */
 
-import { basename, resolve } from "@std/path";
+import { basename, resolve } from "node:path";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { nameProblem } from "../base/names.ts";

@@ -11,6 +11,7 @@ import { utf8 } from "../../../src/base/bytes.ts";
 import { EnvironmentError, FetchFailure, UsageError } from "../../../src/base/errors.ts";
 import { FetchOutput, workingName } from "../../../src/cli/fetch_output.ts";
 import { fileNameProblem, findTarget } from "../../../src/cli/fetch_target.ts";
+import { OWN_FILE_PREFIX } from "../../../src/store/place.ts";
 import { inFolder } from "./in_folder.ts";
 
 /** Names in a folder, sorted. */
@@ -24,7 +25,7 @@ Deno.test("FetchOutput shows nothing under the name until commit(), then all at 
     output.write(4, utf8("5678"));
     output.write(0, utf8("1234"));
     const [working = "", ...more] = names(dir);
-    assert(/^\.b\.iso\.pacsrv-[0-9a-f]{12}$/.test(working), working);
+    assert(/^\.pacsrv-[0-9a-f]{12}\.b\.iso$/.test(working), working);
     assertEquals(more, []);
     assertEquals(await output.commit("a.iso", 8), `${dir}/b.iso`);
     assertEquals(names(dir), ["b.iso"]);
@@ -39,6 +40,9 @@ Deno.test("FetchOutput leaves the old file and nothing else when it is discarded
     await Deno.writeTextFile(`${dir}/a`, "old");
     const output = await FetchOutput.open("a", `${dir}/a`);
     output.write(0, utf8("new"));
+    output.discard();
+    assertEquals(names(dir), ["a"]);
+    await Deno.writeTextFile(output.path, "made anew by a node that was still writing");
     output.discard();
     output.discard();
     assertEquals(names(dir), ["a"]);
@@ -204,6 +208,7 @@ Deno.test("workingName() stays within what a name may hold, on a character's bou
     const working = workingName(name);
     assert(utf8(working).length <= 255, `${utf8(working).length} bytes`);
     assert(working.isWellFormed());
+    assert(working.startsWith(OWN_FILE_PREFIX), "a daemon would share it");
   }
 });
 

@@ -1,0 +1,196 @@
+/** Holds src/wire/PROTOCOL.md to the code: kinds, caps, fields, examples, limits and JSON shapes. */
+
+import { assert, assertEquals } from "@std/assert";
+import { toHex } from "../../../src/base/bytes.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { payloadBytesMax } from "../../../src/wire/codec.ts";
+import { codeOf, type FrameKind } from "../../../src/wire/gate.ts";
+import { MESSAGES } from "../../../src/wire/messages.ts";
+import type {
+  AnswerItems,
+  Counters,
+  StatusReport,
+  TransferReport,
+  UploadReport,
+} from "../../../src/wire/reports.ts";
+import { expansion, fieldsOf, STRUCTURES, typeText } from "./page_types.ts";
+import { wireVectors } from "./vectors.ts";
+
+const pageUrl = new URL("../../../src/wire/PROTOCOL.md", import.meta.url);
+const page = await Deno.readTextFile(pageUrl);
+
+/** What stands under a heading, up to the next one of any level. */
+function section(heading: string): string {
+  const from = page.indexOf(`\n${heading}\n`);
+  assert(from >= 0, `the page has no heading "${heading}"`);
+  const rest = page.slice(from + heading.length + 2);
+  const end = rest.search(/^#{1,4} [A-Z0-9]/m);
+  return end < 0 ? rest : rest.slice(0, end);
+}
+
+function headingOf(kind: FrameKind): string {
+  const code = codeOf(kind);
+  const hex = code.toString(16).padStart(2, "0");
+  return `#### ${kind.toUpperCase()} (0x${hex}, payload up to ${payloadBytesMax(code)} bytes)`;
+}
+
+/** The rows of the first table, without its head. */
+function tableRows(text: string): string[][] {
+  const lines = text.split("\n");
+  const head = lines.findIndex((line) => /^\| *-/.test(line));
+  const rows: string[][] = [];
+  for (const line of head < 0 ? [] : lines.slice(head + 1)) {
+    if (!line.startsWith("|")) break;
+    rows.push(line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  }
+  return rows;
+}
+
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
+    .filter((match) => match[1] === language).map((match) => match[2]!);
+}
+
+for (const { kind, frame } of wireVectors) {
+  Deno.test(`PROTOCOL.md has the kind byte, the cap, the fields and the bytes of ${kind}`, () => {
+    const text = section(headingOf(kind));
+    const [example, ...others] = blocks(text, "hex");
+    assertEquals(others, []);
+    const hex = example!.split("\n").map((line) => line.replace(/#.*/, "").replaceAll(" ", ""));
+    assertEquals(hex.join(""), toHex(frame));
+    const rows = tableRows(text).map(([name, type]) => [name, type]);
+    if (kind in MESSAGES) {
+      const fields = fieldsOf(kind as keyof typeof MESSAGES);
+      assertEquals(rows, fields.map(([name, shape]) => [`\`${name}\``, typeText(shape)]));
+    } else assertEquals(rows.length, 2);
+  });
+}
+
+Deno.test("PROTOCOL.md has one heading for each kind, and no other", () => {
+  const headings = page.match(/^#### .*$/gm) ?? [];
+  assertEquals(headings.sort(), wireVectors.map(({ kind }) => headingOf(kind)).sort());
+});
+
+Deno.test("PROTOCOL.md has the structures that messages share", () => {
+  const text = page.slice(page.indexOf("Structures that several messages share"));
+  assertEquals(
+    tableRows(text),
+    STRUCTURES.map(([name, shape]) => [`\`${name}\``, expansion(shape)]),
+  );
+});
+
+Deno.test("PROTOCOL.md has the limits as they are", () => {
+  const rows = tableRows(section("## 9. Limits and time-outs"));
+  assert(rows.length > 40);
+  for (const [name, value] of rows) {
+    const key = name!.replaceAll("`", "") as keyof typeof limits;
+    assertEquals(value, limits[key]?.toLocaleString("en"), key);
+  }
+});
+
+Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
+  // Typed by the reports: a field that is added there has to be added here, and then on the page.
+  const counters: Keys<Counters> = {
+    queriesSeen: 1,
+    queriesForwarded: 1,
+    queriesDropped: 1,
+    queriesAnswered: 1,
+    messagesSent: 1,
+    bytesIn: 1,
+    bytesOut: 1,
+    strikes: 1,
+    totalBytesIn: 1,
+    totalBytesOut: 1,
+  };
+  const files: Keys<StatusReport["files"]> = {
+    shared: 1,
+    downloaded: 1,
+    partial: 1,
+    bytes: 1,
+    hashing: 1,
+  };
+  const source: Keys<TransferReport["sources"][number]> = {
+    peer: 1,
+    nodeId: 1,
+    bytes: 1,
+    bytesPerSecond: 1,
+    strikes: 1,
+    snubbed: 1,
+  };
+  const transfer: Keys<TransferReport> = {
+    root: 1,
+    name: 1,
+    sizeBytes: 1,
+    bytesDone: 1,
+    bytesPerSecond: 1,
+    have: 1,
+    sources: 1,
+  };
+  const upload: Keys<UploadReport> = { root: 1, name: 1, peer: 1, nodeId: 1, bytes: 1 };
+  const share = { path: 1, result: 1 } as const;
+  const items: { [V in keyof AnswerItems]: Keys<AnswerItems[V]> } = {
+    status: {
+      version: 1,
+      nodeId: 1,
+      node: 1,
+      client: 1,
+      dataDir: 1,
+      network: 1,
+      keyed: 1,
+      uptimeMs: 1,
+      links: 1,
+      files: 1,
+      counters: 1,
+      transfers: 1,
+      uploads: 1,
+    },
+    list: {
+      name: 1,
+      root: 1,
+      sizeBytes: 1,
+      type: 1,
+      origin: 1,
+      path: 1,
+      chunks: 1,
+      chunksHave: 1,
+      have: 1,
+    },
+    peers: {
+      nodeId: 1,
+      host: 1,
+      port: 1,
+      listenPort: 1,
+      direction: 1,
+      roundTripMs: 1,
+      connectedMs: 1,
+    },
+    search: { name: 1, root: 1, sizeBytes: 1, type: 1, peersWhole: 1, peersPart: 1 },
+    share,
+    unshare: share,
+    verify: { name: 1, root: 1, path: 1, ok: 1, badChunks: 1 },
+  };
+  const shown = blocks(page, "json").map((text) => JSON.parse(text));
+  const keys = (value: unknown) => Object.keys(value as object).sort().join();
+  const { status, list, peers, search, verify } = items;
+  assertEquals(shown.map(keys), [status, list, peers, search, share, verify].map(keys));
+  const [one] = shown;
+  assertEquals(
+    [one.counters, one.files, one.transfers[0], one.transfers[0].sources[0], one.uploads[0]]
+      .map(keys),
+    [counters, files, transfer, source, upload].map(keys),
+  );
+});
+
+Deno.test("PROTOCOL.md links to headings and files that are there", async () => {
+  const anchors = new Set(
+    (page.match(/^#+ .*$/gm) ?? []).map((heading) =>
+      heading.replace(/^#+ /, "").toLowerCase().replace(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")
+    ),
+  );
+  for (const [, target] of page.matchAll(/\]\(([^)]+)\)/g)) {
+    if (target!.startsWith("#")) assert(anchors.has(target!.slice(1)), target);
+    else if (!target!.startsWith("https:")) await Deno.stat(new URL(target!, pageUrl));
+  }
+});
+
+type Keys<T> = { readonly [K in keyof T]-?: 1 };
