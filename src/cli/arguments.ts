@@ -154,9 +154,12 @@ function attachValues(command: CommandSpec, words: readonly string[]): string[] 
   return [...attached, ...words.slice(end)];
 }
 
-/** A flag's name for the parser, which takes what begins with `no-` for the opposite of another. */
+/**
+ * A flag's name for the parser, which takes what begins with `no-` for the opposite of another
+ * flag. Nobody can type what begins with `_`.
+ */
 function parserKey(flag: FlagSpec): string {
-  return flag.name.replace(/^no-/, "not-");
+  return flag.name.replace(/^no-/, "_no-");
 }
 
 /** Where `--` ends the flags; the length where nothing does. */

@@ -28,7 +28,7 @@ import { formatAddress } from "../wire/host.ts";
 import type { Done, Hit, MessageOf, Sought } from "../wire/messages.ts";
 import { type FileReader, fileSha256 } from "./file_reader.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
-import type { Swarm, SwarmObserver } from "./swarm.ts";
+import type { Swarm, SwarmFile, SwarmObserver } from "./swarm.ts";
 import type { Swarms } from "./swarms.ts";
 
 /** Who hears how a fetch goes. */
@@ -55,6 +55,8 @@ export interface FetchHost {
 const SETTLE_MS = 100;
 /** A holder that is alone with a swarm of this many is told not to pass the query on. */
 const SOURCES_ENOUGH = 8;
+/** Pause between two looks at whether another download of the same root has ended. */
+const HELD_MS = 50;
 /** Pause before the query is flooded again while the file is not complete. */
 const SEARCH_AGAIN_MS = 5_000;
 /** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
@@ -91,6 +93,8 @@ export class Fetch implements Searcher, SwarmObserver {
   #finished = false;
   /** The candidate whose chunks are all here, until it is dealt with. */
   #complete: Followed | null = null;
+  /** Whether it waits for another download of the same root to end. */
+  #isHeld = false;
   /** The leading candidate, if it is here already, until it is dealt with. */
   #here: Candidate | null = null;
   /** Why the fetch cannot go on. */
@@ -475,8 +479,7 @@ export class Fetch implements Searcher, SwarmObserver {
       // Another part of the same file is on its way, or it is just being put away: a time to wait,
       // not one without anybody to ask.
       this.#aloneSinceMs = performance.now();
-      this.#host.swarms.closed(file).then(() => setTimeout(() => this.#followLeader(), 50));
-      return;
+      return this.#followLater(file);
     }
     this.#follows++;
     this.#current = { swarm, candidate };
@@ -503,11 +506,24 @@ export class Fetch implements Searcher, SwarmObserver {
     ) {
       this.#dial(nodeId, address);
     }
+    // Those that cannot be dialled turn to us again when they hear of a query that is new to them.
+    if (this.#follows > 1) this.#search();
     if (swarm.hasBegun) {
       for (const range of download.have.ranges()) this.#observer.gained(range);
     }
     if (swarm.isComplete) this.completed();
     else swarm.start();
+  }
+
+  /** Tries again when the store may have room for another download of that root. */
+  #followLater(file: SwarmFile): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    const again = () => {
+      this.#isHeld = false;
+      this.#followLeader();
+    };
+    this.#host.swarms.closed(file).then(() => setTimeout(again, HELD_MS), again);
   }
 
   #dial(nodeId: NodeId, address: HostPort): void {

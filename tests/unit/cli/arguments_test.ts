@@ -63,6 +63,15 @@ Deno.test("parseCommandLine() knows help before it counts arguments", async () =
   assert((await parse("fetch a b c -h")).has("help"));
 });
 
+Deno.test("parseCommandLine() takes a switch whose name begins with no-", async () => {
+  const args = await parse("daemon --no-callback --ttl 3");
+  assertEquals([args.has("no-callback"), args.text("ttl")], [true, "3"]);
+  assert(!(await parse("daemon --ttl 3")).has("no-callback"));
+  for (const flag of ["--callback", "--_no-callback", "--no-ttl", "--no-callback=yes"]) {
+    await refused(`daemon ${flag}`);
+  }
+});
+
 Deno.test("parseCommandLine() refuses an unknown flag and names the nearest", async () => {
   const cases: [line: string, nearest: string][] = [
     ["fetch a --ouput x", "--output"],

@@ -163,8 +163,12 @@ Deno.test("Framer refuses lengths that would be negative as signed numbers", () 
 });
 
 Deno.test("Framer refuses an unknown kind when only the header is there", () => {
+  const unknown = assertThrows(() => feed(new Framer(), Uint8Array.of(0, 0, 0, 1, 127)), PeerFault);
+  assertEquals(unknown.code, "malformed");
+  assert(unknown.message.includes("kind 127"), unknown.message);
   const http = new TextEncoder().encode("GET / HTTP/1.1\r\n");
-  assertThrows(() => feed(new Framer(), http), PeerFault, "kind 47");
+  const foreign = assertThrows(() => feed(new Framer(), http), PeerFault, "HTTP");
+  assertEquals(foreign.code, "malformed");
 });
 
 Deno.test("Framer asks its gate once a frame, before any payload", () => {
