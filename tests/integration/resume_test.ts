@@ -1,0 +1,224 @@
+// What outlives the daemon: a fetch that was under way when it was killed, or ended, goes on from
+// the last checkpoint, and never from more than what is on the disk.
+
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Bitfield } from "../../src/base/bitfield.ts";
+import { FetchFailure } from "../../src/base/errors.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../src/base/geometry.ts";
+import { limits } from "../../src/base/limits.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
+import { ask, connectTo, placesOf, requestFor } from "./support/client.ts";
+import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
+import { assertSameFile, randomBytes, TempDir } from "./support/files.ts";
+import { type Behaviour, type HeldFile, holdFile, RawHolder } from "./support/raw_holder.ts";
+import { seedOf } from "./support/seed.ts";
+import { waitUntil } from "./support/wait.ts";
+
+const MIB = 1024 * 1024;
+const KILLS = 20;
+/** After so many kills a copy is let complete, and the next one begins. */
+const KILLS_PER_COPY = 7;
+
+Deno.test("daemon goes on from its checkpoint when killed in mid-transfer, 20 times", async () => {
+  const seed = seedOf();
+  const random = seededRandom(seed);
+  await using dir = await TempDir.make();
+  const file = holdFile("resumed.bin", randomBytes(240 * MIB + 4321, seed));
+  const original = await dir.sub("original");
+  await Deno.writeFile(original, file.data);
+  let kills = 0, killsWithCheckpoint = 0;
+  for (let copy = 0; kills < KILLS; copy++) {
+    const dataDir = await dir.folder(`data-${copy}`);
+    const before = new Bitfield(chunkCount(file.data.length));
+    for (let i = 0; i < KILLS_PER_COPY && kills < KILLS; i++, kills++) {
+      const have = await killedRun(dataDir, { file, before, random });
+      if (have.count > 0) killsWithCheckpoint++;
+      for (const range of have.ranges()) before.addRange(range);
+    }
+    const output = await dir.sub(`copy-${copy}`);
+    await completedRun(dataDir, { file, before, output });
+    await assertSameFile(output, original);
+    await Deno.remove(output);
+    await Deno.remove(dataDir, { recursive: true });
+  }
+  assert(killsWithCheckpoint > 0, "no kill came after a checkpoint: nothing was shown");
+});
+
+Deno.test("daemon has all that came on the disk when ended by SIGTERM", async () => {
+  await using dir = await TempDir.make();
+  const dataDir = await dir.folder("data");
+  const file = holdFile("ended.bin", randomBytes(24 * MIB, 2));
+  let bytesDone: number;
+  {
+    await using daemon = await startDaemon({ dataDir });
+    await using _ = await RawHolder.start(daemon.node, file, { behaviour: stallsAfter(9 * MIB) });
+    await using fetch = daemon.fetch([file.name, "-o", await dir.sub("out")]);
+    bytesDone = await stalledBytes(daemon);
+    assert(bytesDone > 0 && bytesDone < file.data.length);
+    const beginMs = performance.now();
+    await daemon.stop();
+    const tookMs = performance.now() - beginMs;
+    assert(tookMs < 2_000, `it took ${tookMs} ms to end`);
+    assertEquals((await fetch.ended()).code, 5);
+  }
+  await using daemon = await startDaemon({ dataDir });
+  const [place] = await placesOf(daemon, file.name);
+  assertEquals(place?.origin, "partial");
+  assertEquals((place?.chunksHave ?? 0) * CHUNK_BYTES, bytesDone);
+});
+
+Deno.test("daemon makes a checkpoint when little came for a while", async () => {
+  await using dir = await TempDir.make();
+  const dataDir = await dir.folder("data");
+  const file = holdFile("slow.bin", randomBytes(24 * MIB, 3));
+  let bytesDone: number;
+  {
+    await using daemon = await startDaemon({ dataDir });
+    await using _ = await RawHolder.start(daemon.node, file, { behaviour: stallsAfter(5 * MIB) });
+    await using _fetch = daemon.fetch([file.name, "-o", await dir.sub("out")]);
+    bytesDone = await stalledBytes(daemon);
+    assert(bytesDone < limits.checkpointBytes);
+    // A checkpoint cannot be seen from outside: this long after the last chunk it is made.
+    await new Promise((resolve) => setTimeout(resolve, limits.checkpointMs + 2_000));
+    daemon.kill("SIGKILL");
+    await daemon.process.ended();
+  }
+  await using daemon = await startDaemon({ dataDir });
+  const [place] = await placesOf(daemon, file.name);
+  assertEquals((place?.chunksHave ?? 0) * CHUNK_BYTES, bytesDone);
+});
+
+interface RunOptions {
+  readonly file: HeldFile;
+  /** The chunks of the last checkpoint that is known of. */
+  readonly before: Bitfield;
+}
+
+/** Starts a daemon, lets it fetch, kills it; gives what it had at its start. */
+async function killedRun(
+  dataDir: string,
+  { file, before, random }: RunOptions & { readonly random: Random },
+): Promise<Bitfield> {
+  await using daemon = await startDaemon({ dataDir, logLevel: "warn" });
+  const have = await checkpointOf(daemon, { file, before });
+  const leftBytes = file.data.length - bytesIn(have, file);
+  const killBytes = Math.floor(random.unit() * leftBytes);
+  let askedBytes = 0;
+  await using holder = await RawHolder.start(daemon.node, file, {
+    behaviour: {
+      onRequest: (range, serving) => {
+        serving.serve(range);
+        askedBytes += rangeBytes(file.data.length, range).length;
+        if (askedBytes >= killBytes) daemon.kill("SIGKILL");
+      },
+    },
+  });
+  await using client = await connectTo(daemon);
+  let bytesHad: number | undefined;
+  const failure = await assertRejects(async () => {
+    for await (const event of client.get(requestFor(file.name))) {
+      if (event.kind === "found") bytesHad = event.bytesHad;
+    }
+  }, FetchFailure);
+  assertEquals(failure.exit, "noDaemon");
+  await daemon.process.ended();
+  if (bytesHad !== undefined) assertEquals(bytesHad, bytesIn(have, file));
+  assertNoneHad(holder.requested, have);
+  return have;
+}
+
+/** Starts a daemon and lets it bring the rest, as a person would. */
+async function completedRun(
+  dataDir: string,
+  { file, before, output }: RunOptions & { readonly output: string },
+): Promise<void> {
+  await using daemon = await startDaemon({ dataDir, logLevel: "warn" });
+  const have = await checkpointOf(daemon, { file, before });
+  await using holder = await RawHolder.start(daemon.node, file);
+  await using fetch = daemon.fetch([file.name, "-o", output]);
+  const done = await fetch.done();
+  assertEquals((await fetch.event("found")).bytesHad, bytesIn(have, file));
+  assertEquals(done.bytesLocal, bytesIn(have, file));
+  assertEquals(done.sources.map(({ bytes }) => bytes), [file.data.length - bytesIn(have, file)]);
+  assertNoneHad(holder.requested, have);
+  const [verified] = await ask(daemon, "verify", { target: file.name });
+  assertEquals(verified?.ok, true);
+}
+
+/** What a daemon says it has; held to the last checkpoint, and to what is on the disk. */
+async function checkpointOf(
+  daemon: DaemonProcess,
+  { file, before }: RunOptions,
+): Promise<Bitfield> {
+  const [place] = await placesOf(daemon, file.name);
+  const have = new Bitfield(chunkCount(file.data.length));
+  for (const range of rangesOf(place?.have ?? "none")) have.addRange(range);
+  assertEquals(have.count, place?.chunksHave ?? 0);
+  for (const range of before.ranges()) assert(have.hasRange(range), "a checkpoint went back");
+  if (have.count === 0) return have;
+  using data = await Deno.open(place!.path);
+  for (const range of have.ranges()) await assertOnDisk(data, file, range);
+  return have;
+}
+
+async function assertOnDisk(data: Deno.FsFile, file: HeldFile, range: ChunkRange): Promise<void> {
+  const { offset, length } = rangeBytes(file.data.length, range);
+  const bytes = new Uint8Array(length);
+  await data.seek(offset, Deno.SeekMode.Start);
+  for (let at = 0; at < length;) {
+    const count = await data.read(bytes.subarray(at));
+    assert(count !== null, `chunks ${range.first}+${range.count} are not on the disk`);
+    at += count;
+  }
+  const expected = file.data.subarray(offset, offset + length);
+  const isSame = Buffer.compare(bytes, expected) === 0;
+  assert(isSame, `chunks ${range.first}+${range.count} are wrong on the disk`);
+}
+
+function assertNoneHad(requested: readonly ChunkRange[], have: Bitfield): void {
+  for (const { first, count } of requested) {
+    for (let index = first; index < first + count; index++) {
+      assert(!have.has(index), `chunk ${index} was here and is fetched again`);
+    }
+  }
+}
+
+/** Serves so many bytes, then answers nothing more. */
+function stallsAfter(bytesMax: number): Behaviour {
+  let bytes = 0;
+  return {
+    onRequest: (range, serving) => {
+      bytes += rangeBytes(serving.file.data.length, range).length;
+      if (bytes <= bytesMax) serving.serve(range);
+    },
+  };
+}
+
+/** Waits until a transfer has begun and no longer moves; gives what came. */
+async function stalledBytes(daemon: DaemonProcess): Promise<number> {
+  let last = 0;
+  return await waitUntil(async () => {
+    const [status] = await ask(daemon, "status", {});
+    const bytes = status?.transfers[0]?.bytesDone ?? 0;
+    const isStill = bytes > 0 && bytes === last;
+    last = bytes;
+    return isStill && bytes;
+  }, { what: "a transfer to stall", everyMs: 500 });
+}
+
+/** Ranges as a report writes them. */
+function rangesOf(text: string): ChunkRange[] {
+  assert(!text.endsWith("..."), `too many runs to read: ${text}`);
+  if (text === "none") return [];
+  return text.split(",").map((run) => {
+    const [first, last = first] = run.split("-").map(Number);
+    return { first: first!, count: last! - first! + 1 };
+  });
+}
+
+function bytesIn(have: Bitfield, file: HeldFile): number {
+  let bytes = 0;
+  for (const range of have.ranges()) bytes += rangeBytes(file.data.length, range).length;
+  return bytes;
+}

@@ -1,0 +1,173 @@
+// A daemon as a process: started, asked and ended like a person would do it, through the command
+// line. It dials only the peers that it is given, so that a test decides who is linked with whom.
+
+import type {
+  AnswerItems,
+  FileReport,
+  PeerReport,
+  StatusReport,
+} from "../../../src/client/types.ts";
+import { assertEquals } from "@std/assert";
+import { FetchProcess } from "./fetch_process.ts";
+import { type Outcome, PacsrvProcess, runPacsrv } from "./process.ts";
+import { WAIT_MS, waitUntil } from "./wait.ts";
+
+/** How a daemon is started. */
+export interface DaemonOptions {
+  /** Where its data lies; by default a folder that is removed when the daemon is disposed of. */
+  readonly dataDir?: string;
+  /** Addresses of nodes, as HOST:PORT. */
+  readonly peers?: readonly string[];
+  /** Paths to share; the start does not wait until they are hashed, see `DaemonProcess.holds`. */
+  readonly shares?: readonly string[];
+  /** `--node` and `--client`; by default any free port on 127.0.0.1. */
+  readonly node?: string;
+  readonly client?: string;
+  /** More arguments; a later flag of the same name is an error of usage. */
+  readonly args?: readonly string[];
+  /** Log level; everything by default, because tests wait for lines of the log. */
+  readonly logLevel?: "debug" | "info" | "warn" | "error";
+  /** How many links it wants by itself; 0 by default: only those to its peers. */
+  readonly linksMin?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts a daemon and waits for its ready line.
+ *
+ * @throws {Error} with what it logged, when it does not get ready.
+ */
+export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonProcess> {
+  const ownDir = options.dataDir === undefined
+    ? await Deno.makeTempDir({ prefix: "pacsrv-test-" })
+    : undefined;
+  const dataDir = options.dataDir ?? ownDir!;
+  const process = new PacsrvProcess(
+    [
+      "daemon",
+      ...["--data", dataDir],
+      ...["--node", options.node ?? "127.0.0.1:0"],
+      ...["--client", options.client ?? "127.0.0.1:0"],
+      ...["--log-level", options.logLevel ?? "debug"],
+      ...["--min-connections", String(options.linksMin ?? 0)],
+      ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
+      ...(options.shares ?? []).flatMap((path) => ["--share", path]),
+      ...options.args ?? [],
+    ],
+    options.env === undefined ? {} : { env: options.env },
+  );
+  try {
+    const line = await process.stdout.matching(/^ready /);
+    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})$/.exec(line);
+    if (match === null) throw new Error(`Not a ready line: ${line}`);
+    const [, node, client, id] = match;
+    return new DaemonProcess(process, { node: node!, client: client!, id: id!, dataDir, ownDir });
+  } catch (error) {
+    await process[Symbol.asyncDispose]();
+    if (ownDir !== undefined) await Deno.remove(ownDir, { recursive: true });
+    throw new Error(`The daemon is not ready:\n${process.stderr.text()}`, { cause: error });
+  }
+}
+
+/** A daemon that is ready; disposing ends it by SIGKILL. */
+export class DaemonProcess implements AsyncDisposable {
+  /** HOST:PORT of its two ports. */
+  readonly node: string;
+  readonly client: string;
+  readonly id: string;
+  readonly dataDir: string;
+  readonly process: PacsrvProcess;
+  readonly #ownDir: string | undefined;
+
+  constructor(
+    process: PacsrvProcess,
+    options: {
+      readonly node: string;
+      readonly client: string;
+      readonly id: string;
+      readonly dataDir: string;
+      readonly ownDir: string | undefined;
+    },
+  ) {
+    this.process = process;
+    this.node = options.node;
+    this.client = options.client;
+    this.id = options.id;
+    this.dataDir = options.dataDir;
+    this.#ownDir = options.ownDir;
+  }
+
+  /** All lines of its log so far. */
+  get log(): readonly string[] {
+    return this.process.stderr.all;
+  }
+
+  /** The first line of the log that matches, among those that came and those that will. */
+  async logged(pattern: RegExp | string, timeoutMs = WAIT_MS): Promise<string> {
+    return await this.process.stderr.matching(pattern, { timeoutMs });
+  }
+
+  /** Runs a client command against it. */
+  async run(
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Outcome> {
+    return await runPacsrv([...args, "--client", this.client], options);
+  }
+
+  async status(): Promise<StatusReport> {
+    return (await this.#ask("status"))[0]!;
+  }
+
+  async list(): Promise<FileReport[]> {
+    return await this.#ask("list");
+  }
+
+  async peers(): Promise<PeerReport[]> {
+    return await this.#ask("peers");
+  }
+
+  /** Begins a fetch through it; see `FetchProcess`. */
+  fetch(args: readonly string[], options: { readonly cwd?: string } = {}): FetchProcess {
+    return new FetchProcess([...args, "--client", this.client], options);
+  }
+
+  /** Waits until it offers a file of this name, whole. */
+  async holds(name: string, timeoutMs = WAIT_MS): Promise<FileReport> {
+    return await waitUntil(
+      async () => (await this.list()).find((file) => file.name === name && file.have === "all"),
+      { what: `${name} to be offered whole`, timeoutMs },
+    );
+  }
+
+  /** Waits until it has exactly `count` links. */
+  async linked(count: number, timeoutMs = WAIT_MS): Promise<void> {
+    await waitUntil(async () => (await this.peers()).length === count, {
+      what: `${count} links of ${this.node}`,
+      timeoutMs,
+    });
+  }
+
+  /** Sends a signal. */
+  kill(signal: Deno.Signal = "SIGKILL"): void {
+    this.process.kill(signal);
+  }
+
+  /** Ends it by SIGTERM; it must exit with 0. */
+  async stop(): Promise<void> {
+    this.kill("SIGTERM");
+    const { code, stderr } = await this.process.ended();
+    assertEquals(code, 0, stderr);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    if (this.#ownDir !== undefined) await Deno.remove(this.#ownDir, { recursive: true });
+  }
+
+  async #ask<V extends "status" | "list" | "peers">(verb: V): Promise<AnswerItems[V][]> {
+    const { code, stdout, stderr } = await this.run([verb, "--json"]);
+    assertEquals(code, 0, `${stderr}\n${this.process.stderr.text()}`);
+    return stdout.trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  }
+}
