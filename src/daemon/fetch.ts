@@ -10,13 +10,7 @@
 
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import type { HostPort } from "../base/address.ts";
-import {
-  CHUNK_BYTES,
-  chunkCount,
-  type ChunkRange,
-  isRangeWithin,
-  rangeBytes,
-} from "../base/geometry.ts";
+import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../base/geometry.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -26,7 +20,10 @@ import type { FileDefinition } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Done, Hit, MessageOf, Sought } from "../wire/messages.ts";
+import { nobodyLeft, outOfTime } from "./fetch_failures.ts";
 import { type FileReader, fileSha256 } from "./file_reader.ts";
+import { HolderBook } from "./holder_book.ts";
+import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_copy.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 import type { Swarm, SwarmFile, SwarmObserver } from "./swarm.ts";
 import type { Swarms } from "./swarms.ts";
@@ -79,7 +76,7 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #path: string | undefined;
   readonly #sought: Sought;
   readonly #candidates: Candidates;
-  readonly #holders = new Map<string, Map<NodeId, HostPort>>();
+  readonly #holders = new HolderBook();
   readonly #startMs = performance.now();
   #endSearches: (() => void)[] = [];
   #searchedMs = 0;
@@ -129,12 +126,14 @@ export class Fetch implements Searcher, SwarmObserver {
       ? AbortSignal.timeout(Math.min(this.request.timeoutMs, TIMER_MS_MAX))
       : undefined;
     const stop = () => this.#fail(new FetchFailure("failed", "The fetch was stopped"));
-    const late = () => this.#fail(this.#timedOut());
+    const late = () => this.#fail(outOfTime(this.request, this.#current?.swarm));
     signal.addEventListener("abort", stop, { once: true });
     timeout?.addEventListener("abort", late, { once: true });
     try {
       if (signal.aborted) stop();
-      return await this.#localCopy() ?? await this.#fetch();
+      const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.request);
+      this.#hasWrongCopy = hasWrongCopy;
+      return file === undefined ? await this.#fetch() : this.#deliverLocal(file);
     } finally {
       signal.removeEventListener("abort", stop);
       timeout?.removeEventListener("abort", late);
@@ -164,9 +163,9 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     if (swarm?.isComplete) return;
     if (swarm !== undefined && swarm.sourceCount > 0) this.#aloneSinceMs = nowMs;
-    if (nowMs - this.#aloneSinceMs > limits.searchMs) return this.#fail(this.#nobody());
+    if (nowMs - this.#aloneSinceMs > limits.searchMs) return this.#failForNobody();
     if (this.#starvedSinceMs !== null && nowMs - this.#starvedSinceMs > STARVED_MS) {
-      return this.#fail(this.#nobody());
+      return this.#failForNobody();
     }
     if (swarm !== undefined && nowMs - this.#searchedMs > SEARCH_AGAIN_MS && swarm.wantsSources) {
       this.#search();
@@ -235,7 +234,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   banned(nodeId: NodeId): void {
     this.#candidates.ban(nodeId);
-    for (const holders of this.#holders.values()) holders.delete(nodeId);
+    this.#holders.forget(nodeId);
     if (this.#current !== null && this.#candidates.leader() === undefined) {
       this.#aloneSinceMs = performance.now();
     }
@@ -297,10 +296,7 @@ export class Fetch implements Searcher, SwarmObserver {
   async #check(swarm: Swarm): Promise<string | undefined> {
     const { sha256 } = this.request;
     if (sha256 === null || !swarm.download.have.isFull) return undefined;
-    const found = await fileSha256({
-      sizeBytes: swarm.file.sizeBytes,
-      readRun: (range, target, offset) => swarm.download.readRun(range, target, offset),
-    });
+    const found = await fileSha256(readerOf(this.#host.store, swarm.file));
     return found === sha256 ? undefined : `its SHA-256 is ${found}`;
   }
 
@@ -318,61 +314,20 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#followLeader();
   }
 
-  /** A complete copy that is here already, if it fits the request. */
-  async #localCopy(): Promise<Done | undefined> {
-    for (const file of this.#localFiles()) {
-      if (!this.#host.store.isComplete(file.root)) continue;
-      if (this.request.sizeBytes !== null && this.request.sizeBytes !== file.sizeBytes) continue;
-      if (!this.#isReadable(file)) continue;
-      if (await this.#hasRightSha256(file)) return this.#deliverLocal(file);
-      this.#hasWrongCopy = true;
-    }
-    return undefined;
-  }
-
-  async #hasRightSha256({ root, sizeBytes }: FileDefinition): Promise<boolean> {
-    if (this.request.sha256 === null) return true;
-    const { store } = this.#host;
-    const found = await fileSha256({
-      sizeBytes,
-      readRun: (range, target, offset) => store.readRun(root, range, target, offset),
-    });
-    return found === this.request.sha256;
-  }
-
   /**
    * The copy here of a candidate that others offer: under another name, or because another fetch
    * has just brought it. Undefined, and the candidate thrown away, when that is not what was sought.
    */
   async #takeHere(candidate: Candidate): Promise<Done | undefined> {
-    const file = this.#host.store.definition(candidate.root);
-    const isHere = file !== undefined && this.#host.store.isComplete(file.root) &&
-      this.#isReadable(file);
-    if (isHere) {
-      const isRight = file.sizeBytes === candidate.sizeBytes && await this.#hasRightSha256(file);
+    const { store } = this.#host;
+    const file = store.definition(candidate.root);
+    if (file !== undefined && store.isComplete(file.root) && isReadable(store, file)) {
+      const isRight = file.sizeBytes === candidate.sizeBytes &&
+        await hasSha256(store, file, this.request.sha256);
       if (isRight) return this.#deliverLocal(file);
       await this.#reject(candidate, "a file of this root is here, and it is not what is sought");
     } else this.#followLeader();
     return undefined;
-  }
-
-  /** Whether the file is still as it was shared; the store withdraws it when it is not. */
-  #isReadable({ root, sizeBytes }: FileDefinition): boolean {
-    if (sizeBytes === 0) return true;
-    try {
-      this.#host.store.readRun(root, { first: 0, count: 1 }, new Uint8Array(CHUNK_BYTES));
-      return true;
-    } catch (error) {
-      if (error instanceof EnvironmentError) return false;
-      throw error;
-    }
-  }
-
-  #localFiles(): readonly FileDefinition[] {
-    const { store } = this.#host;
-    if (this.request.root === null) return store.definitionsByName(this.request.name);
-    const file = store.definition(this.request.root);
-    return file === undefined ? [] : [file];
   }
 
   #deliverLocal(file: FileDefinition): Done {
@@ -381,10 +336,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const bytes = wantedBytes(file.sizeBytes, wanted);
     const { root, name, sizeBytes } = file;
     this.#observer.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
-    this.#observer.readable({
-      sizeBytes,
-      readRun: (range, target, offset) => store.readRun(root, range, target, offset),
-    });
+    this.#observer.readable(readerOf(store, file));
     if (wanted.count > 0) this.#observer.gained(wanted);
     return {
       kind: "done",
@@ -416,11 +368,7 @@ export class Fetch implements Searcher, SwarmObserver {
       return;
     }
     this.#firstOfferMs ??= performance.now();
-    if (address.port === 0) return;
-    const key = candidateKey(file);
-    const holders = this.#holders.get(key) ?? new Map<NodeId, HostPort>();
-    this.#holders.set(key, holders);
-    if (holders.size < limits.sourcesMax) holders.set(nodeId, address);
+    this.#holders.note(candidateKey(file), nodeId, address);
   }
 
   /** Follows the leading candidate, if it is not followed already. */
@@ -494,20 +442,14 @@ export class Fetch implements Searcher, SwarmObserver {
       bytesHad: swarm.bytesHad,
     });
     const { download } = swarm;
-    this.#observer.readable({
-      sizeBytes,
-      // By the store: a slow reader goes on when the finished file has moved to its place.
-      readRun: (range, target, offset) => this.#host.store.readRun(root, range, target, offset),
-    });
+    this.#observer.readable(readerOf(this.#host.store, file));
     this.#host.log.info("fetching", { name: file.name, root, sizeBytes });
     // Those that offered this candidate before it led were sent away: they are dialled now.
-    for (
-      const [nodeId, address] of this.#follows > 1 ? this.#holders.get(candidate.key) ?? [] : []
-    ) {
-      this.#dial(nodeId, address);
+    if (this.#follows > 1) {
+      for (const [nodeId, address] of this.#holders.of(candidate.key)) this.#dial(nodeId, address);
+      // Those that cannot be dialled turn to us again when they hear of a query that is new to them.
+      this.#search();
     }
-    // Those that cannot be dialled turn to us again when they hear of a query that is new to them.
-    if (this.#follows > 1) this.#search();
     if (swarm.hasBegun) {
       for (const range of download.have.ranges()) this.#observer.gained(range);
     }
@@ -548,6 +490,13 @@ export class Fetch implements Searcher, SwarmObserver {
     await this.#host.swarms.leave(current.swarm, this, how);
   }
 
+  #failForNobody(): void {
+    const { anyFalse, unfit } = this.#candidates;
+    const here = this.#current?.swarm;
+    const hasWrongCopy = this.#hasWrongCopy;
+    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy }));
+  }
+
   #fail(error: Error): void {
     this.#error ??= error;
     this.#wake();
@@ -584,7 +533,7 @@ export class Fetch implements Searcher, SwarmObserver {
       name: swarm.file.name,
       sizeBytes: swarm.file.sizeBytes,
       bytesLocal: swarm.bytesHad,
-      sources: swarm.contributions().slice(0, limits.doneSourcesMax),
+      sources: swarm.contributions.list().slice(0, limits.doneSourcesMax),
       queriesSent: this.#endSearches.length,
       offersReceived: this.#offers,
       elapsedMs: Math.round(performance.now() - this.#startMs),
@@ -596,54 +545,6 @@ export class Fetch implements Searcher, SwarmObserver {
     const from = sources.slice(0, 8).map(({ peer, bytes }) => `${peer} ${bytes}`).join(", ");
     const search = { queriesSent, offersReceived };
     this.#host.log.info("fetched", { name, root, sizeBytes, elapsedMs, from, ...search });
-  }
-
-  #timedOut(): FetchFailure {
-    const where = this.#current === null ? "nobody had offered it yet" : this.#progressText();
-    return new FetchFailure(
-      "timedOut",
-      `Cannot fetch ${this.#label()}: out of time after ${this.request.timeoutMs} ms; ${where}`,
-    );
-  }
-
-  /** Nobody has it, nobody has the rest of it, or all that came was wrong. */
-  #nobody(): Error {
-    if (this.#candidates.anyFalse) {
-      return new FetchFailure(
-        "checkFailed",
-        `Cannot fetch ${this.#label()}: what peers offer failed its check`,
-        { hint: "The peers that gave it were banned for this fetch; the log names them." },
-      );
-    }
-    if (this.#current !== null) {
-      return new FetchFailure(
-        "notFound",
-        `Cannot fetch ${this.#label()}: nobody has the rest of it; ${this.#progressText()}`,
-        { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
-      );
-    }
-    if (this.#hasWrongCopy) {
-      return new FetchFailure(
-        "checkFailed",
-        `Cannot fetch ${this.#label()}: the copy that is here failed its check, and nobody else ` +
-          "has one",
-      );
-    }
-    const unfit = this.#candidates.unfit;
-    return new FetchFailure(
-      "notFound",
-      `Cannot fetch ${this.#label()}: nobody has it` +
-        (unfit > 0 ? `; ${unfit} offers had another name, root or size` : ""),
-    );
-  }
-
-  #progressText(): string {
-    const { swarm } = this.#current!;
-    return `${swarm.bytesDone} of ${swarm.bytesTotal} bytes are here`;
-  }
-
-  #label(): string {
-    return this.request.name || this.request.root || "";
   }
 }
 

@@ -24,6 +24,7 @@ import type { Download as StoreDownload } from "../store/download.ts";
 import type { TransferReport } from "../wire/reports.ts";
 import type { Rejection } from "../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
+import { Contributions } from "./contributions.ts";
 import { LeafFetch } from "./leaf_fetch.ts";
 import { formatRanges } from "./ranges.ts";
 import { RateMeter } from "./rate_meter.ts";
@@ -75,14 +76,13 @@ export class Swarm implements SourceObserver {
   readonly wanted: ChunkRange;
   readonly download: StoreDownload;
   readonly rate = new RateMeter();
+  readonly contributions = new Contributions();
   readonly #host: SwarmHost;
   readonly #hasOwnPath: boolean;
   #inflightBytesMax: number;
   /** There once the leaf layer is: before, no chunk can be asked for. */
   #policy: Download | null = null;
   readonly #sources = new Map<number, Source>();
-  /** Bytes by node of sources that are gone or still here. */
-  readonly #given = new Map<NodeId, { peer: string; bytes: number; strikes: number }>();
   readonly #banned = new Set<NodeId>();
   readonly #observers = new Set<SwarmObserver>();
   readonly #leaves: LeafFetch;
@@ -253,13 +253,6 @@ export class Swarm implements SourceObserver {
     for (const observer of [...this.#observers]) observer.failed(error);
   }
 
-  /** Who gave how much, most first. */
-  contributions(): { nodeId: NodeId; peer: string; bytes: number; strikes: number }[] {
-    return [...this.#given].map(([nodeId, given]) => ({ nodeId, ...given }))
-      .filter(({ bytes, strikes }) => bytes > 0 || strikes > 0)
-      .sort((a, b) => b.bytes - a.bytes);
-  }
-
   report(): TransferReport {
     const rates = new Map(this.#policy?.sources().map((state) => [state.source, state]));
     return {
@@ -418,7 +411,7 @@ export class Swarm implements SourceObserver {
     }
     source.bytesGood += data.length;
     this.#bytesGood += data.length;
-    this.#account(source).bytes += data.length;
+    this.contributions.add(source, { bytes: data.length });
     for (const observer of this.#observers) observer.gained(range);
     const part = frame === undefined ? {} : { frame };
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
@@ -455,17 +448,8 @@ export class Swarm implements SourceObserver {
 
   #strike(source: Source, strikes: number): void {
     source.strikes += strikes;
-    this.#account(source).strikes += strikes;
+    this.contributions.add(source, { strikes });
     this.#host.struck();
-  }
-
-  #account(source: Source): { peer: string; bytes: number; strikes: number } {
-    let given = this.#given.get(source.nodeId);
-    if (given === undefined) {
-      given = { peer: source.peer, bytes: 0, strikes: 0 };
-      this.#given.set(source.nodeId, given);
-    }
-    return given;
   }
 
   #join(source: Source): void {
