@@ -171,7 +171,7 @@ export class Download {
       case "rejected": {
         const source = this.#sources.get(event.source);
         if (source === undefined) return;
-        if (event.kind === "source-has") return this.#has(source, event.range);
+        if (event.kind === "source-has") return this.#has(source, event.ranges);
         if (event.kind === "source-lost-chunks") return this.#withdraw(source, event.range);
         if (event.kind === "chunks-bad") return this.#bad(source, event.range, event.frame);
         return this.#rejected(source, event.range);
@@ -206,10 +206,12 @@ export class Download {
     this.#remove(source);
   }
 
-  #has(source: Source, range: ChunkRange): void {
-    this.#units.forEach(range, (unit, mask) => {
-      this.#units.gain(source.holdings, unit, mask & ~(source.bad.get(unit) ?? 0));
-    });
+  #has(source: Source, ranges: readonly ChunkRange[]): void {
+    for (const range of ranges) {
+      this.#units.forEach(range, (unit, mask) => {
+        this.#units.gain(source.holdings, unit, mask & ~(source.bad.get(unit) ?? 0));
+      });
+    }
     this.#freeSnubbed();
   }
 

@@ -27,7 +27,11 @@ export type DownloadEvent =
   /** A source can be asked. A partial bitfield is copied. */
   | { readonly kind: "source-joined"; readonly source: SourceId; readonly have: Bitfield | "all" }
   /** It has more chunks. */
-  | { readonly kind: "source-has"; readonly source: SourceId; readonly range: ChunkRange }
+  | {
+    readonly kind: "source-has";
+    readonly source: SourceId;
+    readonly ranges: readonly ChunkRange[];
+  }
   /** It withdrew chunks. */
   | { readonly kind: "source-lost-chunks"; readonly source: SourceId; readonly range: ChunkRange }
   /** Its connection ended. */

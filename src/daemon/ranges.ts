@@ -7,7 +7,7 @@ import type { Bitfield } from "../base/bitfield.ts";
 import type { ChunkRange } from "../base/geometry.ts";
 
 /** How many runs are written out before the rest is summed up. */
-const RUNS_MAX = 256;
+const RUNS_MAX = 64;
 
 /** The chunks of `have`: "all", "none", or their runs with both ends included. */
 export function formatRanges(have: Bitfield): string {

@@ -345,11 +345,10 @@ export class Swarm implements SourceObserver {
   has(source: Source, ranges: readonly ChunkRange[]): void {
     const known = this.#partial.get(source.id);
     if (known === undefined) return;
-    for (const range of ranges) {
-      // What comes twice, as the first page of a bitfield does, must not cost twice.
-      if (known.addRange(range) > 0 && !this.#waiting.has(source.id)) {
-        this.#step({ kind: "source-has", source: source.id, range });
-      }
+    // What comes twice, as the first page of a bitfield does, must not cost twice.
+    const news = ranges.filter((range) => known.addRange(range) > 0);
+    if (news.length > 0 && !this.#waiting.has(source.id)) {
+      this.#step({ kind: "source-has", source: source.id, ranges: news });
     }
   }
 

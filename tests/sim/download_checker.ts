@@ -101,7 +101,7 @@ export class CheckedDownload {
         this.#sources.delete(event.source);
         break;
       case "source-has":
-        for (const chunk of chunksOf(event.range)) source.has.add(chunk);
+        for (const chunk of event.ranges.flatMap(chunksOf)) source.has.add(chunk);
         break;
       case "source-lost-chunks":
         for (const chunk of chunksOf(event.range)) source.has.delete(chunk);

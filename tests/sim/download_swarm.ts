@@ -161,7 +161,7 @@ class Swarm {
       for (let chunk = 0, left = grows.count; chunk < peer.has.length && left > 0; chunk++) {
         if (!peer.has.add(chunk)) continue;
         left--;
-        this.#step({ kind: "source-has", source: peer.id, range: { first: chunk, count: 1 } });
+        this.#step({ kind: "source-has", source: peer.id, ranges: [{ first: chunk, count: 1 }] });
       }
       this.#note(`${peer.source.name} has ${peer.has.count} of ${peer.has.length}`);
       this.#grow(peer);

@@ -100,7 +100,7 @@ class Chaos {
     } else if (action < 0.7) {
       this.#step({ kind: "arriving", source, bytes: randomBelow(this.#random, 64 * KIB) });
     } else if (action < 0.75) {
-      this.#step({ kind: "source-has", source, range: this.#range() });
+      this.#step({ kind: "source-has", source, ranges: [this.#range()] });
     } else if (action < 0.8 && this.#queues.size < 10) {
       this.#join(this.#field(this.#random.unit()));
     } else if (action < 0.85) {

@@ -183,7 +183,7 @@ Deno.test("Download.step() counts a unit again when its holders change", () => {
   scene.join(1, { first: 0, count: 128 });
   scene.join(2, { first: 0, count: 64 });
   scene.step({ kind: "source-lost-chunks", source: 2, range: { first: 0, count: 32 } });
-  scene.step({ kind: "source-has", source: 2, range: { first: 64, count: 64 } });
+  scene.step({ kind: "source-has", source: 2, ranges: [{ first: 64, count: 64 }] });
   // Only unit 0 has one holder now.
   const effects = scene.step({ kind: "budget", inflightBytesMax: 4 * MIB });
   assertEquals(requests(effects, 1), [{ first: 0, count: 8 }, { first: 8, count: 8 }]);
@@ -244,7 +244,7 @@ Deno.test("Download.sources() gives a rate in which idle time does not count", (
   assertEquals(scene.report(1).rateBytesPerSecond, 0);
   scene.answer(1, 100);
   scene.tick(10_000);
-  scene.step({ kind: "source-has", source: 1, range: { first: 8, count: 8 } });
+  scene.step({ kind: "source-has", source: 1, ranges: [{ first: 8, count: 8 }] });
   scene.step({ kind: "arriving", source: 1, bytes: 100 * KIB });
   scene.answer(1, 100);
   assertEquals(scene.report(1).rateBytesPerSecond, 256 * KIB / 0.2);
@@ -297,7 +297,7 @@ Deno.test("Download.step() does not hold the time against a source that it had n
   scene.join(1, { first: 0, count: 8 });
   scene.answer(1);
   scene.tick(10_000);
-  scene.step({ kind: "source-has", source: 1, range: { first: 8, count: 8 } });
+  scene.step({ kind: "source-has", source: 1, ranges: [{ first: 8, count: 8 }] });
   assertEquals(scene.tick(limits.snubMs - 1), []);
   assertEquals(kinds(scene.tick(1)), ["snubbed"]);
 });
@@ -440,7 +440,7 @@ Deno.test("Download.step() strikes for each bad run and does not ask for it ther
   scene.step({ kind: "chunks-good", source: 1, range: { first: 5, count: 3 } });
   scene.answer(1);
   assertEquals(scene.checked.download.missingChunks, 3);
-  assertEquals(requests(scene.step({ kind: "source-has", source: 1, range })), []);
+  assertEquals(requests(scene.step({ kind: "source-has", source: 1, ranges: [range] })), []);
   assertEquals(requests(scene.join(2)), [range]);
   assertEquals(kinds(scene.answer(2)), ["complete"]);
   assertEquals(scene.report(1).bytesGood, 13 * CHUNK_BYTES);
@@ -465,7 +465,7 @@ Deno.test("Download.step() asks elsewhere for rejected chunks until the source h
   const [range] = scene.asked(1);
   const effects = scene.step({ kind: "rejected", source: 1, range: range! });
   assertEquals(effects, [{ kind: "need-sources" }]);
-  assertEquals(requests(scene.step({ kind: "source-has", source: 1, range: range! })), [range!]);
+  assertEquals(requests(scene.step({ kind: "source-has", source: 1, ranges: [range!] })), [range!]);
   assertEquals(kinds(scene.answer(1)), ["complete"]);
 });
 
@@ -529,7 +529,8 @@ Deno.test("Download.step() ignores events of sources that are gone, but not thei
   scene.join(1);
   const [range] = scene.asked(1);
   scene.step({ kind: "source-left", source: 1 });
-  for (const kind of ["source-has", "source-lost-chunks", "chunks-bad", "rejected"] as const) {
+  assertEquals(scene.step({ kind: "source-has", source: 1, ranges: [range!] }), []);
+  for (const kind of ["source-lost-chunks", "chunks-bad", "rejected"] as const) {
     assertEquals(scene.step({ kind, source: 1, range: range! }), []);
   }
   assertEquals(scene.step({ kind: "arriving", source: 1, bytes: 5 }), []);
@@ -544,7 +545,7 @@ Deno.test("Download.step() says need-sources once until that changes", () => {
   assertEquals(scene.tick(100), []);
   assert(!kinds(scene.join(1, { first: 0, count: 32 })).includes("need-sources"), "said already");
   assert(scene.checked.download.needsSources);
-  scene.step({ kind: "source-has", source: 1, range: { first: 32, count: 32 } });
+  scene.step({ kind: "source-has", source: 1, ranges: [{ first: 32, count: 32 }] });
   assert(!scene.checked.download.needsSources);
   assertEquals(scene.step({ kind: "source-left", source: 1 }), [{ kind: "need-sources" }]);
 });
