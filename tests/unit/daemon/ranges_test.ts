@@ -19,8 +19,8 @@ Deno.test("formatRanges() writes runs with both ends, and words for all and noth
 Deno.test("formatRanges() sums up what would be too long", () => {
   const many = field(2_000, Array.from({ length: 1_000 }, (_, i) => 2 * i));
   const text = formatRanges(many);
-  assert(text.endsWith(",508,126,..."), text.slice(-40));
-  assertEquals(text.split(",").length, 257);
+  assert(text.endsWith(",124,126,..."), text.slice(-40));
+  assertEquals(text.split(",").length, 65);
 });
 
 Deno.test("mergedRanges() has the same chunks, in order, in runs that do not touch", () => {
