@@ -1,0 +1,7 @@
+// For programs that cannot be told to choose a port by themselves.
+
+/** A port of loopback that nobody listens on at the moment. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
