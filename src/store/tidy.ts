@@ -18,6 +18,8 @@ export interface TidyResult {
   readonly filesAdopted: number;
   /** Leaf layers that belonged to no file. */
   readonly leavesRemoved: number;
+  /** Data of downloads that nothing is known of. */
+  readonly partialsRemoved: number;
 }
 
 /** See {@linkcode ChunkStore.tidy}. */
@@ -30,7 +32,11 @@ export async function tidy(
     if (place.origin === "downloaded") parts.dropDuplicate(place.root);
   }
   const filesAdopted = await adoptDownloads(parts, hasher, options);
-  return { filesAdopted, leavesRemoved: await removeUnusedLeaves(parts, options) };
+  return {
+    filesAdopted,
+    leavesRemoved: await removeUnusedLeaves(parts, options),
+    partialsRemoved: await removeUnusedPartials(parts, options),
+  };
 }
 
 async function adoptDownloads(
@@ -86,19 +92,38 @@ async function removeUnusedLeaves(
       signal?.throwIfAborted();
       const root = name.slice(0, 64) as Root;
       if (parts.index.first(root) !== undefined || parts.downloads.has(root)) continue;
-      const path = joinPath(directory, name);
-      try {
-        // A young one may be that of a file that is about to be noted.
-        const { mtime } = Deno.statSync(path);
-        if (Date.now() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) continue;
-        removeIfThere(path);
-        removed++;
-      } catch (error) {
-        parts.warn(messageOf(error), { path });
-      }
+      if (removeIfOld(parts, joinPath(directory, name))) removed++;
     }
   }
   return removed;
+}
+
+/** Left by a daemon that was killed before the first checkpoint of a download. */
+async function removeUnusedPartials(
+  parts: StoreParts,
+  { signal }: { readonly signal?: AbortSignal },
+): Promise<number> {
+  const { partialsPath } = parts.directory;
+  let removed = 0;
+  for (const { name, isFile } of await entriesOf(parts, partialsPath)) {
+    signal?.throwIfAborted();
+    if (!isFile || parts.downloads.has(name as Root)) continue;
+    if (removeIfOld(parts, joinPath(partialsPath, name))) removed++;
+  }
+  return removed;
+}
+
+/** A young one may be of a file that is about to be noted, or of a fetch that is tried again. */
+function removeIfOld(parts: StoreParts, path: string): boolean {
+  try {
+    const { mtime } = Deno.statSync(path);
+    if (Date.now() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
+    removeIfThere(path);
+    return true;
+  } catch (error) {
+    parts.warn(messageOf(error), { path });
+    return false;
+  }
 }
 
 async function entriesOf(parts: StoreParts, directory: string): Promise<Deno.DirEntry[]> {

@@ -224,6 +224,20 @@ Deno.test("tidy() does not take up a file whose bytes are not those of its root"
   assert(warnings[0]!.message.includes("damaged"));
 });
 
+Deno.test("tidy() removes old data of downloads that nothing is known of", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const [old, young, known] = [1, 2, 3].map((seed) => rootOf(content(100, seed)));
+  store.beginDownload({ root: known!, name: "f", sizeBytes: 100 });
+  // TempDir writes files of long ago.
+  for (const root of [old, young, known]) dir.write(`data/partial/${root}`, content(50));
+  Deno.utimeSync(dir.join(`data/partial/${young}`), new Date(), new Date());
+  assertEquals((await store.tidy()).partialsRemoved, 1);
+  const left = [...Deno.readDirSync(dir.join("data/partial"))].map(({ name }) => name);
+  assertEquals(left.sort(), [young!, known!].sort());
+});
+
 Deno.test("open() withdraws downloaded files that vanished meanwhile", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
@@ -347,7 +361,7 @@ Deno.test("tidy() removes old leaf layers of no file, and no others", async () =
   dir.write(young, new Uint8Array(64));
   Deno.utimeSync(dir.join(young), new Date(), new Date());
   Deno.utimeSync(`${store.dataDir}/leaves/${root.slice(0, 2)}/${root}`, 1e9, 1e9);
-  assertEquals(await store.tidy(), { filesAdopted: 0, leavesRemoved: 1 });
+  assertEquals((await store.tidy()).leavesRemoved, 1);
   assert(Deno.statSync(dir.join(young)).isFile);
   assertThrows(() => Deno.statSync(dir.join(old)), Deno.errors.NotFound);
   assertEquals((await Array.fromAsync(store.verify()))[0]!.outcome, "good");
