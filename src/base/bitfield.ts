@@ -101,6 +101,18 @@ export class Bitfield {
     return true;
   }
 
+  /** Runs of the chunks of `range` that are not in it. */
+  missingRuns(range: ChunkRange): ChunkRange[] {
+    const runs: { first: number; count: number }[] = [];
+    for (let index = range.first; index < range.first + range.count; index++) {
+      if (this.has(index)) continue;
+      const last = runs.at(-1);
+      if (last !== undefined && last.first + last.count === index) last.count++;
+      else runs.push({ first: index, count: 1 });
+    }
+    return runs;
+  }
+
   /**
    * Adds the bits of a page that came from a peer, whose first byte stands at `firstByte`.
    *

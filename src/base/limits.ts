@@ -61,8 +61,8 @@ export const limits = {
   connectionsMax: 2_048,
   /** Connections from one address, so that one host cannot take all places. */
   connectionsPerHostMax: 1_024,
-  /** Clients of the client port at once: few, by design. */
-  clientsMax: 64,
+  /** Clients of the client port at once: few, by design, but more than fetches may run. */
+  clientsMax: 128,
 
   // Links
   pingIntervalMs: 5_000,
@@ -104,6 +104,8 @@ export const limits = {
   searchResultsMax: 100_000,
   /** Without any offer a search gives up. */
   searchMs: 5_000,
+  /** Once something came, sources that were lost are waited for: a restart, a cable pulled. */
+  sourcesLostMs: 20_000,
   /** The longest that a client may have a listing wait. */
   listingTimeoutMsMax: 60_000,
   /** Local searches and fetches at once. */
@@ -122,6 +124,8 @@ export const limits = {
   uploadQueueMax: 64,
   /** Candidates (roots) that one fetch remembers. */
   candidatesMax: 64,
+  /** Nodes whose offer of one candidate is counted: enough to outvote, and a u16 counts them. */
+  offerersMax: 1_024,
   /** Silent this long with requests outstanding: snubbed, its chunks are asked elsewhere. */
   snubMs: 2_000,
   /** Silent this long: dropped. */
@@ -215,4 +219,21 @@ export const limits = {
   // Announcements
   /** How often a holder may announce each chunk: in its bitfield, by HAVE, and after a loss. */
   announcedTimesMax: 4,
+
+  // Fair shares
+  /** Handshakes of one host at once: a quarter, for a burst of nodes behind one address. */
+  handshakesPerHostMax: 64,
+  /** Requesters of one host that a node serves: half of all; one node may fetch 64 files at once. */
+  uploadsPerHostMax: 128,
+  /** A requester that asks for nothing this long is sent away; it searches again when it must. */
+  uploadIdleMs: 60_000,
+  /** Idle this long, it has to go when another wants its place: longer than any pause in a fetch. */
+  uploadEvictMs: 5_000,
+  /** Globs of one link that are looked up: each is a walk over all names, up to a million. */
+  globsPerSecondMax: 2,
+  globsBurstMax: 10,
+
+  // Statistics
+  /** How often counters are written to the disk: what a crash loses of them at most. */
+  statisticsFlushMs: 60_000,
 } as const;

@@ -146,11 +146,16 @@ export function progressText(progress: Progress): string {
     count(progress.sources, "source");
 }
 
+/** No fetch that goes on takes longer than this. */
+const LEFT_MS_MAX = 24 * 60 * 60 * 1000;
+
 /** `5.0 s left`, at the rate of now; `complete` when all is here. */
 export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): string {
   if (bytesDone >= bytesTotal) return "complete";
-  if (bytesPerSecond <= 0) return "stalled";
-  return `${formatDuration((bytesTotal - bytesDone) / bytesPerSecond * 1000)} left`;
+  const leftMs = (bytesTotal - bytesDone) / bytesPerSecond * 1000;
+  // A rate that fades while nothing comes would promise years.
+  if (bytesPerSecond <= 0 || leftMs > LEFT_MS_MAX) return "stalled";
+  return `${formatDuration(leftMs)} left`;
 }
 
 /** The last line for people: how much, how fast, from whom, and where it lies. */

@@ -76,6 +76,7 @@ export class DaemonClient implements AsyncDisposable {
       return await greet(connection, label);
     } catch (cause) {
       connection?.close();
+      if (cause instanceof FetchFailure) throw cause;
       throw new FetchFailure("noDaemon", `Cannot reach a daemon at ${label}: ${messageOf(cause)}`, {
         hint: "Start one with `pacsrv daemon`, or name its client port with --client HOST:PORT.",
         cause,
@@ -91,7 +92,9 @@ export class DaemonClient implements AsyncDisposable {
           version: PROTOCOL_VERSION,
           nonce,
         });
-        const welcome = expectMessage(await connection.receiveOne(), "client-welcome");
+        const answer = await connection.receiveOne();
+        if (answer.kind === "failed") throw failureOf(answer);
+        const welcome = expectMessage(answer, "client-welcome");
         if (welcome.magic !== CLIENT_MAGIC) {
           throw new PeerFault("wrong-magic", "what listens there is not a pacsrv daemon");
         }

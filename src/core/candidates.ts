@@ -6,13 +6,15 @@
  *   since at most one of them can be true.
  * - An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
  * - The leader is the candidate that most distinct nodes offer; among equals, the one seen first.
+ * - A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
+ *   size that ends in a chunk of 64 bytes leads only while nobody offers another.
  * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
  *   this fetch: their other offers do not count either.
  */
 
-import type { NodeId, Root } from "../base/ids.ts";
+import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
+import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { chunkCount } from "../base/geometry.ts";
 import type { FileOffer } from "../wire/messages.ts";
 
 /** What a fetch knows for sure about the file that it wants. */
@@ -71,8 +73,9 @@ export class Candidates {
     if (this.#rejected.has(key)) return "rejected";
     if (this.#banned.has(node)) return "banned";
     const known = this.#byKey.get(key);
-    if (known !== undefined) known.offerers.add(node);
-    else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
+    if (known !== undefined) {
+      if (known.offerers.size < limits.offerersMax) known.offerers.add(node);
+    } else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
     else {
       const { root, name, sizeBytes } = offer;
       this.#byKey.set(key, { key, root, name, sizeBytes, offerers: new Set([node]) });
@@ -84,9 +87,7 @@ export class Candidates {
   leader(): Candidate | undefined {
     let leader: Candidate | undefined;
     for (const candidate of this.#byKey.values()) {
-      if (leader === undefined || candidate.offerers.size > leader.offerers.size) {
-        leader = candidate;
-      }
+      if (leader === undefined || leads(candidate, leader)) leader = candidate;
     }
     return leader;
   }
@@ -118,6 +119,17 @@ export class Candidates {
       offer.sizeBytes <= limits.fetchBytesMax &&
       offer.chunksHave <= chunkCount(offer.sizeBytes);
   }
+}
+
+/** Whether the last chunk of a file of this size could be two hashes of a bigger file's tree. */
+export function isForgeableSize(sizeBytes: number): boolean {
+  return sizeBytes % CHUNK_BYTES === 2 * HASH_BYTES;
+}
+
+function leads(candidate: Candidate, leader: Candidate): boolean {
+  const isForgeable = isForgeableSize(candidate.sizeBytes);
+  if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
+  return candidate.offerers.size > leader.offerers.size;
 }
 
 /** Identity of a candidate: root and size. */

@@ -9,8 +9,9 @@
  *     on every link that comes up while the search lasts.
  *  2. A link that sends more queries than the bound has the excess dropped; one that sends ten
  *     times as many is dropped itself. Nobody forwards more than the bound over a link, so an
- *     honest node is never taken for a flooder on account of what it forwards.
- *  3. An id that was seen before is dropped, an own one included. The first copy decides the way
+ *     honest node is never taken for a flooder on account of what it forwards. Globs, for which a
+ *     node walks over all its names, have a much smaller bound of their own, and no fault.
+ *  3. An id that was seen before is dropped, an own one included, also when its search is over. The first copy decides the way
  *     back. The cache of ids is bounded.
  *  4. The first neighbour writes in the host that it sees the link come from. An origin that writes
  *     one itself is at fault, so nobody can have a victim dialled from where it stands. Port 0
@@ -44,6 +45,9 @@ import type { LinkId } from "./link_id.ts";
 import { isSharedMeaning, isWholePlace } from "./place.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
+
+/** Where own queries come from in the cache of ids: no link has this id, so no HIT goes there. */
+const NO_LINK: LinkId = -1;
 
 /** How a callback ended. */
 export type CallbackOutcome =
@@ -140,6 +144,8 @@ interface Link {
   readonly flood: RateLimit;
   readonly hits: RateLimit;
   readonly forwards: RateLimit;
+  readonly globsIn: RateLimit;
+  readonly globsOut: RateLimit;
 }
 
 /** A query that waits for an answer of this node before it goes on. */
@@ -203,7 +209,7 @@ export class Search {
         this.#onSearch(event, nowMs, out);
         break;
       case "search-ended":
-        this.#own.delete(event.id);
+        this.#onSearchEnded(event.id);
         break;
       case "link-up":
         this.#onLinkUp(event.link, event.host, nowMs, out);
@@ -237,6 +243,11 @@ export class Search {
     for (const link of this.#links.values()) this.#sendOwn(link, query, nowMs, out);
   }
 
+  /** Copies that are still on their way are no stranger's query. */
+  #onSearchEnded(id: QueryId): void {
+    if (this.#own.delete(id)) this.#seen.add(id, NO_LINK);
+  }
+
   #onLinkUp(link: LinkId, host: string, nowMs: number, out: SearchEffect[]): void {
     const plain = plainHost(host);
     const state: Link = {
@@ -250,6 +261,8 @@ export class Search {
       ),
       hits: new RateLimit(limits.hitsPerSecondMax, limits.hitsBurstMax),
       forwards: new RateLimit(limits.queriesPerSecondMax, limits.queriesBurstMax),
+      globsIn: new RateLimit(limits.globsPerSecondMax, limits.globsBurstMax),
+      globsOut: new RateLimit(limits.globsPerSecondMax, limits.globsBurstMax),
     };
     this.#links.set(link, state);
     for (const query of this.#own.values()) this.#sendOwn(state, query, nowMs, out);
@@ -258,6 +271,7 @@ export class Search {
   #sendOwn(link: Link, query: Query, nowMs: number, out: SearchEffect[]): void {
     // A person waits for it: it goes out in any case, and leaves less room for what is forwarded.
     link.forwards.take(nowMs);
+    if (query.sought.by === "glob") link.globsOut.take(nowMs);
     this.#send(link.link, query, out);
   }
 
@@ -284,6 +298,12 @@ export class Search {
     }
     if (this.#own.has(query.id) || this.#seen.has(query.id)) {
       this.counters.droppedDuplicate++;
+      return;
+    }
+    // After the duplicates, which cost nothing, and before it is remembered: it may still come
+    // over another link.
+    if (query.sought.by === "glob" && !link.globsIn.take(nowMs)) {
+      this.counters.droppedRate++;
       return;
     }
     this.#seen.add(query.id, linkId);
@@ -368,7 +388,7 @@ export class Search {
     let isSent = false;
     for (const link of this.#links.values()) {
       if (link.link === from) continue;
-      if (!link.forwards.take(nowMs)) {
+      if (!mayForward(link, query, nowMs)) {
         this.counters.droppedRate++;
         continue;
       }
@@ -433,6 +453,12 @@ export class Search {
     this.counters.messagesSent++;
     out.push({ kind: "send", link, message });
   }
+}
+
+/** Whether one more query may go out over a link; counts it. */
+function mayForward(link: Link, query: Query, nowMs: number): boolean {
+  if (query.sought.by === "glob" && !link.globsOut.take(nowMs)) return false;
+  return link.forwards.take(nowMs);
 }
 
 /** Rules 4 and 5 for a query that came over `link`. */

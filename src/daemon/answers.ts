@@ -124,10 +124,13 @@ export class Answerer {
   *#list(): Generator<FileReport> {
     const { store } = this.#options;
     for (const file of store.fileDefinitions()) {
-      const have = file.origin === "partial"
-        ? formatRanges(store.download(file.root)!.have)
-        : "all";
-      yield { ...file, have };
+      if (file.origin !== "partial") {
+        yield { ...file, have: "all" };
+        continue;
+      }
+      // A long list is sent bit by bit, and a download may have ended meanwhile.
+      const download = store.download(file.root);
+      if (download !== undefined) yield { ...file, have: formatRanges(download.have) };
     }
   }
 

@@ -14,9 +14,9 @@ import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Sought } from "../wire/messages.ts";
-import { callbackProof, offerFiles, peerLabel, receiveOffers } from "./callbacks.ts";
+import { callbackProof, offerFiles, receiveOffers } from "./callbacks.ts";
 import type { Connections } from "./connections.ts";
-import type { Swarm } from "./swarm.ts";
+import type { Searcher } from "./searches.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What calls need of the node that makes them. */
@@ -86,15 +86,16 @@ export async function callRequester(
 }
 
 /**
- * Requester's side of a hit: dials the holder and takes the file from it until that ends.
+ * Requester's side of a hit: dials the holder and has the searcher hear its offer, as if it had
+ * called back. Resolves when the transfer that may come of it has ended.
  *
  * @throws {EnvironmentError | PeerFault | RefusedError} when the holder cannot be had.
  */
 export async function takeFromHolder(
   caller: Caller,
-  call: { readonly address: HostPort; readonly root: Root; readonly swarm: Swarm },
+  call: { readonly address: HostPort; readonly root: Root; readonly searcher: Searcher },
 ): Promise<void> {
-  const { address, root, swarm } = call;
+  const { address, root, searcher } = call;
   const connection = await caller.connections.dial(address);
   const remote = await initiate(connection, {
     identity: caller.identity,
@@ -107,16 +108,10 @@ export async function takeFromHolder(
     "Cannot hear offers",
     () => receiveOffers(connection, { countMax: 1, listing: false }),
   );
-  const offer = offers[0];
-  if (
-    offer === undefined || offer.file.root !== root ||
-    offer.file.sizeBytes !== swarm.file.sizeBytes || !swarm.wantsSources ||
-    swarm.hasSource(remote.nodeId)
-  ) return connection.close();
-  await swarm.useSource(connection, {
-    nodeId: remote.nodeId,
-    peer: peerLabel(connection, remote),
-    whole: offer.file.whole,
-    bitfield: offer.bitfield,
-  });
+  const ofRoot = offers.filter(({ file }) => file.root === root);
+  const { nodeId } = remote;
+  const verdict = searcher.offered({ nodeId, address }, ofRoot);
+  // The holder serves what it offered; another root than that was not asked of it.
+  if (verdict.kind === "want" && verdict.root === root) return await verdict.use(connection);
+  connection.close();
 }

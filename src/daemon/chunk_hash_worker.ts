@@ -5,8 +5,7 @@
 
 /// <reference lib="deno.worker" />
 
-import { hash } from "node:crypto";
-import { CHUNK_BYTES } from "../base/geometry.ts";
+import { leafDigits } from "./leaf_digits.ts";
 
 /** What the worker is told: the shared memory once, then frames in it. */
 export type HashOrder =
@@ -26,9 +25,6 @@ self.onmessage = ({ data: order }: MessageEvent<HashOrder>) => {
     memory = new Uint8Array(order.memory);
     return;
   }
-  let digits = "";
-  for (let at = order.start; at < order.end; at += CHUNK_BYTES) {
-    digits += hash("sha256", memory.subarray(at, Math.min(at + CHUNK_BYTES, order.end)), "hex");
-  }
+  const digits = leafDigits(memory.subarray(order.start, order.end));
   self.postMessage({ slot: order.slot, digits } satisfies HashResult);
 };

@@ -11,6 +11,7 @@ import { hash } from "node:crypto";
 import { CHUNK_BYTES } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import type { HashOrder, HashResult } from "./chunk_hash_worker.ts";
+import { leafDigits } from "./leaf_digits.ts";
 
 const SLOT_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 /** One frame being hashed, one waiting: the worker is never idle, and nothing waits for long. */
@@ -45,6 +46,7 @@ export class ChunkHasher {
       // Without it everything is hashed here, as on any fast machine.
       event.preventDefault();
       this.#isNeeded = false;
+      this.#hashWaiting();
       this.close();
     };
     worker.postMessage({ kind: "memory", memory } satisfies HashOrder);
@@ -74,6 +76,14 @@ export class ChunkHasher {
     this.#worker = null;
     this.#free = [];
     this.#waiting.clear();
+  }
+
+  /** Does here what the worker did not get to. */
+  #hashWaiting(): void {
+    for (const [slot, { length }] of [...this.#waiting]) {
+      const data = this.#memory.subarray(slot * SLOT_BYTES, slot * SLOT_BYTES + length);
+      this.#done({ slot, digits: leafDigits(data) });
+    }
   }
 
   #done({ slot, digits }: HashResult): void {

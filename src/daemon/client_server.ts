@@ -44,7 +44,7 @@ export class ClientServer {
     for await (const duplex of this.#listener) {
       this.#seldom.tick(performance.now());
       if (this.#sessions.length >= limits.clientsMax) {
-        duplex.close();
+        turnAway(new Connection(duplex));
         if (this.#seldom.isFirst("full")) {
           this.#host.log.warn("refused a client: all places are taken", {
             clients: limits.clientsMax,
@@ -73,4 +73,16 @@ export class ClientServer {
       this.#sessions = this.#sessions.filter((other) => other !== session);
     }
   }
+}
+
+/** Says why before it closes: a client that hears nothing takes it for a daemon that is not there. */
+function turnAway(connection: Connection): void {
+  connection.send({
+    kind: "failed",
+    failure: "failed",
+    message:
+      `The daemon is busy: it has ${limits.clientsMax} clients, and serves no more at a time`,
+    hint: "Try again when some have ended.",
+  });
+  connection.closeAfterWriting();
 }

@@ -235,6 +235,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#drained = resolve;
       this.#ended.signal.addEventListener("abort", () => resolve(), { once: true });
+      if (this.#ended.signal.aborted) return;
       this.#connection.wake();
       await promise;
       this.#drained = null;

@@ -16,6 +16,8 @@ export class Connections {
   readonly #transport: Transport;
   readonly #open = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
+  /** Dials that are not answered yet: each has its place already. */
+  #dialing = 0;
   #closedBytesIn = 0;
   #closedBytesOut = 0;
 
@@ -47,20 +49,25 @@ export class Connections {
    * @throws {EnvironmentError} "unreachable" when nobody answers there or all places are taken.
    */
   async dial(address: HostPort): Promise<Connection> {
-    if (this.#open.size >= limits.connectionsMax) {
+    if (this.#isFull) {
       throw new EnvironmentError(
         "unreachable",
-        `Cannot connect: ${this.#open.size} connections are open, at most ${limits.connectionsMax}`,
+        `Cannot connect: ${this.#open.size} connections are open and ${this.#dialing} are being ` +
+          `dialled, at most ${limits.connectionsMax} together`,
       );
     }
-    const duplex = await this.#transport.dial(address, { timeoutMs: limits.dialMs });
-    return this.#keep(duplex);
+    this.#dialing++;
+    try {
+      return this.#keep(await this.#transport.dial(address, { timeoutMs: limits.dialMs }));
+    } finally {
+      this.#dialing--;
+    }
   }
 
   /** Takes in what a listener accepted; null, and closed, when there is no place for it. */
   admit(duplex: Duplex): Connection | null {
     const ofHost = this.#perHost.get(duplex.remote.host) ?? 0;
-    if (this.#open.size >= limits.connectionsMax || ofHost >= limits.connectionsPerHostMax) {
+    if (this.#isFull || ofHost >= limits.connectionsPerHostMax) {
       duplex.close();
       return null;
     }
@@ -80,6 +87,10 @@ export class Connections {
 
   closeAll(): void {
     for (const connection of this.#open) connection.close();
+  }
+
+  get #isFull(): boolean {
+    return this.#open.size + this.#dialing >= limits.connectionsMax;
   }
 
   #keep(duplex: Duplex): Connection {

@@ -14,7 +14,7 @@ import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../base/
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { type Candidate, candidateKey, Candidates } from "../core/candidates.ts";
+import { type Candidate, candidateKey, Candidates, isForgeableSize } from "../core/candidates.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
@@ -42,10 +42,12 @@ export interface FetchHost {
   readonly store: ChunkStore;
   readonly swarms: Swarms;
   readonly log: Logger;
+  /** The nodes that can be asked directly. */
+  readonly links: { readonly size: number };
   /** Floods a query; the returned function ends it. */
   search(sought: Sought, searcher: Searcher): () => void;
-  /** Dials a holder that cannot dial us, and gives the connection to the swarm until it ends. */
-  dialHolder(address: HostPort, root: Root, swarm: Swarm): Promise<void>;
+  /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
+  dialHolder(address: HostPort, root: Root, searcher: Searcher): Promise<void>;
 }
 
 /** How long other offers may still change which root a bare name means. */
@@ -58,6 +60,9 @@ const HELD_MS = 50;
 const SEARCH_AGAIN_MS = 5_000;
 /** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
 const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
+
+/** Queries of one fetch that are answered at a time: the one before may still bring a late holder. */
+const QUERIES_AT_ONCE = 2;
 
 /** The longest time that a timer can be set to; a longer one would go off at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -79,6 +84,13 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #holders = new HolderBook();
   readonly #startMs = performance.now();
   #endSearches: (() => void)[] = [];
+  #queries = 0;
+  /** Holders that are being dialled, by address and root. */
+  readonly #dialling = new Set<string>();
+  /** Chunks of the longest file that was offered and is too short for those asked for. */
+  #tooShortChunks: number | null = null;
+  /** Ends what the fetch itself works on, such as hashing a whole file. */
+  readonly #ending = new AbortController();
   #searchedMs = 0;
   #current: Followed | null = null;
   #follows = 0;
@@ -122,21 +134,23 @@ export class Fetch implements Searcher, SwarmObserver {
    * @throws {EnvironmentError} when the disk refuses.
    */
   async run(signal: AbortSignal): Promise<Done> {
-    const timeout = this.request.timeoutMs > 0
-      ? AbortSignal.timeout(Math.min(this.request.timeoutMs, TIMER_MS_MAX))
-      : undefined;
     const stop = () => this.#fail(new FetchFailure("failed", "The fetch was stopped"));
     const late = () => this.#fail(outOfTime(this.request, this.#current?.swarm));
+    const { timeoutMs } = this.request;
+    const timer = timeoutMs > 0 ? setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX)) : undefined;
     signal.addEventListener("abort", stop, { once: true });
-    timeout?.addEventListener("abort", late, { once: true });
     try {
       if (signal.aborted) stop();
-      const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.request);
+      const { file, hasWrongCopy } = await findLocalCopy(
+        this.#host.store,
+        this.request,
+        { signal: this.#ending.signal },
+      );
       this.#hasWrongCopy = hasWrongCopy;
       return file === undefined ? await this.#fetch() : this.#deliverLocal(file);
     } finally {
       signal.removeEventListener("abort", stop);
-      timeout?.removeEventListener("abort", late);
+      clearTimeout(timer);
       this.#finished = true;
       for (const end of this.#endSearches) end();
       // What ended the fetch (a full disk, say) may strike again here; the first error counts.
@@ -146,16 +160,24 @@ export class Fetch implements Searcher, SwarmObserver {
     }
   }
 
-  /** Lets time pass: bounds, further searches, progress. */
+  /** Lets time pass: bounds, further searches, progress. What goes wrong ends this fetch alone. */
   tick(nowMs: number): void {
     if (this.#finished) return;
+    try {
+      this.#tick(nowMs);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #tick(nowMs: number): void {
     const { swarm } = this.#current ?? {};
     if (swarm !== undefined) this.#sendProgress(swarm);
     else {
       this.#observer.event({
         kind: "searching",
         elapsedMs: Math.round(nowMs - this.#startMs),
-        queries: this.#endSearches.length,
+        queries: this.#queries,
       });
     }
     if (this.#firstOfferMs !== null && nowMs - this.#firstOfferMs >= SETTLE_MS) {
@@ -163,7 +185,10 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     if (swarm?.isComplete) return;
     if (swarm !== undefined && swarm.sourceCount > 0) this.#aloneSinceMs = nowMs;
-    if (nowMs - this.#aloneSinceMs > limits.searchMs) return this.#failForNobody();
+    const patienceMs = swarm?.hadSources ? limits.sourcesLostMs : limits.searchMs;
+    if (nowMs - this.#aloneSinceMs > patienceMs) return this.#failForNobody();
+    if (swarm === undefined || !swarm.needsSources) this.#starvedSinceMs = null;
+    else this.#starvedSinceMs ??= nowMs;
     if (this.#starvedSinceMs !== null && nowMs - this.#starvedSinceMs > STARVED_MS) {
       return this.#failForNobody();
     }
@@ -183,7 +208,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const offer = offers.find(({ file }) => candidateKey(file) === candidate.key);
     if (offer === undefined || swarm.hasSource(holder.nodeId)) return { kind: "more" };
     if (swarm.isComplete || this.#candidates.isBanned(holder.nodeId)) return { kind: "enough" };
-    if (!swarm.wantsSources) return { kind: "enough" };
+    if (!swarm.wantsSources && !swarm.makeRoom()) return { kind: "enough" };
     return {
       kind: "want",
       root: candidate.root,
@@ -201,12 +226,15 @@ export class Fetch implements Searcher, SwarmObserver {
     };
   }
 
+  /** Anybody on the way may have written a hit: it only says whom to dial, and counts for nothing. */
   hit(hit: Hit): void {
     const address = { host: hit.holderHost, port: hit.holderPort };
-    for (const file of hit.offers) this.#consider(file, hit.nodeId, address);
-    this.#followLeader();
-    const key = this.#current?.candidate.key;
-    if (hit.offers.some((file) => candidateKey(file) === key)) this.#dial(hit.nodeId, address);
+    for (const file of hit.offers) {
+      const isOurs = this.request.root === null
+        ? file.name === this.request.name
+        : file.root === this.request.root;
+      if (isOurs) this.#dial(hit.nodeId, { address, root: file.root });
+    }
   }
 
   // SwarmObserver
@@ -226,9 +254,7 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   needsSources(): void {
-    const nowMs = performance.now();
-    this.#starvedSinceMs ??= nowMs;
-    if (this.#finished || nowMs - this.#searchedMs < 1_000) return;
+    if (this.#finished || performance.now() - this.#searchedMs < 1_000) return;
     this.#search();
   }
 
@@ -286,7 +312,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** A bare name may still turn out to mean another root: waits until that is settled. */
   async #settle(): Promise<void> {
-    if (this.request.root !== null || this.request.sha256 !== null) return;
+    if (this.#isCertain(this.#current?.candidate)) return;
     const leftMs = (this.#firstOfferMs ?? 0) + SETTLE_MS - performance.now();
     if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
     this.#followLeader();
@@ -296,7 +322,8 @@ export class Fetch implements Searcher, SwarmObserver {
   async #check(swarm: Swarm): Promise<string | undefined> {
     const { sha256 } = this.request;
     if (sha256 === null || !swarm.download.have.isFull) return undefined;
-    const found = await fileSha256(readerOf(this.#host.store, swarm.file));
+    const { signal } = this.#ending;
+    const found = await fileSha256(readerOf(this.#host.store, swarm.file), { signal });
     return found === sha256 ? undefined : `its SHA-256 is ${found}`;
   }
 
@@ -323,10 +350,17 @@ export class Fetch implements Searcher, SwarmObserver {
     const file = store.definition(candidate.root);
     if (file !== undefined && store.isComplete(file.root) && isReadable(store, file)) {
       const isRight = file.sizeBytes === candidate.sizeBytes &&
-        await hasSha256(store, file, this.request.sha256);
+        await hasSha256(store, file, {
+          sha256: this.request.sha256,
+          signal: this.#ending.signal,
+        });
       if (isRight) return this.#deliverLocal(file);
       await this.#reject(candidate, "a file of this root is here, and it is not what is sought");
-    } else this.#followLeader();
+    } else {
+      // It cannot be read just now: another turn may find it readable, or gone.
+      await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+      this.#followLeader();
+    }
     return undefined;
   }
 
@@ -353,7 +387,9 @@ export class Fetch implements Searcher, SwarmObserver {
 
   #search(): void {
     this.#searchedMs = performance.now();
+    this.#queries++;
     this.#endSearches.push(this.#host.search(this.#sought, this));
+    if (this.#endSearches.length > QUERIES_AT_ONCE) this.#endSearches.shift()?.();
   }
 
   #consider(
@@ -362,6 +398,13 @@ export class Fetch implements Searcher, SwarmObserver {
     address: HostPort,
   ): void {
     this.#offers++;
+    const { chunks } = this.request;
+    const chunksOffered = chunkCount(file.sizeBytes);
+    if (chunks !== null && !isRangeWithin(chunks, chunksOffered)) {
+      // A false offer may be shorter than the file: others are waited for.
+      this.#tooShortChunks = Math.max(this.#tooShortChunks ?? 0, chunksOffered);
+      return;
+    }
     const verdict = this.#candidates.add(file, nodeId);
     if (verdict !== "counted") {
       this.#host.log.debug("offer does not count", { name: file.name, root: file.root, verdict });
@@ -392,9 +435,18 @@ export class Fetch implements Searcher, SwarmObserver {
   #mayChange(leader: Candidate): boolean {
     const current = this.#current!.candidate;
     if (current.offerers.size === 0) return true;
-    if (this.request.root !== null || this.request.sha256 !== null) return false;
+    if (this.#isCertain(current)) return false;
     const settled = performance.now() - (this.#firstOfferMs ?? 0) > SETTLE_MS * 3;
-    return !settled && leader.offerers.size > current.offerers.size;
+    const isForgeable = isForgeableSize(current.sizeBytes) && !isForgeableSize(leader.sizeBytes);
+    return !settled && (isForgeable || leader.offerers.size > current.offerers.size);
+  }
+
+  /** Whether the request itself says enough to tell the right candidate from every other. */
+  #isCertain(candidate: Candidate | undefined): boolean {
+    const { root, sha256, sizeBytes } = this.request;
+    if (sha256 !== null) return true;
+    if (root === null) return false;
+    return sizeBytes !== null || candidate === undefined || !isForgeableSize(candidate.sizeBytes);
   }
 
   #follow(candidate: Candidate): void {
@@ -446,7 +498,9 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#host.log.info("fetching", { name: file.name, root, sizeBytes });
     // Those that offered this candidate before it led were sent away: they are dialled now.
     if (this.#follows > 1) {
-      for (const [nodeId, address] of this.#holders.of(candidate.key)) this.#dial(nodeId, address);
+      for (const [nodeId, address] of this.#holders.of(candidate.key)) {
+        this.#dial(nodeId, { address, root });
+      }
       // Those that cannot be dialled turn to us again when they hear of a query that is new to them.
       this.#search();
     }
@@ -468,19 +522,28 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#host.swarms.closed(file).then(() => setTimeout(again, HELD_MS), again);
   }
 
-  #dial(nodeId: NodeId, address: HostPort): void {
+  /** Dials a holder unless it is a source already; `nodeId` is only a claim before that. */
+  #dial(nodeId: NodeId, { address, root }: { address: HostPort; root: Root }): void {
     const swarm = this.#current?.swarm;
+    const peer = formatAddress(address.host, address.port);
+    const key = `${peer}/${root}`;
     if (
-      swarm === undefined || address.port === 0 || !swarm.wantsSources ||
-      swarm.hasSource(nodeId) || this.#candidates.isBanned(nodeId)
+      this.#finished || address.port === 0 || swarm?.hasSource(nodeId) ||
+      this.#candidates.isBanned(nodeId) || this.#dialling.has(key) ||
+      this.#dialling.size + (swarm?.sourceCount ?? 0) >= limits.sourcesMax
     ) return;
-    const { root } = swarm.file;
-    this.#host.dialHolder(address, root, swarm).catch((error) =>
-      this.#host.log.debug("cannot fetch from holder", {
-        peer: formatAddress(address.host, address.port),
-        error: messageOf(error),
-      })
-    );
+    this.#dialling.add(key);
+    this.#host.dialHolder(address, root, {
+      offered: (holder, offers) => {
+        this.#dialling.delete(key);
+        return this.offered(holder, offers);
+      },
+      hit: () => {},
+    })
+      .catch((error) =>
+        this.#host.log.debug("cannot fetch from holder", { peer, error: messageOf(error) })
+      )
+      .finally(() => this.#dialling.delete(key));
   }
 
   async #leave(how: "suspend" | "discard" | "finish"): Promise<void> {
@@ -491,14 +554,20 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   #failForNobody(): void {
+    const shortChunks = this.#tooShortChunks;
+    if (shortChunks !== null && this.#current === null && !this.#candidates.anyFalse) {
+      return this.#fail(this.#rangeOutside(shortChunks));
+    }
     const { anyFalse, unfit } = this.#candidates;
     const here = this.#current?.swarm;
     const hasWrongCopy = this.#hasWrongCopy;
-    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy }));
+    const linkCount = this.#host.links.size;
+    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy, linkCount }));
   }
 
   #fail(error: Error): void {
     this.#error ??= error;
+    this.#ending.abort(error);
     this.#wake();
   }
 
@@ -506,14 +575,17 @@ export class Fetch implements Searcher, SwarmObserver {
     const chunks = chunkCount(sizeBytes);
     const { chunks: part } = this.request;
     if (part === null) return { first: 0, count: chunks };
-    if (!isRangeWithin(part, chunks)) {
-      throw new FetchFailure(
-        "usage",
-        `Cannot fetch chunks ${part.first}-${part.first + part.count - 1}: the file has ` +
-          `${chunks} (0-${chunks - 1})`,
-      );
-    }
+    if (!isRangeWithin(part, chunks)) throw this.#rangeOutside(chunks);
     return part;
+  }
+
+  #rangeOutside(chunks: number): FetchFailure {
+    const { first, count } = this.request.chunks!;
+    return new FetchFailure(
+      "usage",
+      `Cannot fetch chunks ${first}-${first + count - 1}: the file has ` +
+        (chunks === 0 ? "none, it is empty" : `${chunks} (0-${chunks - 1})`),
+    );
   }
 
   #sendProgress(swarm: Swarm): void {
@@ -534,7 +606,7 @@ export class Fetch implements Searcher, SwarmObserver {
       sizeBytes: swarm.file.sizeBytes,
       bytesLocal: swarm.bytesHad,
       sources: swarm.contributions.list().slice(0, limits.doneSourcesMax),
-      queriesSent: this.#endSearches.length,
+      queriesSent: this.#queries,
       offersReceived: this.#offers,
       elapsedMs: Math.round(performance.now() - this.#startMs),
     };

@@ -30,9 +30,17 @@ export function nobodyLeft(
     readonly unfit: number;
     /** What is here of the candidate that was followed. */
     readonly here: BytesHere | undefined;
+    /** How many nodes there are to ask. */
+    readonly linkCount: number;
   },
 ): FetchFailure {
   const cannot = `Cannot fetch ${label(request)}`;
+  if (seen.hasWrongCopy && seen.here === undefined) {
+    return new FetchFailure(
+      "checkFailed",
+      `${cannot}: the copy that is here failed its check, and nobody else has a right one`,
+    );
+  }
   if (seen.anyFalse) {
     return new FetchFailure("checkFailed", `${cannot}: what peers offer failed its check`, {
       hint: "The peers that gave it were banned for this fetch; the log names them.",
@@ -45,11 +53,10 @@ export function nobodyLeft(
       { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
     );
   }
-  if (seen.hasWrongCopy) {
-    return new FetchFailure(
-      "checkFailed",
-      `${cannot}: the copy that is here failed its check, and nobody else has one`,
-    );
+  if (seen.linkCount === 0 && seen.unfit === 0) {
+    return new FetchFailure("notFound", `${cannot}: there is no link to any other node`, {
+      hint: "Name a node that runs with --peer, or see `pacsrv peers` and the daemon's log.",
+    });
   }
   return new FetchFailure(
     "notFound",

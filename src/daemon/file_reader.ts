@@ -16,8 +16,12 @@ export interface FileReader {
  * SHA-256 of a whole file, in hexadecimal. Other work goes on between runs of 512 KiB.
  *
  * @throws {EnvironmentError} when the file cannot be read.
+ * @throws the signal's reason when it is aborted.
  */
-export async function fileSha256(reader: FileReader): Promise<string> {
+export async function fileSha256(
+  reader: FileReader,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<string> {
   const buffer = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
   const chunks = chunkCount(reader.sizeBytes);
   const digest = createHash("sha256");
@@ -26,6 +30,7 @@ export async function fileSha256(reader: FileReader): Promise<string> {
     const bytes = reader.readRun({ first, count }, buffer, 0);
     digest.update(buffer.subarray(0, bytes));
     await new Promise((resolve) => setImmediate(resolve));
+    options.signal?.throwIfAborted();
   }
   return digest.digest("hex");
 }

@@ -25,24 +25,56 @@ export class LeafFetch {
   #current: LeafSource | null = null;
   #asked = 0;
   #taken = 0;
+  /** When the current source was last heard of, or asked. */
   #heardMs = 0;
+  /**
+   * Answers that a source owes from before it was left for another: they come first when it is
+   * asked again, in order, and count for nothing.
+   */
+  readonly #owed = new Map<LeafSource, number>();
 
   constructor(chunks: number, download: StoreDownload) {
     this.#chunks = chunks;
     this.#download = download;
   }
 
-  /** Says that `source` can be asked. */
-  offer(source: LeafSource): void {
-    this.#waiting.push(source);
-    if (this.#current === null) this.#next();
+  /** Whether leaves may be expected from anybody. */
+  isAnswering(nowMs: number): boolean {
+    return this.#current !== null && nowMs - this.#heardMs < limits.snubMs;
   }
 
-  /** Says that `source` is gone or cannot give leaves. */
-  leave(source: LeafSource): void {
-    const at = this.#waiting.indexOf(source);
-    if (at >= 0) this.#waiting.splice(at, 1);
-    if (source === this.#current) this.#next();
+  /**
+   * Says that `source` can be asked.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  offer(source: LeafSource, nowMs: number): void {
+    this.#waiting.push(source);
+    if (this.#current === null) this.#next(nowMs);
+  }
+
+  /**
+   * Says that `source` is gone.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  leave(source: LeafSource, nowMs: number): void {
+    this.#remove(source, nowMs);
+    this.#owed.delete(source);
+  }
+
+  /**
+   * Says that `source` cannot give what it was asked.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  rejected(source: LeafSource, nowMs: number): void {
+    if (!this.#wasOwed(source)) this.#remove(source, nowMs);
+  }
+
+  /** Says that a frame of leaves is coming in, however slowly. */
+  arriving(source: LeafSource, nowMs: number): void {
+    if (source === this.#current) this.#heardMs = nowMs;
   }
 
   /**
@@ -52,10 +84,11 @@ export class LeafFetch {
    * @throws {EnvironmentError} when the disk refuses.
    */
   take(source: LeafSource, first: number, hashes: Uint8Array, nowMs: number): boolean {
-    // A source that was left behind may still send what it was asked.
-    if (source !== this.#current) return false;
+    if (this.#wasOwed(source)) return false;
     const count = hashes.length / HASH_BYTES;
-    if (first !== this.#taken || count === 0 || first + count > this.#asked) {
+    const expected = Math.min(limits.leavesPerFrameMax, this.#chunks - this.#taken);
+    const isAsked = source === this.#current && this.#asked > this.#taken;
+    if (!isAsked || first !== this.#taken || count !== expected) {
       throw new PeerFault("unexpected", `Cannot take leaves: ${count} from ${first} not asked for`);
     }
     this.#heardMs = nowMs;
@@ -69,21 +102,48 @@ export class LeafFetch {
     return true;
   }
 
-  /** Leaves a silent source for another one, if there is any. */
-  tick(nowMs: number): void {
-    if (this.#heardMs === 0) this.#heardMs = nowMs;
-    if (nowMs - this.#heardMs < limits.snubMs || this.#waiting.length === 0) return;
+  /**
+   * Leaves a silent source for another one, if there is any. Returns the source that has been
+   * silent for so long that it is to be dropped, or null.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  tick(nowMs: number): LeafSource | null {
     const silent = this.#current;
-    this.#heardMs = nowMs;
-    this.#next();
-    if (silent !== null) this.#waiting.push(silent);
+    const silentMs = nowMs - this.#heardMs;
+    if (silent === null || silentMs < limits.snubMs) return null;
+    if (this.#waiting.length > 0) {
+      this.#next(nowMs);
+      this.#waiting.push(silent);
+      return null;
+    }
+    return silentMs >= limits.sourceSilentMs ? silent : null;
   }
 
-  #next(): void {
+  /** Whether an answer of `source` is one that it owed; then it is owed no more. */
+  #wasOwed(source: LeafSource): boolean {
+    const owed = this.#owed.get(source) ?? 0;
+    if (owed > 1) this.#owed.set(source, owed - 1);
+    else this.#owed.delete(source);
+    return owed > 0;
+  }
+
+  #remove(source: LeafSource, nowMs: number): void {
+    const at = this.#waiting.indexOf(source);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    if (source === this.#current) this.#next(nowMs);
+  }
+
+  #next(nowMs: number): void {
+    if (this.#current !== null) {
+      const unanswered = Math.ceil((this.#asked - this.#taken) / limits.leavesPerFrameMax);
+      const owed = (this.#owed.get(this.#current) ?? 0) + unanswered;
+      if (owed > 0) this.#owed.set(this.#current, owed);
+    }
     this.#current = this.#waiting.shift() ?? null;
     this.#asked = 0;
     this.#taken = 0;
-    this.#heardMs = 0;
+    this.#heardMs = nowMs;
     this.#download.restartLeaves();
     if (this.#current !== null) this.#ask();
   }

@@ -16,13 +16,18 @@ export interface LocalCopy {
 }
 
 /** A complete file that fits the request and can still be read. */
-export async function findLocalCopy(store: ChunkStore, request: FetchRequest): Promise<LocalCopy> {
+export async function findLocalCopy(
+  store: ChunkStore,
+  request: FetchRequest,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<LocalCopy> {
   let hasWrongCopy = false;
   for (const file of sameRootOrName(store, request)) {
     if (!store.isComplete(file.root)) continue;
     if (request.sizeBytes !== null && request.sizeBytes !== file.sizeBytes) continue;
     if (!isReadable(store, file)) continue;
-    if (await hasSha256(store, file, request.sha256)) return { file, hasWrongCopy };
+    const { sha256 } = request;
+    if (await hasSha256(store, file, { sha256, ...options })) return { file, hasWrongCopy };
     hasWrongCopy = true;
   }
   return { file: undefined, hasWrongCopy };
@@ -44,9 +49,11 @@ export function isReadable(store: ChunkStore, { root, sizeBytes }: FileDefinitio
 export async function hasSha256(
   store: ChunkStore,
   file: FileDefinition,
-  sha256: string | null,
+  { sha256, signal }: { readonly sha256: string | null; readonly signal?: AbortSignal },
 ): Promise<boolean> {
-  return sha256 === null || await fileSha256(readerOf(store, file)) === sha256;
+  if (sha256 === null) return true;
+  const options = signal === undefined ? {} : { signal };
+  return await fileSha256(readerOf(store, file), options) === sha256;
 }
 
 /** Reads a file by its root, so that reading goes on wherever its content moves. */

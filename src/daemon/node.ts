@@ -29,7 +29,7 @@ import { Fetch, type FetchObserver } from "./fetch.ts";
 import { Links } from "./links.ts";
 import { Listing } from "./listing.ts";
 import { NodePort } from "./node_port.ts";
-import { fileOffer, filesSought } from "./offers.ts";
+import { fileOffer, filesSought, holdsAny } from "./offers.ts";
 import { type Searcher, Searches } from "./searches.ts";
 import { Seldom } from "./seldom.ts";
 import { Swarms } from "./swarms.ts";
@@ -77,6 +77,7 @@ export class Node {
   #timer: ReturnType<typeof setInterval> | undefined;
   #savedBytesIn = 0;
   #savedBytesOut = 0;
+  #flushedMs = performance.now();
 
   /**
    * Listens at once; links are dialled from {@linkcode start} on.
@@ -144,7 +145,11 @@ export class Node {
     clearInterval(this.#timer);
     this.#port.close();
     this.#endStoreEvents();
-    await Promise.all([this.links.closeAll(), this.swarms.suspendAll()]);
+    const ends = await Promise.allSettled([this.links.closeAll(), this.swarms.suspendAll()]);
+    for (const end of ends) {
+      if (end.status === "fulfilled") continue;
+      this.log.warn("cannot stop in order", { error: messageOf(end.reason) });
+    }
     this.#hasher.close();
     this.#saveStatistics();
     this.connections.closeAll();
@@ -177,8 +182,9 @@ export class Node {
         store: this.store,
         swarms: this.swarms,
         log: this.log,
+        links: this.links,
         search: (sought, searcher) => this.#search(sought, searcher),
-        dialHolder: (address, root, swarm) => takeFromHolder(this, { address, root, swarm }),
+        dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
       },
       request,
       options,
@@ -236,10 +242,13 @@ export class Node {
     this.searches.tick(nowMs);
     for (const fetch of this.#fetches) fetch.tick(nowMs);
     this.swarms.tick(nowMs);
-    this.uploads.tick();
+    this.uploads.tick(nowMs);
     this.connections.tick(nowMs);
     this.seldom.tick(nowMs);
     this.#saveStatistics();
+    if (nowMs - this.#flushedMs < limits.statisticsFlushMs) return;
+    this.#flushedMs = nowMs;
+    this.store.flushStatistics();
   }
 
   #step(event: OverlayEvent): void {
@@ -262,7 +271,7 @@ export class Node {
         this.#step({
           kind: "looked-up",
           id: effect.id,
-          holds: filesSought(this.store, effect.sought).length > 0,
+          holds: holdsAny(this.store, effect.sought),
         });
         break;
       case "call-back":
@@ -277,7 +286,7 @@ export class Node {
         this.#step({
           kind: "hit-ready",
           id: effect.id,
-          offers: filesSought(this.store, effect.sought).slice(0, limits.hitOffersMax)
+          offers: filesSought(this.store, effect.sought, { max: limits.hitOffersMax })
             .map(fileOffer),
           nodeId: this.nodeId,
           holderPort: this.identity.listenPort,
@@ -299,8 +308,14 @@ export class Node {
   #dialLink(address: HostPort): void {
     this.links.dial(address).catch((error) => {
       const peer = formatAddress(address.host, address.port);
-      if (this.seldom.isFirst(`dial ${peer} ${messageOf(error)}`)) {
-        this.log.info("cannot link", { peer, error: messageOf(error) });
+      const fields = { peer, error: messageOf(error) };
+      // Addresses that others tell may be anything; only those that a person gave are worth a line.
+      const isGiven = this.#options.peers.some(({ host, port }) =>
+        host === address.host && port === address.port
+      );
+      if (!isGiven) this.log.debug("cannot link", fields);
+      else if (this.seldom.isFirst(`dial ${peer} ${fields.error}`)) {
+        this.log.info("cannot link", fields);
       }
     });
   }

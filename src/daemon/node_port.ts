@@ -46,6 +46,7 @@ export class NodePort {
   readonly #host: NodePortHost;
   readonly #listener: Listener;
   #handshakes = 0;
+  readonly #handshakesOfHost = new Map<string, number>();
   #isClosed = false;
 
   constructor(host: NodePortHost, listener: Listener) {
@@ -56,7 +57,9 @@ export class NodePort {
   /** Accepts until closed. */
   async run(): Promise<void> {
     for await (const duplex of this.#listener) {
-      this.#accepted(duplex).catch((error) => this.#turnedAway(duplex, error));
+      const connection = this.#admit(duplex);
+      if (connection === null) continue;
+      this.#accepted(connection).catch((error) => this.#turnedAway(connection, error));
     }
   }
 
@@ -65,21 +68,18 @@ export class NodePort {
     this.#listener.close();
   }
 
-  async #accepted(duplex: Duplex): Promise<void> {
-    if (this.#handshakes >= limits.handshakesMax) return duplex.close();
-    const { connections, identity, links, searches } = this.#host;
-    const connection = connections.admit(duplex);
-    if (connection === null) return;
-    let remote: RemoteIdentity;
-    this.#handshakes++;
-    try {
-      remote = await accept(connection, {
-        identity,
-        admit: (remote) => this.#refusal(remote, connection),
-      });
-    } finally {
-      this.#handshakes--;
+  #admit(duplex: Duplex): Connection | null {
+    const ofHost = this.#handshakesOfHost.get(duplex.remote.host) ?? 0;
+    if (this.#handshakes >= limits.handshakesMax || ofHost >= limits.handshakesPerHostMax) {
+      duplex.close();
+      return null;
     }
+    return this.#host.connections.admit(duplex);
+  }
+
+  async #accepted(connection: Connection): Promise<void> {
+    const { links, searches } = this.#host;
+    const remote = await this.#shakeHands(connection);
     switch (remote.purpose) {
       case "link":
         return await links.accepted(connection, remote);
@@ -97,11 +97,28 @@ export class NodePort {
     }
   }
 
+  async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
+    const { host } = connection.remote;
+    this.#handshakes++;
+    this.#handshakesOfHost.set(host, (this.#handshakesOfHost.get(host) ?? 0) + 1);
+    try {
+      return await accept(connection, {
+        identity: this.#host.identity,
+        admit: (remote) => this.#refusal(remote, connection),
+      });
+    } finally {
+      this.#handshakes--;
+      const left = (this.#handshakesOfHost.get(host) ?? 1) - 1;
+      if (left === 0) this.#handshakesOfHost.delete(host);
+      else this.#handshakesOfHost.set(host, left);
+    }
+  }
+
   #refusal({ nodeId, purpose }: RemoteIdentity, connection: Connection): Refusal | undefined {
     if (purpose === "directory") return "not-supported";
-    if (purpose === "transfer" && this.#host.uploads.isFull) return "busy";
-    if (purpose !== "link") return undefined;
     const { host } = connection.remote;
+    if (purpose === "transfer" && !this.#host.uploads.hasPlaceFor(host)) return "busy";
+    if (purpose !== "link") return undefined;
     return this.#host.overlay.refusal({ nodeId, host, inbound: true }, performance.now());
   }
 
@@ -122,10 +139,10 @@ export class NodePort {
   }
 
   /** Who fails the handshake is named in the log, each host seldom. */
-  #turnedAway(duplex: Duplex, error: unknown): void {
-    duplex.close();
+  #turnedAway(connection: Connection, error: unknown): void {
+    connection.close();
     const { log, seldom } = this.#host;
-    const { host } = duplex.remote;
+    const { host } = connection.remote;
     const message = messageOf(error);
     if (error instanceof EnvironmentError) {
       log.debug("connection ended early", { host, error: message });

@@ -7,10 +7,23 @@ import { limits } from "../base/limits.ts";
 import { unreachable } from "../base/errors.ts";
 import type { FileOffer, MessageOf, Sought } from "../wire/messages.ts";
 
-/** Files of the store that match, each root once, with at least one chunk here. */
-export function filesSought(store: ChunkStore, sought: Sought): FileDefinition[] {
+/** Whether any part of a file that matches is here; looks no further than the first. */
+export function holdsAny(store: ChunkStore, sought: Sought): boolean {
+  for (const file of candidates(store, sought)) if (hasAny(file)) return true;
+  return false;
+}
+
+/**
+ * Files of the store that match, each root once, with at least one chunk here; at most `max`, by
+ * default as many as a callback may offer.
+ */
+export function filesSought(
+  store: ChunkStore,
+  sought: Sought,
+  options: { readonly max?: number } = {},
+): FileDefinition[] {
+  const { max = sought.by === "glob" ? limits.listingMax : limits.offersMax } = options;
   const byRoot = new Map<string, FileDefinition>();
-  const max = sought.by === "glob" ? limits.listingMax : limits.offersMax;
   for (const file of candidates(store, sought)) {
     // A listing names a file once for each of its names; a transfer needs each root once.
     const key = sought.by === "glob" ? `${file.root}/${file.name}` : file.root;
@@ -45,7 +58,8 @@ export function fileOfRoot(store: ChunkStore, root: Root): FileDefinition | unde
   return filesSought(store, { by: "root", value: root })[0];
 }
 
-function candidates(store: ChunkStore, sought: Sought): readonly FileDefinition[] {
+/** A glob may match everything that is here, so its files come one by one, as they are taken. */
+function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition> {
   switch (sought.by) {
     case "root": {
       const file = store.definition(sought.value as Root);
@@ -54,7 +68,7 @@ function candidates(store: ChunkStore, sought: Sought): readonly FileDefinition[
     case "name":
       return store.definitionsByName(sought.value);
     case "glob":
-      return store.definitionsMatching(sought.value);
+      return store.eachMatching(sought.value);
     default:
       return unreachable(sought.by);
   }

@@ -25,7 +25,7 @@ import type { Connection, FrameHandler } from "../net/connection.ts";
 import { decodePayload } from "../wire/codec.ts";
 import type { Frame } from "../wire/framer.ts";
 import { onlyKinds } from "../wire/gate.ts";
-import { CHUNKS_CODE, type Rejection } from "../wire/messages.ts";
+import { CHUNKS_CODE, MESSAGES, type Rejection } from "../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
@@ -49,6 +49,7 @@ export interface SourceObserver {
   /** A frame that was cancelled came all the same, and was let pass. */
   passed(source: Source, range: ChunkRange): void;
   leaves(source: Source, first: number, hashes: Uint8Array): void;
+  leavesArriving(source: Source): void;
   /** It has these chunks as well: in order, none twice. */
   has(source: Source, ranges: readonly ChunkRange[]): void;
   rejected(source: Source, range: ChunkRange, rejection: Rejection): void;
@@ -128,6 +129,7 @@ export class Source implements FrameHandler {
 
   partial(frame: Frame): void {
     if (frame.code === CHUNKS_CODE && frame.payload.length >= 4) this.#check(frame);
+    else if (frame.code === MESSAGES.leaves.code) this.#observer.leavesArriving(this);
   }
 
   frame(frame: Frame): void {

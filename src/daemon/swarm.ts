@@ -90,6 +90,8 @@ export class Swarm implements SourceObserver {
   readonly #partial = new Map<number, Bitfield>();
   /** Sources that wait until the policy begins. */
   readonly #waiting = new Set<number>();
+  /** Whether the leaves are here and what was found on disk is being looked through, or was. */
+  #isBeginning = false;
   #nextSourceId = 1;
   #over = false;
   #checkpointing: Promise<void> | null = null;
@@ -131,6 +133,11 @@ export class Swarm implements SourceObserver {
     return this.#policy?.isComplete ?? false;
   }
 
+  /** Whether anybody ever gave, or was to give, chunks. */
+  get hadSources(): boolean {
+    return this.#nextSourceId > 1;
+  }
+
   get sourceCount(): number {
     return this.#sources.size;
   }
@@ -169,6 +176,13 @@ export class Swarm implements SourceObserver {
     return this.#banned.has(nodeId);
   }
 
+  /** Whether nobody who could give what is missing is giving it. */
+  get needsSources(): boolean {
+    if (this.#over) return false;
+    if (this.#policy !== null) return this.#policy.needsSources;
+    return !this.download.hasLeaves && !this.#leaves.isAnswering(performance.now());
+  }
+
   /** Whether another source would be of use. */
   get wantsSources(): boolean {
     return !this.#over && !this.isComplete && this.#sources.size < limits.sourcesMax;
@@ -179,8 +193,27 @@ export class Swarm implements SourceObserver {
     if (this.download.hasLeaves && this.#policy === null) this.#begin();
   }
 
-  /** Takes chunks from a holder over `connection` until it ends, which this waits for. */
+  /**
+   * Makes room for one more source when all places are taken by such as have nothing to give; false
+   * when every one of them is of use.
+   */
+  makeRoom(): boolean {
+    if (this.#over || this.#policy === null || !this.needsSources) return false;
+    const idle = this.#policy.sources().find(({ source, inflight }) =>
+      inflight === 0 && this.#partial.has(source)
+    );
+    const source = idle === undefined ? undefined : this.#sources.get(idle.source);
+    source?.connection.close();
+    return source !== undefined;
+  }
+
+  /**
+   * Takes chunks from a holder over `connection` until it ends, which this waits for.
+   *
+   * @throws {PeerFault} when the holder's bitfield is none of this file.
+   */
   async useSource(connection: Connection, holder: Holder): Promise<void> {
+    if (this.#over) return connection.close();
     const source = new Source(this, connection, {
       id: this.#nextSourceId++,
       nodeId: holder.nodeId,
@@ -188,28 +221,36 @@ export class Swarm implements SourceObserver {
       sizeBytes: this.file.sizeBytes,
       hasher: this.#host.hasher,
     });
-    this.#sources.set(source.id, source);
     if (!holder.whole) {
       const have = new Bitfield(chunkCount(this.file.sizeBytes));
       have.addBytes(0, holder.bitfield);
       this.#partial.set(source.id, have);
     }
+    this.#sources.set(source.id, source);
     connection.reserve(sourceReadBytes(this.#sources.size));
     this.#host.log.debug("source joined", { peer: source.peer, name: this.file.name });
-    if (this.#policy !== null) this.#join(source);
-    else {
-      this.#waiting.add(source.id);
-      if (!this.download.hasLeaves) this.#leaves.offer(source);
+    try {
+      if (this.#policy !== null) this.#join(source);
+      else {
+        this.#waiting.add(source.id);
+        if (!this.download.hasLeaves) {
+          this.#fetchLeaves((nowMs) => this.#leaves.offer(source, nowMs));
+        }
+      }
+      await source.run();
+    } finally {
+      connection.close();
+      this.#gone(source);
     }
-    await source.run();
-    this.#gone(source);
   }
 
   /** Lets time pass: snubbing, checkpoints. */
   tick(nowMs: number): void {
     if (this.#over) return;
     this.rate.add(this.#bytesGood, nowMs);
-    if (!this.download.hasLeaves) this.#leaves.tick(nowMs);
+    if (!this.download.hasLeaves) {
+      this.#fetchLeaves(() => (this.#leaves.tick(nowMs) as Source | null)?.connection.close());
+    }
     this.#step({ kind: "tick" }, nowMs);
     if (this.#checkpointing === null && this.download.checkpointDue(nowMs)) {
       this.#checkpointing = this.download.checkpoint()
@@ -280,7 +321,13 @@ export class Swarm implements SourceObserver {
   }
 
   leafDigits(range: ChunkRange): string {
-    return this.download.leaf().hexOf(range);
+    try {
+      return this.download.leaf().hexOf(range);
+    } catch (error) {
+      // Without the leaves no source is of use, and none is to blame.
+      this.fail(error as Error);
+      throw error;
+    }
   }
 
   arriving(source: Source, bytes: number): void {
@@ -342,6 +389,10 @@ export class Swarm implements SourceObserver {
     this.#begin();
   }
 
+  leavesArriving(source: Source): void {
+    this.#leaves.arriving(source, performance.now());
+  }
+
   has(source: Source, ranges: readonly ChunkRange[]): void {
     const known = this.#partial.get(source.id);
     if (known === undefined) return;
@@ -360,7 +411,9 @@ export class Swarm implements SourceObserver {
       count: range.count,
       rejection,
     });
-    if (this.#policy === null) return this.#leaves.leave(source);
+    if (this.#policy === null) {
+      return this.#fetchLeaves((nowMs) => this.#leaves.rejected(source, nowMs));
+    }
     const isAsked = this.classify(source, range) !== "unasked";
     this.#step({ kind: "rejected", source: source.id, range });
     if (isAsked && rejection === "not-had") this.#tellLie(source, range);
@@ -368,6 +421,8 @@ export class Swarm implements SourceObserver {
 
   /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
   #begin(): void {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
     const { download } = this;
     if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
     download.recheck().then(
@@ -396,22 +451,36 @@ export class Swarm implements SourceObserver {
     this.#step({ kind: "tick" });
   }
 
+  /** Does something about the leaf layer; a disk that refuses ends the swarm. */
+  #fetchLeaves(work: (nowMs: number) => void): void {
+    try {
+      work(performance.now());
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
   #good(
     source: Source,
     range: ChunkRange,
     { data, frame }: { readonly data: Uint8Array; readonly frame?: ChunkRange },
   ): void {
     if (this.#over) return;
+    // In the end game a frame may bring chunks that another source was sooner with.
+    const news = this.download.have.missingRuns(range);
     try {
       this.download.writeRun(range.first, data);
     } catch (error) {
       // The disk's fault: the source did nothing wrong, but no source can help either.
       return this.fail(error as Error);
     }
-    source.bytesGood += data.length;
-    this.#bytesGood += data.length;
-    this.contributions.add(source, { bytes: data.length });
-    for (const observer of this.#observers) observer.gained(range);
+    for (const run of news) {
+      const bytes = rangeBytes(this.file.sizeBytes, run).length;
+      source.bytesGood += bytes;
+      this.#bytesGood += bytes;
+      this.contributions.add(source, { bytes });
+      for (const observer of this.#observers) observer.gained(run);
+    }
     const part = frame === undefined ? {} : { frame };
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
   }
@@ -477,7 +546,7 @@ export class Swarm implements SourceObserver {
       name: this.file.name,
       reason: reason === undefined ? "closed" : reason.message,
     });
-    this.#leaves.leave(source);
+    this.#fetchLeaves((nowMs) => this.#leaves.leave(source, nowMs));
     this.#step({ kind: "source-left", source: source.id });
     if (this.#sources.size === 0) {
       for (const observer of [...this.#observers]) observer.needsSources();

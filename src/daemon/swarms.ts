@@ -2,9 +2,11 @@
  * All swarms of a node, one for each file and part wanted; shares the bytes in flight among them.
  */
 
+import { messageOf } from "../base/errors.ts";
 import type { ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { LogFields } from "../base/log.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import { Swarm, type SwarmFile, type SwarmHost, type SwarmObserver } from "./swarm.ts";
 
@@ -96,14 +98,22 @@ export class Swarms {
     for (const swarm of this.#swarms.values()) swarm.tick(nowMs);
   }
 
-  /** Suspends everything: for the end of the daemon. */
+  /** Suspends everything, for the end of the daemon; what fails is told and stops nothing else. */
   async suspendAll(): Promise<void> {
     const swarms = [...this.#swarms.values()];
     this.#swarms.clear();
     await Promise.all([
-      ...swarms.map((swarm) => swarm.suspend()),
-      ...this.#closing.values(),
+      ...swarms.map((swarm) => this.#told(swarm.suspend(), { ...swarm.file })),
+      ...Array.from(this.#closing, ([root, closing]) => this.#told(closing, { root })),
     ]);
+  }
+
+  async #told(ending: Promise<void>, fields: LogFields): Promise<void> {
+    try {
+      await ending;
+    } catch (error) {
+      this.#host.log.warn("cannot put a download away", { ...fields, error: messageOf(error) });
+    }
   }
 
   #shareBudget(): void {

@@ -31,6 +31,8 @@ const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "by
 export interface UploadHost {
   readonly store: ChunkStore;
   readonly log: Logger;
+  /** Tells the time; by default, `performance.now`. */
+  readonly nowMs?: () => number;
 }
 
 /** What is given to whom. */
@@ -60,6 +62,8 @@ export class Upload implements FrameHandler, BulkSource {
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #gained: ChunkRange[] = [];
   #complaints = 0;
+  /** When the requester was last heard, or given data. */
+  #usedMs: number;
   #wasComplete = false;
   /** The first byte of the bitfield that the requester has not got yet. */
   #pageAt = Infinity;
@@ -77,6 +81,21 @@ export class Upload implements FrameHandler, BulkSource {
     this.peer = file.peer;
     this.#sizeBytes = file.sizeBytes;
     this.#chunks = chunkCount(file.sizeBytes);
+    this.#usedMs = this.#nowMs();
+  }
+
+  /** The requester's host. */
+  get host(): string {
+    return this.#connection.remote.host;
+  }
+
+  /**
+   * For how long the requester has neither said anything nor had anything to wait for. HAVE does not
+   * count: it goes to who is gone as well.
+   */
+  idleMs(nowMs: number): number {
+    const isBusy = this.#queue.length > 0 || this.#connection.writeSinceMs !== null;
+    return isBusy ? 0 : nowMs - this.#usedMs;
   }
 
   /**
@@ -119,6 +138,7 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   frame(frame: Frame): void {
+    this.#usedMs = this.#nowMs();
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "request":
@@ -140,6 +160,8 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   nextFrame(): Uint8Array | null {
+    // It holds the frame before, which has been written by now.
+    if (this.#buffer !== null) this.#usedMs = this.#nowMs();
     const page = this.#nextBitfieldPage();
     if (page !== null) return page;
     for (;;) {
@@ -255,6 +277,10 @@ export class Upload implements FrameHandler, BulkSource {
     const bits = have.page(firstByte, Math.min(limits.bitfieldPageBytesMax, left));
     this.#pageAt += bits.length;
     return encodeFrame({ kind: "bitfield", firstByte, bits });
+  }
+
+  #nowMs(): number {
+    return this.#host.nowMs?.() ?? performance.now();
   }
 
   #releaseBuffer(): void {

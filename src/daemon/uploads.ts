@@ -22,8 +22,10 @@ export class Uploads {
     this.#host = host;
   }
 
-  get isFull(): boolean {
-    return this.#uploads.size >= limits.uploadsMax;
+  /** Whether a requester at `host` would be served, if need be instead of one that is idle. */
+  hasPlaceFor(host: string): boolean {
+    const rivals = this.#rivalsOf(host);
+    return rivals.length === 0 || this.#longestIdle(rivals) !== undefined;
   }
 
   /** Serves `root` over a connection on which it was offered, until that ends. */
@@ -37,7 +39,7 @@ export class Uploads {
       nodeId: remote.nodeId,
       peer: peerLabel(connection, remote),
     };
-    if (this.isFull) {
+    if (!this.#makePlaceFor(connection.remote.host)) {
       connection.send({ kind: "bye", reason: "too many uploads" });
       return await connection.closeAfterWriting();
     }
@@ -50,9 +52,7 @@ export class Uploads {
     try {
       await upload.run();
     } finally {
-      this.#uploads.delete(upload);
-      ofRoot.delete(upload);
-      if (ofRoot.size === 0) this.#byRoot.delete(file.root);
+      this.#remove(upload);
       this.#logEnd(connection.reason, { name: file.name, peer: file.peer, nodeId: file.nodeId });
     }
   }
@@ -76,9 +76,12 @@ export class Uploads {
     for (const upload of [...this.#byRoot.get(root) ?? []]) upload.withdraw(reason);
   }
 
-  /** Sends what was noted. */
-  tick(): void {
-    for (const upload of this.#uploads) upload.flushGained();
+  /** Ends the uploads that nobody uses any more, and sends the others what was noted. */
+  tick(nowMs: number): void {
+    for (const upload of this.#uploads) {
+      if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#endIdle(upload);
+      else upload.flushGained();
+    }
   }
 
   reports(): UploadReport[] {
@@ -89,5 +92,47 @@ export class Uploads {
       nodeId,
       bytes: bytesGiven,
     }));
+  }
+
+  #makePlaceFor(host: string): boolean {
+    const rivals = this.#rivalsOf(host);
+    if (rivals.length === 0) return true;
+    const idle = this.#longestIdle(rivals);
+    if (idle === undefined) return false;
+    this.#endIdle(idle);
+    return true;
+  }
+
+  /** Of whom one has to go before a requester at `host` can be served; empty: nobody. */
+  #rivalsOf(host: string): Upload[] {
+    const all = [...this.#uploads];
+    const ofHost = all.filter((upload) => upload.host === host);
+    if (ofHost.length >= limits.uploadsPerHostMax) return ofHost;
+    return all.length >= limits.uploadsMax ? all : [];
+  }
+
+  #longestIdle(uploads: readonly Upload[]): Upload | undefined {
+    const nowMs = this.#host.nowMs?.() ?? performance.now();
+    let longest: Upload | undefined;
+    let longestMs: number = limits.uploadEvictMs;
+    for (const upload of uploads) {
+      const idleMs = upload.idleMs(nowMs);
+      if (idleMs > longestMs) [longest, longestMs] = [upload, idleMs];
+    }
+    return longest;
+  }
+
+  /** Its place is free at once: the last words may take a while. */
+  #endIdle(upload: Upload): void {
+    upload.withdraw("idle");
+    this.#remove(upload);
+  }
+
+  /** May be called again for the same upload. */
+  #remove(upload: Upload): void {
+    if (!this.#uploads.delete(upload)) return;
+    const ofRoot = this.#byRoot.get(upload.root);
+    ofRoot?.delete(upload);
+    if (ofRoot?.size === 0) this.#byRoot.delete(upload.root);
   }
 }

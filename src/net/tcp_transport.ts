@@ -65,6 +65,8 @@ class TcpDuplex implements Duplex {
     try {
       // Requests and heartbeats are small and must not wait for each other.
       conn.setNoDelay(true);
+      // Who loses its power says nothing: the system finds out in time, whatever waits here.
+      conn.setKeepAlive(true);
     } catch { /* The other side has gone already; the first read says so. */ }
   }
 

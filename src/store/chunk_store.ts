@@ -129,15 +129,20 @@ export class ChunkStore implements AsyncDisposable {
   /** Files whose names match a glob, at most `max` of them. */
   definitionsMatching(glob: string, max = Infinity): FileDefinition[] {
     const found: FileDefinition[] = [];
-    for (const place of this.#parts.index.matching(glob)) {
-      if (found.length >= max) return found;
-      found.push(definitionOfPlace(place));
-    }
-    for (const download of this.#parts.downloads.values()) {
-      if (found.length >= max) return found;
-      if (matchesGlob(glob, download.name)) found.push(definitionOfDownload(download));
+    if (max <= 0) return found;
+    for (const file of this.eachMatching(glob)) {
+      found.push(file);
+      if (found.length >= max) break;
     }
     return found;
+  }
+
+  /** Files whose names match a glob, one by one; the store must not change in between. */
+  *eachMatching(glob: string): Generator<FileDefinition> {
+    for (const place of this.#parts.index.matching(glob)) yield definitionOfPlace(place);
+    for (const download of this.#parts.downloads.values()) {
+      if (matchesGlob(glob, download.name)) yield definitionOfDownload(download);
+    }
   }
 
   isComplete(root: Root): boolean {

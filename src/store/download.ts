@@ -6,11 +6,12 @@
  * Whom to ask for what is the matter of `core/download.ts`.
  */
 
-import { ftruncateSync } from "node:fs";
+import { fstatSync, ftruncateSync } from "node:fs";
 import type { Bitfield } from "../base/bitfield.ts";
-import { EnvironmentError, PeerFault } from "../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
 import {
   type ByteRange,
+  CHUNK_BYTES,
   chunkCount,
   type ChunkRange,
   isRangeWithin,
@@ -21,6 +22,7 @@ import type { HandleCache } from "./handle_cache.ts";
 import { environmentError, readAt, removeIfThere, writeAt } from "./io.ts";
 import { LeafLayer, LeafLayerWriter } from "./leaf_layer.ts";
 import { flushFile } from "./durable.ts";
+import type { OnWarning } from "./place.ts";
 import { Progress, type ProgressHost } from "./progress.ts";
 import { checkData } from "./verify.ts";
 
@@ -39,6 +41,7 @@ export interface DownloadHost {
   readonly handles: HandleCache;
   /** Whether data is flushed to the disk: not for a store that nothing outlives. */
   readonly isDurable: boolean;
+  readonly warn: OnWarning;
   /** Remembers the chunks that are safely on disk. */
   saveProgress(download: Download, have: Uint8Array): void;
   gained(download: Download, range: ChunkRange): void;
@@ -53,7 +56,6 @@ export interface DownloadHost {
 export class Download {
   readonly root: Root;
   readonly name: string;
-  readonly sizeBytes: number;
   readonly chunks: number;
   readonly path: string;
   readonly leafPath: string;
@@ -70,6 +72,7 @@ export class Download {
   readonly #leafWriter: LeafLayerWriter;
   #hasLeaves: boolean;
   #areLeavesSynced: boolean;
+  #sizeBytes: number;
   #isEnded = false;
 
   constructor(
@@ -83,7 +86,7 @@ export class Download {
   ) {
     this.root = file.root;
     this.name = file.name;
-    this.sizeBytes = file.sizeBytes;
+    this.#sizeBytes = file.sizeBytes;
     this.chunks = chunkCount(file.sizeBytes);
     this.path = file.path;
     this.leafPath = file.leafPath;
@@ -97,6 +100,11 @@ export class Download {
     // The only leaf of a single chunk is the root.
     this.#hasLeaves = this.chunks <= 1 || known.hasLeaves === true;
     this.#areLeavesSynced = this.#hasLeaves;
+  }
+
+  /** A claim of peers until the last chunk is here, which proves it. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   /** Whether the leaf layer is here and belongs to the root. */
@@ -137,9 +145,31 @@ export class Download {
     this.#hasLeaves = true;
   }
 
-  /** Throws away leaves of a layer that is not whole, so that another peer can give it. */
+  /**
+   * Throws away leaves of a layer that is not whole, so that another peer can give it. A disk that
+   * refuses is only told of: the next leaves are written over the old ones.
+   */
   restartLeaves(): void {
-    if (!this.#hasLeaves) this.#leafWriter.discard();
+    if (this.#hasLeaves) return;
+    try {
+      this.#leafWriter.discard();
+    } catch (error) {
+      this.#host.warn(messageOf(error), { root: this.root, name: this.name });
+    }
+  }
+
+  /**
+   * Tries another size with as many chunks; what is here stays. Only the last chunk, which must be
+   * missing, differs between the two.
+   */
+  claimSize(sizeBytes: number): void {
+    this.#checkOpen();
+    if (chunkCount(sizeBytes) !== this.chunks || this.have.has(this.chunks - 1)) {
+      throw new RangeError(
+        `Cannot take ${sizeBytes} bytes for ${this.#sizeBytes}: it is disproved`,
+      );
+    }
+    this.#sizeBytes = sizeBytes;
   }
 
   /** The leaf layer, to check chunks against. */
@@ -226,7 +256,7 @@ export class Download {
     const handle = this.#host.handles.pin(path, { write: true });
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
-        if (this.#isEnded) break;
+        if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
         if (!run.isGood) this.#progress.drop(run.range);
         else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
       }
@@ -246,19 +276,20 @@ export class Download {
    * Puts the file in its place, once every chunk is here: at `path`, else where the store keeps its
    * files (or, for a download with a path of its own, at that path).
    *
-   * @throws {EnvironmentError} when the disk refuses; the download stays as it was.
+   * @throws {EnvironmentError} when the disk refuses; the download is suspended then.
    */
   async finish(options: { readonly path?: string } = {}): Promise<void> {
     this.#checkFull();
     try {
-      ftruncateSync(this.#open(), this.sizeBytes);
+      this.#cutToSize();
+      await this.#progress.settle();
+      this.#checkFull();
+      this.#host.handles.forget(this.path);
+      await this.#host.complete(this, options.path);
     } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
+      if (!this.#isEnded) this.#host.suspended(this);
+      throw error;
     }
-    await this.#progress.settle();
-    this.#checkFull();
-    this.#host.handles.forget(this.path);
-    await this.#host.complete(this, options.path);
     this.#end();
   }
 
@@ -267,23 +298,59 @@ export class Download {
    *
    * @param options `cutToPrefix` shortens the data to the chunks that are here without a gap from
    * the first on, for a file that another program may go on with from its length.
+   * @throws {EnvironmentError} when the disk refuses; it is suspended all the same, and what could
+   * not be remembered is so at the next checkpoint.
    */
   async suspend(options: { readonly cutToPrefix?: boolean } = {}): Promise<void> {
     if (this.#isEnded) return;
     this.restartLeaves();
-    await this.#progress.settle();
-    if (options.cutToPrefix) this.#cutToPrefix();
-    this.#host.suspended(this);
+    try {
+      await this.#progress.settle();
+    } finally {
+      if (!this.#isEnded) this.#putAway(options.cutToPrefix === true);
+    }
   }
 
-  /** Gives up: removes the data and all that is remembered. */
+  /**
+   * Gives up: removes the data and all that is remembered.
+   *
+   * @throws {EnvironmentError} when the data cannot be removed; all else is done then.
+   */
   discard(): void {
     if (this.#isEnded) return;
     this.#end();
     this.restartLeaves();
     this.#host.handles.forget(this.path);
-    removeIfThere(this.path);
-    this.#host.discarded(this);
+    try {
+      removeIfThere(this.path);
+    } finally {
+      this.#host.discarded(this);
+    }
+  }
+
+  #putAway(cutToPrefix: boolean): void {
+    try {
+      if (cutToPrefix) this.#cutToPrefix();
+    } finally {
+      this.#host.suspended(this);
+    }
+  }
+
+  // Data that is shorter than the file was cut off or taken away; making it longer would put zeros
+  // in the place of chunks.
+  #cutToSize(): void {
+    let bytes: number;
+    try {
+      const fd = this.#open();
+      bytes = fstatSync(fd).size;
+      if (bytes > this.#sizeBytes) ftruncateSync(fd, this.#sizeBytes);
+    } catch (error) {
+      throw environmentError(error, `write ${this.path}`);
+    }
+    if (bytes >= this.#sizeBytes) return;
+    const first = Math.floor(bytes / CHUNK_BYTES);
+    this.#progress.drop({ first, count: this.chunks - first });
+    throw new EnvironmentError("changed", `Cannot finish ${this.path}: it was cut off`);
   }
 
   #cutToPrefix(): void {

@@ -42,6 +42,10 @@ export class Downloads implements DownloadHost {
     return this.#parts.handles;
   }
 
+  get warn(): StoreParts["warn"] {
+    return this.#parts.warn;
+  }
+
   /** Takes up what the catalogue remembers, as far as it is still on the disk. */
   restore(rows: readonly PartialRow[]): void {
     const stale = [...this.#parts.index].filter((place) =>
@@ -70,7 +74,8 @@ export class Downloads implements DownloadHost {
    * Begins a download, or goes on with what is here of it.
    *
    * @throws {UsageError} when the file is here whole, is being downloaded, or has a bad name or size.
-   * @throws {PeerFault} when the size cannot be that of the root.
+   * @throws {PeerFault} when the size cannot be that of the root, or what is here disproves it.
+   * @throws {EnvironmentError} when the disk refuses.
    */
   begin({ root, name, sizeBytes, path }: DownloadRequest): Download {
     // It becomes part of a path, so a cast from somewhere else is not enough.
@@ -86,11 +91,13 @@ export class Downloads implements DownloadHost {
       if (this.#active.has(waiting)) {
         throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
       }
-      if (path === undefined && waiting.sizeBytes === sizeBytes) {
+      checkClaim(waiting, sizeBytes);
+      if (path === undefined && waiting.chunks === chunkCount(sizeBytes)) {
+        if (waiting.sizeBytes !== sizeBytes) waiting.claimSize(sizeBytes);
         this.#active.add(waiting);
         return waiting;
       }
-      this.#replace(waiting, sizeBytes);
+      waiting.discard();
     }
     const file = path === undefined
       ? this.#internal({ root, name, sizeBytes })
@@ -212,18 +219,6 @@ export class Downloads implements DownloadHost {
     return download.path === this.#parts.directory.partialPath(download.root);
   }
 
-  // Sizes are claims of peers. The last chunk proves one; without it, the newer claim is tried.
-  #replace(waiting: Download, sizeBytes: number): void {
-    if (waiting.sizeBytes !== sizeBytes && waiting.have.has(waiting.chunks - 1)) {
-      throw new PeerFault(
-        "bad-data",
-        `Cannot download ${waiting.name}: size ${sizeBytes}, but its last chunk, which is here, ` +
-          `proves ${waiting.sizeBytes}`,
-      );
-    }
-    waiting.discard();
-  }
-
   // A crash may have come between the renaming of a finished file and the note of it.
   #bitsOnDisk(row: PartialRow, path: string): Bitfield | "completed" | undefined {
     const chunks = chunkCount(row.sizeBytes);
@@ -267,6 +262,28 @@ function isUnchanged(place: Place): boolean {
     return isSameFile(place, Deno.statSync(place.path));
   } catch {
     return false;
+  }
+}
+
+// Sizes are claims of peers. The last chunk proves one. Any other is as long as every chunk is and
+// proves that the leaves are such, so their number too. Without either, the newer claim is tried.
+function checkClaim(waiting: Download, sizeBytes: number): void {
+  if (waiting.sizeBytes === sizeBytes) return;
+  const { name, chunks, have, hasLeaves } = waiting;
+  if (have.has(chunks - 1)) {
+    throw new PeerFault(
+      "bad-data",
+      `Cannot download ${name}: size ${sizeBytes}, but its last chunk, which is here, ` +
+        `proves ${waiting.sizeBytes}`,
+    );
+  }
+  const claimed = chunkCount(sizeBytes);
+  if (hasLeaves && have.count > 0 && claimed !== chunks) {
+    throw new PeerFault(
+      "bad-data",
+      `Cannot download ${name}: size ${sizeBytes} makes ${claimed} chunks, but its leaves, which ` +
+        `are here, prove ${chunks}`,
+    );
   }
 }
 

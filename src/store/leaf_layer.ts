@@ -129,6 +129,7 @@ export class LeafLayerWriter {
   readonly #place: LeafLayerPlace;
   readonly #handles: HandleCache;
   #builder = new MerkleBuilder();
+  #isLastZero = false;
 
   constructor(place: LeafLayerPlace, handles: HandleCache) {
     this.#place = place;
@@ -164,13 +165,14 @@ export class LeafLayerWriter {
       throw environmentError(error, `write leaf layer ${this.#newPath}`);
     }
     this.#builder.addLeaves(hashes);
+    this.#isLastZero = hashes.subarray(-HASH_BYTES).every((byte) => byte === 0);
   }
 
   /**
    * Compares the root of all leaves and puts the sidecar in its place. After a throw the next leaf
    * to come is the first again.
    *
-   * @throws {PeerFault} "bad-data" when leaves are missing or belong to another root.
+   * @throws {PeerFault} "bad-data" when leaves are missing, belong to another root or are padding.
    */
   finish(): void {
     const { root, chunks, path } = this.#place;
@@ -183,6 +185,12 @@ export class LeafLayerWriter {
           ? `Cannot use leaf layer: it does not belong to root ${root}`
           : `Cannot use leaf layer: ${count} of ${chunks} leaves`,
       );
+    }
+    // The tree is padded with zero leaves, so it takes any of them for part of the file: the number
+    // of leaves is proved only by a last one that is none of these. No chunk has such a hash.
+    if (this.#isLastZero) {
+      this.discard();
+      throw new PeerFault("bad-data", `Cannot use leaf layer: leaf ${chunks - 1} is padding`);
     }
     try {
       ftruncateSync(this.#open(), chunks * HASH_BYTES);

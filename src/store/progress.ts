@@ -52,8 +52,11 @@ export class Progress {
       if (this.have.remove(index)) isLoss = true;
       if (this.#durable.remove(index)) wasDurable = true;
     }
-    if (wasDurable) this.#host.save(this.#durable.toBytes());
-    if (isLoss) this.#host.lost(range);
+    try {
+      if (wasDurable) this.#host.save(this.#durable.toBytes());
+    } finally {
+      if (isLoss) this.#host.lost(range);
+    }
   }
 
   /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
@@ -92,8 +95,8 @@ export class Progress {
     } catch (error) {
       // After a failed flush the system may have thrown the data away, and a second flush would
       // not say so: only the last checkpoint can be relied on.
-      for (const range of difference(this.have, this.#durable)) this.drop(range);
       this.#dirtyBytes = 0;
+      for (const range of difference(this.have, this.#durable)) this.drop(range);
       throw error;
     }
     if (this.#isEnded) return;

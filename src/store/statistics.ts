@@ -13,7 +13,7 @@ export class Statistics {
 
   add(name: string, delta: number): void {
     this.#values.set(name, (this.#values.get(name) ?? 0) + delta);
-    this.#isDirty = true;
+    if (delta !== 0) this.#isDirty = true;
   }
 
   /** A copy of all counters. */

@@ -299,6 +299,68 @@ Deno.test("Search.step() drops hits above the rate of a link", () => {
   assertEquals([delivered, search.counters.droppedRate], [limits.hitsBurstMax, 10]);
 });
 
+Deno.test("Search.step() takes an own query for no stranger's when it comes back after its end", () => {
+  const search = searchWith("10.0.0.1", "10.0.0.2");
+  search.step({ kind: "search", id: ID, sought: SOUGHT, ttl: 7, callbackPort: 1 }, 0);
+  search.step({ kind: "search-ended", id: ID }, 0);
+  assertEquals(receive(search, 1, query({ hops: 2, callbackHost: "10.0.0.9" })), []);
+  assertEquals([search.counters.droppedDuplicate, search.counters.queriesSeen], [1, 0]);
+  assertEquals(
+    search.step({ kind: "hit", link: 1, hit: hit() }, 0),
+    [],
+    "and no HIT goes anywhere",
+  );
+});
+
+Deno.test("Search.step() looks up few globs of a link, and as many others as before", () => {
+  const search = searchWith("10.0.0.1", "10.0.0.2");
+  const glob = { by: "glob", value: "*" } as const;
+  let next = 0;
+  const lookedUp = (link: number, count: number, sought: Query["sought"], nowMs: number) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const id = (next++).toString(16).padStart(32, "0") as QueryId;
+      const effects = receive(search, link, query({ id, sought }), nowMs);
+      assert(effects.every(({ kind }) => kind === "look-up"), "the excess is no fault");
+      sum += effects.length;
+    }
+    return sum;
+  };
+  assertEquals(lookedUp(1, limits.globsBurstMax + 7, glob, 0), limits.globsBurstMax);
+  assertEquals([search.counters.droppedRate, search.counters.queriesSeen], [
+    7,
+    limits.globsBurstMax,
+  ]);
+  assertEquals(lookedUp(1, 20, SOUGHT, 0), 20, "names have their own bound");
+  assertEquals(lookedUp(2, 5, glob, 0), 5, "and so has every link");
+  assertEquals(lookedUp(1, 50, glob, 1_000), limits.globsPerSecondMax);
+});
+
+Deno.test("Search.step() takes a glob that was over the bound of one link from another", () => {
+  const search = searchWith("10.0.0.1", "10.0.0.2");
+  const glob = { by: "glob", value: "*" } as const;
+  for (let i = 0; i < limits.globsBurstMax; i++) {
+    receive(search, 1, query({ id: i.toString(16).padStart(32, "0") as QueryId, sought: glob }));
+  }
+  assertEquals(receive(search, 1, query({ sought: glob })), []);
+  assertEquals(links(receive(search, 2, query({ sought: glob }))), ["look-up"]);
+});
+
+Deno.test("Search.step() forwards no more globs over a link than its other end looks up", () => {
+  const hosts = Array.from({ length: 5 }, (_, i) => `10.0.0.${i + 1}`);
+  const search = searchWith(...hosts, "10.0.0.9");
+  const forwarded = [0, 0];
+  for (const [kind, sought] of [{ by: "glob", value: "*" } as const, SOUGHT].entries()) {
+    for (let i = 0; i < hosts.length * limits.globsBurstMax; i++) {
+      const id = (kind * 1_000 + i).toString(16).padStart(32, "0") as QueryId;
+      receive(search, i % hosts.length + 1, query({ id, sought }));
+      const sent = search.step({ kind: "looked-up", id, holds: false }, 0);
+      forwarded[kind]! += links(sent).filter((link) => link === hosts.length + 1).length;
+    }
+  }
+  assertEquals(forwarded, [limits.globsBurstMax, hosts.length * limits.globsBurstMax]);
+});
+
 Deno.test("Search.step() ignores links that are not up", () => {
   const search = searchWith("10.0.0.1");
   assertEquals(receive(search, 5, query()), []);

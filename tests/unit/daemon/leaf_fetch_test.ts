@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { PeerFault } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../src/base/geometry.ts";
 import { limits } from "../../../src/base/limits.ts";
@@ -46,7 +46,7 @@ function answer(fetch: LeafFetch, source: AskedSource): boolean {
 Deno.test("LeafFetch asks four frames ahead and takes the layer in order", () =>
   withDownload((download) => {
     const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
-    fetch.offer(source);
+    fetch.offer(source, 0);
     assertEquals(source.asked, [0, 1, 2, 3].map((i) => ({ first: i * FRAME, count: FRAME })));
     assertEquals(answer(fetch, source), false);
     assertEquals(source.asked.at(-1), { first: 4 * FRAME, count: FRAME });
@@ -60,15 +60,13 @@ Deno.test("LeafFetch asks one source at a time, and the next when it leaves, fro
   withDownload((download) => {
     const fetch = new LeafFetch(CHUNKS, download);
     const first = new AskedSource(), second = new AskedSource(), third = new AskedSource();
-    for (const source of [first, second, third]) fetch.offer(source);
+    for (const source of [first, second, third]) fetch.offer(source, 0);
     assertEquals([second.asked, third.asked], [[], []]);
     answer(fetch, first);
-    fetch.leave(second);
-    fetch.leave(first);
+    fetch.leave(second, 0);
+    fetch.leave(first, 0);
     assertEquals(second.asked, []);
     assertEquals(third.asked[0], { first: 0, count: FRAME });
-    // What the first was asked before may still come: it is neither taken nor a fault.
-    assertEquals(answer(fetch, first), false);
     while (third.asked.length > 1) answer(fetch, third);
     assertEquals([answer(fetch, third), download.hasLeaves], [true, true]);
   }));
@@ -77,8 +75,8 @@ Deno.test("LeafFetch blames the one source whose layer does not make the root", 
   withDownload((download) => {
     const fetch = new LeafFetch(CHUNKS, download);
     const liar = new AskedSource(), honest = new AskedSource();
-    fetch.offer(liar);
-    fetch.offer(honest);
+    fetch.offer(liar, 0);
+    fetch.offer(honest, 0);
     const lie = assertThrows(() => {
       for (let range = liar.asked.shift(); range !== undefined; range = liar.asked.shift()) {
         const hashes = leavesOf(range).slice();
@@ -87,7 +85,7 @@ Deno.test("LeafFetch blames the one source whose layer does not make the root", 
       }
     }, PeerFault);
     assertEquals([lie.code, download.hasLeaves], ["bad-data", false]);
-    fetch.leave(liar);
+    fetch.leave(liar, 0);
     while (honest.asked.length > 1) answer(fetch, honest);
     assertEquals([answer(fetch, honest), download.hasLeaves], [true, true]);
   }));
@@ -96,18 +94,19 @@ Deno.test("LeafFetch refuses leaves that it did not ask for", () => {
   const wrong = [
     { first: FRAME, count: FRAME },
     { first: 0, count: 0 },
+    { first: 0, count: 1 },
     { first: 0, count: 4 * FRAME + 1 },
   ];
   return withDownload((download) => {
     for (const range of wrong) {
       const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
-      fetch.offer(source);
+      fetch.offer(source, 0);
       const error = assertThrows(
         () => fetch.take(source, range.first, leavesOf(range), 0),
         PeerFault,
       );
       assertEquals(error.code, "unexpected");
-      fetch.leave(source);
+      fetch.leave(source, 0);
     }
   });
 });
@@ -116,17 +115,38 @@ Deno.test("LeafFetch leaves a silent source for another, and comes back to it in
   withDownload((download) => {
     const fetch = new LeafFetch(CHUNKS, download);
     const silent = new AskedSource(), other = new AskedSource();
-    fetch.offer(silent);
-    fetch.tick(1_000);
-    // With nobody else to ask there is nothing to do.
-    fetch.tick(60_000);
-    assertEquals(silent.asked.length, 4);
-    fetch.offer(other);
-    fetch.tick(60_000 + limits.snubMs);
+    fetch.offer(silent, 0);
+    assertEquals([fetch.isAnswering(1_000), fetch.tick(1_000)], [true, null]);
+    fetch.offer(other, 1_000);
+    assertEquals(other.asked, []);
+    assertEquals([fetch.isAnswering(limits.snubMs), fetch.tick(limits.snubMs)], [false, null]);
     assertEquals([silent.asked.length, other.asked.length], [4, 4]);
-    fetch.tick(60_001);
-    fetch.tick(60_001 + limits.snubMs - 1);
-    assertEquals(silent.asked.length, 4);
-    fetch.tick(60_001 + 3 * limits.snubMs);
-    assert(silent.asked.length === 8, "asked again once the other is silent as well");
+    // What the silent one was asked before comes now, slowly: neither taken nor a fault.
+    assertEquals(answer(fetch, silent), false);
+    fetch.tick(2 * limits.snubMs);
+    assertEquals(silent.asked.length, 7, "asked again once the other is silent as well");
+    for (let owed = 0; owed < 3; owed++) assertEquals(answer(fetch, silent), false);
+    assertEquals(silent.asked[0], { first: 0, count: FRAME });
+    fetch.leave(other, 0);
+    while (silent.asked.length > 1) answer(fetch, silent);
+    assertEquals([answer(fetch, silent), download.hasLeaves], [true, true]);
+  }));
+
+Deno.test("LeafFetch gives up a source that is silent for long when there is no other", () =>
+  withDownload((download) => {
+    const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+    fetch.offer(source, 0);
+    assertEquals(fetch.tick(limits.sourceSilentMs - 1), null);
+    // A frame that comes in slowly is a sign of life.
+    fetch.arriving(source, 1_000);
+    assertEquals(fetch.tick(limits.sourceSilentMs), null);
+    assertEquals(fetch.tick(limits.sourceSilentMs + 1_000), source);
+  }));
+
+Deno.test("LeafFetch asks nobody when the only source rejects, and says so", () =>
+  withDownload((download) => {
+    const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+    fetch.offer(source, 0);
+    fetch.rejected(source, 0);
+    assertEquals([fetch.isAnswering(0), fetch.tick(60_000)], [false, null]);
   }));

@@ -1,13 +1,23 @@
-/** What a requester takes as the offers of one holder. */
+/** What a holder offers, and what a requester takes as the offers of one holder. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { PeerFault } from "../../../src/base/errors.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { receiveOffers } from "../../../src/daemon/callbacks.ts";
+import { filesSought, holdsAny } from "../../../src/daemon/offers.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import type { FileOffer, Message } from "../../../src/wire/messages.ts";
+import type { FileOffer, Message, Sought } from "../../../src/wire/messages.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
+import {
+  addDownloaded,
+  content,
+  giveChunks,
+  giveLeaves,
+  openStore,
+  rootOf,
+  TempDir,
+} from "../store/store_fixture.ts";
 
 const CHUNK = 16_384;
 const END: Message = { kind: "offers-end" };
@@ -85,4 +95,44 @@ Deno.test("receiveOffers() refuses any other message", async () => {
   const options = { countMax: 1, listing: false };
   const fault = await assertRejects(() => heard([{ kind: "more" }], options), PeerFault);
   assertEquals(fault.code, "unexpected");
+});
+
+Deno.test("holdsAny() and filesSought() look at no more names of a glob than they need", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  for (let i = 0; i < 9; i++) await addDownloaded(store, `f${i}`, content(10, i + 1));
+  const each = store.eachMatching.bind(store);
+  let looked = 0;
+  store.eachMatching = function* (glob) {
+    for (const file of each(glob)) {
+      looked++;
+      yield file;
+    }
+  };
+  const sought = { by: "glob", value: "f*" } as const;
+  assertEquals([holdsAny(store, sought), looked], [true, 1]);
+  looked = 0;
+  assertEquals([filesSought(store, sought, { max: 4 }).length, looked], [4, 4]);
+  assertEquals(filesSought(store, sought).length, 9);
+  assertEquals(holdsAny(store, { by: "glob", value: "g*" }), false);
+});
+
+Deno.test("holdsAny() and filesSought() pass over files of which no chunk is here", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(3 * CHUNK);
+  const root = rootOf(bytes);
+  const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+  giveLeaves(download, bytes);
+  const all = [{ by: "glob", value: "*" }, { by: "name", value: "f" }, { by: "root", value: root }];
+  const found = () =>
+    all.map((sought) => {
+      const typed = sought as Sought;
+      return [holdsAny(store, typed), filesSought(store, typed, { max: 1 }).length];
+    });
+  assertEquals(found(), all.map(() => [false, 0]));
+  giveChunks(download, bytes, { first: 1, count: 1 });
+  assertEquals(found(), all.map(() => [true, 1]));
 });

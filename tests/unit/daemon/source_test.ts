@@ -58,6 +58,8 @@ class Observer implements SourceObserver {
     this.#note(`leaves ${first}+${hashes.length / 32}`);
   }
 
+  leavesArriving(): void {}
+
   has(_source: Source, ranges: readonly ChunkRange[]): void {
     this.#note(`has ${ranges.map(({ first, count }) => `${first}+${count}`)}`);
   }

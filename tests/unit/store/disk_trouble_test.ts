@@ -107,6 +107,28 @@ diskTest(
   },
 );
 
+diskTest("suspend() on a full disk lets the download go on once there is room", async () => {
+  using disk = new SmallDisk("1m");
+  const { store } = await openStore(`${disk.path}/data`);
+  await using _ = store;
+  // A bitfield of 128 KiB in the catalogue, for a file that is never to be whole.
+  const request = { root: rootOf(content(3)), name: "f", sizeBytes: 2 ** 20 * CHUNK_BYTES };
+  const download = store.beginDownload(request);
+  download.writeRun(0, content(CHUNK_BYTES));
+  const ballast = `${disk.path}/ballast`;
+  fill(ballast);
+  const error = await assertRejects(() => download.suspend(), EnvironmentError);
+  assertEquals(error.code, "no-space");
+  assertEquals(store.beginDownload(request), download);
+  assertEquals(download.have.count, 1);
+  Deno.removeSync(ballast);
+  await download.suspend();
+  await store.close();
+  const { store: again } = await openStore(`${disk.path}/data`);
+  await using _again = again;
+  assertEquals(again.chunksHave(request.root), 1);
+});
+
 diskTest(
   "a file whose leaf layer has no room is not shared, is named, and others are",
   async () => {

@@ -352,6 +352,147 @@ Deno.test("beginDownload() tries another size unless the last chunk proves the f
   assertEquals(store.chunksHave(request.root), 1);
 });
 
+Deno.test("beginDownload() keeps chunks when their leaves disprove the number of chunks claimed", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(64 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload(request);
+  giveLeaves(download, bytes);
+  giveChunks(download, bytes, { first: 0, count: 32 });
+  await download.suspend();
+  for (const sizeBytes of [1, 63 * CHUNK_BYTES, bytes.length + 1]) {
+    const lie = { ...request, sizeBytes };
+    const fault = assertThrows(() => store.beginDownload(lie), PeerFault, "prove 64");
+    assertEquals(fault.code, "bad-data");
+  }
+  assertEquals(store.beginDownload(request), download);
+  assertEquals([...download.have.ranges()], [{ first: 0, count: 32 }]);
+});
+
+Deno.test("beginDownload() keeps chunks when only the length of the last one is claimed anew", async () => {
+  using dir = new TempDir();
+  const bytes = content(9 * CHUNK_BYTES + 100);
+  const root = rootOf(bytes);
+  {
+    const { store } = await openStore(dir.join("data"));
+    await using _ = store;
+    const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length + 50 });
+    giveLeaves(download, bytes);
+    giveChunks(download, bytes, { first: 0, count: 9 });
+    await download.suspend();
+    store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+    assertEquals(store.definition(root)?.sizeBytes, bytes.length);
+    assertEquals(store.chunksHave(root), 9);
+    giveChunks(download, bytes, { first: 9, count: 1 });
+    assertThrows(() => download.claimSize(bytes.length + 50), RangeError, "disproved");
+    await download.suspend();
+  }
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+  assert(download.have.isFull);
+  await download.finish();
+  assertEquals(readAll(store, root), bytes);
+});
+
+Deno.test("finish() leaves the download suspended when its place cannot be had", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(3 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload(request);
+  giveLeaves(download, bytes);
+  giveChunks(download, bytes, { first: 0, count: 3 });
+  const nowhere = { path: dir.join("missing/f") };
+  const error = await assertRejects(() => download.finish(nowhere), EnvironmentError);
+  assertEquals(error.code, "not-found");
+  assertEquals(store.beginDownload(request), download);
+  assertEquals(download.have.count, 3);
+  await download.finish();
+  assertEquals(readAll(store, request.root), bytes);
+});
+
+Deno.test("finish() puts no zeros in the place of data that was cut off", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(6 * CHUNK_BYTES + 7);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload(request);
+  giveLeaves(download, bytes);
+  giveChunks(download, bytes, { first: 0, count: 7 });
+  Deno.truncateSync(download.path, 4 * CHUNK_BYTES + 1);
+  const error = await assertRejects(() => download.finish(), EnvironmentError);
+  assertEquals(error.code, "changed");
+  assertEquals(store.beginDownload(request), download);
+  assertEquals([...download.have.ranges()], [{ first: 0, count: 4 }]);
+  giveChunks(download, bytes, { first: 4, count: 3 });
+  await download.finish();
+  assertEquals(readAll(store, request.root), bytes);
+});
+
+Deno.test("suspend() lets the file be fetched again when the data cannot be cut", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"), { ephemeral: true });
+  await using _ = store;
+  const bytes = content(3 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload({ ...request, path: dir.join("missing/f") });
+  const error = await assertRejects(
+    () => download.suspend({ cutToPrefix: true }),
+    EnvironmentError,
+  );
+  assertEquals(error.code, "not-found");
+  assertEquals(store.download(request.root), undefined);
+  const again = store.beginDownload({ ...request, path: dir.join("f") });
+  giveLeaves(again, bytes);
+  giveChunks(again, bytes, { first: 0, count: 3 });
+  await again.finish();
+  assertEquals(readAll(store, request.root), bytes);
+});
+
+Deno.test("discard() forgets a download whose data cannot be removed", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(3 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload(request);
+  Deno.mkdirSync(`${download.path}/occupied`, { recursive: true });
+  assertThrows(() => download.discard(), EnvironmentError, "remove");
+  assertEquals(store.download(request.root), undefined);
+  Deno.removeSync(download.path, { recursive: true });
+  const again = store.beginDownload(request);
+  giveLeaves(again, bytes);
+  giveChunks(again, bytes, { first: 0, count: 3 });
+  await again.finish();
+  assertEquals(readAll(store, request.root), bytes);
+});
+
+Deno.test("restartLeaves() and suspend() only warn when leaves cannot be removed", async () => {
+  using dir = new TempDir();
+  const { store, warnings } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(8 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  const download = store.beginDownload(request);
+  download.addLeaves(0, leavesOf(bytes).subarray(0, 96));
+  const newPath = `${download.leafPath}.new`;
+  Deno.removeSync(newPath);
+  Deno.mkdirSync(`${newPath}/occupied`, { recursive: true });
+  download.restartLeaves();
+  assertEquals(download.nextLeaf, 0);
+  await download.suspend();
+  assertEquals(warnings.length, 2);
+  assert(warnings[0]!.message.includes(newPath), warnings[0]!.message);
+  Deno.removeSync(newPath, { recursive: true });
+  giveLeaves(store.beginDownload(request), bytes);
+  assert(download.hasLeaves);
+});
+
 Deno.test("finish() of a download keeps no second copy of what is shared meanwhile", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));

@@ -50,6 +50,17 @@ Deno.test("finish() throws bad-data and starts over when one bit differs", () =>
   assert(t.layer.isSound());
 });
 
+Deno.test("finish() throws bad-data when padding is given as leaves", () => {
+  using t = setUp(5);
+  const place = { ...t.place, chunks: 7 };
+  const writer = new LeafLayerWriter(place, t.handles);
+  writer.add(0, t.leaves);
+  writer.add(5, new Uint8Array(2 * 32));
+  const fault = assertThrows(() => writer.finish(), PeerFault, "leaf 6 is padding");
+  assertEquals(fault.code, "bad-data");
+  assertEquals(writer.next, 0);
+});
+
 Deno.test("finish() throws bad-data when leaves are missing", () => {
   using t = setUp(100);
   t.writer.add(0, t.leaves.subarray(0, 99 * 32));

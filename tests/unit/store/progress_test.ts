@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Bitfield } from "../../../src/base/bitfield.ts";
 import { EnvironmentError } from "../../../src/base/errors.ts";
@@ -49,6 +49,21 @@ Deno.test("checkpoint() keeps only what the last good one had when the disk fail
   assertEquals([...progress.have.ranges()], [{ first: 0, count: 3 }]);
   assertEquals(disk.lostChunks, [5, 9]);
   assertEquals(disk.savedChunks(), [0, 1, 2]);
+});
+
+Deno.test("drop() tells of the loss even when it cannot be remembered", async () => {
+  const disk = new TestDisk();
+  const progress = new Progress(CHUNKS, disk);
+  progress.add({ first: 0, count: 3 }, 3);
+  const good = progress.checkpoint();
+  disk.flushes[0]!.resolve();
+  await good;
+  disk.save = () => {
+    throw new EnvironmentError("no-space", "ENOSPC");
+  };
+  assertThrows(() => progress.drop({ first: 1, count: 1 }), EnvironmentError, "ENOSPC");
+  assertEquals(disk.lostChunks, [1]);
+  assertEquals(progress.have.count, 2);
 });
 
 Deno.test("what is remembered was flushed, was had, and was not dropped, in any order of events", async () => {

@@ -1,0 +1,303 @@
+/** How a fetch ends, asks again and dials, with time that the test lets pass, and holders it plays. */
+
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { FetchFailure } from "../../../src/base/errors.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../src/base/geometry.ts";
+import { newNodeId, newQueryId, type Root } from "../../../src/base/ids.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { seededRandom, systemRandom } from "../../../src/base/random.ts";
+import { Bitfield } from "../../../src/base/bitfield.ts";
+import { ChunkHasher } from "../../../src/daemon/chunk_hasher.ts";
+import { Fetch } from "../../../src/daemon/fetch.ts";
+import { Swarms } from "../../../src/daemon/swarms.ts";
+import { Connection } from "../../../src/net/connection.ts";
+import { CHUNKS_HEADER_BYTES, decodePayload, writeChunksHeader } from "../../../src/wire/codec.ts";
+import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
+import type { Message } from "../../../src/wire/messages.ts";
+import { content, leavesOf, openStore, rootOf, TempDir } from "../store/store_fixture.ts";
+import { memoryPair } from "../../support/memory_transport.ts";
+
+const CHUNKS = 64;
+const BYTES = content(CHUNKS * CHUNK_BYTES - 77);
+const LEAVES = leavesOf(BYTES);
+const ROOT = rootOf(BYTES);
+const NAME = "file.bin";
+
+/** What happens before a test gives up waiting for it. */
+const WAIT_MS = 10_000;
+
+/** How a holder answers; by default it says nothing at all. */
+interface Answers {
+  readonly leaves?: (range: ChunkRange) => Message;
+  readonly chunks?: (range: ChunkRange) => Uint8Array;
+}
+
+const honestLeaves = ({ first, count }: ChunkRange): Message => ({
+  kind: "leaves",
+  first,
+  hashes: LEAVES.slice(first * 32, (first + count) * 32),
+});
+
+function honestChunks({ first, count }: ChunkRange): Uint8Array {
+  const data = BYTES.subarray(first * CHUNK_BYTES, (first + count) * CHUNK_BYTES);
+  const frame = new Uint8Array(CHUNKS_HEADER_BYTES + data.length);
+  writeChunksHeader(frame, first, data.length);
+  frame.set(data, CHUNKS_HEADER_BYTES);
+  return frame;
+}
+
+/** A fetch on a real store, whose queries and dials are counted and go nowhere. */
+class Fetching implements AsyncDisposable {
+  readonly fetch: Fetch;
+  readonly swarms: Swarms;
+  readonly ended: Promise<unknown>;
+  queriesMade = 0;
+  queriesLive = 0;
+  dialled: string[] = [];
+  chunksGained = 0;
+  isEnded = false;
+  readonly #stop = new AbortController();
+  readonly #dials = Promise.withResolvers<void>();
+  readonly #hasher = new ChunkHasher();
+  readonly #connections: Connection[] = [];
+  readonly #tasks: Promise<unknown>[] = [];
+  readonly #close: () => Promise<void>;
+  #nowMs = performance.now();
+
+  private constructor(
+    { store }: Awaited<ReturnType<typeof openStore>>,
+    request: Partial<FetchRequest>,
+    close: () => Promise<void>,
+  ) {
+    this.#close = close;
+    const hasher = this.#hasher;
+    const random = seededRandom(1);
+    this.swarms = new Swarms({ log: silentLogger, random, hasher, struck: () => {} }, store);
+    this.fetch = new Fetch(
+      {
+        store,
+        swarms: this.swarms,
+        log: silentLogger,
+        links: { size: 1 },
+        search: () => {
+          this.queriesMade++;
+          this.queriesLive++;
+          return () => this.queriesLive--;
+        },
+        dialHolder: ({ port }) => {
+          this.dialled.push(String(port));
+          return this.#dials.promise;
+        },
+      },
+      {
+        name: NAME,
+        root: null,
+        sha256: null,
+        sizeBytes: null,
+        chunks: null,
+        deliver: false,
+        timeoutMs: 0,
+        ...request,
+      },
+      {
+        observer: {
+          event: () => {},
+          readable: () => {},
+          gained: ({ count }) => this.chunksGained += count,
+        },
+      },
+    );
+    this.ended = this.fetch.run(this.#stop.signal).finally(() => this.isEnded = true);
+    this.ended.catch(() => {});
+  }
+
+  static async start(request: Partial<FetchRequest> = {}): Promise<Fetching> {
+    const dir = new TempDir();
+    const opened = await openStore(dir.path);
+    const fetching = new Fetching(opened, request, async () => {
+      await opened.store.close();
+      dir[Symbol.dispose]();
+    });
+    await fetching.until(() => fetching.queriesMade > 0, "the first query");
+    return fetching;
+  }
+
+  /** A holder that calls back, and is wanted. It has the first `count` chunks. */
+  join(answers: Answers, count = CHUNKS): Connection {
+    const isWhole = count === CHUNKS;
+    const have = new Bitfield(CHUNKS);
+    have.addRange({ first: 0, count });
+    const verdict = this.fetch.offered(
+      { nodeId: newNodeId(systemRandom), address: { host: "192.0.2.1", port: 0 } },
+      [{
+        kind: "offer",
+        file: {
+          root: ROOT,
+          name: NAME,
+          type: "",
+          sizeBytes: BYTES.length,
+          chunksHave: count,
+          whole: isWhole,
+        },
+        bitfield: isWhole ? new Uint8Array() : have.page(0, Math.ceil(CHUNKS / 8)),
+      }],
+    );
+    assert(verdict.kind === "want", `its offer is answered with ${verdict.kind}`);
+    const [near, far] = memoryPair({ bufferBytes: 100_000 });
+    const holder = new Connection(far), connection = new Connection(near);
+    this.#connections.push(holder, connection);
+    const frames: Uint8Array[] = [];
+    holder.setBulk({ nextFrame: () => frames.shift() ?? null });
+    this.#tasks.push(
+      holder.receive({
+        frame({ code, payload }) {
+          const message = decodePayload(code, payload);
+          if (message.kind === "leaves-request" && answers.leaves !== undefined) {
+            holder.send(answers.leaves(message));
+          }
+          if (message.kind === "request" && answers.chunks !== undefined) {
+            frames.push(answers.chunks(message));
+            holder.wake();
+          }
+        },
+      }).catch(() => {}),
+      verdict.use(connection).catch(() => {}),
+    );
+    return holder;
+  }
+
+  /** Lets time pass by seconds until the fetch ends, or `totalMs` have gone; fast, unlike time. */
+  async pass(totalMs: number, stepMs = 1_000): Promise<void> {
+    for (let passedMs = 0; passedMs < totalMs && !this.isEnded; passedMs += stepMs) {
+      this.#nowMs += stepMs;
+      this.swarms.tick(this.#nowMs);
+      this.fetch.tick(this.#nowMs);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  async until(predicate: () => boolean, what: string): Promise<void> {
+    const endMs = performance.now() + WAIT_MS;
+    while (!predicate()) {
+      if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** Holds the fetch to having ended for want of anybody to ask. */
+  async hasFailed(): Promise<void> {
+    assert(this.isEnded, "it still waits");
+    await assertRejects(() => this.ended, FetchFailure, "Cannot fetch");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#dials.resolve();
+    await this.ended.catch(() => {});
+    for (const connection of this.#connections) connection.close();
+    await Promise.all(this.#tasks);
+    this.#hasher.close();
+    await this.#close();
+  }
+}
+
+Deno.test("Fetch ends when its sources have given all they have, and nobody has the rest", async () => {
+  await using fetching = await Fetching.start();
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks }, 8);
+  await fetching.until(() => fetching.chunksGained === 8, "what there is");
+  await fetching.pass(30_000);
+  assertEquals(fetching.isEnded, false, "another holder may still come");
+  await fetching.pass(20_000);
+  await fetching.hasFailed();
+});
+
+Deno.test("Fetch goes on when a holder of the rest comes late", async () => {
+  await using fetching = await Fetching.start();
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks }, 8);
+  await fetching.until(() => fetching.chunksGained === 8, "what there is");
+  await fetching.pass(25_000);
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks });
+  await fetching.ended;
+  assertEquals(fetching.chunksGained, CHUNKS);
+});
+
+Deno.test("Fetch ends when its only source rejects the request for leaves", async () => {
+  await using fetching = await Fetching.start();
+  let rejected = 0;
+  fetching.join({
+    leaves({ first, count }) {
+      rejected++;
+      return { kind: "reject", range: { first, count }, rejection: "busy" } as Message;
+    },
+  });
+  await fetching.until(() => rejected > 0, "the request for leaves");
+  await fetching.pass(60_000);
+  await fetching.hasFailed();
+});
+
+Deno.test("Fetch ends when its only source is silent about leaves", async () => {
+  await using fetching = await Fetching.start();
+  fetching.join({});
+  await fetching.pass(60_000);
+  await fetching.hasFailed();
+});
+
+Deno.test("Fetch keeps two queries alive at most, however often it asks again", async () => {
+  await using fetching = await Fetching.start();
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks }, 8);
+  await fetching.until(() => fetching.chunksGained === 8, "what there is");
+  await fetching.pass(30_000, 6_000);
+  assertGreater(fetching.queriesMade, 3);
+  assertEquals(fetching.queriesLive, 2);
+});
+
+Deno.test("Fetch dials a bounded number of holders at once, and none twice, however many hits come", async () => {
+  await using fetching = await Fetching.start();
+  const hit = (port: number, root: string) =>
+    fetching.fetch.hit({
+      kind: "hit",
+      id: newQueryId(systemRandom),
+      hops: 1,
+      nodeId: newNodeId(systemRandom),
+      holderHost: "192.0.2.1",
+      holderPort: port,
+      offers: [{
+        root: root as Root,
+        name: NAME,
+        type: "",
+        sizeBytes: 5,
+        chunksHave: 1,
+        whole: true,
+      }],
+    });
+  for (let i = 0; i < 50; i++) hit(1_000, ROOT);
+  assertEquals(fetching.dialled, ["1000"]);
+  for (let i = 0; i < 500; i++) hit(1_001 + i, ROOT);
+  assertEquals(fetching.dialled.length, limits.sourcesMax);
+});
+
+Deno.test("Fetch does not believe a hit, nor end because it names too short a file", async () => {
+  await using fetching = await Fetching.start({ chunks: { first: 10, count: 2 } });
+  fetching.fetch.hit({
+    kind: "hit",
+    id: newQueryId(systemRandom),
+    hops: 1,
+    nodeId: newNodeId(systemRandom),
+    holderHost: "192.0.2.1",
+    holderPort: 9,
+    offers: [{
+      root: "ab".repeat(32) as Root,
+      name: NAME,
+      type: "",
+      sizeBytes: 5,
+      chunksHave: chunkCount(5),
+      whole: true,
+    }],
+  });
+  await fetching.pass(500, 100);
+  assertEquals([fetching.isEnded, [...fetching.swarms].length], [false, 0]);
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks });
+  await fetching.ended;
+  assertEquals(fetching.chunksGained, 2);
+});
