@@ -163,6 +163,8 @@ export const limits = {
   rescanMs: 900_000,
   /** The same where changes cannot be watched, because the system has no watches left. */
   rescanUnwatchedMs: 60_000,
+  /** How often it is looked whether shared directories are still the same: some system calls. */
+  rootCheckMs: 2_000,
   /** The longest wait before a file that keeps changing is hashed again. */
   unsettledMs: 60_000,
   /** A leaf layer that belongs to no file is removed when it is older than this. */

@@ -99,6 +99,8 @@ export class Fetch implements Searcher, SwarmObserver {
   /** Since when there is nobody to ask. */
   #aloneSinceMs = performance.now();
   #starvedSinceMs: number | null = null;
+  /** When its sources last could not, or did not, give what is missing. */
+  #starvedMs = 0;
   #finished = false;
   /** The candidate whose chunks are all here, until it is dealt with. */
   #complete: Followed | null = null;
@@ -187,10 +189,13 @@ export class Fetch implements Searcher, SwarmObserver {
     if (swarm !== undefined && swarm.sourceCount > 0) this.#aloneSinceMs = nowMs;
     const patienceMs = swarm?.hadSources ? limits.sourcesLostMs : limits.searchMs;
     if (nowMs - this.#aloneSinceMs > patienceMs) return this.#failForNobody();
-    if (swarm === undefined || !swarm.needsSources) this.#starvedSinceMs = null;
-    else this.#starvedSinceMs ??= nowMs;
-    if (this.#starvedSinceMs !== null && nowMs - this.#starvedSinceMs > STARVED_MS) {
-      return this.#failForNobody();
+    if (swarm?.needsSources) {
+      this.#starvedMs = nowMs;
+      this.#starvedSinceMs ??= nowMs;
+      if (nowMs - this.#starvedSinceMs > STARVED_MS) return this.#failForNobody();
+    } else if (nowMs - this.#starvedMs > 2 * limits.snubMs) {
+      // Not before: a source that joins and gives nothing looks useful until it is snubbed.
+      this.#starvedSinceMs = null;
     }
     if (swarm !== undefined && nowMs - this.#searchedMs > SEARCH_AGAIN_MS && swarm.wantsSources) {
       this.#search();

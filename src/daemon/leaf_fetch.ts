@@ -27,6 +27,8 @@ export class LeafFetch {
   #taken = 0;
   /** When the current source was last heard of, or asked. */
   #heardMs = 0;
+  /** When anybody gave leaves last, or, as the first to be asked, was asked. */
+  #answeredMs = 0;
   /**
    * Answers that a source owes from before it was left for another: they come first when it is
    * asked again, in order, and count for nothing.
@@ -40,7 +42,7 @@ export class LeafFetch {
 
   /** Whether leaves may be expected from anybody. */
   isAnswering(nowMs: number): boolean {
-    return this.#current !== null && nowMs - this.#heardMs < limits.snubMs;
+    return this.#current !== null && nowMs - this.#answeredMs < limits.snubMs;
   }
 
   /**
@@ -50,7 +52,9 @@ export class LeafFetch {
    */
   offer(source: LeafSource, nowMs: number): void {
     this.#waiting.push(source);
-    if (this.#current === null) this.#next(nowMs);
+    if (this.#current !== null) return;
+    this.#answeredMs = nowMs;
+    this.#next(nowMs);
   }
 
   /**
@@ -74,7 +78,7 @@ export class LeafFetch {
 
   /** Says that a frame of leaves is coming in, however slowly. */
   arriving(source: LeafSource, nowMs: number): void {
-    if (source === this.#current) this.#heardMs = nowMs;
+    if (source === this.#current) this.#heardMs = this.#answeredMs = nowMs;
   }
 
   /**
@@ -91,7 +95,7 @@ export class LeafFetch {
     if (!isAsked || first !== this.#taken || count !== expected) {
       throw new PeerFault("unexpected", `Cannot take leaves: ${count} from ${first} not asked for`);
     }
-    this.#heardMs = nowMs;
+    this.#heardMs = this.#answeredMs = nowMs;
     this.#download.addLeaves(first, hashes);
     this.#taken += count;
     if (this.#taken < this.#chunks) {

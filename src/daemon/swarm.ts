@@ -214,6 +214,8 @@ export class Swarm implements SourceObserver {
    */
   async useSource(connection: Connection, holder: Holder): Promise<void> {
     if (this.#over) return connection.close();
+    const have = holder.whole ? undefined : new Bitfield(chunkCount(this.file.sizeBytes));
+    have?.addBytes(0, holder.bitfield);
     const source = new Source(this, connection, {
       id: this.#nextSourceId++,
       nodeId: holder.nodeId,
@@ -221,11 +223,7 @@ export class Swarm implements SourceObserver {
       sizeBytes: this.file.sizeBytes,
       hasher: this.#host.hasher,
     });
-    if (!holder.whole) {
-      const have = new Bitfield(chunkCount(this.file.sizeBytes));
-      have.addBytes(0, holder.bitfield);
-      this.#partial.set(source.id, have);
-    }
+    if (have !== undefined) this.#partial.set(source.id, have);
     this.#sources.set(source.id, source);
     connection.reserve(sourceReadBytes(this.#sources.size));
     this.#host.log.debug("source joined", { peer: source.peer, name: this.file.name });

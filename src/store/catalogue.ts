@@ -10,6 +10,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../base/errors.ts";
 import type { Root } from "../base/ids.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
+import { hintFor } from "./io.ts";
 import { joinPath, Place, type PlaceOrigin } from "./place.ts";
 
 /** A partial download as it is remembered. */
@@ -296,5 +297,9 @@ function databaseError(error: unknown, action: string): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
   const message = messageOf(error);
   const code = MESSAGES.find(([words]) => message.includes(words))?.[1] ?? "other";
-  return new EnvironmentError(code, `Cannot ${action}: ${message}`, { cause: error });
+  const hint = hintFor(code);
+  return new EnvironmentError(code, `Cannot ${action}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }

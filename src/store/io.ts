@@ -72,11 +72,16 @@ const HINTS: Readonly<Partial<Record<EnvironmentCode, string>>> = {
 export function environmentError(error: unknown, action: string): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
   const code = codeOf(error);
-  const hint = HINTS[code];
+  const hint = hintFor(code);
   return new EnvironmentError(code, `Cannot ${action}: ${messageOf(error)}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: error,
   });
+}
+
+/** What a person can do about a failure, when that is the same wherever it happens. */
+export function hintFor(code: EnvironmentCode): string | undefined {
+  return HINTS[code];
 }
 
 /** Which family of failure a system error belongs to. */

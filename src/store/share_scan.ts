@@ -26,6 +26,7 @@ export async function scanAll(context: ScanContext): Promise<void> {
   const { parts, shares } = context;
   const scan = new Scan(context);
   for (const path of shares.paths()) await scan.path(path);
+  scan.warnUnreadableNames();
   // Directories that are gone, and files whose share was given up.
   const stale: Place[] = [];
   for (const directory of [...parts.index.directories()]) {
@@ -42,6 +43,7 @@ export async function scanAll(context: ScanContext): Promise<void> {
 export async function scanPaths(context: ScanContext, paths: Iterable<string>): Promise<void> {
   const scan = new Scan(context);
   for (const path of paths) if (context.shares.covers(path)) await scan.path(path);
+  scan.warnUnreadableNames();
 }
 
 class Scan {
@@ -50,6 +52,8 @@ class Scan {
   readonly #seenFiles = new Set<string>();
   #sliceStart = performance.now();
   #isFull = false;
+  #unreadableNames = 0;
+  #unreadablePath = "";
 
   constructor(context: ScanContext) {
     this.#context = context;
@@ -61,6 +65,15 @@ class Scan {
 
   hasSeenFile(path: string): boolean {
     return this.#seenFiles.has(path);
+  }
+
+  /** Tells once of all names that are not text. */
+  warnUnreadableNames(): void {
+    if (this.#unreadableNames === 0) return;
+    this.#context.parts.warn(
+      "Files or directories are not shared, for their names will not do: not valid UTF-8",
+      { names: this.#unreadableNames, path: this.#unreadablePath },
+    );
   }
 
   /** Lets other work go on when this turn has taken long enough. */
@@ -116,7 +129,9 @@ class Scan {
     const isDirectoryShared = shares.covers(path);
     for (const entry of entries) {
       const entryPath = joinPath(path, entry.name);
-      if (entry.isDirectory) {
+      if (isUnreadableName(entryPath, entry.name)) {
+        if (isDirectoryShared && this.#unreadableNames++ === 0) this.#unreadablePath = entryPath;
+      } else if (entry.isDirectory) {
         subdirectories.push(entryPath);
       } else if (
         (entry.isFile || entry.isSymlink) && isDirectoryShared &&
@@ -203,5 +218,17 @@ class Scan {
       ? error
       : environmentError(error, `look at ${path}`);
     this.#context.parts.warn(message, { path, cause: messageOf(error) });
+  }
+}
+
+// The system's names are bytes. One that is not UTF-8 comes with replacement characters in it, and
+// nothing is found by that; no file at all can be opened by such a name here.
+function isUnreadableName(path: string, name: string): boolean {
+  if (!name.includes("\ufffd")) return false;
+  try {
+    Deno.lstatSync(path);
+    return false;
+  } catch (error) {
+    return codeOf(error) === "not-found";
   }
 }

@@ -20,6 +20,13 @@ export class ShareSet {
     for (const { path, isExcluded } of kept) this.#entries.set(path, { isExcluded, isKept: true });
   }
 
+  /** The same rule, to try a change on. */
+  copy(): ShareSet {
+    const copy = new ShareSet();
+    for (const [path, entry] of this.#entries) copy.#entries.set(path, entry);
+    return copy;
+  }
+
   /** Shared paths, parents before children. */
   paths(): string[] {
     return [...this.#entries].filter(([, entry]) => !entry.isExcluded).map(([path]) => path).sort();

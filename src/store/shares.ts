@@ -4,13 +4,14 @@
  */
 
 import { basename, resolve } from "node:path";
-import { messageOf, UsageError } from "../base/errors.ts";
+import { EnvironmentError, messageOf, UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { nameProblem } from "../base/names.ts";
 import { HashQueue } from "./hash_queue.ts";
 import type { Hasher } from "./hasher.ts";
 import { environmentError, nextTurn } from "./io.ts";
-import { OWN_FILE_PREFIX, type Place, splitPath } from "./place.ts";
+import { OWN_FILE_PREFIX, type Place } from "./place.ts";
+import { findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
 import { scanAll, scanPaths } from "./share_scan.ts";
 import { ShareSet } from "./share_set.ts";
 import type { StoreParts } from "./store_parts.ts";
@@ -23,6 +24,10 @@ export class Shares implements AsyncDisposable {
   readonly #queue: HashQueue;
   readonly #abort = new AbortController();
   #watch: PathWatch | undefined;
+  /** What is watched. */
+  #roots: ShareRoots | undefined;
+  #rootTimer: ReturnType<typeof setTimeout> | undefined;
+  #rootCheck: Promise<void> | undefined;
   #rescanTimer: ReturnType<typeof setTimeout> | undefined;
   #isStarted = false;
   /** Whether the watch must be made anew: other paths are shared, or may exist now. */
@@ -56,15 +61,17 @@ export class Shares implements AsyncDisposable {
    * Shares a file, or a directory with all that is below it.
    *
    * @param options `persist: false` shares it for this run only.
-   * @throws {EnvironmentError} when it is not there or cannot be read.
+   * @throws {EnvironmentError} when it is not there or cannot be read, or when it cannot be kept
+   * for the next start; then it is not shared.
    * @throws {UsageError} when it is neither file nor directory, or has to do with the data directory.
    */
   add(path: string, options: { readonly persist?: boolean } = {}): void {
     const { persist = true } = options;
     const share = normal(path);
     checkShareable(share === "" ? "/" : share, this.#parts);
+    if (persist) this.#keep(share);
     this.#set.add(share, { isKept: persist });
-    this.#remember();
+    if (!persist) this.#remember();
     this.#isWatchStale = true;
     if (this.#isStarted) this.#request(new Set([share]));
   }
@@ -116,13 +123,31 @@ export class Shares implements AsyncDisposable {
   async close(): Promise<void> {
     this.#abort.abort(new DOMException("The store is closed", "AbortError"));
     clearTimeout(this.#rescanTimer);
+    clearTimeout(this.#rootTimer);
     this.#watch?.close();
     this.#queue.close();
     await this.#running;
+    await this.#rootCheck;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  // Before it is shared: a person is told that it is for good, or that it is not at all.
+  #keep(share: string): void {
+    const kept = this.#set.copy();
+    kept.add(share, { isKept: true });
+    try {
+      this.#parts.catalogue?.putShares(kept.keptRows());
+    } catch (error) {
+      const { code, hint } = environmentError(error, "write the catalogue");
+      throw new EnvironmentError(
+        code,
+        `Cannot share ${share === "" ? "/" : share}: it cannot be kept: ${messageOf(error)}`,
+        { hint: hint ?? "Check the disk that the data directory is on.", cause: error },
+      );
+    }
   }
 
   #remember(): void {
@@ -168,8 +193,10 @@ export class Shares implements AsyncDisposable {
       this.#isWatchStale || this.#requested === "everything" || this.#requested.size > 0
     ) {
       if (signal.aborted) return;
+      if (this.#requested === "everything") await this.#compareRoots();
       // First watch, then look: what changes in between is seen at least once.
-      if (this.#isWatchStale) this.#restartWatch();
+      if (this.#isWatchStale) await this.#restartWatch();
+      if (signal.aborted) return;
       const requested = this.#requested;
       this.#requested = new Set();
       try {
@@ -195,23 +222,45 @@ export class Shares implements AsyncDisposable {
     }, delayMs);
   }
 
-  #restartWatch(): void {
+  async #restartWatch(): Promise<void> {
     this.#isWatchStale = false;
-    const trees: string[] = [], directories = new Set<string>();
-    for (const path of this.paths()) {
-      try {
-        if (Deno.statSync(path).isDirectory) trees.push(path);
-        else directories.add(splitPath(path).directory || "/");
-      } catch {
-        // Looked for again at the next rescan.
-      }
-    }
+    const roots = await findRoots(this.paths());
+    if (this.#abort.signal.aborted) return;
     const before = this.#watch;
-    this.#watch = new PathWatch({ trees, directories: [...directories] }, {
+    this.#roots = roots;
+    this.#watch = new PathWatch(roots, {
       onChanged: (paths) => this.#request(paths),
       onWarning: this.#parts.warn,
     });
     before?.close();
+    this.#scheduleRootCheck();
+  }
+
+  // The system watches a directory, not its path: of one that takes the place of another, or comes
+  // back, or that a link leads to from now on, it says nothing.
+  #scheduleRootCheck(): void {
+    clearTimeout(this.#rootTimer);
+    this.#rootTimer = setTimeout(() => this.#rootCheck = this.#checkRoots(), limits.rootCheckMs);
+  }
+
+  async #checkRoots(): Promise<void> {
+    await this.#compareRoots();
+    if (this.#abort.signal.aborted) return;
+    if (this.#isWatchStale) this.#request("everything");
+    this.#scheduleRootCheck();
+  }
+
+  async #compareRoots(): Promise<void> {
+    if (this.#roots === undefined) return;
+    if (this.#watch?.isLost === true || await haveRootsChanged(this.#roots)) {
+      this.#isWatchStale = true;
+      // Before the new one, and not in the same turn: else the runtime takes the new directory
+      // for the one at this path that it watches already. What changes meanwhile is found by
+      // looking at everything, which is next.
+      this.#watch?.close();
+      this.#watch = undefined;
+      await nextTurn();
+    }
   }
 }
 

@@ -20,6 +20,9 @@ export class PathWatch implements Disposable {
   #pending: Set<string> | "everything" = new Set();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
+  readonly #roots: ReadonlySet<string>;
+  #isLost = false;
+  #hasWarnedOfName = false;
 
   /** @param trees Directories to watch with all below; `directories`: without. All must exist. */
   constructor(
@@ -28,7 +31,13 @@ export class PathWatch implements Disposable {
   ) {
     this.#onChanged = callbacks.onChanged;
     this.#warn = callbacks.onWarning;
+    this.#roots = new Set([...watched.trees, ...watched.directories]);
     this.isWatching = this.#start(watched.trees, true) && this.#start(watched.directories, false);
+  }
+
+  /** Whether it must be made anew: a watched directory is gone from its path, or watching failed. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   /** Takes a path as changed. */
@@ -88,15 +97,42 @@ export class PathWatch implements Disposable {
   }
 
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const event of watcher) {
-        if (event.kind === "access") continue;
-        // The system lost some events.
-        if (event.flag === "rescan") this.#noteEverything();
-        for (const path of event.paths) this.note(path);
+    const events = watcher[Symbol.asyncIterator]();
+    for (;;) {
+      try {
+        // Not `for await`: that ends the watcher at the first error.
+        const { done, value } = await events.next();
+        if (done === true) return;
+        this.#take(value);
+      } catch (error) {
+        if (this.#isClosed) return;
+        // The one event is lost, of a file that could not be shared anyway; the next ones are not.
+        if (messageOf(error).includes("invalid UTF-8")) {
+          this.#warnOfName();
+          continue;
+        }
+        this.#isLost = true;
+        this.#warn("Watching shared files failed", { cause: messageOf(error) });
+        return;
       }
-    } catch (error) {
-      if (!this.#isClosed) this.#warn("Watching shared files failed", { cause: messageOf(error) });
     }
+  }
+
+  #take({ kind, paths, flag }: Deno.FsEvent): void {
+    if (kind === "access") return;
+    // The system lost some events.
+    if (flag === "rescan") this.#noteEverything();
+    for (const path of paths) {
+      if ((kind === "remove" || kind === "rename") && this.#roots.has(path)) this.#isLost = true;
+      this.note(path);
+    }
+  }
+
+  #warnOfName(): void {
+    if (this.#hasWarnedOfName) return;
+    this.#hasWarnedOfName = true;
+    this.#warn("A changed file is not shared, for its name will not do: not valid UTF-8", {
+      directories: [...this.#roots].slice(0, 3),
+    });
   }
 }

@@ -24,8 +24,11 @@ const LEAVES = leavesOf(BYTES);
 const ROOT = rootOf(BYTES);
 const NAME = "file.bin";
 
-/** What happens before a test gives up waiting for it. */
+/** How long a test waits for anything, in time that really passes. */
 const WAIT_MS = 10_000;
+
+/** The clock of the machine, behind the one that the fetch reads. */
+const realNow = performance.now.bind(performance);
 
 /** How a holder answers; by default it says nothing at all. */
 interface Answers {
@@ -63,7 +66,7 @@ class Fetching implements AsyncDisposable {
   readonly #connections: Connection[] = [];
   readonly #tasks: Promise<unknown>[] = [];
   readonly #close: () => Promise<void>;
-  #nowMs = performance.now();
+  #aheadMs = 0;
 
   private constructor(
     { store }: Awaited<ReturnType<typeof openStore>>,
@@ -71,6 +74,8 @@ class Fetching implements AsyncDisposable {
     close: () => Promise<void>,
   ) {
     this.#close = close;
+    // One clock for all: those who compare times read it, and the ticks are given it.
+    performance.now = () => realNow() + this.#aheadMs;
     const hasher = this.#hasher;
     const random = seededRandom(1);
     this.swarms = new Swarms({ log: silentLogger, random, hasher, struck: () => {} }, store);
@@ -170,17 +175,17 @@ class Fetching implements AsyncDisposable {
   /** Lets time pass by seconds until the fetch ends, or `totalMs` have gone; fast, unlike time. */
   async pass(totalMs: number, stepMs = 1_000): Promise<void> {
     for (let passedMs = 0; passedMs < totalMs && !this.isEnded; passedMs += stepMs) {
-      this.#nowMs += stepMs;
-      this.swarms.tick(this.#nowMs);
-      this.fetch.tick(this.#nowMs);
+      this.#aheadMs += stepMs;
+      this.swarms.tick(performance.now());
+      this.fetch.tick(performance.now());
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
 
   async until(predicate: () => boolean, what: string): Promise<void> {
-    const endMs = performance.now() + WAIT_MS;
+    const endMs = realNow() + WAIT_MS;
     while (!predicate()) {
-      if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}`);
+      if (realNow() > endMs) throw new Error(`Waited in vain for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
@@ -199,6 +204,7 @@ class Fetching implements AsyncDisposable {
     await Promise.all(this.#tasks);
     this.#hasher.close();
     await this.#close();
+    performance.now = realNow;
   }
 }
 
@@ -301,3 +307,28 @@ Deno.test("Fetch does not believe a hit, nor end because it names too short a fi
   await fetching.ended;
   assertEquals(fetching.chunksGained, 2);
 });
+
+Deno.test("Fetch ends when several sources are silent about leaves in turn", async () => {
+  await using fetching = await Fetching.start();
+  fetching.join({});
+  fetching.join({});
+  await fetching.pass(90_000);
+  await fetching.hasFailed();
+});
+
+for (
+  const { what, answers } of [
+    { what: "leaves", answers: {} },
+    { what: "chunks", answers: { leaves: honestLeaves } },
+  ]
+) {
+  Deno.test(`Fetch ends though its only source, silent about ${what}, comes back each time it is dropped`, async () => {
+    await using fetching = await Fetching.start();
+    for (let seconds = 0; seconds < 120 && !fetching.isEnded; seconds++) {
+      const [swarm] = fetching.swarms;
+      if (swarm === undefined || swarm.sourceCount === 0) fetching.join(answers);
+      await fetching.pass(1_000);
+    }
+    await fetching.hasFailed();
+  });
+}

@@ -149,6 +149,28 @@ diskTest(
   },
 );
 
+diskTest("add() throws and does not share when that cannot be kept on a full disk", async () => {
+  using disk = new SmallDisk("1m");
+  using dir = new TempDir();
+  dir.write("shared/f", content(5));
+  const { store, warnings } = await openStore(`${disk.path}/data`);
+  await using _ = store;
+  store.shares.start();
+  const ballast = `${disk.path}/ballast`;
+  fill(ballast);
+  const error = assertThrows(() => store.shares.add(dir.join("shared")), EnvironmentError);
+  assertEquals(error.code, "no-space");
+  assert(error.hint?.includes("space"));
+  await store.shares.settled();
+  assertEquals(store.shares.paths(), []);
+  assertEquals(store.fileDefinitions(), []);
+  assertEquals(warnings, []);
+  Deno.removeSync(ballast);
+  store.shares.add(dir.join("shared"));
+  await store.shares.settled();
+  assertEquals(store.fileDefinitions().map(({ name }) => name), ["f"]);
+});
+
 diskTest("open() says that the data directory is read-only", async () => {
   using disk = new SmallDisk("1m");
   const { store } = await openStore(`${disk.path}/data`);

@@ -221,6 +221,82 @@ Deno.test("a shared directory that vanishes and returns is followed by rescan()"
   assertEquals(names(t.store), ["f"]);
 });
 
+for (const how of ["removed", "renamed"]) {
+  Deno.test(`a shared directory that is ${how} and made again later is followed`, async () => {
+    await using t = await setUp({ "old": content(1) });
+    const { store, dir } = t;
+    let done = change(store, (c) => c.kind === "withdrawn" && c.name === "old");
+    if (how === "removed") Deno.removeSync(dir.join("shared"), { recursive: true });
+    else Deno.renameSync(dir.join("shared"), dir.join("away"));
+    await done;
+    await store.shares.settled();
+    done = change(store, (c) => c.kind === "added" && c.name === "first");
+    dir.write("shared/first", content(2));
+    await done;
+    // That one may be found by looking at everything; the next one only by watching.
+    await store.shares.settled();
+    done = change(store, (c) => c.kind === "added" && c.name === "second");
+    dir.write("shared/second", content(3));
+    await done;
+    assertEquals(names(store), ["first", "second"]);
+  });
+}
+
+Deno.test("a shared link is followed when it leads to another directory", async () => {
+  using dir = new TempDir();
+  dir.write("r1/one", content(1));
+  dir.write("r2/two", content(2));
+  Deno.symlinkSync(dir.join("r1"), dir.join("current"));
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  store.shares.add(dir.join("current"));
+  store.shares.start();
+  await store.shares.settled();
+  assertEquals(names(store), ["one"]);
+  let done = change(store, (c) => c.kind === "added" && c.name === "two");
+  Deno.symlinkSync(dir.join("r2"), dir.join("next"));
+  Deno.renameSync(dir.join("next"), dir.join("current"));
+  await done;
+  await store.shares.settled();
+  assertEquals(names(store), ["two"]);
+  done = change(store, (c) => c.kind === "added" && c.name === "three");
+  dir.write("r2/three", content(3));
+  await done;
+});
+
+Deno.test("rescan() watches a shared directory that was put in the place of another", async () => {
+  await using t = await setUp({ "f": content(9) });
+  const { store, dir } = t;
+  dir.write("other/g", content(10));
+  Deno.renameSync(dir.join("shared"), dir.join("away"));
+  Deno.renameSync(dir.join("other"), dir.join("shared"));
+  await store.shares.rescan();
+  assertEquals(names(store), ["g"]);
+  const done = change(store, (c) => c.kind === "added" && c.name === "h");
+  dir.write("shared/h", content(11));
+  await done;
+});
+
+Deno.test("names that are not UTF-8 are told of once a scan, and the watch goes on", async () => {
+  await using t = await setUp({ "f": content(9) });
+  const { store, dir, warnings } = t;
+  // Only a shell can make such a file; a replacement character in a name is nothing special.
+  const script = `cd "$1" && touch "$(printf 'a\\377b')" "$(printf 'c\\376')"`;
+  const made = await new Deno.Command("sh", { args: ["-c", script, "sh", dir.join("shared")] })
+    .output();
+  assert(made.success);
+  const done = change(store, (c) => c.kind === "added" && c.name === "after\ufffd");
+  dir.write("shared/after\ufffd", content(10));
+  await done;
+  await store.shares.settled();
+  warnings.length = 0;
+  await store.shares.rescan();
+  assertEquals(names(store), ["after\ufffd", "f"]);
+  assertEquals(warnings.length, 1);
+  assert(warnings[0]!.message.includes("not valid UTF-8"), warnings[0]!.message);
+  assertEquals(warnings[0]!.fields["names"], 2);
+});
+
 Deno.test("leaf layers go when nothing needs them any more", async () => {
   const bytes = content(3 * CHUNK_BYTES);
   await using t = await setUp({ "a": bytes, "b": bytes });
