@@ -89,7 +89,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     nodeId,
     node: node.address,
     client: clients.address,
-    failed: new Promise(() => {}),
+    failed: node.failed,
     rescan: () => rescan(config, store),
     stop: () => running.disposeAsync(),
   };

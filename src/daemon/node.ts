@@ -6,7 +6,13 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { FetchFailure, messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import {
+  EnvironmentError,
+  FetchFailure,
+  messageOf,
+  PeerFault,
+  unreachable,
+} from "../base/errors.ts";
 import { newQueryId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -73,6 +79,7 @@ export class Node {
   readonly #fetches = new Set<Fetch>();
   readonly seldom = new Seldom();
   readonly #endStoreEvents: () => void;
+  readonly #failed = Promise.withResolvers<Error>();
   readonly #stopping = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
   #savedBytesIn = 0;
@@ -122,6 +129,11 @@ export class Node {
     this.#endStoreEvents = this.store.onChange((change) => this.#storeChanged(change));
   }
 
+  /** Resolves with the reason when the node cannot go on by itself. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
   /** How many links there are. */
   get linkCount(): number {
     return this.links.size;
@@ -129,8 +141,9 @@ export class Node {
 
   /** Begins to accept, to dial and to let time pass. */
   start(): void {
-    this.#port.run().catch((error) =>
-      this.log.error("stopped accepting nodes", { error: messageOf(error) })
+    this.#port.run().then(
+      () => this.#portEnded(new EnvironmentError("other", "The node port accepts no more")),
+      (error) => this.#portEnded(error as Error),
     );
     for (const { host, port } of this.#options.peers) {
       this.#step({ kind: "add-address", host, port, pinned: true });
@@ -332,6 +345,10 @@ export class Node {
     if (connection.reason instanceof PeerFault) {
       this.log.warn("a peer broke the protocol", { ...fields, reason: connection.reason.message });
     } else this.log.debug("link ended", fields);
+  }
+
+  #portEnded(error: Error): void {
+    if (!this.#stopping.signal.aborted) this.#failed.resolve(error);
   }
 
   #storeChanged(change: StoreChange): void {

@@ -120,10 +120,6 @@ export class Swarm implements SourceObserver {
     host.hasher.prepare(this.bytesTotal);
   }
 
-  get isOver(): boolean {
-    return this.#over;
-  }
-
   /** Whether chunks that are here may be read: the leaves are known and what was found is checked. */
   get hasBegun(): boolean {
     return this.#policy !== null;
@@ -170,10 +166,6 @@ export class Swarm implements SourceObserver {
   hasSource(nodeId: NodeId): boolean {
     for (const source of this.#sources.values()) if (source.nodeId === nodeId) return true;
     return false;
-  }
-
-  isBanned(nodeId: NodeId): boolean {
-    return this.#banned.has(nodeId);
   }
 
   /** Whether nobody who could give what is missing is giving it. */

@@ -67,7 +67,7 @@ Deno.test("daemon refuses a client that asks for a name that cannot be one", asy
 
 Deno.test("daemon takes no hostile name from a holder, and fetches from an honest one", async () => {
   await using dir = await TempDir.make();
-  const data = await dir.folder("a", "b", "data"), work = await dir.folder("a", "b", "work");
+  const data = await dir.folder("a", "b", "data"), work = await dir.folder("a", "b", "out");
   const file = holdFile("honest.bin", randomBytes(300_000, 4));
   await using daemon = await startDaemon({ dataDir: data });
   await using liar = await HostileHolder.start(daemon.node, file);
@@ -80,7 +80,7 @@ Deno.test("daemon takes no hostile name from a holder, and fetches from an hones
   assertEquals(await Deno.readFile(`${work}/honest.bin`), file.data);
   assertEquals(await namesIn(work), ["honest.bin"]);
   const own = await treeOf(dir.path);
-  assertEquals(own.filter((path) => !path.startsWith("a/b/data/")), ["a/b/work/honest.bin"]);
+  assertEquals(own.filter((path) => !path.startsWith("a/b/data/")), ["a/b/out/honest.bin"]);
   assertEquals(own.filter((path) => basename(path).includes("evil")), []);
   assert(!await isThere("/tmp/evil.bin"));
   assert(daemon.process.stderr.matches(/WARN .*refused a connection/).length > 0);
