@@ -66,7 +66,7 @@ export const PURPOSES = ["link", "callback", "transfer", "directory"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Why a node refuses a connection, as it may be told. */
-export const REFUSALS = [
+const REFUSALS = [
   "wrong-version",
   "wrong-network",
   "self",
@@ -78,11 +78,11 @@ export const REFUSALS = [
 export type Refusal = (typeof REFUSALS)[number];
 
 /** Why a holder rejects a request. */
-export const REJECTIONS = ["not-had", "withdrawn", "out-of-range", "busy"] as const;
+const REJECTIONS = ["not-had", "withdrawn", "out-of-range", "busy"] as const;
 export type Rejection = (typeof REJECTIONS)[number];
 
 /** How the client port ends a fetch that failed; the command line's exit codes. */
-export const FAILURES = [
+const FAILURES = [
   "failed",
   "usage",
   "notFound",

@@ -2,10 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
-import type { NodeId } from "../../../src/base/ids.ts";
-import { silentLogger } from "../../../src/base/log.ts";
 import { Answerer } from "../../../src/daemon/answers.ts";
-import { Node } from "../../../src/daemon/node.ts";
+import { testNode } from "../../support/test_node.ts";
 import { MemoryTransport } from "../../support/memory_transport.ts";
 import {
   addDownloaded,
@@ -28,20 +26,7 @@ Deno.test("Answerer.answer() leaves a download out of a list when it ends meanwh
     giveLeaves(download, bytes);
     giveChunks(download, bytes, { first: 1, count: 2 });
   }
-  const node = new Node({
-    nodeId: "11".repeat(16) as NodeId,
-    listen: { host: "127.0.0.1", port: 0 },
-    isReachable: true,
-    network: "test",
-    networkKey: undefined,
-    ttl: 7,
-    linksMin: 1,
-    linksMax: 10,
-    peers: [],
-    store,
-    transport: new MemoryTransport(),
-    log: silentLogger,
-  });
+  const node = testNode({ store, transport: new MemoryTransport() });
   const answerer = new Answerer({
     node,
     store,

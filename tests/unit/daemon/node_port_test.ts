@@ -3,13 +3,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { newQueryId, type NodeId, type Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { callbackProof, offerFiles } from "../../../src/daemon/callbacks.ts";
-import { Node } from "../../../src/daemon/node.ts";
+import type { Node } from "../../../src/daemon/node.ts";
 import { Connection } from "../../../src/net/connection.ts";
 import { initiate, type LocalIdentity } from "../../../src/net/handshake.ts";
 import type { Duplex, Listener, Transport } from "../../../src/net/transport.ts";
+import { testNode } from "../../support/test_node.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
 import { addDownloaded, content, openStore, TempDir } from "../store/store_fixture.ts";
 
@@ -69,20 +69,7 @@ async function listening(test: (node: Node, door: Door) => Promise<void>): Promi
   await using _ = store;
   await addDownloaded(store, "f", content(10));
   const door = new Door();
-  const node = new Node({
-    nodeId: "11".repeat(16) as NodeId,
-    listen: { host: "127.0.0.1", port: 0 },
-    isReachable: true,
-    network: "test",
-    networkKey: undefined,
-    ttl: 7,
-    linksMin: 1,
-    linksMax: 10,
-    peers: [],
-    store,
-    transport: door,
-    log: silentLogger,
-  });
+  const node = testNode({ store, transport: door });
   node.start();
   try {
     await test(node, door);
