@@ -9,7 +9,7 @@ import { accept, expectMessage, initiate, type LocalIdentity } from "../../src/n
 import { tcpTransport } from "../../src/net/tcp_transport.ts";
 import type { Duplex, Listener } from "../../src/net/transport.ts";
 import { decodePayload } from "../../src/wire/codec.ts";
-import type { Sought } from "../../src/wire/messages.ts";
+import type { Sought } from "../../src/wire/structures.ts";
 import { callbackMac } from "../../src/wire/proofs.ts";
 import { NETWORK } from "./product.ts";
 

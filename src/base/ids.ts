@@ -15,6 +15,8 @@ export type Root = string & { readonly [brand]: "Root" };
 export type NodeId = string & { readonly [brand]: "NodeId" };
 /** One search: 16 random bytes as 32 digits. */
 export type QueryId = string & { readonly [brand]: "QueryId" };
+/** What a client is known by at one directory, 16 bytes as hexadecimal: only the two know it. */
+export type SessionId = string & { readonly [brand]: "SessionId" };
 
 /** Length of a root or a SHA-256, in bytes. */
 export const HASH_BYTES = 32;
@@ -57,4 +59,9 @@ export function newNodeId(random: Random): NodeId {
 /** A new query id. */
 export function newQueryId(random: Random): QueryId {
   return toHex(random.bytes(ID_BYTES)) as QueryId;
+}
+
+/** A new session id. */
+export function newSessionId(random: Random): SessionId {
+  return toHex(random.bytes(ID_BYTES)) as SessionId;
 }

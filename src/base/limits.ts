@@ -238,4 +238,59 @@ export const limits = {
   // Statistics
   /** How often counters are written to the disk: what a crash loses of them at most. */
   statisticsFlushMs: 60_000,
+
+  // Directories: what a client can make one hold
+  /** Clients of a directory: a fleet of thousands, at some 2 KB each without their files. */
+  directoryClientsMax: 20_000,
+  /** Clients at one address: nodes behind one router, or many on one machine. */
+  directoryClientsPerHostMax: 2_048,
+  /** Files that one client may list. */
+  listingsPerClientMax: 100_000,
+  /** Files that all clients at one address may list together. */
+  listingsPerHostMax: 200_000,
+  /** Files that all clients may list together: 2 GB at most. */
+  listingsMax: 2_000_000,
+  /** Bytes of names and types that clients at one address may list: long names cost more. */
+  listingBytesPerHostMax: 16 * MIB,
+  /** Files in one ADVERTISE, REMOVE or FILES: some 50 KB. */
+  advertisedPerMessageMax: 128,
+  /** Files in one METADATA, holders in one HOLDERS. */
+  knownPerMessageMax: 64,
+  /** Holders that an answer names. */
+  holdersMax: 256,
+  /** Files that the answer to a search names. */
+  directorySearchMax: 4_096,
+  /** Questions a second from one address, unless a person sets another bound; twice as many once. */
+  directoryQueriesPerSecond: 1_000,
+  /** A search counts as so many questions. */
+  directorySearchCost: 10,
+  /** A connection to a directory that says nothing this long is closed. */
+  directoryIdleMs: 10_000,
+  /** A connection to a directory is short: whoever has more to say opens another. */
+  directoryConnectionMs: 60_000,
+  /** Clients that a directory dials at once. */
+  directoryDialsMax: 64,
+
+  // Directories: how clients keep in touch
+  /** Directories that a node may be told of. */
+  directoriesMax: 16,
+  /** How often a client says that it is there, unless a person sets another time. */
+  directoryRefreshMs: 30_000,
+  directoryRefreshMsMin: 1_000,
+  directoryRefreshMsMax: 3_600_000,
+  /** Refreshes that may be missed before a client is asked, and then forgotten. */
+  directoryMissedMax: 3,
+  /** Clients that find a new instance send their whole lists spread over this time. */
+  directorySpreadMs: 3_000,
+  /** Changes of files are taken together for this long. */
+  directoryDebounceMs: 200,
+  /** The last words to a directory when a daemon stops. */
+  directoryLeaveMs: 500,
+
+  // Balancing
+  /** Whole copies of a popular file below which a directory has more made. */
+  replicasDefault: 3,
+  replicasMax: 64,
+  /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
+  uploadsLoadedDefault: 32,
 } as const;

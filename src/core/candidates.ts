@@ -15,7 +15,7 @@
 import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { FileOffer } from "../wire/messages.ts";
+import type { FileOffer } from "../wire/structures.ts";
 
 /** What a fetch knows for sure about the file that it wants. */
 export interface Trust {

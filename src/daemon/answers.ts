@@ -78,6 +78,11 @@ export class Answerer {
       case "verify":
         yield* this.#verify(args["target"], options.signal);
         return;
+      case "info":
+      case "where":
+      case "push":
+      case "files":
+        throw new UsageError(`Cannot ${verb}: not yet`);
       default:
         return unreachable(verb);
     }
@@ -118,6 +123,7 @@ export class Answerer {
       },
       transfers: [...node.swarms].map((swarm) => swarm.report()),
       uploads: node.uploads.reports(),
+      directories: [],
     };
   }
 

@@ -13,9 +13,9 @@ import { initiate, type LocalIdentity } from "../net/handshake.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
-import type { Sought } from "../wire/messages.ts";
+import type { Sought } from "../wire/structures.ts";
 import { callbackProof, offerFiles, receiveOffers } from "./callbacks.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections } from "../net/connections.ts";
 import type { Searcher } from "./searches.ts";
 import type { Uploads } from "./uploads.ts";
 

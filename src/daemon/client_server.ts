@@ -6,7 +6,7 @@ import { limits } from "../base/limits.ts";
 import { Connection } from "../net/connection.ts";
 import type { Listener, Transport } from "../net/transport.ts";
 import { ClientSession, type SessionHost } from "./client_session.ts";
-import { Seldom } from "./seldom.ts";
+import { Seldom } from "../base/seldom.ts";
 
 /** Serves the clients of one daemon. */
 export class ClientServer {

@@ -2,7 +2,8 @@
 
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { FileOffer, Hit, MessageOf } from "../wire/messages.ts";
+import type { Hit, MessageOf } from "../wire/messages.ts";
+import type { FileOffer } from "../wire/structures.ts";
 import type { SearchReport } from "../wire/reports.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 
@@ -62,6 +63,7 @@ export class Listing implements Searcher {
         ...file,
         peersWhole: whole.size,
         peersPart: part.size,
+        from: ["flood"],
       }))
       .sort((a, b) =>
         b.peersWhole + b.peersPart - a.peersWhole - a.peersPart ||

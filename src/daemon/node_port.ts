@@ -1,31 +1,25 @@
 /**
- * The node port: accepts connections, shakes hands, and gives each to whom its purpose concerns.
- * Strangers are turned away here.
+ * The node port: gives each connection that comes in to whom its purpose concerns. Strangers are
+ * turned away before that, in `front_door.ts`.
  */
 
-import { EnvironmentError, messageOf, unreachable } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
+import { unreachable } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Overlay } from "../core/overlay.ts";
 import type { Connection } from "../net/connection.ts";
 import { withDeadline } from "../net/deadline.ts";
-import {
-  accept,
-  expectMessage,
-  type LocalIdentity,
-  RefusedError,
-  type RemoteIdentity,
-} from "../net/handshake.ts";
-import type { Duplex, Listener } from "../net/transport.ts";
+import { FrontDoor } from "../net/front_door.ts";
+import { expectMessage, type LocalIdentity, type RemoteIdentity } from "../net/handshake.ts";
+import type { Listener } from "../net/transport.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import type { Refusal } from "../wire/messages.ts";
 import { hearOffers } from "./callbacks.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections } from "../net/connections.ts";
 import type { Links } from "./links.ts";
 import { fileOfRoot, offerMessage } from "./offers.ts";
 import type { Searches } from "./searches.ts";
-import type { Seldom } from "./seldom.ts";
+import type { Seldom } from "../base/seldom.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What the port needs of its node. */
@@ -44,42 +38,36 @@ export interface NodePortHost {
 /** The accepting side of one node. */
 export class NodePort {
   readonly #host: NodePortHost;
-  readonly #listener: Listener;
-  #handshakes = 0;
-  readonly #handshakesOfHost = new Map<string, number>();
-  #isClosed = false;
+  readonly #door: FrontDoor;
 
   constructor(host: NodePortHost, listener: Listener) {
     this.#host = host;
-    this.#listener = listener;
+    const { identity, connections, seldom, log } = host;
+    this.#door = new FrontDoor(
+      {
+        identity,
+        connections,
+        seldom,
+        log,
+        refusal: (remote, connection) => this.#refusal(remote, connection),
+        entered: (connection, remote) => this.#entered(connection, remote),
+      },
+      listener,
+      { what: "node port" },
+    );
   }
 
   /** Accepts until closed. */
-  async run(): Promise<void> {
-    for await (const duplex of this.#listener) {
-      const connection = this.#admit(duplex);
-      if (connection === null) continue;
-      this.#accepted(connection).catch((error) => this.#turnedAway(connection, error));
-    }
+  run(): Promise<void> {
+    return this.#door.run();
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#listener.close();
+    this.#door.close();
   }
 
-  #admit(duplex: Duplex): Connection | null {
-    const ofHost = this.#handshakesOfHost.get(duplex.remote.host) ?? 0;
-    if (this.#handshakes >= limits.handshakesMax || ofHost >= limits.handshakesPerHostMax) {
-      duplex.close();
-      return null;
-    }
-    return this.#host.connections.admit(duplex);
-  }
-
-  async #accepted(connection: Connection): Promise<void> {
+  async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
     const { links, searches } = this.#host;
-    const remote = await this.#shakeHands(connection);
     switch (remote.purpose) {
       case "link":
         return await links.accepted(connection, remote);
@@ -94,23 +82,6 @@ export class NodePort {
         return connection.close();
       default:
         return unreachable(remote.purpose);
-    }
-  }
-
-  async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
-    const { host } = connection.remote;
-    this.#handshakes++;
-    this.#handshakesOfHost.set(host, (this.#handshakesOfHost.get(host) ?? 0) + 1);
-    try {
-      return await accept(connection, {
-        identity: this.#host.identity,
-        admit: (remote) => this.#refusal(remote, connection),
-      });
-    } finally {
-      this.#handshakes--;
-      const left = (this.#handshakesOfHost.get(host) ?? 1) - 1;
-      if (left === 0) this.#handshakesOfHost.delete(host);
-      else this.#handshakesOfHost.set(host, left);
     }
   }
 
@@ -136,20 +107,5 @@ export class NodePort {
     connection.send({ kind: "offers-end" });
     if (file === undefined) await connection.closeAfterWriting();
     else await uploads.serve(connection, remote, root);
-  }
-
-  /** Who fails the handshake is named in the log, each host seldom. */
-  #turnedAway(connection: Connection, error: unknown): void {
-    connection.close();
-    const { log, seldom } = this.#host;
-    const { host } = connection.remote;
-    const message = messageOf(error);
-    if (error instanceof EnvironmentError) {
-      log.debug("connection ended early", { host, error: message });
-    } else if (error instanceof RefusedError || this.#isClosed) {
-      log.debug("connection refused", { host, error: message });
-    } else if (seldom.isFirst(`stranger ${host} ${message}`)) {
-      log.warn("refused a connection on the node port", { host, reason: message });
-    }
   }
 }

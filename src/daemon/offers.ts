@@ -5,7 +5,8 @@ import type { FileDefinition } from "../store/place.ts";
 import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { unreachable } from "../base/errors.ts";
-import type { FileOffer, MessageOf, Sought } from "../wire/messages.ts";
+import type { MessageOf } from "../wire/messages.ts";
+import type { FileOffer, Sought } from "../wire/structures.ts";
 
 /** Whether any part of a file that matches is here; looks no further than the first. */
 export function holdsAny(store: ChunkStore, sought: Sought): boolean {

@@ -6,7 +6,8 @@
 import type { NodeId, QueryId, Root } from "../base/ids.ts";
 import type { HostPort } from "../base/address.ts";
 import type { Connection } from "../net/connection.ts";
-import type { Hit, MessageOf, Sought } from "../wire/messages.ts";
+import type { Hit, MessageOf } from "../wire/messages.ts";
+import type { Sought } from "../wire/structures.ts";
 import { callbackMac, macEquals } from "../wire/proofs.ts";
 
 /** How long an ended search still answers late callbacks. */

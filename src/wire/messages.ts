@@ -6,12 +6,11 @@
  * only their headers are defined here.
  */
 
-import { HASH_BYTES, ID_BYTES, type NodeId, type QueryId, type Root } from "../base/ids.ts";
+import { HASH_BYTES, ID_BYTES, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { nameProblem } from "../base/names.ts";
+import { DIRECTORY_MESSAGES } from "./directory_messages.ts";
 import {
   bytes,
-  checkedText,
   type Field,
   fixedBytes,
   flag,
@@ -28,7 +27,17 @@ import {
   u8,
   type ValueOf,
 } from "./fields.ts";
-import { hostProblem } from "./host.ts";
+import {
+  address,
+  fileOffer,
+  name,
+  optionalHost,
+  queryId,
+  range,
+  reason,
+  root,
+  sought,
+} from "./structures.ts";
 
 /** "PSRV": the first four bytes of the payload of every HELLO. */
 export const NODE_MAGIC = 0x50535256;
@@ -36,30 +45,6 @@ export const NODE_MAGIC = 0x50535256;
 export const CLIENT_MAGIC = 0x5053434c;
 /** The protocol that this program speaks, on both ports. */
 export const PROTOCOL_VERSION = 1;
-
-const name = checkedText(text(limits.nameBytesMax), nameProblem);
-const type = text(limits.typeBytesMax);
-const root = hex<Root>(HASH_BYTES);
-const queryId = hex<QueryId>(ID_BYTES);
-const reason = text(limits.reasonBytesMax);
-const host = checkedText(text(limits.hostBytesMax), hostProblem);
-const optionalHost = checkedText(
-  text(limits.hostBytesMax),
-  (value) => value === "" ? undefined : hostProblem(value),
-);
-
-const range = struct({ first: u32, count: u32 });
-const address = struct({ host, port: u16 });
-
-/** A file as its holder describes it; `chunksHave` says how many of its chunks are there. */
-const fileOffer = struct({ root, name, type, sizeBytes: u64, chunksHave: u32, whole: flag });
-
-/** What a query asks for: a root, an exact name, or a glob over names for a listing. */
-const sought = struct({
-  by: oneOf(["root", "name", "glob"]),
-  /** Hexadecimal root, name or glob, by `by`. */
-  value: text(limits.soughtBytesMax),
-});
 
 /** For what a connection to the node port is opened. */
 export const PURPOSES = ["link", "callback", "transfer", "directory"] as const;
@@ -257,7 +242,19 @@ export const MESSAGES = {
   "ask": {
     code: 0x58,
     fields: struct({
-      verb: oneOf(["status", "list", "peers", "search", "share", "unshare", "verify"]),
+      verb: oneOf([
+        "status",
+        "list",
+        "peers",
+        "search",
+        "share",
+        "unshare",
+        "verify",
+        "info",
+        "where",
+        "push",
+        "files",
+      ]),
       /** The verb's arguments as JSON. */
       json: longText(limits.askBytesMax),
     }),
@@ -266,6 +263,8 @@ export const MESSAGES = {
     code: 0x59,
     fields: struct({ json: longText(limits.answerBytesMax), last: flag }),
   },
+
+  ...DIRECTORY_MESSAGES,
 } as const satisfies Record<string, MessageDefinition>;
 
 /** Kind byte of CHUNKS: u32 first chunk, then the bytes of one or more whole chunks. */
@@ -289,13 +288,15 @@ export type MessageOf<K extends MessageKind> = K extends MessageKind
 /** Any message, discriminated by `kind`. */
 export type Message = MessageOf<MessageKind>;
 
-export type FileOffer = ValueOf<typeof fileOffer>;
-export type Sought = ValueOf<typeof sought>;
-export type Address = ValueOf<typeof address>;
 export type Query = MessageOf<"query">;
 export type Hit = MessageOf<"hit">;
 export type Done = MessageOf<"done">;
 export type Verb = MessageOf<"ask">["verb"];
 
 /** Verbs that change the daemon's state: only for clients that can read its token. */
-export const CHANGING_VERBS: ReadonlySet<Verb> = new Set(["share", "unshare", "verify"]);
+export const CHANGING_VERBS: ReadonlySet<Verb> = new Set([
+  "share",
+  "unshare",
+  "verify",
+  "push",
+]);

@@ -31,6 +31,15 @@ export function callbackMac(
   return createHmac("sha256", fromHex(queryId)).update(role).update(nonces).digest();
 }
 
+/** Proves to know the session of a client at a directory: the directory that dials, and the client. */
+export function sessionMac(
+  role: "directory" | "client",
+  session: string,
+  nonces: Uint8Array,
+): Uint8Array {
+  return createHmac("sha256", fromHex(session)).update(role).update(nonces).digest();
+}
+
 /** Whether two MACs are equal, in constant time. */
 export function macEquals(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

@@ -29,6 +29,22 @@ export interface StatusReport {
   readonly counters: Counters;
   readonly transfers: readonly TransferReport[];
   readonly uploads: readonly UploadReport[];
+  /** The directories that the daemon was told of. */
+  readonly directories: readonly DirectoryReport[];
+}
+
+/** How a daemon gets on with one directory. */
+export interface DirectoryReport {
+  /** Its address as HOST:PORT. */
+  readonly directory: string;
+  /** Whether its last contact was answered. */
+  readonly answers: boolean;
+  /** How it reaches this node: "reachable", "checking", "unreachable"; null before any answer. */
+  readonly reach: string | null;
+  /** Files of this node that it lists. */
+  readonly filesListed: number;
+  /** Time since its last answer; null before any. */
+  readonly answeredMs: number | null;
 }
 
 /** Counted since the daemon started, except what `total` says. */
@@ -109,6 +125,58 @@ export interface SearchReport {
   /** Peers that have it whole, and those that have a part; this node counts when it does. */
   readonly peersWhole: number;
   readonly peersPart: number;
+  /** Who said so: "flood", "here", or the HOST:PORT of a directory. */
+  readonly from: readonly string[];
+}
+
+/** `info`: one for each root that goes by the name, most holders first. */
+export interface InfoReport {
+  readonly name: string;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly type: string;
+  /** Null when nobody said it. */
+  readonly sha256: string | null;
+  readonly peersWhole: number;
+  readonly peersPart: number;
+  readonly from: readonly string[];
+}
+
+/** `where`: one for each node that holds the file or a part of it, least loaded first. */
+export interface HolderReport {
+  /** HOST:PORT, or "" when nobody can connect to it. */
+  readonly peer: string;
+  readonly nodeId: NodeId;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly chunks: number;
+  readonly chunksHave: number;
+  /** 0 idle to 1,000 fully loaded; null when only the flood knows it. */
+  readonly loadPermille: number | null;
+  readonly from: readonly string[];
+}
+
+/** `push`: two for each peer: what it answered, and, if it takes the file, how that ended. */
+export interface PushReport {
+  readonly peer: string;
+  readonly nodeId: NodeId | null;
+  readonly name: string;
+  readonly root: Root;
+  /** An answer ("accepted", "have", "no-room", "busy", "unwilling"), "unreachable", "done", "failed". */
+  readonly result: string;
+  /** Bytes that this node gave it. */
+  readonly bytes: number;
+}
+
+/** `files`: one for each file of the peer. */
+export interface PeerFileReport {
+  readonly name: string;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly chunks: number;
+  readonly chunksHave: number;
+  readonly sha256: string | null;
 }
 
 /** `verify`: one for each file. */
@@ -136,6 +204,10 @@ export interface AskArguments {
   readonly share: { readonly paths: readonly string[] };
   readonly unshare: { readonly target: string };
   readonly verify: { readonly target?: string };
+  readonly info: { readonly target: string; readonly timeoutMs?: number };
+  readonly where: { readonly target: string; readonly timeoutMs?: number };
+  readonly push: { readonly target: string; readonly peer?: string };
+  readonly files: { readonly peer: string };
 }
 
 /** Items of the answers. */
@@ -147,4 +219,8 @@ export interface AnswerItems {
   readonly share: ShareReport;
   readonly unshare: ShareReport;
   readonly verify: VerifyReport;
+  readonly info: InfoReport;
+  readonly where: HolderReport;
+  readonly push: PushReport;
+  readonly files: PeerFileReport;
 }

@@ -10,7 +10,8 @@ import { HASH_BYTES, type QueryId, type Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { MerkleBuilder } from "../../../src/store/merkle.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../src/wire/codec.ts";
-import type { FileOffer, MessageOf } from "../../../src/wire/messages.ts";
+import type { MessageOf } from "../../../src/wire/messages.ts";
+import type { FileOffer } from "../../../src/wire/structures.ts";
 import { RawNode, type RawNodeOptions, type RawPeer } from "./raw_node.ts";
 
 /** A file in memory, with its leaf layer and root. */

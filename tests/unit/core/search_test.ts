@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { NodeId, QueryId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { Search, type SearchEffect } from "../../../src/core/search.ts";
-import type { FileOffer, Hit, Query } from "../../../src/wire/messages.ts";
+import type { Hit, Query } from "../../../src/wire/messages.ts";
+import type { FileOffer } from "../../../src/wire/structures.ts";
 
 const SOUGHT = { by: "name", value: "a.pkg" } as const;
 const ID = "1".repeat(32) as QueryId;

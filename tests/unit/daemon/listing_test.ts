@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { NodeId, QueryId, Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { Listing } from "../../../src/daemon/listing.ts";
-import type { FileOffer } from "../../../src/wire/messages.ts";
+import type { FileOffer } from "../../../src/wire/structures.ts";
 
 const nodes = ["a", "b", "c"].map((letter) => letter.repeat(32) as NodeId);
 const [A, B, C] = nodes as [NodeId, NodeId, NodeId];

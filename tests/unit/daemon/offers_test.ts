@@ -7,7 +7,8 @@ import { limits } from "../../../src/base/limits.ts";
 import { receiveOffers } from "../../../src/daemon/callbacks.ts";
 import { filesSought, holdsAny } from "../../../src/daemon/offers.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import type { FileOffer, Message, Sought } from "../../../src/wire/messages.ts";
+import type { Message } from "../../../src/wire/messages.ts";
+import type { FileOffer, Sought } from "../../../src/wire/structures.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
 import {
   addDownloaded,

@@ -5,8 +5,8 @@
 import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { Connection } from "../net/connection.ts";
-import type { Duplex, Transport } from "../net/transport.ts";
+import { Connection } from "./connection.ts";
+import type { Duplex, Transport } from "./transport.ts";
 
 /** A write that the other side does not take for this long ends the connection. */
 const WRITE_STALL_MS = limits.linkSilentMs;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Seldom } from "../../../src/daemon/seldom.ts";
+import { Seldom } from "../../../src/base/seldom.ts";
 
 Deno.test("Seldom.isFirst() is true once for a line, until a minute has gone by", () => {
   const seldom = new Seldom();

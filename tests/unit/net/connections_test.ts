@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { Connections } from "../../../src/daemon/connections.ts";
+import { Connections } from "../../../src/net/connections.ts";
 import type { Connection } from "../../../src/net/connection.ts";
 import type { Duplex } from "../../../src/net/transport.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
