@@ -24,6 +24,7 @@ import type { Download as StoreDownload } from "../store/download.ts";
 import type { TransferReport } from "../wire/reports.ts";
 import type { Rejection } from "../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
+import { Conduct } from "./conduct.ts";
 import { Contributions } from "./contributions.ts";
 import { LeafFetch } from "./leaf_fetch.ts";
 import { formatRanges } from "./ranges.ts";
@@ -83,7 +84,7 @@ export class Swarm implements SourceObserver {
   /** There once the leaf layer is: before, no chunk can be asked for. */
   #policy: Download | null = null;
   readonly #sources = new Map<number, Source>();
-  readonly #banned = new Set<NodeId>();
+  readonly #conduct: Conduct;
   readonly #observers = new Set<SwarmObserver>();
   readonly #leaves: LeafFetch;
   /** What partial holders have; a source that is not here has everything. */
@@ -117,6 +118,15 @@ export class Swarm implements SourceObserver {
     this.#bytesHad = bytesIn(download.have, options.file.sizeBytes, options.wanted);
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#leaves = new LeafFetch(chunkCount(options.file.sizeBytes), download);
+    this.#conduct = new Conduct({
+      file: options.file,
+      contributions: this.contributions,
+      log: host.log,
+      struck: () => host.struck(),
+      banned: (nodeId) => {
+        for (const observer of [...this.#observers]) observer.banned(nodeId);
+      },
+    });
     host.hasher.prepare(this.bytesTotal);
   }
 
@@ -329,7 +339,7 @@ export class Swarm implements SourceObserver {
     // It may have been cancelled while it came, because another source was sooner.
     if (this.classify(source, range) !== "asked") return this.passed(source, range);
     if (bad.length === 0) return this.#good(source, range, { data });
-    this.#tellBad(source, bad);
+    this.#conduct.wrongChunks(source, bad);
     const frameOffset = rangeBytes(this.file.sizeBytes, range).offset;
     let first = range.first;
     for (const index of [...bad, range.first + range.count]) {
@@ -344,12 +354,7 @@ export class Swarm implements SourceObserver {
       const one = { first: index, count: 1 };
       this.#step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
     }
-    // Leaves do not tell how long the last chunk is. Who gives a wrong one may lie about the size,
-    // and then no other chunk will ever show it: its offer is not believed any more.
-    const isLast = bad.at(-1) === chunkCount(this.file.sizeBytes) - 1;
-    if (isLast && !this.#banned.has(source.nodeId)) {
-      this.#ban(source, new PeerFault("bad-data", "Dropped: its last chunk is wrong"));
-    }
+    if (bad.at(-1) === chunkCount(this.file.sizeBytes) - 1) this.#conduct.wrongLastChunk(source);
   }
 
   passed(source: Source, range: ChunkRange): void {
@@ -365,16 +370,7 @@ export class Swarm implements SourceObserver {
       if (!this.#leaves.take(source, first, hashes, performance.now())) return;
     } catch (error) {
       if (!(error instanceof PeerFault)) return this.fail(error as Error);
-      this.#host.log.warn("a peer gave leaves that do not make the root", {
-        peer: source.peer,
-        nodeId: source.nodeId,
-        name: this.file.name,
-        root: this.file.root,
-        reason: error.message,
-      });
-      this.#strike(source, limits.strikesMax);
-      this.#ban(source, error);
-      return;
+      return this.#conduct.wrongLeaves(source, error);
     }
     this.#begin();
   }
@@ -406,7 +402,7 @@ export class Swarm implements SourceObserver {
     }
     const isAsked = this.classify(source, range) !== "unasked";
     this.#step({ kind: "rejected", source: source.id, range });
-    if (isAsked && rejection === "not-had") this.#tellLie(source, range);
+    if (isAsked && rejection === "not-had") this.#conduct.lied(source, range);
   }
 
   /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
@@ -475,41 +471,6 @@ export class Swarm implements SourceObserver {
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
   }
 
-  #tellBad(source: Source, bad: readonly number[]): void {
-    this.#host.log.warn("a peer sent wrong chunks", {
-      peer: source.peer,
-      nodeId: source.nodeId,
-      name: this.file.name,
-      root: this.file.root,
-      chunks: bad.slice(0, 8),
-    });
-    this.#strike(source, 1);
-    for (const index of bad.slice(0, limits.strikesMax)) {
-      source.connection.send({ kind: "bad-chunk", first: index, count: 1 });
-    }
-  }
-
-  /** Only what a source said it has is asked of it; what it lost since, it calls withdrawn. */
-  #tellLie(source: Source, range: ChunkRange): void {
-    this.#host.log.warn("a peer does not have the chunks that it said it has", {
-      peer: source.peer,
-      nodeId: source.nodeId,
-      name: this.file.name,
-      root: this.file.root,
-      first: range.first,
-      count: range.count,
-    });
-    this.#strike(source, 1);
-    if (source.strikes < limits.strikesMax) return;
-    this.#ban(source, new PeerFault("bad-data", "Dropped: it lies about what it has"));
-  }
-
-  #strike(source: Source, strikes: number): void {
-    source.strikes += strikes;
-    this.contributions.add(source, { strikes });
-    this.#host.struck();
-  }
-
   #join(source: Source): void {
     const have = this.#partial.get(source.id) ?? "all";
     this.#step({ kind: "source-joined", source: source.id, have });
@@ -521,16 +482,7 @@ export class Swarm implements SourceObserver {
     this.#partial.delete(source.id);
     const reason = source.connection.reason;
     if (this.#over) return;
-    if (reason instanceof PeerFault && !this.#banned.has(source.nodeId)) {
-      this.#host.log.warn("a peer broke the protocol", {
-        peer: source.peer,
-        nodeId: source.nodeId,
-        name: this.file.name,
-        reason: reason.message,
-      });
-      this.#strike(source, 1);
-      this.#ban(source, reason);
-    }
+    if (reason instanceof PeerFault) this.#conduct.brokeProtocol(source, reason);
     this.#host.log.debug("source left", {
       peer: source.peer,
       name: this.file.name,
@@ -541,12 +493,6 @@ export class Swarm implements SourceObserver {
     if (this.#sources.size === 0) {
       for (const observer of [...this.#observers]) observer.needsSources();
     }
-  }
-
-  #ban(source: Source, reason: Error): void {
-    this.#banned.add(source.nodeId);
-    source.connection.close(reason);
-    for (const observer of [...this.#observers]) observer.banned(source.nodeId);
   }
 
   #step(event: DownloadEvent, nowMs = performance.now()): void {
@@ -578,7 +524,7 @@ export class Swarm implements SourceObserver {
           if (source === undefined) break;
           const bad = effect.reason === "bad-data";
           const fault = new PeerFault(bad ? "bad-data" : "silent", `Dropped: ${effect.reason}`);
-          if (bad) this.#ban(source, fault);
+          if (bad) this.#conduct.ban(source, fault);
           else source.connection.close();
           break;
         }
