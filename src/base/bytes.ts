@@ -8,13 +8,13 @@ import { PeerFault } from "./errors.ts";
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Codes below are ASCII, in UTF-8 one byte each. */
+const ASCII_END = 0x80;
+const SHORT_TEXT_BYTES_MAX = 256;
 
 /** Lower-case hexadecimal of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
-  let hex = "";
-  for (const byte of bytes) hex += HEX[byte];
-  return hex;
+  return bytes.toHex();
 }
 
 /**
@@ -23,14 +23,11 @@ export function toHex(bytes: Uint8Array): string {
  * @throws {RangeError} when a character is not a hexadecimal digit or the length is odd.
  */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
-  if (hex.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(hex)) {
-    throw new RangeError(`Cannot read hexadecimal: ${JSON.stringify(hex.slice(0, 80))}`);
+  try {
+    return Uint8Array.fromHex(hex);
+  } catch (cause) {
+    throw badHex(hex, cause);
   }
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-  }
-  return bytes;
 }
 
 /** UTF-8 bytes of `text`. */
@@ -103,8 +100,13 @@ export class ByteReader {
 
   /** The next `length` bytes as UTF-8 text; bytes that are not UTF-8 are refused. */
   text(length: number): string {
+    const bytes = this.view(length);
+    // Names and hosts are short and ASCII: the decoder takes longer to be called than this.
+    if (length <= SHORT_TEXT_BYTES_MAX && isAscii(bytes)) {
+      return String.fromCharCode.apply(null, bytes as unknown as number[]);
+    }
     try {
-      return utf8Decoder.decode(this.view(length));
+      return utf8Decoder.decode(bytes);
     } catch (cause) {
       if (cause instanceof PeerFault) throw cause;
       throw new PeerFault("malformed", "Cannot read text: not valid UTF-8", { cause });
@@ -175,6 +177,42 @@ export class ByteWriter {
     this.#bytes.set(value, offset);
   }
 
+  /**
+   * The bytes that `hex` stands for.
+   *
+   * @throws {RangeError} as `fromHex` does.
+   */
+  hex(hex: string): void {
+    const offset = this.#grow(hex.length >> 1);
+    try {
+      this.#bytes.subarray(offset, this.#length).setFromHex(hex);
+    } catch (cause) {
+      throw badHex(hex, cause);
+    }
+  }
+
+  /** `value` as UTF-8; gives how many bytes that were. */
+  text(value: string): number {
+    const offset = this.#grow(value.length);
+    const bytes = this.#bytes;
+    let bits = 0;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      bits |= code;
+      bytes[offset + i] = code;
+    }
+    if (bits < ASCII_END) return value.length;
+    this.#length = offset;
+    const encoded = utf8(value);
+    this.bytes(encoded);
+    return encoded.length;
+  }
+
+  /** Overwrites the u16 at `offset`, which must have been written before. */
+  setU16(offset: number, value: number): void {
+    this.#view.setUint16(offset, checked(value, 0xffff));
+  }
+
   /** Overwrites the u32 at `offset`, which must have been written before. */
   setU32(offset: number, value: number): void {
     this.#view.setUint32(offset, checked(value, 0xffff_ffff));
@@ -205,4 +243,14 @@ function checked(value: number, max: number): number {
     throw new RangeError(`Cannot write integer: ${value} is not between 0 and ${max}`);
   }
   return value;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  let bits = 0;
+  for (let i = 0; i < bytes.length; i++) bits |= bytes[i]!;
+  return bits < ASCII_END;
+}
+
+function badHex(hex: string, cause: unknown): RangeError {
+  return new RangeError(`Cannot read hexadecimal: ${JSON.stringify(hex.slice(0, 80))}`, { cause });
 }

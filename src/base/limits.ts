@@ -260,16 +260,38 @@ export const limits = {
   holdersMax: 256,
   /** Files that the answer to a search names. */
   directorySearchMax: 4_096,
+  /** Letters of names times letters of a glob that one search compares: 20 ms at the worst. */
+  directoryCompareSteps: 20_000_000,
   /** Questions a second from one address, unless a person sets another bound; twice as many once. */
   directoryQueriesPerSecond: 1_000,
   /** A search counts as so many questions. */
   directorySearchCost: 10,
+  /** Addresses whose questions are counted; the one that asked longest ago is forgotten. */
+  directoryAskersMax: 16_384,
+  /** Files of one name, or of one root, that an answer knows of: those that most nodes have. */
+  directoryAlikeMax: 64,
+  /** Holders of a file that are compared for one answer; the next answer looks at others. */
+  directoryComparedMax: 128,
+  /** Clients that went whose last batch is remembered, so that nobody repeats it in their name. */
+  directoryGoneMax: 16_384,
+  /** A session at whose address somebody else answered is refused this long. */
+  directoryWrongMs: 300_000,
+  /** Such sessions remembered; the oldest goes. */
+  directoryWrongMax: 4_096,
+  /** A client that could not be dialled is tried again when it refreshes after this long. */
+  directoryRecheckMs: 300_000,
+  /** A silent client that was asked has to prove itself within this: a dial and a handshake. */
+  directorySilentMs: 15_000,
   /** A connection to a directory that says nothing this long is closed. */
   directoryIdleMs: 10_000,
   /** A connection to a directory is short: whoever has more to say opens another. */
   directoryConnectionMs: 60_000,
   /** Clients that a directory dials at once. */
   directoryDialsMax: 64,
+  /** The same at one address: a quarter, so that silent ones there do not hold up all others. */
+  directoryDialsPerHostMax: 16,
+  /** Questions a second from one address, as many as a person may allow. */
+  directoryQueriesCeiling: 1_000_000,
 
   // Directories: how clients keep in touch
   /** Directories that a node may be told of. */
@@ -284,6 +306,26 @@ export const limits = {
   directorySpreadMs: 3_000,
   /** Changes of files are taken together for this long. */
   directoryDebounceMs: 200,
+  /** The first words to a directory wait for a random part of this: fleets start together. */
+  directoryFirstMs: 200,
+  /** First wait after a batch that failed or was denied; it doubles up to the refresh. */
+  directoryRetryMsMin: 1_000,
+  /** A file that grows is told again after this long: once a second is enough to be found. */
+  directoryProgressMs: 1_000,
+  /** Changed files that wait to be told; when there are more, the whole list is sent. */
+  directoryPendingMax: 4_096,
+  /** Refreshes after which a whole list that was denied is tried again. */
+  directoryDeniedRefreshes: 10,
+  /** A directory that has not answered a question this long is taken for dead. */
+  directoryAnswerMs: 5_000,
+  /** Questions that wait for one directory: some of each fetch that may run. */
+  directoryAskedMax: 512,
+  /** Holders that a fetch asks a directory for: as many as it can have sources. */
+  directoryHoldersAsked: 16,
+  /** A directory that could not be had is not asked again for this long. */
+  directoryPauseMs: 1_000,
+  /** A connection to a directory is kept this long for the next question. */
+  directoryKeptMs: 2_000,
   /** The last words to a directory when a daemon stops. */
   directoryLeaveMs: 500,
 
@@ -291,6 +333,53 @@ export const limits = {
   /** Whole copies of a popular file below which a directory has more made. */
   replicasDefault: 3,
   replicasMax: 64,
+  /** Files whose demand is remembered; the one asked for longest ago is forgotten. */
+  demandsMax: 4_096,
+  /** Nodes that asked for one file within the last minute, each counted once. */
+  demandAskersMax: 256,
+  /** Time after which a question counts only half: after a minute an eighth is left. */
+  demandHalfLifeMs: 20_000,
+  /** Nodes that have to ask for a file before more copies of it are worth their making. */
+  demandPopular: 3,
+  /** Uploads under way to new holders of one file. */
+  pushesPerFileMax: 2,
+  /** Uploads under way to one client. */
+  pushesPerClientMax: 4,
+  /** An accepted upload whose copy was not advertised within this is given up. */
+  pushMs: 300_000,
+  /** A client that did not take a file is not asked to take it again for this long. */
+  pushRefusedMs: 300_000,
+  /** Clients that are looked at for one that would take a file. */
+  takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
   uploadsLoadedDefault: 32,
+  /** The most that a person may say there; more are not served at once anyway. */
+  uploadsLoadedMax: 256,
+
+  // What nodes ask each other
+  /** Nodes and directories that ask a node something at once, and those of them at one address. */
+  questionersMax: 64,
+  questionersPerHostMax: 32,
+  /** Questions of one address: a directory dials for every file that it has copied. */
+  questionsPerSecondMax: 50,
+  questionsBurstMax: 200,
+  /** Whole lists of files that one address may hear: each may be tens of megabytes. */
+  fileListsPerMinuteMax: 6,
+  fileListsBurstMax: 10,
+  /** Lists that are sent at once. */
+  fileListsMax: 4,
+  /** Addresses whose questions are counted; the one longest silent goes. */
+  questionHostsMax: 4_096,
+  /** Files that a node lets itself be given at once. */
+  pushesTakenMax: 4,
+  /** A file that is given slower than this is given up: it holds one of those places. */
+  pushBytesPerSecondMin: 16 * KIB,
+  /** The same for small files: time to begin and to put the file away. */
+  pushMsMin: 60_000,
+  /** How long a giver waits for the other side to have the file whole: it may hash and flush. */
+  pushSettleMs: 60_000,
+  /** Nodes that a push without a peer asks before it gives up. */
+  pushTakersMax: 16,
+  /** How long it waits for directories to name one. */
+  pushTakersMs: 3_000,
 } as const;

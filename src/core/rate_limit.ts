@@ -17,13 +17,13 @@ export class RateLimit {
     this.#tokens = burst;
   }
 
-  /** Whether one more event is within the bound now; if so it counts. */
-  take(nowMs: number): boolean {
+  /** Whether one more event, or one that costs more, is within the bound now; if so it counts. */
+  take(nowMs: number, cost = 1): boolean {
     const gained = (nowMs - this.#atMs) * this.#perSecond / 1000;
     this.#tokens = Math.min(this.#burst, this.#tokens + gained);
     this.#atMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < cost) return false;
+    this.#tokens -= cost;
     return true;
   }
 }

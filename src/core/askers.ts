@@ -1,0 +1,44 @@
+/** How many questions each address asks: a bound for each, and on how many are remembered. */
+
+import { limits } from "../base/limits.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** A token bucket for each address. */
+export class Askers {
+  readonly #perSecond: number;
+  /** The one that asked longest ago first. */
+  readonly #byHost = new Map<string, RateLimit>();
+  /** The one that asked last: most questions come in a row from one connection. */
+  #last: { readonly host: string; readonly bucket: RateLimit } | undefined;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+
+  /** How many addresses are remembered. */
+  get size(): number {
+    return this.#byHost.size;
+  }
+
+  /** Whether `host` may ask something of this cost now; if so it counts. */
+  take(host: string, cost: number, nowMs: number): boolean {
+    if (this.#last?.host !== host) this.#last = { host, bucket: this.#ensure(host) };
+    return this.#last.bucket.take(nowMs, cost);
+  }
+
+  #ensure(host: string): RateLimit {
+    const known = this.#byHost.get(host);
+    // A bound below the cost of a search would rule searches out, so the burst holds one.
+    const burst = Math.max(2 * this.#perSecond, limits.directorySearchCost);
+    const bucket = known ?? new RateLimit(this.#perSecond, burst);
+    this.#byHost.delete(host);
+    this.#byHost.set(host, bucket);
+    if (this.#byHost.size > limits.directoryAskersMax) {
+      for (const oldest of this.#byHost.keys()) {
+        this.#byHost.delete(oldest);
+        break;
+      }
+    }
+    return bucket;
+  }
+}

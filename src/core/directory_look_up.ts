@@ -1,0 +1,229 @@
+/**
+ * The answers of a directory: which files are known, who holds one, who would take one. Reads the
+ * tables of files and clients; changes nothing but how often a client was named.
+ */
+
+import { chunkCount } from "../base/geometry.ts";
+import type { NodeId, Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Random, randomBelow, shuffled } from "../base/random.ts";
+import type { Holder, KnownFile, ListedFile } from "../wire/structures.ts";
+import { type Balance, type Nameable, permilleOf } from "./balance.ts";
+import type { Client, Clients } from "./directory_clients.ts";
+import type { DirectoryFiles, FileRow } from "./directory_files.ts";
+import type { Copies } from "./replication.ts";
+import { NONE } from "./rows.ts";
+
+/** Up to this load a client is asked to take files. */
+const TAKER_LOAD_MAX = 0.5;
+
+/** A holder of one file, before it is decided who is named. */
+interface Candidate extends Nameable<Client> {
+  readonly chunksHave: number;
+}
+
+/** The holders of a root and size. */
+interface Group {
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly candidates: Map<Client, Candidate>;
+  whole: number;
+}
+
+/** Holders for whom. */
+export interface Wanted {
+  readonly max: number;
+  /** Who asks: it is not named. */
+  readonly askerNode: NodeId;
+  readonly nowMs: number;
+}
+
+/** Reads the tables. */
+export class LookUp {
+  readonly #random: Random;
+  readonly #files: DirectoryFiles;
+  readonly #clients: Clients;
+  readonly #balance: Balance;
+
+  constructor(
+    parts: {
+      readonly random: Random;
+      readonly files: DirectoryFiles;
+      readonly clients: Clients;
+      readonly balance: Balance;
+    },
+  ) {
+    this.#random = parts.random;
+    this.#files = parts.files;
+    this.#clients = parts.clients;
+    this.#balance = parts.balance;
+  }
+
+  /** The files of a root or a name, those that most nodes have first. */
+  metadata(by: "root" | "name", value: string): KnownFile[] {
+    return this.#known(this.#filesOf(by, value, limits.directoryAlikeMax)).sort(byHolders);
+  }
+
+  /** The files whose names match, by name. */
+  search(glob: string, max: number): KnownFile[] {
+    const perNameMax = limits.directoryAlikeMax;
+    return this.#known(this.#files.matching(glob, { max, perNameMax }))
+      .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : byHolders(a, b));
+  }
+
+  /**
+   * Who holds the files of a root or a name, in the order in which to ask them. Of several roots
+   * each gets its turn, the one that most have whole first.
+   */
+  holders(by: "root" | "name", value: string, wanted: Wanted): Holder[] {
+    const { max, nowMs } = wanted;
+    const lines = this.#groups(this.#filesOf(by, value, limits.directoryAlikeMax), wanted)
+      .sort((a, b) => b.whole - a.whole)
+      .map((group) => ({
+        group,
+        line: this.#balance.order([...group.candidates.values()], nowMs),
+      }));
+    const holders: Holder[] = [];
+    for (let turn = 0; holders.length < max; turn++) {
+      const before = holders.length;
+      for (const { group, line } of lines) {
+        const candidate = line[turn];
+        if (candidate === undefined || holders.length >= max) continue;
+        this.#balance.named(candidate.client, nowMs);
+        holders.push(holderOf(candidate.client, { ...group, chunksHave: candidate.chunksHave }));
+      }
+      if (holders.length === before) break;
+    }
+    return holders;
+  }
+
+  /** Lightly loaded clients that would take a file and have nothing of it, least loaded first. */
+  takers(
+    file: { readonly root: Root; readonly sizeBytes: number },
+    options: { readonly nowMs: number; readonly isFit: (client: Client) => boolean },
+  ): Client[] {
+    const { nowMs, isFit } = options;
+    const files = this.#files.ofRoot(file.root, limits.directoryAlikeMax);
+    const names = new Set(files.map((row) => this.#files.nameOf(row)));
+    const fit: Nameable<Client>[] = [];
+    for (const client of this.#someTakers()) {
+      if (client.load.acceptBytes < file.sizeBytes || !isFit(client)) continue;
+      if (this.#balance.loadOf(client, nowMs) > TAKER_LOAD_MAX) continue;
+      if (!this.#lists(client, file.root, names)) fit.push({ client, share: 1 });
+    }
+    return this.#balance.order(fit, nowMs).map(({ client }) => client);
+  }
+
+  /** The copies of a root, as far as `replicas` makes it matter. */
+  copies(
+    root: Root,
+    options: { readonly replicas: number; readonly nowMs: number },
+  ): Copies | undefined {
+    const files = this.#files.ofRoot(root, limits.directoryAlikeMax)
+      .sort((a, b) => this.#files.wholeOf(b) - this.#files.wholeOf(a));
+    const first = files[0];
+    if (first === undefined) return undefined;
+    const file = this.#files.known(first);
+    if (file === undefined || file.whole === 0) return undefined;
+    const { whole, areLoaded } = this.#countCopies(files, options);
+    return { whole, areLoaded, file: listedWhole(file) };
+  }
+
+  #countCopies(
+    files: readonly FileRow[],
+    { replicas, nowMs }: { readonly replicas: number; readonly nowMs: number },
+  ): { readonly whole: number; readonly areLoaded: boolean } {
+    // Who lists a file under two names has one copy of it; but more than enough is enough.
+    const most = files.reduce((sum, file) => sum + this.#files.wholeOf(file), 0);
+    const eachMax = Math.ceil(limits.directoryComparedMax / files.length);
+    const whole = new Set<Client>();
+    let areAllSeen = true;
+    let areLoaded = true;
+    for (const file of files) {
+      const chunks = chunkCount(this.#files.sizeOf(file));
+      const rows = this.#files.listingsOf(file, eachMax);
+      areAllSeen &&= rows.length < eachMax;
+      for (const row of rows) {
+        const client = this.#clients.byId(this.#files.listerOf(row));
+        if (this.#files.chunksHave(row) === chunks) whole.add(client);
+        areLoaded &&= this.#balance.loadOf(client, nowMs) >= 1;
+        if (!areLoaded && whole.size >= replicas) return { whole: whole.size, areLoaded };
+      }
+    }
+    return { whole: areAllSeen ? whole.size : most, areLoaded };
+  }
+
+  #lists(client: Client, root: Root, names: ReadonlySet<string>): boolean {
+    for (const name of names) if (this.#files.listing(client, root, name) !== NONE) return true;
+    return false;
+  }
+
+  #filesOf(by: "root" | "name", value: string, max: number): FileRow[] {
+    return by === "root" ? this.#files.ofRoot(value as Root, max) : this.#files.ofName(value, max);
+  }
+
+  #known(files: readonly FileRow[]): KnownFile[] {
+    return files.flatMap((file) => this.#files.known(file) ?? []);
+  }
+
+  #groups(files: readonly FileRow[], { max, askerNode }: Wanted): Group[] {
+    const groups = new Map<string, Group>();
+    const eachMax = Math.ceil(Math.max(max, limits.directoryComparedMax) / files.length);
+    for (const file of files) {
+      const root = this.#files.rootOf(file);
+      const sizeBytes = this.#files.sizeOf(file);
+      const key = `${root} ${sizeBytes}`;
+      const group = groups.get(key) ?? { root, sizeBytes, candidates: new Map(), whole: 0 };
+      groups.set(key, group);
+      const chunks = chunkCount(sizeBytes);
+      group.whole += this.#files.wholeOf(file);
+      for (const row of this.#files.listingsOf(file, eachMax)) {
+        const chunksHave = this.#files.chunksHave(row);
+        const client = this.#clients.byId(this.#files.listerOf(row));
+        if (client.nodeId === askerNode || (chunksHave === 0 && chunks > 0)) continue;
+        // Who lists a file under two names is named once.
+        if ((group.candidates.get(client)?.chunksHave ?? -1) >= chunksHave) continue;
+        const share = chunks === 0 ? 1 : chunksHave / chunks;
+        group.candidates.set(client, { client, share, chunksHave });
+      }
+    }
+    return [...groups.values()];
+  }
+
+  /** Clients with room, at random, so that it need not be all of them that are looked at. */
+  #someTakers(): readonly Client[] {
+    const { takers } = this.#clients;
+    const { takersComparedMax } = limits;
+    if (takers.length <= takersComparedMax) return shuffled(this.#random, takers);
+    const some = new Set<Client>();
+    for (let i = 0; i < takersComparedMax; i++) {
+      some.add(takers[randomBelow(this.#random, takers.length)]!);
+    }
+    return [...some];
+  }
+}
+
+/** A client as an answer names it; where it is, only when it can be dialled there. */
+export function holderOf(
+  client: Client,
+  file: { readonly root: Root; readonly sizeBytes: number; readonly chunksHave: number },
+): Holder {
+  return {
+    root: file.root,
+    sizeBytes: file.sizeBytes,
+    nodeId: client.nodeId,
+    host: client.isReachable ? client.host.host : "",
+    port: client.isReachable ? client.port : 0,
+    chunksHave: file.chunksHave,
+    loadPermille: permilleOf(client.load),
+  };
+}
+
+function listedWhole({ root, name, type, sizeBytes, sha256 }: KnownFile): ListedFile {
+  const chunksHave = chunkCount(sizeBytes);
+  return { file: { root, name, type, sizeBytes, chunksHave, whole: true }, sha256 };
+}
+
+function byHolders(a: KnownFile, b: KnownFile): number {
+  return b.whole - a.whole || b.part - a.part;
+}
