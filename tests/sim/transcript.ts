@@ -9,7 +9,10 @@ import type { SimNetwork } from "./network.ts";
 const FOLDER = new URL("./transcripts/", import.meta.url);
 
 /** Holds a network's transcript against `transcripts/<name>.txt`. */
-export function assertTranscript(name: string, network: SimNetwork): void {
+export function assertTranscript(
+  name: string,
+  network: { readonly seed: number; readonly lines: readonly string[] },
+): void {
   const actual = `${network.lines.join("\n")}\n`;
   const file = new URL(`${name}.txt`, FOLDER);
   if (Deno.env.get("UPDATE_TRANSCRIPTS") === "1") {
