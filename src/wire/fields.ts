@@ -3,7 +3,7 @@
  * `struct`, which puts them in order. Every variable length is bounded where it is declared.
  */
 
-import { ByteReader, ByteWriter, fromHex, toHex, utf8 } from "../base/bytes.ts";
+import { ByteReader, ByteWriter, toHex, utf8 } from "../base/bytes.ts";
 import { PeerFault } from "../base/errors.ts";
 
 /** One value on the wire. */
@@ -106,7 +106,7 @@ export function hex<T extends string = string>(length: number): Field<T> {
           `Cannot write hexadecimal: ${value.length} digits for ${length} bytes`,
         );
       }
-      writer.bytes(fromHex(value));
+      writer.hex(value);
     },
     read: (reader) => toHex(reader.view(length)) as T,
     bytesMax: length,
@@ -132,10 +132,11 @@ export function bytes(lengthMax: number): Field<Uint8Array> {
 export function text(lengthMax: number): Field<string> {
   return {
     write(writer, value) {
-      const encoded = utf8(value);
-      checkLength(encoded.length, lengthMax);
-      writer.u16(encoded.length);
-      writer.bytes(encoded);
+      const at = writer.length;
+      writer.u16(0);
+      const length = writer.text(value);
+      checkLength(length, lengthMax);
+      writer.setU16(at, length);
     },
     read: (reader) => reader.text(boundedLength(reader.u16(), lengthMax)),
     bytesMax: 2 + lengthMax,

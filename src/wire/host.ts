@@ -5,6 +5,9 @@
  * what an address means is decided on its bytes, never on its text.
  */
 
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+
 /** Why `host` is not an IP address that may travel, or undefined when it is one. */
 export function hostProblem(host: string): string | undefined {
   return parseHost(host) === undefined ? "it is not an IP address" : undefined;
@@ -57,15 +60,24 @@ function parsePlain(host: string): readonly number[] | undefined {
 }
 
 function parseV4(text: string): readonly number[] | undefined {
-  const parts = text.split(".", 5);
-  if (parts.length !== 4) return undefined;
   const bytes: number[] = [];
-  for (const part of parts) {
+  // Of the part so far; -1 before its first digit.
+  let value = -1;
+  for (let i = 0; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT;
+    if (code === DOT) {
+      if (value < 0 || bytes.length === 4) return undefined;
+      bytes.push(value);
+      value = -1;
+      continue;
+    }
+    const digit = code - DIGIT_0;
     // A leading zero is octal to some and decimal to others: refused.
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes.push(Number(part));
+    if (digit < 0 || digit > 9 || value === 0) return undefined;
+    value = value < 0 ? digit : 10 * value + digit;
+    if (value > 255) return undefined;
   }
-  return bytes;
+  return bytes.length === 4 ? bytes : undefined;
 }
 
 function parseV6(text: string): readonly number[] | undefined {

@@ -57,9 +57,13 @@ export interface Counters {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly strikes: number;
-  /** Bytes in and out over all runs with this data directory. */
+  /** Uploads in which one requester got at least as many bytes as the file has. */
+  readonly filesServed: number;
+  /** The same over all runs with this data directory. */
   readonly totalBytesIn: number;
   readonly totalBytesOut: number;
+  readonly totalStrikes: number;
+  readonly totalFilesServed: number;
 }
 
 /** A fetch in progress. */

@@ -50,6 +50,31 @@ def offer(file):
             u64(file["sizeBytes"]) + u32(file["chunksHave"]) + u8(file["whole"]))
 
 
+def load(value):
+    return (u16(value["uploads"]) + u16(value["uploadsMax"]) + u64(value["bytesPerSecond"]) +
+            u64(value["acceptBytes"]))
+
+
+def optional_hash(value):
+    return u8(0) if value is None else u8(1) + bytes.fromhex(value)
+
+
+def listed(value):
+    return offer(value["file"]) + optional_hash(value["sha256"])
+
+
+def known(value):
+    return (bytes.fromhex(value["root"]) + text(value["name"]) + text(value["type"]) +
+            u64(value["sizeBytes"]) + optional_hash(value["sha256"]) + u32(value["whole"]) +
+            u32(value["part"]))
+
+
+def holder(value):
+    return (bytes.fromhex(value["root"]) + u64(value["sizeBytes"]) +
+            bytes.fromhex(value["nodeId"]) + text(value["host"]) + u16(value["port"]) +
+            u32(value["chunksHave"]) + u16(value["loadPermille"]))
+
+
 def raw(value):
     return {"hex": value.hex()}
 
@@ -78,6 +103,13 @@ PART = {"root": "c0de" * 16, "name": "größe.bin", "type": "bin", "sizeBytes": 
         "chunksHave": 11, "whole": False}
 LEAVES = hashlib.sha256(b"a").digest() + hashlib.sha256(b"b").digest()
 
+# A client of a directory, and the instance of that directory.
+SESSION, INSTANCE = "5e55" * 8, "d1" * 16
+LOAD = {"uploads": 2, "uploadsMax": 32, "bytesPerSecond": 1_500_000,
+        "acceptBytes": 10_000_000_000}
+LISTED = {"file": WHOLE, "sha256": ROOT}
+LISTED_PART = {"file": PART, "sha256": None}
+
 
 def hello_body(node_id, port, nonce, purpose, network):
     return (b"PSRV" + u16(1) + u8(PURPOSE[purpose]) + bytes.fromhex(node_id) + u16(port) +
@@ -105,6 +137,10 @@ def proof_mac(role, purpose="link", key=None):
 
 def callback_mac(role):
     return hmac.digest(bytes.fromhex(QUERY), role + NONCE_I + NONCE_R, "sha256")
+
+
+def session_mac(role):
+    return hmac.digest(bytes.fromhex(SESSION), role + NONCE_I + NONCE_R, "sha256")
 
 
 TOKEN = bytes(range(32))
@@ -193,8 +229,85 @@ def frames():
     asked = '{"glob":"*.txt"}'
     yield {"kind": "ask", "verb": "search", "json": asked}, frame(0x58, u8(4) + long_text(asked))
     answer = json.dumps([{"name": "hello.txt", "root": ROOT, "sizeBytes": 6, "type": "txt",
-                          "peersWhole": 2, "peersPart": 0}], separators=(",", ":"))
+                          "peersWhole": 2, "peersPart": 0, "from": ["flood"]}],
+                        separators=(",", ":"))
     yield {"kind": "answer", "json": answer, "last": True}, frame(0x59, long_text(answer) + u8(1))
+
+    yield from batch_frames()
+    yield from question_frames()
+    yield from answer_frames()
+    yield from node_frames()
+
+
+def batch_frames():
+    """What a client tells a directory."""
+    session = bytes.fromhex(SESSION)
+    yield {"kind": "refresh", "session": SESSION, "sequence": 7, "load": LOAD, "whole": False,
+           "filesListed": 1}, frame(0x60, session + u32(7) + load(LOAD) + u8(0) + u32(1))
+    files = [LISTED, LISTED_PART]
+    yield {"kind": "advertise", "files": files}, frame(0x61, items([listed(f) for f in files]))
+    entry = {"root": ROOT, "name": "hello.txt"}
+    yield {"kind": "remove", "files": [entry]}, frame(
+        0x62, items([bytes.fromhex(ROOT) + text("hello.txt")]))
+    yield {"kind": "batch-end"}, frame(0x63, b"")
+    yield {"kind": "leave", "session": SESSION, "sequence": 8}, frame(0x64, session + u32(8))
+
+
+def question_frames():
+    """What a client asks a directory."""
+    by_name = {"by": "name", "value": "hello.txt"}
+    yield {"kind": "metadata-query", "sought": by_name}, frame(0x65, u8(2) + text("hello.txt"))
+    by_root = {"by": "root", "value": ROOT}
+    yield {"kind": "holders-query", "sought": by_root, "max": 16}, frame(
+        0x66, u8(1) + text(ROOT) + u16(16))
+    yield {"kind": "search-query", "glob": "*.txt", "max": 1000}, frame(
+        0x67, text("*.txt") + u16(1000))
+    yield {"kind": "takers-query", "root": ROOT, "sizeBytes": 6, "max": 4}, frame(
+        0x68, bytes.fromhex(ROOT) + u64(6) + u16(4))
+    yield {"kind": "directory-query"}, frame(0x69, b"")
+
+
+def answer_frames():
+    """What a directory answers."""
+    instance = bytes.fromhex(INSTANCE)
+    yield {"kind": "listed", "instance": INSTANCE, "known": True, "reach": "reachable",
+           "filesListed": 2, "refreshMs": 30_000}, frame(
+        0x6A, instance + u8(1) + u8(1) + u32(2) + u32(30_000))
+    file = {"root": ROOT, "name": "hello.txt", "type": "txt", "sizeBytes": 6, "sha256": ROOT,
+            "whole": 2, "part": 0}
+    yield {"kind": "metadata", "instance": INSTANCE, "files": [file], "last": True}, frame(
+        0x6B, instance + items([known(file)]) + u8(1))
+    holders = [{"root": ROOT, "sizeBytes": 6, "nodeId": BOB, "host": "192.0.2.7", "port": 8048,
+                "chunksHave": 1, "loadPermille": 63},
+               {"root": ROOT, "sizeBytes": 6, "nodeId": ALICE, "host": "", "port": 0,
+                "chunksHave": 1, "loadPermille": 0}]
+    yield {"kind": "holders", "instance": INSTANCE, "holders": holders, "last": True}, frame(
+        0x6C, instance + items([holder(h) for h in holders]) + u8(1))
+    counts = {"clients": 1000, "clientsReachable": 990, "roots": 90_000, "names": 90_500,
+              "filesListed": 100_000}
+    totals = {"queries": 12_345, "batches": 6_789, "denied": 3, "uploadsAccepted": 2}
+    yield {"kind": "directory-status", "instance": INSTANCE, "uptimeMs": 86_400_000, **counts,
+           **totals, "replicas": 3, "refreshMs": 30_000}, frame(
+        0x6D, instance + u64(86_400_000) + b"".join(map(u32, counts.values())) +
+        b"".join(map(u64, totals.values())) + u16(3) + u32(30_000))
+    message = "the sequence must be greater than 7"
+    yield {"kind": "denied", "instance": INSTANCE, "limit": "sequence", "bound": 7,
+           "message": message}, frame(
+        0x6E, instance + text("sequence") + u64(7) + text(message))
+
+
+def node_frames():
+    """What may be asked of any node, and what it answers."""
+    yield simple("load-query", 0x70, {"mac": raw(session_mac(b"directory"))})
+    proof = session_mac(b"client")
+    yield {"kind": "load-report", "mac": raw(proof), "load": LOAD}, frame(0x71, proof + load(LOAD))
+    yield {"kind": "files-query"}, frame(0x72, b"")
+    files = [LISTED, LISTED_PART]
+    yield {"kind": "files", "files": files, "last": True}, frame(
+        0x73, items([listed(f) for f in files]) + u8(1))
+    yield {"kind": "upload-request", "file": LISTED, "serves": True}, frame(
+        0x74, listed(LISTED) + u8(1))
+    yield {"kind": "upload-answer", "answer": "no-room"}, frame(0x75, u8(3))
 
 
 def simple(kind, code, fields):
@@ -228,6 +341,9 @@ if __name__ == "__main__":
         "callback": {"queryId": QUERY, "nonces": (NONCE_I + NONCE_R).hex(),
                      "holder": callback_mac(b"holder").hex(),
                      "requester": callback_mac(b"requester").hex()},
+        "session": {"session": SESSION, "nonces": (NONCE_I + NONCE_R).hex(),
+                    "directory": session_mac(b"directory").hex(),
+                    "client": session_mac(b"client").hex()},
         "client": {"token": TOKEN.hex(), "clientNonce": NONCE_I.hex(),
                    "daemonNonce": NONCE_R.hex(), "client": client_mac(b"client").hex(),
                    "daemon": client_mac(b"daemon").hex()},

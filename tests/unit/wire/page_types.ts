@@ -13,6 +13,11 @@ export const STRUCTURES: readonly (readonly [name: string, StructShape])[] = [
   ["Sought", structAt("query", "sought")],
   ["Offer", structAt("offer", "file")],
   ["Source", itemAt("done", "sources")],
+  ["Entry", itemAt("remove", "files")],
+  ["Load", structAt("refresh", "load")],
+  ["Listed", itemAt("advertise", "files")],
+  ["Known", itemAt("metadata", "files")],
+  ["Holder", itemAt("holders", "holders")],
 ];
 
 /** A type as the tables of the page have it. */

@@ -3,12 +3,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { toHex } from "../../../src/base/bytes.ts";
 import { limits } from "../../../src/base/limits.ts";
+import type { DenialLimit } from "../../../src/core/directory_events.ts";
 import { payloadBytesMax } from "../../../src/wire/codec.ts";
+import { DIRECTORY_MESSAGES } from "../../../src/wire/directory_messages.ts";
 import { codeOf, type FrameKind } from "../../../src/wire/gate.ts";
 import { MESSAGES } from "../../../src/wire/messages.ts";
 import type {
   AnswerItems,
   Counters,
+  DirectoryReport,
   StatusReport,
   TransferReport,
   UploadReport,
@@ -80,12 +83,31 @@ Deno.test("PROTOCOL.md has the structures that messages share", () => {
 });
 
 Deno.test("PROTOCOL.md has the limits as they are", () => {
-  const rows = tableRows(section("## 9. Limits and time-outs"));
-  assert(rows.length > 40);
+  const rows = section("## 10. Limits and time-outs").split("\n\n").flatMap(tableRows);
+  assert(rows.length > 70);
   for (const [name, value] of rows) {
     const key = name!.replaceAll("`", "") as keyof typeof limits;
     assertEquals(value, limits[key]?.toLocaleString("en"), key);
   }
+});
+
+Deno.test("PROTOCOL.md names what a directory may deny for", () => {
+  const named: { readonly [L in DenialLimit]: 1 } = {
+    "sequence": 1,
+    "wrong-address": 1,
+    "clients": 1,
+    "clients-per-host": 1,
+    "files": 1,
+    "files-per-client": 1,
+    "files-per-host": 1,
+    "name-bytes-per-host": 1,
+    "queries-per-second": 1,
+  };
+  // Below the table of fields stands that of the limits.
+  const [, ...tables] = section(headingOf("denied")).split("\n\n").map(tableRows)
+    .filter((rows) => rows.length > 0);
+  const shown = tables.flat().map(([limit]) => limit!.replaceAll("`", ""));
+  assertEquals(shown.sort(), Object.keys(named).sort());
 });
 
 Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
@@ -99,10 +121,13 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     bytesIn: 1,
     bytesOut: 1,
     strikes: 1,
+    filesServed: 1,
     totalBytesIn: 1,
     totalBytesOut: 1,
+    totalStrikes: 1,
+    totalFilesServed: 1,
   };
-  const files: Keys<StatusReport["files"]> = {
+  const counts: Keys<StatusReport["files"]> = {
     shared: 1,
     downloaded: 1,
     partial: 1,
@@ -126,6 +151,13 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     have: 1,
     sources: 1,
   };
+  const directory: Keys<DirectoryReport> = {
+    directory: 1,
+    answers: 1,
+    reach: 1,
+    filesListed: 1,
+    answeredMs: 1,
+  };
   const upload: Keys<UploadReport> = { root: 1, name: 1, peer: 1, nodeId: 1, bytes: 1 };
   const share = { path: 1, result: 1 } as const;
   const items: { [V in keyof AnswerItems]: Keys<AnswerItems[V]> } = {
@@ -143,6 +175,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       counters: 1,
       transfers: 1,
       uploads: 1,
+      directories: 1,
     },
     list: {
       name: 1,
@@ -164,21 +197,73 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       roundTripMs: 1,
       connectedMs: 1,
     },
-    search: { name: 1, root: 1, sizeBytes: 1, type: 1, peersWhole: 1, peersPart: 1 },
+    search: { name: 1, root: 1, sizeBytes: 1, type: 1, peersWhole: 1, peersPart: 1, from: 1 },
     share,
     unshare: share,
     verify: { name: 1, root: 1, path: 1, ok: 1, badChunks: 1 },
+    info: {
+      name: 1,
+      root: 1,
+      sizeBytes: 1,
+      type: 1,
+      sha256: 1,
+      peersWhole: 1,
+      peersPart: 1,
+      from: 1,
+    },
+    where: {
+      peer: 1,
+      nodeId: 1,
+      root: 1,
+      sizeBytes: 1,
+      chunks: 1,
+      chunksHave: 1,
+      loadPermille: 1,
+      from: 1,
+    },
+    push: { peer: 1, nodeId: 1, name: 1, root: 1, result: 1, bytes: 1 },
+    files: { name: 1, root: 1, sizeBytes: 1, type: 1, chunks: 1, chunksHave: 1, sha256: 1 },
   };
   const shown = blocks(page, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
-  const { status, list, peers, search, verify } = items;
-  assertEquals(shown.map(keys), [status, list, peers, search, share, verify].map(keys));
+  const { status, list, peers, search, info, where, files, push, verify } = items;
+  const inOrder = [status, list, peers, search, info, where, files, push, share, verify];
+  assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;
   assertEquals(
-    [one.counters, one.files, one.transfers[0], one.transfers[0].sources[0], one.uploads[0]]
-      .map(keys),
-    [counters, files, transfer, source, upload].map(keys),
+    [
+      one.counters,
+      one.files,
+      one.transfers[0],
+      one.transfers[0].sources[0],
+      one.uploads[0],
+      one.directories[0],
+    ].map(keys),
+    [counters, counts, transfer, source, upload, directory].map(keys),
   );
+});
+
+Deno.test("PROTOCOL.md names every kind byte within its family", () => {
+  const ranges = [...section("## 12. Versions").matchAll(/`(0x\w\w)` to\s`(0x\w\w)` ([a-z]+)/g)]
+    .map(([, first, last, family]) => ({
+      first: Number(first),
+      last: Number(last),
+      family: family!,
+    }));
+  const familyOf = (code: number) =>
+    ranges.find(({ first, last }) => first <= code && code <= last)?.family;
+  assertEquals(ranges.map(({ family }) => family), [
+    "handshake",
+    "links",
+    "search",
+    "transfer",
+    "client",
+    "directories",
+  ]);
+  for (const { kind, frame } of wireVectors) assert(familyOf(frame[4]!) !== undefined, kind);
+  for (const kind of Object.keys(DIRECTORY_MESSAGES) as FrameKind[]) {
+    assertEquals(familyOf(codeOf(kind)), "directories", kind);
+  }
 });
 
 Deno.test("PROTOCOL.md links to headings and files that are there", async () => {
