@@ -1,6 +1,7 @@
 /**
  * What the store remembers across restarts, in SQLite: shared paths, shared files, downloaded
- * files, partial downloads, statistics. It keeps rows and knows nothing of the files themselves.
+ * files, partial downloads, SHA-256 of files, statistics. It keeps rows and knows nothing of the
+ * files themselves.
  *
  * `node:sqlite` is loaded when a catalogue is opened, so that a store without one never pays for
  * it.
@@ -171,6 +172,28 @@ export class Catalogue implements Disposable {
       this.#prepare("DELETE FROM shares").run();
       const put = this.#prepare("INSERT INTO shares VALUES (?, ?)");
       for (const { path, isExcluded } of shares) put.run(path, isExcluded ? 1 : 0);
+    });
+  }
+
+  /** SHA-256 of whole files, by root. */
+  sha256s(): Map<Root, string> {
+    return this.#guard("read", () =>
+      new Map(
+        this.#prepare("SELECT root, sha256 FROM sha256s").all()
+          .map((row) => [row["root"] as Root, row["sha256"] as string]),
+      ));
+  }
+
+  putSha256(root: Root, sha256: string): void {
+    this.#transaction(() => {
+      this.#prepare("INSERT OR REPLACE INTO sha256s VALUES (?, ?)").run(root, sha256);
+    });
+  }
+
+  removeSha256s(roots: Iterable<Root>): void {
+    this.#transaction(() => {
+      const remove = this.#prepare("DELETE FROM sha256s WHERE root = ?");
+      for (const root of roots) remove.run(root);
     });
   }
 

@@ -28,6 +28,10 @@ export const SCHEMA: readonly string[] = [
   CREATE TABLE shares (path TEXT PRIMARY KEY, excluded INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE statistics (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  `
+  -- SHA-256 of whole files, as far as somebody had it checked; hexadecimal, as the root is.
+  CREATE TABLE sha256s (root TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -7,7 +7,7 @@
 
 import { Bitfield } from "../base/bitfield.ts";
 import { EnvironmentError } from "../base/errors.ts";
-import { chunkCount, type ChunkRange } from "../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { matchesGlob, nameType } from "../base/names.ts";
@@ -21,6 +21,7 @@ import type { FileDefinition, OnWarning, Place, StoreChange } from "./place.ts";
 import { pinPlace, placeBytes, readPlace } from "./place_reader.ts";
 import { recheckRange, type VerifyResult, verifyStore } from "./recheck.ts";
 import { Shares } from "./shares.ts";
+import { Sha256Book } from "./sha256_book.ts";
 import { Statistics } from "./statistics.ts";
 import { StoreParts } from "./store_parts.ts";
 import { tidy, type TidyResult } from "./tidy.ts";
@@ -53,12 +54,14 @@ export class ChunkStore implements AsyncDisposable {
   readonly #downloads: Downloads;
   readonly #hasher: Hasher;
   readonly #statistics: Statistics;
+  readonly #sha256s: Sha256Book;
   readonly #pinned = new Map<Root, Handle[]>();
   #isClosed = false;
 
-  private constructor(parts: StoreParts, statistics: Statistics) {
+  private constructor(parts: StoreParts, statistics: Statistics, sha256s: Sha256Book) {
     this.#parts = parts;
     this.#statistics = statistics;
+    this.#sha256s = sha256s;
     this.#downloads = new Downloads(parts);
     this.#hasher = new Hasher();
     this.shares = new Shares(parts, this.#hasher);
@@ -77,13 +80,15 @@ export class ChunkStore implements AsyncDisposable {
       const handles = new HandleCache(limits.openFilesMax);
       if (ephemeral) {
         const parts = new StoreParts({ directory, handles, catalogue: undefined, warn });
-        return new ChunkStore(parts, new Statistics());
+        return new ChunkStore(parts, new Statistics(), new Sha256Book(parts));
       }
       const { catalogue, contents } = await openCatalogue(directory, warn);
       const parts = new StoreParts({ directory, handles, catalogue, warn });
       for (const place of contents.places) parts.index.add(place);
-      const store = new ChunkStore(parts, new Statistics(contents.statistics));
+      const sha256s = new Sha256Book(parts, contents.sha256s);
+      const store = new ChunkStore(parts, new Statistics(contents.statistics), sha256s);
       store.#downloads.restore(contents.partials);
+      sha256s.forgetGone();
       return store;
     } catch (error) {
       directory.close();
@@ -143,6 +148,51 @@ export class ChunkStore implements AsyncDisposable {
     for (const download of this.#parts.downloads.values()) {
       if (matchesGlob(glob, download.name)) yield definitionOfDownload(download);
     }
+  }
+
+  /**
+   * Every file under each of its names, once: one by one, for a list that is sent bit by bit. What
+   * is withdrawn meanwhile is left out, what is added may be.
+   */
+  *distinctFiles(): Generator<FileDefinition> {
+    const { index, downloads } = this.#parts;
+    for (const place of [...index]) {
+      const same = index.ofRoot(place.root).find(({ name }) => name === place.name);
+      if (same === place) yield definitionOfPlace(place);
+    }
+    for (const download of [...downloads.values()]) {
+      const isHere = downloads.get(download.root) === download;
+      if (isHere && !this.isComplete(download.root)) yield definitionOfDownload(download);
+    }
+  }
+
+  /**
+   * Bytes of the data directory that files take up, or the file of `root`: downloaded ones, and
+   * what is here of others.
+   */
+  downloadedBytes(root?: Root): number {
+    const { index, downloads } = this.#parts;
+    if (root !== undefined) {
+      const download = downloads.get(root);
+      let bytes = download === undefined ? 0 : bytesHad(download);
+      for (const { origin, sizeBytes } of index.ofRoot(root)) {
+        if (origin === "downloaded") bytes += sizeBytes;
+      }
+      return bytes;
+    }
+    let bytes = index.downloadedBytes;
+    for (const download of downloads.values()) bytes += bytesHad(download);
+    return bytes;
+  }
+
+  /** SHA-256 of the whole file, in hexadecimal; undefined when it was never checked here. */
+  sha256(root: Root): string | undefined {
+    return this.#sha256s.get(root);
+  }
+
+  /** Remembers the SHA-256 that the file of `root` was found to have. */
+  noteSha256(root: Root, sha256: string): void {
+    this.#sha256s.note(root, sha256);
   }
 
   isComplete(root: Root): boolean {
@@ -352,6 +402,11 @@ function definitionOfDownload(download: Download): FileDefinition {
   const { root, name, sizeBytes, chunks, have, path } = download;
   const type = nameType(name);
   return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
+}
+
+/** To a chunk, which the last one may be shorter than. */
+function bytesHad({ sizeBytes, have }: Download): number {
+  return Math.min(sizeBytes, have.count * CHUNK_BYTES);
 }
 
 function notHere(root: Root, what: string): EnvironmentError {

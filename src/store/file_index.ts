@@ -10,10 +10,16 @@ export class FileIndex {
   readonly #byName = new Map<string, Place | Place[]>();
   readonly #byDirectory = new Map<string, Map<string, Place>>();
   #size = 0;
+  #downloadedBytes = 0;
 
   /** Number of places. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes of the places that were downloaded. */
+  get downloadedBytes(): number {
+    return this.#downloadedBytes;
   }
 
   /** Adds a place, instead of one that was known at the same path. */
@@ -31,6 +37,7 @@ export class FileIndex {
     addTo(this.#byRoot, place.root, place);
     addTo(this.#byName, place.name, place);
     this.#size++;
+    if (place.origin === "downloaded") this.#downloadedBytes += place.sizeBytes;
   }
 
   /** Removes a place; false when it was not known. */
@@ -42,6 +49,7 @@ export class FileIndex {
     removeFrom(this.#byRoot, place.root, place);
     removeFrom(this.#byName, place.name, place);
     this.#size--;
+    if (place.origin === "downloaded") this.#downloadedBytes -= place.sizeBytes;
     return true;
   }
 

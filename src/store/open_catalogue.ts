@@ -1,6 +1,7 @@
 /** Opens the catalogue of a data directory and reads it; a damaged one is moved aside. */
 
 import { EnvironmentError, messageOf } from "../base/errors.ts";
+import type { Root } from "../base/ids.ts";
 import { Catalogue, type PartialRow, type ShareRow } from "./catalogue.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { codeOf, environmentError } from "./io.ts";
@@ -10,6 +11,7 @@ import type { OnWarning, Place } from "./place.ts";
 export interface CatalogueContents {
   readonly places: readonly Place[];
   readonly partials: readonly PartialRow[];
+  readonly sha256s: ReadonlyMap<Root, string>;
   readonly statistics: ReadonlyMap<string, number>;
 }
 
@@ -48,6 +50,7 @@ async function openAndRead(directory: DataDirectory) {
     const contents = {
       places: [...catalogue.places("shared"), ...catalogue.places("downloaded")],
       partials: catalogue.partials(),
+      sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
     };
     catalogue.shares();

@@ -81,6 +81,8 @@ export interface FileDefinition {
 export type StoreChange =
   /** A complete file is here that was not: shared, or downloaded to its end. */
   | { readonly kind: "added"; readonly root: Root; readonly name: string }
+  /** The SHA-256 of a complete file is known that was not. */
+  | { readonly kind: "checked"; readonly root: Root; readonly name: string }
   /** A complete file is no longer here; another place or a part of it may be. */
   | {
     readonly kind: "withdrawn";

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import { Catalogue } from "../../../src/store/catalogue.ts";
+import { SCHEMA } from "../../../src/store/catalogue_schema.ts";
 import { Place } from "../../../src/store/place.ts";
 import { TempDir } from "./store_fixture.ts";
 
@@ -88,6 +89,32 @@ Deno.test("completePartial() turns a partial download into a file in one step", 
   catalogue.demoteToPartial(done, row);
   assertEquals(catalogue.partials(), [row]);
   assertEquals([...catalogue.places("downloaded")].length, 0);
+});
+
+Deno.test("open() brings a catalogue of version 1 up to date, with all that it holds", async () => {
+  using dir = new TempDir();
+  const path = dir.join("c");
+  const { DatabaseSync } = await import("node:sqlite");
+  const root = "cd".repeat(32) as Root;
+  const db = new DatabaseSync(path);
+  db.exec(SCHEMA[0]!);
+  db.prepare("INSERT INTO places VALUES ('shared', '/a', 'x', NULL, 5, 1.5, 7, ?)").run(root);
+  db.exec("INSERT INTO statistics VALUES ('bytesIn', 12); PRAGMA user_version = 1");
+  db.close();
+  {
+    using catalogue = await Catalogue.open(path, FILES);
+    assertEquals([...catalogue.places("shared")].map((one) => [one.path, one.root]), [[
+      "/a/x",
+      root,
+    ]]);
+    assertEquals(catalogue.statistics(), new Map([["bytesIn", 12]]));
+    assertEquals(catalogue.sha256s(), new Map());
+    catalogue.putSha256(root, "ef".repeat(32));
+  }
+  using again = await Catalogue.open(path, FILES);
+  assertEquals(again.sha256s(), new Map([[root, "ef".repeat(32)]]));
+  again.removeSha256s([root]);
+  assertEquals(again.sha256s(), new Map());
 });
 
 Deno.test("shares() and statistics() give back what was put", async () => {
