@@ -4,8 +4,9 @@
 
 /** Which folders of src/ a file of a folder of src/ may import, besides its own. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["client", "daemon", "base"],
+  cli: ["client", "daemon", "directory", "base"],
   daemon: ["core", "store", "net", "wire", "base"],
+  directory: ["core", "net", "wire", "base"],
   client: ["net", "wire", "base"],
   core: ["wire", "base"],
   net: ["wire", "base"],

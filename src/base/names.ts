@@ -11,8 +11,11 @@ import { limits } from "./limits.ts";
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
+const SLASH = 0x2f;
+
 /** Why `name` is not a file name, or undefined when it is one. */
 export function nameProblem(name: string): string | undefined {
+  if (isPlain(name)) return undefined;
   const bytes = utf8(name).length;
   if (bytes === 0) return "it is empty";
   if (bytes > limits.nameBytesMax) return `it has ${bytes} bytes, at most ${limits.nameBytesMax}`;
@@ -21,6 +24,17 @@ export function nameProblem(name: string): string | undefined {
   if (CONTROL.test(name)) return "it contains a control character";
   if (!name.isWellFormed()) return "it is not well-formed Unicode";
   return undefined;
+}
+
+/** Whether `name` is so ordinary that it need not be looked at any closer, as almost all are. */
+function isPlain(name: string): boolean {
+  // `.` and `..` are no names, so what begins with a dot is looked at.
+  if (name.length === 0 || name.length > limits.nameBytesMax || name[0] === ".") return false;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e || code === SLASH) return false;
+  }
+  return true;
 }
 
 /** Whether `name` may be a file's name. */

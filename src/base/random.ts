@@ -14,8 +14,20 @@ export interface Random {
 /** The system's cryptographic source. */
 export const systemRandom: Random = {
   bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
-  unit: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 0x1_0000_0000,
+  unit: () => nextWord() / 0x1_0000_0000,
 };
+
+/** Words of the system's source, fetched together: a call for each takes twenty times as long. */
+const words = new Uint32Array(256);
+let wordsLeft = 0;
+
+function nextWord(): number {
+  if (wordsLeft === 0) {
+    crypto.getRandomValues(words);
+    wordsLeft = words.length;
+  }
+  return words[--wordsLeft]!;
+}
 
 /**
  * A repeatable source for simulations and tests: the same seed gives the same values. Not for

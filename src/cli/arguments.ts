@@ -192,10 +192,11 @@ function checkPositionals(command: CommandSpec, positionals: readonly string[]):
   const { name, min, max } = command.positional ?? { name: "", min: 0, max: 0 };
   const extra = positionals[max];
   if (extra !== undefined) {
-    const bound = max === 0 ? "takes no argument" : `takes one ${name}`;
+    const bound = max === 0 ? "takes no argument" : `takes ${max === 1 ? "one " : ""}${name}`;
     throw misuse(command, `unexpected argument ${JSON.stringify(extra)}: it ${bound}`);
   }
-  if (positionals.length < min) throw misuse(command, `${name} is missing`);
+  const missing = name.split(" ")[positionals.length];
+  if (positionals.length < min) throw misuse(command, `${missing} is missing`);
   if (positionals.includes("")) throw misuse(command, "an argument is empty");
 }
 

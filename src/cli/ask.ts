@@ -1,5 +1,6 @@
 /** What all commands that only ask the daemon something have in common. */
 
+import { FetchFailure } from "../base/errors.ts";
 import { DaemonClient } from "../client/daemon_client.ts";
 import type { AnswerItems, AskArguments } from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
@@ -30,4 +31,9 @@ export async function printItems<T>(
     ? items.map((item) => `${jsonLine(item)}\n`).join("")
     : forPeople(items);
   await writeOut(text);
+}
+
+/** The error for a name or root that no node was found to have. */
+export function nobodyHas(target: string): FetchFailure {
+  return new FetchFailure("notFound", `Nobody has ${JSON.stringify(target)}`);
 }

@@ -21,7 +21,8 @@ const JSON_LINES: FlagSpec = {
   help: "Print one JSON object a line, for programs.",
 };
 
-const NETWORK: readonly FlagSpec[] = [
+/** Which network it is, for whoever takes part in it. */
+const NETWORK_NAME: readonly FlagSpec[] = [
   {
     name: "network",
     value: "NAME",
@@ -37,6 +38,10 @@ const NETWORK: readonly FlagSpec[] = [
     help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
       `${limits.networkKeyBytesMax} bytes. With it, only nodes that hold the same secret get in.`,
   },
+];
+
+const NETWORK: readonly FlagSpec[] = [
+  ...NETWORK_NAME,
   {
     name: "ttl",
     value: "N",
@@ -61,6 +66,39 @@ const PEER: FlagSpec = {
   inConfig: true,
   help: "A node to keep a link with; may be given several times. The port is 8048 if left out.",
 };
+
+const DIRECTORIES: FlagSpec = {
+  name: "directory",
+  value: "HOST:PORT",
+  repeatable: true,
+  inConfig: true,
+  help: "A directory to tell what is here, and to ask beside the nodes; may be given several " +
+    "times. The port is 8047 if left out.",
+};
+
+const CONFIG: FlagSpec = {
+  name: "config",
+  value: "FILE",
+  help: 'TOML file with any of these settings; a flag wins over the file. "pacsrv help ' +
+    'config" shows one.',
+};
+
+const LOG: readonly FlagSpec[] = [
+  {
+    name: "log-level",
+    value: "debug|info|warn|error",
+    default: "info",
+    inConfig: true,
+    help: "The least important lines that are logged.",
+  },
+  {
+    name: "log-format",
+    value: "text|json",
+    default: "text",
+    inConfig: true,
+    help: "Log lines for people, or one JSON object a line.",
+  },
+];
 
 const DAEMON: CommandSpec = {
   name: "daemon",
@@ -94,6 +132,7 @@ const DAEMON: CommandSpec = {
       help: "Where clients of this machine connect. Port 0 takes a free one.",
     },
     PEER,
+    DIRECTORIES,
     {
       name: "share",
       value: "PATH",
@@ -121,25 +160,24 @@ const DAEMON: CommandSpec = {
       help: `The most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
     },
     {
-      name: "config",
-      value: "FILE",
-      help: 'TOML file with any of these settings; a flag wins over the file. "pacsrv help ' +
-        'config" shows one.',
+      name: "accept-uploads",
+      value: "BYTES",
+      default: "0",
+      inConfig: true,
+      help: "How much the data directory may hold, with files that others ask this node to take: " +
+        "500M, 2G. All downloads count. With 0 none is taken. Nothing is removed to make room.",
     },
     {
-      name: "log-level",
-      value: "debug|info|warn|error",
-      default: "info",
+      name: "max-load",
+      value: "N",
+      default: String(limits.uploadsLoadedDefault),
       inConfig: true,
-      help: "The least important lines that are logged.",
+      isNumber: true,
+      help: "With so many uploads at once, this node counts as fully loaded: directories name it " +
+        "last. Nobody is refused because of it.",
     },
-    {
-      name: "log-format",
-      value: "text|json",
-      default: "text",
-      inConfig: true,
-      help: "Log lines for people, or one JSON object a line.",
-    },
+    CONFIG,
+    ...LOG,
   ],
   examples: [
     {
@@ -158,17 +196,82 @@ const DAEMON: CommandSpec = {
   load: async () => (await import("./daemon.ts")).runDaemon,
 };
 
+const DIRECTORY: CommandSpec = {
+  name: "directory",
+  summary: "Run a directory: tell nodes at once who has which file",
+  about: [
+    "Nodes that are told of it by --directory tell it what they offer and ask it before, and " +
+    "beside, asking around. It keeps everything in memory and reads and writes no file: it may be " +
+    "stopped and started at any moment, and knows all again after one refresh. A network may have " +
+    "none, one, or many.",
+    "Runs until SIGTERM or SIGINT. When it is ready it prints one line on stdout: ready " +
+    "directory=HOST:PORT id=HEX. The log goes to stderr.",
+  ],
+  flags: [
+    {
+      name: "listen",
+      value: "HOST:PORT",
+      defaultText: "port 8047 on all addresses",
+      inConfig: true,
+      help: "Where nodes connect. Port 0 takes a free one.",
+    },
+    ...NETWORK_NAME,
+    {
+      name: "replicas",
+      value: "N",
+      default: String(limits.replicasDefault),
+      inConfig: true,
+      isNumber: true,
+      help: "Of a file that is asked for often, nodes with room for it are asked to take copies " +
+        `until there are so many, up to ${limits.replicasMax}; 0: none are made, and nodes are ` +
+        "named without regard to their load.",
+    },
+    {
+      name: "refresh",
+      value: "SECONDS",
+      default: String(limits.directoryRefreshMs / 1000),
+      inConfig: true,
+      isNumber: true,
+      help: "How often a node shall say that it is there, " +
+        `${limits.directoryRefreshMsMin / 1000} to ${limits.directoryRefreshMsMax / 1000}. One ` +
+        `that is silent for ${limits.directoryMissedMax} times as long is asked once and then ` +
+        "forgotten.",
+    },
+    {
+      name: "max-queries",
+      value: "N",
+      default: String(limits.directoryQueriesPerSecond),
+      inConfig: true,
+      isNumber: true,
+      help: "Questions a second that one address may ask; a search counts as " +
+        `${limits.directorySearchCost}.`,
+    },
+    CONFIG,
+    ...LOG,
+  ],
+  examples: [
+    { line: "pacsrv directory", note: "serve the nodes of the default network" },
+    {
+      line: "pacsrv directory --network office --network-key-file office.key --replicas 2",
+      note: "only for nodes that hold the key; two copies of what is popular",
+    },
+  ],
+  load: async () => (await import("./directory.ts")).runDirectory,
+};
+
 const FETCH: CommandSpec = {
   name: "fetch",
   summary: "Get a file from the network",
   positional: { name: "NAME|ROOT", min: 0, max: 1 },
   about: [
     "Asks the daemon of this machine for the file; where no daemon runs, or with --alone, runs a " +
-    "node of its own for the time of the fetch, which asks the nodes named by --peer. Every " +
-    "chunk is verified as it comes, and the output appears whole or not at all.",
+    "node of its own for the time of the fetch, which asks the nodes named by --peer and the " +
+    "directories named by --directory. Every chunk is verified as it comes, and the output " +
+    "appears whole or not at all.",
     "The argument is the file's name. 64 hexadecimal digits are its root, unless --root is given " +
     "too. Names are labels that anybody may use: --root, --sha256 or --size say which file is " +
-    "meant. Without any of them, the file that most nodes offer under the name is taken.",
+    "meant. Without any of them, the file that a directory names is taken, else the one that most " +
+    "nodes offer under the name.",
     "Without -o the file is written to the current directory under its name; an existing file " +
     "of the name that was asked for is replaced, but never one whose name others chose.",
   ],
@@ -200,8 +303,12 @@ const FETCH: CommandSpec = {
     { ...JSON_LINES, help: "Print events as JSON, one object a line, on stdout." },
     { name: "quiet", short: "q", help: "Print nothing but errors." },
     CLIENT,
-    { name: "alone", help: "Use no daemon: run a node in this process. Needs --peer." },
+    {
+      name: "alone",
+      help: "Use no daemon: run a node in this process. Needs --peer or --directory.",
+    },
     { ...PEER, help: "A node for the own node to ask; may be given several times." },
+    { ...DIRECTORIES, help: "A directory for the own node to ask; may be given several times." },
     {
       name: "node",
       value: "HOST:PORT",
@@ -268,13 +375,73 @@ const SEARCH: CommandSpec = {
   summary: "Ask the network which files match a pattern",
   positional: { name: "GLOB", min: 1, max: 1 },
   about: [
-    "Floods the pattern through the network and prints each file once: name, size, how many " +
-    "nodes have it whole and in part, root. In the pattern, * is any run of characters and ? any " +
-    "one; quote it, so that the shell leaves it alone. Exit code 3: nobody has a match.",
+    "Floods the pattern through the network, asks the directories, and prints each file once: " +
+    "name, size, how many nodes have it whole and in part, who said so (here, flood, or the " +
+    "address of a directory), root. In the pattern, * is any run of characters and ? any one; " +
+    "quote it, so that the shell leaves it alone. Exit code 3: nobody has a match.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
   load: async () => (await import("./search.ts")).runSearch,
+};
+
+const INFO: CommandSpec = {
+  name: "info",
+  summary: "Show what the network knows of a file",
+  positional: { name: "NAME|ROOT", min: 1, max: 1 },
+  about: [
+    "Asks the network and the directories, and prints for each file of the name: size, type, " +
+    "root, SHA-256 where somebody knows it, how many nodes have it whole and in part, and who " +
+    "said so. Two files may go by one name; both are shown. Exit code 3: nobody has it.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv info linux.iso", note: "what goes by this name" }],
+  load: async () => (await import("./info.ts")).runInfo,
+};
+
+const WHERE: CommandSpec = {
+  name: "where",
+  summary: "Show which nodes hold a file, and how busy they are",
+  positional: { name: "NAME|ROOT", min: 1, max: 1 },
+  about: [
+    "A line for each node that holds the file or a part of it, the least busy first: address, " +
+    "load (100% is fully loaded; - where only the flood knows the node), share of the chunks, who " +
+    "said so, node id, root. Exit code 3: nobody has it.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv where linux.iso", note: "who has it" }],
+  load: async () => (await import("./where.ts")).runWhere,
+};
+
+const PUSH: CommandSpec = {
+  name: "push",
+  summary: "Give a file to another node",
+  positional: { name: "NAME|ROOT [PEER]", min: 1, max: 2 },
+  about: [
+    "The daemon offers one of its files to the node at PEER (HOST:PORT; the port is 8048 if left " +
+    "out); without PEER, to nodes that a directory names. A node takes files only within what its " +
+    "daemon was allowed by --accept-uploads. Prints what each node answers, and how it ended. " +
+    "Exit code 1: no node has the file whole in the end.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [
+    { line: "pacsrv push linux.iso 10.0.0.7", note: "to this node" },
+    { line: "pacsrv push linux.iso", note: "to one that a directory names" },
+  ],
+  load: async () => (await import("./push.ts")).runPush,
+};
+
+const FILES: CommandSpec = {
+  name: "files",
+  summary: "List the files that another node offers",
+  positional: { name: "PEER", min: 1, max: 1 },
+  about: [
+    "Asks the node at PEER (HOST:PORT; the port is 8048 if left out) and prints a line for each " +
+    "file: name, size, chunks that are there, root.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv files 10.0.0.7", note: "what this node offers" }],
+  load: async () => (await import("./files.ts")).runFiles,
 };
 
 const PEERS: CommandSpec = {
@@ -288,13 +455,26 @@ const PEERS: CommandSpec = {
 
 const STATUS: CommandSpec = {
   name: "status",
-  summary: "Show the daemon's state: transfers, chunks, counters",
+  summary: "Show the state of the daemon, or of a directory",
   about: [
-    "The node, its files, its counters since the start, the fetches in progress with their " +
-    "sources and the chunks that are here, and the uploads.",
+    "The node, its files, its counters since the start, the directories that it was told of, the " +
+    "fetches in progress with their sources and the chunks that are here, and the uploads.",
   ],
-  flags: [CLIENT, JSON_LINES],
-  examples: [{ line: "pacsrv status", note: "how it goes" }],
+  flags: [
+    CLIENT,
+    JSON_LINES,
+    {
+      name: "directory",
+      value: "HOST:PORT",
+      help: "Ask this directory instead of the daemon: its clients, files, questions, and since " +
+        "when it runs. The port is 8047 if left out.",
+    },
+    ...NETWORK_NAME.map((flag) => ({ ...flag, help: `With --directory: ${flag.help}` })),
+  ],
+  examples: [
+    { line: "pacsrv status", note: "how it goes" },
+    { line: "pacsrv status --directory 10.0.0.2", note: "what a directory knows" },
+  ],
   load: async () => (await import("./status.ts")).runStatus,
 };
 
@@ -314,11 +494,16 @@ const VERIFY: CommandSpec = {
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
   DAEMON,
+  DIRECTORY,
   FETCH,
   SHARE,
   UNSHARE,
   LIST,
   SEARCH,
+  INFO,
+  WHERE,
+  PUSH,
+  FILES,
   PEERS,
   STATUS,
   VERIFY,

@@ -6,25 +6,27 @@ import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Arguments } from "./arguments.ts";
 import { defaultDataDir } from "./data_dir.ts";
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log_levels.ts";
 import {
   type NetworkSettings,
   NODE_PORT,
   readClientAddress,
   readNetworkSettings,
 } from "./network_settings.ts";
-import { parseChoice, parseWhole } from "./values.ts";
+import { type LogSettings, readLogSettings, withConfig } from "./service_settings.ts";
+import { parseBytes, parseWhole } from "./values.ts";
 
 /** What `pacsrv daemon` runs with. All paths are absolute. */
-export interface DaemonSettings extends NetworkSettings {
+export interface DaemonSettings extends NetworkSettings, LogSettings {
   readonly dataDir: string;
   readonly client: HostPort;
   readonly shares: readonly string[];
   /** Links below which nodes are dialled that nobody named, and the most there may be. */
   readonly linksMin: number;
   readonly linksMax: number;
-  readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
+  /** Bytes that all downloads may come to with files that others ask this node to take. */
+  readonly acceptBytes: number;
+  /** Uploads at once with which the node counts as fully loaded. */
+  readonly uploadsLoaded: number;
 }
 
 /**
@@ -41,8 +43,12 @@ export async function readDaemonSettings(given: Arguments): Promise<DaemonSettin
     client: readClientAddress(args),
     shares: args.list("share").map((path) => resolve(path)),
     ...readLinkBounds(args),
-    logLevel: parseChoice(args.text("log-level") ?? "", args.origin("log-level"), LOG_LEVELS),
-    logFormat: parseChoice(args.text("log-format") ?? "", args.origin("log-format"), LOG_FORMATS),
+    acceptBytes: parseBytes(args.text("accept-uploads") ?? "", args.origin("accept-uploads")),
+    uploadsLoaded: parseWhole(args.text("max-load") ?? "", args.origin("max-load"), {
+      min: 1,
+      max: limits.uploadsLoadedMax,
+    }),
+    ...readLogSettings(args),
   };
 }
 
@@ -60,13 +66,6 @@ function readLinkBounds(args: Arguments): { linksMin: number; linksMax: number }
     );
   }
   return { linksMin: linksMax, linksMax };
-}
-
-async function withConfig(args: Arguments): Promise<Arguments> {
-  const path = args.text("config");
-  if (path === undefined) return args;
-  const { readConfig } = await import("./config.ts");
-  return args.over(await readConfig(path, args.command));
 }
 
 function systemDataDir(): string {

@@ -6,7 +6,7 @@ import { isHash, parseHash, parseRoot, type Root } from "../base/ids.ts";
 import { checkName } from "../base/names.ts";
 import type { FetchRequest } from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
-import { readClientAddress, readPeers } from "./network_settings.ts";
+import { readClientAddress, readDirectories, readPeers } from "./network_settings.ts";
 import { parseChunks, parseSeconds, parseSize } from "./values.ts";
 
 /** How progress is shown. */
@@ -26,6 +26,7 @@ export interface FetchPlan {
   /** Whether that daemon, and no own node, is meant. */
   readonly isClientGiven: boolean;
   readonly peers: readonly HostPort[];
+  readonly directories: readonly HostPort[];
 }
 
 /**
@@ -39,6 +40,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
   const output = args.text("output");
   const isAlone = args.has("alone");
   const peers = readPeers(args);
+  const directories = readDirectories(args);
   const sizeText = args.text("size");
   const sha256Text = args.text("sha256");
   const timeoutText = args.text("timeout");
@@ -63,10 +65,11 @@ export function readFetchPlan(args: Arguments): FetchPlan {
   if (isAlone && args.isGiven("client")) {
     throw new UsageError("Cannot use --alone and --client together: --alone asks no daemon");
   }
-  if (isAlone && peers.length === 0) {
-    throw new UsageError("Cannot use --alone without --peer: a node of its own knows nobody", {
-      hint: "Name a node to ask: --peer HOST:PORT",
-    });
+  if (isAlone && peers.length === 0 && directories.length === 0) {
+    throw new UsageError(
+      "Cannot use --alone without --peer or --directory: a node of its own knows nobody",
+      { hint: "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT" },
+    );
   }
   if (isAlone && !request.deliver) {
     throw new UsageError("Cannot use --alone and --chunks without -o: there is no store to fill", {
@@ -87,6 +90,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     client: readClientAddress(args, { isDialled: true }),
     isClientGiven: args.isGiven("client"),
     peers,
+    directories,
   };
 }
 

@@ -35,8 +35,11 @@ export async function openFetchSource(
   const { DaemonClient } = await import("../client/daemon_client.ts");
   try {
     const client = await DaemonClient.connect(plan.client, options);
-    if (plan.peers.length > 0 && plan.style === "people") {
-      note(`The daemon at ${formatAddress(plan.client)} fetches; --peer is for a node of its own.`);
+    const flag = plan.peers.length > 0 ? "--peer" : "--directory";
+    if (knowsSomebody(plan) && plan.style === "people") {
+      note(
+        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a node of its own.`,
+      );
     }
     return {
       givesData: true,
@@ -47,11 +50,15 @@ export async function openFetchSource(
     const isMissing = error instanceof FetchFailure && error.exit === "noDaemon";
     if (!isMissing || plan.isClientGiven) throw error;
     const where = formatAddress(plan.client);
-    if (plan.peers.length === 0) {
-      throw new FetchFailure("noDaemon", `No daemon answers at ${where}, and no --peer is given`, {
-        hint: "Start one with: pacsrv daemon. Or name a node to ask: --alone --peer HOST:PORT",
-        cause: error,
-      });
+    if (!knowsSomebody(plan)) {
+      throw new FetchFailure(
+        "noDaemon",
+        `No daemon answers at ${where}, and no --peer or --directory is given`,
+        {
+          hint: "Start one with: pacsrv daemon. Or name a node to ask: --alone --peer HOST:PORT",
+          cause: error,
+        },
+      );
     }
     if (!plan.request.deliver) {
       throw new FetchFailure("noDaemon", `No daemon answers at ${where} that could store chunks`, {
@@ -66,10 +73,13 @@ export async function openFetchSource(
   }
 }
 
+/** Whether a node of its own would have anybody to ask. */
+function knowsSomebody({ peers, directories }: FetchPlan): boolean {
+  return peers.length > 0 || directories.length > 0;
+}
+
 async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
-  const { node, peers, network, networkKey, ttl, isReachable } = await readNetworkSettings(args, {
-    nodePort: 0,
-  });
+  const settings = await readNetworkSettings(args, { nodePort: 0 });
   const { fetchAlone } = await import("../daemon/alone.ts");
   const log = await ownLog();
   return {
@@ -78,12 +88,7 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
       if (output === undefined) throw new TypeError("A node of its own needs an output");
       return fetchAlone(plan.request, {
         outputPath: resolve(output.path),
-        peers,
-        node,
-        network,
-        networkKey,
-        ttl,
-        isReachable,
+        ...settings,
         log,
         signal,
       });

@@ -24,6 +24,7 @@ data = "/var/lib/pacsrv"
 node = "0.0.0.0:8048"
 client = "127.0.0.1:8049"
 peer = ["10.0.0.2:8048", "mirror.example.org"]
+directory = ["10.0.0.1", "10.0.1.1:8047"]
 share = ["/srv/files", "isos"]          # relative: to this file's directory
 network = "office"
 network-key-file = "network.key"
@@ -31,6 +32,8 @@ ttl = 7
 no-callback = false
 min-connections = 3
 max-connections = 30
+accept-uploads = "20G"
+max-load = 32
 log-level = "info"
 log-format = "json"`;
 
@@ -114,8 +117,8 @@ function config(): string {
     ...wrap(
       "pacsrv daemon --config FILE reads settings from a TOML file of at most " +
         `${limits.configBytesMax / 1024} KiB. There is no file that is read unasked. A flag on ` +
-        "the command line wins over the file; for peer and share its values replace those of the " +
-        "file. Paths are relative to the directory of the file. An unknown key is an error.",
+        "the command line wins over the file; for peer, directory and share its values replace " +
+        "those of the file. Paths are relative to the directory of the file. An unknown key is an error.",
     ),
     "",
     ...EXAMPLE_CONFIG.split("\n").map((line) => `  ${line}`),

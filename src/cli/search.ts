@@ -29,6 +29,7 @@ export function searchTable(found: readonly SearchReport[]): string {
       { title: "SIZE", align: "right" },
       { title: "WHOLE", align: "right" },
       { title: "PART", align: "right" },
+      { title: "FROM" },
       { title: "ROOT" },
     ],
     found.map((file) => [
@@ -36,6 +37,7 @@ export function searchTable(found: readonly SearchReport[]): string {
       formatBytes(file.sizeBytes),
       String(file.peersWhole),
       String(file.peersPart),
+      file.from.join(","),
       file.root,
     ]),
   );

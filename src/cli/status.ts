@@ -1,14 +1,28 @@
 /** `pacsrv status`. */
 
-import { EnvironmentError, type ExitName } from "../base/errors.ts";
-import type { StatusReport, TransferReport, UploadReport } from "../client/types.ts";
+import { EnvironmentError, type ExitName, UsageError } from "../base/errors.ts";
+import type {
+  DirectoryReport,
+  StatusReport,
+  TransferReport,
+  UploadReport,
+} from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
 import { askDaemon, printItems } from "./ask.ts";
 import { escapeText } from "./terminal.ts";
 import { count, formatBytes, formatDuration, formatRate, shortRanges } from "./text_format.ts";
 
-/** Prints the daemon's state. */
+/** Prints the state of the daemon, or of the directory that is named. */
 export async function runStatus(args: Arguments): Promise<ExitName> {
+  const directory = args.text("directory");
+  if (directory !== undefined) {
+    return await (await import("./directory_status.ts")).runDirectoryStatus(args, directory);
+  }
+  if (args.isGiven("network") || args.isGiven("network-key-file")) {
+    throw new UsageError("Cannot use --network or --network-key-file without --directory", {
+      hint: "The daemon knows its network by itself.",
+    });
+  }
   const reports = await askDaemon(args, "status", {});
   if (reports.length !== 1) {
     throw new EnvironmentError("other", `Cannot read status: ${reports.length} reports came`);
@@ -43,10 +57,16 @@ export function statusText(status: StatusReport): string {
       `${formatBytes(counters.bytesIn)} in, ${formatBytes(counters.bytesOut)} out; over all ` +
       `runs ${formatBytes(counters.totalBytesIn)} in, ${formatBytes(counters.totalBytesOut)} out`,
     ],
-    ["strikes", String(counters.strikes)],
+    [
+      "served",
+      `${count(counters.filesServed, "file")}; over all runs ` +
+      count(counters.totalFilesServed, "file"),
+    ],
+    ["strikes", `${counters.strikes}; over all runs ${counters.totalStrikes}`],
   ];
   const lines = [
     ...facts.map(([name, text]) => `${name.padEnd(9)} ${text}`),
+    ...section("directories", status.directories.map(directoryLine)),
     ...section("fetches", status.transfers.flatMap(transferLines)),
     ...section("uploads", status.uploads.map(uploadLine)),
   ];
@@ -56,6 +76,22 @@ export function statusText(status: StatusReport): string {
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
 }
+
+function directoryLine(one: DirectoryReport): string {
+  const { directory, answers, reach, filesListed, answeredMs } = one;
+  if (answeredMs === null) return `${directory}  does not answer, and never did`;
+  const age = `last answer ${formatDuration(answeredMs)} ago`;
+  if (!answers) return `${directory}  does not answer, ${age}`;
+  const reached = reach === null ? "" : `${REACHES[reach] ?? reach}, `;
+  return `${directory}  answers, ${reached}${count(filesListed, "file")} listed, ${age}`;
+}
+
+/** How a directory reaches this node, in words. */
+const REACHES: Readonly<Record<string, string>> = {
+  reachable: "reaches this node",
+  checking: "checks whether it reaches this node",
+  unreachable: "cannot reach this node",
+};
 
 function transferLines(transfer: TransferReport): string[] {
   const { sizeBytes, bytesDone, sources } = transfer;

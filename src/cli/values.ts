@@ -40,6 +40,32 @@ export function parseSize(text: string, what: string): number {
   return parseWhole(text, what, { min: 0, max: FILE_BYTES_MAX });
 }
 
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["K", 1e3],
+  ["M", 1e6],
+  ["G", 1e9],
+  ["T", 1e12],
+  ["KI", 2 ** 10],
+  ["MI", 2 ** 20],
+  ["GI", 2 ** 30],
+  ["TI", 2 ** 40],
+]);
+
+/**
+ * An amount of bytes: digits, then K, M, G or T for powers of 1,000, or Ki, Mi, Gi or Ti for powers
+ * of 1,024; a B may follow.
+ */
+export function parseBytes(text: string, what: string): number {
+  const match = /^([0-9]{1,16})([KMGT]I?)?B?$/i.exec(text);
+  const unit = UNITS.get((match?.[2] ?? "").toUpperCase());
+  const bytes = match === null || unit === undefined ? NaN : Number(match[1]) * unit;
+  if (!Number.isSafeInteger(bytes)) {
+    throw invalid(what, text, "it is not an amount of bytes, as in 500M, 2G or 1500000");
+  }
+  return bytes;
+}
+
 /** Seconds, also with a fraction, in milliseconds. */
 export function parseSeconds(text: string, what: string): number {
   const timeoutMs = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;

@@ -5,8 +5,13 @@ export type { FetchRequest } from "../wire/fetch_request.ts";
 export type {
   AnswerItems,
   AskArguments,
+  DirectoryReport,
   FileReport,
+  HolderReport,
+  InfoReport,
+  PeerFileReport,
   PeerReport,
+  PushReport,
   SearchReport,
   ShareReport,
   StatusReport,

@@ -5,9 +5,11 @@
  * - A candidate is a root together with a size: a root that comes with two sizes is two candidates,
  *   since at most one of them can be true.
  * - An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
- * - The leader is the candidate that most distinct nodes offer; among equals, the one seen first.
+ * - A candidate that a directory names leads over all that none names: a vouched one. Being vouched
+ *   for is no offer: what no node offers does not lead.
+ * - Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
  * - A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
- *   size that ends in a chunk of 64 bytes leads only while nobody offers another.
+ *   size that ends in a chunk of 64 bytes leads only while nobody offers another, vouched or not.
  * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
  *   this fetch: their other offers do not count either.
  */
@@ -15,13 +17,14 @@
 import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { FileOffer } from "../wire/structures.ts";
+import type { FileOffer, KnownFile } from "../wire/structures.ts";
 
 /** What a fetch knows for sure about the file that it wants. */
 export interface Trust {
   /** The exact name; empty when any name will do. */
   readonly name: string;
   readonly root: Root | null;
+  readonly sha256: string | null;
   readonly sizeBytes: number | null;
 }
 
@@ -42,6 +45,8 @@ export class Candidates {
   readonly #trust: Trust;
   readonly #byKey = new Map<string, Candidate & { readonly offerers: Set<NodeId> }>();
   readonly #rejected = new Set<string>();
+  /** Keys that a directory named, whether anybody offers them or not. */
+  readonly #vouched = new Set<string>();
   readonly #banned = new Set<NodeId>();
   #unfit = 0;
 
@@ -83,11 +88,31 @@ export class Candidates {
     return "counted";
   }
 
+  /** A directory names this file for what is sought. */
+  vouch(file: KnownFile): void {
+    const { sha256 } = this.#trust;
+    const isSame = sha256 === null || file.sha256 === null || file.sha256 === sha256;
+    if (!isSame || !this.#fits({ ...file, chunksHave: 0 })) return;
+    if (this.#vouched.size < limits.candidatesMax) this.#vouched.add(candidateKey(file));
+  }
+
+  isVouched(key: string): boolean {
+    return this.#vouched.has(key);
+  }
+
+  /** Whether an offer of this root and size could count. */
+  isOpen(file: { readonly root: Root; readonly sizeBytes: number }): boolean {
+    const { root, sizeBytes } = this.#trust;
+    return (root === null || file.root === root) &&
+      (sizeBytes === null || file.sizeBytes === sizeBytes) &&
+      !this.#rejected.has(candidateKey(file));
+  }
+
   /** The candidate to follow now; undefined when there is none. */
   leader(): Candidate | undefined {
     let leader: Candidate | undefined;
     for (const candidate of this.#byKey.values()) {
-      if (leader === undefined || leads(candidate, leader)) leader = candidate;
+      if (leader === undefined || this.#leads(candidate, leader)) leader = candidate;
     }
     return leader;
   }
@@ -111,7 +136,15 @@ export class Candidates {
     }
   }
 
-  #fits(offer: FileOffer): boolean {
+  #leads(candidate: Candidate, leader: Candidate): boolean {
+    const isForgeable = isForgeableSize(candidate.sizeBytes);
+    if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
+    const isVouched = this.#vouched.has(candidate.key);
+    if (isVouched !== this.#vouched.has(leader.key)) return isVouched;
+    return candidate.offerers.size > leader.offerers.size;
+  }
+
+  #fits(offer: Pick<FileOffer, "name" | "root" | "sizeBytes" | "chunksHave">): boolean {
     const { name, root, sizeBytes } = this.#trust;
     return (name === "" || root !== null || offer.name === name) &&
       (root === null || offer.root === root) &&
@@ -124,12 +157,6 @@ export class Candidates {
 /** Whether the last chunk of a file of this size could be two hashes of a bigger file's tree. */
 export function isForgeableSize(sizeBytes: number): boolean {
   return sizeBytes % CHUNK_BYTES === 2 * HASH_BYTES;
-}
-
-function leads(candidate: Candidate, leader: Candidate): boolean {
-  const isForgeable = isForgeableSize(candidate.sizeBytes);
-  if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
-  return candidate.offerers.size > leader.offerers.size;
 }
 
 /** Identity of a candidate: root and size. */

@@ -20,6 +20,7 @@ export interface AloneOptions {
   /** Where the file's bytes are written; what lies there is checked and used. Absolute. */
   readonly outputPath: string;
   readonly peers: readonly HostPort[];
+  readonly directories: readonly HostPort[];
   /** Where the node listens, so that holders can call back. */
   readonly node: HostPort;
   readonly network: string;
@@ -61,6 +62,7 @@ export async function* fetchAlone(
     linksMin: limits.linksMin,
     linksMax: limits.linksMax,
     peers: options.peers,
+    directories: options.directories,
     store,
     transport: tcpTransport,
     log: options.log,

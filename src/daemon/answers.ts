@@ -1,14 +1,17 @@
 /** Answers to the questions of clients: one function a verb, each giving the items one by one. */
 
 import { isAbsolute } from "@std/path";
+import type { HostPort } from "../base/address.ts";
 import { utf8 } from "../base/bytes.ts";
 import { messageOf, unreachable, UsageError } from "../base/errors.ts";
 import { isHash, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { checkName } from "../base/names.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Verb } from "../wire/messages.ts";
+import type { Sought } from "../wire/structures.ts";
 import type {
   AnswerItems,
   FileReport,
@@ -17,7 +20,9 @@ import type {
   StatusReport,
   VerifyReport,
 } from "../wire/reports.ts";
+import type { Locating } from "./locating.ts";
 import type { Node } from "./node.ts";
+import { answerFiles, answerPush } from "./push_answers.ts";
 import { formatRanges } from "./ranges.ts";
 
 /** What the answers are drawn from. */
@@ -79,10 +84,20 @@ export class Answerer {
         yield* this.#verify(args["target"], options.signal);
         return;
       case "info":
+        yield* (await this.#locate(args, options.signal)).infoReports();
+        return;
       case "where":
+        yield* (await this.#locate(args, options.signal)).holderReports();
+        return;
       case "push":
+        yield* answerPush(this.#options.node, this.#filesToPush(textOf(args, "target")), {
+          peer: args["peer"] === undefined ? undefined : addressOf(args),
+          signal: options.signal,
+        });
+        return;
       case "files":
-        throw new UsageError(`Cannot ${verb}: not yet`);
+        yield* answerFiles(this.#options.node, { peer: addressOf(args), signal: options.signal });
+        return;
       default:
         return unreachable(verb);
     }
@@ -118,12 +133,15 @@ export class Answerer {
         bytesIn: connections.bytesIn,
         bytesOut: connections.bytesOut,
         strikes: node.strikes,
+        filesServed: node.uploads.filesServed,
         totalBytesIn: totals.get("bytesIn") ?? 0,
         totalBytesOut: totals.get("bytesOut") ?? 0,
+        totalStrikes: totals.get("strikes") ?? 0,
+        totalFilesServed: totals.get("filesServed") ?? 0,
       },
       transfers: [...node.swarms].map((swarm) => swarm.report()),
       uploads: node.uploads.reports(),
-      directories: [],
+      directories: node.directories.reports(),
     };
   }
 
@@ -156,6 +174,12 @@ export class Answerer {
     }
   }
 
+  /** Asks the network who has what of a name or root. */
+  async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<Locating> {
+    const timeoutMs = boundedTimeout(args["timeoutMs"]);
+    return await this.#options.node.locate(soughtOf(args), { timeoutMs, signal });
+  }
+
   #share(path: string): ShareReport {
     this.#options.store.shares.add(path);
     return { path, result: "shared" };
@@ -180,6 +204,18 @@ export class Answerer {
       path: target,
       result: removed > 0 ? "removed from the data directory" : "not shared any more",
     };
+  }
+
+  /** Each file of a name or root once, a whole one if there is one. */
+  #filesToPush(target: string): FileDefinition[] {
+    const { store } = this.#options;
+    const roots = new Set(filesOf(store, target).map(({ root }) => root));
+    if (roots.size === 0) {
+      throw new UsageError(`Cannot push ${target}: nothing here has this name or root`, {
+        hint: "`pacsrv list` shows what is here.",
+      });
+    }
+    return [...roots].flatMap((root) => store.definition(root) ?? []);
   }
 
   async *#verify(target: unknown, signal: AbortSignal): AsyncGenerator<VerifyReport> {
@@ -234,6 +270,17 @@ function textOf(args: Record<string, unknown>, key: string): string {
   return value;
 }
 
+/** A node's HOST:PORT, as the command line writes it. */
+function addressOf(args: Record<string, unknown>): HostPort {
+  const text = textOf(args, "peer");
+  const match = /^(?:\[([^\]]{1,255})\]|([^:[\]]{1,255})):([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port === 0 || port > 0xffff) {
+    throw new UsageError("Cannot read arguments: peer is not HOST:PORT");
+  }
+  return { host: match[1] ?? match[2]!, port };
+}
+
 function globOf(args: Record<string, unknown>): string {
   const glob = textOf(args, "glob");
   const { length } = utf8(glob);
@@ -243,6 +290,13 @@ function globOf(args: Record<string, unknown>): string {
     );
   }
   return glob;
+}
+
+/** What a person names: 64 hexadecimal digits are a root, all else is a name. */
+function soughtOf(args: Record<string, unknown>): Sought {
+  const target = textOf(args, "target");
+  if (isHash(target)) return { by: "root", value: target.toLowerCase() };
+  return { by: "name", value: checkName(target) };
 }
 
 function textsOf(args: Record<string, unknown>, key: string): string[] {

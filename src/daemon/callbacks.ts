@@ -143,7 +143,12 @@ export function peerLabel(connection: Connection, remote: RemoteIdentity): strin
   return formatAddress(connection.remote.host, remote.listenPort || connection.remote.port);
 }
 
-function checkOffer({ file, bitfield }: MessageOf<"offer">, listing: boolean): void {
+/**
+ * Whether an offer can be true of any file.
+ *
+ * @throws {PeerFault} when it cannot.
+ */
+export function checkOffer({ file, bitfield }: MessageOf<"offer">, listing: boolean): void {
   const chunks = chunkCount(file.sizeBytes);
   const bitfieldBytesMax = listing || file.whole ? 0 : Math.ceil(chunks / 8);
   if (

@@ -65,7 +65,8 @@ export async function callRequester(
     switch (reply.kind) {
       case "want":
         answer(reply.searchOn ? "search-on" : "enough");
-        return await caller.uploads.serve(connection, remote, reply.root);
+        await caller.uploads.serve(connection, remote, reply.root);
+        return;
       case "more":
         answer("search-on");
         return connection.close();
@@ -93,7 +94,11 @@ export async function callRequester(
  */
 export async function takeFromHolder(
   caller: Caller,
-  call: { readonly address: HostPort; readonly root: Root; readonly searcher: Searcher },
+  call: {
+    readonly address: HostPort;
+    readonly root: Root;
+    readonly searcher: Pick<Searcher, "offered">;
+  },
 ): Promise<void> {
   const { address, root, searcher } = call;
   const connection = await caller.connections.dial(address);

@@ -252,18 +252,22 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     let batch: string[] = [];
     let bytes = 0;
     const signal = this.#ended.signal;
+    const sendBatch = async () => {
+      this.#connection.send({ kind: "answer", json: `[${batch.join(",")}]`, last: false });
+      batch = [];
+      bytes = 0;
+      await this.#connection.flushed();
+    };
     for await (const item of answerer.answer(ask.verb, ask.json, { signal })) {
       const json = JSON.stringify(item);
       // Three bytes at most for a UTF-16 unit, and the comma.
       const itemBytes = json.length * 3 + 1;
-      if (bytes + itemBytes > limits.answerBytesMax - 2 && batch.length > 0) {
-        this.#connection.send({ kind: "answer", json: `[${batch.join(",")}]`, last: false });
-        await this.#connection.flushed();
-        batch = [];
-        bytes = 0;
-      }
+      const isFull = bytes + itemBytes > limits.answerBytesMax - 2;
+      if (isFull && batch.length > 0) await sendBatch();
       batch.push(json);
       bytes += itemBytes;
+      // Minutes may lie between what a peer answers and how it ends: each is told as it comes.
+      if (ask.verb === "push") await sendBatch();
     }
     this.#connection.send({ kind: "answer", json: `[${batch.join(",")}]`, last: true });
   }

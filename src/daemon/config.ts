@@ -13,6 +13,8 @@ export interface DaemonConfig {
   readonly client: HostPort;
   /** Nodes to keep links with. Names are looked up by the system. */
   readonly peers: readonly HostPort[];
+  /** Directories to use. Names are looked up by the system. */
+  readonly directories: readonly HostPort[];
   /** Absolute paths of files and directories to share in place. */
   readonly shares: readonly string[];
   readonly network: string;
@@ -23,5 +25,9 @@ export interface DaemonConfig {
   readonly isReachable: boolean;
   readonly linksMin: number;
   readonly linksMax: number;
+  /** Bytes that all downloads may come to with files that others ask this node to take; 0: none. */
+  readonly acceptBytes: number;
+  /** Uploads at once with which this node counts as fully loaded. */
+  readonly uploadsLoaded: number;
   readonly log: Logger;
 }

@@ -2,8 +2,8 @@
  * One fetch from request to end: searches, chooses the candidate to follow, gives its swarm
  * sources, checks the whole, and says how it ended.
  *
- * Who may be believed, strongest first: a given root; a given SHA-256 and size; else the root
- * that most distinct nodes offer. A fetch starts on the first fitting offer rather than wait for
+ * Who may be believed, strongest first: a given root; a given SHA-256 and size; a root that a
+ * directory names; else the root that most distinct nodes offer. A fetch starts on the first fitting offer rather than wait for
  * all of them, and moves to another candidate if that one turns out to lead or the first one is
  * found out.
  */
@@ -13,17 +13,18 @@ import type { HostPort } from "../base/address.ts";
 import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../base/geometry.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
 import { type Candidate, candidateKey, Candidates, isForgeableSize } from "../core/candidates.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Done, Hit, MessageOf } from "../wire/messages.ts";
-import type { Sought } from "../wire/structures.ts";
+import type { Holder, Sought } from "../wire/structures.ts";
+import type { Directories, DirectoryAnswer } from "./directories.ts";
 import { nobodyLeft, outOfTime } from "./fetch_failures.ts";
 import { type FileReader, fileSha256 } from "./file_reader.ts";
 import { HolderBook } from "./holder_book.ts";
+import { HolderDials, type HolderDialsHost } from "./holder_dials.ts";
 import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_copy.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 import type { Swarm, SwarmFile, SwarmObserver } from "./swarm.ts";
@@ -39,16 +40,14 @@ export interface FetchObserver {
 }
 
 /** What a fetch needs of the node that it runs on. */
-export interface FetchHost {
+export interface FetchHost extends Omit<HolderDialsHost, "offered"> {
   readonly store: ChunkStore;
   readonly swarms: Swarms;
-  readonly log: Logger;
   /** The nodes that can be asked directly. */
   readonly links: { readonly size: number };
-  /** Floods a query; the returned function ends it. */
+  readonly directories: Pick<Directories, "size" | "answering" | "findHolders">;
+  /** Floods a query and asks the directories; the returned function ends both. */
   search(sought: Sought, searcher: Searcher): () => void;
-  /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
-  dialHolder(address: HostPort, root: Root, searcher: Searcher): Promise<void>;
 }
 
 /** How long other offers may still change which root a bare name means. */
@@ -59,6 +58,8 @@ const SOURCES_ENOUGH = 8;
 const HELD_MS = 50;
 /** Pause before the query is flooded again while the file is not complete. */
 const SEARCH_AGAIN_MS = 5_000;
+/** The same for directories: a question there costs next to nothing. */
+const ASK_AGAIN_MS = 1_000;
 /** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
 const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
 
@@ -86,8 +87,9 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #startMs = performance.now();
   #endSearches: (() => void)[] = [];
   #queries = 0;
-  /** Holders that are being dialled, by address and root. */
-  readonly #dialling = new Set<string>();
+  #endAsking: () => void = () => {};
+  #askedMs = 0;
+  readonly #dials: HolderDials;
   /** Chunks of the longest file that was offered and is too short for those asked for. */
   #tooShortChunks: number | null = null;
   /** Ends what the fetch itself works on, such as hashing a whole file. */
@@ -128,6 +130,11 @@ export class Fetch implements Searcher, SwarmObserver {
       ? { by: "root", value: request.root }
       : { by: "name", value: request.name };
     this.#candidates = new Candidates(request);
+    this.#dials = new HolderDials({
+      log: host.log,
+      dialHolder: host.dialHolder,
+      offered: (holder, offers) => this.offered(holder, offers),
+    });
   }
 
   /**
@@ -156,6 +163,7 @@ export class Fetch implements Searcher, SwarmObserver {
       clearTimeout(timer);
       this.#finished = true;
       for (const end of this.#endSearches) end();
+      this.#endAsking();
       // What ended the fetch (a full disk, say) may strike again here; the first error counts.
       await this.#leave("suspend").catch((error) =>
         this.#host.log.warn("cannot put the download away", { error: messageOf(error) })
@@ -200,7 +208,7 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     if (swarm !== undefined && nowMs - this.#searchedMs > SEARCH_AGAIN_MS && swarm.wantsSources) {
       this.#search();
-    }
+    } else if (nowMs - this.#askedMs > ASK_AGAIN_MS && this.#hasFewSources) this.#ask();
   }
 
   // Searcher
@@ -240,6 +248,18 @@ export class Fetch implements Searcher, SwarmObserver {
         ? file.name === this.request.name
         : file.root === this.request.root;
       if (isOurs) this.#dial(hit.nodeId, { address, root: file.root });
+    }
+  }
+
+  /** A directory vouches for files, and names holders in the order in which to ask them. */
+  listed({ files, holders }: DirectoryAnswer): void {
+    if (this.#finished) return;
+    try {
+      for (const file of files) this.#candidates.vouch(file);
+      this.#followLeader();
+      for (const holder of holders) this.#dialListed(holder);
+    } catch (error) {
+      this.#fail(error as Error);
     }
   }
 
@@ -330,7 +350,9 @@ export class Fetch implements Searcher, SwarmObserver {
     if (sha256 === null || !swarm.download.have.isFull) return undefined;
     const { signal } = this.#ending;
     const found = await fileSha256(readerOf(this.#host.store, swarm.file), { signal });
-    return found === sha256 ? undefined : `its SHA-256 is ${found}`;
+    if (found !== sha256) return `its SHA-256 is ${found}`;
+    this.#host.store.noteSha256(swarm.file.root, sha256);
+    return undefined;
   }
 
   async #reject(candidate: Candidate, why: string): Promise<void> {
@@ -391,8 +413,25 @@ export class Fetch implements Searcher, SwarmObserver {
     };
   }
 
+  /** Whether one that a directory names would still be of use. */
+  get #hasFewSources(): boolean {
+    const { swarm } = this.#current ?? {};
+    if (swarm === undefined) return true;
+    return swarm.wantsSources && swarm.sourceCount + this.#dials.listedCount < SOURCES_ENOUGH;
+  }
+
+  /** Asks the directories anew; an answer that is still to come would be older. */
+  #ask(): void {
+    this.#askedMs = performance.now();
+    this.#endAsking();
+    this.#endAsking = this.#host.directories.findHolders(
+      this.#sought,
+      (answer) => this.listed(answer),
+    );
+  }
+
   #search(): void {
-    this.#searchedMs = performance.now();
+    this.#searchedMs = this.#askedMs = performance.now();
     this.#queries++;
     this.#endSearches.push(this.#host.search(this.#sought, this));
     if (this.#endSearches.length > QUERIES_AT_ONCE) this.#endSearches.shift()?.();
@@ -441,10 +480,16 @@ export class Fetch implements Searcher, SwarmObserver {
   #mayChange(leader: Candidate): boolean {
     const current = this.#current!.candidate;
     if (current.offerers.size === 0) return true;
-    if (this.#isCertain(current)) return false;
-    const settled = performance.now() - (this.#firstOfferMs ?? 0) > SETTLE_MS * 3;
+    if (this.#isCertain(current) || this.#isSettled) return false;
     const isForgeable = isForgeableSize(current.sizeBytes) && !isForgeableSize(leader.sizeBytes);
-    return !settled && (isForgeable || leader.offerers.size > current.offerers.size);
+    const isVouched = this.#candidates.isVouched(leader.key) &&
+      !this.#candidates.isVouched(current.key);
+    return isForgeable || isVouched || leader.offerers.size > current.offerers.size;
+  }
+
+  /** Whether so much time went by since the first offer that the candidate stays what it is. */
+  get #isSettled(): boolean {
+    return performance.now() - (this.#firstOfferMs ?? 0) > SETTLE_MS * 3;
   }
 
   /** Whether the request itself says enough to tell the right candidate from every other. */
@@ -529,27 +574,39 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   /** Dials a holder unless it is a source already; `nodeId` is only a claim before that. */
-  #dial(nodeId: NodeId, { address, root }: { address: HostPort; root: Root }): void {
+  #dial(nodeId: NodeId, dial: { readonly address: HostPort; readonly root: Root }): void {
     const swarm = this.#current?.swarm;
-    const peer = formatAddress(address.host, address.port);
-    const key = `${peer}/${root}`;
+    if (dial.address.port === 0 || !this.#isWelcome(nodeId)) return;
+    this.#dials.answered(dial, { sourceCount: swarm?.sourceCount ?? 0 });
+  }
+
+  /** The same for a holder that a directory named. */
+  #dialListed({ nodeId, host, port, root, sizeBytes }: Holder): void {
+    const candidate = this.#current?.candidate;
+    // While it is open which root is meant, all are asked; later, those of the one that is followed.
+    const isOther = candidate !== undefined && candidate.root !== root &&
+      (this.#isCertain(candidate) || this.#isSettled);
     if (
-      this.#finished || address.port === 0 || swarm?.hasSource(nodeId) ||
-      this.#candidates.isBanned(nodeId) || this.#dialling.has(key) ||
-      this.#dialling.size + (swarm?.sourceCount ?? 0) >= limits.sourcesMax
+      port === 0 || isOther || !this.#hasFewSources || !this.#isWelcome(nodeId) ||
+      !this.#candidates.isOpen({ root, sizeBytes })
     ) return;
-    this.#dialling.add(key);
-    this.#host.dialHolder(address, root, {
-      offered: (holder, offers) => {
-        this.#dialling.delete(key);
-        return this.offered(holder, offers);
-      },
-      hit: () => {},
-    })
-      .catch((error) =>
-        this.#host.log.debug("cannot fetch from holder", { peer, error: messageOf(error) })
-      )
-      .finally(() => this.#dialling.delete(key));
+    const read = (offer: MessageOf<"offer">) => this.#underSoughtName(offer);
+    this.#dials.listed({ address: { host, port }, root }, { read });
+  }
+
+  #isWelcome(nodeId: NodeId): boolean {
+    const isSource = this.#current?.swarm.hasSource(nodeId) ?? false;
+    return !this.#finished && !isSource && !this.#candidates.isBanned(nodeId);
+  }
+
+  /**
+   * A holder that has one file under two names offers it under either. Where a directory vouches
+   * that the file goes by the name that is sought, that is good enough.
+   */
+  #underSoughtName(offer: MessageOf<"offer">): MessageOf<"offer"> {
+    const { name } = this.request;
+    if (name === "" || !this.#candidates.isVouched(candidateKey(offer.file))) return offer;
+    return { ...offer, file: { ...offer.file, name } };
   }
 
   async #leave(how: "suspend" | "discard" | "finish"): Promise<void> {
@@ -567,8 +624,9 @@ export class Fetch implements Searcher, SwarmObserver {
     const { anyFalse, unfit } = this.#candidates;
     const here = this.#current?.swarm;
     const hasWrongCopy = this.#hasWrongCopy;
-    const linkCount = this.#host.links.size;
-    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy, linkCount }));
+    const { links: { size: linkCount }, directories } = this.#host;
+    const whom = { linkCount, directories };
+    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy, ...whom }));
   }
 
   #fail(error: Error): void {

@@ -30,8 +30,9 @@ export function nobodyLeft(
     readonly unfit: number;
     /** What is here of the candidate that was followed. */
     readonly here: BytesHere | undefined;
-    /** How many nodes there are to ask. */
+    /** How many nodes there are to ask directly. */
     readonly linkCount: number;
+    readonly directories: { readonly size: number; readonly answering: number };
   },
 ): FetchFailure {
   const cannot = `Cannot fetch ${label(request)}`;
@@ -53,7 +54,15 @@ export function nobodyLeft(
       { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
     );
   }
-  if (seen.linkCount === 0 && seen.unfit === 0) {
+  const { directories } = seen;
+  if (seen.linkCount === 0 && seen.unfit === 0 && directories.answering === 0) {
+    if (directories.size > 0) {
+      return new FetchFailure(
+        "notFound",
+        `${cannot}: there is no link to any other node, and no directory answers`,
+        { hint: "See `pacsrv status` and the daemon's log, or name a node with --peer." },
+      );
+    }
     return new FetchFailure("notFound", `${cannot}: there is no link to any other node`, {
       hint: "Name a node that runs with --peer, or see `pacsrv peers` and the daemon's log.",
     });

@@ -53,7 +53,9 @@ export async function hasSha256(
 ): Promise<boolean> {
   if (sha256 === null) return true;
   const options = signal === undefined ? {} : { signal };
-  return await fileSha256(readerOf(store, file), options) === sha256;
+  if (await fileSha256(readerOf(store, file), options) !== sha256) return false;
+  store.noteSha256(file.root, sha256);
+  return true;
 }
 
 /** Reads a file by its root, so that reading goes on wherever its content moves. */

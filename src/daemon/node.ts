@@ -17,6 +17,7 @@ import { newQueryId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
+import { permilleOf } from "../core/balance.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../core/overlay.ts";
 import type { Connection } from "../net/connection.ts";
 import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
@@ -32,14 +33,21 @@ import { peerLabel } from "./callbacks.ts";
 import { callRequester, takeFromHolder } from "./calls.ts";
 import { ChunkHasher } from "./chunk_hasher.ts";
 import { Connections } from "../net/connections.ts";
+import { Directories, type DirectoryAnswer } from "./directories.ts";
 import { Fetch, type FetchObserver } from "./fetch.ts";
 import { Links } from "./links.ts";
 import { Listing } from "./listing.ts";
+import { LoadMeter } from "./load_meter.ts";
+import { Locating } from "./locating.ts";
 import { NodePort } from "./node_port.ts";
 import { fileOffer, filesSought, holdsAny } from "./offers.ts";
+import { PushIntake } from "./push_intake.ts";
+import { Questions } from "./questions.ts";
+import { HERE } from "./sayers.ts";
 import { type Searcher, Searches } from "./searches.ts";
 import { Seldom } from "../base/seldom.ts";
 import { Swarms } from "./swarms.ts";
+import { untilQuiet } from "./until_quiet.ts";
 import { Uploads } from "./uploads.ts";
 
 /** How a node is set up. */
@@ -53,7 +61,13 @@ export interface NodeOptions {
   readonly ttl: number;
   readonly linksMin: number;
   readonly linksMax: number;
+  /** Bytes that all downloads may come to with files that others ask this node to take; 0: none. */
+  readonly acceptBytes?: number;
+  /** Uploads at once with which this node counts as fully loaded. */
+  readonly uploadsLoaded?: number;
   readonly peers: readonly HostPort[];
+  /** Directories that are told what is here and asked what is sought; none by default. */
+  readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
   readonly transport: Transport;
   readonly log: Logger;
@@ -69,6 +83,10 @@ export class Node {
   readonly links: Links;
   readonly uploads: Uploads;
   readonly swarms: Swarms;
+  readonly loadMeter: LoadMeter;
+  readonly intake: PushIntake;
+  readonly questions: Questions;
+  readonly directories: Directories;
   readonly identity: LocalIdentity;
   /** Where it listens, the real port included. */
   readonly address: HostPort;
@@ -124,8 +142,35 @@ export class Node {
       log: this.log,
       random: systemRandom,
       hasher: this.#hasher,
-      struck: () => this.strikes++,
+      struck: () => this.#struck(),
     }, this.store);
+    this.loadMeter = new LoadMeter({
+      uploads: (nowMs) => this.uploads.active(nowMs),
+      bytesGiven: () => this.uploads.bytesGiven,
+      room: () => this.intake.room,
+    }, { uploadsMax: options.uploadsLoaded ?? limits.uploadsLoadedDefault });
+    this.intake = new PushIntake({
+      store: this.store,
+      log: this.log,
+      isFull: (nowMs) => this.loadMeter.isFull(nowMs),
+      fetch: (request, how) => this.fetch(request, how),
+      isFetching: (root) => [...this.swarms].some(({ file }) => file.root === root),
+    }, { acceptBytes: options.acceptBytes ?? 0 });
+    this.directories = new Directories({
+      identity: this.identity,
+      store: this.store,
+      random: systemRandom,
+      seldom: this.seldom,
+      log: this.log,
+      connect: (address) => this.connections.dial(address),
+      load: (nowMs) => this.loadMeter.load(nowMs),
+    }, options.directories ?? []);
+    this.questions = new Questions({
+      store: this.store,
+      loadMeter: this.loadMeter,
+      intake: this.intake,
+      sessionByProof: (mac, nonces) => this.directories.sessionByProof(mac, nonces),
+    });
     this.#port = new NodePort(this, listener);
     this.#endStoreEvents = this.store.onChange((change) => this.#storeChanged(change));
   }
@@ -149,6 +194,7 @@ export class Node {
     for (const { host, port } of this.#options.peers) {
       this.#step({ kind: "add-address", host, port, pinned: true });
     }
+    this.directories.start();
     this.#timer = setInterval(() => this.#tick(), limits.overlayTickMs);
     this.#tick();
   }
@@ -159,7 +205,12 @@ export class Node {
     clearInterval(this.#timer);
     this.#port.close();
     this.#endStoreEvents();
-    const ends = await Promise.allSettled([this.links.closeAll(), this.swarms.suspendAll()]);
+    const ends = await Promise.allSettled([
+      this.links.closeAll(),
+      this.directories.stop(),
+      this.swarms.suspendAll(),
+      this.intake.stop(),
+    ]);
     for (const end of ends) {
       if (end.status === "fulfilled") continue;
       this.log.warn("cannot stop in order", { error: messageOf(end.reason) });
@@ -182,6 +233,8 @@ export class Node {
       readonly signal: AbortSignal;
       /** Where the data is written; by default, the store's own place. */
       readonly path?: string;
+      /** Is given whom holders that are at hand may be offered to. */
+      readonly begun?: (searcher: Searcher) => void;
     },
   ): Promise<Done> {
     if (this.#fetches.size >= limits.fetchesMax) {
@@ -197,6 +250,7 @@ export class Node {
         swarms: this.swarms,
         log: this.log,
         links: this.links,
+        directories: this.directories,
         search: (sought, searcher) => this.#search(sought, searcher),
         dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
       },
@@ -205,7 +259,9 @@ export class Node {
     );
     this.#fetches.add(fetch);
     try {
-      return await fetch.run(AbortSignal.any([options.signal, this.#stopping.signal]));
+      const running = fetch.run(AbortSignal.any([options.signal, this.#stopping.signal]));
+      options.begun?.(fetch);
+      return await running;
     } finally {
       this.#fetches.delete(fetch);
     }
@@ -216,25 +272,55 @@ export class Node {
     glob: string,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<SearchReport[]> {
-    const startMs = performance.now();
-    const listing = new Listing(startMs);
+    const listing = new Listing(performance.now());
     for (const file of filesSought(this.store, { by: "glob", value: glob })) {
-      listing.add(fileOffer(file), this.nodeId);
+      listing.add(fileOffer(file), this.nodeId, { from: HERE });
     }
     const end = this.#search({ by: "glob", value: glob }, listing);
     try {
-      while (!options.signal.aborted && !this.#stopping.signal.aborted) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        const nowMs = performance.now();
-        if (nowMs - startMs > options.timeoutMs || listing.isQuiet(nowMs)) break;
-      }
+      const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
+      await untilQuiet(listing, { ...options, signal });
     } finally {
       end();
     }
     return listing.reports();
   }
 
-  #search(sought: Sought, searcher: Searcher): () => void {
+  /** Asks the network who has what of a name or root; resolves when no more news comes. */
+  async locate(
+    sought: Sought,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Locating> {
+    const locating = new Locating(sought, performance.now());
+    const { listenPort: port } = this.identity;
+    const self = { nodeId: this.nodeId, address: { host: this.address.host, port } };
+    const loadPermille = permilleOf(this.loadMeter.load(performance.now()));
+    for (const file of filesSought(this.store, sought)) {
+      const sha256 = this.store.sha256(file.root);
+      locating.here(fileOffer(file), self, { sha256, loadPermille });
+    }
+    const end = this.#search(sought, locating, { holdersMax: limits.holdersMax });
+    try {
+      const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
+      await untilQuiet(locating, { ...options, signal });
+    } finally {
+      end();
+    }
+    return locating;
+  }
+
+  /** Floods a query and asks the directories at the same time; the returned function ends both. */
+  #search(
+    sought: Sought,
+    searcher: Searcher,
+    options: { readonly holdersMax?: number } = {},
+  ): () => void {
+    const listed = (answer: DirectoryAnswer) => searcher.listed(answer);
+    const endFiles = this.directories.findFiles(sought, listed);
+    const { holdersMax: max = limits.directoryHoldersAsked } = options;
+    const endHolders = sought.by === "glob"
+      ? () => {}
+      : this.directories.findHolders(sought, listed, { max });
     const id = newQueryId(systemRandom);
     this.searches.add(id, sought, searcher);
     this.#step({
@@ -245,6 +331,8 @@ export class Node {
       callbackPort: this.identity.listenPort,
     });
     return () => {
+      endFiles();
+      endHolders();
       this.searches.end(id, performance.now());
       this.#step({ kind: "search-ended", id });
     };
@@ -255,8 +343,10 @@ export class Node {
     this.#step({ kind: "tick" });
     this.searches.tick(nowMs);
     for (const fetch of this.#fetches) fetch.tick(nowMs);
+    this.directories.tick(nowMs);
     this.swarms.tick(nowMs);
     this.uploads.tick(nowMs);
+    this.loadMeter.tick(nowMs);
     this.connections.tick(nowMs);
     this.seldom.tick(nowMs);
     this.#saveStatistics();
@@ -359,6 +449,11 @@ export class Node {
         this.uploads.withdraw(change.root, "the file is not offered any more");
       }
     }
+  }
+
+  #struck(): void {
+    this.strikes++;
+    this.store.addStatistic("strikes", 1);
   }
 
   #saveStatistics(): void {

@@ -19,6 +19,7 @@ import type { Connections } from "../net/connections.ts";
 import type { Links } from "./links.ts";
 import { fileOfRoot, offerMessage } from "./offers.ts";
 import type { Searches } from "./searches.ts";
+import type { Questions } from "./questions.ts";
 import type { Seldom } from "../base/seldom.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -30,6 +31,7 @@ export interface NodePortHost {
   readonly links: Links;
   readonly uploads: Uploads;
   readonly searches: Searches;
+  readonly questions: Questions;
   readonly store: ChunkStore;
   readonly seldom: Seldom;
   readonly log: Logger;
@@ -79,15 +81,15 @@ export class NodePort {
       case "transfer":
         return await this.#transfer(connection, remote);
       case "directory":
-        return connection.close();
+        return await this.#host.questions.serve(connection, remote);
       default:
         return unreachable(remote.purpose);
     }
   }
 
   #refusal({ nodeId, purpose }: RemoteIdentity, connection: Connection): Refusal | undefined {
-    if (purpose === "directory") return "not-supported";
     const { host } = connection.remote;
+    if (purpose === "directory") return this.#host.questions.refusal(host);
     if (purpose === "transfer" && !this.#host.uploads.hasPlaceFor(host)) return "busy";
     if (purpose !== "link") return undefined;
     return this.#host.overlay.refusal({ nodeId, host, inbound: true }, performance.now());

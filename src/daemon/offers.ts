@@ -6,7 +6,7 @@ import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { unreachable } from "../base/errors.ts";
 import type { MessageOf } from "../wire/messages.ts";
-import type { FileOffer, Sought } from "../wire/structures.ts";
+import type { FileOffer, ListedFile, Sought } from "../wire/structures.ts";
 
 /** Whether any part of a file that matches is here; looks no further than the first. */
 export function holdsAny(store: ChunkStore, sought: Sought): boolean {
@@ -39,6 +39,24 @@ export function filesSought(
 export function fileOffer(file: FileDefinition): FileOffer {
   const { root, name, type, sizeBytes, chunksHave, chunks } = file;
   return { root, name, type, sizeBytes, chunksHave, whole: chunksHave === chunks };
+}
+
+/** A file as a list of what is here names it. */
+export function listedFile(store: ChunkStore, file: FileDefinition): ListedFile {
+  return { file: fileOffer(file), sha256: store.sha256(file.root) ?? null };
+}
+
+/**
+ * All that is offered, each file once for each of its names, at most
+ * `limits.listingsPerClientMax`. It may be taken bit by bit while the store changes.
+ */
+export function* listedFiles(store: ChunkStore): Generator<ListedFile> {
+  let left: number = limits.listingsPerClientMax;
+  for (const file of store.distinctFiles()) {
+    if (!hasAny(file)) continue;
+    if (left-- === 0) return;
+    yield listedFile(store, file);
+  }
 }
 
 /** The OFFER message of one file: with the first page of its bitfield, or none in a listing. */

@@ -9,6 +9,7 @@ import type { Connection } from "../net/connection.ts";
 import type { Hit, MessageOf } from "../wire/messages.ts";
 import type { Sought } from "../wire/structures.ts";
 import { callbackMac, macEquals } from "../wire/proofs.ts";
+import type { DirectoryAnswer } from "./directory_answers.ts";
 
 /** How long an ended search still answers late callbacks. */
 const ENDED_MS = 60_000;
@@ -38,6 +39,8 @@ export interface Searcher {
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict;
   /** A holder answered by the reverse path: it can only be dialled. */
   hit(hit: Hit): void;
+  /** A directory answered, whom this node asks beside the flood. */
+  listed(answer: DirectoryAnswer): void;
 }
 
 interface Entry {

@@ -17,9 +17,31 @@ export class Uploads {
   readonly #host: UploadHost;
   readonly #uploads = new Set<Upload>();
   readonly #byRoot = new Map<Root, Set<Upload>>();
+  /** Of uploads that have ended. */
+  #bytesGivenBefore = 0;
+  #filesServed = 0;
 
   constructor(host: UploadHost) {
     this.#host = host;
+  }
+
+  /** File bytes handed to connections since the start. */
+  get bytesGiven(): number {
+    let bytes = this.#bytesGivenBefore;
+    for (const upload of this.#uploads) bytes += upload.bytesGiven;
+    return bytes;
+  }
+
+  /** Uploads that ended after their requester had got at least as many bytes as the file has. */
+  get filesServed(): number {
+    return this.#filesServed;
+  }
+
+  /** Uploads whose requester has asked for something lately. */
+  active(nowMs: number): number {
+    let count = 0;
+    for (const upload of this.#uploads) if (upload.idleMs(nowMs) <= limits.uploadEvictMs) count++;
+    return count;
   }
 
   /** Whether a requester at `host` would be served, if need be instead of one that is idle. */
@@ -28,10 +50,16 @@ export class Uploads {
     return rivals.length === 0 || this.#longestIdle(rivals) !== undefined;
   }
 
-  /** Serves `root` over a connection on which it was offered, until that ends. */
-  async serve(connection: Connection, remote: RemoteIdentity, root: Root): Promise<void> {
+  /**
+   * Serves `root` over a connection on which it was offered, until that ends; returns how many bytes
+   * of the file were given.
+   */
+  async serve(connection: Connection, remote: RemoteIdentity, root: Root): Promise<number> {
     const here = fileOfRoot(this.#host.store, root);
-    if (here === undefined) return connection.close();
+    if (here === undefined) {
+      connection.close();
+      return 0;
+    }
     const file: UploadedFile = {
       root,
       name: here.name,
@@ -41,7 +69,8 @@ export class Uploads {
     };
     if (!this.#makePlaceFor(connection.remote.host)) {
       connection.send({ kind: "bye", reason: "too many uploads" });
-      return await connection.closeAfterWriting();
+      await connection.closeAfterWriting();
+      return 0;
     }
     const upload = new Upload(this.#host, connection, file);
     const ofRoot = this.#byRoot.get(file.root) ?? new Set<Upload>();
@@ -51,10 +80,18 @@ export class Uploads {
     this.#host.log.debug("serving", { name: file.name, peer: file.peer });
     try {
       await upload.run();
+      return upload.bytesGiven;
     } finally {
       this.#remove(upload);
+      this.#countServed(upload, file.sizeBytes);
       this.#logEnd(connection.reason, { name: file.name, peer: file.peer, nodeId: file.nodeId });
     }
+  }
+
+  #countServed({ bytesGiven }: Upload, sizeBytes: number): void {
+    if (bytesGiven < sizeBytes) return;
+    this.#filesServed++;
+    this.#host.store.addStatistic("filesServed", 1);
   }
 
   #logEnd(reason: Error | undefined, fields: LogFields): void {
@@ -131,6 +168,7 @@ export class Uploads {
   /** May be called again for the same upload. */
   #remove(upload: Upload): void {
     if (!this.#uploads.delete(upload)) return;
+    this.#bytesGivenBefore += upload.bytesGiven;
     const ofRoot = this.#byRoot.get(upload.root);
     ofRoot?.delete(upload);
     if (ofRoot?.size === 0) this.#byRoot.delete(upload.root);

@@ -131,7 +131,11 @@ Deno.test("openFetchSource() takes a node of its own where no daemon is, but nee
   };
   await using source = await open("--peer", "127.0.0.1:1");
   assertEquals(source.givesData, false);
-  const lonely = await assertRejects(() => open(), FetchFailure, "no --peer is given");
+  const lonely = await assertRejects(
+    () => open(),
+    FetchFailure,
+    "no --peer or --directory is given",
+  );
   assertEquals(lonely.exit, "noDaemon");
   assertStringIncludes(lonely.hint ?? "", "--alone --peer");
   const named = await assertRejects(

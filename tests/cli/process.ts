@@ -86,3 +86,25 @@ export class DaemonProcess extends LineProcess {
     return daemon;
   }
 }
+
+/** A directory that is ready, on a port of its own. */
+export class DirectoryProcess extends LineProcess {
+  address = "";
+  id = "";
+
+  /** Starts one; rejects with its log when it does not get ready. */
+  static async start(
+    dir: string,
+    { args }: { readonly args: readonly string[] },
+  ): Promise<DirectoryProcess> {
+    const command = pacsrvCommand(dir, ["directory", "--listen", "127.0.0.1:0", ...args]);
+    const directory = new DirectoryProcess(command.spawn());
+    const ready = await directory.line() ?? "";
+    const match = /^ready directory=(\S+) id=([0-9a-f]{32})$/.exec(ready);
+    if (match === null) {
+      throw new Error(`The directory is not ready: ${ready}\n${(await directory.ended()).stderr}`);
+    }
+    [, directory.address = "", directory.id = ""] = match;
+    return directory;
+  }
+}

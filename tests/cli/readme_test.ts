@@ -14,6 +14,7 @@ import { splitWords } from "./transcript.ts";
 /** What each library is for; its version is that of deno.json. */
 const REASONS: Readonly<Record<string, string>> = {
   "@logtape/logtape": "log levels, and a log that costs nothing where it is off",
+  "@redis/client": "asks Redis what the benchmark asks a directory",
   "@std/assert": "assertions of the tests",
   "@std/cli": "splits the command line into words and flags",
   "@std/fs": "walks and makes directories",

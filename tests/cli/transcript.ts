@@ -9,6 +9,7 @@
 //   $ eventually pacsrv ...              the same, again and again until it is as expected
 //   $ daemon a --share files             starts a daemon and waits until it is ready; from then on
 //                                        {a.node} and {a.client} are its addresses, {a.id} its id
+//   $ directory d --refresh 1            starts a directory; {d.directory} is its address
 //   $ stop a                             ends it by SIGTERM; it must exit with 0
 //   $ write FILE                         writes the lines after it that begin with "| "
 //   $ make FILE BYTES                    writes bytes that are the same each time
@@ -20,7 +21,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { DaemonProcess, pacsrvCommand } from "./process.ts";
+import { DaemonProcess, DirectoryProcess, type LineProcess, pacsrvCommand } from "./process.ts";
 
 /** One command and what it is to do. */
 export interface Step {
@@ -111,11 +112,11 @@ export async function runTranscript(text: string): Promise<void> {
   }
 }
 
-/** The folder, the names that stand for something, and the daemons of one transcript. */
+/** The folder, the names that stand for something, and the processes of one transcript. */
 class Stage implements AsyncDisposable {
   readonly #dir: string;
   readonly #names: Map<string, string>;
-  readonly #daemons = new Map<string, DaemonProcess>();
+  readonly #processes = new Map<string, LineProcess>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -137,8 +138,10 @@ class Stage implements AsyncDisposable {
         return await this.#eventually(step, args.slice(1));
       case "daemon":
         return await this.#startDaemon(args[0]!, args.slice(1));
+      case "directory":
+        return await this.#startDirectory(args[0]!, args.slice(1));
       case "stop":
-        return await this.#stopDaemon(args[0]!);
+        return await this.#stop(args[0]!);
       case "write":
         return await this.#write(args[0]!, new TextEncoder().encode(this.#fill(step.input)));
       case "make":
@@ -158,7 +161,7 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const daemon of this.#daemons.values()) await daemon[Symbol.asyncDispose]();
+    for (const process of this.#processes.values()) await process[Symbol.asyncDispose]();
     await Deno.remove(this.#dir, { recursive: true });
   }
 
@@ -182,18 +185,25 @@ class Stage implements AsyncDisposable {
 
   async #startDaemon(name: string, args: readonly string[]): Promise<void> {
     const daemon = await DaemonProcess.start(this.#dir, { name, args });
-    this.#daemons.set(name, daemon);
+    this.#processes.set(name, daemon);
     this.#names.set(`${name}.node`, daemon.node);
     this.#names.set(`${name}.client`, daemon.client);
     this.#names.set(`${name}.id`, daemon.id);
   }
 
-  async #stopDaemon(name: string): Promise<void> {
-    const daemon = this.#daemons.get(name)!;
-    this.#daemons.delete(name);
+  async #startDirectory(name: string, args: readonly string[]): Promise<void> {
+    const directory = await DirectoryProcess.start(this.#dir, { args });
+    this.#processes.set(name, directory);
+    this.#names.set(`${name}.directory`, directory.address);
+    this.#names.set(`${name}.id`, directory.id);
+  }
+
+  async #stop(name: string): Promise<void> {
+    const stopped = this.#processes.get(name)!;
+    this.#processes.delete(name);
     const startMs = performance.now();
-    daemon.process.kill("SIGTERM");
-    const { code, stderr } = await daemon.ended();
+    stopped.process.kill("SIGTERM");
+    const { code, stderr } = await stopped.ended();
     assertEquals(code, 0, stderr);
     const tookMs = performance.now() - startMs;
     assert(tookMs < 2_000, `the end took ${tookMs} ms`);

@@ -5,7 +5,9 @@ import { silentLogger } from "../../src/base/log.ts";
 import { Node, type NodeOptions } from "../../src/daemon/node.ts";
 
 /** Makes a node over a store and a transport; it is not started. */
-export function testNode(parts: Pick<NodeOptions, "store" | "transport">): Node {
+export function testNode(
+  parts: Pick<NodeOptions, "store" | "transport"> & Partial<NodeOptions>,
+): Node {
   return new Node({
     nodeId: "11".repeat(16) as NodeId,
     listen: { host: "127.0.0.1", port: 0 },

@@ -101,6 +101,8 @@ Deno.test("parseCommandLine() refuses a missing, empty, doubled or uncalled-for 
     ["fetch a b", 'unexpected argument "b": it takes one NAME|ROOT'],
     ["list b", 'unexpected argument "b": it takes no argument'],
     ["search", "GLOB is missing"],
+    ["push", "NAME|ROOT is missing"],
+    ["push a b c", 'unexpected argument "c": it takes NAME|ROOT [PEER]'],
   ];
   for (const [line, message] of cases) {
     assertStringIncludes((await refused(line)).message, message, line);
@@ -139,7 +141,7 @@ Deno.test("findCommand() names the nearest command, and lists them where none is
   assertStringIncludes(await hint("--verison"), 'Did you mean "pacsrv --version"?');
   const far = await hint("xyzzy");
   assertFalse(far.includes("Did you mean"), far);
-  assertStringIncludes(far, "daemon, fetch, share");
+  assertStringIncludes(far, "daemon, directory, fetch, share");
 });
 
 Deno.test("COMMANDS describes each flag once, with a help text and a value or none", () => {

@@ -25,6 +25,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     node = "0.0.0.0:8048"
     client = "127.0.0.1:8049"
     peer = ["10.0.0.2:8048", "b"]
+    directory = "d"
     share = ["/srv/files", "isos"]
     network = "office"
     network-key-file = "network.key"
@@ -32,6 +33,8 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     no-callback = true
     min-connections = 1
     max-connections = 9
+    accept-uploads = "2G"
+    max-load = 5
     log-level = "debug"
     log-format = "json"
   `;
@@ -41,6 +44,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     node: ["0.0.0.0:8048"],
     client: ["127.0.0.1:8049"],
     peer: ["10.0.0.2:8048", "b"],
+    directory: ["d"],
     share: ["/srv/files", "/etc/pacsrv/isos"],
     network: ["office"],
     "network-key-file": ["/etc/pacsrv/network.key"],
@@ -48,6 +52,8 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "no-callback": ["true"],
     "min-connections": ["1"],
     "max-connections": ["9"],
+    "accept-uploads": ["2G"],
+    "max-load": ["5"],
     "log-level": ["debug"],
     "log-format": ["json"],
   });

@@ -35,6 +35,7 @@ Deno.test("readFetchPlan() reads a name with nothing beside it", async () => {
     client: { host: "127.0.0.1", port: 8049 },
     isClientGiven: false,
     peers: [],
+    directories: [],
   } as unknown as FetchPlan);
 });
 
@@ -79,7 +80,8 @@ Deno.test("readFetchPlan() refuses what contradicts itself", async () => {
     ["a --sha256 12", "Cannot read --sha256"],
     ["a --json -o -", "both would write to stdout"],
     ["a --json -q", "--json and --quiet"],
-    ["a --alone", "without --peer"],
+    ["a --alone", "without --peer or --directory"],
+    [`a ${Array.from({ length: 17 }, (_, i) => `--directory d${i}`).join(" ")}`, "at most 16"],
     ["a --alone --peer b --client c", "--alone and --client"],
     ["a --alone --peer b --chunks 1-2", "without -o"],
     [`a --chunks 1-2 -o x --sha256 ${ROOT}`, "--sha256 and --chunks"],

@@ -2,13 +2,17 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../src/base/ids.ts";
+import { peerFileTable } from "../../../src/cli/files.ts";
+import { infoText } from "../../../src/cli/info.ts";
 import { fileTable } from "../../../src/cli/list.ts";
 import { peerTable } from "../../../src/cli/peers.ts";
+import { isPushed, pushLine } from "../../../src/cli/push.ts";
 import { searchTable } from "../../../src/cli/search.ts";
 import { shareLines } from "../../../src/cli/share.ts";
 import { statusText } from "../../../src/cli/status.ts";
 import { unshareTarget } from "../../../src/cli/unshare.ts";
 import { verifyTable } from "../../../src/cli/verify.ts";
+import { holderTable } from "../../../src/cli/where.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;
@@ -70,7 +74,10 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
     ["[::1]:5", "that node", "not reachable", "-", "1 min 1 s", nodeId],
   );
   const found = { name: "a", root, sizeBytes: 5, type: "", peersWhole: 2, peersPart: 1 };
-  assertEquals(searchTable([found]).split("\n")[1]?.split(/\s{2,}/), ["a", "5 B", "2", "1", root]);
+  assertEquals(
+    searchTable([{ ...found, from: ["here", "flood", "d:8047"] }]).split("\n")[1]?.split(/\s{2,}/),
+    ["a", "5 B", "2", "1", "here,flood,d:8047", root],
+  );
   const file = { name: "a", root, path: "/a" };
   const verified = verifyTable([
     { ...file, ok: true, badChunks: 0 },
@@ -83,7 +90,14 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
   );
 });
 
-Deno.test("statusText() shows counters, transfers with their sources, and uploads", () => {
+Deno.test("statusText() shows counters, directories, transfers with sources, and uploads", () => {
+  const directory = {
+    directory: "d:8047",
+    answers: true,
+    reach: null,
+    filesListed: 0,
+    answeredMs: null,
+  };
   const text = statusText({
     version: "1.2.3",
     nodeId,
@@ -104,8 +118,11 @@ Deno.test("statusText() shows counters, transfers with their sources, and upload
       bytesIn: 1_000,
       bytesOut: 2_000,
       strikes: 4,
+      filesServed: 1,
       totalBytesIn: 3_000,
       totalBytesOut: 4_000,
+      totalStrikes: 5,
+      totalFilesServed: 6,
     },
     transfers: [{
       root,
@@ -119,6 +136,12 @@ Deno.test("statusText() shows counters, transfers with their sources, and upload
       ],
     }],
     uploads: [{ root, name: "u", peer: "h:2", nodeId, bytes: 7 }],
+    directories: [
+      { ...directory, reach: "reachable", filesListed: 12, answeredMs: 3_210 },
+      { ...directory, directory: "e:8047", answers: false, answeredMs: 61_000 },
+      { ...directory, directory: "f:8047", answers: false },
+      { ...directory, directory: "g:8047", reach: "unreachable", filesListed: 1, answeredMs: 0 },
+    ],
   });
   for (
     const part of [
@@ -131,6 +154,12 @@ Deno.test("statusText() shows counters, transfers with their sources, and upload
       "chunks here: 0",
       "from h:1: 250 B at 50 B/s, stalls, 1 strike",
       "u  7 B to h:2",
+      "served    1 file; over all runs 6 files",
+      "strikes   4; over all runs 5",
+      "d:8047  answers, reaches this node, 12 files listed, last answer 3.2 s ago\n",
+      "e:8047  does not answer, last answer 1 min 1 s ago\n",
+      "f:8047  does not answer, and never did\n",
+      "g:8047  answers, cannot reach this node, 1 file listed, last answer 0.00 s ago\n",
     ]
   ) assertStringIncludes(text, part);
   assert(text.endsWith("\n"));
@@ -143,4 +172,101 @@ Deno.test("shareLines() and unshareTarget() handle paths", () => {
   assertEquals(unshareTarget("./a.iso"), `${Deno.cwd()}/a.iso`);
   assertEquals(unshareTarget("/srv/../x/"), "/x");
   assertEquals(unshareTarget(".."), Deno.cwd().replace(/\/[^/]*$/, "") || "/");
+});
+
+Deno.test("infoText() has a block for each file, with all its names", () => {
+  const report = {
+    name: "a",
+    root,
+    sizeBytes: 1_500,
+    type: "",
+    sha256: null,
+    peersWhole: 1,
+    peersPart: 2,
+    from: ["flood"],
+  };
+  const other = "ef".repeat(32) as Root;
+  const text = infoText([
+    report,
+    { ...report, name: "b\u001b", from: ["flood", "d:1"] },
+    { ...report, root: other, type: "iso", sha256: other, peersWhole: 3 },
+  ]);
+  assertEquals(
+    text,
+    `name     a
+name     b\\x1b
+size     1.5 kB (1500 bytes)
+type     -
+root     ${root}
+sha256   not known
+held by  1 node whole, 2 in part
+from     flood, d:1
+
+name     a
+size     1.5 kB (1500 bytes)
+type     iso
+root     ${other}
+sha256   ${other}
+held by  3 nodes whole, 2 in part
+from     flood
+`,
+  );
+});
+
+Deno.test("holderTable() shows load and share where they are known", () => {
+  const holder = {
+    peer: "h:1",
+    nodeId,
+    root,
+    sizeBytes: 100_000,
+    chunks: 7,
+    chunksHave: 7,
+    loadPermille: 254,
+    from: ["flood", "d:1"],
+  };
+  const lines = holderTable([
+    holder,
+    { ...holder, peer: "", chunksHave: 6, loadPermille: null, from: ["d:1"] },
+    { ...holder, chunks: 0, chunksHave: 0, from: ["here"] },
+  ]).split("\n").map((line) => line.trim().split(/\s{2,}/));
+  assertEquals(lines.slice(1, 4), [
+    ["h:1", "25%", "100%", "7 of 7", "flood,d:1", nodeId, root],
+    ["not reachable", "-", "85%", "6 of 7", "d:1", nodeId, root],
+    ["this node", "25%", "100%", "0 of 0", "here", nodeId, root],
+  ]);
+});
+
+Deno.test("pushLine() and peerFileTable() say the essentials", () => {
+  const push = { peer: "h:1", nodeId, name: "a\n", root, bytes: 0 };
+  assertEquals(
+    ["accepted", "have", "no-room", "busy", "unwilling", "unreachable", "done", "failed"].map(
+      (result) => pushLine({ ...push, result, bytes: result === "done" ? 1_000 : 0 }),
+    ),
+    [
+      "h:1: a\\x0a is accepted",
+      "h:1: a\\x0a is there already",
+      "h:1: a\\x0a is refused: it would take more room than the peer gives",
+      "h:1: a\\x0a is refused: the peer is busy",
+      "h:1: a\\x0a is refused: the peer takes no files",
+      "h:1: a\\x0a cannot be given: nobody answers there",
+      "h:1: a\\x0a is there now, 1 kB given",
+      "h:1: a\\x0a did not get there whole",
+    ],
+  );
+  const file = { name: "a", root, sizeBytes: 5, type: "", chunks: 3, chunksHave: 3, sha256: null };
+  const table = peerFileTable([file, { ...file, chunksHave: 1 }]).split("\n");
+  assertEquals(table[1]?.split(/\s{2,}/), ["a", "5 B", "all 3", root]);
+  assertEquals(table[2]?.split(/\s{2,}/), ["a", "5 B", "1 of 3", root]);
+  assertEquals(peerFileTable([]), "");
+});
+
+Deno.test("isPushed() wants each file whole at some peer", () => {
+  const other = "ef".repeat(32) as Root;
+  const report = (result: string, of = root) =>
+    ({ peer: "h:1", nodeId, name: "a", root: of, result, bytes: 0 }) as const;
+  assertEquals(isPushed([]), false);
+  assertEquals(isPushed([report("accepted"), report("failed")]), false);
+  assertEquals(isPushed([report("unwilling"), report("accepted"), report("done")]), true);
+  assertEquals(isPushed([report("have"), report("busy", other)]), false);
+  assertEquals(isPushed([report("have"), report("have", other)]), true);
 });

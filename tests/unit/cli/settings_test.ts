@@ -37,6 +37,23 @@ Deno.test("readDaemonSettings() has the documented defaults", async () => {
   });
 });
 
+Deno.test("readDaemonSettings() reads what the node takes, and its full load", async () => {
+  const given = async (...words: string[]) => {
+    const { acceptBytes, uploadsLoaded } = await settings(...words);
+    return [acceptBytes, uploadsLoaded];
+  };
+  assertEquals(await given(), [0, limits.uploadsLoadedDefault]);
+  assertEquals(await given("--accept-uploads", "2G", "--max-load", "1"), [2_000_000_000, 1]);
+  await inFolder(async (folder) => {
+    const path = `${folder}/c.toml`;
+    await Deno.writeTextFile(path, 'accept-uploads = "500M"\nmax-load = 9');
+    assertEquals(await given("--config", path), [500_000_000, 9]);
+  });
+  for (const words of [["--accept-uploads", "much"], ["--max-load", "0"], ["--max-load", "257"]]) {
+    await assertRejects(() => settings(...words), UsageError, words[0]);
+  }
+});
+
 Deno.test("readDaemonSettings() keeps the bounds of links in order", async () => {
   const bounds = async (...words: string[]) => {
     const { linksMin, linksMax } = await settings(...words);

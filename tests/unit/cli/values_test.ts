@@ -4,6 +4,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../src/base/errors.ts";
 import { formatAddress, parseAddress } from "../../../src/cli/address.ts";
 import {
+  parseBytes,
   parseChoice,
   parseChunks,
   parseNetwork,
@@ -96,6 +97,26 @@ Deno.test("parseSeconds() gives milliseconds, and nothing that a u32 cannot hold
   assertEquals(parseSeconds("0.0001", "--timeout"), 1);
   for (const text of ["0", "-1", "", "1s", "Infinity", "NaN", "1e3", "4294968", ".5", "5."]) {
     assertStringIncludes(refusal(() => parseSeconds(text, "--timeout")), "--timeout", text);
+  }
+});
+
+Deno.test("parseBytes() reads digits with a unit of 1,000 or of 1,024", () => {
+  const cases: [text: string, bytes: number][] = [
+    ["0", 0],
+    ["1500000", 1_500_000],
+    ["500M", 500_000_000],
+    ["2G", 2_000_000_000],
+    ["2gb", 2_000_000_000],
+    ["3KiB", 3_072],
+    ["1Ti", 2 ** 40],
+    ["8T", 8e12],
+    ["7B", 7],
+  ];
+  for (const [text, bytes] of cases) assertEquals(parseBytes(text, "--x"), bytes, text);
+  for (
+    const text of ["", "-1", "1.5G", "G", "1 G", "1e3", "1P", "1iB", "9007199254740993", "10000T"]
+  ) {
+    assertStringIncludes(refusal(() => parseBytes(text, "--x")), "500M, 2G", text);
   }
 });
 

@@ -1,8 +1,11 @@
 /** The answers to a client, from a real node and store. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { Answerer } from "../../../src/daemon/answers.ts";
+import type { Node } from "../../../src/daemon/node.ts";
+import type { Verb } from "../../../src/wire/messages.ts";
 import { testNode } from "../../support/test_node.ts";
 import { MemoryTransport } from "../../support/memory_transport.ts";
 import {
@@ -14,6 +17,22 @@ import {
   rootOf,
   TempDir,
 } from "../store/store_fixture.ts";
+
+function answererOf(node: Node): Answerer {
+  return new Answerer({
+    node,
+    store: node.store,
+    version: "1",
+    network: "test",
+    isKeyed: false,
+    clientAddress: () => "127.0.0.1:1",
+  });
+}
+
+async function ask(answerer: Answerer, verb: Verb, args: unknown): Promise<unknown[]> {
+  const { signal } = new AbortController();
+  return await Array.fromAsync(answerer.answer(verb, JSON.stringify(args), { signal }));
+}
 
 Deno.test("Answerer.answer() leaves a download out of a list when it ends meanwhile", async () => {
   using dir = new TempDir();
@@ -27,14 +46,7 @@ Deno.test("Answerer.answer() leaves a download out of a list when it ends meanwh
     giveChunks(download, bytes, { first: 1, count: 2 });
   }
   const node = testNode({ store, transport: new MemoryTransport() });
-  const answerer = new Answerer({
-    node,
-    store,
-    version: "1",
-    network: "test",
-    isKeyed: false,
-    clientAddress: () => "127.0.0.1:1",
-  });
+  const answerer = answererOf(node);
   const listed: unknown[] = [];
   const { signal } = new AbortController();
   for await (const item of answerer.answer("list", "{}", { signal })) {
@@ -43,5 +55,52 @@ Deno.test("Answerer.answer() leaves a download out of a list when it ends meanwh
     if (name === "whole") store.remove(store.definitionsByName("goes")[0]!.root);
   }
   assertEquals(listed, [["whole", "all"], ["stays", "1-2"]]);
+  await node.stop();
+});
+
+Deno.test("Answerer.answer() tells what of a name is here, with its SHA-256 and all its roots", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const [whole, part] = [content(10), content(3 * CHUNK_BYTES, 2)];
+  await addDownloaded(store, "x", whole);
+  const sha256 = "01".repeat(32);
+  store.noteSha256(rootOf(whole), sha256);
+  const root = rootOf(part);
+  const download = store.beginDownload({ root, name: "x", sizeBytes: part.length });
+  giveLeaves(download, part);
+  giveChunks(download, part, { first: 1, count: 2 });
+  const node = testNode({ store, transport: new MemoryTransport() });
+  const answerer = answererOf(node);
+  const here = { name: "x", type: "", from: ["here"] };
+  const infoOfPart = {
+    ...here,
+    root,
+    sizeBytes: part.length,
+    sha256: null,
+    peersWhole: 0,
+    peersPart: 1,
+  };
+  const timeoutMs = 1;
+  assertEquals(await ask(answerer, "info", { target: "x", timeoutMs }), [
+    { ...here, root: rootOf(whole), sizeBytes: 10, sha256, peersWhole: 1, peersPart: 0 },
+    infoOfPart,
+  ]);
+  assertEquals(await ask(answerer, "info", { target: root.toUpperCase(), timeoutMs }), [
+    infoOfPart,
+  ]);
+  assertEquals(await ask(answerer, "where", { target: root, timeoutMs }), [{
+    peer: `127.0.0.1:${node.address.port}`,
+    nodeId: node.nodeId,
+    root,
+    sizeBytes: part.length,
+    chunks: 3,
+    chunksHave: 2,
+    loadPermille: 0,
+    from: ["here"],
+  }]);
+  assertEquals(await ask(answerer, "where", { target: "y", timeoutMs }), []);
+  await assertRejects(() => ask(answerer, "info", { target: "a/b" }), UsageError, "slash");
+  await assertRejects(() => ask(answerer, "where", {}), UsageError, "target is not a text");
   await node.stop();
 });

@@ -10,11 +10,13 @@ import { seededRandom, systemRandom } from "../../../src/base/random.ts";
 import { Bitfield } from "../../../src/base/bitfield.ts";
 import { ChunkHasher } from "../../../src/daemon/chunk_hasher.ts";
 import { Fetch } from "../../../src/daemon/fetch.ts";
+import type { Searcher } from "../../../src/daemon/searches.ts";
 import { Swarms } from "../../../src/daemon/swarms.ts";
 import { Connection } from "../../../src/net/connection.ts";
 import { CHUNKS_HEADER_BYTES, decodePayload, writeChunksHeader } from "../../../src/wire/codec.ts";
 import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
-import type { Message } from "../../../src/wire/messages.ts";
+import type { Message, MessageOf } from "../../../src/wire/messages.ts";
+import type { Holder, KnownFile } from "../../../src/wire/structures.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../store/store_fixture.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
 
@@ -57,7 +59,11 @@ class Fetching implements AsyncDisposable {
   readonly ended: Promise<unknown>;
   queriesMade = 0;
   queriesLive = 0;
+  /** Questions to directories apart from those that go with a query. */
+  asked = 0;
   dialled: string[] = [];
+  /** Who hears the offer of each holder that was dialled. */
+  readonly dials: Pick<Searcher, "offered">[] = [];
   chunksGained = 0;
   isEnded = false;
   readonly #stop = new AbortController();
@@ -85,13 +91,22 @@ class Fetching implements AsyncDisposable {
         swarms: this.swarms,
         log: silentLogger,
         links: { size: 1 },
+        directories: {
+          size: 1,
+          answering: 0,
+          findHolders: () => {
+            this.asked++;
+            return () => {};
+          },
+        },
         search: () => {
           this.queriesMade++;
           this.queriesLive++;
           return () => this.queriesLive--;
         },
-        dialHolder: ({ port }) => {
+        dialHolder: ({ port }, _root, searcher) => {
           this.dialled.push(String(port));
+          this.dials.push(searcher);
           return this.#dials.promise;
         },
       },
@@ -130,6 +145,16 @@ class Fetching implements AsyncDisposable {
 
   /** A holder that calls back, and is wanted. It has the first `count` chunks. */
   join(answers: Answers, count = CHUNKS): Connection {
+    const { holder, answer } = this.callBack(answers, count);
+    assert(holder !== undefined, `its offer is answered with ${answer}`);
+    return holder;
+  }
+
+  /** The same for one that may come when the fetch has just ended. */
+  callBack(
+    answers: Answers,
+    count = CHUNKS,
+  ): { readonly holder?: Connection; readonly answer: string } {
     const isWhole = count === CHUNKS;
     const have = new Bitfield(CHUNKS);
     have.addRange({ first: 0, count });
@@ -148,7 +173,7 @@ class Fetching implements AsyncDisposable {
         bitfield: isWhole ? new Uint8Array() : have.page(0, Math.ceil(CHUNKS / 8)),
       }],
     );
-    assert(verdict.kind === "want", `its offer is answered with ${verdict.kind}`);
+    if (verdict.kind !== "want") return { answer: verdict.kind };
     const [near, far] = memoryPair({ bufferBytes: 100_000 });
     const holder = new Connection(far), connection = new Connection(near);
     this.#connections.push(holder, connection);
@@ -169,7 +194,7 @@ class Fetching implements AsyncDisposable {
       }).catch(() => {}),
       verdict.use(connection).catch(() => {}),
     );
-    return holder;
+    return { holder, answer: verdict.kind };
   }
 
   /** Lets time pass by seconds until the fetch ends, or `totalMs` have gone; fast, unlike time. */
@@ -326,9 +351,114 @@ for (
     await using fetching = await Fetching.start();
     for (let seconds = 0; seconds < 120 && !fetching.isEnded; seconds++) {
       const [swarm] = fetching.swarms;
-      if (swarm === undefined || swarm.sourceCount === 0) fetching.join(answers);
+      if (swarm === undefined || swarm.sourceCount === 0) fetching.callBack(answers);
       await fetching.pass(1_000);
     }
     await fetching.hasFailed();
   });
 }
+
+/** What a directory says of holders at these ports. */
+function named(ports: readonly number[], values: Partial<Holder> = {}): Holder[] {
+  return ports.map((port) => ({
+    root: ROOT,
+    sizeBytes: BYTES.length,
+    nodeId: newNodeId(systemRandom),
+    host: port === 0 ? "" : "192.0.2.1",
+    port,
+    chunksHave: CHUNKS,
+    loadPermille: 0,
+    ...values,
+  }));
+}
+
+function known(values: Partial<KnownFile> = {}): KnownFile {
+  const file = { root: ROOT, name: NAME, type: "", sizeBytes: BYTES.length, sha256: null };
+  return { ...file, whole: 1, part: 0, ...values };
+}
+
+/** A whole file as a holder offers it. */
+function wholeOffer(values: Partial<MessageOf<"offer">["file"]> = {}): MessageOf<"offer"> {
+  const file = { root: ROOT, name: NAME, type: "", sizeBytes: BYTES.length, chunksHave: CHUNKS };
+  return { kind: "offer", file: { ...file, whole: true, ...values }, bitfield: new Uint8Array() };
+}
+
+/** A holder that nobody can dial. */
+function anyHolder() {
+  return { nodeId: newNodeId(systemRandom), address: { host: "192.0.2.7", port: 0 } };
+}
+
+const OTHER = "ab".repeat(32) as Root;
+const directory = "192.0.2.9:8047";
+
+Deno.test("Fetch.listed() dials a few at a time in the order given, and none of them again", async () => {
+  await using fetching = await Fetching.start();
+  const ports = Array.from({ length: 50 }, (_, i) => 1_000 + i);
+  fetching.fetch.listed({ directory, files: [], holders: named([0, ...ports]) });
+  assertEquals(fetching.dialled, ports.slice(0, 8).map(String));
+  fetching.fetch.listed({ directory, files: [], holders: named(ports) });
+  assertEquals(fetching.dialled.length, 8);
+  for (const dial of fetching.dials) dial.offered(anyHolder(), []);
+  fetching.fetch.listed({ directory, files: [], holders: named(ports) });
+  assertEquals(fetching.dialled, ports.slice(0, 16).map(String), "those after them come next");
+});
+
+Deno.test("Fetch.listed() keeps nobody from being dialled because of a HIT", async () => {
+  await using fetching = await Fetching.start();
+  const ports = Array.from({ length: 50 }, (_, i) => 1_000 + i);
+  fetching.fetch.listed({ directory, files: [], holders: named(ports) });
+  const before = fetching.dialled.length;
+  for (let i = 0; i < limits.sourcesMax; i++) {
+    fetching.fetch.hit({
+      kind: "hit",
+      id: newQueryId(systemRandom),
+      hops: 1,
+      nodeId: newNodeId(systemRandom),
+      holderHost: "192.0.2.2",
+      holderPort: 2_000 + i,
+      offers: [wholeOffer().file],
+    });
+  }
+  assertEquals(fetching.dialled.length, before + limits.sourcesMax);
+});
+
+Deno.test("Fetch.listed() dials nobody for another file than is sought", async () => {
+  await using fetching = await Fetching.start({ name: "", root: ROOT, sizeBytes: BYTES.length });
+  const sizeBytes = BYTES.length + 1;
+  const holders = [...named([1], { root: OTHER }), ...named([2], { sizeBytes }), ...named([3])];
+  fetching.fetch.listed({ directory, files: [], holders });
+  assertEquals(fetching.dialled, ["3"]);
+});
+
+Deno.test("Fetch.listed() has what a directory names lead over what more nodes offer", async () => {
+  await using fetching = await Fetching.start();
+  for (let i = 0; i < 3; i++) {
+    fetching.fetch.offered(anyHolder(), [wholeOffer({ root: OTHER })]);
+  }
+  assertEquals([...fetching.swarms].map(({ file }) => file.root), [OTHER]);
+  fetching.fetch.listed({ directory, files: [known()], holders: named([1]) });
+  assertEquals([...fetching.swarms].map(({ file }) => file.root), [OTHER], "nobody offers it yet");
+  assertEquals(fetching.dialled, ["1"]);
+  fetching.join({ leaves: honestLeaves, chunks: honestChunks });
+  await fetching.ended;
+  assertEquals(fetching.chunksGained, CHUNKS);
+});
+
+Deno.test("Fetch.listed() takes a file that its holder offers under another of its names", async () => {
+  const offer = [wholeOffer({ name: "other.bin" })];
+  await using fetching = await Fetching.start();
+  assertEquals(fetching.fetch.offered(anyHolder(), offer).kind, "more", "nobody vouches for it");
+  fetching.fetch.listed({ directory, files: [known()], holders: named([1]) });
+  assertEquals(fetching.dials[0]?.offered(anyHolder(), offer).kind, "want");
+});
+
+Deno.test("Fetch asks directories every second while it has few sources, and floods no more", async () => {
+  await using fetching = await Fetching.start();
+  await fetching.pass(4_000, 250);
+  assertGreater(fetching.asked, 2);
+  assertEquals(fetching.queriesMade, 1);
+  const before = fetching.asked;
+  for (let i = 0; i < 8; i++) fetching.join({});
+  await fetching.pass(4_000, 250);
+  assertEquals(fetching.asked, before, "eight sources are enough");
+});

@@ -70,3 +70,26 @@ Deno.test("Listing leaves new files out past its bound, and goes on counting the
   const reports = listing.reports();
   assertEquals([reports.length, reports[0]?.name], [limits.searchResultsMax, "0"]);
 });
+
+Deno.test("Listing.listed() takes the greater count, and says who knows the file", () => {
+  const listing = new Listing(0);
+  const [x, y] = [file("x"), file("y")];
+  const known = (one: FileOffer, whole: number, part: number) => {
+    const { root, name, type, sizeBytes } = one;
+    return { root, name, type, sizeBytes, sha256: null, whole, part };
+  };
+  listing.add(x, A, { from: "here" });
+  listing.add(x, B);
+  listing.listed({ directory: "h:1", files: [known(x, 5, 0), known(y, 1, 7)], holders: [] });
+  listing.listed({ directory: "h:2", files: [known(x, 1, 2)], holders: [] });
+  for (const nodeId of [A, B, C]) listing.add(y, nodeId);
+  assertEquals(
+    listing.reports().map((
+      { name, peersWhole, peersPart, from },
+    ) => [name, peersWhole, peersPart, from]),
+    [
+      ["y", 3, 7, ["flood", "h:1"]],
+      ["x", 5, 2, ["here", "flood", "h:1", "h:2"]],
+    ] as never,
+  );
+});

@@ -117,6 +117,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
         use: () => Promise.reject(new Error("Cannot write: the disk is full")),
       }),
       hit: () => {},
+      listed: () => {},
     });
     const holder = door.connect("192.0.2.1");
     const remote = await initiate(holder, {

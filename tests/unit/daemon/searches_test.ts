@@ -23,6 +23,8 @@ class Listener implements Searcher {
   hit(hit: Hit): void {
     this.heard.push(`hit ${hit.offers.length}`);
   }
+
+  listed(): void {}
 }
 
 function begun(searches: Searches): { id: QueryId; listener: Listener } {

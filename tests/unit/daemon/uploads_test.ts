@@ -32,7 +32,7 @@ class Holder implements Disposable {
   }
 
   /** A requester at `host` that has been offered the file, and what becomes of it. */
-  requester(host: string): { connection: Connection; served: Promise<void> } {
+  requester(host: string): { connection: Connection; served: Promise<number> } {
     const [near, far] = memoryPair({
       bufferBytes: 64 * 1024,
       farRemote: { host, port: 1 },

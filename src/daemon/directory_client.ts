@@ -1,0 +1,197 @@
+/**
+ * A node as the client of one directory: says what the node offers when the advertiser says so,
+ * asks what others want to know, and says goodbye. Who asks for what is in `directories.ts`.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
+import { newSessionId, type SessionId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Seldom } from "../base/seldom.ts";
+import { Advertiser, type AdvertiserEffect, type AdvertiserEvent } from "../core/advertiser.ts";
+import type { Connection } from "../net/connection.ts";
+import { type Denied, DirectoryTalk } from "../net/directory_talk.ts";
+import type { LocalIdentity } from "../net/handshake.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { MessageOf } from "../wire/messages.ts";
+import type { DirectoryReport } from "../wire/reports.ts";
+import type { ListedFile, Load } from "../wire/structures.ts";
+import { DirectoryQuestions } from "./directory_questions.ts";
+
+/** What the client of a directory needs of its node. */
+export interface DirectoryClientHost {
+  readonly identity: LocalIdentity;
+  readonly random: Random;
+  readonly seldom: Seldom;
+  readonly log: Logger;
+  /** Opens a connection, counted and bounded with all others. */
+  connect(address: HostPort): Promise<Connection>;
+  load(nowMs: number): Load;
+  /** All that the node offers, taken bit by bit. */
+  listed(): Iterable<ListedFile>;
+}
+
+/** The client of one directory. */
+export class DirectoryClient {
+  /** Its address as it was given. */
+  readonly label: string;
+  /** What the directory knows this node by. */
+  readonly session: SessionId;
+  readonly #host: DirectoryClientHost;
+  readonly #address: HostPort;
+  readonly #advertiser: Advertiser;
+  readonly #questions: DirectoryQuestions;
+  /** The batch under way. */
+  #batchTalk: DirectoryTalk | null = null;
+  #isLeaving = false;
+  #isEnded = false;
+  /** How it was last listed, as the log has it; empty since a failure. */
+  #said = "";
+
+  constructor(host: DirectoryClientHost, address: HostPort) {
+    this.#host = host;
+    this.#address = address;
+    this.label = formatAddress(address.host, address.port);
+    this.session = newSessionId(host.random);
+    this.#advertiser = new Advertiser({ random: host.random });
+    this.#questions = new DirectoryQuestions(() => this.#openForQuestions());
+  }
+
+  /** Whether the last batch was answered: by a list or by a refusal. */
+  get answers(): boolean {
+    return this.#advertiser.answers;
+  }
+
+  /** Tells what changed here, or that time passed. */
+  step(event: AdvertiserEvent, nowMs: number): void {
+    if (this.#isLeaving) return;
+    for (const effect of this.#advertiser.step(event, nowMs)) this.#send(effect);
+  }
+
+  tick(nowMs: number): void {
+    this.step({ kind: "tick" }, nowMs);
+    this.#questions.tick(nowMs);
+  }
+
+  /**
+   * Asks one question; undefined when the directory refuses it or cannot be had, which the log
+   * says.
+   */
+  async ask<T extends object>(
+    question: (talk: DirectoryTalk) => Promise<T | Denied>,
+  ): Promise<T | undefined> {
+    try {
+      const answer = await this.#questions.ask(question);
+      if (!isDenied(answer)) return answer;
+      this.#sayDenied(answer);
+    } catch (error) {
+      this.#sayFailed(error);
+    }
+    return undefined;
+  }
+
+  report(nowMs: number): DirectoryReport {
+    const { answers, reach, filesListed, answeredAtMs } = this.#advertiser;
+    return {
+      directory: this.label,
+      answers,
+      reach: reach ?? null,
+      filesListed,
+      answeredMs: answeredAtMs === undefined ? null : Math.round(nowMs - answeredAtMs),
+    };
+  }
+
+  /** Says goodbye, if the directory has ever answered; never rejects. */
+  async leave(): Promise<void> {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    // Its sequence is lower: coming after the goodbye, it would be refused anyway.
+    this.#batchTalk?.close();
+    const { sequence, answeredAtMs } = this.#advertiser;
+    if (answeredAtMs !== undefined && this.answers) {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, limits.directoryLeaveMs);
+      const goodbye = { session: this.session, sequence: sequence + 1 };
+      await Promise.race([this.ask((talk) => talk.leave(goodbye)), late]);
+      clearTimeout(timer);
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#questions.close();
+  }
+
+  /** Sends a batch, and tells the advertiser how that ended. */
+  async #send(batch: AdvertiserEffect): Promise<void> {
+    const { sequence, whole, filesListed, changed, removed } = batch;
+    let event: AdvertiserEvent;
+    try {
+      this.#batchTalk = await this.#open();
+      if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
+      const load = this.#host.load(performance.now());
+      const answer = await this.#batchTalk.batch(
+        { session: this.session, sequence, load, whole, filesListed },
+        { files: whole ? this.#host.listed() : changed, removed },
+      );
+      if (isDenied(answer)) {
+        this.#sayDenied(answer);
+        event = { kind: "denied", limit: answer.limit };
+      } else {
+        this.#sayListed(answer);
+        event = { kind: "listed", answer };
+      }
+    } catch (error) {
+      this.#sayFailed(error);
+      event = { kind: "failed" };
+    } finally {
+      this.#batchTalk?.close();
+      this.#batchTalk = null;
+    }
+    this.step(event, performance.now());
+  }
+
+  async #openForQuestions(): Promise<DirectoryTalk> {
+    const talk = await this.#open();
+    this.step({ kind: "instance-seen", instance: talk.instance }, performance.now());
+    return talk;
+  }
+
+  async #open(): Promise<DirectoryTalk> {
+    const connection = await this.#host.connect(this.#address);
+    // A dial cannot be called off, so it may come back after the end.
+    if (this.#isEnded) connection.close();
+    return await DirectoryTalk.open(connection, this.#host.identity);
+  }
+
+  #sayListed({ instance, reach }: MessageOf<"listed">): void {
+    const news = `${instance} ${reach}`;
+    if (this.#said === news) return;
+    this.#said = news;
+    this.#host.log.info("listed at a directory", { directory: this.label, instance, reach });
+  }
+
+  #sayDenied({ limit, bound, message }: Denied): void {
+    const { log, seldom } = this.#host;
+    if (!seldom.isFirst(`directory ${this.label} ${limit}`)) return;
+    log.warn("a directory refuses", { directory: this.label, limit, bound, reason: message });
+  }
+
+  #sayFailed(error: unknown): void {
+    if (this.#isLeaving) return;
+    this.#said = "";
+    const { log, seldom } = this.#host;
+    const fields = { directory: this.label, error: messageOf(error) };
+    if (!seldom.isFirst(`directory ${this.label} ${fields.error}`)) return;
+    if (error instanceof EnvironmentError) log.info("cannot reach a directory", fields);
+    else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
+    else log.warn("cannot talk to a directory", fields);
+  }
+}
+
+function isDenied(answer: object): answer is Denied {
+  return "kind" in answer && answer.kind === "denied";
+}

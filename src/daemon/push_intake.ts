@@ -1,0 +1,234 @@
+/**
+ * Taking files that others ask this node to take: whether, and then how. A person allows so many
+ * bytes for it; all that was ever downloaded counts against them, and what is on its way.
+ *
+ * The file comes in by an ordinary fetch of its root, so nothing is believed that is not checked.
+ * Nothing is ever removed to make room.
+ */
+
+import { messageOf, PeerFault } from "../base/errors.ts";
+import type { Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Connection } from "../net/connection.ts";
+import { withDeadline } from "../net/deadline.ts";
+import { expectMessage, type RemoteIdentity } from "../net/handshake.ts";
+import type { ChunkStore } from "../store/chunk_store.ts";
+import type { UploadAnswer } from "../wire/directory_messages.ts";
+import type { FetchRequest } from "../wire/fetch_request.ts";
+import { onlyKinds } from "../wire/gate.ts";
+import type { Done, MessageOf } from "../wire/messages.ts";
+import { checkOffer, peerLabel } from "./callbacks.ts";
+import type { FetchObserver } from "./fetch.ts";
+import type { Searcher } from "./searches.ts";
+
+/** What taking needs of the node that it is done for. */
+export interface IntakeHost {
+  readonly store: ChunkStore;
+  readonly log: Logger;
+  /** Whether this node is too busy to take anything now. */
+  isFull(nowMs: number): boolean;
+  /** Fetches a file; `begun` is given whom holders that are at hand may be offered to. */
+  fetch(
+    request: FetchRequest,
+    options: {
+      readonly observer: FetchObserver;
+      readonly signal: AbortSignal;
+      readonly begun?: (searcher: Searcher) => void;
+    },
+  ): Promise<Done>;
+  /** Whether a fetch of `root` is going on. */
+  isFetching(root: Root): boolean;
+}
+
+/** A place that is kept for one file until {@linkcode PushIntake.take} has ended. */
+export interface Intake {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** Nobody looks at how these fetches go; the log says how they ended. */
+const UNOBSERVED: FetchObserver = { event: () => {}, readable: () => {}, gained: () => {} };
+
+/** The files that this node lets itself be given. */
+export class PushIntake {
+  readonly #host: IntakeHost;
+  readonly #acceptBytes: number;
+  readonly #underWay = new Map<Root, Intake>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+
+  /** `acceptBytes` is what all downloads together may come to; 0: nothing is taken. */
+  constructor(host: IntakeHost, options: { readonly acceptBytes: number }) {
+    this.#host = host;
+    this.#acceptBytes = options.acceptBytes;
+  }
+
+  /** Bytes that may still be taken. */
+  get room(): number {
+    if (this.#acceptBytes === 0) return 0;
+    return Math.max(0, this.#acceptBytes - this.#takenBytes());
+  }
+
+  /**
+   * What to say to an upload request; with "accepted" a place is kept, which {@linkcode take} or
+   * {@linkcode takeElsewhere} gives back.
+   *
+   * @param mayBeSent Whether the asker may also name a file that it does not give itself.
+   * @throws {PeerFault} when no file can be so big.
+   */
+  consider(
+    { file: { file }, serves }: MessageOf<"upload-request">,
+    mayBeSent: boolean,
+  ): { readonly answer: UploadAnswer; readonly intake?: Intake } {
+    const { root, name, sizeBytes } = file;
+    if (sizeBytes > limits.fetchBytesMax) {
+      throw new PeerFault(
+        "malformed",
+        `Cannot take a file: ${sizeBytes} bytes exceed ${limits.fetchBytesMax}`,
+      );
+    }
+    if (this.#host.store.isComplete(root)) return { answer: "have" };
+    // A giver asks so how far its file has got: it is still on its way, not unwanted.
+    if (this.#underWay.has(root)) return { answer: "busy" };
+    if (this.#acceptBytes === 0 || !serves && !mayBeSent) return { answer: "unwilling" };
+    if (this.#takenBytes() - this.#bytesHad(root) + sizeBytes > this.#acceptBytes) {
+      return { answer: "no-room" };
+    }
+    const isFull = this.#underWay.size >= limits.pushesTakenMax ||
+      this.#host.isFull(performance.now()) || this.#stopping.signal.aborted;
+    if (isFull) return { answer: "busy" };
+    const intake = { root, name, sizeBytes };
+    this.#underWay.set(root, intake);
+    return { answer: "accepted", intake };
+  }
+
+  /**
+   * Takes the file from the asker, over the connection on which it was accepted; other holders may
+   * join. Resolves when the file is here or will not come.
+   *
+   * @throws {PeerFault} when the asker offers another file than it asked to take.
+   */
+  take(intake: Intake, connection: Connection, remote: RemoteIdentity): Promise<void> {
+    return this.#during(intake, async () => {
+      connection.setGate(onlyKinds("Cannot take a file", ["offer"]));
+      const offer = await withDeadline(
+        connection,
+        "Cannot take a file",
+        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), intake),
+      );
+      let talk = Promise.resolve();
+      const from = peerLabel(connection, remote);
+      try {
+        await this.#fetch(intake, {
+          from,
+          begun: (searcher) => {
+            talk = use(searcher, { connection, remote, offer });
+            // It is waited for below, when the fetch has ended.
+            talk.catch(() => {});
+          },
+        });
+        await talk;
+      } finally {
+        connection.close();
+      }
+    });
+  }
+
+  /** Takes the file from whoever has it, because `from` wishes so. Never rejects. */
+  async takeElsewhere(intake: Intake, from: string): Promise<void> {
+    await this.#during(intake, () => this.#fetch(intake, { from }));
+  }
+
+  /** Gives up what is under way; resolves when it is put away. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled(this.#tasks);
+  }
+
+  async #during(intake: Intake, work: () => Promise<void>): Promise<void> {
+    const task = work();
+    this.#tasks.add(task);
+    try {
+      await task;
+    } finally {
+      this.#tasks.delete(task);
+      this.#underWay.delete(intake.root);
+      this.#dropEmpty(intake.root);
+    }
+  }
+
+  async #fetch(
+    { root, name, sizeBytes }: Intake,
+    { from, begun }: { readonly from: string; readonly begun?: (searcher: Searcher) => void },
+  ): Promise<void> {
+    const { log } = this.#host;
+    const fields = { name, root, sizeBytes, from };
+    log.info("taking a file", fields);
+    const timeoutMs = limits.pushMsMin +
+      Math.ceil(sizeBytes / limits.pushBytesPerSecondMin * 1_000);
+    const chunks = null, sha256 = null;
+    const request = { name, root, sha256, sizeBytes, chunks, deliver: false, timeoutMs };
+    try {
+      await this.#host.fetch(request, {
+        observer: UNOBSERVED,
+        signal: this.#stopping.signal,
+        ...(begun === undefined ? {} : { begun }),
+      });
+      log.info("took a file", fields);
+    } catch (error) {
+      log.warn("a file that was to be taken did not come", { ...fields, error: messageOf(error) });
+    }
+  }
+
+  /** A download of which nothing came is no use to anybody, and anybody can have it begun. */
+  #dropEmpty(root: Root): void {
+    const { store } = this.#host;
+    if (this.#host.isFetching(root) || store.isComplete(root)) return;
+    if (store.download(root)?.have.count === 0) store.remove(root);
+  }
+
+  #takenBytes(): number {
+    let bytes = this.#host.store.downloadedBytes();
+    for (const { root, sizeBytes } of this.#underWay.values()) {
+      bytes += sizeBytes - this.#bytesHad(root);
+    }
+    return bytes;
+  }
+
+  /** What of `root` counts as downloaded already. */
+  #bytesHad(root: Root): number {
+    return this.#host.store.downloadedBytes(root);
+  }
+}
+
+/** Has the fetch hear the asker's offer, as if it had called back, and answers it. */
+async function use(
+  searcher: Searcher,
+  { connection, remote, offer }: {
+    readonly connection: Connection;
+    readonly remote: RemoteIdentity;
+    readonly offer: MessageOf<"offer">;
+  },
+): Promise<void> {
+  const { nodeId, listenPort } = remote;
+  const address = { host: connection.remote.host, port: listenPort };
+  const verdict = searcher.offered({ nodeId, address }, [offer]);
+  if (verdict.kind === "want") {
+    connection.send({ kind: "want", root: verdict.root, searchOn: false });
+    return await verdict.use(connection);
+  }
+  connection.send({ kind: "enough" });
+  await connection.closeAfterWriting();
+}
+
+function sameFile(offer: MessageOf<"offer">, { root, sizeBytes }: Intake): MessageOf<"offer"> {
+  checkOffer(offer, false);
+  if (offer.file.root === root && offer.file.sizeBytes === sizeBytes) return offer;
+  throw new PeerFault(
+    "bad-data",
+    `Cannot take a file: ${offer.file.sizeBytes} bytes of root ${offer.file.root} are offered, ` +
+      `not ${sizeBytes} of ${root}`,
+  );
+}

@@ -1,0 +1,165 @@
+/**
+ * What a directory asks of its clients, on connections that it opens: whether the client is who
+ * answers there, which files it has, whether it would take one. When to ask what is decided in
+ * `core/directory.ts`.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { PeerFault } from "../base/errors.ts";
+import type { SessionId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Connections } from "../net/connections.ts";
+import { withDeadline } from "../net/deadline.ts";
+import { expectMessage, initiate, type LocalIdentity, RefusedError } from "../net/handshake.ts";
+import type { UploadAnswer } from "../wire/directory_messages.ts";
+import { onlyKinds } from "../wire/gate.ts";
+import { macEquals, sessionMac } from "../wire/proofs.ts";
+import type { ListedFile, Load } from "../wire/structures.ts";
+
+/** What a dial needs of the server. */
+export interface Dialler {
+  readonly identity: LocalIdentity;
+  readonly connections: Connections;
+}
+
+/** A client as it is dialled. */
+export interface DialledClient {
+  readonly address: HostPort;
+  readonly session: SessionId;
+}
+
+/** Who answered: the client itself, another node, or nobody that could be talked with. */
+export type CheckOutcome =
+  | { readonly kind: "proved"; readonly load: Load }
+  | { readonly kind: "wrong" }
+  | { readonly kind: "unreachable"; readonly error: Error };
+
+/** Whether the client is who answers at its address. Never rejects. */
+export async function checkClient(dialler: Dialler, client: DialledClient): Promise<CheckOutcome> {
+  return await talk(dialler, client, (_connection, load) =>
+    Promise.resolve({
+      kind: "proved",
+      load,
+    }));
+}
+
+/**
+ * Asks for the whole list of files: `heard` gets it in parts, as it comes, and what it throws ends
+ * the talk. Never rejects.
+ */
+export async function askFiles(
+  dialler: Dialler,
+  client: DialledClient,
+  heard: (files: readonly ListedFile[], last: boolean) => void,
+): Promise<CheckOutcome> {
+  return await talk(dialler, client, async (connection, load) => {
+    connection.setGate(onlyKinds("Cannot hear files", ["files"]));
+    connection.send({ kind: "files-query" });
+    // A long list takes its time, but a trickle must not hold the place of others.
+    const timeoutMs = limits.directoryConnectionMs;
+    const list = () => hearFiles(connection, heard);
+    await withDeadline(connection, "Cannot hear files", list, { timeoutMs });
+    return { kind: "proved", load };
+  });
+}
+
+async function hearFiles(
+  connection: Connection,
+  heard: (files: readonly ListedFile[], last: boolean) => void,
+): Promise<void> {
+  const max = limits.listingsPerClientMax;
+  let count = 0;
+  for (;;) {
+    const { files, last } = expectMessage(await connection.receiveOne(), "files");
+    count += files.length;
+    if (count > max) throw new PeerFault("flooding", `Cannot hear files: more than ${max} came`);
+    if (files.length === 0 && !last) {
+      throw new PeerFault("flooding", "Cannot hear files: a frame has none and is not the last");
+    }
+    heard(files, last);
+    if (last) return;
+  }
+}
+
+/** Asks whether the client would fetch a file, to hold a copy of it. Never rejects. */
+export async function requestUpload(
+  dialler: Dialler,
+  client: DialledClient,
+  file: ListedFile,
+): Promise<UploadAnswer | "unreachable"> {
+  let answer: UploadAnswer | "unreachable" = "unreachable";
+  await talk(dialler, client, async (connection, load) => {
+    connection.setGate(onlyKinds("Cannot request upload", ["upload-answer"]));
+    connection.send({ kind: "upload-request", file, serves: false });
+    const reply = await withDeadline(
+      connection,
+      "Cannot request upload",
+      async () => expectMessage(await connection.receiveOne(), "upload-answer"),
+    );
+    answer = reply.answer;
+    return { kind: "proved", load };
+  });
+  return answer;
+}
+
+/**
+ * Dials, and goes on with `proved` once both sides have shown that they know the session. Only
+ * who shakes hands and then fails the proof is somebody else: a port without a node of this
+ * network may be a router's, and says nothing about the client.
+ */
+async function talk(
+  dialler: Dialler,
+  client: DialledClient,
+  proved: (connection: Connection, load: Load) => Promise<CheckOutcome>,
+): Promise<CheckOutcome> {
+  let connection: Connection | undefined;
+  try {
+    connection = await dialler.connections.dial(client.address);
+    const load = await proveBoth(dialler, connection, client.session);
+    return load === null ? { kind: "wrong" } : await proved(connection, load);
+  } catch (error) {
+    return { kind: "unreachable", error: error as Error };
+  } finally {
+    connection?.close();
+  }
+}
+
+/** The load of the client, or null when whoever answers does not know the session. */
+async function proveBoth(
+  { identity }: Dialler,
+  connection: Connection,
+  session: SessionId,
+): Promise<Load | null> {
+  const remote = await shakeHands(connection, identity, session);
+  if (remote === null) return null;
+  connection.setGate(onlyKinds("Cannot check client", ["load-report"]));
+  const report = await withDeadline(
+    connection,
+    "Cannot check client",
+    async () => expectMessage(await connection.receiveOne(), "load-report"),
+  );
+  const expected = sessionMac("client", session, remote);
+  return macEquals(report.mac, expected) ? report.load : null;
+}
+
+/** The nonces of the connection; null when the other side is this directory itself. */
+async function shakeHands(
+  connection: Connection,
+  identity: LocalIdentity,
+  session: SessionId,
+): Promise<Uint8Array | null> {
+  try {
+    const { nonces } = await initiate(connection, {
+      identity,
+      purpose: "directory",
+      first: ({ nonces }) => [
+        { kind: "load-query", mac: sessionMac("directory", session, nonces) },
+      ],
+    });
+    return nonces;
+  } catch (error) {
+    if (error instanceof RefusedError && error.refusal === "self") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Whom a directory dials next. Clients of one host that do not answer must not keep those of other
+ * hosts waiting, so hosts take turns, each with a few dials at once; a client is dialled for one
+ * thing at a time. What is done on a connection is not known here.
+ */
+
+import type { ClientKey } from "../core/directory_events.ts";
+
+/** One thing to do at one client. It must not reject. */
+export interface DialTask {
+  readonly client: ClientKey;
+  readonly host: string;
+  readonly run: () => Promise<void>;
+}
+
+/** The clients of one host that wait for a dial. */
+interface Line {
+  /** In the order in which they came; a client that is being dialled is not among them. */
+  readonly clients: Map<ClientKey, DialTask[]>;
+  active: number;
+}
+
+/** Tasks that wait, and those that run, both bounded. */
+export class DialQueue {
+  readonly #activeMax: number;
+  readonly #activePerHostMax: number;
+  readonly #waitingMax: number;
+  readonly #lines = new Map<string, Line>();
+  /** Hosts that have a client to dial and a place for it, in turn. */
+  readonly #turns = new Set<string>();
+  /** Clients that are being dialled, with what is to be done at them afterwards. */
+  readonly #busy = new Map<ClientKey, DialTask[]>();
+  #waiting = 0;
+  #isClosed = false;
+
+  constructor(
+    options: {
+      readonly activeMax: number;
+      readonly activePerHostMax: number;
+      readonly waitingMax: number;
+    },
+  ) {
+    this.#activeMax = options.activeMax;
+    this.#activePerHostMax = options.activePerHostMax;
+    this.#waitingMax = options.waitingMax;
+  }
+
+  /** Tasks that run now. */
+  get active(): number {
+    return this.#busy.size;
+  }
+
+  /** Tasks that wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Takes a task in; false when it is full, or closed. */
+  add(task: DialTask): boolean {
+    if (this.#isClosed || this.#waiting >= this.#waitingMax) return false;
+    this.#waiting++;
+    const later = this.#busy.get(task.client);
+    if (later !== undefined) later.push(task);
+    else {
+      const line = this.#lineOf(task.host);
+      const tasks = line.clients.get(task.client);
+      if (tasks === undefined) line.clients.set(task.client, [task]);
+      else tasks.push(task);
+      this.#giveTurn(task.host, line);
+    }
+    this.#pump();
+    return true;
+  }
+
+  /** Drops what waits, and takes nothing more; what runs ends by itself. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting = 0;
+    this.#turns.clear();
+    for (const line of this.#lines.values()) line.clients.clear();
+    for (const later of this.#busy.values()) later.length = 0;
+  }
+
+  #pump(): void {
+    while (this.#busy.size < this.#activeMax) {
+      const [host] = this.#turns;
+      if (host === undefined) return;
+      this.#turns.delete(host);
+      const line = this.#lineOf(host);
+      const [next] = line.clients;
+      if (next === undefined) continue;
+      const [client, [task, ...later]] = next;
+      line.clients.delete(client);
+      line.active++;
+      this.#busy.set(client, later);
+      this.#giveTurn(host, line);
+      this.#waiting--;
+      task!.run().finally(() => this.#ended(client, host));
+    }
+  }
+
+  #ended(client: ClientKey, host: string): void {
+    const line = this.#lineOf(host);
+    line.active--;
+    const later = this.#busy.get(client) ?? [];
+    this.#busy.delete(client);
+    if (later.length > 0) line.clients.set(client, later);
+    if (line.active === 0 && line.clients.size === 0) this.#lines.delete(host);
+    else this.#giveTurn(host, line);
+    this.#pump();
+  }
+
+  #giveTurn(host: string, line: Line): void {
+    if (line.clients.size > 0 && line.active < this.#activePerHostMax) this.#turns.add(host);
+  }
+
+  #lineOf(host: string): Line {
+    const line = this.#lines.get(host) ?? { clients: new Map(), active: 0 };
+    this.#lines.set(host, line);
+    return line;
+  }
+}

@@ -1,0 +1,33 @@
+/** Starts a directory server on the network's own transport, with the system's randomness. */
+
+import type { HostPort } from "../base/address.ts";
+import type { NodeId } from "../base/ids.ts";
+import { systemRandom } from "../base/random.ts";
+import { tcpTransport } from "../net/tcp_transport.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { DirectoryConfig } from "./config.ts";
+import { DirectoryServer } from "./server.ts";
+
+/** A directory that is ready. */
+export interface RunningDirectory {
+  /** Of this run: after a restart it is another. */
+  readonly instance: NodeId;
+  /** Where it listens, the real port included. */
+  readonly address: HostPort;
+  /** Resolves with the reason when the directory cannot go on by itself. */
+  readonly failed: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a directory; it accepts connections when this returns.
+ *
+ * @throws {EnvironmentError} with a hint when the port cannot be had.
+ */
+export function startDirectory(config: DirectoryConfig): RunningDirectory {
+  const server = new DirectoryServer(config, { transport: tcpTransport, random: systemRandom });
+  server.start();
+  const { instance, address, failed } = server;
+  config.log.info("ready", { directory: formatAddress(address.host, address.port), instance });
+  return { instance, address, failed, stop: () => server.stop() };
+}

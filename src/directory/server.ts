@@ -1,0 +1,253 @@
+/**
+ * A directory server: takes clients in, keeps the index for them, and dials them when the index has
+ * a question. All that it knows is in memory; what is known, and why somebody is asked, is in
+ * `core/directory.ts`.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import { newNodeId, type NodeId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { Seldom } from "../base/seldom.ts";
+import { Directory } from "../core/directory.ts";
+import {
+  type ClientKey,
+  type Denial,
+  type DirectoryEffect,
+  type DirectoryEvent,
+  type Listed,
+  sessionOf,
+} from "../core/directory_events.ts";
+import type { Connection } from "../net/connection.ts";
+import { Connections } from "../net/connections.ts";
+import { FrontDoor } from "../net/front_door.ts";
+import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
+import type { Transport } from "../net/transport.ts";
+import { formatAddress } from "../wire/host.ts";
+import type { MessageOf } from "../wire/messages.ts";
+import type { DirectoryConfig } from "./config.ts";
+import {
+  askFiles,
+  checkClient,
+  type CheckOutcome,
+  type DialledClient,
+  requestUpload,
+} from "./dial_backs.ts";
+import { DialQueue } from "./dial_queue.ts";
+import { DirectorySession } from "./session.ts";
+
+type EffectOf<K extends DirectoryEffect["kind"]> = Extract<DirectoryEffect, { kind: K }>;
+
+/** One run of a directory. */
+export class DirectoryServer {
+  /** Who this run is to others: another run is another. */
+  readonly instance: NodeId;
+  readonly identity: LocalIdentity;
+  readonly address: HostPort;
+  readonly connections: Connections;
+  readonly index: Directory;
+  readonly startedMs = performance.now();
+  /** Resolves with the reason when the server cannot go on by itself. */
+  readonly failed: Promise<Error>;
+  readonly #failed = Promise.withResolvers<Error>();
+  readonly #log: Logger;
+  readonly #seldom = new Seldom();
+  readonly #door: FrontDoor;
+  readonly #dials = new DialQueue({
+    activeMax: limits.directoryDialsMax,
+    activePerHostMax: limits.directoryDialsPerHostMax,
+    waitingMax: limits.directoryClientsMax,
+  });
+  readonly #sessions = new Set<DirectorySession>();
+  /** On which connection the batch of a client goes on. */
+  readonly #batches = new Map<ClientKey, DirectorySession>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #running: Promise<void> | undefined;
+  #isStopping = false;
+
+  /**
+   * Listens, but takes nobody in before `start`.
+   *
+   * @throws {EnvironmentError} when the port cannot be had.
+   */
+  constructor(
+    config: DirectoryConfig,
+    options: { readonly transport: Transport; readonly random: Random },
+  ) {
+    const { transport, random } = options;
+    const { network, networkKey, replicas, refreshMs, queriesPerSecond } = config;
+    this.failed = this.#failed.promise;
+    this.#log = config.log;
+    this.instance = newNodeId(random);
+    this.index = new Directory({ random, replicas, refreshMs, queriesPerSecond });
+    this.connections = new Connections(transport);
+    const listener = transport.listen(config.listen);
+    this.address = listener.address;
+    const listenPort = listener.address.port;
+    this.identity = { nodeId: this.instance, listenPort, network, networkKey, random };
+    this.#door = new FrontDoor(
+      {
+        identity: this.identity,
+        connections: this.connections,
+        seldom: this.#seldom,
+        log: this.#log,
+        refusal: ({ purpose }) => purpose === "directory" ? undefined : "not-supported",
+        entered: (connection, remote) => this.#entered(connection, remote),
+      },
+      listener,
+      { what: "directory" },
+    );
+  }
+
+  start(): void {
+    this.#running = this.#door.run().then(
+      () => this.#ended(new Error("The directory's port was closed")),
+      (error) => this.#ended(error instanceof Error ? error : new Error(messageOf(error))),
+    );
+    this.#timer = setInterval(() => this.#tick(), limits.overlayTickMs);
+  }
+
+  /** Ends all connections; nothing has to be saved. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#timer);
+    this.#dials.close();
+    this.#door.close();
+    this.connections.closeAll();
+    await this.#running;
+  }
+
+  /** Feeds the index and does what it wants done; gives what it says to this event. */
+  step(event: DirectoryEvent): Listed | Denial | undefined {
+    let answer: Listed | Denial | undefined;
+    for (const effect of this.index.step(event, performance.now())) {
+      if (effect.kind === "answer") answer = effect.answer;
+      else this.#apply(effect);
+    }
+    return answer;
+  }
+
+  batchBegan(client: ClientKey, session: DirectorySession): void {
+    const before = this.#batches.get(client);
+    this.#batches.set(client, session);
+    if (before !== undefined && before !== session) before.supersede();
+  }
+
+  batchEnded(client: ClientKey): void {
+    this.#batches.delete(client);
+  }
+
+  denied(host: string, { limit, bound, message }: MessageOf<"denied">): void {
+    if (this.#seldom.isFirst(`denied ${host} ${limit}`)) {
+      this.#log.warn("refused a client", { host, limit, bound, reason: message });
+    }
+  }
+
+  async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
+    const session = new DirectorySession(this, connection, remote);
+    this.#sessions.add(session);
+    try {
+      await session.run();
+    } catch (error) {
+      const { host } = connection.remote;
+      if (!(error instanceof PeerFault)) this.#log.error("cannot serve a client", { host, error });
+      else if (error.code === "silent") this.#log.debug("a client is silent", { host });
+      else if (this.#seldom.isFirst(`fault ${host} ${error.message}`)) {
+        this.#log.warn("a client broke the protocol", { host, reason: error.message });
+      }
+    } finally {
+      this.#sessions.delete(session);
+    }
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    this.step({ kind: "tick" });
+    for (const session of this.#sessions) session.tick(nowMs);
+    this.connections.tick(nowMs);
+    this.#seldom.tick(nowMs);
+  }
+
+  #apply(effect: Exclude<DirectoryEffect, EffectOf<"answer">>): void {
+    switch (effect.kind) {
+      case "check":
+        return this.#check(effect);
+      case "ask-files":
+        return this.#askFiles(effect);
+      case "request-upload":
+        return this.#requestUpload(effect);
+      case "warn":
+        if (this.#seldom.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
+          this.#log.warn(effect.message, effect.fields);
+        }
+        return;
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #check({ client, ...address }: EffectOf<"check">): void {
+    const { port } = address;
+    const isTaken = this.#dial(client, address, async (dialled) => {
+      const outcome = await checkClient(this, dialled);
+      this.#note(outcome, address);
+      const load = outcome.kind === "proved" ? { load: outcome.load } : {};
+      this.step({ kind: "checked", client, port, outcome: outcome.kind, ...load });
+    });
+    if (!isTaken) this.step({ kind: "checked", client, port, outcome: "unreachable" });
+  }
+
+  #askFiles({ client, ...address }: EffectOf<"ask-files">): void {
+    this.#dial(client, address, async (dialled) => {
+      const outcome = await askFiles(this, dialled, (files, last) => {
+        this.step({ kind: "files-heard", client, files, last });
+      });
+      this.#note(outcome, address);
+    });
+  }
+
+  #requestUpload({ client, file, ...address }: EffectOf<"request-upload">): void {
+    const { root } = file.file;
+    const isTaken = this.#dial(client, address, async (dialled) => {
+      const answer = await requestUpload(this, dialled, file);
+      this.#log.debug("asked a client to take a file", { peer: label(address), root, answer });
+      this.step({ kind: "upload-answered", client, root, answer });
+    });
+    if (!isTaken) this.step({ kind: "upload-answered", client, root, answer: "unreachable" });
+  }
+
+  /** Has a client dialled when its turn comes; false when too many wait already. */
+  #dial(
+    client: ClientKey,
+    { host, port }: HostPort,
+    talk: (client: DialledClient) => Promise<void>,
+  ): boolean {
+    const dialled = { address: { host, port }, session: sessionOf(client) };
+    return this.#dials.add({ client, host, run: () => talk(dialled) });
+  }
+
+  #note(outcome: CheckOutcome, address: HostPort): void {
+    const peer = label(address);
+    switch (outcome.kind) {
+      case "proved":
+        return this.#log.debug("a client proved its address", { peer });
+      case "wrong":
+        // The index has it logged where a person sees it.
+        return this.#log.debug("another node answers for a client", { peer });
+      case "unreachable":
+        return this.#log.debug("cannot dial a client", { peer, error: messageOf(outcome.error) });
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  #ended(error: Error): void {
+    if (!this.#isStopping) this.#failed.resolve(error);
+  }
+}
+
+function label({ host, port }: HostPort): string {
+  return formatAddress(host, port);
+}

@@ -1,0 +1,205 @@
+/**
+ * One client's connection to a directory: takes its batches and questions in turn and answers in
+ * the same order. What is listed is in `core/directory.ts`; it stays when the connection ends.
+ */
+
+import { EnvironmentError, PeerFault } from "../base/errors.ts";
+import type { NodeId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Directory } from "../core/directory.ts";
+import {
+  type ClientKey,
+  clientKey,
+  type Denial,
+  type DirectoryEvent,
+  type Listed,
+} from "../core/directory_events.ts";
+import type { Connection } from "../net/connection.ts";
+import type { RemoteIdentity } from "../net/handshake.ts";
+import { decodePayload } from "../wire/codec.ts";
+import { onlyKinds } from "../wire/gate.ts";
+import type { Message, MessageOf } from "../wire/messages.ts";
+import { answerTo, isQuestion, QUESTION_KINDS } from "./questions.ts";
+
+const BETWEEN_GATE = onlyKinds("Cannot serve", ["refresh", "leave", ...QUESTION_KINDS]);
+const BATCH_GATE = onlyKinds("Cannot take batch", ["advertise", "remove", "batch-end"]);
+/** Who was refused in mid-batch has sent the rest already, or breaks off. */
+const REFUSED_GATE = onlyKinds("Cannot serve", [
+  "refresh",
+  "leave",
+  "advertise",
+  "remove",
+  "batch-end",
+  ...QUESTION_KINDS,
+]);
+
+/** Frames of answers, of 24 KB at the most, after which the client has to have read them. */
+const UNREAD_FRAMES_MAX = 16;
+
+/** What a session needs of the server. */
+export interface SessionHost {
+  readonly index: Directory;
+  readonly instance: NodeId;
+  readonly startedMs: number;
+  /** Feeds the index; gives what it says to this very event, if anything. */
+  step(event: DirectoryEvent): Listed | Denial | undefined;
+  /** The batch of `client` is the one on this connection from now on: one on another is void. */
+  batchBegan(client: ClientKey, session: DirectorySession): void;
+  batchEnded(client: ClientKey): void;
+  /** Somebody at `host` was told no: for the log. */
+  denied(host: string, denial: MessageOf<"denied">): void;
+}
+
+/** One connection that came in. */
+export class DirectorySession {
+  readonly #host: SessionHost;
+  readonly #connection: Connection;
+  readonly #remote: RemoteIdentity;
+  readonly #openedMs: number;
+  #heardMs: number;
+  #unreadFrames = 0;
+  /** Whose batch is under way; null between batches, and after one was refused. */
+  #batch: ClientKey | null = null;
+
+  constructor(host: SessionHost, connection: Connection, remote: RemoteIdentity) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#remote = remote;
+    this.#openedMs = this.#heardMs = performance.now();
+  }
+
+  /**
+   * Serves until the connection ends.
+   *
+   * @throws {PeerFault} when the client broke the protocol, was silent, or stayed for too long.
+   */
+  async run(): Promise<void> {
+    const connection = this.#connection;
+    connection.setGate(BETWEEN_GATE);
+    try {
+      for (;;) {
+        const { code, payload } = await connection.receiveFrame();
+        this.#heardMs = performance.now();
+        for (const answer of this.#take(decodePayload(code, payload))) {
+          connection.send(answer);
+          if (answer.kind === "denied") this.#host.denied(connection.remote.host, answer);
+          if (++this.#unreadFrames >= UNREAD_FRAMES_MAX) await this.#untilRead();
+        }
+      }
+    } catch (error) {
+      // Who has heard what it came for hangs up: so does every connection end.
+      if (!(error instanceof EnvironmentError)) throw error;
+    } finally {
+      connection.close();
+      this.#breakBatch();
+    }
+  }
+
+  /** Ends the connection of a client that is silent, or stays for too long. */
+  tick(nowMs: number): void {
+    const { directoryIdleMs, directoryConnectionMs } = limits;
+    const end = (why: string) =>
+      this.#connection.close(new PeerFault("silent", `Cannot serve: ${why}`));
+    if (nowMs - this.#openedMs > directoryConnectionMs) {
+      end(`the connection is open for more than ${directoryConnectionMs} ms`);
+    } else if (nowMs - this.#heardMs > directoryIdleMs) {
+      end(`nothing came within ${directoryIdleMs} ms`);
+    }
+  }
+
+  /** Drops the batch under way: its client has begun another on a new connection. */
+  supersede(): void {
+    this.#batch = null;
+    this.#connection.close();
+  }
+
+  /** Does what a message asks for; gives what is to be sent back. */
+  #take(message: Message): Iterable<Message> {
+    if (isQuestion(message)) {
+      const { index, instance, startedMs } = this.#host;
+      const context = {
+        index,
+        instance,
+        startedMs,
+        asker: this.#connection.remote.host,
+        askerNode: this.#remote.nodeId,
+      };
+      return answerTo(message, context, this.#heardMs);
+    }
+    switch (message.kind) {
+      case "refresh":
+        return this.#beginBatch(message);
+      case "advertise":
+      case "remove":
+        return this.#fillBatch(message);
+      case "batch-end":
+        return this.#endBatch();
+      case "leave":
+        return this.#leave(message);
+      default:
+        // The gate lets nothing else through.
+        throw new PeerFault("unexpected", `Cannot serve: ${message.kind} has no place here`);
+    }
+  }
+
+  #beginBatch({ session, ...refresh }: MessageOf<"refresh">): Iterable<Message> {
+    const { host } = this.#connection.remote;
+    const { nodeId, listenPort } = this.#remote;
+    const client = clientKey(host, session);
+    const answer = this.#host.step({ ...refresh, client, host, port: listenPort, nodeId });
+    if (answer !== undefined) return this.#refuse(answer);
+    this.#connection.setGate(BATCH_GATE);
+    this.#batch = client;
+    this.#host.batchBegan(client, this);
+    return [];
+  }
+
+  #fillBatch(message: MessageOf<"advertise"> | MessageOf<"remove">): Iterable<Message> {
+    const client = this.#batch;
+    if (client === null) return [];
+    const answer = this.#host.step({ ...message, client });
+    if (answer === undefined) return [];
+    this.#host.batchEnded(client);
+    return this.#refuse(answer);
+  }
+
+  #refuse(answer: Listed | Denial): Iterable<Message> {
+    this.#batch = null;
+    this.#connection.setGate(REFUSED_GATE);
+    return [{ ...answer, instance: this.#host.instance }];
+  }
+
+  #endBatch(): Iterable<Message> {
+    const client = this.#batch;
+    this.#batch = null;
+    this.#connection.setGate(BETWEEN_GATE);
+    if (client === null) return [];
+    this.#host.batchEnded(client);
+    return this.#answered(this.#host.step({ kind: "batch-end", client }));
+  }
+
+  #leave({ session, sequence }: MessageOf<"leave">): Iterable<Message> {
+    const client = clientKey(this.#connection.remote.host, session);
+    return this.#answered(this.#host.step({ kind: "leave", client, sequence }));
+  }
+
+  #answered(answer: Listed | Denial | undefined): Iterable<Message> {
+    if (answer === undefined) throw new TypeError("The index has nothing to say to a batch");
+    return [{ ...answer, instance: this.#host.instance }];
+  }
+
+  #breakBatch(): void {
+    const client = this.#batch;
+    this.#batch = null;
+    if (client === null) return;
+    this.#host.batchEnded(client);
+    this.#host.step({ kind: "batch-broken", client });
+  }
+
+  async #untilRead(): Promise<void> {
+    await this.#connection.flushed();
+    this.#unreadFrames = 0;
+    // Who reads a long answer over a thin line is not silent.
+    this.#heardMs = performance.now();
+  }
+}

@@ -1,0 +1,211 @@
+/** What a real node answers to those who come with questions, over streams in memory. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { CHUNK_BYTES, chunkCount } from "../../../src/base/geometry.ts";
+import { HASH_BYTES, newNodeId } from "../../../src/base/ids.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { systemRandom } from "../../../src/base/random.ts";
+import type { Node, NodeOptions } from "../../../src/daemon/node.ts";
+import { Connection } from "../../../src/net/connection.ts";
+import { expectMessage, initiate, type LocalIdentity } from "../../../src/net/handshake.ts";
+import type { Message, Purpose } from "../../../src/wire/messages.ts";
+import type { ListedFile } from "../../../src/wire/structures.ts";
+import { MemoryTransport } from "../../support/memory_transport.ts";
+import { testNode } from "../../support/test_node.ts";
+import { addDownloaded, content, openStore, rootOf, TempDir } from "../store/store_fixture.ts";
+
+const IDENTITY: LocalIdentity = {
+  nodeId: newNodeId(systemRandom),
+  listenPort: 0,
+  network: "test",
+  networkKey: undefined,
+  random: systemRandom,
+};
+const ZEROS = new Uint8Array(HASH_BYTES);
+
+/** A node, and a way to come to it with questions. */
+interface Asked {
+  readonly node: Node;
+  ask(...questions: readonly Message[]): Promise<Connection>;
+  open(purpose: Purpose, first: readonly Message[]): Promise<Connection>;
+}
+
+/** Runs `test` with a node; all connections that it opens are closed at the end. */
+async function asking(
+  options: Partial<NodeOptions>,
+  test: (asked: Asked) => Promise<void>,
+): Promise<void> {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
+  const node = testNode({ store, transport, ...options });
+  const connections: Connection[] = [];
+  const open = async (purpose: Purpose, first: readonly Message[]) => {
+    const connection = new Connection(await transport.dial(node.address, { timeoutMs: 5_000 }));
+    connections.push(connection);
+    await initiate(connection, { identity: IDENTITY, purpose, first: () => first });
+    return connection;
+  };
+  node.start();
+  try {
+    await test({ node, open, ask: (...questions) => open("directory", questions) });
+  } finally {
+    for (const connection of connections) connection.close();
+    await node.stop();
+  }
+}
+
+function fileOf(bytes: Uint8Array, name = "f"): ListedFile {
+  const chunks = chunkCount(bytes.length);
+  const sizeBytes = bytes.length;
+  const file = { root: rootOf(bytes), name, type: "", sizeBytes, chunksHave: chunks, whole: true };
+  return { file, sha256: null };
+}
+
+function uploadRequest(bytes: Uint8Array): Message {
+  return { kind: "upload-request", file: fileOf(bytes), serves: true };
+}
+
+async function answerTo({ ask }: Asked, bytes: Uint8Array): Promise<[string, Connection]> {
+  const connection = await ask(uploadRequest(bytes));
+  return [expectMessage(await connection.receiveOne(), "upload-answer").answer, connection];
+}
+
+Deno.test("Questions.serve() answers in order, as often as it is asked", () =>
+  asking({ acceptBytes: 1_000 }, async ({ node, ask }) => {
+    const root = await addDownloaded(node.store, "f.txt", content(100));
+    node.store.noteSha256(root, "cd".repeat(32));
+    const loadQuery = { kind: "load-query", mac: ZEROS } as const;
+    const connection = await ask(loadQuery, { kind: "files-query" }, loadQuery);
+    const load = { uploads: 0, uploadsMax: 32, bytesPerSecond: 0, acceptBytes: 900 };
+    const report = { kind: "load-report", mac: ZEROS, load };
+    assertEquals(await connection.receiveOne(), report as Message);
+    const file = { ...fileOf(content(100), "f.txt").file, type: "txt" };
+    const files = [{ file, sha256: "cd".repeat(32) }];
+    assertEquals(await connection.receiveOne(), { kind: "files", files, last: true });
+    assertEquals((await connection.receiveOne()).kind, "load-report");
+  }));
+
+Deno.test("Questions.serve() takes a question that comes with the handshake, however long its name", () =>
+  asking({}, async ({ ask }) => {
+    const file = fileOf(content(100), "ü".repeat(127) + "n");
+    const connection = await ask({ kind: "upload-request", file, serves: true });
+    const answer = await connection.receiveOne();
+    assertEquals(answer, { kind: "upload-answer", answer: "unwilling" });
+  }));
+
+Deno.test("Questions.serve() ends who says what is no question", () =>
+  asking({}, async ({ ask }) => {
+    const connection = await ask({ kind: "want", root: rootOf(content(1)), searchOn: false });
+    await assertRejects(() => connection.receiveOne(), Error, "closed the connection");
+  }));
+
+Deno.test("Questions.serve() ends who is silent", () =>
+  asking({}, async ({ ask }) => {
+    const connection = await ask();
+    await assertRejects(() => connection.receiveOne(), Error, "closed the connection");
+  }));
+
+Deno.test("Questions.serve() ends who asks too fast", () =>
+  asking({}, async ({ ask }) => {
+    const questions = Array.from(
+      { length: 4 * limits.questionsBurstMax },
+      (): Message => ({ kind: "load-query", mac: ZEROS }),
+    );
+    const connection = await ask(...questions);
+    let answers = 0;
+    await assertRejects(
+      async () => {
+        for (;; answers++) await connection.receiveOne();
+      },
+      Error,
+      "closed the connection",
+    );
+    assert(answers < questions.length, "it was not answered to the end");
+  }));
+
+Deno.test("Questions.refusal() leaves places to others than one host", () =>
+  asking({}, async ({ node, ask }) => {
+    const all: Connection[] = [];
+    for (let i = 0; i < limits.questionersPerHostMax; i++) all.push(await ask());
+    await assertRejects(() => ask(), Error, "busy");
+    assertEquals(node.questions.refusal("192.0.2.1"), undefined);
+    all[0]!.close();
+    while (node.questions.refusal("127.0.0.1") !== undefined) await turn();
+    (await ask()).close();
+  }));
+
+Deno.test("PushIntake.consider() says busy when enough files are on their way", () =>
+  asking({ acceptBytes: 1_000_000 }, async (asked) => {
+    const waiting: Connection[] = [];
+    for (let seed = 1; seed <= limits.pushesTakenMax; seed++) {
+      const [answer, connection] = await answerTo(asked, content(100, seed));
+      assertEquals(answer, "accepted");
+      waiting.push(connection);
+    }
+    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy");
+    assertEquals(asked.node.intake.room, 1_000_000 - 100 * limits.pushesTakenMax);
+    for (const connection of waiting) connection.close();
+    while (asked.node.intake.room < 1_000_000) await turn();
+    assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
+  }));
+
+Deno.test("PushIntake.consider() says busy when the node is fully loaded", () =>
+  asking({ acceptBytes: 1_000_000, uploadsLoaded: 1 }, async (asked) => {
+    const root = await addDownloaded(asked.node.store, "own", content(3 * CHUNK_BYTES));
+    const requester = await asked.open("transfer", [{ kind: "want", root, searchOn: false }]);
+    assertEquals((await requester.receiveOne()).kind, "offer");
+    while (asked.node.uploads.reports().length === 0) await turn();
+    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy");
+    requester.close();
+    while (asked.node.uploads.reports().length > 0) await turn();
+    assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
+  }));
+
+/** Offers what was accepted, and hears that it is wanted. */
+async function offer(connection: Connection, bytes: Uint8Array): Promise<void> {
+  connection.send({ kind: "offer", file: fileOf(bytes).file, bitfield: new Uint8Array() });
+  expectMessage(await connection.receiveOne(), "want");
+}
+
+Deno.test("PushIntake.take() keeps nothing of a file of which nothing came", () =>
+  asking({ acceptBytes: 1_000_000 }, async (asked) => {
+    const { store, intake } = asked.node;
+    const bytes = content(3 * CHUNK_BYTES);
+    const [answer, connection] = await answerTo(asked, bytes);
+    assertEquals(answer, "accepted");
+    await offer(connection, bytes);
+    assert(store.download(rootOf(bytes)) !== undefined);
+    connection.close();
+    await later(limits.sourcesLostMs + 1_000, async () => {
+      while (store.download(rootOf(bytes)) !== undefined) await turn();
+    });
+    while (intake.room < 1_000_000) await turn();
+    assertEquals(store.fileDefinitions(), []);
+  }));
+
+Deno.test("PushIntake.stop() ends what is under way, for good", () =>
+  asking({ acceptBytes: 1_000_000 }, async (asked) => {
+    const bytes = content(3 * CHUNK_BYTES);
+    const [, connection] = await answerTo(asked, bytes);
+    await offer(connection, bytes);
+    await asked.node.intake.stop();
+    assertEquals(asked.node.intake.room, 1_000_000);
+    assertEquals((await answerTo(asked, bytes))[0], "busy");
+  }));
+
+/** Lets the clock that the node reads be `aheadMs` ahead during `test`. */
+async function later(aheadMs: number, test: () => Promise<void>): Promise<void> {
+  const now = performance.now;
+  performance.now = () => now.call(performance) + aheadMs;
+  try {
+    await test();
+  } finally {
+    performance.now = now;
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}

@@ -1,0 +1,249 @@
+/** A whole directory server over streams in memory, with nodes that answer its dials. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { SessionId } from "../../../src/base/ids.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { systemRandom } from "../../../src/base/random.ts";
+import { DirectoryServer } from "../../../src/directory/server.ts";
+import { DirectorySession } from "../../../src/directory/session.ts";
+import { Connection } from "../../../src/net/connection.ts";
+import { DirectoryTalk } from "../../../src/net/directory_talk.ts";
+import type { RemoteIdentity } from "../../../src/net/handshake.ts";
+import type { Transport } from "../../../src/net/transport.ts";
+import type { MessageOf } from "../../../src/wire/messages.ts";
+import type { ListedFile, Load } from "../../../src/wire/structures.ts";
+import { memoryPair, MemoryTransport } from "../../support/memory_transport.ts";
+import {
+  type Answer,
+  Answering,
+  hear,
+  identityOf,
+  listedFile,
+  LOAD,
+  NETWORK,
+  proveSession,
+} from "./fixture.ts";
+
+const ROOMY: Load = { uploads: 0, uploadsMax: 32, bytesPerSecond: 0, acceptBytes: 1e9 };
+
+/** A running directory; disposing stops it. */
+function directory(
+  options: { readonly replicas?: number; readonly refreshMs?: number } = {},
+): { server: DirectoryServer; transport: Transport } & AsyncDisposable {
+  const transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
+  const server = new DirectoryServer({
+    listen: { host: "127.0.0.1", port: 0 },
+    network: NETWORK,
+    networkKey: undefined,
+    replicas: options.replicas ?? 3,
+    refreshMs: options.refreshMs ?? 30_000,
+    queriesPerSecond: 1_000,
+    log: silentLogger,
+  }, { transport, random: systemRandom });
+  server.start();
+  return { server, transport, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** A client of a directory that listens where its node does. */
+class Client implements AsyncDisposable {
+  readonly session: SessionId;
+  readonly node: Answering;
+  readonly #server: DirectoryServer;
+  readonly #transport: Transport;
+  #sequence = 0;
+
+  constructor(
+    { server, transport }: ReturnType<typeof directory>,
+    options: { readonly session: string; readonly answer?: Answer },
+  ) {
+    this.#server = server;
+    this.#transport = transport;
+    this.session = options.session.repeat(16) as SessionId;
+    const proving: Answer = (connection, remote) => proveSession(connection, remote, this.session);
+    this.node = new Answering(transport, options.answer ?? proving);
+  }
+
+  async open(): Promise<DirectoryTalk> {
+    const duplex = await this.#transport.dial(this.#server.address, { timeoutMs: 1_000 });
+    const { nodeId } = this.node.identity;
+    return await DirectoryTalk.open(
+      new Connection(duplex),
+      identityOf(this.node.address.port, { nodeId }),
+    );
+  }
+
+  refresh(fields: Partial<MessageOf<"refresh">> = {}): Omit<MessageOf<"refresh">, "kind"> {
+    return {
+      session: this.session,
+      sequence: ++this.#sequence,
+      load: LOAD,
+      whole: true,
+      filesListed: 0,
+      ...fields,
+    };
+  }
+
+  /** A whole list on a connection of its own. */
+  async list(
+    files: readonly ListedFile[],
+    fields: Partial<MessageOf<"refresh">> = {},
+  ): Promise<MessageOf<"listed">> {
+    const talk = await this.open();
+    const answer = await talk.batch(this.refresh(fields), { files, removed: [] });
+    talk.close();
+    if (answer.kind === "denied") throw new Error(answer.message);
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.node[Symbol.asyncDispose]();
+  }
+}
+
+/** Lets everything go on until it is so; the bound is far beyond what it takes. */
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  const endMs = performance.now() + 20_000;
+  while (!isSo()) {
+    if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("DirectoryServer dials a new client back and names it with its address", async () => {
+  await using running = directory();
+  await using client = new Client(running, { session: "a1" });
+  const file = listedFile(1);
+  const answer = await client.list([file]);
+  assertEquals([answer.known, answer.filesListed], [true, 1]);
+  const { server } = running;
+  await until("the check", () => server.index.status(0).clientsReachable === 1);
+  await using seeker = new Client(running, { session: "a2" });
+  const talk = await seeker.open();
+  const holders = await talk.holders({ by: "root", value: file.file.root }, 8);
+  assert(Array.isArray(holders));
+  assertEquals(holders.map(({ port, host }) => ({ host, port })), [client.node.address]);
+  talk.close();
+});
+
+Deno.test("DirectoryServer keeps what a broken batch had said, and takes nothing for gone", async () => {
+  await using running = directory();
+  await using client = new Client(running, { session: "b1" });
+  await client.list([listedFile(1), listedFile(2)]);
+  const talk = await client.open();
+  talk.connection.send({ kind: "refresh", ...client.refresh() });
+  talk.connection.send({ kind: "advertise", files: [listedFile(3)] });
+  const { index } = running.server;
+  await until("the third file", () => index.status(0).filesListed === 3);
+  talk.close();
+  const answer = await client.list([], { whole: false, filesListed: 3 });
+  assertEquals([answer.known, answer.filesListed], [true, 3]);
+});
+
+Deno.test("DirectoryServer lets go of a batch whose client has begun another", async () => {
+  await using running = directory();
+  await using client = new Client(running, { session: "c1" });
+  const first = await client.open();
+  first.connection.send({ kind: "refresh", ...client.refresh() });
+  first.connection.send({ kind: "advertise", files: [listedFile(1)] });
+  const { index } = running.server;
+  await until("the first file", () => index.status(0).filesListed === 1);
+  const answer = await client.list([listedFile(2)]);
+  assertEquals(answer.filesListed, 1);
+  await assertRejects(() => first.connection.receiveOne(), Error, "closed the connection");
+  assertEquals(index.status(0).filesListed, 1);
+});
+
+Deno.test("DirectoryServer has a popular file taken by a client that has room", async () => {
+  await using running = directory({ replicas: 2 });
+  const file = listedFile(1);
+  const requests: MessageOf<"upload-request">[] = [];
+  await using holder = new Client(running, { session: "d1" });
+  await using taker: Client = new Client(running, {
+    session: "d2",
+    answer: async (connection, remote) => {
+      await proveSession(connection, remote, taker.session, ROOMY);
+      const request = await hear(connection, "upload-request");
+      requests.push(request);
+      connection.send({ kind: "upload-answer", answer: "accepted" });
+    },
+  });
+  await holder.list([file]);
+  await taker.list([], { load: ROOMY });
+  const { index } = running.server;
+  await until("the checks", () => index.status(0).clientsReachable === 2);
+  // Demand is counted in nodes that ask.
+  for (let i = 0; i < 16; i++) {
+    await using seeker = new Client(running, { session: "d3" });
+    const talk = await seeker.open();
+    await talk.holders({ by: "root", value: file.file.root }, 8);
+    talk.close();
+  }
+  await until("the request", () => index.status(0).uploadsAccepted === 1);
+  const [request, ...more] = requests;
+  assertEquals([request!.file.file, request!.serves, more], [file.file, false, []]);
+});
+
+Deno.test("DirectoryServer asks a silent client for its files, and goes by what it says", async () => {
+  await using running = directory({ refreshMs: limits.directoryRefreshMsMin });
+  const now = [listedFile(2), listedFile(3), listedFile(4)];
+  await using client: Client = new Client(running, {
+    session: "e1",
+    answer: async (connection, remote) => {
+      await proveSession(connection, remote, client.session);
+      await hear(connection, "files-query");
+      connection.send({ kind: "files", files: now.slice(0, 1), last: false });
+      connection.send({ kind: "files", files: now.slice(1), last: true });
+    },
+  });
+  await client.list([listedFile(1), listedFile(2)]);
+  const { index } = running.server;
+  await until("the new list", () => index.status(0).filesListed === 3);
+  const names = () => {
+    const found = index.search({ glob: "*", max: 10, asker: "127.0.0.1" }, performance.now());
+    assert(Array.isArray(found));
+    return found.map(({ name }) => name);
+  };
+  await until("the old file to go", () => !names().includes("file-1.bin"));
+  assertEquals(names(), ["file-2.bin", "file-3.bin", "file-4.bin"]);
+});
+
+Deno.test("DirectoryServer ends all connections when it stops", async () => {
+  const running = directory();
+  await using client = new Client(running, { session: "f1" });
+  const talk = await client.open();
+  await running.server.stop();
+  await assertRejects(() => talk.status(), Error);
+  await assertRejects(() => client.open(), Error);
+});
+
+Deno.test("DirectorySession ends a connection that is silent, or open for too long", async () => {
+  await using running = directory();
+  const remote: RemoteIdentity = {
+    nodeId: identityOf(1).nodeId,
+    purpose: "directory",
+    listenPort: 1,
+    nonces: new Uint8Array(32),
+  };
+  const open = () => {
+    const [near, far] = memoryPair({ bufferBytes: 4_096 });
+    const session = new DirectorySession(running.server, new Connection(far), remote);
+    return { near: new Connection(near), session, ended: session.run() };
+  };
+  const { near, session, ended } = open();
+  const startMs = performance.now();
+  session.tick(startMs + limits.directoryIdleMs - 1_000);
+  near.send({ kind: "directory-query" });
+  assertEquals((await near.receiveOne()).kind, "directory-status");
+  const rejection = assertRejects(() => ended, Error, "nothing came within");
+  session.tick(performance.now() + limits.directoryIdleMs + 1_000);
+  await rejection;
+  await assertRejects(() => near.receiveOne(), Error, "closed the connection");
+  near.close();
+
+  const long = open();
+  const over = assertRejects(() => long.ended, Error, "is open for more than");
+  long.session.tick(performance.now() + limits.directoryConnectionMs + 1_000);
+  await over;
+  long.near.close();
+});
