@@ -12,12 +12,20 @@
  *   size that ends in a chunk of 64 bytes leads only while nobody offers another, vouched or not.
  * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
  *   this fetch: their other offers do not count either.
+ * - A fetch follows the first that leads, and may still change to one that leads later for a short
+ *   while; not at all when the request itself tells the right one, and always when nobody that may
+ *   be believed offers it any more.
  */
 
 import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { FileOffer, KnownFile } from "../wire/structures.ts";
+
+/** How long after the first offer a bare name may still come to mean another file. */
+const SETTLE_MS = 100;
+/** A candidate that has been followed for this long is kept, whatever others offer. */
+const KEPT_MS = 3 * SETTLE_MS;
 
 /** What a fetch knows for sure about the file that it wants. */
 export interface Trust {
@@ -49,6 +57,7 @@ export class Candidates {
   readonly #vouched = new Set<string>();
   readonly #banned = new Set<NodeId>();
   #unfit = 0;
+  #firstOfferMs: number | null = null;
 
   constructor(trust: Trust) {
     this.#trust = trust;
@@ -69,7 +78,7 @@ export class Candidates {
   }
 
   /** Takes an offer of `node` into account. */
-  add(offer: FileOffer, node: NodeId): OfferVerdict {
+  add(offer: FileOffer, node: NodeId, nowMs: number): OfferVerdict {
     if (!this.#fits(offer)) {
       this.#unfit++;
       return "unfit";
@@ -85,6 +94,7 @@ export class Candidates {
       const { root, name, sizeBytes } = offer;
       this.#byKey.set(key, { key, root, name, sizeBytes, offerers: new Set([node]) });
     }
+    this.#firstOfferMs ??= nowMs;
     return "counted";
   }
 
@@ -115,6 +125,30 @@ export class Candidates {
       if (leader === undefined || this.#leads(candidate, leader)) leader = candidate;
     }
     return leader;
+  }
+
+  /** Whether the request itself says enough to tell this candidate from every other. */
+  isCertain({ sizeBytes }: Pick<Candidate, "sizeBytes">): boolean {
+    const { root, sha256 } = this.#trust;
+    if (sha256 !== null) return true;
+    if (root === null) return false;
+    return this.#trust.sizeBytes !== null || !isForgeableSize(sizeBytes);
+  }
+
+  /** How long it takes from now until the leader is the one to end with. */
+  unsettledMs(nowMs: number): number {
+    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + SETTLE_MS - nowMs;
+  }
+
+  /** Whether the fetch stays with `followed`, whoever offers another file. */
+  isKept(followed: Candidate, nowMs: number): boolean {
+    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > KEPT_MS;
+  }
+
+  /** Whether `followed` may be given up for `leader`. */
+  mayReplace(followed: Candidate, leader: Candidate, nowMs: number): boolean {
+    if (followed.offerers.size === 0) return true;
+    return !this.isKept(followed, nowMs) && this.#leads(leader, followed);
   }
 
   /** Throws a candidate away; returns the nodes that are banned with it. */

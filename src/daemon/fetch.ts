@@ -3,9 +3,9 @@
  * sources, checks the whole, and says how it ended.
  *
  * Who may be believed, strongest first: a given root; a given SHA-256 and size; a root that a
- * directory names; else the root that most distinct nodes offer. A fetch starts on the first fitting offer rather than wait for
- * all of them, and moves to another candidate if that one turns out to lead or the first one is
- * found out.
+ * directory names; else the root that most distinct nodes offer (`core/candidates.ts`). A fetch
+ * starts on the first fitting offer rather than wait for all of them, and moves to another candidate
+ * if that one turns out to lead or the first one is found out.
  */
 
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
@@ -13,7 +13,7 @@ import type { HostPort } from "../base/address.ts";
 import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../base/geometry.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Candidate, candidateKey, Candidates, isForgeableSize } from "../core/candidates.ts";
+import { type Candidate, candidateKey, Candidates } from "../core/candidates.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
@@ -22,10 +22,12 @@ import type { Done, Hit, MessageOf } from "../wire/messages.ts";
 import type { Holder, Sought } from "../wire/structures.ts";
 import type { Directories, DirectoryAnswer } from "./directories.ts";
 import { nobodyLeft, outOfTime } from "./fetch_failures.ts";
+import { FetchSearch, type FetchSearchHost } from "./fetch_search.ts";
 import { type FileReader, fileSha256 } from "./file_reader.ts";
 import { HolderBook } from "./holder_book.ts";
 import { HolderDials, type HolderDialsHost } from "./holder_dials.ts";
 import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_copy.ts";
+import { Patience } from "./patience.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 import type { Swarm, SwarmFile, SwarmObserver } from "./swarm.ts";
 import type { Swarms } from "./swarms.ts";
@@ -40,32 +42,18 @@ export interface FetchObserver {
 }
 
 /** What a fetch needs of the node that it runs on. */
-export interface FetchHost extends Omit<HolderDialsHost, "offered"> {
+export interface FetchHost extends Omit<HolderDialsHost, "offered">, FetchSearchHost {
   readonly store: ChunkStore;
   readonly swarms: Swarms;
   /** The nodes that can be asked directly. */
   readonly links: { readonly size: number };
   readonly directories: Pick<Directories, "size" | "answering" | "findHolders">;
-  /** Floods a query and asks the directories; the returned function ends both. */
-  search(sought: Sought, searcher: Searcher): () => void;
 }
 
-/** How long other offers may still change which root a bare name means. */
-const SETTLE_MS = 100;
 /** A holder that is alone with a swarm of this many is told not to pass the query on. */
 const SOURCES_ENOUGH = 8;
 /** Pause between two looks at whether another download of the same root has ended. */
 const HELD_MS = 50;
-/** Pause before the query is flooded again while the file is not complete. */
-const SEARCH_AGAIN_MS = 5_000;
-/** The same for directories: a question there costs next to nothing. */
-const ASK_AGAIN_MS = 1_000;
-/** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
-const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
-
-/** Queries of one fetch that are answered at a time: the one before may still bring a late holder. */
-const QUERIES_AT_ONCE = 2;
-
 /** The longest time that a timer can be set to; a longer one would go off at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -81,29 +69,19 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #host: FetchHost;
   readonly #observer: FetchObserver;
   readonly #path: string | undefined;
-  readonly #sought: Sought;
+  readonly #search: FetchSearch;
   readonly #candidates: Candidates;
   readonly #holders = new HolderBook();
   readonly #startMs = performance.now();
-  #endSearches: (() => void)[] = [];
-  #queries = 0;
-  #endAsking: () => void = () => {};
-  #askedMs = 0;
+  readonly #patience = new Patience(performance.now());
   readonly #dials: HolderDials;
   /** Chunks of the longest file that was offered and is too short for those asked for. */
   #tooShortChunks: number | null = null;
   /** Ends what the fetch itself works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
-  #searchedMs = 0;
   #current: Followed | null = null;
   #follows = 0;
   #offers = 0;
-  #firstOfferMs: number | null = null;
-  /** Since when there is nobody to ask. */
-  #aloneSinceMs = performance.now();
-  #starvedSinceMs: number | null = null;
-  /** When its sources last could not, or did not, give what is missing. */
-  #starvedMs = 0;
   #finished = false;
   /** The candidate whose chunks are all here, until it is dealt with. */
   #complete: Followed | null = null;
@@ -126,9 +104,10 @@ export class Fetch implements Searcher, SwarmObserver {
     this.request = request;
     this.#observer = options.observer;
     this.#path = options.path;
-    this.#sought = request.root !== null
+    const sought: Sought = request.root !== null
       ? { by: "root", value: request.root }
       : { by: "name", value: request.name };
+    this.#search = new FetchSearch(host, sought, this);
     this.#candidates = new Candidates(request);
     this.#dials = new HolderDials({
       log: host.log,
@@ -162,8 +141,7 @@ export class Fetch implements Searcher, SwarmObserver {
       signal.removeEventListener("abort", stop);
       clearTimeout(timer);
       this.#finished = true;
-      for (const end of this.#endSearches) end();
-      this.#endAsking();
+      this.#search.end();
       // What ended the fetch (a full disk, say) may strike again here; the first error counts.
       await this.#leave("suspend").catch((error) =>
         this.#host.log.warn("cannot put the download away", { error: messageOf(error) })
@@ -188,27 +166,16 @@ export class Fetch implements Searcher, SwarmObserver {
       this.#observer.event({
         kind: "searching",
         elapsedMs: Math.round(nowMs - this.#startMs),
-        queries: this.#queries,
+        queries: this.#search.queries,
       });
     }
-    if (this.#firstOfferMs !== null && nowMs - this.#firstOfferMs >= SETTLE_MS) {
-      this.#followLeader();
-    }
+    if (this.#candidates.unsettledMs(nowMs) <= 0) this.#followLeader();
     if (swarm?.isComplete) return;
-    if (swarm !== undefined && swarm.sourceCount > 0) this.#aloneSinceMs = nowMs;
-    const patienceMs = swarm?.hadSources ? limits.sourcesLostMs : limits.searchMs;
-    if (nowMs - this.#aloneSinceMs > patienceMs) return this.#failForNobody();
-    if (swarm?.needsSources) {
-      this.#starvedMs = nowMs;
-      this.#starvedSinceMs ??= nowMs;
-      if (nowMs - this.#starvedSinceMs > STARVED_MS) return this.#failForNobody();
-    } else if (nowMs - this.#starvedMs > 2 * limits.snubMs) {
-      // Not before: a source that joins and gives nothing looks useful until it is snubbed.
-      this.#starvedSinceMs = null;
-    }
-    if (swarm !== undefined && nowMs - this.#searchedMs > SEARCH_AGAIN_MS && swarm.wantsSources) {
-      this.#search();
-    } else if (nowMs - this.#askedMs > ASK_AGAIN_MS && this.#hasFewSources) this.#ask();
+    if (this.#patience.tick(swarm, nowMs)) return this.#failForNobody();
+    this.#search.tick(nowMs, {
+      fromFlood: swarm?.wantsSources ?? false,
+      fromDirectories: this.#hasFewSources,
+    });
   }
 
   // Searcher
@@ -266,7 +233,7 @@ export class Fetch implements Searcher, SwarmObserver {
   // SwarmObserver
 
   gained(range: ChunkRange): void {
-    this.#starvedSinceMs = null;
+    this.#patience.fed();
     this.#observer.gained(range);
   }
 
@@ -280,20 +247,19 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   needsSources(): void {
-    if (this.#finished || performance.now() - this.#searchedMs < 1_000) return;
-    this.#search();
+    if (!this.#finished) this.#search.startInNeed(performance.now());
   }
 
   banned(nodeId: NodeId): void {
     this.#candidates.ban(nodeId);
     this.#holders.forget(nodeId);
     if (this.#current !== null && this.#candidates.leader() === undefined) {
-      this.#aloneSinceMs = performance.now();
+      this.#patience.renew(performance.now());
     }
   }
 
   async #fetch(): Promise<Done> {
-    this.#search();
+    this.#search.start(performance.now());
     for (;;) {
       const complete = await this.#nextComplete();
       if (!("swarm" in complete)) {
@@ -338,8 +304,9 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** A bare name may still turn out to mean another root: waits until that is settled. */
   async #settle(): Promise<void> {
-    if (this.#isCertain(this.#current?.candidate)) return;
-    const leftMs = (this.#firstOfferMs ?? 0) + SETTLE_MS - performance.now();
+    const { candidate } = this.#current ?? {};
+    if (candidate === undefined || this.#candidates.isCertain(candidate)) return;
+    const leftMs = this.#candidates.unsettledMs(performance.now());
     if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
     this.#followLeader();
   }
@@ -364,7 +331,7 @@ export class Fetch implements Searcher, SwarmObserver {
       offeredBy: nodes,
     });
     await this.#leave("discard");
-    this.#aloneSinceMs = performance.now();
+    this.#patience.renew(performance.now());
     this.#observer.event({ kind: "restarted", reason: why });
     this.#followLeader();
   }
@@ -420,23 +387,6 @@ export class Fetch implements Searcher, SwarmObserver {
     return swarm.wantsSources && swarm.sourceCount + this.#dials.listedCount < SOURCES_ENOUGH;
   }
 
-  /** Asks the directories anew; an answer that is still to come would be older. */
-  #ask(): void {
-    this.#askedMs = performance.now();
-    this.#endAsking();
-    this.#endAsking = this.#host.directories.findHolders(
-      this.#sought,
-      (answer) => this.listed(answer),
-    );
-  }
-
-  #search(): void {
-    this.#searchedMs = this.#askedMs = performance.now();
-    this.#queries++;
-    this.#endSearches.push(this.#host.search(this.#sought, this));
-    if (this.#endSearches.length > QUERIES_AT_ONCE) this.#endSearches.shift()?.();
-  }
-
   #consider(
     file: MessageOf<"offer">["file"],
     nodeId: NodeId,
@@ -450,12 +400,11 @@ export class Fetch implements Searcher, SwarmObserver {
       this.#tooShortChunks = Math.max(this.#tooShortChunks ?? 0, chunksOffered);
       return;
     }
-    const verdict = this.#candidates.add(file, nodeId);
+    const verdict = this.#candidates.add(file, nodeId, performance.now());
     if (verdict !== "counted") {
       this.#host.log.debug("offer does not count", { name: file.name, root: file.root, verdict });
       return;
     }
-    this.#firstOfferMs ??= performance.now();
     this.#holders.note(candidateKey(file), nodeId, address);
   }
 
@@ -466,38 +415,15 @@ export class Fetch implements Searcher, SwarmObserver {
       return;
     }
     if (this.#current !== null) {
-      if (!this.#mayChange(leader)) return;
-      const reason = this.#current.candidate.offerers.size === 0
+      const { candidate } = this.#current;
+      if (!this.#candidates.mayReplace(candidate, leader, performance.now())) return;
+      const reason = candidate.offerers.size === 0
         ? "those who offered it gave what is not true"
         : "more peers offer another file";
       this.#observer.event({ kind: "restarted", reason });
       this.#leave("discard").catch((error) => this.#fail(error as Error));
     }
     this.#follow(leader);
-  }
-
-  /** Whether the present candidate may be given up: it has no offerers left, or has been outvoted. */
-  #mayChange(leader: Candidate): boolean {
-    const current = this.#current!.candidate;
-    if (current.offerers.size === 0) return true;
-    if (this.#isCertain(current) || this.#isSettled) return false;
-    const isForgeable = isForgeableSize(current.sizeBytes) && !isForgeableSize(leader.sizeBytes);
-    const isVouched = this.#candidates.isVouched(leader.key) &&
-      !this.#candidates.isVouched(current.key);
-    return isForgeable || isVouched || leader.offerers.size > current.offerers.size;
-  }
-
-  /** Whether so much time went by since the first offer that the candidate stays what it is. */
-  get #isSettled(): boolean {
-    return performance.now() - (this.#firstOfferMs ?? 0) > SETTLE_MS * 3;
-  }
-
-  /** Whether the request itself says enough to tell the right candidate from every other. */
-  #isCertain(candidate: Candidate | undefined): boolean {
-    const { root, sha256, sizeBytes } = this.request;
-    if (sha256 !== null) return true;
-    if (root === null) return false;
-    return sizeBytes !== null || candidate === undefined || !isForgeableSize(candidate.sizeBytes);
   }
 
   #follow(candidate: Candidate): void {
@@ -529,13 +455,12 @@ export class Fetch implements Searcher, SwarmObserver {
     if (swarm === undefined) {
       // Another part of the same file is on its way, or it is just being put away: a time to wait,
       // not one without anybody to ask.
-      this.#aloneSinceMs = performance.now();
+      this.#patience.renew(performance.now());
       return this.#followLater(file);
     }
     this.#follows++;
     this.#current = { swarm, candidate };
-    this.#aloneSinceMs = performance.now();
-    this.#starvedSinceMs = null;
+    this.#patience.renew(performance.now());
     this.#observer.event({
       kind: "found",
       root,
@@ -553,7 +478,7 @@ export class Fetch implements Searcher, SwarmObserver {
         this.#dial(nodeId, { address, root });
       }
       // Those that cannot be dialled turn to us again when they hear of a query that is new to them.
-      this.#search();
+      this.#search.start(performance.now());
     }
     if (swarm.hasBegun) {
       for (const range of download.have.ranges()) this.#observer.gained(range);
@@ -585,7 +510,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const candidate = this.#current?.candidate;
     // While it is open which root is meant, all are asked; later, those of the one that is followed.
     const isOther = candidate !== undefined && candidate.root !== root &&
-      (this.#isCertain(candidate) || this.#isSettled);
+      this.#candidates.isKept(candidate, performance.now());
     if (
       port === 0 || isOther || !this.#hasFewSources || !this.#isWelcome(nodeId) ||
       !this.#candidates.isOpen({ root, sizeBytes })
@@ -670,7 +595,7 @@ export class Fetch implements Searcher, SwarmObserver {
       sizeBytes: swarm.file.sizeBytes,
       bytesLocal: swarm.bytesHad,
       sources: swarm.contributions.list().slice(0, limits.doneSourcesMax),
-      queriesSent: this.#queries,
+      queriesSent: this.#search.queries,
       offersReceived: this.#offers,
       elapsedMs: Math.round(performance.now() - this.#startMs),
     };

@@ -40,9 +40,9 @@ function order(all: Candidates): Root[] {
 
 Deno.test("Candidates.leader() is what a directory names, then what most nodes offer", () => {
   const all = candidates();
-  for (let i = 0; i < 5; i++) all.add(offer(A), node());
-  for (let i = 0; i < 2; i++) all.add(offer(B), node());
-  all.add(offer(C), node());
+  for (let i = 0; i < 5; i++) all.add(offer(A), node(), 0);
+  for (let i = 0; i < 2; i++) all.add(offer(B), node(), 0);
+  all.add(offer(C), node(), 0);
   assertEquals(all.leader()?.root, A);
   all.vouch(known(C));
   assertEquals(all.leader()?.root, C);
@@ -55,9 +55,9 @@ Deno.test("Candidates.vouch() alone makes no candidate: somebody has to offer it
   const all = candidates();
   all.vouch(known(A));
   assertEquals(all.leader(), undefined);
-  all.add(offer(B), node());
+  all.add(offer(B), node(), 0);
   assertEquals(all.leader()?.root, B);
-  all.add(offer(A), node());
+  all.add(offer(A), node(), 0);
   assertEquals(all.leader()?.root, A, "an offer that comes after it was vouched for");
 });
 
@@ -76,15 +76,15 @@ Deno.test("Candidates.vouch() does not outweigh what the request says", () => {
   assert(hashed.isVouched(candidateKey(known(B))));
   const rooted = candidates({ name: "", root: A });
   rooted.vouch(known(B));
-  rooted.add(offer(A), node());
+  rooted.add(offer(A), node(), 0);
   assert(!rooted.isVouched(candidateKey(known(B))));
 });
 
 Deno.test("Candidates.vouch() is for a root with its size, and never for a forgeable one", () => {
   const all = candidates();
   all.vouch(known(A, { sizeBytes: FORGEABLE_BYTES }));
-  all.add(offer(A, FORGEABLE_BYTES), node());
-  all.add(offer(A, 100_000), node());
+  all.add(offer(A, FORGEABLE_BYTES), node(), 0);
+  all.add(offer(A, 100_000), node(), 0);
   assertEquals(all.leader()?.sizeBytes, 100_000);
   assert(!all.isVouched(candidateKey(offer(A, 100_000))));
 });
@@ -105,7 +105,7 @@ Deno.test("Candidates.isOpen() is false for what the request rules out, and what
   assert(!candidates({ root: A }).isOpen(offer(B)));
   assert(!candidates({ sizeBytes: 100 }).isOpen(offer(A, 101)));
   const all = candidates();
-  all.add(offer(A), node());
+  all.add(offer(A), node(), 0);
   assert(all.isOpen(offer(A)));
   all.reject(candidateKey(offer(A)));
   assert(!all.isOpen(offer(A)));
@@ -116,9 +116,51 @@ Deno.test("Candidates.leader() is not what only a banned node offered, vouched f
   const all = candidates();
   const liar = node();
   all.vouch(known(A));
-  all.add(offer(A), liar);
-  all.add(offer(B), node());
+  all.add(offer(A), liar, 0);
+  all.add(offer(B), node(), 0);
   assertEquals(all.leader()?.root, A);
   all.ban(liar);
   assertEquals(all.leader()?.root, B);
+});
+
+Deno.test("Candidates.mayReplace() is true for a better leader only in the first moments", () => {
+  const all = candidates();
+  all.add(offer(A), node(), 1_000);
+  const followed = all.leader()!;
+  all.add(offer(B), node(), 1_010);
+  assertEquals(all.leader()?.root, A, "one vote each: the first stays");
+  all.add(offer(B), node(), 1_020);
+  const leader = all.leader()!;
+  assertEquals(leader.root, B);
+  assert(all.mayReplace(followed, leader, 1_300));
+  assert(!all.mayReplace(followed, leader, 1_301), "by now it is kept");
+});
+
+Deno.test("Candidates.mayReplace() is true at any time when nobody is left who offers the first", () => {
+  const all = candidates();
+  const liar = node();
+  all.add(offer(A), liar, 0);
+  const followed = all.leader()!;
+  all.add(offer(B), node(), 60_000);
+  all.ban(liar);
+  assert(all.mayReplace(followed, all.leader()!, 60_000));
+});
+
+Deno.test("Candidates.isCertain() is true for a SHA-256, and for a root whose size none can forge", () => {
+  const plain = { sizeBytes: 100 }, forgeable = { sizeBytes: FORGEABLE_BYTES };
+  assert(!candidates().isCertain(plain));
+  assert(candidates({ sha256: "5a".repeat(32) }).isCertain(forgeable));
+  assert(candidates({ root: A }).isCertain(plain));
+  assert(!candidates({ root: A }).isCertain(forgeable));
+  assert(candidates({ root: A, sizeBytes: FORGEABLE_BYTES }).isCertain(forgeable));
+});
+
+Deno.test("Candidates.unsettledMs() counts from the first offer that counts", () => {
+  const all = candidates({ sizeBytes: 100 });
+  assert(all.unsettledMs(0) <= 0, "nothing is open before there is an offer");
+  all.add(offer(A, 101), node(), 500);
+  assert(all.unsettledMs(500) <= 0, "an unfit offer opens nothing");
+  all.add(offer(A), node(), 1_000);
+  all.add(offer(B), node(), 1_050);
+  assertEquals(all.unsettledMs(1_060), 40);
 });
