@@ -260,12 +260,15 @@ export const limits = {
   holdersMax: 256,
   /** Files that the answer to a search names. */
   directorySearchMax: 4_096,
-  /** Letters of names times letters of a glob that one search compares: 20 ms at the worst. */
-  directoryCompareSteps: 20_000_000,
+  /** Letters of names times letters of a glob that one search compares: 30 ms at the worst. */
+  directoryCompareSteps: 2_000_000,
   /** Questions a second from one address, unless a person sets another bound; twice as many once. */
   directoryQueriesPerSecond: 1_000,
   /** A search counts as so many questions. */
   directorySearchCost: 10,
+  /** And as one more for so many letters compared or files named, some 0.1 ms of work each. */
+  directorySearchStepsPerQuestion: 5_000,
+  directorySearchFilesPerQuestion: 10,
   /** Addresses whose questions are counted; the one that asked longest ago is forgotten. */
   directoryAskersMax: 16_384,
   /** Files of one name, or of one root, that an answer knows of: those that most nodes have. */
@@ -278,6 +281,8 @@ export const limits = {
   directoryWrongMs: 300_000,
   /** Such sessions remembered; the oldest goes. */
   directoryWrongMax: 4_096,
+  /** A node that was started anew on the same port has this long to say so before it is logged. */
+  directorySuspectMs: 15_000,
   /** A client that could not be dialled is tried again when it refreshes after this long. */
   directoryRecheckMs: 300_000,
   /** A silent client that was asked has to prove itself within this: a dial and a handshake. */
@@ -345,10 +350,24 @@ export const limits = {
   pushesPerFileMax: 2,
   /** Uploads under way to one client. */
   pushesPerClientMax: 4,
+  /** The same at one address: a quarter of all, so that who takes them slowly leaves some. */
+  pushesPerHostMax: 16,
   /** An accepted upload whose copy was not advertised within this is given up. */
   pushMs: 300_000,
   /** A client that did not take a file is not asked to take it again for this long. */
   pushRefusedMs: 300_000,
+  /** A node that was sent to a holder counts as an upload of that holder for this long. */
+  sentMs: 10_000,
+  /** So many of them are remembered, of all holders. */
+  sentMax: 65_536,
+  /** Busy holders are spared while so few have a file whole: of more, load chooses. */
+  spareBelowCopies: 8,
+  /** Smaller files are not worth anybody's waiting. */
+  spareBytesMin: 8 * MIB,
+  /** A holder is not busy with fewer uploads than these, unless they are its full load. */
+  spareUploadsMin: 4,
+  /** A node that has nothing of a file waits this long before it is sent to a busy holder. */
+  spareMs: 3_000,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
@@ -366,16 +385,19 @@ export const limits = {
   /** Whole lists of files that one address may hear: each may be tens of megabytes. */
   fileListsPerMinuteMax: 6,
   fileListsBurstMax: 10,
-  /** Lists that are sent at once. */
+  /** Lists that are sent at once, and those of them to one address. */
   fileListsMax: 4,
+  fileListsPerHostMax: 2,
   /** Addresses whose questions are counted; the one longest silent goes. */
   questionHostsMax: 4_096,
   /** Files that a node lets itself be given at once. */
   pushesTakenMax: 4,
   /** A file that is given slower than this is given up: it holds one of those places. */
   pushBytesPerSecondMin: 16 * KIB,
-  /** The same for small files: time to begin and to put the file away. */
+  /** Before that counts: time to begin, and to put a small file away. */
   pushMsMin: 60_000,
+  /** What a file takes of a disk at least, with its directory: tiny ones must not fill it either. */
+  takenFileBytesMin: 8 * KIB,
   /** How long a giver waits for the other side to have the file whole: it may hash and flush. */
   pushSettleMs: 60_000,
   /** Nodes that a push without a peer asks before it gives up. */

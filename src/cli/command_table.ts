@@ -244,7 +244,7 @@ const DIRECTORY: CommandSpec = {
       inConfig: true,
       isNumber: true,
       help: "Questions a second that one address may ask; a search counts as " +
-        `${limits.directorySearchCost}.`,
+        `${limits.directorySearchCost}, and more if it has much to compare or to name.`,
     },
     CONFIG,
     ...LOG,

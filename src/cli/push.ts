@@ -44,22 +44,17 @@ const TEXTS: Readonly<Record<string, string>> = {
   "no-room": "is refused: it would take more room than the peer gives",
   "busy": "is refused: the peer is busy",
   "unwilling": "is refused: the peer takes no files",
+  "refused": "cannot be given: no node of this network takes it there",
   "unreachable": "cannot be given: nobody answers there",
   "done": "is there now",
   "failed": "did not get there whole",
 };
 
 function notTaken(target: string, reports: readonly PushReport[]): FetchFailure {
-  const file = JSON.stringify(target);
-  if (reports.length === 0) {
-    return new FetchFailure("failed", `Cannot push ${file}: no directory names a peer for it`, {
-      hint: "Name a peer: pacsrv push NAME HOST:PORT",
-    });
-  }
   const isRefused = reports.some(({ result }) => result === "unwilling" || result === "no-room");
   return new FetchFailure(
     "failed",
-    `Cannot push ${file}: no peer has it whole now`,
+    `Cannot push ${JSON.stringify(target)}: no peer has it whole now`,
     isRefused
       ? { hint: "A node takes files up to what its `pacsrv daemon --accept-uploads BYTES` says." }
       : {},

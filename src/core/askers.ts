@@ -22,8 +22,17 @@ export class Askers {
 
   /** Whether `host` may ask something of this cost now; if so it counts. */
   take(host: string, cost: number, nowMs: number): boolean {
+    return this.#bucketOf(host).take(nowMs, cost);
+  }
+
+  /** Counts more for what `host` has asked, but no more than it may ask in a second. */
+  owe(host: string, cost: number): void {
+    this.#bucketOf(host).owe(Math.min(cost, this.#perSecond));
+  }
+
+  #bucketOf(host: string): RateLimit {
     if (this.#last?.host !== host) this.#last = { host, bucket: this.#ensure(host) };
-    return this.#last.bucket.take(nowMs, cost);
+    return this.#last.bucket;
   }
 
   #ensure(host: string): RateLimit {

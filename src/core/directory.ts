@@ -9,7 +9,8 @@
  *  2. A new client, or one with another port, is checked: dialled at the host that it is seen at.
  *     Proved, it is reachable, and older sessions at the same host and port are forgotten. Not
  *     found, it is named without an address. If somebody else answers, it is forgotten with all
- *     that it listed, and refused for a while.
+ *     that it listed, and refused for a while; and logged, unless it is soon proved that its node
+ *     was only started anew.
  *  3. A batch is taken in as it comes. At the end of a whole one, what it did not name is gone. A
  *     batch that is broken off leaves what came.
  *  4. Changes of a client that is new, or whose number of files is not what it takes it to be, are
@@ -26,23 +27,25 @@ import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { seededRandom } from "../base/random.ts";
 import type { MessageOf } from "../wire/messages.ts";
-import type { FileOffer, Holder, KnownFile, Sought } from "../wire/structures.ts";
+import type { FileOffer, Holder, KnownFile, Load, Sought } from "../wire/structures.ts";
 import { Askers } from "./askers.ts";
 import { Balance, clampLoad } from "./balance.ts";
 import { type BatchAnswer, Batches } from "./directory_batches.ts";
 import { type Client, Clients, PastSessions } from "./directory_clients.ts";
 import { denialOf } from "./directory_denials.ts";
-import type {
-  ClientKey,
-  Denial,
-  DirectoryEffect,
-  DirectoryEvent,
-  DirectoryEventOf,
-  DirectoryOptions,
+import {
+  type ClientKey,
+  type Denial,
+  type DirectoryEffect,
+  type DirectoryEvent,
+  type DirectoryEventOf,
+  type DirectoryOptions,
+  hostOf,
 } from "./directory_events.ts";
 import { DirectoryFiles } from "./directory_files.ts";
 import { Listings } from "./directory_listings.ts";
 import { holderOf, LookUp } from "./directory_look_up.ts";
+import { Reachability } from "./directory_reach.ts";
 import { Replication } from "./replication.ts";
 
 /** The numbers of a DIRECTORY_STATUS that the index knows. */
@@ -51,9 +54,8 @@ export type DirectoryNumbers = Omit<
   "kind" | "instance" | "uptimeMs"
 >;
 
-/** How often clients are looked through for those that are silent, as a part of a refresh. */
-const SILENCE_CHECKS = 8;
-const SILENCE_CHECK_MS_MAX = 1_000;
+/** Of a client that has not said any yet. */
+const NO_LOAD: Load = { uploads: 0, uploadsMax: 1, bytesPerSecond: 0, acceptBytes: 0 };
 
 /** What clients said, and the answers that follow from it. */
 export class Directory {
@@ -63,13 +65,13 @@ export class Directory {
   readonly #clients = new Clients();
   readonly #past = new PastSessions();
   readonly #batches: Batches;
+  readonly #reachability: Reachability;
   readonly #balance: Balance;
   readonly #lookUp: LookUp;
   readonly #replication: Replication<Client>;
   readonly #askers: Askers;
   #effects: DirectoryEffect[] = [];
   #nowMs = 0;
-  #silenceCheckedMs = -Infinity;
   #queries = 0;
   #denied = 0;
 
@@ -87,6 +89,7 @@ export class Directory {
       files: this.#files,
       clients: this.#clients,
       balance: this.#balance,
+      sparesHolders: replicas > 0,
     });
     this.#replication = new Replication({
       copies: (root) => this.#lookUp.copies(root, { replicas, nowMs: this.#nowMs }),
@@ -99,7 +102,14 @@ export class Directory {
       refreshMs,
       admit: (event) => this.#admit(event),
       forget: (client) => this.#forget(client),
-      copied: (client, root) => this.#replication.copied(client.key, root),
+      listed: (client, file) => this.#replication.listed(client.key, file, this.#nowMs),
+    });
+    this.#reachability = new Reachability({
+      clients: this.#clients,
+      past: this.#past,
+      refreshMs,
+      forget: (client) => this.#forget(client),
+      effect: (effect) => this.#effects.push(effect),
     });
     this.#askers = new Askers(options.queriesPerSecond);
   }
@@ -184,11 +194,14 @@ export class Directory {
     if (denial !== undefined) return denial;
     const { askerNode } = question;
     const max = Math.min(question.max, limits.holdersMax);
-    const holders = this.#lookUp.holders(by, value, { max, askerNode, nowMs });
+    const mayWait = (root: Root) => this.#mayWait(root, askerNode, nowMs);
+    const found = this.#lookUp.holders(by, value, { max, askerNode, mayWait, nowMs });
     // Of a name, only the file that leads is what is going to be fetched.
-    const root = by === "root" ? value as Root : holders[0]?.root;
-    if (root !== undefined && holders.length > 0) this.#replication.asked(root, askerNode, nowMs);
-    return holders;
+    const root = by === "root" ? value as Root : found.root;
+    if (root !== undefined && found.root !== undefined) {
+      this.#replication.asked(root, askerNode, nowMs);
+    }
+    return found.holders;
   }
 
   /** The files whose names match a glob, by name, at most `max` of them. */
@@ -196,9 +209,16 @@ export class Directory {
     question: { readonly glob: string; readonly max: number; readonly asker: string },
     nowMs: number,
   ): KnownFile[] | Denial {
+    const { glob, asker } = question;
+    const denial = this.#charge(asker, limits.directorySearchCost, nowMs);
+    if (denial !== undefined) return denial;
     const max = Math.min(question.max, limits.directorySearchMax);
-    return this.#charge(question.asker, limits.directorySearchCost, nowMs) ??
-      this.#lookUp.search(question.glob, max);
+    const { files, steps } = this.#lookUp.search(glob, max);
+    const { directorySearchStepsPerQuestion, directorySearchFilesPerQuestion } = limits;
+    const extra = steps / directorySearchStepsPerQuestion +
+      files.length / directorySearchFilesPerQuestion;
+    this.#askers.owe(asker, extra);
+    return files;
   }
 
   /** Lightly loaded clients that can be dialled and would take a file; never the asker itself. */
@@ -266,99 +286,33 @@ export class Directory {
 
   #admit(event: DirectoryEventOf<"refresh">): Client {
     const { client: key, host, nodeId, port, sequence } = event;
-    const load = clampLoad(event.load);
     const known = this.#clients.get(key);
     const client = known ?? this.#clients.add({
       key,
       host,
       nodeId,
       port,
-      load,
+      load: NO_LOAD,
       named: this.#balance.newCount(),
       heardMs: this.#nowMs,
     });
-    this.#balance.reported(known?.load, load);
-    this.#clients.update(client, { load });
+    this.#setLoad(client, event.load);
     client.sequence = sequence;
     client.nodeId = nodeId;
-    client.heardMs = this.#nowMs;
-    client.silentAskedMs = null;
-    this.#checkPlace(client, { port, isNew: known === undefined });
+    this.#reachability.heard(client, { port, isNew: known === undefined }, this.#nowMs);
     return client;
   }
 
-  #checkPlace(client: Client, to: { readonly port: number; readonly isNew: boolean }): void {
-    const isMoved = to.isNew || client.port !== to.port;
-    client.port = to.port;
-    if (isMoved) {
-      this.#clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
-      if (to.port !== 0) this.#check(client);
-    } else if (
-      !client.isReachable && to.port !== 0 &&
-      this.#nowMs - client.checkedMs >= limits.directoryRecheckMs
-    ) this.#check(client);
+  #checked(event: DirectoryEventOf<"checked">): void {
+    this.#reachability.checked(event, this.#nowMs);
+    const client = this.#clients.get(event.client);
+    if (client !== undefined && event.load !== undefined) this.#setLoad(client, event.load);
   }
 
-  #check(client: Client): void {
-    client.checkedMs = this.#nowMs;
-    client.checkingPort = client.port;
-    this.#effects.push({
-      kind: "check",
-      client: client.key,
-      host: client.host.host,
-      port: client.port,
-    });
-  }
-
-  #checked({ client: key, port, outcome, load }: DirectoryEventOf<"checked">): void {
-    const client = this.#clients.get(key);
-    if (client === undefined || client.checkingPort !== port || client.port !== port) return;
-    client.checkingPort = null;
-    switch (outcome) {
-      case "proved":
-        this.#proved(client);
-        if (load !== undefined) {
-          this.#balance.reported(client.load, clampLoad(load));
-          this.#clients.update(client, { load: clampLoad(load) });
-        }
-        return;
-      case "wrong":
-        this.#forget(client);
-        this.#past.wrong(key, client.host.host, this.#nowMs);
-        this.#effects.push({
-          kind: "warn",
-          message: "Forgot a client: somebody else answers at the address that it gave",
-          fields: { host: client.host.host, port, node: client.nodeId },
-        });
-        return;
-      case "unreachable":
-        if (client.silentAskedMs !== null) this.#forget(client);
-        else this.#clients.update(client, { reach: "unreachable" });
-        return;
-      default:
-        return unreachable(outcome);
-    }
-  }
-
-  #proved(client: Client): void {
-    this.#clients.update(client, { reach: "reachable" });
-    for (const other of [...client.host.clients]) {
-      // That node was started anew: two cannot listen on one port.
-      if (other.port === client.port && other.order < client.order) this.#forget(other);
-    }
-    if (client.silentAskedMs === null) return;
-    client.silentAskedMs = null;
-    client.heardMs = this.#nowMs;
-    if (client.batch !== null) return;
-    // Nobody knows what it failed to say meanwhile.
-    client.isAskedForFiles = true;
-    client.mark++;
-    this.#effects.push({
-      kind: "ask-files",
-      client: client.key,
-      host: client.host.host,
-      port: client.port,
-    });
+  #setLoad(client: Client, load: Load): void {
+    const after = clampLoad(load);
+    this.#balance.reported(client.load, after);
+    this.#clients.update(client, { load: after });
   }
 
   #filesHeard(event: DirectoryEventOf<"files-heard">): void {
@@ -367,7 +321,7 @@ export class Directory {
     this.#effects.push({
       kind: "warn",
       message: `Cannot list all files of a client: ${denial.message}`,
-      fields: { client: event.client.split(" ", 1)[0]!, limit: denial.limit },
+      fields: { host: hostOf(event.client), limit: denial.limit },
     });
   }
 
@@ -384,7 +338,7 @@ export class Directory {
     this.#replication.answered(key, root, { accepted: answer === "accepted", nowMs });
     const client = this.#clients.get(key);
     if (answer === "unreachable" && client?.isReachable && client.checkingPort === null) {
-      this.#check(client);
+      this.#reachability.check(client, this.#nowMs);
     }
   }
 
@@ -397,6 +351,13 @@ export class Directory {
     })[0];
   }
 
+  /** Whether a node that seeks a file may do without its busy holders for now. */
+  #mayWait(root: Root, node: NodeId, nowMs: number): boolean {
+    const isTaker = this.#replication.takersOf(root)
+      .some((key) => this.#clients.get(key)?.nodeId === node);
+    return !isTaker && this.#replication.askedForMs(root, node, nowMs) < limits.spareMs;
+  }
+
   #roomOf({ key, load }: Client): number {
     return load.acceptBytes - this.#replication.pendingBytes(key);
   }
@@ -405,30 +366,11 @@ export class Directory {
 
   #tick(): void {
     this.#past.expire(this.#nowMs);
-    const everyMs = Math.min(this.#options.refreshMs / SILENCE_CHECKS, SILENCE_CHECK_MS_MAX);
-    if (this.#nowMs - this.#silenceCheckedMs >= everyMs) {
-      this.#silenceCheckedMs = this.#nowMs;
-      for (const client of this.#clients) this.#checkSilence(client);
-    }
+    this.#reachability.tick(this.#nowMs);
     for (const { client, file } of this.#replication.tick(this.#nowMs)) {
       const { key, host: { host }, port } = client;
       this.#effects.push({ kind: "request-upload", client: key, host, port, file });
     }
-  }
-
-  #checkSilence(client: Client): void {
-    if (client.silentAskedMs !== null) {
-      if (this.#nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#forget(client);
-      return;
-    }
-    const silentMs = this.#options.refreshMs * limits.directoryMissedMax;
-    if (this.#nowMs - client.heardMs < silentMs) return;
-    if (!client.isReachable) {
-      this.#forget(client);
-      return;
-    }
-    client.silentAskedMs = this.#nowMs;
-    this.#check(client);
   }
 
   /** Counts a question; why it is refused, or undefined. */

@@ -4,14 +4,12 @@
  */
 
 import { PeerFault } from "../base/errors.ts";
-import { chunkCount } from "../base/geometry.ts";
-import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./directory_clients.ts";
 import { denialOf, oldSequence, wrongAddress } from "./directory_denials.ts";
 import type { ClientKey, Denial, DirectoryEventOf, Listed } from "./directory_events.ts";
 import { checkFiles, type Listings } from "./directory_listings.ts";
-import type { ListedFile } from "../wire/structures.ts";
+import type { FileOffer, ListedFile } from "../wire/structures.ts";
 
 /** What batches need of the directory. */
 export interface BatchHost {
@@ -22,8 +20,8 @@ export interface BatchHost {
   /** Takes a client in, or what it says of itself. */
   admit(event: DirectoryEventOf<"refresh">): Client;
   forget(client: Client): void;
-  /** A client lists a root as whole. */
-  copied(client: Client, root: Root): void;
+  /** A client lists a file, or a part of it. */
+  listed(client: Client, file: FileOffer): void;
 }
 
 /** What came of a batch so far: an answer, or nothing yet. */
@@ -142,8 +140,7 @@ export class Batches {
     for (const listed of files) {
       const denial = this.#host.listings.list(client, listed, options);
       if (denial !== undefined) return denial;
-      const { root, sizeBytes, chunksHave } = listed.file;
-      if (chunksHave === chunkCount(sizeBytes)) this.#host.copied(client, root);
+      this.#host.listed(client, listed.file);
     }
     return undefined;
   }

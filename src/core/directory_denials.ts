@@ -18,6 +18,7 @@ export function wrongAddress(): Denial {
   return denialOf(
     "wrong-address",
     limits.directoryWrongMs,
-    "somebody else answered at the address of this session",
+    "another node answered at the host and port of this one; give this node another port " +
+      "(--listen) that leads to it, or start it with --no-callback if none does",
   );
 }

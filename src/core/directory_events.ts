@@ -17,6 +17,11 @@ export function clientKey(host: string, session: SessionId): ClientKey {
   return `${host} ${session}` as ClientKey;
 }
 
+/** The host within a key. */
+export function hostOf(client: ClientKey): string {
+  return client.slice(0, client.lastIndexOf(" "));
+}
+
 /** The session within a key: what the client is asked to prove. */
 export function sessionOf(client: ClientKey): SessionId {
   return client.slice(client.lastIndexOf(" ") + 1) as SessionId;

@@ -12,6 +12,7 @@ import { chunkCount } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
 import { nameType } from "../base/names.ts";
 import type { KnownFile, ListedFile } from "../wire/structures.ts";
+import { Claims, CLAIMS_MAX } from "./directory_claims.ts";
 import { NameIndex } from "./name_index.ts";
 import { hashNumbers, RowIndex } from "./row_index.ts";
 import { NONE, Rings, Rows } from "./rows.ts";
@@ -29,8 +30,6 @@ export interface Lister {
 export type FileRow = number;
 export type ListingRow = number;
 
-/** Different SHA-256 that are told apart for one file: all but one are lies. */
-const CLAIMS_MAX = 8;
 /** Listings that are heard when a file's SHA-256 is asked for. */
 const VOTERS_MAX = 64;
 
@@ -56,8 +55,7 @@ export class DirectoryFiles {
   readonly #files = new Rows(FILE_FIELDS);
   /** What a file is said to be where its name does not say the same. */
   readonly #types: (string | undefined)[] = [];
-  /** The SHA-256 that were named for a file: mostly one, for which a list would be a waste. */
-  readonly #claims: (string | string[] | undefined)[] = [];
+  readonly #claims = new Claims();
   readonly #listings = new Rows(LISTING_FIELDS);
   readonly #filesOfRoot = new Rings(this.#files, { next: F_ROOT_NEXT, previous: F_ROOT_PREVIOUS });
   readonly #filesOfName = new Rings(this.#files, { next: F_NAME_NEXT, previous: F_NAME_PREVIOUS });
@@ -127,6 +125,7 @@ export class DirectoryFiles {
       this.#count(row, 1);
     }
     this.#listings.set(row, L_MARK, mark);
+    this.#unclaim(row);
     this.#listings.set(row, L_CLAIM, this.#claim(file, listed.sha256));
     return row;
   }
@@ -135,6 +134,7 @@ export class DirectoryFiles {
   remove(lister: Lister, row: ListingRow): void {
     const file = this.fileOf(row);
     this.#count(row, -1);
+    this.#unclaim(row);
     this.#listingIndex.remove(row);
     const first = this.#ofFile.remove(this.#files.get(file, F_LISTINGS), row);
     this.#files.set(file, F_LISTINGS, first);
@@ -184,7 +184,7 @@ export class DirectoryFiles {
     return this.#types[file] ?? nameType(this.nameOf(file));
   }
 
-  /** Files of a root, at most `max`. */
+  /** Files of a root, at most `max`: first, roughly, those that many have. */
   ofRoot(root: Root, max: number): FileRow[] {
     const number = this.#rootNumbers.get(root);
     if (number === undefined) return [];
@@ -197,20 +197,23 @@ export class DirectoryFiles {
     return number === NONE ? [] : taken(this.#filesOfName, this.#ofName[number]!, max);
   }
 
-  /** Files whose names match, at most `max`, and at most `perNameMax` of one name. */
+  /**
+   * Files whose names match, at most `max`, and at most `perNameMax` of one name; with the steps
+   * that it took to compare.
+   */
   matching(
     glob: string,
     options: { readonly max: number; readonly perNameMax: number },
-  ): FileRow[] {
+  ): { readonly found: FileRow[]; readonly steps: number } {
     const { max, perNameMax } = options;
     const found: FileRow[] = [];
-    if (max <= 0) return found;
-    this.#names.each(glob, (number) => {
+    if (max <= 0) return { found, steps: 0 };
+    const steps = this.#names.each(glob, (number) => {
       const ofThisMax = Math.min(perNameMax, max - found.length);
       found.push(...taken(this.#filesOfName, this.#ofName[number]!, ofThisMax));
       return found.length < max;
     });
-    return found;
+    return { found, steps };
   }
 
   /** Listings of a file, at most `max`; the next call goes on with those after them. */
@@ -260,7 +263,6 @@ export class DirectoryFiles {
     this.#rootRows.set(rootNumber, 0, this.#filesOfRoot.push(first, file));
     this.#ofName[nameNumber] = this.#filesOfName.push(this.#ofName[nameNumber]!, file);
     this.#types[file] = type === nameType(name) ? undefined : type;
-    this.#claims[file] = undefined;
     this.#fileIndex.add(file);
     return file;
   }
@@ -274,7 +276,7 @@ export class DirectoryFiles {
     const ofName = this.#filesOfName.remove(this.#ofName[nameNumber]!, file);
     this.#ofName[nameNumber] = ofName;
     this.#types[file] = undefined;
-    this.#claims[file] = undefined;
+    this.#claims.clear(file);
     this.#files.remove(file);
     if (ofRoot === NONE) {
       this.#rootNumbers.delete(this.#roots[rootNumber]!);
@@ -325,35 +327,36 @@ export class DirectoryFiles {
   }
 
   /**
-   * A file whose copies doubled becomes the first of its name: so one that many have is found
-   * although somebody lists thousands of others under its name.
+   * A file whose copies doubled becomes the first of its name and of its root: so one that many
+   * have is found although somebody lists thousands of others under its name, or its root under
+   * thousands of names.
    */
   #bringForward(file: FileRow, whole: number): void {
     if (whole < 2 || (whole & (whole - 1)) !== 0) return;
     const nameNumber = this.#files.get(file, F_NAME);
-    const rest = this.#filesOfName.remove(this.#ofName[nameNumber]!, file);
-    // The last of a ring is the one before its first.
-    this.#filesOfName.push(rest, file);
-    this.#ofName[nameNumber] = file;
+    this.#ofName[nameNumber] = this.#filesOfName.lead(this.#ofName[nameNumber]!, file);
+    const rootNumber = this.#files.get(file, F_ROOT);
+    const ofRoot = this.#filesOfRoot.lead(this.#rootRows.get(rootNumber, 0), file);
+    this.#rootRows.set(rootNumber, 0, ofRoot);
   }
 
-  /** The number of a SHA-256 among those named for a file: 0 none, CLAIMS_MAX + 1 one too many. */
+  /** The number of what a listing names as the SHA-256 of its file. */
   #claim(file: FileRow, sha256: string | null): number {
     if (sha256 === null) return 0;
-    const claims = this.#claims[file];
-    if (claims === undefined) this.#claims[file] = sha256;
-    if (claims === undefined || claims === sha256) return 1;
-    const list = typeof claims === "string" ? [claims] : claims;
-    this.#claims[file] = list;
-    const known = list.indexOf(sha256);
-    if (known !== -1) return known + 1;
-    return list.length < CLAIMS_MAX ? list.push(sha256) : CLAIMS_MAX + 1;
+    return this.#claims.add(file, sha256, () => {
+      const rows = taken(this.#ofFile, this.#files.get(file, F_LISTINGS), Infinity);
+      return rows.filter((row) => this.#listings.get(row, L_CLAIM) === 1).length;
+    });
+  }
+
+  #unclaim(row: ListingRow): void {
+    this.#claims.remove(this.fileOf(row), this.#listings.get(row, L_CLAIM));
+    this.#listings.set(row, L_CLAIM, 0);
   }
 
   /** The SHA-256 that more than half of those say who say any. */
   #sha256(file: FileRow): string | null {
-    const claims = this.#claims[file];
-    if (claims === undefined) return null;
+    if (!this.#claims.has(file)) return null;
     const votes = new Uint32Array(CLAIMS_MAX + 2);
     let voters = 0;
     for (const row of taken(this.#ofFile, this.#files.get(file, F_LISTINGS), VOTERS_MAX)) {
@@ -362,9 +365,7 @@ export class DirectoryFiles {
       if (claim !== 0) voters++;
     }
     for (let claim = 1; claim <= CLAIMS_MAX; claim++) {
-      if (2 * votes[claim]! > voters) {
-        return typeof claims === "string" ? claims : claims[claim - 1]!;
-      }
+      if (2 * votes[claim]! > voters) return this.#claims.sha256(file, claim);
     }
     return null;
   }

@@ -13,6 +13,7 @@ import type { Client, Clients } from "./directory_clients.ts";
 import type { DirectoryFiles, FileRow } from "./directory_files.ts";
 import type { Copies } from "./replication.ts";
 import { NONE } from "./rows.ts";
+import { Sparing } from "./sparing.ts";
 
 /** Up to this load a client is asked to take files. */
 const TAKER_LOAD_MAX = 0.5;
@@ -28,6 +29,8 @@ interface Group {
   readonly sizeBytes: number;
   readonly candidates: Map<Client, Candidate>;
   whole: number;
+  /** Whether the asker has a part of it, so that it is being served. */
+  isBegun: boolean;
 }
 
 /** Holders for whom. */
@@ -35,7 +38,16 @@ export interface Wanted {
   readonly max: number;
   /** Who asks: it is not named. */
   readonly askerNode: NodeId;
+  /** Whether it may do without busy holders, if need be wait for others. */
+  mayWait(root: Root): boolean;
   readonly nowMs: number;
+}
+
+/** Who holds what is sought. */
+export interface Found {
+  /** The file that leads, when anybody else has any of it. */
+  readonly root: Root | undefined;
+  readonly holders: Holder[];
 }
 
 /** Reads the tables. */
@@ -44,6 +56,8 @@ export class LookUp {
   readonly #files: DirectoryFiles;
   readonly #clients: Clients;
   readonly #balance: Balance;
+  /** Null: holders are named without regard to what they have to do. */
+  readonly #sparing: Sparing | null;
 
   constructor(
     parts: {
@@ -51,8 +65,10 @@ export class LookUp {
       readonly files: DirectoryFiles;
       readonly clients: Clients;
       readonly balance: Balance;
+      readonly sparesHolders: boolean;
     },
   ) {
+    this.#sparing = parts.sparesHolders ? new Sparing() : null;
     this.#random = parts.random;
     this.#files = parts.files;
     this.#clients = parts.clients;
@@ -64,37 +80,39 @@ export class LookUp {
     return this.#known(this.#filesOf(by, value, limits.directoryAlikeMax)).sort(byHolders);
   }
 
-  /** The files whose names match, by name. */
-  search(glob: string, max: number): KnownFile[] {
+  /** The files whose names match, by name, and the steps that it took to compare. */
+  search(
+    glob: string,
+    max: number,
+  ): { readonly files: KnownFile[]; readonly steps: number } {
     const perNameMax = limits.directoryAlikeMax;
-    return this.#known(this.#files.matching(glob, { max, perNameMax }))
+    const { found, steps } = this.#files.matching(glob, { max, perNameMax });
+    const files = this.#known(found)
       .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : byHolders(a, b));
+    return { files, steps };
   }
 
   /**
    * Who holds the files of a root or a name, in the order in which to ask them. Of several roots
    * each gets its turn, the one that most have whole first.
    */
-  holders(by: "root" | "name", value: string, wanted: Wanted): Holder[] {
-    const { max, nowMs } = wanted;
+  holders(by: "root" | "name", value: string, wanted: Wanted): Found {
+    const { max } = wanted;
     const lines = this.#groups(this.#filesOf(by, value, limits.directoryAlikeMax), wanted)
       .sort((a, b) => b.whole - a.whole)
-      .map((group) => ({
-        group,
-        line: this.#balance.order([...group.candidates.values()], nowMs),
-      }));
+      .map((group) => ({ group, line: this.#line(group, wanted) }));
     const holders: Holder[] = [];
     for (let turn = 0; holders.length < max; turn++) {
       const before = holders.length;
       for (const { group, line } of lines) {
         const candidate = line[turn];
         if (candidate === undefined || holders.length >= max) continue;
-        this.#balance.named(candidate.client, nowMs);
+        this.#named(group, candidate, wanted);
         holders.push(holderOf(candidate.client, { ...group, chunksHave: candidate.chunksHave }));
       }
       if (holders.length === before) break;
     }
-    return holders;
+    return { root: lines.find(({ group }) => group.candidates.size > 0)?.group.root, holders };
   }
 
   /** Lightly loaded clients that would take a file and have nothing of it, least loaded first. */
@@ -127,6 +145,36 @@ export class LookUp {
     if (file === undefined || file.whole === 0) return undefined;
     const { whole, areLoaded } = this.#countCopies(files, options);
     return { whole, areLoaded, file: listedWhole(file) };
+  }
+
+  /**
+   * The holders of one file in order. While few have it whole, busy ones are left out where others
+   * can serve the asker: those who have a part of it, or who are about to have one.
+   */
+  #line(group: Group, { max, askerNode, mayWait, nowMs }: Wanted): Candidate[] {
+    const line = this.#balance.order([...group.candidates.values()], nowMs) as Candidate[];
+    const sparing = this.#sparingFor(group, max);
+    if (sparing === null) return line;
+    const free = line.filter(({ client }) =>
+      !sparing.isBusy(client, nowMs) || sparing.wasSent(client, askerNode, nowMs)
+    );
+    if (free.length === line.length) return line;
+    const isServed = group.isBegun && free.length > 0;
+    return isServed || mayWait(group.root) ? free : line;
+  }
+
+  #named(group: Group, { client }: Candidate, { max, askerNode, nowMs }: Wanted): void {
+    this.#balance.named(client, nowMs);
+    this.#sparingFor(group, max)?.sent(client, askerNode, nowMs);
+  }
+
+  /** What spares the holders of a file; null where many have it, or where it costs them little. */
+  #sparingFor({ whole, sizeBytes }: Group, max: number): Sparing | null {
+    // Who asks for more than a fetch can use wants to know who they are, and takes nothing.
+    if (max > limits.directoryHoldersAsked) return null;
+    return whole < limits.spareBelowCopies && sizeBytes >= limits.spareBytesMin
+      ? this.#sparing
+      : null;
   }
 
   #countCopies(
@@ -173,14 +221,19 @@ export class LookUp {
       const root = this.#files.rootOf(file);
       const sizeBytes = this.#files.sizeOf(file);
       const key = `${root} ${sizeBytes}`;
-      const group = groups.get(key) ?? { root, sizeBytes, candidates: new Map(), whole: 0 };
+      const group = groups.get(key) ??
+        { root, sizeBytes, candidates: new Map(), whole: 0, isBegun: false };
       groups.set(key, group);
       const chunks = chunkCount(sizeBytes);
       group.whole += this.#files.wholeOf(file);
       for (const row of this.#files.listingsOf(file, eachMax)) {
         const chunksHave = this.#files.chunksHave(row);
         const client = this.#clients.byId(this.#files.listerOf(row));
-        if (client.nodeId === askerNode || (chunksHave === 0 && chunks > 0)) continue;
+        if (chunksHave === 0 && chunks > 0) continue;
+        if (client.nodeId === askerNode) {
+          group.isBegun = true;
+          continue;
+        }
         // Who lists a file under two names is named once.
         if ((group.candidates.get(client)?.chunksHave ?? -1) >= chunksHave) continue;
         const share = chunks === 0 ? 1 : chunksHave / chunks;

@@ -103,18 +103,19 @@ export class NameIndex {
   /**
    * Shows the numbers of the names that match `glob`, in no order, until `visit` says that it has
    * enough. Comparing is bounded by `limits.directoryCompareSteps`: a glob that takes more than
-   * that shows only what was found until then.
+   * that shows only what was found until then. Gives the steps that it took.
    */
-  each(glob: string, visit: (slot: number) => boolean): void {
-    const candidates = this.#candidates(glob);
-    let steps: number = limits.directoryCompareSteps;
-    for (const slot of candidates) {
+  each(glob: string, visit: (slot: number) => boolean): number {
+    const stepsFor = compareSteps(glob);
+    let steps = 0;
+    for (const slot of this.#candidates(glob)) {
       const name = this.nameOf(slot);
-      // What the comparison costs at worst.
-      steps -= (glob.length + 1) * (name.length + 1);
-      if (steps < 0) return;
-      if (matchesGlob(glob, name) && !visit(slot)) return;
+      const stepsAfter = steps + stepsFor(name);
+      if (stepsAfter > limits.directoryCompareSteps) break;
+      steps = stepsAfter;
+      if (matchesGlob(glob, name) && !visit(slot)) break;
     }
+    return steps;
   }
 
   #candidates(glob: string): Iterable<number> {
@@ -146,6 +147,14 @@ export class NameIndex {
       }
     }
   }
+}
+
+/** How many letters a glob compares with those of a name, at the most. */
+function compareSteps(glob: string): (name: string) => number {
+  if (!glob.includes("*")) return () => glob.length + 1;
+  // What stands between two stars is tried at each letter of the name; what matched is not again.
+  const longest = Math.max(...glob.split("*").map((part) => part.length));
+  return (name) => glob.length + (longest + 1) * (name.length + 1);
 }
 
 /** Collects the rows of runs, each row once. Used again and again: a list of a client is long. */

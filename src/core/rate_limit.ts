@@ -26,4 +26,9 @@ export class RateLimit {
     this.#tokens -= cost;
     return true;
   }
+
+  /** Counts what turned out to cost more only when it was done: what comes next has to wait. */
+  owe(cost: number): void {
+    this.#tokens -= cost;
+  }
 }

@@ -10,15 +10,16 @@
  *   that it was asked for. Copies are only ever added.
  * - Who is asked is reachable, at most half loaded, has room, lacks the file, and did not ask for
  *   it itself: such a one fetches it already.
- * - At most `limits.pushesPerFileMax` uploads of a root, and `limits.directoryDialsMax` in all, are
- *   under way. One ends when the client says no, when its copy is listed, when the client goes, or
- *   after `limits.pushMs`. Who did not take a root is not asked for it again for a while.
+ * - At most `limits.pushesPerFileMax` uploads of a root, `limits.pushesPerHostMax` to one address,
+ *   and `limits.directoryDialsMax` in all, are under way. One ends when the client says no, when its
+ *   copy is listed, when the client goes, or when its copy has not grown for `limits.pushMs`. Who did
+ *   not take a root is not asked for it again for a while.
  */
 
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { ListedFile } from "../wire/structures.ts";
-import type { ClientKey } from "./directory_events.ts";
+import type { FileOffer, ListedFile } from "../wire/structures.ts";
+import { type ClientKey, hostOf } from "./directory_events.ts";
 import { DecayingCount } from "./decaying_count.ts";
 
 /** How often roots that wait for a client are looked at in one go. */
@@ -58,6 +59,8 @@ export interface Push<T extends Taker> {
 
 interface Pending {
   readonly sizeBytes: number;
+  /** What of it the client has listed so far. */
+  chunksHave: number;
   untilMs: number;
 }
 
@@ -81,6 +84,8 @@ export class Replication<T extends Taker> {
   readonly #due = new Set<Root>();
   /** Roots under way to each client. */
   readonly #roots = new Map<ClientKey, Set<Root>>();
+  /** How many are under way to each host. */
+  readonly #pendingAt = new Map<string, number>();
   #pending = 0;
   #accepted = 0;
 
@@ -117,6 +122,19 @@ export class Replication<T extends Taker> {
     if (this.#demands.size > limits.demandsMax) this.#forgetOldest();
   }
 
+  /** Since when, within the last minute, a node asks for a root; Infinity where too many ask. */
+  askedForMs(root: Root, asker: NodeId, nowMs: number): number {
+    const askers = this.#demands.get(root)?.askers;
+    // Who asked first is forgotten then, and would seem to be new each time.
+    if (askers !== undefined && askers.size >= limits.demandAskersMax) return Infinity;
+    return nowMs - (askers?.get(asker) ?? nowMs);
+  }
+
+  /** The clients to which a root is being copied. */
+  takersOf(root: Root): ClientKey[] {
+    return [...this.#demands.get(root)?.pending.keys() ?? []];
+  }
+
   /** Bytes of the uploads under way to a client. */
   pendingBytes(client: ClientKey): number {
     let bytes = 0;
@@ -146,15 +164,26 @@ export class Replication<T extends Taker> {
     this.#refused(demand, client, nowMs);
   }
 
-  /** A client lists a root as whole. */
-  copied(client: ClientKey, root: Root): void {
+  /** A client lists a file, or a part of it. */
+  listed(client: ClientKey, { root, whole, chunksHave }: FileOffer, nowMs: number): void {
     const demand = this.#demands.get(root);
-    if (demand !== undefined) this.#end(demand, client);
+    const pending = demand?.pending.get(client);
+    if (demand === undefined || pending === undefined) return;
+    if (whole) {
+      this.#end(demand, client);
+    } else if (chunksHave > pending.chunksHave) {
+      // A big file over a thin line takes its time: another copy would be one too many.
+      pending.chunksHave = chunksHave;
+      pending.untilMs = nowMs + limits.pushMs;
+    }
   }
 
   /** A client is gone. */
   forgotten(client: ClientKey): void {
-    for (const root of [...this.#roots.get(client) ?? []]) this.copied(client, root);
+    for (const root of [...this.#roots.get(client) ?? []]) {
+      const demand = this.#demands.get(root);
+      if (demand !== undefined) this.#end(demand, client);
+    }
   }
 
   /** Lets time pass; gives the clients that are to be asked now. */
@@ -197,7 +226,8 @@ export class Replication<T extends Taker> {
   #isFit(demand: Demand, { key, nodeId }: T, nowMs: number): boolean {
     return !demand.pending.has(key) && !demand.refusedUntilMs.has(key) &&
       nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= ASKER_MS &&
-      (this.#roots.get(key)?.size ?? 0) < limits.pushesPerClientMax;
+      (this.#roots.get(key)?.size ?? 0) < limits.pushesPerClientMax &&
+      (this.#pendingAt.get(hostOf(key)) ?? 0) < limits.pushesPerHostMax;
   }
 
   #begin(
@@ -206,21 +236,30 @@ export class Replication<T extends Taker> {
     options: { readonly file: ListedFile; readonly nowMs: number },
   ): void {
     const { sizeBytes } = options.file.file;
-    demand.pending.set(key, { sizeBytes, untilMs: options.nowMs + limits.pushMs });
+    const untilMs = options.nowMs + limits.pushMs;
+    demand.pending.set(key, { sizeBytes, chunksHave: 0, untilMs });
     demand.pushed++;
-    this.#pending++;
+    this.#countPending(key, 1);
     const roots = this.#roots.get(key) ?? new Set();
     this.#roots.set(key, roots.add(demand.root));
   }
 
   #end(demand: Demand, client: ClientKey): boolean {
     if (!demand.pending.delete(client)) return false;
-    this.#pending--;
+    this.#countPending(client, -1);
     this.#due.add(demand.root);
     const roots = this.#roots.get(client);
     roots?.delete(demand.root);
     if (roots?.size === 0) this.#roots.delete(client);
     return true;
+  }
+
+  #countPending(client: ClientKey, by: 1 | -1): void {
+    this.#pending += by;
+    const host = hostOf(client);
+    const ofHost = (this.#pendingAt.get(host) ?? 0) + by;
+    if (ofHost > 0) this.#pendingAt.set(host, ofHost);
+    else this.#pendingAt.delete(host);
   }
 
   #refused(demand: Demand, client: ClientKey, nowMs: number): void {

@@ -88,6 +88,13 @@ export class Rings {
     return first;
   }
 
+  /** Makes a row of the ring its first; gives it. */
+  lead(first: number, row: number): number {
+    // The last of a ring is the one before its first.
+    this.push(this.remove(first, row), row);
+    return row;
+  }
+
   /** Takes a row out of the ring; gives the first row, or NONE of an empty ring. */
   remove(first: number, row: number): number {
     const next = this.next(row);

@@ -17,7 +17,7 @@ import type { DirectoryReport } from "../wire/reports.ts";
 import type { Holder, KnownFile, Sought } from "../wire/structures.ts";
 import { type DirectoryAnswer, plausibleFiles, plausibleHolders } from "./directory_answers.ts";
 import { DirectoryClient, type DirectoryClientHost } from "./directory_client.ts";
-import { listedFile, listedFiles } from "./offers.ts";
+import { hasAny, listedFile, listedFiles } from "./offers.ts";
 
 export type { DirectoryAnswer } from "./directory_answers.ts";
 
@@ -181,10 +181,8 @@ export class Directories {
     const { store } = this.#host;
     const name = changedName ?? store.definition(root)?.name;
     if (name === undefined) return;
-    // Of one name there may be more than one copy; the first is the most complete.
-    const file = store.definitionsByName(name)
-      .find((file) => file.root === root && (file.chunksHave > 0 || file.sizeBytes === 0));
-    const event: AdvertiserEvent = file === undefined
+    const file = store.definitionNamed(root, name);
+    const event: AdvertiserEvent = file === undefined || !hasAny(file)
       ? { kind: "removed", root, name }
       : { kind: "changed", file: listedFile(store, file) };
     for (const client of this.#clients) client.step(event, nowMs);

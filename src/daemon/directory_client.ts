@@ -27,7 +27,7 @@ export interface DirectoryClientHost {
   readonly seldom: Seldom;
   readonly log: Logger;
   /** Opens a connection, counted and bounded with all others. */
-  connect(address: HostPort): Promise<Connection>;
+  connect(address: HostPort, signal: AbortSignal): Promise<Connection>;
   load(nowMs: number): Load;
   /** All that the node offers, taken bit by bit. */
   listed(): Iterable<ListedFile>;
@@ -45,8 +45,10 @@ export class DirectoryClient {
   readonly #questions: DirectoryQuestions;
   /** The batch under way. */
   #batchTalk: DirectoryTalk | null = null;
+  #sending: Promise<void> = Promise.resolve();
   #isLeaving = false;
-  #isEnded = false;
+  /** Ends dials and handshakes that are under way. */
+  readonly #ending = new AbortController();
   /** How it was last listed, as the log has it; empty since a failure. */
   #said = "";
 
@@ -67,7 +69,7 @@ export class DirectoryClient {
   /** Tells what changed here, or that time passed. */
   step(event: AdvertiserEvent, nowMs: number): void {
     if (this.#isLeaving) return;
-    for (const effect of this.#advertiser.step(event, nowMs)) this.#send(effect);
+    for (const effect of this.#advertiser.step(event, nowMs)) this.#sending = this.#send(effect);
   }
 
   tick(nowMs: number): void {
@@ -117,12 +119,9 @@ export class DirectoryClient {
       await Promise.race([this.ask((talk) => talk.leave(goodbye)), late]);
       clearTimeout(timer);
     }
-    this.#end();
-  }
-
-  #end(): void {
-    this.#isEnded = true;
+    this.#ending.abort();
     this.#questions.close();
+    await this.#sending;
   }
 
   /** Sends a batch, and tells the advertiser how that ended. */
@@ -131,6 +130,7 @@ export class DirectoryClient {
     let event: AdvertiserEvent;
     try {
       this.#batchTalk = await this.#open();
+      if (this.#isLeaving) this.#batchTalk.close();
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
       const load = this.#host.load(performance.now());
       const answer = await this.#batchTalk.batch(
@@ -161,10 +161,16 @@ export class DirectoryClient {
   }
 
   async #open(): Promise<DirectoryTalk> {
-    const connection = await this.#host.connect(this.#address);
-    // A dial cannot be called off, so it may come back after the end.
-    if (this.#isEnded) connection.close();
-    return await DirectoryTalk.open(connection, this.#host.identity);
+    const { signal } = this.#ending;
+    const connection = await this.#host.connect(this.#address, signal);
+    const close = () => connection.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      if (signal.aborted) close();
+      return await DirectoryTalk.open(connection, this.#host.identity);
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
   }
 
   #sayListed({ instance, reach }: MessageOf<"listed">): void {

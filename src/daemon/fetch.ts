@@ -74,6 +74,8 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #holders = new HolderBook();
   readonly #startMs = performance.now();
   readonly #patience = new Patience(performance.now());
+  /** Whether a directory knows somebody who has the file whole. */
+  #isKnownWhole = false;
   readonly #dials: HolderDials;
   /** Chunks of the longest file that was offered and is too short for those asked for. */
   #tooShortChunks: number | null = null;
@@ -223,11 +225,22 @@ export class Fetch implements Searcher, SwarmObserver {
     if (this.#finished) return;
     try {
       for (const file of files) this.#candidates.vouch(file);
+      this.#isKnownWhole ||= files.some((file) => file.whole > 0 && this.#candidates.isOpen(file));
+      if (files.length + holders.length === 0) this.#toldToWait(performance.now());
       this.#followLeader();
       for (const holder of holders) this.#dialListed(holder);
     } catch (error) {
       this.#fail(error as Error);
     }
+  }
+
+  /**
+   * A directory that knows who has the file, and names nobody, spares them: it names others soon,
+   * or them after all.
+   */
+  #toldToWait(nowMs: number): void {
+    const isSoon = nowMs - this.#startMs < limits.spareMs + limits.searchMs;
+    if (this.#isKnownWhole && isSoon) this.#patience.renew(nowMs);
   }
 
   // SwarmObserver

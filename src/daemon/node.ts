@@ -162,7 +162,7 @@ export class Node {
       random: systemRandom,
       seldom: this.seldom,
       log: this.log,
-      connect: (address) => this.connections.dial(address),
+      connect: (address, signal) => this.connections.dial(address, { signal }),
       load: (nowMs) => this.loadMeter.load(nowMs),
     }, options.directories ?? []);
     this.questions = new Questions({

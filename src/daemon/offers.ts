@@ -93,6 +93,7 @@ function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition>
   }
 }
 
-function hasAny(file: FileDefinition): boolean {
+/** Whether there is something of a file to offer; of an empty one there always is. */
+export function hasAny(file: FileDefinition): boolean {
   return file.sizeBytes === 0 || file.chunksHave > 0;
 }

@@ -101,6 +101,11 @@ export async function* askFiles(
   using peer = await askPeer(asker, address, { question, signal });
   const { connection } = peer;
   connection.setGate(onlyKinds("Cannot hear the files", ["files", "bye"]));
+  // Each frame has its own bound, but a node could tell its files one by one for days.
+  const late = new PeerFault("silent", "Cannot hear the files: the list takes too long");
+  using cleanup = new DisposableStack();
+  const timer = setTimeout(() => connection.close(late), limits.directoryConnectionMs);
+  cleanup.defer(() => clearTimeout(timer));
   let count = 0;
   for (;;) {
     const message = await withDeadline(

@@ -25,9 +25,10 @@ export interface PushAnswerHost extends PushHost {
 
 /**
  * Gives each of `files` to `peer`, or to the first node that takes it among those that directories
- * name. Nothing comes for a file that no directory names a taker for.
+ * name.
  *
  * @throws {UsageError} when a file is not here whole.
+ * @throws {FetchFailure} at the end, when no directory named a node that takes one of them.
  */
 export async function* answerPush(
   host: PushAnswerHost,
@@ -42,10 +43,18 @@ export async function* answerPush(
       hint: "Fetch the rest of it first.",
     });
   }
+  let untaken: FileDefinition | undefined;
   for (const file of files) {
     if (peer !== undefined) yield* push(host, file, { address: peer, signal });
-    else yield* pushToTaker(host, file, signal);
+    else if (!(yield* pushToTaker(host, file, signal))) untaken = file;
   }
+  if (untaken === undefined || signal.aborted) return;
+  const { name, root } = untaken;
+  throw new FetchFailure(
+    "failed",
+    `Cannot push ${JSON.stringify(name)}, root ${root}: no directory names a peer for it`,
+    { hint: "Name a peer: pacsrv push NAME HOST:PORT" },
+  );
 }
 
 /**
@@ -73,20 +82,24 @@ export async function* answerFiles(
   }
 }
 
-/** Asks the nodes that directories name one after the other until one takes the file. */
+/**
+ * Asks the nodes that directories name one after the other until one takes the file; returns
+ * whether there was any.
+ */
 async function* pushToTaker(
   host: PushAnswerHost,
   file: FileDefinition,
   signal: AbortSignal,
-): AsyncGenerator<PushReport> {
+): AsyncGenerator<PushReport, boolean> {
+  let result = "";
   for await (const address of takers(host, file, signal)) {
-    let result = "";
     for await (const report of push(host, file, { address, signal })) {
       yield report;
       result = report.result;
     }
-    if (result === "done" || result === "failed") return;
+    if (result === "done" || result === "failed") break;
   }
+  return result !== "";
 }
 
 /** Addresses of nodes that would take the file, as directories name them; each once. */
@@ -99,7 +112,9 @@ async function* takers(
   const waiting: Holder[] = [];
   const named = new Set<string>();
   let wake = () => {};
+  let answers = 0;
   const end = host.directories.findTakers(file, ({ holders }) => {
+    answers++;
     waiting.push(...holders.slice(0, limits.pushTakersMax));
     wake();
   });
@@ -116,7 +131,7 @@ async function* takers(
         continue;
       }
       const leftMs = untilMs - performance.now();
-      if (leftMs <= 0) return;
+      if (leftMs <= 0 || answers === host.directories.size) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       const timer = setTimeout(resolve, leftMs);

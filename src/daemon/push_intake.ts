@@ -48,9 +48,6 @@ export interface Intake {
   readonly sizeBytes: number;
 }
 
-/** Nobody looks at how these fetches go; the log says how they ended. */
-const UNOBSERVED: FetchObserver = { event: () => {}, readable: () => {}, gained: () => {} };
-
 /** The files that this node lets itself be given. */
 export class PushIntake {
   readonly #host: IntakeHost;
@@ -83,19 +80,22 @@ export class PushIntake {
     mayBeSent: boolean,
   ): { readonly answer: UploadAnswer; readonly intake?: Intake } {
     const { root, name, sizeBytes } = file;
+    const { store } = this.#host;
     if (sizeBytes > limits.fetchBytesMax) {
       throw new PeerFault(
         "malformed",
         `Cannot take a file: ${sizeBytes} bytes exceed ${limits.fetchBytesMax}`,
       );
     }
-    if (this.#host.store.isComplete(root)) return { answer: "have" };
+    if (store.isComplete(root)) return { answer: "have" };
     // A giver asks so how far its file has got: it is still on its way, not unwanted.
     if (this.#underWay.has(root)) return { answer: "busy" };
     if (this.#acceptBytes === 0 || !serves && !mayBeSent) return { answer: "unwilling" };
-    if (this.#takenBytes() - this.#bytesHad(root) + sizeBytes > this.#acceptBytes) {
-      return { answer: "no-room" };
-    }
+    const files = store.downloadedFiles + this.#underWay.size + 1;
+    if (
+      this.#takenBytes() + this.#bytesLeft(file) > this.#acceptBytes ||
+      files * limits.takenFileBytesMin > this.#acceptBytes
+    ) return { answer: "no-room" };
     const isFull = this.#underWay.size >= limits.pushesTakenMax ||
       this.#host.isFull(performance.now()) || this.#stopping.signal.aborted;
     if (isFull) return { answer: "busy" };
@@ -110,17 +110,12 @@ export class PushIntake {
    *
    * @throws {PeerFault} when the asker offers another file than it asked to take.
    */
-  take(intake: Intake, connection: Connection, remote: RemoteIdentity): Promise<void> {
-    return this.#during(intake, async () => {
-      connection.setGate(onlyKinds("Cannot take a file", ["offer"]));
-      const offer = await withDeadline(
-        connection,
-        "Cannot take a file",
-        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), intake),
-      );
-      let talk = Promise.resolve();
-      const from = peerLabel(connection, remote);
-      try {
+  async take(intake: Intake, connection: Connection, remote: RemoteIdentity): Promise<void> {
+    let talk = Promise.resolve();
+    try {
+      await this.#during(intake, async () => {
+        const offer = await this.#offerOf(intake, connection);
+        const from = peerLabel(connection, remote);
         await this.#fetch(intake, {
           from,
           begun: (searcher) => {
@@ -129,11 +124,12 @@ export class PushIntake {
             talk.catch(() => {});
           },
         });
-        await talk;
-      } finally {
-        connection.close();
-      }
-    });
+      });
+      // Another fetch of this file may go on with the connection, but not in the place of this one.
+      await talk;
+    } finally {
+      connection.close();
+    }
   }
 
   /** Takes the file from whoever has it, because `from` wishes so. Never rejects. */
@@ -145,6 +141,22 @@ export class PushIntake {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.allSettled(this.#tasks);
+  }
+
+  async #offerOf(intake: Intake, connection: Connection): Promise<MessageOf<"offer">> {
+    const { signal } = this.#stopping;
+    const close = () => connection.close();
+    signal.addEventListener("abort", close, { once: true });
+    connection.setGate(onlyKinds("Cannot take a file", ["offer"]));
+    try {
+      return await withDeadline(
+        connection,
+        "Cannot take a file",
+        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), intake),
+      );
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
   }
 
   async #during(intake: Intake, work: () => Promise<void>): Promise<void> {
@@ -166,41 +178,71 @@ export class PushIntake {
     const { log } = this.#host;
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
-    const timeoutMs = limits.pushMsMin +
-      Math.ceil(sizeBytes / limits.pushBytesPerSecondMin * 1_000);
     const chunks = null, sha256 = null;
-    const request = { name, root, sha256, sizeBytes, chunks, deliver: false, timeoutMs };
+    const request = { name, root, sha256, sizeBytes, chunks, deliver: false, timeoutMs: 0 };
+    const pace = new Pace();
     try {
       await this.#host.fetch(request, {
-        observer: UNOBSERVED,
-        signal: this.#stopping.signal,
+        observer: pace,
+        signal: AbortSignal.any([this.#stopping.signal, pace.signal]),
         ...(begun === undefined ? {} : { begun }),
       });
       log.info("took a file", fields);
-    } catch (error) {
-      log.warn("a file that was to be taken did not come", { ...fields, error: messageOf(error) });
+    } catch (cause) {
+      const error = pace.signal.aborted ? "It came too slowly" : messageOf(cause);
+      log.warn("a file that was to be taken did not come", { ...fields, error });
     }
   }
 
   /** A download of which nothing came is no use to anybody, and anybody can have it begun. */
   #dropEmpty(root: Root): void {
-    const { store } = this.#host;
+    const { store, log } = this.#host;
     if (this.#host.isFetching(root) || store.isComplete(root)) return;
-    if (store.download(root)?.have.count === 0) store.remove(root);
+    if (store.download(root)?.have.count !== 0) return;
+    try {
+      store.remove(root);
+    } catch (error) {
+      log.warn("cannot remove a download of which nothing came", { root, error: messageOf(error) });
+    }
   }
 
   #takenBytes(): number {
     let bytes = this.#host.store.downloadedBytes();
-    for (const { root, sizeBytes } of this.#underWay.values()) {
-      bytes += sizeBytes - this.#bytesHad(root);
-    }
+    for (const intake of this.#underWay.values()) bytes += this.#bytesLeft(intake);
     return bytes;
   }
 
-  /** What of `root` counts as downloaded already. */
-  #bytesHad(root: Root): number {
-    return this.#host.store.downloadedBytes(root);
+  /**
+   * What does not count as downloaded yet. A size is a claim: more may be here of the root than it
+   * says, which makes no room for anything else.
+   */
+  #bytesLeft({ root, sizeBytes }: Pick<Intake, "root" | "sizeBytes">): number {
+    return Math.max(0, sizeBytes - this.#host.store.downloadedBytes(root));
   }
+}
+
+/** Looks how fast a file comes, and gives it up when it takes a place for too little. */
+class Pace implements FetchObserver {
+  readonly #startMs = performance.now();
+  readonly #tooSlow = new AbortController();
+  #bytesHad = 0;
+
+  /** Aborted when the file comes too slowly. */
+  get signal(): AbortSignal {
+    return this.#tooSlow.signal;
+  }
+
+  event(event: Parameters<FetchObserver["event"]>[0]): void {
+    if (event.kind === "found") this.#bytesHad = event.bytesHad;
+    if (event.kind !== "progress" && event.kind !== "searching") return;
+    const bytes = event.kind === "progress" ? event.bytesDone - this.#bytesHad : 0;
+    const enoughMs = limits.pushMsMin + bytes / limits.pushBytesPerSecondMin * 1_000;
+    if (performance.now() - this.#startMs > enoughMs) this.#tooSlow.abort();
+  }
+
+  readable(): void {}
+
+  gained(): void {}
 }
 
 /** Has the fetch hear the asker's offer, as if it had called back, and answers it. */

@@ -4,11 +4,12 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { withDeadline } from "../net/deadline.ts";
+import { RefusedError } from "../net/handshake.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import { onlyKinds } from "../wire/gate.ts";
@@ -51,7 +52,8 @@ export async function* push(
     asked = await askUpload(host, address, { file: listed, serves: true, signal });
   } catch (error) {
     host.log.info("cannot ask a node to take a file", { name, peer, error: messageOf(error) });
-    yield report(null, "unreachable", 0);
+    const isThere = error instanceof RefusedError || error instanceof PeerFault;
+    yield report(null, isThere ? "refused" : "unreachable", 0);
     return;
   }
   using peerAsked = asked;
@@ -86,8 +88,8 @@ async function give(
 }
 
 /**
- * Whether the other side has the file whole, once it knows: while the file is on its way to it, it
- * says that it is busy.
+ * Whether the other side has the file whole, once it knows: while the file is on its way to it, or
+ * too many ask it something, it says that it is busy.
  */
 async function hasIt(
   ask: () => Promise<AskedPeer & { readonly answer: string }>,
@@ -98,11 +100,12 @@ async function hasIt(
     try {
       using peer = await ask();
       if (peer.answer === "have") return true;
-      if (peer.answer !== "busy" || performance.now() > endMs) return false;
-    } catch {
-      // It has gone, or this node stops: nobody says that the file is there.
-      return false;
+      if (peer.answer !== "busy") return false;
+    } catch (error) {
+      // Else it has gone, or this node stops: nobody says that the file is there.
+      if (!(error instanceof RefusedError && error.refusal === "busy")) return false;
     }
+    if (performance.now() > endMs) return false;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     pauseMs = Math.min(ASK_AGAIN_MS_MAX, 2 * pauseMs);
   }

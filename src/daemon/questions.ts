@@ -49,7 +49,8 @@ export class Questions {
   readonly #host: QuestionsHost;
   readonly #ofHost = new Map<string, number>();
   #askers = 0;
-  #lists = 0;
+  /** Hosts to which a list is being sent, once for each list. */
+  #listHosts: string[] = [];
   readonly #questionLimits = new HostLimits({
     perSecond: limits.questionsPerSecondMax,
     burst: limits.questionsBurstMax,
@@ -144,11 +145,11 @@ export class Questions {
 
   async #files(connection: Connection): Promise<void> {
     const { host } = connection.remote;
-    if (this.#lists >= limits.fileListsMax || !this.#listLimits.take(host, performance.now())) {
+    if (!this.#mayHearList(host)) {
       connection.send({ kind: "bye", reason: "too many lists of files" });
       return await connection.closeAfterWriting();
     }
-    this.#lists++;
+    this.#listHosts.push(host);
     try {
       let files: ListedFile[] = [];
       for (const file of listedFiles(this.#host.store)) {
@@ -163,8 +164,15 @@ export class Questions {
       connection.send({ kind: "files", files, last: true });
       await connection.flushed();
     } finally {
-      this.#lists--;
+      this.#listHosts.splice(this.#listHosts.indexOf(host), 1);
     }
+  }
+
+  /** A list takes as long as its reader does, so that no host may have all of them. */
+  #mayHearList(host: string): boolean {
+    const ofHost = this.#listHosts.filter((one) => one === host).length;
+    return this.#listHosts.length < limits.fileListsMax && ofHost < limits.fileListsPerHostMax &&
+      this.#listLimits.take(host, performance.now());
   }
 
   #upload(asker: Asker, request: MessageOf<"upload-request">): Sequel | undefined {

@@ -18,6 +18,8 @@ interface Line {
   /** In the order in which they came; a client that is being dialled is not among them. */
   readonly clients: Map<ClientKey, DialTask[]>;
   active: number;
+  /** Tasks that wait, those of clients that are being dialled included. */
+  waiting: number;
 }
 
 /** Tasks that wait, and those that run, both bounded. */
@@ -25,6 +27,7 @@ export class DialQueue {
   readonly #activeMax: number;
   readonly #activePerHostMax: number;
   readonly #waitingMax: number;
+  readonly #waitingPerHostMax: number;
   readonly #lines = new Map<string, Line>();
   /** Hosts that have a client to dial and a place for it, in turn. */
   readonly #turns = new Set<string>();
@@ -38,11 +41,13 @@ export class DialQueue {
       readonly activeMax: number;
       readonly activePerHostMax: number;
       readonly waitingMax: number;
+      readonly waitingPerHostMax: number;
     },
   ) {
     this.#activeMax = options.activeMax;
     this.#activePerHostMax = options.activePerHostMax;
     this.#waitingMax = options.waitingMax;
+    this.#waitingPerHostMax = options.waitingPerHostMax;
   }
 
   /** Tasks that run now. */
@@ -55,14 +60,15 @@ export class DialQueue {
     return this.#waiting;
   }
 
-  /** Takes a task in; false when it is full, or closed. */
+  /** Takes a task in; false when there are too many, in all or of its host, or it is closed. */
   add(task: DialTask): boolean {
     if (this.#isClosed || this.#waiting >= this.#waitingMax) return false;
-    this.#waiting++;
+    const line = this.#lineOf(task.host);
+    if (line.waiting >= this.#waitingPerHostMax) return false;
+    this.#countWaiting(line, 1);
     const later = this.#busy.get(task.client);
     if (later !== undefined) later.push(task);
     else {
-      const line = this.#lineOf(task.host);
       const tasks = line.clients.get(task.client);
       if (tasks === undefined) line.clients.set(task.client, [task]);
       else tasks.push(task);
@@ -77,7 +83,10 @@ export class DialQueue {
     this.#isClosed = true;
     this.#waiting = 0;
     this.#turns.clear();
-    for (const line of this.#lines.values()) line.clients.clear();
+    for (const line of this.#lines.values()) {
+      line.clients.clear();
+      line.waiting = 0;
+    }
     for (const later of this.#busy.values()) later.length = 0;
   }
 
@@ -93,8 +102,8 @@ export class DialQueue {
       line.clients.delete(client);
       line.active++;
       this.#busy.set(client, later);
+      this.#countWaiting(line, -1);
       this.#giveTurn(host, line);
-      this.#waiting--;
       task!.run().finally(() => this.#ended(client, host));
     }
   }
@@ -110,12 +119,17 @@ export class DialQueue {
     this.#pump();
   }
 
+  #countWaiting(line: Line, by: 1 | -1): void {
+    this.#waiting += by;
+    line.waiting += by;
+  }
+
   #giveTurn(host: string, line: Line): void {
     if (line.clients.size > 0 && line.active < this.#activePerHostMax) this.#turns.add(host);
   }
 
   #lineOf(host: string): Line {
-    const line = this.#lines.get(host) ?? { clients: new Map(), active: 0 };
+    const line = this.#lines.get(host) ?? { clients: new Map(), active: 0, waiting: 0 };
     this.#lines.set(host, line);
     return line;
   }

@@ -59,6 +59,7 @@ export class DirectoryServer {
     activeMax: limits.directoryDialsMax,
     activePerHostMax: limits.directoryDialsPerHostMax,
     waitingMax: limits.directoryClientsMax,
+    waitingPerHostMax: limits.directoryClientsPerHostMax,
   });
   readonly #sessions = new Set<DirectorySession>();
   /** On which connection the batch of a client goes on. */
@@ -154,7 +155,7 @@ export class DirectoryServer {
       const { host } = connection.remote;
       if (!(error instanceof PeerFault)) this.#log.error("cannot serve a client", { host, error });
       else if (error.code === "silent") this.#log.debug("a client is silent", { host });
-      else if (this.#seldom.isFirst(`fault ${host} ${error.message}`)) {
+      else if (this.#seldom.isFirst(`fault ${host} ${error.code}`)) {
         this.#log.warn("a client broke the protocol", { host, reason: error.message });
       }
     } finally {
@@ -179,7 +180,8 @@ export class DirectoryServer {
       case "request-upload":
         return this.#requestUpload(effect);
       case "warn":
-        if (this.#seldom.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
+        // Ports and ids are the client's choice: with them each line would be a new one.
+        if (this.#seldom.isFirst(`${effect.message} ${effect.fields.host}`)) {
           this.#log.warn(effect.message, effect.fields);
         }
         return;
@@ -225,7 +227,14 @@ export class DirectoryServer {
     talk: (client: DialledClient) => Promise<void>,
   ): boolean {
     const dialled = { address: { host, port }, session: sessionOf(client) };
-    return this.#dials.add({ client, host, run: () => talk(dialled) });
+    return this.#dials.add({
+      client,
+      host,
+      run: async () => {
+        // It may have gone while it waited for its turn.
+        if (this.index.filesListed(client) !== undefined) await talk(dialled);
+      },
+    });
   }
 
   #note(outcome: CheckOutcome, address: HostPort): void {

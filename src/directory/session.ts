@@ -23,7 +23,7 @@ import { answerTo, isQuestion, QUESTION_KINDS } from "./questions.ts";
 
 const BETWEEN_GATE = onlyKinds("Cannot serve", ["refresh", "leave", ...QUESTION_KINDS]);
 const BATCH_GATE = onlyKinds("Cannot take batch", ["advertise", "remove", "batch-end"]);
-/** Who was refused in mid-batch has sent the rest already, or breaks off. */
+/** Who was refused at its REFRESH has sent the rest already, or breaks off. */
 const REFUSED_GATE = onlyKinds("Cannot serve", [
   "refresh",
   "leave",
@@ -156,11 +156,9 @@ export class DirectorySession {
 
   #fillBatch(message: MessageOf<"advertise"> | MessageOf<"remove">): Iterable<Message> {
     const client = this.#batch;
-    if (client === null) return [];
-    const answer = this.#host.step({ ...message, client });
-    if (answer === undefined) return [];
-    this.#host.batchEnded(client);
-    return this.#refuse(answer);
+    // What stands against it is said at the end of the batch.
+    if (client !== null) this.#host.step({ ...message, client });
+    return [];
   }
 
   #refuse(answer: Listed | Denial): Iterable<Message> {

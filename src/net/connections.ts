@@ -48,7 +48,10 @@ export class Connections {
    *
    * @throws {EnvironmentError} "unreachable" when nobody answers there or all places are taken.
    */
-  async dial(address: HostPort): Promise<Connection> {
+  async dial(
+    address: HostPort,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Connection> {
     if (this.#isFull) {
       throw new EnvironmentError(
         "unreachable",
@@ -58,7 +61,9 @@ export class Connections {
     }
     this.#dialing++;
     try {
-      return this.#keep(await this.#transport.dial(address, { timeoutMs: limits.dialMs }));
+      return this.#keep(
+        await this.#transport.dial(address, { timeoutMs: limits.dialMs, ...options }),
+      );
     } finally {
       this.#dialing--;
     }

@@ -4,7 +4,7 @@
  * a connection is good for once it is inside is not known here.
  */
 
-import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Seldom } from "../base/seldom.ts";
@@ -93,11 +93,13 @@ export class FrontDoor {
     const { log, seldom } = this.#host;
     const { host } = connection.remote;
     const message = messageOf(error);
+    // A message may have in it what the other side sent, which can be something else each time.
+    const what = error instanceof PeerFault ? error.code : message;
     if (error instanceof EnvironmentError) {
       log.debug("connection ended early", { host, error: message });
     } else if (error instanceof RefusedError || this.#isClosed) {
       log.debug("connection refused", { host, error: message });
-    } else if (seldom.isFirst(`stranger ${host} ${message}`)) {
+    } else if (seldom.isFirst(`stranger ${host} ${what}`)) {
       log.warn(`refused a connection on the ${this.#what}`, { host, reason: message });
     }
   }

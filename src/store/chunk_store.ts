@@ -122,6 +122,14 @@ export class ChunkStore implements AsyncDisposable {
     return download === undefined ? undefined : definitionOfDownload(download);
   }
 
+  /** The file of a root under one of its names; a complete one first. */
+  definitionNamed(root: Root, name: string): FileDefinition | undefined {
+    const place = this.#parts.index.named(root, name);
+    if (place !== undefined) return definitionOfPlace(place);
+    const download = this.#parts.downloads.get(root);
+    return download?.name === name ? definitionOfDownload(download) : undefined;
+  }
+
   /** Files of a name; they may differ in root. */
   definitionsByName(name: string): FileDefinition[] {
     const found = this.#parts.index.ofName(name).map(definitionOfPlace);
@@ -164,6 +172,11 @@ export class ChunkStore implements AsyncDisposable {
       const isHere = downloads.get(download.root) === download;
       if (isHere && !this.isComplete(download.root)) yield definitionOfDownload(download);
     }
+  }
+
+  /** Files of the data directory: downloaded ones, and those that are here in part. */
+  get downloadedFiles(): number {
+    return this.#parts.index.downloadedFiles + this.#parts.downloads.size;
   }
 
   /**

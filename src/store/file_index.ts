@@ -11,6 +11,7 @@ export class FileIndex {
   readonly #byDirectory = new Map<string, Map<string, Place>>();
   #size = 0;
   #downloadedBytes = 0;
+  #downloadedFiles = 0;
 
   /** Number of places. */
   get size(): number {
@@ -20,6 +21,11 @@ export class FileIndex {
   /** Bytes of the places that were downloaded. */
   get downloadedBytes(): number {
     return this.#downloadedBytes;
+  }
+
+  /** Number of the places that were downloaded. */
+  get downloadedFiles(): number {
+    return this.#downloadedFiles;
   }
 
   /** Adds a place, instead of one that was known at the same path. */
@@ -37,7 +43,10 @@ export class FileIndex {
     addTo(this.#byRoot, place.root, place);
     addTo(this.#byName, place.name, place);
     this.#size++;
-    if (place.origin === "downloaded") this.#downloadedBytes += place.sizeBytes;
+    if (place.origin === "downloaded") {
+      this.#downloadedBytes += place.sizeBytes;
+      this.#downloadedFiles++;
+    }
   }
 
   /** Removes a place; false when it was not known. */
@@ -49,7 +58,10 @@ export class FileIndex {
     removeFrom(this.#byRoot, place.root, place);
     removeFrom(this.#byName, place.name, place);
     this.#size--;
-    if (place.origin === "downloaded") this.#downloadedBytes -= place.sizeBytes;
+    if (place.origin === "downloaded") {
+      this.#downloadedBytes -= place.sizeBytes;
+      this.#downloadedFiles--;
+    }
     return true;
   }
 
@@ -65,6 +77,14 @@ export class FileIndex {
 
   ofName(name: string): readonly Place[] {
     return listOf(this.#byName.get(name));
+  }
+
+  /** A place of `root` under `name`. Thousands may share the one or the other, but seldom both. */
+  named(root: Root, name: string): Place | undefined {
+    const ofRoot = this.ofRoot(root), ofName = this.ofName(name);
+    return ofRoot.length <= ofName.length
+      ? ofRoot.find((place) => place.name === name)
+      : ofName.find((place) => place.root === root);
   }
 
   at(path: string): Place | undefined {

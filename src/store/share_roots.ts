@@ -41,6 +41,14 @@ export async function haveRootsChanged({ identities }: ShareRoots): Promise<bool
   return false;
 }
 
+/** Whether at each path that both know they found the same thing. */
+export function areSameRoots(a: ShareRoots, b: ShareRoots): boolean {
+  for (const [path, identity] of a.identities) {
+    if ((b.identities.get(path) ?? identity) !== identity) return false;
+  }
+  return true;
+}
+
 async function isDirectoryAt(path: string): Promise<boolean | undefined> {
   try {
     return (await Deno.stat(path)).isDirectory;

@@ -11,7 +11,7 @@ import { HashQueue } from "./hash_queue.ts";
 import type { Hasher } from "./hasher.ts";
 import { environmentError, nextTurn } from "./io.ts";
 import { OWN_FILE_PREFIX, type Place } from "./place.ts";
-import { findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
+import { areSameRoots, findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
 import { scanAll, scanPaths } from "./share_scan.ts";
 import { ShareSet } from "./share_set.ts";
 import type { StoreParts } from "./store_parts.ts";
@@ -193,7 +193,7 @@ export class Shares implements AsyncDisposable {
       this.#isWatchStale || this.#requested === "everything" || this.#requested.size > 0
     ) {
       if (signal.aborted) return;
-      if (this.#requested === "everything") await this.#compareRoots();
+      if (this.#requested === "everything") this.#isWatchStale ||= await this.#isWatchOutdated();
       // First watch, then look: what changes in between is seen at least once.
       if (this.#isWatchStale) await this.#restartWatch();
       if (signal.aborted) return;
@@ -226,7 +226,18 @@ export class Shares implements AsyncDisposable {
     this.#isWatchStale = false;
     const roots = await findRoots(this.paths());
     if (this.#abort.signal.aborted) return;
-    const before = this.#watch;
+    let before = this.#watch;
+    const isSame = this.#roots === undefined || areSameRoots(this.#roots, roots);
+    if (before !== undefined && (before.isLost || !isSame)) {
+      // The old one has to be gone altogether: else the runtime takes the new directory for the one
+      // at this path that it watches already. What changes meanwhile is found by looking.
+      this.#request("everything");
+      this.#watch = undefined;
+      before.close();
+      await before.ended;
+      if (this.#abort.signal.aborted) return;
+      before = undefined;
+    }
     this.#roots = roots;
     this.#watch = new PathWatch(roots, {
       onChanged: (paths) => this.#request(paths),
@@ -243,24 +254,16 @@ export class Shares implements AsyncDisposable {
     this.#rootTimer = setTimeout(() => this.#rootCheck = this.#checkRoots(), limits.rootCheckMs);
   }
 
+  /** Only asks for a new watch: one that is made meanwhile must not be closed here. */
   async #checkRoots(): Promise<void> {
-    await this.#compareRoots();
-    if (this.#abort.signal.aborted) return;
-    if (this.#isWatchStale) this.#request("everything");
-    this.#scheduleRootCheck();
+    if (await this.#isWatchOutdated()) this.#request("everything");
+    if (!this.#abort.signal.aborted) this.#scheduleRootCheck();
   }
 
-  async #compareRoots(): Promise<void> {
-    if (this.#roots === undefined) return;
-    if (this.#watch?.isLost === true || await haveRootsChanged(this.#roots)) {
-      this.#isWatchStale = true;
-      // Before the new one, and not in the same turn: else the runtime takes the new directory
-      // for the one at this path that it watches already. What changes meanwhile is found by
-      // looking at everything, which is next.
-      this.#watch?.close();
-      this.#watch = undefined;
-      await nextTurn();
-    }
+  /** Whether what is watched is not, or not only, what lies at the shared paths now. */
+  async #isWatchOutdated(): Promise<boolean> {
+    if (this.#roots === undefined) return false;
+    return this.#watch?.isLost === true || await haveRootsChanged(this.#roots);
   }
 }
 

@@ -15,6 +15,7 @@ export class PathWatch implements Disposable {
   /** Whether the system watches; else only looking again finds changes. */
   readonly isWatching: boolean;
   readonly #watchers: Deno.FsWatcher[] = [];
+  readonly #following: Promise<void>[] = [];
   readonly #onChanged: (paths: ChangedPaths) => void;
   readonly #warn: OnWarning;
   #pending: Set<string> | "everything" = new Set();
@@ -60,6 +61,11 @@ export class PathWatch implements Disposable {
     this.#timer ??= setTimeout(() => this.#report(), limits.watchDebounceMs);
   }
 
+  /** Resolves once it was closed and the system has let go of what was watched. */
+  get ended(): Promise<unknown> {
+    return Promise.all(this.#following);
+  }
+
   /** Ends it; what was noted and not reported yet is reported now. */
   close(): void {
     this.#isClosed = true;
@@ -85,7 +91,7 @@ export class PathWatch implements Disposable {
     try {
       const watcher = Deno.watchFs([...paths], { recursive });
       this.#watchers.push(watcher);
-      void this.#follow(watcher);
+      this.#following.push(this.#follow(watcher));
       return true;
     } catch (error) {
       this.#warn("Cannot watch shared directories; they are looked at now and then instead", {

@@ -102,6 +102,11 @@ Deno.test("pacsrv push says why a node does not take a file", async () => {
   const { code, stdout, stderr } = await source.run(["push", NAME, gone.node, "--json"]);
   assertEquals(code, 1, stderr);
   assertEquals([JSON.parse(stdout).result, JSON.parse(stdout).nodeId], ["unreachable", null]);
+  await using stranger = await startDaemon({ args: ["--network", "another"] });
+  for (const peer of [stranger.node, source.node]) {
+    const { stdout } = await source.run(["push", NAME, peer, "--json"]);
+    assertEquals([JSON.parse(stdout).result, JSON.parse(stdout).nodeId], ["refused", null]);
+  }
   assertEquals((await ask(small, "list", {})).length, 0);
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import { PeerFault } from "../../../src/base/errors.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
@@ -223,6 +223,27 @@ Deno.test("Directory.metadata() names the SHA-256 that most of those say who say
   assertEquals(sha256(), right);
 });
 
+Deno.test("Directory.metadata() names the SHA-256 of the many after one client said many others", () => {
+  const fixture = new DirectoryFixture();
+  const liar = fixture.join(fixture.client(1), [fileOf(1)]);
+  for (let i = 0; i < 20; i++) {
+    fixture.change(liar, { added: [fileOf(1, { sha256: rootOf(100 + i) })] });
+  }
+  for (const number of [2, 3, 4]) {
+    fixture.join(fixture.client(number), [fileOf(1, { sha256: rootOf(7) })]);
+  }
+  assertEquals(fixture.metadata("file-1.bin")[0]!.sha256, rootOf(7));
+  // Some say none any more, and the liar has gone: what is left counts right.
+  for (const number of [2, 3]) {
+    const client = { ...fixture.client(number), sequence: 9 };
+    fixture.change(client, { added: [fileOf(1)] });
+  }
+  fixture.step({ kind: "leave", client: liar.key, sequence: 1_000 });
+  assertEquals(fixture.metadata("file-1.bin")[0]!.sha256, rootOf(7));
+  fixture.step({ kind: "leave", client: fixture.client(4).key, sequence: 1_000 });
+  assertEquals(fixture.metadata("file-1.bin")[0]!.sha256, null);
+});
+
 Deno.test("Directory.holders() never names the asker, and where others are only when they proved it", () => {
   const fixture = new DirectoryFixture();
   const [asker, proved, checking, unreachable] = [1, 2, 3, 4].map((number) =>
@@ -286,6 +307,18 @@ Deno.test("Directory.holders() finds what many have among thousands of others of
   }
   assertEquals(fixture.holders("x")[0]!.root, rootOf(1));
   assertEquals(fixture.metadata("x")[0]!.root, rootOf(1));
+});
+
+Deno.test("Directory.holders() finds what many have although one lists its root under many names", () => {
+  const fixture = new DirectoryFixture();
+  const decoys = Array.from(
+    { length: 2 * limits.directoryAlikeMax },
+    (_, i) => fileOf(1, { name: `decoy-${i}` }),
+  );
+  fixture.join(fixture.client(1), decoys);
+  for (const number of [2, 3]) fixture.join(fixture.client(number), [fileOf(1)]);
+  assertEquals(fixture.holderNumbers(rootOf(1), { by: "root" }), [1, 2, 3]);
+  assertEquals(fixture.metadata(rootOf(1), "root")[0]!.name, "file-1.bin");
 });
 
 Deno.test("Directory.search() finds by glob, in order of names, and no more than is asked for", () => {
@@ -369,7 +402,7 @@ Deno.test("Directory.step() forgets and refuses a session at whose address someb
   const fixture = new DirectoryFixture();
   const client = fixture.client(1);
   fixture.list(client, [fileOf(1)]);
-  assertEquals(kinds(fixture.checked(client, "wrong")), ["warn"]);
+  assertEquals(fixture.checked(client, "wrong"), []);
   assertEquals(fixture.metadata("file-1.bin"), []);
   assertDenied(
     answerIn(fixture.refresh(client, { whole: true })),
@@ -378,6 +411,52 @@ Deno.test("Directory.step() forgets and refuses a session at whose address someb
   );
   fixture.nowMs += limits.directoryWrongMs;
   assertEquals(fixture.list(client, [fileOf(1)]).kind, "listed");
+});
+
+Deno.test("Directory.step() tells a refused session what its person can do", () => {
+  const fixture = new DirectoryFixture();
+  const client = fixture.client(1);
+  fixture.list(client, []);
+  fixture.checked(client, "wrong");
+  const denial = answerIn(fixture.refresh(client, { whole: true }));
+  assert(denial.kind === "denied");
+  assertStringIncludes(denial.message, "another port");
+  assertStringIncludes(denial.message, "--no-callback");
+});
+
+Deno.test("Directory.step() warns of somebody else at an address once it is sure", () => {
+  const fixture = new DirectoryFixture();
+  const host = "10.0.0.1";
+  const honest = fixture.join(fixture.client(1, { host }));
+  const liar = fixture.client(2, { host });
+  fixture.list(liar, []);
+  fixture.checked(liar, "wrong");
+  // It was there before the liar came, so it is not the liar, started anew.
+  fixture.nowMs += limits.directorySuspectMs - 1;
+  fixture.change(honest, {});
+  assertEquals(kinds(fixture.tick()), []);
+  fixture.nowMs += 1;
+  const [warning, ...more] = fixture.tick();
+  assert(warning?.kind === "warn");
+  assertEquals(warning.fields, { host, port: liar.port, node: liar.nodeId });
+  assertEquals(more, []);
+  fixture.nowMs += limits.directorySuspectMs;
+  assertEquals(kinds(fixture.tick()), [], "once");
+});
+
+Deno.test("Directory.step() warns of no client whose node was started anew", () => {
+  const fixture = new DirectoryFixture();
+  const host = "10.0.0.1";
+  const older = fixture.client(1, { host });
+  const elsewhere = fixture.client(2, { host, port: 8_047 });
+  for (const client of [older, elsewhere]) {
+    fixture.list(client, []);
+    fixture.checked(client, "wrong");
+  }
+  fixture.join(fixture.client(3, { host }));
+  fixture.nowMs += limits.directorySuspectMs;
+  const ports = fixture.tick().map((effect) => effect.kind === "warn" && effect.fields.port);
+  assertEquals(ports, [8_047]);
 });
 
 Deno.test("Directory.step() answers the end of a batch whose client was forgotten meanwhile", () => {
@@ -600,6 +679,48 @@ Deno.test("Directory.holders() refuses an address that asks too much, and no oth
   assert(Array.isArray(search()), "half a second is worth ten questions, or one search");
   assertDenied(search(), "queries-per-second", 20);
   assertEquals([directory.status(0).queries, directory.status(0).denied], [44, 2]);
+});
+
+Deno.test("Directory.search() counts as more questions when it names or compares much", () => {
+  const files = Array.from(
+    { length: 4_000 },
+    (_, i) => fileOf(i, { name: `${i}`.padStart(200, "a") }),
+  );
+  const perSecond = 2_000;
+  const ask = (glob: string) => {
+    const fixture = new DirectoryFixture({ queriesPerSecond: perSecond });
+    fixture.join(fixture.client(1), files);
+    const question = { glob, max: 4_096, asker: ASKER.asker };
+    let answered = 0;
+    while (Array.isArray(fixture.directory.search(question, fixture.nowMs))) answered++;
+    return answered;
+  };
+  const burst = 2 * perSecond;
+  assertEquals(ask("nothing*"), burst / limits.directorySearchCost);
+  const named = limits.directorySearchCost +
+    files.length / limits.directorySearchFilesPerQuestion +
+    files.length * (1 + 1 * (200 + 1)) / limits.directorySearchStepsPerQuestion;
+  assertEquals(ask("*"), Math.ceil(burst / named));
+  const compared = limits.directoryCompareSteps / limits.directorySearchStepsPerQuestion;
+  // Many names have these letters, and are compared from each of theirs on; hardly one matches.
+  assertEquals(
+    ask(`*${"a".repeat(198)}?*1*`),
+    Math.ceil(burst / (limits.directorySearchCost + compared)),
+  );
+});
+
+Deno.test("Directory.search() never owes more than the questions of one second", () => {
+  const fixture = new DirectoryFixture({ queriesPerSecond: 5 });
+  fixture.join(fixture.client(1), Array.from({ length: 1_000 }, (_, i) => fileOf(i)));
+  const question = { glob: "*", max: 4_096, asker: ASKER.asker };
+  assertEquals(known(fixture.directory.search(question, fixture.nowMs)).length, 1_000);
+  const isRefused = () => !Array.isArray(fixture.directory.search(question, fixture.nowMs));
+  assert(isRefused());
+  // A second for what it owes, and two for the ten questions that a search is at least.
+  fixture.nowMs += 2_999;
+  assert(isRefused());
+  fixture.nowMs += 1;
+  assertFalse(isRefused());
 });
 
 Deno.test("Directory.status() counts", () => {

@@ -44,11 +44,9 @@ Deno.test("NameIndex.each() stops when its visitor has enough", () => {
 });
 
 Deno.test("NameIndex.each() stops at the bound of comparisons when nothing is enough", () => {
-  const glob = "*".repeat(200) + "a";
+  const glob = "a".repeat(50).padStart(70, "*");
   const nameLength = 200;
-  const compared = Math.floor(
-    limits.directoryCompareSteps / ((glob.length + 1) * (nameLength + 1)),
-  );
+  const compared = Math.floor(limits.directoryCompareSteps / (glob.length + 51 * (nameLength + 1)));
   const names = Array.from(
     { length: compared + 10 },
     (_, i) => `${i}`.padStart(8, "b").padEnd(nameLength, "a"),
@@ -56,6 +54,18 @@ Deno.test("NameIndex.each() stops at the bound of comparisons when nothing is en
   const index = indexOf(names);
   assertEquals(found(index, glob).length, compared, "they all match");
   assertEquals(found(index, "*a").length, names.length);
+});
+
+Deno.test("NameIndex.each() gives what it compared, and counts no more than the glob can take", () => {
+  const index = indexOf(["first.iso", "second.iso"]);
+  const steps = (glob: string) => index.each(glob, () => true);
+  assertEquals(steps("*.zip"), 0, "none has a z");
+  assertEquals(steps("first.iso"), "first.iso".length + 1);
+  assertEquals(steps("?????.iso"), 2 * "?????.iso".length + 2, "without a star each letter once");
+  assertEquals(
+    steps("*.iso"),
+    2 * "*.iso".length + 5 * ("first.iso".length + "second.iso".length + 2),
+  );
 });
 
 Deno.test("NameIndex.remove() frees the number of a name, and its bits", () => {

@@ -146,6 +146,47 @@ Deno.test("Directory.step() gives an upload up whose copy never comes, or whose 
   assertEquals(fixture.directory.uploadsPending, 0);
 });
 
+Deno.test("Directory.step() gives an upload up no sooner than its copy stops growing", () => {
+  const fixture = withTakers(10, { replicas: 2, refreshMs: limits.directoryRefreshMsMax });
+  ask(fixture, POPULAR);
+  const [request] = requests(fixture);
+  answer(fixture, request!, "accepted");
+  const taker = clientOf(fixture, request!);
+  for (const chunksHave of [1, 2, 3]) {
+    fixture.nowMs += limits.pushMs - 1;
+    fixture.change(taker, { added: [fileOf(1, { chunksHave })] });
+    ask(fixture, POPULAR, 20_000 + 100 * chunksHave);
+    assertEquals(requests(fixture), [], "the copy is on its way");
+  }
+  fixture.nowMs += limits.pushMs - 1;
+  fixture.change(taker, { added: [fileOf(1, { chunksHave: 3 })] });
+  fixture.nowMs += 1;
+  ask(fixture, POPULAR, 30_000);
+  assertEquals(requests(fixture).length, 1, "it has not grown");
+});
+
+Deno.test("Directory.step() leaves uploads for others when those at one address take them slowly", () => {
+  const fixture = new DirectoryFixture({ replicas: 3 });
+  const files = Array.from({ length: limits.directoryDialsMax }, (_, i) => fileOf(i));
+  fixture.join(fixture.client(1), files);
+  for (let i = 0; i < 64; i++) {
+    fixture.join(fixture.client(100 + i, { host: "10.9.9.9", port: 1_000 + i, load: ROOM }));
+  }
+  const askAll = (firstNode: number) => {
+    for (const { file } of files) {
+      for (let i = 0; i < POPULAR; i++) fixture.holders(file.name, { node: firstNode + i });
+    }
+  };
+  askAll(10_000);
+  assertEquals(requests(fixture).length, limits.pushesPerHostMax);
+  fixture.join(fixture.client(2, { load: ROOM }));
+  askAll(20_000);
+  assertEquals(
+    requests(fixture).map(({ host }) => host),
+    Array(limits.pushesPerClientMax).fill("10.0.0.2"),
+  );
+});
+
 Deno.test("Directory.step() reserves the room that uploads under way will take", () => {
   const fixture = new DirectoryFixture({ replicas: 2 });
   const files = [1, 2, 3].map((number) => fileOf(number));

@@ -69,7 +69,7 @@ class Client implements AsyncDisposable {
       random: systemRandom,
       seldom: new Seldom(),
       log: logger,
-      connect: (address) => connections.dial(address),
+      connect: (address, signal) => connections.dial(address, { signal }),
       load: () => LOAD,
     }, addresses);
     this.directories.start();

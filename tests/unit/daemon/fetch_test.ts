@@ -452,6 +452,31 @@ Deno.test("Fetch.listed() takes a file that its holder offers under another of i
   assertEquals(fetching.dials[0]?.offered(anyHolder(), offer).kind, "want");
 });
 
+Deno.test("Fetch.listed() waits a while longer when a directory spares those who have the file", async () => {
+  const spared = { directory, files: [], holders: [] };
+  await using told = await Fetching.start();
+  told.fetch.listed({ directory, files: [known()], holders: [] });
+  await told.pass(limits.searchMs - 1_000);
+  told.fetch.listed(spared);
+  await told.pass(limits.searchMs - 1_000);
+  assertEquals(told.isEnded, false);
+  // Not for ever, whatever the directory goes on to say.
+  for (let i = 0; i < 10; i++) {
+    told.fetch.listed(spared);
+    await told.pass(1_000);
+  }
+  await assertRejects(() => told.ended, FetchFailure, "nobody has it");
+});
+
+Deno.test("Fetch.listed() waits no longer when nobody has the whole file", async () => {
+  await using told = await Fetching.start();
+  told.fetch.listed({ directory, files: [known({ whole: 0, part: 1 })], holders: [] });
+  await told.pass(limits.searchMs - 1_000);
+  told.fetch.listed({ directory, files: [], holders: [] });
+  await told.pass(2_000);
+  await assertRejects(() => told.ended, FetchFailure, "nobody has it");
+});
+
 Deno.test("Fetch asks directories every second while it has few sources, and floods no more", async () => {
   await using fetching = await Fetching.start();
   await fetching.pass(4_000, 250);

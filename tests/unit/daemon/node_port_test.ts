@@ -3,9 +3,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { newQueryId, type NodeId, type Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
+import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { callbackProof, offerFiles } from "../../../src/daemon/callbacks.ts";
-import type { Node } from "../../../src/daemon/node.ts";
+import type { Node, NodeOptions } from "../../../src/daemon/node.ts";
 import { Connection } from "../../../src/net/connection.ts";
 import { initiate, type LocalIdentity } from "../../../src/net/handshake.ts";
 import type { Duplex, Listener, Transport } from "../../../src/net/transport.ts";
@@ -63,13 +64,16 @@ class Door implements Transport {
 }
 
 /** Runs `test` with a node that has one file, called "f". */
-async function listening(test: (node: Node, door: Door) => Promise<void>): Promise<void> {
+async function listening(
+  test: (node: Node, door: Door) => Promise<void>,
+  options: Partial<NodeOptions> = {},
+): Promise<void> {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   await addDownloaded(store, "f", content(10));
   const door = new Door();
-  const node = testNode({ store, transport: door });
+  const node = testNode({ store, transport: door, ...options });
   node.start();
   try {
     await test(node, door);
@@ -138,4 +142,40 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
     node.connections.tick(performance.now());
     assertEquals(node.connections.size, 0);
     holder.close();
+  }));
+
+Deno.test("NodePort names a host in the log once for one kind of fault, whatever it says", async () => {
+  const refused: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_: string, fields: Record<string, unknown> = {}) => refused.push(String(fields["host"])),
+  };
+  await listening(async (_, door) => {
+    for (const host of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+      for (let i = 0; i < 5; i++) {
+        const stranger = door.connect(host);
+        const identity = { ...IDENTITY, network: `other${i}` };
+        await assertRejects(() => initiate(stranger, { identity, purpose: "link" }));
+        stranger.close();
+      }
+    }
+  }, { log });
+  assertEquals(refused, ["192.0.2.1", "192.0.2.2"]);
+});
+
+Deno.test("NodePort tells its files to others while one host does not read those that it asked for", () =>
+  listening(async ({ store }, door) => {
+    // More than the stream takes unread.
+    for (let i = 0; i < 8; i++) await addDownloaded(store, `${i}`.repeat(200), content(10, 2 + i));
+    const ask = async (host: string) => {
+      const connection = door.connect(host);
+      const first = () => [{ kind: "files-query" } as const];
+      await initiate(connection, { identity: IDENTITY, purpose: "directory", first });
+      return connection;
+    };
+    const silent: Connection[] = [];
+    for (let i = 0; i < limits.fileListsMax; i++) silent.push(await ask("192.0.2.1"));
+    const other = await ask("192.0.2.2");
+    assertEquals((await other.receiveOne()).kind, "files");
+    for (const connection of [...silent, other]) connection.close();
   }));

@@ -12,7 +12,16 @@ import type { Message, Purpose } from "../../../src/wire/messages.ts";
 import type { ListedFile } from "../../../src/wire/structures.ts";
 import { MemoryTransport } from "../../support/memory_transport.ts";
 import { testNode } from "../../support/test_node.ts";
-import { addDownloaded, content, openStore, rootOf, TempDir } from "../store/store_fixture.ts";
+import {
+  addDownloaded,
+  content,
+  giveChunks,
+  giveLeaves,
+  openStore,
+  rootOf,
+  TempDir,
+} from "../store/store_fixture.ts";
+import { chunksFrame, holdFile } from "../../integration/support/raw_holder.ts";
 
 const IDENTITY: LocalIdentity = {
   nodeId: newNodeId(systemRandom),
@@ -195,12 +204,104 @@ Deno.test("PushIntake.stop() ends what is under way, for good", () =>
     assertEquals((await answerTo(asked, bytes))[0], "busy");
   }));
 
-/** Lets the clock that the node reads be `aheadMs` ahead during `test`. */
-async function later(aheadMs: number, test: () => Promise<void>): Promise<void> {
+Deno.test("PushIntake.consider() gets no more room by a size that is less than what is here", () =>
+  asking({ acceptBytes: 10 * CHUNK_BYTES }, async (asked) => {
+    const { store, intake } = asked.node;
+    const bytes = content(9 * CHUNK_BYTES);
+    const root = rootOf(bytes);
+    const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+    giveLeaves(download, bytes);
+    giveChunks(download, bytes, { first: 0, count: 8 });
+    await download.suspend();
+    const { file } = fileOf(bytes);
+    const claim = { ...file, sizeBytes: 1, chunksHave: 1 };
+    const request = { file: { file: claim, sha256: null }, serves: true } as const;
+    const connection = await asked.ask({ kind: "upload-request", ...request });
+    assertEquals(expectMessage(await connection.receiveOne(), "upload-answer").answer, "accepted");
+    assertEquals(intake.room, 2 * CHUNK_BYTES);
+    assertEquals((await answerTo(asked, content(3 * CHUNK_BYTES, 2)))[0], "no-room");
+  }));
+
+Deno.test("PushIntake.consider() says no-room when there are too many files, however small", () =>
+  asking({ acceptBytes: 4 * limits.takenFileBytesMin }, async (asked) => {
+    const { store } = asked.node;
+    for (let seed = 1; seed < 4; seed++) await addDownloaded(store, "tiny", content(10, seed));
+    const [answer, connection] = await answerTo(asked, content(10, 4));
+    assertEquals(answer, "accepted");
+    assertEquals((await answerTo(asked, content(10, 5)))[0], "no-room");
+    connection.close();
+    while ((await answerTo(asked, content(10, 5)))[0] !== "accepted") await turn();
+  }));
+
+Deno.test("PushIntake.take() gives up a file that comes too slowly", () =>
+  asking({ acceptBytes: 10_000_000 }, async (asked) => {
+    const file = holdFile("f", content(100 * CHUNK_BYTES));
+    const [answer, connection] = await answerTo(asked, file.data);
+    assertEquals(answer, "accepted");
+    await offer(connection, file.data);
+    await later(0, async (pass) => {
+      // Often enough that the giver is not taken for silent.
+      const everyMs = limits.sourceSilentMs - 5_000;
+      let givenMs = 0;
+      for (;;) {
+        const request = await connection.receiveOne();
+        if (request.kind === "bye") break;
+        if (request.kind === "leaves-request") {
+          const { first, count } = request;
+          const hashes = file.leaves.slice(first * HASH_BYTES, (first + count) * HASH_BYTES);
+          connection.send({ kind: "leaves", first, hashes });
+        } else if (request.kind === "request") {
+          const frames = [chunksFrame(file, request)];
+          connection.setBulk({ nextFrame: () => frames.shift() ?? null });
+          connection.wake();
+          pass(everyMs);
+          givenMs += everyMs;
+          assert(givenMs < 10 * limits.pushMsMin, "it goes on for ever");
+          // The node looks at the time once a tick.
+          await new Promise((resolve) => setTimeout(resolve, 2 * limits.overlayTickMs));
+        }
+      }
+    });
+    while ((await answerTo(asked, content(10, 2)))[0] !== "accepted") await turn();
+    const had = asked.node.store.download(file.root)!.have.count;
+    assert(had > 0 && had < 100, `what came is kept: ${had} chunks`);
+  }));
+
+Deno.test("PushIntake.takeElsewhere() does not reject when the disk refuses", () =>
+  asking({ acceptBytes: 1_000_000 }, async ({ node }) => {
+    const { store, intake } = node;
+    const bytes = content(3 * CHUNK_BYTES);
+    const root = rootOf(bytes);
+    const request = { kind: "upload-request", file: fileOf(bytes), serves: false } as const;
+    const { intake: place } = intake.consider(request, true);
+    const { path } = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+    // What is not empty cannot be removed as a file is.
+    Deno.mkdirSync(`${path}/x`, { recursive: true });
+    const taking = intake.takeElsewhere(place!, "h:1");
+    await intake.stop();
+    await taking;
+    assertEquals(intake.room, 1_000_000);
+  }));
+
+Deno.test("PushIntake.stop() does not wait for an offer", () =>
+  asking({ acceptBytes: 1_000_000 }, async (asked) => {
+    const [answer, connection] = await answerTo(asked, content(3 * CHUNK_BYTES));
+    assertEquals(answer, "accepted");
+    const late = setTimeout(() => connection.close(new Error("It waits")), limits.handshakeMs / 2);
+    await asked.node.intake.stop();
+    await assertRejects(() => connection.receiveOne(), Error, "The other side closed");
+    clearTimeout(late);
+  }));
+
+/** Lets the clock that the node reads be `aheadMs` ahead during `test`, which can let more pass. */
+async function later(
+  aheadMs: number,
+  test: (pass: (ms: number) => void) => Promise<void>,
+): Promise<void> {
   const now = performance.now;
   performance.now = () => now.call(performance) + aheadMs;
   try {
-    await test();
+    await test((ms) => aheadMs += ms);
   } finally {
     performance.now = now;
   }

@@ -6,7 +6,7 @@ import type { SessionId } from "../../../src/base/ids.ts";
 import { clientKey } from "../../../src/core/directory_events.ts";
 import { DialQueue } from "../../../src/directory/dial_queue.ts";
 
-const BOUNDS = { activeMax: 4, activePerHostMax: 2, waitingMax: 100 };
+const BOUNDS = { activeMax: 4, activePerHostMax: 2, waitingMax: 100, waitingPerHostMax: 50 };
 
 /** A queue whose dials the test ends by hand. */
 class Dials {
@@ -88,7 +88,7 @@ Deno.test("DialQueue dials a client for one thing at a time, in order", async ()
 });
 
 Deno.test("DialQueue takes no more than waitingMax, and nothing after close", async () => {
-  const dials = new Dials({ activeMax: 1, activePerHostMax: 1, waitingMax: 2 });
+  const dials = new Dials({ ...BOUNDS, activeMax: 1, activePerHostMax: 1, waitingMax: 2 });
   assert(dials.add("a", "1", "1"));
   assert(dials.add("a", "2", "2"));
   assert(dials.add("a", "1", "3"));
@@ -100,9 +100,26 @@ Deno.test("DialQueue takes no more than waitingMax, and nothing after close", as
   assertEquals([dials.queue.active, dials.queue.waiting], [0, 0]);
 });
 
+Deno.test("DialQueue takes no more than waitingPerHostMax of one host, and leaves room for others", async () => {
+  const dials = new Dials({ ...BOUNDS, activePerHostMax: 1, waitingPerHostMax: 2 });
+  for (const name of ["1", "2", "3"]) assert(dials.add("a", "same", name));
+  assert(!dials.add("a", "same", "4"));
+  assert(!dials.add("a", "other", "5"));
+  assert(dials.add("b", "same", "6"));
+  await dials.end("1");
+  assert(dials.add("a", "other", "7"), "what runs does not wait");
+  for (const name of ["2", "7", "3", "6"]) await dials.end(name);
+  assertEquals([dials.queue.active, dials.queue.waiting], [0, 0]);
+});
+
 Deno.test("DialQueue runs every task once within its bounds, whatever the order", async () => {
   const random = seededRandom(7);
-  const dials = new Dials({ activeMax: 5, activePerHostMax: 3, waitingMax: 1_000 });
+  const dials = new Dials({
+    activeMax: 5,
+    activePerHostMax: 3,
+    waitingMax: 1_000,
+    waitingPerHostMax: 1_000,
+  });
   const clientOf = new Map<string, string>();
   const wanted: string[] = [];
   for (let i = 0; i < 300; i++) {

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { silentLogger } from "../../../src/base/log.ts";
+import { type Logger, silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { DirectoryServer } from "../../../src/directory/server.ts";
 import { DirectorySession } from "../../../src/directory/session.ts";
@@ -29,7 +29,11 @@ const ROOMY: Load = { uploads: 0, uploadsMax: 32, bytesPerSecond: 0, acceptBytes
 
 /** A running directory; disposing stops it. */
 function directory(
-  options: { readonly replicas?: number; readonly refreshMs?: number } = {},
+  options: {
+    readonly replicas?: number;
+    readonly refreshMs?: number;
+    readonly log?: Logger;
+  } = {},
 ): { server: DirectoryServer; transport: Transport } & AsyncDisposable {
   const transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
   const server = new DirectoryServer({
@@ -39,7 +43,7 @@ function directory(
     replicas: options.replicas ?? 3,
     refreshMs: options.refreshMs ?? 30_000,
     queriesPerSecond: 1_000,
-    log: silentLogger,
+    log: options.log ?? silentLogger,
   }, { transport, random: systemRandom });
   server.start();
   return { server, transport, [Symbol.asyncDispose]: () => server.stop() };
@@ -206,6 +210,45 @@ Deno.test("DirectoryServer asks a silent client for its files, and goes by what 
   };
   await until("the old file to go", () => !names().includes("file-1.bin"));
   assertEquals(names(), ["file-2.bin", "file-3.bin", "file-4.bin"]);
+});
+
+Deno.test("DirectoryServer does not dial clients that have left before their turn", async () => {
+  await using running = directory();
+  const { promise: isOver, resolve: end } = Promise.withResolvers<void>();
+  let dials = 0;
+  const late: Answer = async (connection, remote) => {
+    dials++;
+    await isOver;
+    await proveSession(connection, remote, client.session);
+  };
+  await using client: Client = new Client(running, { session: "ee", answer: late });
+  const talk = await client.open();
+  const count = 3 * limits.directoryDialsPerHostMax;
+  for (let i = 0; i < count; i++) {
+    const session = `${i}`.padStart(2, "0").repeat(16) as SessionId;
+    await talk.batch({ ...client.refresh(), session, sequence: 1 }, { files: [], removed: [] });
+    await talk.leave({ session, sequence: 2 });
+  }
+  await until("the dials", () => dials === limits.directoryDialsPerHostMax);
+  // One that stays comes after all that wait.
+  await talk.batch(client.refresh(), { files: [], removed: [] });
+  end();
+  await until("its proof", () => running.server.index.status(0).clientsReachable === 1);
+  assertEquals(dials, limits.directoryDialsPerHostMax + 1);
+  talk.close();
+});
+
+Deno.test("DirectoryServer logs one kind of fault of an address once, whatever it says", async () => {
+  const warned: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void warned.push(message) };
+  await using running = directory({ log });
+  await using client = new Client(running, { session: "f1" });
+  for (const number of [1, 2, 3]) {
+    const talk = await client.open();
+    const file = listedFile(number, { chunksHave: 3 });
+    await assertRejects(() => talk.batch(client.refresh(), { files: [file], removed: [] }));
+  }
+  assertEquals(warned, ["a client broke the protocol"]);
 });
 
 Deno.test("DirectoryServer ends all connections when it stops", async () => {

@@ -36,6 +36,11 @@ Deno.test("FileIndex finds places by root, name, path and directory after any ch
       const places = all.filter((place) => place.root === root);
       assertEquals(paths(index.ofRoot(root)), paths(places));
       assertEquals(index.first(root) !== undefined, places.length > 0);
+      for (const name of ["x", "y", "z"]) {
+        const named = index.named(root, name);
+        assertEquals(named === undefined, !places.some((place) => place.name === name));
+        if (named !== undefined) assertEquals([named.root, named.name], [root, name]);
+      }
     }
     for (const name of ["x", "y", "z"]) {
       const places = all.filter((place) => place.name === name);
