@@ -368,6 +368,8 @@ export const limits = {
   spareUploadsMin: 4,
   /** A node that has nothing of a file waits this long before it is sent to a busy holder. */
   spareMs: 3_000,
+  /** One that has begun with others waits longer; but those may lack, or hold back, the rest. */
+  spareBegunMs: 20_000,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */

@@ -194,8 +194,8 @@ export class Directory {
     if (denial !== undefined) return denial;
     const { askerNode } = question;
     const max = Math.min(question.max, limits.holdersMax);
-    const mayWait = (root: Root) => this.#mayWait(root, askerNode, nowMs);
-    const found = this.#lookUp.holders(by, value, { max, askerNode, mayWait, nowMs });
+    const askedForMs = (root: Root) => this.#askedForMs(root, askerNode, nowMs);
+    const found = this.#lookUp.holders(by, value, { max, askerNode, askedForMs, nowMs });
     // Of a name, only the file that leads is what is going to be fetched.
     const root = by === "root" ? value as Root : found.root;
     if (root !== undefined && found.root !== undefined) {
@@ -351,11 +351,11 @@ export class Directory {
     })[0];
   }
 
-  /** Whether a node that seeks a file may do without its busy holders for now. */
-  #mayWait(root: Root, node: NodeId, nowMs: number): boolean {
+  /** For how long a node has been asking for a file; Infinity when it is not to wait for it. */
+  #askedForMs(root: Root, node: NodeId, nowMs: number): number {
     const isTaker = this.#replication.takersOf(root)
       .some((key) => this.#clients.get(key)?.nodeId === node);
-    return !isTaker && this.#replication.askedForMs(root, node, nowMs) < limits.spareMs;
+    return isTaker ? Infinity : this.#replication.askedForMs(root, node, nowMs);
   }
 
   #roomOf({ key, load }: Client): number {

@@ -38,8 +38,8 @@ export interface Wanted {
   readonly max: number;
   /** Who asks: it is not named. */
   readonly askerNode: NodeId;
-  /** Whether it may do without busy holders, if need be wait for others. */
-  mayWait(root: Root): boolean;
+  /** For how long it has been asking: at first it can do without busy holders. */
+  askedForMs(root: Root): number;
   readonly nowMs: number;
 }
 
@@ -151,7 +151,7 @@ export class LookUp {
    * The holders of one file in order. While few have it whole, busy ones are left out where others
    * can serve the asker: those who have a part of it, or who are about to have one.
    */
-  #line(group: Group, { max, askerNode, mayWait, nowMs }: Wanted): Candidate[] {
+  #line(group: Group, { max, askerNode, askedForMs, nowMs }: Wanted): Candidate[] {
     const line = this.#balance.order([...group.candidates.values()], nowMs) as Candidate[];
     const sparing = this.#sparingFor(group, max);
     if (sparing === null) return line;
@@ -160,7 +160,8 @@ export class LookUp {
     );
     if (free.length === line.length) return line;
     const isServed = group.isBegun && free.length > 0;
-    return isServed || mayWait(group.root) ? free : line;
+    const spareMs = isServed ? limits.spareBegunMs : limits.spareMs;
+    return askedForMs(group.root) < spareMs ? free : line;
   }
 
   #named(group: Group, { client }: Candidate, { max, askerNode, nowMs }: Wanted): void {

@@ -112,6 +112,20 @@ Deno.test("Directory.holders() names those who have a part in the stead of a bus
   assertEquals(named(fixture, late.nodeId), [begun.nodeId]);
 });
 
+Deno.test("Directory.holders() names a busy holder in the end to one who has begun elsewhere", () => {
+  const { fixture, holder } = rush({ sent: 0 });
+  fixture.list({ ...holder, load: { ...IDLE, uploads: BUSY }, sequence: 10 }, [FILE]);
+  const begun = fixture.client(2);
+  fixture.list(begun, [PART]);
+  fixture.checked(begun, "proved");
+  const late = fixture.client(3);
+  fixture.list(late, [PART]);
+  assertEquals(named(fixture, late.nodeId), [begun.nodeId]);
+  // Those who have a part may lack the rest, or claim what they do not give.
+  fixture.nowMs += limits.spareBegunMs;
+  assertEquals(named(fixture, late.nodeId).sort(), [holder.nodeId, begun.nodeId].sort());
+});
+
 Deno.test("Directory.holders() names a busy holder to the client that is to take a copy", () => {
   const { fixture, holder } = rush({ sent: BUSY });
   const willing = fixture.client(3, { load: { acceptBytes: 2 * SIZE_BYTES } });
