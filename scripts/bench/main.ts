@@ -6,6 +6,8 @@ import { resolve } from "node:path";
 import { Bench, type BenchCase, type BenchOptions, GIB, ROUNDS_MIN } from "./bench.ts";
 import { costCase } from "./cost_case.ts";
 import { daemonCase } from "./daemon_case.ts";
+import { directoryCase } from "./directory_case.ts";
+import { directoryPopularCase } from "./directory_popular_case.ts";
 import { describeMachine } from "./machine.ts";
 import { manyCase } from "./many_case.ts";
 import { writeMarkdown } from "./markdown.ts";
@@ -31,6 +33,8 @@ const CASES: readonly BenchCase[] = [
   pingCase,
   shareCase,
   searchCase,
+  directoryCase,
+  directoryPopularCase,
   startCase,
 ];
 
@@ -40,7 +44,7 @@ const HELP = `deno task bench [CASE...] [--rounds N] [--size BYTES] [--files N]
 Measures pacsrv on this machine, over loopback, and prints a table a case: the median, the spread,
 and the bar where there is one. Without CASE all of them run:
 
-${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+${CASES.map(({ name, about }) => `  ${name.padEnd(11)}${about}`).join("\n")}
 
   --rounds N       rounds that count, after one that does not (default 5; fewer are no result)
   --size BYTES     size of the file that is transferred (default 1 GiB; less is no result)

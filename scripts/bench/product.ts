@@ -45,6 +45,7 @@ export async function installProduct(dir: string): Promise<Product> {
 /** Where a fetch takes the file from. */
 export type FetchFrom =
   | { readonly kind: "alone"; readonly peers: readonly HostPort[] }
+  | { readonly kind: "directory"; readonly directory: HostPort }
   | { readonly kind: "daemon"; readonly client: HostPort };
 
 /** What one `pacsrv fetch` took. */
@@ -81,7 +82,7 @@ export async function fetchFile(
   const { from, output, chunks, network = NETWORK } = options;
   const how = from.kind === "daemon"
     ? ["--client", addressText(from.client)]
-    : ["--alone", "--node", LOOPBACK, "--network", network, ...peerFlags(from.peers)];
+    : ["--alone", "--node", LOOPBACK, "--network", network, ...aloneFlags(from)];
   const measured = await measure([
     ...product.command,
     "fetch",
@@ -148,9 +149,11 @@ export class DaemonProcess implements AsyncDisposable {
       readonly shares?: readonly string[];
       readonly peers?: readonly HostPort[];
       readonly network?: string;
+      /** More flags. */
+      readonly args?: readonly string[];
     },
   ): Promise<DaemonProcess> {
-    const { dataDir, shares = [], peers = [], network = NETWORK } = options;
+    const { dataDir, shares = [], peers = [], network = NETWORK, args = [] } = options;
     const [program, ...first] = product.command;
     const startMs = performance.now();
     const process = startProcess(program!, [
@@ -160,6 +163,7 @@ export class DaemonProcess implements AsyncDisposable {
       ...["--log-level", "warn"],
       ...shares.flatMap((path) => ["--share", path]),
       ...peerFlags(peers),
+      ...args,
     ]);
     try {
       const line = await nextLine(process, { what: "pacsrv daemon", limitMs: READY_MS });
@@ -244,6 +248,12 @@ export class DaemonProcess implements AsyncDisposable {
 /** `HOST:PORT`. */
 export function addressText({ host, port }: HostPort): string {
   return formatAddress(host, port);
+}
+
+function aloneFlags(from: Exclude<FetchFrom, { kind: "daemon" }>): string[] {
+  return from.kind === "alone"
+    ? peerFlags(from.peers)
+    : ["--directory", addressText(from.directory)];
 }
 
 function peerFlags(peers: readonly HostPort[]): string[] {

@@ -4,7 +4,7 @@
 import { median } from "./statistics.ts";
 
 /** What a figure is in; `x` is a ratio. */
-export type Unit = "x" | "s" | "ms" | "MB" | "MB/s" | "s/GiB" | "count";
+export type Unit = "x" | "s" | "ms" | "µs" | "MB" | "MB/s" | "s/GiB" | "count";
 
 /** What the median is held to. */
 export interface Bar {
@@ -32,6 +32,7 @@ const DIGITS: Readonly<Record<Unit, number>> = {
   "x": 2,
   "s": 2,
   "ms": 1,
+  "µs": 0,
   "MB": 0,
   "MB/s": 0,
   "s/GiB": 2,

@@ -7,7 +7,7 @@ import { runProcess } from "./processes.ts";
 export const PYTHON = "/usr/bin/python3";
 
 /** A program that a case needs. */
-export type Tool = "python" | "libtorrent" | "aria2" | "nginx" | "curl" | "openssl";
+export type Tool = "python" | "libtorrent" | "aria2" | "nginx" | "curl" | "openssl" | "redis";
 
 const PROBES: Readonly<Record<Tool, { probe: readonly string[]; debianPackage: string }>> = {
   python: { probe: [PYTHON, "--version"], debianPackage: "python3" },
@@ -19,6 +19,7 @@ const PROBES: Readonly<Record<Tool, { probe: readonly string[]; debianPackage: s
   nginx: { probe: ["nginx", "-v"], debianPackage: "nginx-light" },
   curl: { probe: ["curl", "--version"], debianPackage: "curl" },
   openssl: { probe: ["openssl", "version"], debianPackage: "openssl" },
+  redis: { probe: ["redis-server", "--version"], debianPackage: "redis-server" },
 };
 
 const INSTALL_MS = 600_000;
