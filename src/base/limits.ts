@@ -356,10 +356,17 @@ export const limits = {
   pushMs: 300_000,
   /** A client that did not take a file is not asked to take it again for this long. */
   pushRefusedMs: 300_000,
-  /** A node that was sent to a holder counts as an upload of that holder for this long. */
+  /** A node that was sent to a holder counts as an upload of it for so long without a report. */
   sentMs: 10_000,
-  /** So many of them are remembered, of all holders. */
+  /** A node that was sent to a holder before its report may not have begun by then. */
+  sentSettleMs: 300,
+  /** A report of load that is older than this may be asked for anew. */
+  loadAgeMs: 500,
+  /** So many of them are remembered, of one holder and of all. */
+  sentPerHolderMax: 256,
   sentMax: 65_536,
+  /** Of them so many at one address count that is no client's: too few to make a holder busy. */
+  sentPerHostMin: 3,
   /** Busy holders are spared while so few have a file whole: of more, load chooses. */
   spareBelowCopies: 8,
   /** Smaller files are not worth anybody's waiting. */

@@ -192,10 +192,10 @@ export class Directory {
     const { by, value } = checkSought(question.sought);
     const denial = this.#charge(question.asker, 1, nowMs);
     if (denial !== undefined) return denial;
-    const { askerNode } = question;
+    const { asker, askerNode } = question;
     const max = Math.min(question.max, limits.holdersMax);
     const askedForMs = (root: Root) => this.#askedForMs(root, askerNode, nowMs);
-    const found = this.#lookUp.holders(by, value, { max, askerNode, askedForMs, nowMs });
+    const found = this.#lookUp.holders(by, value, { max, asker, askerNode, askedForMs, nowMs });
     // Of a name, only the file that leads is what is going to be fetched.
     const root = by === "root" ? value as Root : found.root;
     if (root !== undefined && found.root !== undefined) {
@@ -313,6 +313,7 @@ export class Directory {
     const after = clampLoad(load);
     this.#balance.reported(client.load, after);
     this.#clients.update(client, { load: after });
+    client.loadMs = this.#nowMs;
   }
 
   #filesHeard(event: DirectoryEventOf<"files-heard">): void {
@@ -367,6 +368,9 @@ export class Directory {
   #tick(): void {
     this.#past.expire(this.#nowMs);
     this.#reachability.tick(this.#nowMs);
+    for (const client of this.#lookUp.reportsWanted(this.#nowMs)) {
+      if (client.checkingPort === null) this.#reachability.check(client, this.#nowMs);
+    }
     for (const { client, file } of this.#replication.tick(this.#nowMs)) {
       const { key, host: { host }, port } = client;
       this.#effects.push({ kind: "request-upload", client: key, host, port, file });

@@ -44,6 +44,8 @@ export class Client implements Lister, Loaded {
   port: number;
   sequence = -1;
   load: Load;
+  /** When it reported that. */
+  loadMs = -Infinity;
   reach: Reach = "unreachable";
   batch: Batch | null = null;
   /** What its listings are marked with that were named since its last whole list began. */

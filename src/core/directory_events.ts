@@ -117,7 +117,8 @@ export type DirectoryEvent =
     readonly client: ClientKey;
     /** The port that was dialled: what was found out about another is no news by now. */
     readonly port: number;
-    readonly outcome: "proved" | "wrong" | "unreachable";
+    /** "unknown": it could not be asked, or had no time; that says nothing about it. */
+    readonly outcome: "proved" | "wrong" | "unreachable" | "unknown";
     /** What a proved client said of its load. */
     readonly load?: Load;
   }

@@ -36,6 +36,8 @@ interface Group {
 /** Holders for whom. */
 export interface Wanted {
   readonly max: number;
+  /** The address of who asks. */
+  readonly asker: string;
   /** Who asks: it is not named. */
   readonly askerNode: NodeId;
   /** For how long it has been asking: at first it can do without busy holders. */
@@ -58,6 +60,8 @@ export class LookUp {
   readonly #balance: Balance;
   /** Null: holders are named without regard to what they have to do. */
   readonly #sparing: Sparing | null;
+  /** Holders whose reports of load are too old for what they were given to do since. */
+  readonly #reportsWanted = new Set<Client>();
 
   constructor(
     parts: {
@@ -68,7 +72,8 @@ export class LookUp {
       readonly sparesHolders: boolean;
     },
   ) {
-    this.#sparing = parts.sparesHolders ? new Sparing() : null;
+    const clientsAt = (host: string) => parts.clients.at(host).size;
+    this.#sparing = parts.sparesHolders ? new Sparing(clientsAt) : null;
     this.#random = parts.random;
     this.#files = parts.files;
     this.#clients = parts.clients;
@@ -159,14 +164,30 @@ export class LookUp {
       !sparing.isBusy(client, nowMs) || sparing.wasSent(client, askerNode, nowMs)
     );
     if (free.length === line.length) return line;
+    for (const { client } of line) {
+      if (sparing.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
+    }
     const isServed = group.isBegun && free.length > 0;
     const spareMs = isServed ? limits.spareBegunMs : limits.spareMs;
     return askedForMs(group.root) < spareMs ? free : line;
   }
 
-  #named(group: Group, { client }: Candidate, { max, askerNode, nowMs }: Wanted): void {
+  /** Reachable holders whose load is to be asked for now. */
+  reportsWanted(nowMs: number): Client[] {
+    this.#sparing?.tick(nowMs);
+    const wanted = [...this.#reportsWanted].filter((client) =>
+      client.isReachable && this.#clients.get(client.key) === client
+    );
+    this.#reportsWanted.clear();
+    return wanted;
+  }
+
+  #named(group: Group, { client }: Candidate, { max, asker, askerNode, nowMs }: Wanted): void {
     this.#balance.named(client, nowMs);
-    this.#sparingFor(group, max)?.sent(client, askerNode, nowMs);
+    const sparing = this.#sparingFor(group, max);
+    if (sparing === null) return;
+    sparing.sent(client, { node: askerNode, host: asker }, nowMs);
+    if (sparing.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
   }
 
   /** What spares the holders of a file; null where many have it, or where it costs them little. */

@@ -71,10 +71,11 @@ export class Reachability {
         this.#host.forget(client);
         this.#host.past.wrong(key, client.host.host, nowMs);
         return this.#suspects.add(client, nowMs);
+      case "unknown":
+        if (client.isReachable && client.silentAskedMs === null) return;
+        return this.#notFound(client);
       case "unreachable":
-        if (client.silentAskedMs !== null) this.#host.forget(client);
-        else this.#host.clients.update(client, { reach: "unreachable" });
-        return;
+        return this.#notFound(client);
       default:
         return unreachable(outcome);
     }
@@ -93,6 +94,11 @@ export class Reachability {
     if (nowMs - this.#silenceCheckedMs < everyMs) return;
     this.#silenceCheckedMs = nowMs;
     for (const client of this.#host.clients) this.#checkSilence(client, nowMs);
+  }
+
+  #notFound(client: Client): void {
+    if (client.silentAskedMs !== null) this.#host.forget(client);
+    else this.#host.clients.update(client, { reach: "unreachable" });
   }
 
   #proved(client: Client, nowMs: number): void {

@@ -33,7 +33,9 @@ export interface DialledClient {
 export type CheckOutcome =
   | { readonly kind: "proved"; readonly load: Load }
   | { readonly kind: "wrong" }
-  | { readonly kind: "unreachable"; readonly error: Error };
+  | { readonly kind: "unreachable"; readonly error: Error }
+  /** It has no time to answer. */
+  | { readonly kind: "unknown"; readonly error: Error };
 
 /** Whether the client is who answers at its address. Never rejects. */
 export async function checkClient(dialler: Dialler, client: DialledClient): Promise<CheckOutcome> {
@@ -119,7 +121,8 @@ async function talk(
     const load = await proveBoth(dialler, connection, client.session);
     return load === null ? { kind: "wrong" } : await proved(connection, load);
   } catch (error) {
-    return { kind: "unreachable", error: error as Error };
+    const isBusy = error instanceof RefusedError && error.refusal === "busy";
+    return { kind: isBusy ? "unknown" : "unreachable", error: error as Error };
   } finally {
     connection?.close();
   }

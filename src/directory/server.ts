@@ -198,7 +198,7 @@ export class DirectoryServer {
       const load = outcome.kind === "proved" ? { load: outcome.load } : {};
       this.step({ kind: "checked", client, port, outcome: outcome.kind, ...load });
     });
-    if (!isTaken) this.step({ kind: "checked", client, port, outcome: "unreachable" });
+    if (!isTaken) this.step({ kind: "checked", client, port, outcome: "unknown" });
   }
 
   #askFiles({ client, ...address }: EffectOf<"ask-files">): void {
@@ -246,6 +246,7 @@ export class DirectoryServer {
         // The index has it logged where a person sees it.
         return this.#log.debug("another node answers for a client", { peer });
       case "unreachable":
+      case "unknown":
         return this.#log.debug("cannot dial a client", { peer, error: messageOf(outcome.error) });
       default:
         return unreachable(outcome);

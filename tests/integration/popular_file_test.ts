@@ -1,6 +1,6 @@
 // A popular file: many fetch at once what one daemon holds, in a network without links and with one
 // directory, real processes all. What is counted is what the first holder gave, and the copies that
-// other daemons hold in the end. The benchmark has the same at its full size, with figures.
+// other daemons hold in the end. The benchmark has the same with figures.
 
 import { assertEquals, assertLess } from "@std/assert";
 import { ask } from "./support/client.ts";
@@ -11,7 +11,7 @@ import { assertSameFile, randomFile, TempDir } from "./support/files.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const NAME = "popular.bin";
-const FILE_BYTES = 16 * 1024 * 1024;
+const FILE_BYTES = 64 * 1024 * 1024;
 /** Daemons with nothing to do and room for the file. */
 const WILLING = 4;
 const REPLICAS = 3;
@@ -119,11 +119,11 @@ class Rush implements AsyncDisposable {
 
 Deno.test("a popular file is copied up to --replicas and no further when many fetch it", async () => {
   await using rush = await Rush.start({ replicas: REPLICAS });
-  await rush.fetchAll(16, "rush");
+  await rush.fetchAll(30, "rush");
   assertLess(await rush.holderCopies(), 10);
   assertEquals(await rush.settled(), REPLICAS);
   // As much demand again: the copies that there are have to do.
-  await rush.fetchAll(4, "late");
+  await rush.fetchAll(3, "late");
   assertEquals(await rush.settled(), REPLICAS);
 });
 
