@@ -21,9 +21,10 @@ export interface AddressOptions {
  */
 export function parseAddress(text: string, options: AddressOptions): HostPort {
   const { what, defaults } = options;
+  const { port } = defaults;
   const problem = (reason: string) =>
     new UsageError(`Cannot use ${what} ${JSON.stringify(text.slice(0, 300))}: ${reason}`, {
-      hint: "Write HOST:PORT, for instance 10.0.0.2:8048 or [2001:db8::2]:8048.",
+      hint: `Write HOST:PORT, for instance 10.0.0.2:${port} or [2001:db8::2]:${port}.`,
     });
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/s.exec(text);
   if (match === null) {
@@ -42,15 +43,15 @@ export function parseAddress(text: string, options: AddressOptions): HostPort {
   const host = bracketed ?? (plain || defaults.host);
   if (portText === undefined) {
     if (plain === "") throw problem("it is empty");
-    return { host, port: defaults.port };
+    return { host, port };
   }
   if (!/^[0-9]+$/.test(portText)) throw problem("the port is not a number");
-  const port = Number(portText);
-  if (port > PORT_MAX) throw problem(`port ${portText} is above ${PORT_MAX}`);
-  if (port === 0 && options.isDialled) {
+  const given = Number(portText);
+  if (given > PORT_MAX) throw problem(`port ${portText} is above ${PORT_MAX}`);
+  if (given === 0 && options.isDialled) {
     throw problem("port 0 means a free port, so it is only to be listened on");
   }
-  return { host, port };
+  return { host, port: given };
 }
 
 /** `host:port`, with brackets around an IPv6 address. */

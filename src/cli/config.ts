@@ -68,8 +68,8 @@ async function parseToml(text: string, path: string): Promise<Record<string, unk
 }
 
 function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string[] {
-  const wrong = (expected: string) =>
-    new UsageError(`Cannot use ${flag.name} in ${where}: ${typeName(value)} is not ${expected}`, {
+  const wrong = (expected: string, given = typeName(value)) =>
+    new UsageError(`Cannot use ${flag.name} in ${where}: ${given} is not ${expected}`, {
       hint: `Write ${flag.name} = ${exampleOf(flag)}`,
     });
   if (flag.value === undefined) {
@@ -86,7 +86,9 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
     return [value];
   }
   const items = isText(value) ? [value] : value;
-  if (!Array.isArray(items) || !items.every(isText)) throw wrong("a list of texts in quotes");
+  if (!Array.isArray(items)) throw wrong("a list of texts in quotes");
+  const odd = items.findIndex((item) => !isText(item));
+  if (odd >= 0) throw wrong("a text in quotes", `${typeName(items[odd])} in its list`);
   return items;
 }
 

@@ -37,6 +37,16 @@ max-load = 32
 log-level = "info"
 log-format = "json"`;
 
+const EXAMPLE_DIRECTORY_CONFIG = `# Every key has the name of a flag of "pacsrv directory".
+listen = "0.0.0.0:8047"
+network = "office"
+network-key-file = "network.key"
+replicas = 3
+refresh = 30
+max-queries = 1000
+log-level = "info"
+log-format = "json"`;
+
 /** The help for the words after `pacsrv help`. */
 export async function helpFor(words: readonly string[]): Promise<string> {
   const [topic] = words;
@@ -65,7 +75,7 @@ export function overview(): string {
     "More:",
     ...columns([
       ["help COMMAND", "A command's arguments and flags, with examples"],
-      ["help config", "The daemon's configuration file"],
+      ["help config", "The configuration files of daemon and directory"],
       ["help exit-codes", "What the exit codes mean"],
     ]),
     "",
@@ -115,13 +125,19 @@ function exitCodes(): string {
 function config(): string {
   return [
     ...wrap(
-      "pacsrv daemon --config FILE reads settings from a TOML file of at most " +
+      "pacsrv daemon --config FILE, and pacsrv directory --config FILE, read settings from a TOML file of at most " +
         `${limits.configBytesMax / 1024} KiB. There is no file that is read unasked. A flag on ` +
         "the command line wins over the file; for peer, directory and share its values replace " +
         "those of the file. Paths are relative to the directory of the file. An unknown key is an error.",
     ),
     "",
+    "Of a daemon:",
+    "",
     ...EXAMPLE_CONFIG.split("\n").map((line) => `  ${line}`),
+    "",
+    "Of a directory:",
+    "",
+    ...EXAMPLE_DIRECTORY_CONFIG.split("\n").map((line) => `  ${line}`),
   ].join("\n");
 }
 

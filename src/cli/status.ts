@@ -78,12 +78,13 @@ function section(title: string, lines: readonly string[]): string[] {
 }
 
 function directoryLine(one: DirectoryReport): string {
-  const { directory, answers, reach, filesListed, answeredMs } = one;
+  const { directory, answers, reach, denied, filesListed, answeredMs } = one;
   if (answeredMs === null) return `${directory}  does not answer, and never did`;
   const age = `last answer ${formatDuration(answeredMs)} ago`;
   if (!answers) return `${directory}  does not answer, ${age}`;
   const reached = reach === null ? "" : `${REACHES[reach] ?? reach}, `;
-  return `${directory}  answers, ${reached}${count(filesListed, "file")} listed, ${age}`;
+  const refused = denied === null ? "" : `refused: ${denied}, `;
+  return `${directory}  answers, ${refused}${reached}${count(filesListed, "file")} listed, ${age}`;
 }
 
 /** How a directory reaches this node, in words. */

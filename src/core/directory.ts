@@ -386,7 +386,8 @@ export class Directory {
     return denialOf(
       "queries-per-second",
       queriesPerSecond,
-      `an address may ask ${queriesPerSecond} questions a second`,
+      `an address may ask ${queriesPerSecond} questions a second; a search counts as ` +
+        `${limits.directorySearchCost} or more`,
     );
   }
 }

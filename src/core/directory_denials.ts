@@ -19,6 +19,6 @@ export function wrongAddress(): Denial {
     "wrong-address",
     limits.directoryWrongMs,
     "another node answered at the host and port of this one; give this node another port " +
-      "(--listen) that leads to it, or start it with --no-callback if none does",
+      "(--node) that leads to it, or start it with --no-callback if none does",
   );
 }

@@ -63,6 +63,7 @@ export async function* fetchAlone(
     linksMax: limits.linksMax,
     peers: options.peers,
     directories: options.directories,
+    isAlone: true,
     store,
     transport: tcpTransport,
     log: options.log,

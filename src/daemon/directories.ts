@@ -17,6 +17,7 @@ import type { DirectoryReport } from "../wire/reports.ts";
 import type { Holder, KnownFile, Sought } from "../wire/structures.ts";
 import { type DirectoryAnswer, plausibleFiles, plausibleHolders } from "./directory_answers.ts";
 import { DirectoryClient, type DirectoryClientHost } from "./directory_client.ts";
+import type { DirectoryTrouble } from "./directory_trouble.ts";
 import { hasAny, listedFile, listedFiles } from "./offers.ts";
 
 export type { DirectoryAnswer } from "./directory_answers.ts";
@@ -58,6 +59,11 @@ export class Directories {
   /** How many answered the last batch. */
   get answering(): number {
     return this.#clients.filter((client) => client.answers).length;
+  }
+
+  /** Those that did not answer last time, and why. */
+  get troubles(): DirectoryTrouble[] {
+    return this.#clients.flatMap(({ trouble }) => trouble ?? []);
   }
 
   /** Begins to tell what the node offers. */

@@ -19,6 +19,7 @@ import type { MessageOf } from "../wire/messages.ts";
 import type { DirectoryReport } from "../wire/reports.ts";
 import type { ListedFile, Load } from "../wire/structures.ts";
 import { DirectoryQuestions } from "./directory_questions.ts";
+import { type DirectoryTrouble, troubleText } from "./directory_trouble.ts";
 
 /** What the client of a directory needs of its node. */
 export interface DirectoryClientHost {
@@ -49,6 +50,11 @@ export class DirectoryClient {
   #isLeaving = false;
   /** Ends dials and handshakes that are under way. */
   readonly #ending = new AbortController();
+  /** What stands against an answer; null since the last one. */
+  #trouble: Omit<DirectoryTrouble, "directory"> | null = {
+    reason: "no answer yet",
+    isFailed: false,
+  };
   /** How it was last listed, as the log has it; empty since a failure. */
   #said = "";
 
@@ -64,6 +70,11 @@ export class DirectoryClient {
   /** Whether the last batch was answered: by a list or by a refusal. */
   get answers(): boolean {
     return this.#advertiser.answers;
+  }
+
+  /** Why the last question or batch was not answered; undefined when it was. */
+  get trouble(): DirectoryTrouble | undefined {
+    return this.#trouble === null ? undefined : { directory: this.label, ...this.#trouble };
   }
 
   /** Tells what changed here, or that time passed. */
@@ -85,7 +96,7 @@ export class DirectoryClient {
     question: (talk: DirectoryTalk) => Promise<T | Denied>,
   ): Promise<T | undefined> {
     try {
-      const answer = await this.#questions.ask(question);
+      const answer = await this.#questions.ask((talk) => this.#noting(question(talk)));
       if (!isDenied(answer)) return answer;
       this.#sayDenied(answer);
     } catch (error) {
@@ -95,11 +106,12 @@ export class DirectoryClient {
   }
 
   report(nowMs: number): DirectoryReport {
-    const { answers, reach, filesListed, answeredAtMs } = this.#advertiser;
+    const { answers, reach, filesListed, answeredAtMs, deniedBy } = this.#advertiser;
     return {
       directory: this.label,
       answers,
       reach: reach ?? null,
+      denied: deniedBy ?? null,
       filesListed,
       answeredMs: answeredAtMs === undefined ? null : Math.round(nowMs - answeredAtMs),
     };
@@ -133,10 +145,9 @@ export class DirectoryClient {
       if (this.#isLeaving) this.#batchTalk.close();
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
       const load = this.#host.load(performance.now());
-      const answer = await this.#batchTalk.batch(
-        { session: this.session, sequence, load, whole, filesListed },
-        { files: whole ? this.#host.listed() : changed, removed },
-      );
+      const refresh = { session: this.session, sequence, load, whole, filesListed };
+      const lists = { files: whole ? this.#host.listed() : changed, removed };
+      const answer = await this.#noting(this.#batchTalk.batch(refresh, lists));
       if (isDenied(answer)) {
         this.#sayDenied(answer);
         event = { kind: "denied", limit: answer.limit };
@@ -161,6 +172,15 @@ export class DirectoryClient {
   }
 
   async #open(): Promise<DirectoryTalk> {
+    try {
+      return await this.#connect();
+    } catch (error) {
+      this.#trouble = { reason: troubleText(error), isFailed: true };
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<DirectoryTalk> {
     const { signal } = this.#ending;
     const connection = await this.#host.connect(this.#address, signal);
     const close = () => connection.close();
@@ -170,6 +190,20 @@ export class DirectoryClient {
       return await DirectoryTalk.open(connection, this.#host.identity);
     } finally {
       signal.removeEventListener("abort", close);
+    }
+  }
+
+  /** Remembers how an answer came, or why it did not. */
+  async #noting<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
+    try {
+      const got = await answer;
+      this.#trouble = isDenied(got)
+        ? { reason: `it refuses: ${got.limit}`, isFailed: false }
+        : null;
+      return got;
+    } catch (error) {
+      this.#trouble = { reason: troubleText(error), isFailed: true };
+      throw error;
     }
   }
 

@@ -21,7 +21,7 @@ import { formatAddress } from "../wire/host.ts";
 import type { Done, Hit, MessageOf } from "../wire/messages.ts";
 import type { Holder, Sought } from "../wire/structures.ts";
 import type { Directories, DirectoryAnswer } from "./directories.ts";
-import { nobodyLeft, outOfTime } from "./fetch_failures.ts";
+import { nobodyLeft, outOfTime, type Surroundings } from "./fetch_failures.ts";
 import { FetchSearch, type FetchSearchHost } from "./fetch_search.ts";
 import { type FileReader, fileSha256 } from "./file_reader.ts";
 import { HolderBook } from "./holder_book.ts";
@@ -47,13 +47,19 @@ export interface FetchHost extends Omit<HolderDialsHost, "offered">, FetchSearch
   readonly swarms: Swarms;
   /** The nodes that can be asked directly. */
   readonly links: { readonly size: number };
-  readonly directories: Pick<Directories, "size" | "answering" | "findHolders">;
+  /** How many nodes it knows that may become links. */
+  readonly overlay: { readonly addressCount: number };
+  readonly directories: Pick<Directories, "size" | "troubles" | "findHolders">;
+  /** Whether the node lasts as long as this fetch, so that there is no daemon. */
+  readonly isAlone: boolean;
 }
 
 /** A holder that is alone with a swarm of this many is told not to pass the query on. */
 const SOURCES_ENOUGH = 8;
 /** Pause between two looks at whether another download of the same root has ended. */
 const HELD_MS = 50;
+/** A fetch on its own with directories that all failed, and nobody else to ask, ends after this. */
+const HOPELESS_MS = 1_500;
 /** The longest time that a timer can be set to; a longer one would go off at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -76,6 +82,9 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #patience = new Patience(performance.now());
   /** Whether a directory knows somebody who has the file whole. */
   #isKnownWhole = false;
+  /** Whether directories named holders that can be dialled, and others that cannot. */
+  #namesDialable = false;
+  #namesHidden = false;
   readonly #dials: HolderDials;
   /** Chunks of the longest file that was offered and is too short for those asked for. */
   #tooShortChunks: number | null = null;
@@ -126,7 +135,8 @@ export class Fetch implements Searcher, SwarmObserver {
    */
   async run(signal: AbortSignal): Promise<Done> {
     const stop = () => this.#fail(new FetchFailure("failed", "The fetch was stopped"));
-    const late = () => this.#fail(outOfTime(this.request, this.#current?.swarm));
+    const late = () =>
+      this.#fail(outOfTime(this.request, this.#current?.swarm, this.#surroundings));
     const { timeoutMs } = this.request;
     const timer = timeoutMs > 0 ? setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX)) : undefined;
     signal.addEventListener("abort", stop, { once: true });
@@ -173,7 +183,7 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     if (this.#candidates.unsettledMs(nowMs) <= 0) this.#followLeader();
     if (swarm?.isComplete) return;
-    if (this.#patience.tick(swarm, nowMs)) return this.#failForNobody();
+    if (this.#patience.tick(swarm, nowMs) || this.#isHopeless(nowMs)) return this.#failForNobody();
     this.#search.tick(nowMs, {
       fromFlood: swarm?.wantsSources ?? false,
       fromDirectories: this.#hasFewSources,
@@ -228,6 +238,7 @@ export class Fetch implements Searcher, SwarmObserver {
       this.#isKnownWhole ||= files.some((file) => file.whole > 0 && this.#candidates.isOpen(file));
       if (files.length + holders.length === 0) this.#toldToWait(performance.now());
       this.#followLeader();
+      this.#noteHidden(holders);
       for (const holder of holders) this.#dialListed(holder);
     } catch (error) {
       this.#fail(error as Error);
@@ -241,6 +252,14 @@ export class Fetch implements Searcher, SwarmObserver {
   #toldToWait(nowMs: number): void {
     const isSoon = nowMs - this.#startMs < limits.spareMs + limits.searchMs;
     if (this.#isKnownWhole && isSoon) this.#patience.renew(nowMs);
+  }
+
+  #noteHidden(holders: readonly Holder[]): void {
+    for (const { root, sizeBytes, port } of holders) {
+      if (!this.#candidates.isOpen({ root, sizeBytes })) continue;
+      if (port === 0) this.#namesHidden = true;
+      else this.#namesDialable = true;
+    }
   }
 
   // SwarmObserver
@@ -554,6 +573,23 @@ export class Fetch implements Searcher, SwarmObserver {
     await this.#host.swarms.leave(current.swarm, this, how);
   }
 
+  /** Whether nobody can be asked any more: waiting longer would bring nothing. */
+  #isHopeless(nowMs: number): boolean {
+    const { isAlone, links, overlay, directories } = this.#host;
+    if (!isAlone || nowMs - this.#startMs < HOPELESS_MS) return false;
+    if (links.size + overlay.addressCount + this.#dials.listedCount > 0) return false;
+    if (this.#current !== null || this.#candidates.leader() !== undefined) return false;
+    const failed = directories.troubles.filter(({ isFailed }) => isFailed);
+    return failed.length > 0 && failed.length === directories.size;
+  }
+
+  /** Whom this fetch could have asked. */
+  get #surroundings(): Surroundings {
+    const { isAlone, links: { size: linkCount }, directories } = this.#host;
+    const isHidden = this.#namesHidden && !this.#namesDialable;
+    return { isAlone, linkCount, directories, isHidden };
+  }
+
   #failForNobody(): void {
     const shortChunks = this.#tooShortChunks;
     if (shortChunks !== null && this.#current === null && !this.#candidates.anyFalse) {
@@ -562,9 +598,8 @@ export class Fetch implements Searcher, SwarmObserver {
     const { anyFalse, unfit } = this.#candidates;
     const here = this.#current?.swarm;
     const hasWrongCopy = this.#hasWrongCopy;
-    const { links: { size: linkCount }, directories } = this.#host;
-    const whom = { linkCount, directories };
-    this.#fail(nobodyLeft(this.request, { anyFalse, unfit, here, hasWrongCopy, ...whom }));
+    const seen = { anyFalse, unfit, here, hasWrongCopy, ...this.#surroundings };
+    this.#fail(nobodyLeft(this.request, seen));
   }
 
   #fail(error: Error): void {

@@ -2,6 +2,7 @@
 
 import { FetchFailure } from "../base/errors.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
+import { type DirectoryTrouble, troublesText } from "./directory_trouble.ts";
 
 /** Bytes of a file that are here, and that it has. */
 export interface BytesHere {
@@ -9,19 +10,37 @@ export interface BytesHere {
   readonly bytesTotal: number;
 }
 
+/** Whom a fetch could have asked. */
+export interface Surroundings {
+  /** Whether no daemon fetches, so that there is none, and no log, to look at. */
+  readonly isAlone: boolean;
+  /** How many nodes there are to ask directly. */
+  readonly linkCount: number;
+  readonly directories: {
+    readonly size: number;
+    readonly troubles: readonly DirectoryTrouble[];
+  };
+  /** Whether directories named holders, and none that can be dialled. */
+  readonly isHidden: boolean;
+}
+
 /** The time that was given is over. */
-export function outOfTime(request: FetchRequest, here: BytesHere | undefined): FetchFailure {
+export function outOfTime(
+  request: FetchRequest,
+  here: BytesHere | undefined,
+  { directories: { troubles } }: Pick<Surroundings, "directories">,
+): FetchFailure {
   return new FetchFailure(
     "timedOut",
     `Cannot fetch ${label(request)}: out of time after ${request.timeoutMs} ms; ` +
-      (here === undefined ? "nobody had offered it yet" : hereText(here)),
+      (here === undefined ? `nobody had offered it yet${without(troubles)}` : hereText(here)),
   );
 }
 
 /** There is nobody to ask: nobody has it, nobody has the rest of it, or all that came was wrong. */
 export function nobodyLeft(
   request: FetchRequest,
-  seen: {
+  seen: Surroundings & {
     /** Whether anything that was offered turned out to be false. */
     readonly anyFalse: boolean;
     /** Whether a copy here failed the check. */
@@ -30,9 +49,6 @@ export function nobodyLeft(
     readonly unfit: number;
     /** What is here of the candidate that was followed. */
     readonly here: BytesHere | undefined;
-    /** How many nodes there are to ask directly. */
-    readonly linkCount: number;
-    readonly directories: { readonly size: number; readonly answering: number };
   },
 ): FetchFailure {
   const cannot = `Cannot fetch ${label(request)}`;
@@ -44,34 +60,63 @@ export function nobodyLeft(
   }
   if (seen.anyFalse) {
     return new FetchFailure("checkFailed", `${cannot}: what peers offer failed its check`, {
-      hint: "The peers that gave it were banned for this fetch; the log names them.",
+      hint: "The peers that gave it were banned for this fetch" +
+        (seen.isAlone ? "." : "; the log names them."),
     });
   }
   if (seen.here !== undefined) {
     return new FetchFailure(
       "notFound",
       `${cannot}: nobody has the rest of it; ${hereText(seen.here)}`,
-      { hint: "What came is kept where a daemon fetched it; a later fetch goes on from there." },
+      seen.isAlone
+        ? {
+          hint:
+            "An output that ends in .part keeps what came, and a later fetch goes on from there.",
+        }
+        : {
+          hint: "What came is kept where a daemon fetched it; a later fetch goes on from there.",
+        },
     );
   }
-  const { directories } = seen;
-  if (seen.linkCount === 0 && seen.unfit === 0 && directories.answering === 0) {
+  const { directories, isAlone } = seen;
+  const { troubles } = directories;
+  if (seen.linkCount === 0 && seen.unfit === 0 && troubles.length === directories.size) {
     if (directories.size > 0) {
       return new FetchFailure(
         "notFound",
-        `${cannot}: there is no link to any other node, and no directory answers`,
-        { hint: "See `pacsrv status` and the daemon's log, or name a node with --peer." },
+        `${cannot}: there is no link to any other node, and no directory answers: ` +
+          troublesText(troubles),
+        {
+          hint: isAlone
+            ? "Name another --directory, or a node that runs with --peer."
+            : "See `pacsrv status` and the daemon's log, or name a node with --peer.",
+        },
       );
     }
     return new FetchFailure("notFound", `${cannot}: there is no link to any other node`, {
-      hint: "Name a node that runs with --peer, or see `pacsrv peers` and the daemon's log.",
+      hint: isAlone
+        ? "Name a node that runs with --peer."
+        : "Name a node that runs with --peer, or see `pacsrv peers` and the daemon's log.",
     });
+  }
+  if (seen.isHidden) {
+    return new FetchFailure(
+      "notFound",
+      `${cannot}: a directory knows a holder that nobody can connect to; it gives over links only`,
+      { hint: "Name a node that has links with it: --peer HOST:PORT" },
+    );
   }
   return new FetchFailure(
     "notFound",
     `${cannot}: nobody has it` +
-      (seen.unfit > 0 ? `; ${seen.unfit} offers had another name, root or size` : ""),
+      (seen.unfit > 0 ? `; ${seen.unfit} offers had another name, root or size` : "") +
+      without(troubles),
   );
+}
+
+/** Whose answer is missing, as the end of a sentence. */
+function without(troubles: readonly DirectoryTrouble[]): string {
+  return troubles.length === 0 ? "" : `; without an answer of ${troublesText(troubles)}`;
 }
 
 function label(request: FetchRequest): string {

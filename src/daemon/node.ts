@@ -65,6 +65,8 @@ export interface NodeOptions {
   readonly acceptBytes?: number;
   /** Uploads at once with which this node counts as fully loaded. */
   readonly uploadsLoaded?: number;
+  /** Whether it lasts for one fetch only, and is no daemon's. */
+  readonly isAlone?: boolean;
   readonly peers: readonly HostPort[];
   /** Directories that are told what is here and asked what is sought; none by default. */
   readonly directories?: readonly HostPort[];
@@ -251,6 +253,8 @@ export class Node {
         log: this.log,
         links: this.links,
         directories: this.directories,
+        overlay: this.overlay,
+        isAlone: this.#options.isAlone ?? false,
         search: (sought, searcher) => this.#search(sought, searcher),
         dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
       },

@@ -41,6 +41,8 @@ export interface DirectoryReport {
   readonly answers: boolean;
   /** How it reaches this node: "reachable", "checking", "unreachable"; null before any answer. */
   readonly reach: string | null;
+  /** The limit for which it refused the last batch; null when it took it. */
+  readonly denied: string | null;
   /** Files of this node that it lists. */
   readonly filesListed: number;
   /** Time since its last answer; null before any. */

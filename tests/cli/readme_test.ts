@@ -152,15 +152,17 @@ Deno.test("README.md shows only command lines that can be parsed", async () => {
   }
 });
 
-Deno.test("README.md shows the configuration file that the help shows", async () => {
-  const command = await findCommand("daemon");
-  const toml = /```toml\n([^]*?)```/.exec(await readReadme())?.[1];
-  assert(toml !== undefined, "there is no configuration file");
-  const values = await parseConfig(toml, { path: "/etc/pacsrv.toml", command });
-  const keys = command.flags.filter((flag) => flag.inConfig).map((flag) => flag.name);
-  assertEquals([...values.keys()].sort(), keys.sort());
+Deno.test("README.md shows the configuration files that the help shows", async () => {
+  const files = [...(await readReadme()).matchAll(/```toml\n([^]*?)```/g)].map(([, text]) => text!);
+  assertEquals(files.length, 2);
   const help = await helpFor(["config"]);
-  for (const line of toml.trim().split("\n")) assertStringIncludes(help, line);
+  for (const [i, name] of ["daemon", "directory"].entries()) {
+    const command = await findCommand(name);
+    const values = await parseConfig(files[i]!, { path: "/etc/pacsrv.toml", command });
+    const keys = command.flags.filter((flag) => flag.inConfig).map((flag) => flag.name);
+    assertEquals([...values.keys()].sort(), keys.sort(), name);
+    for (const line of files[i]!.trim().split("\n")) assertStringIncludes(help, line);
+  }
 });
 
 Deno.test("README.md and src/ARCHITECTURE.md link only to files that are there", async () => {

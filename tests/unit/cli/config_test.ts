@@ -89,7 +89,8 @@ Deno.test("parseConfig() refuses wrong types and shows a right one", async () =>
     [`node = ["a"]`, "a list is not a text in quotes", "node ="],
     [`data = ""`, "an empty text", "data ="],
     [`peer = 1`, "a number is not a list", 'peer = ["HOST:PORT"]'],
-    [`peer = ["a", 1]`, "a list is not a list of texts in quotes", "peer ="],
+    [`peer = ["a", 1]`, "a number in its list is not a text in quotes", "peer ="],
+    [`directory = [""]`, "an empty text in its list is not a text", 'directory = ["HOST:PORT"]'],
     [`share = { a = 1 }`, "a table is not a list", 'share = ["PATH"]'],
     [`network = 2025-01-01`, "a date is not a text", "network ="],
   ];

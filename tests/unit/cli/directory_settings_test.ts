@@ -6,6 +6,8 @@ import type { NodeId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { parseCommandLine } from "../../../src/cli/arguments.ts";
 import { findCommand } from "../../../src/cli/command_table.ts";
+import { helpFor } from "../../../src/cli/help.ts";
+import { inFolder } from "./in_folder.ts";
 import { readDirectorySettings } from "../../../src/cli/directory_settings.ts";
 import { directoryStatusText } from "../../../src/cli/directory_status.ts";
 import { anyHost } from "../../../src/cli/listen_host.ts";
@@ -48,6 +50,23 @@ Deno.test("readDirectorySettings() takes what is said, in its units", async () =
   });
   assertEquals((await settings("--listen", "10.0.0.1")).listen, { host: "10.0.0.1", port: 8047 });
   assertEquals((await settings("--listen", ":9")).listen, { host: anyHost(), port: 9 });
+});
+
+Deno.test("readDirectorySettings() takes the file that `pacsrv help config` shows", async () => {
+  const [, shown] = (await helpFor(["config"])).split("Of a directory:");
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/directory.toml`, shown!);
+    await Deno.writeTextFile(`${dir}/network.key`, "k".repeat(32));
+    const { listen, network, networkKey, logFormat } = await settings(
+      ...["--config", `${dir}/directory.toml`],
+    );
+    assertEquals([listen, network, networkKey?.length, logFormat], [
+      { host: "0.0.0.0", port: 8047 },
+      "office",
+      32,
+      "json",
+    ]);
+  });
 });
 
 Deno.test("readDirectorySettings() refuses what is out of its bounds, and names it", async () => {

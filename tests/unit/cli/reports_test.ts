@@ -95,6 +95,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
     directory: "d:8047",
     answers: true,
     reach: null,
+    denied: null,
     filesListed: 0,
     answeredMs: null,
   };
@@ -141,6 +142,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       { ...directory, directory: "e:8047", answers: false, answeredMs: 61_000 },
       { ...directory, directory: "f:8047", answers: false },
       { ...directory, directory: "g:8047", reach: "unreachable", filesListed: 1, answeredMs: 0 },
+      { ...directory, directory: "h:8047", denied: "wrong-address", answeredMs: 0 },
     ],
   });
   for (
@@ -158,6 +160,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "strikes   4; over all runs 5",
       "d:8047  answers, reaches this node, 12 files listed, last answer 3.2 s ago\n",
       "e:8047  does not answer, last answer 1 min 1 s ago\n",
+      "h:8047  answers, refused: wrong-address, 0 files listed, last answer 0.00 s ago\n",
       "f:8047  does not answer, and never did\n",
       "g:8047  answers, cannot reach this node, 1 file listed, last answer 0.00 s ago\n",
     ]

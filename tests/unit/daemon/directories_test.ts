@@ -1,6 +1,6 @@
 /** A node as a client of directories, over a real store; the directories are the test's. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, equal } from "@std/assert";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { newNodeId, type Root } from "../../../src/base/ids.ts";
 import { type Logger, silentLogger } from "../../../src/base/log.ts";
@@ -225,6 +225,31 @@ Deno.test("Directories asks all at once, and hears what each answers", async () 
   const asked = await silent.nth("holders-query", 1);
   assertEquals([asked.sought, asked.max], [SOUGHT, 2]);
   await refusing.nth("holders-query", 1);
+});
+
+Deno.test("Directories reports which limit a directory named, and what stands against its answers", async () => {
+  await using client = await Client.open();
+  await using directory = directoryOf(client, (heard, { instance }) => {
+    switch (heard.at(-1)!.kind) {
+      case "batch-end":
+        return [denied(instance, "wrong-address")];
+      case "metadata-query":
+        return [{ kind: "metadata", instance, files: [], last: true }];
+      default:
+        return [];
+    }
+  });
+  await using stranger = new ScriptedDirectory(client.transport, { network: "another" });
+  const directories = client.start([directory.address, stranger.address]);
+  const troubles = () => directories.troubles.map(({ reason, isFailed }) => [reason, isFailed]);
+  assertEquals(troubles(), [["no answer yet", false], ["no answer yet", false]]);
+  const failed = ["it is of another network", true];
+  const has = (what: unknown[]) => () => equal(troubles(), what) ? true : undefined;
+  await directory.until(has([["it refuses: wrong-address", false], failed]));
+  await directory.until(() => directories.reports()[0]?.denied === "wrong-address" || undefined);
+  assertEquals(directories.reports()[1]?.denied, null);
+  directories.findFiles(SOUGHT, () => {});
+  await directory.until(has([failed]));
 });
 
 Deno.test("Directories says no more to who has ended the question", async () => {

@@ -9,6 +9,7 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../src/base/random.ts";
 import { Bitfield } from "../../../src/base/bitfield.ts";
 import { ChunkHasher } from "../../../src/daemon/chunk_hasher.ts";
+import type { DirectoryTrouble } from "../../../src/daemon/directory_trouble.ts";
 import { Fetch } from "../../../src/daemon/fetch.ts";
 import type { Searcher } from "../../../src/daemon/searches.ts";
 import { Swarms } from "../../../src/daemon/swarms.ts";
@@ -66,6 +67,9 @@ class Fetching implements AsyncDisposable {
   readonly dials: Pick<Searcher, "offered">[] = [];
   chunksGained = 0;
   isEnded = false;
+  readonly links = { size: 1 };
+  /** What stands against the answer of the only directory. */
+  readonly troubles: DirectoryTrouble[] = [];
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
   readonly #hasher = new ChunkHasher();
@@ -90,10 +94,12 @@ class Fetching implements AsyncDisposable {
         store,
         swarms: this.swarms,
         log: silentLogger,
-        links: { size: 1 },
+        links: this.links,
+        overlay: { addressCount: 0 },
+        isAlone: true,
         directories: {
           size: 1,
-          answering: 0,
+          troubles: this.troubles,
           findHolders: () => {
             this.asked++;
             return () => {};
@@ -486,4 +492,29 @@ Deno.test("Fetch asks directories every second while it has few sources, and flo
   for (let i = 0; i < 8; i++) fetching.join({});
   await fetching.pass(4_000, 250);
   assertEquals(fetching.asked, before, "eight sources are enough");
+});
+
+Deno.test("Fetch ends soon when it is alone, its directories failed, and there is nobody else", async () => {
+  for (const isFailed of [true, false]) {
+    await using fetching = await Fetching.start();
+    fetching.links.size = 0;
+    fetching.troubles.push({ directory: "d:8047", reason: "Connection refused", isFailed });
+    await fetching.pass(2_000, 100);
+    assertEquals(fetching.isEnded, isFailed);
+    if (isFailed) await assertRejects(() => fetching.ended, FetchFailure, "d:8047 (Connection");
+  }
+  await using linked = await Fetching.start();
+  linked.troubles.push({ directory: "d:8047", reason: "Connection refused", isFailed: true });
+  await linked.pass(2_000, 100);
+  assertEquals(linked.isEnded, false, "a link may bring somebody");
+});
+
+Deno.test("Fetch says so when directories name only holders that nobody can connect to", async () => {
+  for (const [ports, isHidden] of [[[0], true], [[0, 1], false], [[], false]] as const) {
+    await using fetching = await Fetching.start();
+    fetching.fetch.listed({ directory, files: [], holders: named([...ports]) });
+    await fetching.pass(10_000);
+    const { message } = await assertRejects(() => fetching.ended, FetchFailure);
+    assertEquals(message.includes("that nobody can connect to"), isHidden, message);
+  }
 });

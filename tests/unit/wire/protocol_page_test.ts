@@ -155,6 +155,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     directory: 1,
     answers: 1,
     reach: 1,
+    denied: 1,
     filesListed: 1,
     answeredMs: 1,
   };
