@@ -331,6 +331,10 @@ export const limits = {
   directoryPauseMs: 1_000,
   /** A connection to a directory is kept this long for the next question. */
   directoryKeptMs: 2_000,
+  /** A directory that checks a client is asked how that went after this long, or twice that. */
+  directoryCheckingMs: 1_000,
+  /** How often in a row: more than a dial takes that nobody answers. */
+  directoryCheckingMax: 5,
   /** The last words to a directory when a daemon stops. */
   directoryLeaveMs: 500,
 

@@ -78,7 +78,8 @@ function section(title: string, lines: readonly string[]): string[] {
 }
 
 function directoryLine(one: DirectoryReport): string {
-  const { directory, answers, reach, denied, filesListed, answeredMs } = one;
+  const { directory, sameAs, answers, reach, denied, filesListed, answeredMs } = one;
+  if (sameAs !== null) return `${directory}  is the directory at ${sameAs}, which is used`;
   if (answeredMs === null) return `${directory}  does not answer, and never did`;
   const age = `last answer ${formatDuration(answeredMs)} ago`;
   if (!answers) return `${directory}  does not answer, ${age}`;

@@ -1,13 +1,13 @@
 /** One question to a directory, without a node: how it is doing. */
 
 import type { HostPort } from "../base/address.ts";
-import { FetchFailure, messageOf } from "../base/errors.ts";
+import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import { Connection } from "../net/connection.ts";
 import { DirectoryTalk } from "../net/directory_talk.ts";
-import type { LocalIdentity } from "../net/handshake.ts";
+import { type LocalIdentity, RefusedError } from "../net/handshake.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { MessageOf } from "../wire/messages.ts";
@@ -54,22 +54,36 @@ async function ask(
     random: systemRandom,
   };
   let connection: Connection | undefined;
+  let talk: DirectoryTalk | undefined;
   try {
     connection = new Connection(await tcpTransport.dial(address, { timeoutMs: limits.dialMs }));
-    const talk = await DirectoryTalk.open(connection, identity);
+    talk = await DirectoryTalk.open(connection, identity);
     return await talk.status();
   } catch (cause) {
-    throw new FetchFailure(
-      "noDaemon",
-      `Cannot ask the directory at ${directory}: ${messageOf(cause)}`,
-      {
-        hint:
-          "Start one with `pacsrv directory`. Of another network than the default one, --network " +
-          "and --network-key-file have to be given here too.",
-        cause,
-      },
-    );
+    const message = `Cannot ask the directory at ${directory}: ${messageOf(cause)}`;
+    const hint = hintFor(cause, {
+      isConnected: connection !== undefined,
+      isKnown: talk !== undefined,
+    });
+    throw new FetchFailure("noDaemon", message, { hint, cause });
   } finally {
     connection?.close();
   }
+}
+
+/** What to do: `isConnected` when somebody is there, `isKnown` when it speaks the protocol. */
+function hintFor(
+  error: unknown,
+  { isConnected, isKnown }: { readonly isConnected: boolean; readonly isKnown: boolean },
+): string {
+  if (!isConnected) return "Start one with `pacsrv directory`.";
+  if (isKnown || (error instanceof RefusedError && error.refusal === "busy")) {
+    return "It may be a node's port, or the directory has all the connections that it takes.";
+  }
+  const network =
+    "Of another network than the default one, --network and --network-key-file have to " +
+    "be given here too.";
+  return error instanceof EnvironmentError
+    ? `${network} Else it may be no directory, or one that has all the connections that it takes.`
+    : network;
 }

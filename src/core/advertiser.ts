@@ -15,6 +15,11 @@
  *    between two whole lists, so that a directory that always asks gets no stream of them.
  * 7. Denied: what was denied is not sent again. Changes and refreshes go on, slowed down as after
  *    failures, and the whole list is tried again after `limits.directoryDeniedRefreshes`.
+ * 8. While the directory checks how it reaches this client, which takes it a moment: refreshes
+ *    after a random 1 to 2 of `limits.directoryCheckingMs`, up to `limits.directoryCheckingMax`
+ *    of them.
+ * 9. Another client of this node speaks to that directory: nothing is told, and after the time of
+ *    a refresh it is looked whether that still holds; sooner if a question shows that it does not.
  *
  * By 4, 5 and 6 a directory that comes back knows all again within one refresh time.
  *
@@ -42,6 +47,8 @@ export type AdvertiserEvent =
   | { readonly kind: "denied"; readonly limit: string }
   /** The batch under way got no answer. */
   | { readonly kind: "failed" }
+  /** It was not sent: another client of this node speaks to that directory. */
+  | { readonly kind: "withheld" }
   /** Any other answer of that directory told its instance. */
   | { readonly kind: "instance-seen"; readonly instance: NodeId }
   /** Time has passed; to be said some times a second. */
@@ -89,6 +96,10 @@ export class Advertiser {
   #setbacks = 0;
   #instance: NodeId | undefined;
   #reach: Reach | undefined;
+  /** Whether the last batch was withheld. */
+  #isWithheld = false;
+  /** Answers in a row that came while the directory checked this client. */
+  #checks = 0;
   #filesListed = 0;
   #answeredAtMs: number | undefined;
   #answers = false;
@@ -163,6 +174,9 @@ export class Advertiser {
       case "failed":
         this.#failed(nowMs);
         break;
+      case "withheld":
+        this.#withheld(nowMs);
+        break;
       case "instance-seen":
         this.#instanceSeen(event.instance, nowMs);
         break;
@@ -226,7 +240,7 @@ export class Advertiser {
     );
     this.#reach = answer.reach;
     this.#filesListed = answer.filesListed;
-    this.#refreshAtMs = nowMs + this.#refreshWaitMs();
+    this.#refreshAtMs = nowMs + Math.min(this.#refreshWaitMs(), this.#checkWaitMs());
     // Another answer told a new instance meanwhile, or this one does.
     const isOvertaken = this.#instance !== batch.instance && this.#instance !== answer.instance;
     const isNew = this.#instance !== undefined && this.#instance !== answer.instance;
@@ -252,6 +266,9 @@ export class Advertiser {
   }
 
   #instanceSeen(instance: NodeId, nowMs: number): void {
+    // Only who speaks to it sees it.
+    if (this.#isWithheld) this.#quietUntilMs = -Infinity;
+    this.#isWithheld = false;
     if (instance === this.#instance) return;
     const isFirst = this.#instance === undefined;
     this.#instance = instance;
@@ -262,6 +279,7 @@ export class Advertiser {
   #restarted(nowMs: number): void {
     this.#deniedBy = undefined;
     this.#setbacks = 0;
+    this.#checks = 0;
     this.#quietUntilMs = -Infinity;
     const spreadMs = Math.min(limits.directorySpreadMs, this.#refreshMs / 4);
     this.#wantWhole(nowMs + this.#random.unit() * spreadMs);
@@ -296,8 +314,21 @@ export class Advertiser {
     if (batch === undefined) return;
     this.#underWay = undefined;
     this.#answers = false;
+    this.#isWithheld = false;
     this.#setBack(nowMs);
     // What made it due is due still, but for its changes.
+    this.#putBack(batch, nowMs);
+  }
+
+  // 9. Not the one who speaks
+
+  #withheld(nowMs: number): void {
+    const batch = this.#underWay;
+    if (batch === undefined) return;
+    this.#underWay = undefined;
+    this.#answers = false;
+    this.#isWithheld = true;
+    this.#quietUntilMs = nowMs + this.#refreshWaitMs();
     this.#putBack(batch, nowMs);
   }
 
@@ -322,8 +353,16 @@ export class Advertiser {
     if (batch === undefined) return undefined;
     this.#underWay = undefined;
     this.#answers = true;
+    this.#isWithheld = false;
     this.#answeredAtMs = nowMs;
     return batch;
+  }
+
+  /** 8. How soon to hear what the check came to; Infinity when none is under way. */
+  #checkWaitMs(): number {
+    this.#checks = this.#reach === "checking" ? this.#checks + 1 : 0;
+    if (this.#checks === 0 || this.#checks > limits.directoryCheckingMax) return Infinity;
+    return limits.directoryCheckingMs * (1 + this.#random.unit());
   }
 
   #refreshWaitMs(): number {

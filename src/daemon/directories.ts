@@ -17,13 +17,14 @@ import type { DirectoryReport } from "../wire/reports.ts";
 import type { Holder, KnownFile, Sought } from "../wire/structures.ts";
 import { type DirectoryAnswer, plausibleFiles, plausibleHolders } from "./directory_answers.ts";
 import { DirectoryClient, type DirectoryClientHost } from "./directory_client.ts";
+import { InstanceClaims } from "./directory_instances.ts";
 import type { DirectoryTrouble } from "./directory_trouble.ts";
 import { hasAny, listedFile, listedFiles } from "./offers.ts";
 
 export type { DirectoryAnswer } from "./directory_answers.ts";
 
 /** What the directories need of their node. */
-export interface DirectoriesHost extends Omit<DirectoryClientHost, "listed"> {
+export interface DirectoriesHost extends Omit<DirectoryClientHost, "listed" | "claims"> {
   readonly store: ChunkStore;
 }
 
@@ -48,22 +49,26 @@ export class Directories {
   constructor(host: DirectoriesHost, addresses: readonly HostPort[]) {
     this.#host = host;
     const listed = () => listedFiles(host.store);
-    this.#clients = addresses.map((address) => new DirectoryClient({ ...host, listed }, address));
+    const claims = new InstanceClaims<DirectoryClient>();
+    const clientHost: DirectoryClientHost = { ...host, listed, claims };
+    this.#clients = addresses.map((address) => new DirectoryClient(clientHost, address));
   }
 
-  /** How many there are. */
+  /** How many there are, each counted once though it may have two addresses. */
   get size(): number {
-    return this.#clients.length;
+    return this.#clients.filter(({ twin }) => twin === undefined).length;
   }
 
   /** How many answered the last batch. */
   get answering(): number {
-    return this.#clients.filter((client) => client.answers).length;
+    return this.#clients.filter(({ answers, twin }) => answers && twin === undefined).length;
   }
 
   /** Those that did not answer last time, and why. */
   get troubles(): DirectoryTrouble[] {
-    return this.#clients.flatMap(({ trouble }) => trouble ?? []);
+    return this.#clients.flatMap(({ trouble, twin }) =>
+      trouble === undefined || twin !== undefined ? [] : trouble
+    );
   }
 
   /** Begins to tell what the node offers. */

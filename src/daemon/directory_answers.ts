@@ -24,8 +24,11 @@ export function plausibleFiles(files: readonly KnownFile[]): KnownFile[] {
   return files.filter(({ sizeBytes }) => sizeBytes <= limits.fetchBytesMax);
 }
 
+/** The load of a node that is fully loaded: no more can be said of any. */
+const PERMILLE_MAX = 1_000;
+
 /**
- * The holders that can be, but for this node itself. One that the directory sees at a loopback
+ * The holders that can be, but for this node itself, at most fully loaded. One that the directory sees at a loopback
  * address is on the directory's own machine, so it is where the directory is.
  */
 export function plausibleHolders(
@@ -37,9 +40,12 @@ export function plausibleHolders(
       nodeId !== seen.ownId && isWholePlace(host, port) && (host === "" || !isNowhere(host)) &&
       sizeBytes <= limits.fetchBytesMax && chunksHave <= chunkCount(sizeBytes)
     )
-    .map((holder) =>
-      holder.host === "" || isSharedMeaning(holder.host, seen.directoryHost)
-        ? holder
-        : { ...holder, host: seen.directoryHost }
-    );
+    .map((holder) => {
+      const isHere = holder.host === "" || isSharedMeaning(holder.host, seen.directoryHost);
+      return {
+        ...holder,
+        host: isHere ? holder.host : seen.directoryHost,
+        loadPermille: Math.min(PERMILLE_MAX, holder.loadPermille),
+      };
+    });
 }

@@ -1,11 +1,13 @@
 /**
  * A node as the client of one directory: says what the node offers when the advertiser says so,
- * asks what others want to know, and says goodbye. Who asks for what is in `directories.ts`.
+ * asks what others want to know, and says goodbye. While another client of the node speaks to the
+ * same instance, it is idle: it tells and asks nothing, and looks now and then whether that still
+ * holds. Who asks for what is in `directories.ts`.
  */
 
 import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
-import { newSessionId, type SessionId } from "../base/ids.ts";
+import { newSessionId, type NodeId, type SessionId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -13,11 +15,12 @@ import type { Seldom } from "../base/seldom.ts";
 import { Advertiser, type AdvertiserEffect, type AdvertiserEvent } from "../core/advertiser.ts";
 import type { Connection } from "../net/connection.ts";
 import { type Denied, DirectoryTalk } from "../net/directory_talk.ts";
-import type { LocalIdentity } from "../net/handshake.ts";
+import { type LocalIdentity, RefusedError } from "../net/handshake.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { MessageOf } from "../wire/messages.ts";
 import type { DirectoryReport } from "../wire/reports.ts";
 import type { ListedFile, Load } from "../wire/structures.ts";
+import type { InstanceClaims } from "./directory_instances.ts";
 import { DirectoryQuestions } from "./directory_questions.ts";
 import { type DirectoryTrouble, troubleText } from "./directory_trouble.ts";
 
@@ -27,6 +30,8 @@ export interface DirectoryClientHost {
   readonly random: Random;
   readonly seldom: Seldom;
   readonly log: Logger;
+  /** Shared by all clients of the node. */
+  readonly claims: InstanceClaims<DirectoryClient>;
   /** Opens a connection, counted and bounded with all others. */
   connect(address: HostPort, signal: AbortSignal): Promise<Connection>;
   load(nowMs: number): Load;
@@ -55,7 +60,9 @@ export class DirectoryClient {
     reason: "no answer yet",
     isFailed: false,
   };
-  /** How it was last listed, as the log has it; empty since a failure. */
+  /** The instance that it met last. */
+  #instance: NodeId | undefined;
+  /** How it was last listed, or that it is idle, as the log has it; empty since a failure. */
   #said = "";
 
   constructor(host: DirectoryClientHost, address: HostPort) {
@@ -70,6 +77,13 @@ export class DirectoryClient {
   /** Whether the last batch was answered: by a list or by a refusal. */
   get answers(): boolean {
     return this.#advertiser.answers;
+  }
+
+  /** The client that speaks to the same instance, while this one is idle. */
+  get twin(): DirectoryClient | undefined {
+    if (this.#instance === undefined) return undefined;
+    const holder = this.#host.claims.holder(this.#instance);
+    return holder === this ? undefined : holder;
   }
 
   /** Why the last question or batch was not answered; undefined when it was. */
@@ -90,15 +104,16 @@ export class DirectoryClient {
 
   /**
    * Asks one question; undefined when the directory refuses it or cannot be had, which the log
-   * says.
+   * says, or when this client is idle.
    */
   async ask<T extends object>(
     question: (talk: DirectoryTalk) => Promise<T | Denied>,
   ): Promise<T | undefined> {
+    if (this.twin !== undefined) return undefined;
     try {
       const answer = await this.#questions.ask((talk) => this.#noting(question(talk)));
       if (!isDenied(answer)) return answer;
-      this.#sayDenied(answer);
+      this.#sayDenied(answer, "question");
     } catch (error) {
       this.#sayFailed(error);
     }
@@ -107,12 +122,15 @@ export class DirectoryClient {
 
   report(nowMs: number): DirectoryReport {
     const { answers, reach, filesListed, answeredAtMs, deniedBy } = this.#advertiser;
+    const sameAs = this.twin?.label ?? null;
+    const isIdle = sameAs !== null;
     return {
       directory: this.label,
-      answers,
-      reach: reach ?? null,
-      denied: deniedBy ?? null,
-      filesListed,
+      sameAs,
+      answers: answers && !isIdle,
+      reach: isIdle ? null : reach ?? null,
+      denied: isIdle ? null : deniedBy ?? null,
+      filesListed: isIdle ? 0 : filesListed,
       answeredMs: answeredAtMs === undefined ? null : Math.round(nowMs - answeredAtMs),
     };
   }
@@ -141,7 +159,7 @@ export class DirectoryClient {
     const { sequence, whole, filesListed, changed, removed } = batch;
     let event: AdvertiserEvent;
     try {
-      this.#batchTalk = await this.#open();
+      this.#batchTalk = await this.#openOwn();
       if (this.#isLeaving) this.#batchTalk.close();
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
       const load = this.#host.load(performance.now());
@@ -149,7 +167,7 @@ export class DirectoryClient {
       const lists = { files: whole ? this.#host.listed() : changed, removed };
       const answer = await this.#noting(this.#batchTalk.batch(refresh, lists));
       if (isDenied(answer)) {
-        this.#sayDenied(answer);
+        this.#sayDenied(answer, "batch");
         event = { kind: "denied", limit: answer.limit };
       } else {
         this.#sayListed(answer);
@@ -157,7 +175,7 @@ export class DirectoryClient {
       }
     } catch (error) {
       this.#sayFailed(error);
-      event = { kind: "failed" };
+      event = { kind: error instanceof TwinError ? "withheld" : "failed" };
     } finally {
       this.#batchTalk?.close();
       this.#batchTalk = null;
@@ -166,16 +184,30 @@ export class DirectoryClient {
   }
 
   async #openForQuestions(): Promise<DirectoryTalk> {
-    const talk = await this.#open();
+    const talk = await this.#openOwn();
     this.step({ kind: "instance-seen", instance: talk.instance }, performance.now());
     return talk;
+  }
+
+  /**
+   * Opens a connection to an instance that no other client of this node speaks to.
+   *
+   * @throws {TwinError} when one does.
+   */
+  async #openOwn(): Promise<DirectoryTalk> {
+    const talk = await this.#open();
+    this.#instance = talk.instance;
+    const twin = this.#host.claims.claim(talk.instance, this);
+    if (twin === undefined) return talk;
+    talk.close();
+    throw new TwinError(twin.label);
   }
 
   async #open(): Promise<DirectoryTalk> {
     try {
       return await this.#connect();
     } catch (error) {
-      this.#trouble = { reason: troubleText(error), isFailed: true };
+      this.#noteFailed(error);
       throw error;
     }
   }
@@ -202,9 +234,15 @@ export class DirectoryClient {
         : null;
       return got;
     } catch (error) {
-      this.#trouble = { reason: troubleText(error), isFailed: true };
+      this.#noteFailed(error);
       throw error;
     }
+  }
+
+  #noteFailed(error: unknown): void {
+    this.#trouble = { reason: troubleText(error), isFailed: true };
+    // By its other name the directory may be there.
+    this.#host.claims.release(this);
   }
 
   #sayListed({ instance, reach }: MessageOf<"listed">): void {
@@ -214,22 +252,50 @@ export class DirectoryClient {
     this.#host.log.info("listed at a directory", { directory: this.label, instance, reach });
   }
 
-  #sayDenied({ limit, bound, message }: Denied): void {
+  #sayIdle({ label }: TwinError): void {
+    const news = `same as ${label}`;
+    if (this.#said === news) return;
+    this.#said = news;
+    const fields = { directory: this.label, sameAs: label };
+    this.#host.log.info("a directory has two addresses: one is used", fields);
+  }
+
+  #sayDenied({ limit, bound, message }: Denied, what: "batch" | "question"): void {
     const { log, seldom } = this.#host;
-    if (!seldom.isFirst(`directory ${this.label} ${limit}`)) return;
+    if (!seldom.isFirst(`directory ${this.label} denied ${what}`)) return;
     log.warn("a directory refuses", { directory: this.label, limit, bound, reason: message });
   }
 
   #sayFailed(error: unknown): void {
     if (this.#isLeaving) return;
+    if (error instanceof TwinError) return this.#sayIdle(error);
     this.#said = "";
     const { log, seldom } = this.#host;
-    const fields = { directory: this.label, error: messageOf(error) };
-    if (!seldom.isFirst(`directory ${this.label} ${fields.error}`)) return;
-    if (error instanceof EnvironmentError) log.info("cannot reach a directory", fields);
+    const isAway = error instanceof EnvironmentError;
+    const fields = { directory: this.label, error: isAway ? troubleText(error) : messageOf(error) };
+    // Not by the text, which the other side may make new each time.
+    if (!seldom.isFirst(`directory ${this.label} ${faultKind(error)}`)) return;
+    if (isAway) log.info("cannot reach a directory", fields);
     else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
     else log.warn("cannot talk to a directory", fields);
   }
+}
+
+/** Another client of this node speaks to that instance. */
+class TwinError extends Error {
+  override readonly name = "TwinError";
+  readonly label: string;
+
+  constructor(label: string) {
+    super(`It is the directory at ${label}`);
+    this.label = label;
+  }
+}
+
+function faultKind(error: unknown): string {
+  if (error instanceof EnvironmentError || error instanceof PeerFault) return error.code;
+  if (error instanceof RefusedError) return `refused ${error.refusal}`;
+  return "other";
 }
 
 function isDenied(answer: object): answer is Denied {

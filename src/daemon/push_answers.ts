@@ -131,7 +131,7 @@ async function* takers(
         continue;
       }
       const leftMs = untilMs - performance.now();
-      if (leftMs <= 0 || answers === host.directories.size) return;
+      if (leftMs <= 0 || answers >= host.directories.size) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       const timer = setTimeout(resolve, leftMs);

@@ -61,7 +61,7 @@ export class DirectoryServer {
     waitingMax: limits.directoryClientsMax,
     waitingPerHostMax: limits.directoryClientsPerHostMax,
   });
-  readonly #sessions = new Set<DirectorySession>();
+  readonly #sessions = new Map<Connection, DirectorySession>();
   /** On which connection the batch of a client goes on. */
   readonly #batches = new Map<ClientKey, DirectorySession>();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -83,7 +83,12 @@ export class DirectoryServer {
     this.#log = config.log;
     this.instance = newNodeId(random);
     this.index = new Directory({ random, replicas, refreshMs, queriesPerSecond });
-    this.connections = new Connections(transport);
+    this.connections = new Connections(transport, {
+      crowding: {
+        idleSinceMs: (connection) => this.#sessions.get(connection)?.heardMs,
+        crowdedOut: (connection) => this.#crowdedOut(connection),
+      },
+    });
     const listener = transport.listen(config.listen);
     this.address = listener.address;
     const listenPort = listener.address.port;
@@ -148,7 +153,7 @@ export class DirectoryServer {
 
   async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
     const session = new DirectorySession(this, connection, remote);
-    this.#sessions.add(session);
+    this.#sessions.set(connection, session);
     try {
       await session.run();
     } catch (error) {
@@ -159,14 +164,23 @@ export class DirectoryServer {
         this.#log.warn("a client broke the protocol", { host, reason: error.message });
       }
     } finally {
-      this.#sessions.delete(session);
+      this.#sessions.delete(connection);
     }
+  }
+
+  #crowdedOut({ remote: { host } }: Connection): void {
+    if (!this.#seldom.isFirst("crowded connections")) return;
+    this.#log.warn("all places for connections are taken", {
+      max: limits.connectionsMax,
+      host,
+      reason: "the host with the most has to give one to each that has fewer",
+    });
   }
 
   #tick(): void {
     const nowMs = performance.now();
     this.step({ kind: "tick" });
-    for (const session of this.#sessions) session.tick(nowMs);
+    for (const session of this.#sessions.values()) session.tick(nowMs);
     this.connections.tick(nowMs);
     this.#seldom.tick(nowMs);
   }

@@ -95,6 +95,11 @@ export class DirectorySession {
     }
   }
 
+  /** When something came last, by `performance.now()`. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
   /** Ends the connection of a client that is silent, or stays for too long. */
   tick(nowMs: number): void {
     const { directoryIdleMs, directoryConnectionMs } = limits;

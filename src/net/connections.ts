@@ -11,9 +11,18 @@ import type { Duplex, Transport } from "./transport.ts";
 /** A write that the other side does not take for this long ends the connection. */
 const WRITE_STALL_MS = limits.linkSilentMs;
 
+/** Which connections may be closed when all places are taken and another host needs one. */
+export interface Crowding {
+  /** Since when nothing came on it, by `performance.now()`; undefined when it has to stay. */
+  idleSinceMs(connection: Connection): number | undefined;
+  /** It was closed for another host: for the log. */
+  crowdedOut(connection: Connection): void;
+}
+
 /** The open connections of a node. */
 export class Connections {
   readonly #transport: Transport;
+  readonly #crowding: Crowding | undefined;
   readonly #open = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
   /** Dials that are not answered yet: each has its place already. */
@@ -21,8 +30,10 @@ export class Connections {
   #closedBytesIn = 0;
   #closedBytesOut = 0;
 
-  constructor(transport: Transport) {
+  /** Without `crowding` who has a place keeps it. */
+  constructor(transport: Transport, options: { readonly crowding?: Crowding } = {}) {
     this.#transport = transport;
+    this.#crowding = options.crowding;
   }
 
   get size(): number {
@@ -52,7 +63,7 @@ export class Connections {
     address: HostPort,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Connection> {
-    if (this.#isFull) {
+    if (!this.#hasPlaceFor(address.host)) {
       throw new EnvironmentError(
         "unreachable",
         `Cannot connect: ${this.#open.size} connections are open and ${this.#dialing} are being ` +
@@ -71,8 +82,9 @@ export class Connections {
 
   /** Takes in what a listener accepted; null, and closed, when there is no place for it. */
   admit(duplex: Duplex): Connection | null {
-    const ofHost = this.#perHost.get(duplex.remote.host) ?? 0;
-    if (this.#isFull || ofHost >= limits.connectionsPerHostMax) {
+    const { host } = duplex.remote;
+    if (this.#ofHost(host) >= limits.connectionsPerHostMax) this.#sweep();
+    if (this.#ofHost(host) >= limits.connectionsPerHostMax || !this.#hasPlaceFor(host)) {
       duplex.close();
       return null;
     }
@@ -96,6 +108,47 @@ export class Connections {
 
   get #isFull(): boolean {
     return this.#open.size + this.#dialing >= limits.connectionsMax;
+  }
+
+  #ofHost(host: string): number {
+    return this.#perHost.get(host) ?? 0;
+  }
+
+  /** Whether one more may be opened with `host`; one of another host may have to go for it. */
+  #hasPlaceFor(host: string): boolean {
+    if (this.#isFull) this.#sweep();
+    if (!this.#isFull) return true;
+    const connection = this.#idleOfMost(this.#ofHost(host));
+    if (connection === undefined) return false;
+    connection.close(
+      new EnvironmentError("unreachable", "Another host needed the place of the connection"),
+    );
+    this.#forget(connection);
+    this.#crowding?.crowdedOut(connection);
+    return true;
+  }
+
+  /**
+   * The longest idle one of the host that has the most, if those are more than `least`; of hosts
+   * with as many, the longest idle of all.
+   */
+  #idleOfMost(least: number): Connection | undefined {
+    if (this.#crowding === undefined) return undefined;
+    let most = least, idleSinceMs = -Infinity;
+    let found: Connection | undefined;
+    for (const connection of this.#open) {
+      const ofHost = this.#ofHost(connection.remote.host);
+      if (ofHost <= least || ofHost < most) continue;
+      const sinceMs = this.#crowding.idleSinceMs(connection);
+      if (sinceMs === undefined || (ofHost === most && sinceMs >= idleSinceMs)) continue;
+      [most, idleSinceMs, found] = [ofHost, sinceMs, connection];
+    }
+    return found;
+  }
+
+  /** Forgets what is closed: its place is free before the next tick. */
+  #sweep(): void {
+    for (const connection of this.#open) if (connection.isClosed) this.#forget(connection);
   }
 
   #keep(duplex: Duplex): Connection {

@@ -11,6 +11,7 @@ import type { Seldom } from "../base/seldom.ts";
 import type { Refusal } from "../wire/messages.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
+import { HalfOpen } from "./half_open.ts";
 import { accept, type LocalIdentity, RefusedError, type RemoteIdentity } from "./handshake.ts";
 import type { Duplex, Listener } from "./transport.ts";
 
@@ -31,8 +32,7 @@ export class FrontDoor {
   readonly #host: FrontDoorHost;
   readonly #listener: Listener;
   readonly #what: string;
-  #handshakes = 0;
-  readonly #handshakesOfHost = new Map<string, number>();
+  readonly #halfOpen = new HalfOpen();
   #isClosed = false;
 
   /** `what` names the port in the log: "node port". */
@@ -57,12 +57,31 @@ export class FrontDoor {
   }
 
   #admit(duplex: Duplex): Connection | null {
-    const ofHost = this.#handshakesOfHost.get(duplex.remote.host) ?? 0;
-    if (this.#handshakes >= limits.handshakesMax || ofHost >= limits.handshakesPerHostMax) {
+    const place = this.#halfOpen.placeFor(duplex.remote.host);
+    if (place === null) {
       duplex.close();
       return null;
     }
-    return this.#host.connections.admit(duplex);
+    const connection = this.#host.connections.admit(duplex);
+    if (connection !== null && place !== "free") this.#crowdOut(place);
+    return connection;
+  }
+
+  /** Ends a handshake whose place another host needs. */
+  #crowdOut(connection: Connection): void {
+    const { log, seldom } = this.#host;
+    const { host } = connection.remote;
+    // At once: the handshake itself learns of its end later than the next one comes.
+    this.#halfOpen.delete(connection);
+    connection.close(
+      new EnvironmentError("unreachable", "Another host needed the place in the handshake"),
+    );
+    if (!seldom.isFirst(`crowded ${this.#what}`)) return;
+    log.warn(`all places for handshakes on the ${this.#what} are taken`, {
+      max: limits.handshakesMax,
+      host,
+      reason: "the host with the most has to give one to each that has fewer",
+    });
   }
 
   async #accepted(connection: Connection): Promise<void> {
@@ -71,19 +90,14 @@ export class FrontDoor {
   }
 
   async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
-    const { host } = connection.remote;
-    this.#handshakes++;
-    this.#handshakesOfHost.set(host, (this.#handshakesOfHost.get(host) ?? 0) + 1);
+    this.#halfOpen.add(connection);
     try {
       return await accept(connection, {
         identity: this.#host.identity,
         admit: (remote) => this.#host.refusal(remote, connection),
       });
     } finally {
-      this.#handshakes--;
-      const left = (this.#handshakesOfHost.get(host) ?? 1) - 1;
-      if (left === 0) this.#handshakesOfHost.delete(host);
-      else this.#handshakesOfHost.set(host, left);
+      this.#halfOpen.delete(connection);
     }
   }
 

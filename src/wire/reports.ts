@@ -37,6 +37,8 @@ export interface StatusReport {
 export interface DirectoryReport {
   /** Its address as HOST:PORT. */
   readonly directory: string;
+  /** The other address by which this node speaks to it, so that this one is left alone; or null. */
+  readonly sameAs: string | null;
   /** Whether its last contact was answered. */
   readonly answers: boolean;
   /** How it reaches this node: "reachable", "checking", "unreachable"; null before any answer. */

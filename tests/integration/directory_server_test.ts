@@ -55,6 +55,14 @@ Deno.test("directory prints its ready line, serves, and ends by SIGTERM with exi
   const gone = await runPacsrv(["status", "--directory", directory.address]);
   assertEquals(gone.code, 5);
   assertMatch(gone.stderr, /^pacsrv: Cannot ask the directory at .*: Cannot connect to /);
+  assertMatch(gone.stderr, /^hint: Start one with `pacsrv directory`\.$/m);
+});
+
+Deno.test("status --directory says that a port may be a node's", async () => {
+  await using daemon = await startDaemon();
+  const { code, stderr } = await runPacsrv(["status", "--directory", daemon.node]);
+  assertEquals(code, 5);
+  assertMatch(stderr, /^hint: It may be a node's port, or the directory has all the connections /m);
 });
 
 Deno.test("directory says what is wrong when its port is taken", async () => {

@@ -20,6 +20,7 @@ export interface Script {
   /** What it sends when it has heard the last of `heard`; by default nothing. */
   readonly answer?: (heard: Heard, connection: Connection) => readonly Message[];
   readonly network?: string;
+  readonly networkKey?: Uint8Array;
 }
 
 /** Listens until it is closed. */
@@ -90,7 +91,7 @@ export class ScriptedDirectory implements AsyncDisposable {
       nodeId: this.instance,
       listenPort: this.address.port,
       network: this.#script.network ?? "test",
-      networkKey: undefined,
+      networkKey: this.#script.networkKey,
       random: systemRandom,
     };
     await accept(connection, { identity, admit: () => undefined });

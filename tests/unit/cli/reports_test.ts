@@ -93,6 +93,7 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
 Deno.test("statusText() shows counters, directories, transfers with sources, and uploads", () => {
   const directory = {
     directory: "d:8047",
+    sameAs: null,
     answers: true,
     reach: null,
     denied: null,
@@ -143,6 +144,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       { ...directory, directory: "f:8047", answers: false },
       { ...directory, directory: "g:8047", reach: "unreachable", filesListed: 1, answeredMs: 0 },
       { ...directory, directory: "h:8047", denied: "wrong-address", answeredMs: 0 },
+      { ...directory, directory: "i:8047", sameAs: "d:8047", answers: false },
     ],
   });
   for (
@@ -162,6 +164,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "e:8047  does not answer, last answer 1 min 1 s ago\n",
       "h:8047  answers, refused: wrong-address, 0 files listed, last answer 0.00 s ago\n",
       "f:8047  does not answer, and never did\n",
+      "i:8047  is the directory at d:8047, which is used\n",
       "g:8047  answers, cannot reach this node, 1 file listed, last answer 0.00 s ago\n",
     ]
   ) assertStringIncludes(text, part);

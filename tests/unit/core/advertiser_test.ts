@@ -500,6 +500,46 @@ Deno.test("Advertiser.step() changes nothing when an answer comes to no batch", 
   assertEquals(bench.advertiser.answers, true);
 });
 
+Deno.test("Advertiser.step() refreshes soon, a few times, while the directory checks it", () => {
+  const bench = new Bench();
+  bench.next();
+  const checking = listed({ reach: "checking" });
+  bench.say(checking);
+  for (let i = 0; i < limits.directoryCheckingMax; i++) {
+    const fromMs = bench.nowMs;
+    assertEquals(bench.next().whole, false);
+    assertGreaterOrEqual(bench.nowMs - fromMs, limits.directoryCheckingMs);
+    assertLessOrEqual(bench.nowMs - fromMs, 2 * limits.directoryCheckingMs + TICK_MS);
+    bench.say(checking);
+  }
+  bench.quiet(REFRESH_MS / 2 - TICK_MS);
+  bench.next();
+  bench.say(listed());
+  bench.quiet(REFRESH_MS / 2 - TICK_MS);
+  bench.next();
+  bench.say(checking);
+  bench.next(2 * limits.directoryCheckingMs + TICK_MS);
+  bench.say(listed());
+  bench.quiet(REFRESH_MS / 2 - TICK_MS);
+});
+
+Deno.test("Advertiser.step() keeps all and looks once in a refresh when its batches are withheld", () => {
+  const bench = new Bench();
+  bench.next();
+  for (let i = 0; i < 3; i++) {
+    assertEquals(bench.say({ kind: "withheld" }), undefined);
+    assertEquals(bench.advertiser.answers, false);
+    bench.change(file("a"));
+    bench.quiet(REFRESH_MS / 2 - TICK_MS);
+    assertEquals(bench.next(REFRESH_MS / 4 + TICK_MS).whole, true);
+  }
+  bench.say(listed());
+  bench.change(file("b"));
+  bench.next();
+  bench.say({ kind: "withheld" });
+  assertEquals(names(bench.say({ kind: "instance-seen", instance: A })!), ["b 64"], "at once");
+});
+
 Deno.test("Advertiser.step() says how it stands when it was answered", () => {
   const bench = new Bench();
   const { advertiser } = bench;

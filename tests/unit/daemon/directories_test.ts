@@ -54,7 +54,8 @@ class Client implements AsyncDisposable {
 
   /** Begins to talk to directories at these addresses. */
   start(addresses: readonly HostPort[]): Directories {
-    const log = (message: string) => this.lines.push(message);
+    const log = (message: string, fields: object = {}) =>
+      this.lines.push(`${message} ${JSON.stringify(fields)}`);
     const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
     const connections = new Connections(this.transport);
     this.directories = new Directories({
@@ -357,4 +358,87 @@ Deno.test("Directories logs seldom what a directory does wrong, and when it does
   isWrong = false;
   await directory.until(() => directories.answering === 1 ? true : undefined);
   assertMatch(client.lines.at(-1)!, /listed at a directory/);
+});
+
+Deno.test("Directories logs seldom that a directory answers as another, whatever instance it names", async () => {
+  await using client = await Client.open();
+  await using directory = directoryOf(
+    client,
+    () => [{ kind: "metadata", instance: newNodeId(systemRandom), files: [], last: true }],
+  );
+  const directories = client.start([directory.address]);
+  for (let i = 0; i < 3; i++) {
+    directories.findFiles(SOUGHT, () => {});
+    await directory.nth("metadata-query", i + 1);
+  }
+  await directory.nth("refresh", 2);
+  assertEquals(client.lines.filter((line) => line.includes("it answers as")).length, 1);
+});
+
+Deno.test("Directories logs that the network key may be another when a directory closes at once", async () => {
+  await using client = await Client.open();
+  const networkKey = systemRandom.bytes(32);
+  await using directory = new ScriptedDirectory(client.transport, { networkKey });
+  client.start([directory.address]);
+  const line = await directory.until(() => client.lines[0]);
+  assertMatch(line, /cannot reach a directory .*network key/);
+});
+
+Deno.test("Directories uses one address of a directory that has two, the other when they differ", async () => {
+  await using client = await Client.open();
+  await addDownloaded(client.store, "a", content(10, 4));
+  const answers = taking((heard) => {
+    const isAsked = heard.at(-1)!.kind === "metadata-query";
+    return isAsked ? [{ kind: "metadata", instance: one.instance, files: [], last: true }] : [];
+  });
+  await using one = directoryOf(client, answers);
+  await using other = directoryOf(client, taking());
+  other.instance = one.instance;
+  const directories = client.start([one.address, other.address]);
+  const [used, idle] = await one.until(() => {
+    const reports = directories.reports();
+    const used = reports.find(({ answers }) => answers);
+    const idle = reports.find(({ sameAs }) => sameAs !== null);
+    return used === undefined || idle === undefined ? undefined : [used, idle];
+  });
+  assertEquals([idle.sameAs, idle.answers, idle.reach], [used.directory, false, null]);
+  assertEquals([directories.size, directories.answering], [1, 1]);
+  const isOne = used.directory.endsWith(`:${one.address.port}`);
+  const [speaking, silent] = isOne ? [one, other] : [other, one];
+  for (let i = 0; i < 3; i++) {
+    directories.findFiles(SOUGHT, () => {});
+    await speaking.nth("metadata-query", i + 1);
+  }
+  assertEquals(silent.heard, []);
+  assertEquals(client.lines.filter((line) => line.includes("two addresses")).length, 1);
+
+  speaking.instance = newNodeId(systemRandom);
+  speaking.hangUp();
+  // The first question shows the new instance, the next one goes to both.
+  await silent.until(() => {
+    directories.findFiles(SOUGHT, () => {});
+    return silent.heard.some(({ kind }) => kind === "metadata-query") || undefined;
+  });
+  assertEquals((await silent.nth("refresh", 1)).whole, true);
+  await silent.until(() =>
+    directories.reports().every(({ sameAs }) => sameAs === null) || undefined
+  );
+  assertEquals(directories.size, 2);
+});
+
+Deno.test("Directories uses the other address of a directory when the one that it used fails", async () => {
+  await using client = await Client.open();
+  await using one = directoryOf(client, taking());
+  await using other = directoryOf(client, taking());
+  other.instance = one.instance;
+  const directories = client.start([one.address, other.address]);
+  await one.until(() => (directories.size === 1 && directories.answering === 1) || undefined);
+  const isOne = other.heard.length === 0;
+  const [speaking, silent] = isOne ? [one, other] : [other, one];
+  await speaking[Symbol.asyncDispose]();
+  await silent.until(() => {
+    directories.findFiles(SOUGHT, () => {});
+    return silent.heard.some(({ kind }) => kind === "metadata-query") || undefined;
+  });
+  await silent.nth("refresh", 1);
 });

@@ -39,6 +39,15 @@ Deno.test("plausibleHolders() leaves out this node, addresses of nobody, and wha
   for (const values of wrong) assertEquals(hosts([holder(values)]), [], JSON.stringify(values));
 });
 
+Deno.test("plausibleHolders() calls nobody more than fully loaded", () => {
+  const permilles = (...loads: number[]) =>
+    plausibleHolders(loads.map((loadPermille) => holder({ loadPermille })), {
+      directoryHost: "192.0.2.9",
+      ownId: OWN,
+    }).map(({ loadPermille }) => loadPermille);
+  assertEquals(permilles(0, 999, 1_000, 1_001, 0xffff), [0, 999, 1_000, 1_000, 1_000]);
+});
+
 Deno.test("plausibleFiles() leaves out what is bigger than a fetch takes", () => {
   const file = { root: ROOT, name: "x", type: "", sha256: null, whole: 1, part: 0 };
   const sizes = [0, limits.fetchBytesMax, limits.fetchBytesMax + 1];

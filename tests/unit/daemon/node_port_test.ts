@@ -9,9 +9,8 @@ import { callbackProof, offerFiles } from "../../../src/daemon/callbacks.ts";
 import type { Node, NodeOptions } from "../../../src/daemon/node.ts";
 import { Connection } from "../../../src/net/connection.ts";
 import { initiate, type LocalIdentity } from "../../../src/net/handshake.ts";
-import type { Duplex, Listener, Transport } from "../../../src/net/transport.ts";
+import { DoorTransport } from "../../support/door_transport.ts";
 import { testNode } from "../../support/test_node.ts";
-import { memoryPair } from "../../support/memory_transport.ts";
 import { addDownloaded, content, openStore, TempDir } from "../store/store_fixture.ts";
 
 const IDENTITY: LocalIdentity = {
@@ -22,57 +21,16 @@ const IDENTITY: LocalIdentity = {
   random: systemRandom,
 };
 
-/** A transport with one listener, to which anybody connects from the host that the test names. */
-class Door implements Transport {
-  readonly #waiting: Duplex[] = [];
-  #isClosed = false;
-  #changed = Promise.withResolvers<void>();
-
-  connect(host: string): Connection {
-    const [near, far] = memoryPair({ farRemote: { host, port: 1 } });
-    this.#waiting.push(far);
-    this.#changed.resolve();
-    return new Connection(near);
-  }
-
-  dial(): Promise<Duplex> {
-    return Promise.reject(new Error("Cannot dial: nobody is dialled here"));
-  }
-
-  listen(): Listener {
-    const accepted = () => this.#accepted();
-    return {
-      address: { host: "127.0.0.1", port: 1 },
-      [Symbol.asyncIterator]: accepted,
-      close: () => {
-        this.#isClosed = true;
-        this.#changed.resolve();
-      },
-    };
-  }
-
-  async *#accepted(): AsyncGenerator<Duplex> {
-    while (!this.#isClosed) {
-      const duplex = this.#waiting.shift();
-      if (duplex !== undefined) yield duplex;
-      else {
-        this.#changed = Promise.withResolvers();
-        await this.#changed.promise;
-      }
-    }
-  }
-}
-
 /** Runs `test` with a node that has one file, called "f". */
 async function listening(
-  test: (node: Node, door: Door) => Promise<void>,
+  test: (node: Node, door: DoorTransport) => Promise<void>,
   options: Partial<NodeOptions> = {},
 ): Promise<void> {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   await addDownloaded(store, "f", content(10));
-  const door = new Door();
+  const door = new DoorTransport();
   const node = testNode({ store, transport: door, ...options });
   node.start();
   try {
@@ -107,6 +65,28 @@ Deno.test("NodePort lets no host have all handshakes, however silent it is", () 
       assert(tries < 100, "no place comes free");
     }
     again.close();
+  }));
+
+Deno.test("NodePort has hosts with many silent handshakes give one to each that has fewer", () =>
+  listening(async (node, door) => {
+    const few = door.connect("192.0.2.9");
+    const crowd: Connection[][] = [1, 2, 3, 4].map((number) =>
+      Array.from(
+        { length: limits.handshakesPerHostMax - (number === 4 ? 1 : 0) },
+        () => door.connect(`192.0.2.${number}`),
+      )
+    );
+    // The port takes them in turn: the last one is in when it is counted.
+    while (node.connections.size < limits.handshakesMax) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const newcomers = [door.connect("192.0.2.5"), door.connect("192.0.2.6")];
+    await Promise.all(newcomers.map(shake));
+    // The first host gave its oldest; who had one kept it.
+    await assertRejects(() => crowd[0]![0]!.receiveOne(), Error, "closed the connection");
+    await shake(few);
+    await shake(crowd[0]!.at(-1)!);
+    for (const connection of [...newcomers, few, ...crowd.flat()]) connection.close();
   }));
 
 Deno.test("NodePort forgets a connection whose use failed", () =>

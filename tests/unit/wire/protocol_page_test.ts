@@ -153,6 +153,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
   };
   const directory: Keys<DirectoryReport> = {
     directory: 1,
+    sameAs: 1,
     answers: 1,
     reach: 1,
     denied: 1,
