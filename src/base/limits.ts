@@ -405,10 +405,14 @@ export const limits = {
   questionHostsMax: 4_096,
   /** Files that a node lets itself be given at once. */
   pushesTakenMax: 4,
-  /** A file that is given slower than this is given up: it holds one of those places. */
+  /** The same from one address: half, so that who gives slowly leaves some to others. */
+  pushesTakenPerHostMax: 2,
+  /** A file that is given slower than this is given up by both: it holds one of those places. */
   pushBytesPerSecondMin: 16 * KIB,
-  /** Before that counts: time to begin, and to put a small file away. */
+  /** Any stretch of it may be slower for this long: to begin, and to put a small file away. */
   pushMsMin: 60_000,
+  /** A file whose giver has gone is given up when nobody else gives it for this long. */
+  pushAloneMs: 3_000,
   /** What a file takes of a disk at least, with its directory: tiny ones must not fill it either. */
   takenFileBytesMin: 8 * KIB,
   /** How long a giver waits for the other side to have the file whole: it may hash and flush. */

@@ -44,6 +44,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "no-room": "is refused: it would take more room than the peer gives",
   "busy": "is refused: the peer is busy",
   "unwilling": "is refused: the peer takes no files",
+  "self": "cannot be given: it is the daemon's own address",
   "refused": "cannot be given: no node of this network takes it there",
   "unreachable": "cannot be given: nobody answers there",
   "done": "is there now",

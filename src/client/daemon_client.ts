@@ -125,7 +125,10 @@ export class DaemonClient implements AsyncDisposable {
     using _ = this.#closedBy(options.signal);
     if (CHANGING_VERBS.has(verb)) await this.#authenticate();
     this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
-    for await (const message of this.#messages()) {
+    const hint = verb === "push"
+      ? "If it is restarted, push again: what the peer has by then is not given twice."
+      : "Start it again with `pacsrv daemon`.";
+    for await (const message of this.#messages(hint)) {
       if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);
       yield* JSON.parse(message.json) as AnswerItems[V][];
       if (message.last) return;
@@ -144,7 +147,8 @@ export class DaemonClient implements AsyncDisposable {
     using _ = this.#closedBy(options.signal);
     this.#connection.send({ kind: "get", ...request });
     if (request.deliver) this.#connection.reserve(limits.transferReadBytes);
-    for await (const message of this.#messages()) {
+    const hint = "If it is restarted, the same fetch goes on from what it has.";
+    for await (const message of this.#messages(hint)) {
       switch (message.kind) {
         case "data":
         case "searching":
@@ -197,15 +201,18 @@ export class DaemonClient implements AsyncDisposable {
     }
   }
 
-  /** Messages as they come, heartbeats left out; FAILED becomes its error. */
-  async *#messages(): AsyncGenerator<Message | DataEvent> {
+  /**
+   * Messages as they come, heartbeats left out; FAILED becomes its error. `hint` is what a person
+   * can do when the daemon goes away.
+   */
+  async *#messages(hint?: string): AsyncGenerator<Message | DataEvent> {
     for (;;) {
       let frame: Frame;
       try {
         frame = await this.#connection.receiveFrame();
       } catch (cause) {
         throw new FetchFailure("noDaemon", `The daemon at ${this.#label} went away`, {
-          hint: "If it is restarted, the same fetch goes on from what it has.",
+          ...(hint === undefined ? {} : { hint }),
           cause,
         });
       }

@@ -65,7 +65,7 @@ export async function callRequester(
     switch (reply.kind) {
       case "want":
         answer(reply.searchOn ? "search-on" : "enough");
-        await caller.uploads.serve(connection, remote, reply.root);
+        await caller.uploads.serve(connection, remote, { root: reply.root });
         return;
       case "more":
         answer("search-on");

@@ -108,6 +108,6 @@ export class NodePort {
     if (file !== undefined) connection.send(offerMessage(store, file, { listing: false }));
     connection.send({ kind: "offers-end" });
     if (file === undefined) await connection.closeAfterWriting();
-    else await uploads.serve(connection, remote, root);
+    else await uploads.serve(connection, remote, { root });
   }
 }

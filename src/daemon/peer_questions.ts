@@ -23,6 +23,9 @@ export interface QuestionAsker {
   readonly identity: LocalIdentity;
 }
 
+const ENDED_HINT = "What listens there may be no node that can be asked, but a directory, or " +
+  "have another network key.";
+
 /** Another node that can be asked; disposing closes the connection. */
 export interface AskedPeer extends Disposable {
   readonly connection: Connection;
@@ -32,7 +35,8 @@ export interface AskedPeer extends Disposable {
 /**
  * Dials a node to ask it something. `question` travels with the handshake.
  *
- * @throws {EnvironmentError | PeerFault | RefusedError} when it cannot be asked.
+ * @throws {EnvironmentError | PeerFault | RefusedError} when it cannot be asked; the first is
+ * "unreachable" only when nobody answers.
  */
 async function askPeer(
   asker: QuestionAsker,
@@ -49,20 +53,33 @@ async function askPeer(
     close();
   });
   if (signal.aborted) close();
-  const remote = await initiate(connection, {
-    identity: asker.identity,
-    purpose: "directory",
-    first: () => [question],
-  });
+  const remote = await hearing(() =>
+    initiate(connection, {
+      identity: asker.identity,
+      purpose: "directory",
+      first: () => [question],
+    })
+  );
   const kept = cleanup.move();
   return { connection, remote, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Hears who was dialled; what it says by closing may be that it is none that can be asked. */
+async function hearing<T>(talk: () => Promise<T>): Promise<T> {
+  try {
+    return await talk();
+  } catch (cause) {
+    if (!(cause instanceof EnvironmentError)) throw cause;
+    throw new EnvironmentError("other", cause.message, { hint: ENDED_HINT, cause });
+  }
 }
 
 /**
  * Asks a node to take `file`. When it accepts, and `serves` said that this node gives it, the
  * connection goes on with an offer; the caller disposes of it.
  *
- * @throws {EnvironmentError | PeerFault | RefusedError} when there is no answer.
+ * @throws {EnvironmentError | PeerFault | RefusedError} when there is no answer; the first is
+ * "unreachable" only when nobody is there.
  */
 export async function askUpload(
   asker: QuestionAsker,
@@ -78,10 +95,12 @@ export async function askUpload(
   using cleanup = new DisposableStack();
   const { connection, remote } = cleanup.use(await askPeer(asker, address, { question, signal }));
   connection.setGate(onlyKinds("Cannot ask to take a file", ["upload-answer"]));
-  const { answer } = await withDeadline(
-    connection,
-    "Cannot ask to take a file",
-    async () => expectMessage(await connection.receiveOne(), "upload-answer"),
+  const { answer } = await hearing(() =>
+    withDeadline(
+      connection,
+      "Cannot ask to take a file",
+      async () => expectMessage(await connection.receiveOne(), "upload-answer"),
+    )
   );
   const kept = cleanup.move();
   return { connection, remote, answer, [Symbol.dispose]: () => kept.dispose() };
@@ -108,10 +127,8 @@ export async function* askFiles(
   cleanup.defer(() => clearTimeout(timer));
   let count = 0;
   for (;;) {
-    const message = await withDeadline(
-      connection,
-      "Cannot hear the files",
-      () => connection.receiveOne(),
+    const message = await hearing(() =>
+      withDeadline(connection, "Cannot hear the files", () => connection.receiveOne())
     );
     if (message.kind === "bye") {
       throw new EnvironmentError("other", "The node tells no more lists of files for now", {

@@ -20,6 +20,7 @@ import { onlyKinds } from "../wire/gate.ts";
 import type { Done, MessageOf } from "../wire/messages.ts";
 import { checkOffer, peerLabel } from "./callbacks.ts";
 import type { FetchObserver } from "./fetch.ts";
+import { PushPace } from "./push_pace.ts";
 import type { Searcher } from "./searches.ts";
 
 /** What taking needs of the node that it is done for. */
@@ -46,6 +47,15 @@ export interface Intake {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
+  /** Where the asker is that gives the file itself; null for a directory, which only names it. */
+  readonly giverHost: string | null;
+}
+
+/** Who asks this node to take a file. */
+export interface IntakeAsker {
+  readonly host: string;
+  /** Whether it may also name a file that it does not give itself. */
+  readonly isDirectory: boolean;
 }
 
 /** The files that this node lets itself be given. */
@@ -72,12 +82,11 @@ export class PushIntake {
    * What to say to an upload request; with "accepted" a place is kept, which {@linkcode take} or
    * {@linkcode takeElsewhere} gives back.
    *
-   * @param mayBeSent Whether the asker may also name a file that it does not give itself.
    * @throws {PeerFault} when no file can be so big.
    */
   consider(
     { file: { file }, serves }: MessageOf<"upload-request">,
-    mayBeSent: boolean,
+    { host, isDirectory }: IntakeAsker,
   ): { readonly answer: UploadAnswer; readonly intake?: Intake } {
     const { root, name, sizeBytes } = file;
     const { store } = this.#host;
@@ -90,16 +99,17 @@ export class PushIntake {
     if (store.isComplete(root)) return { answer: "have" };
     // A giver asks so how far its file has got: it is still on its way, not unwanted.
     if (this.#underWay.has(root)) return { answer: "busy" };
-    if (this.#acceptBytes === 0 || !serves && !mayBeSent) return { answer: "unwilling" };
+    if (this.#acceptBytes === 0 || !serves && !isDirectory) return { answer: "unwilling" };
     const files = store.downloadedFiles + this.#underWay.size + 1;
     if (
       this.#takenBytes() + this.#bytesLeft(file) > this.#acceptBytes ||
       files * limits.takenFileBytesMin > this.#acceptBytes
     ) return { answer: "no-room" };
-    const isFull = this.#underWay.size >= limits.pushesTakenMax ||
+    const giverHost = serves ? host : null;
+    const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(giverHost) ||
       this.#host.isFull(performance.now()) || this.#stopping.signal.aborted;
     if (isFull) return { answer: "busy" };
-    const intake = { root, name, sizeBytes };
+    const intake = { root, name, sizeBytes, giverHost };
     this.#underWay.set(root, intake);
     return { answer: "accepted", intake };
   }
@@ -118,8 +128,8 @@ export class PushIntake {
         const from = peerLabel(connection, remote);
         await this.#fetch(intake, {
           from,
-          begun: (searcher) => {
-            talk = use(searcher, { connection, remote, offer });
+          begun: (searcher, left) => {
+            talk = use(searcher, { connection, remote, offer, left });
             // It is waited for below, when the fetch has ended.
             talk.catch(() => {});
           },
@@ -173,23 +183,27 @@ export class PushIntake {
 
   async #fetch(
     { root, name, sizeBytes }: Intake,
-    { from, begun }: { readonly from: string; readonly begun?: (searcher: Searcher) => void },
+    { from, begun }: {
+      readonly from: string;
+      /** Is given what to call when the giver, of whom the fetch took something, is gone. */
+      readonly begun?: (searcher: Searcher, left: () => void) => void;
+    },
   ): Promise<void> {
     const { log } = this.#host;
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
     const chunks = null, sha256 = null;
     const request = { name, root, sha256, sizeBytes, chunks, deliver: false, timeoutMs: 0 };
-    const pace = new Pace();
+    const watch = new Watch();
     try {
       await this.#host.fetch(request, {
-        observer: pace,
-        signal: AbortSignal.any([this.#stopping.signal, pace.signal]),
-        ...(begun === undefined ? {} : { begun }),
+        observer: watch,
+        signal: AbortSignal.any([this.#stopping.signal, watch.signal]),
+        begun: (searcher) => begun?.(searcher, () => watch.giverLeft()),
       });
       log.info("took a file", fields);
     } catch (cause) {
-      const error = pace.signal.aborted ? "It came too slowly" : messageOf(cause);
+      const error = messageOf(watch.signal.aborted ? watch.signal.reason : cause);
       log.warn("a file that was to be taken did not come", { ...fields, error });
     }
   }
@@ -204,6 +218,13 @@ export class PushIntake {
     } catch (error) {
       log.warn("cannot remove a download of which nothing came", { root, error: messageOf(error) });
     }
+  }
+
+  /** Whether the giver at `host` gives as many files as one may at once. */
+  #hasMany(host: string | null): boolean {
+    if (host === null) return false;
+    const ofHost = [...this.#underWay.values()].filter(({ giverHost }) => giverHost === host);
+    return ofHost.length >= limits.pushesTakenPerHostMax;
   }
 
   #takenBytes(): number {
@@ -221,37 +242,56 @@ export class PushIntake {
   }
 }
 
-/** Looks how fast a file comes, and gives it up when it takes a place for too little. */
-class Pace implements FetchObserver {
-  readonly #startMs = performance.now();
-  readonly #tooSlow = new AbortController();
+/** Looks how a file comes, and gives it up when it takes a place for too little. */
+class Watch implements FetchObserver {
+  readonly #pace = new PushPace(performance.now());
+  readonly #givenUp = new AbortController();
   #bytesHad = 0;
+  /** Since when the giver is gone and nobody else gives; null while it is there. */
+  #aloneSinceMs: number | null = null;
 
-  /** Aborted when the file comes too slowly. */
+  /** Aborted, with the reason, when the file is not worth its place. */
   get signal(): AbortSignal {
-    return this.#tooSlow.signal;
+    return this.#givenUp.signal;
+  }
+
+  /** Others who have the file must be there soon now. */
+  giverLeft(): void {
+    this.#aloneSinceMs = performance.now();
   }
 
   event(event: Parameters<FetchObserver["event"]>[0]): void {
     if (event.kind === "found") this.#bytesHad = event.bytesHad;
-    if (event.kind !== "progress" && event.kind !== "searching") return;
-    const bytes = event.kind === "progress" ? event.bytesDone - this.#bytesHad : 0;
-    const enoughMs = limits.pushMsMin + bytes / limits.pushBytesPerSecondMin * 1_000;
-    if (performance.now() - this.#startMs > enoughMs) this.#tooSlow.abort();
+    if (event.kind === "progress") {
+      // When all is here it only has to be put away.
+      if (event.bytesDone === event.bytesTotal) return;
+      this.#look({ bytes: event.bytesDone - this.#bytesHad, sources: event.sources });
+    } else if (event.kind === "searching") this.#look({ bytes: 0, sources: 0 });
   }
 
   readable(): void {}
 
   gained(): void {}
+
+  #look({ bytes, sources }: { readonly bytes: number; readonly sources: number }): void {
+    const nowMs = performance.now();
+    if (this.#pace.tick(bytes, nowMs)) this.#givenUp.abort(new Error("It came too slowly"));
+    if (this.#aloneSinceMs === null) return;
+    if (sources > 0) this.#aloneSinceMs = nowMs;
+    else if (nowMs - this.#aloneSinceMs > limits.pushAloneMs) {
+      this.#givenUp.abort(new Error("Its giver has gone, and nobody else gives it"));
+    }
+  }
 }
 
 /** Has the fetch hear the asker's offer, as if it had called back, and answers it. */
 async function use(
   searcher: Searcher,
-  { connection, remote, offer }: {
+  { connection, remote, offer, left }: {
     readonly connection: Connection;
     readonly remote: RemoteIdentity;
     readonly offer: MessageOf<"offer">;
+    readonly left: () => void;
   },
 ): Promise<void> {
   const { nodeId, listenPort } = remote;
@@ -259,7 +299,11 @@ async function use(
   const verdict = searcher.offered({ nodeId, address }, [offer]);
   if (verdict.kind === "want") {
     connection.send({ kind: "want", root: verdict.root, searchOn: false });
-    return await verdict.use(connection);
+    try {
+      return await verdict.use(connection);
+    } finally {
+      left();
+    }
   }
   connection.send({ kind: "enough" });
   await connection.closeAfterWriting();

@@ -4,7 +4,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { messageOf, PeerFault } from "../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -52,8 +52,7 @@ export async function* push(
     asked = await askUpload(host, address, { file: listed, serves: true, signal });
   } catch (error) {
     host.log.info("cannot ask a node to take a file", { name, peer, error: messageOf(error) });
-    const isThere = error instanceof RefusedError || error instanceof PeerFault;
-    yield report(null, isThere ? "refused" : "unreachable", 0);
+    yield report(null, resultOf(error), 0);
     return;
   }
   using peerAsked = asked;
@@ -72,6 +71,14 @@ export async function* push(
   yield report(nodeId, isThere ? "done" : "failed", bytes);
 }
 
+/** What came of a node that could not be asked. */
+function resultOf(error: unknown): string {
+  if (error instanceof RefusedError && error.refusal === "self") return "self";
+  const isThere = error instanceof RefusedError || error instanceof PeerFault ||
+    error instanceof EnvironmentError && error.code !== "unreachable";
+  return isThere ? "refused" : "unreachable";
+}
+
 /** Offers the file, and serves it if it is wanted; returns how many bytes of it were given. */
 async function give(
   { store, uploads }: PushHost,
@@ -84,7 +91,7 @@ async function give(
     return await connection.receiveOne();
   });
   if (answer.kind !== "want" || answer.root !== file.root) return 0;
-  return await uploads.serve(connection, remote, file.root);
+  return await uploads.serve(connection, remote, { root: file.root, isPushed: true });
 }
 
 /**

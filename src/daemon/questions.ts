@@ -178,7 +178,10 @@ export class Questions {
   #upload(asker: Asker, request: MessageOf<"upload-request">): Sequel | undefined {
     const { connection, remote } = asker;
     const pushes = this.#host.intake;
-    const { answer, intake } = pushes.consider(request, asker.isDirectory);
+    const { answer, intake } = pushes.consider(request, {
+      host: connection.remote.host,
+      isDirectory: asker.isDirectory,
+    });
     connection.send({ kind: "upload-answer", answer });
     if (intake === undefined) return undefined;
     if (request.serves) return () => pushes.take(intake, connection, remote);

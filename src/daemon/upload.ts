@@ -5,8 +5,15 @@
  * written, and gets it by one positional read into a reused buffer. Nothing is read ahead.
  */
 
+import { Bitfield } from "../base/bitfield.ts";
 import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
-import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../base/geometry.ts";
+import {
+  CHUNK_BYTES,
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+} from "../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -22,6 +29,7 @@ import type { Frame } from "../wire/framer.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import type { Rejection } from "../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "./buffer_pool.ts";
+import { PushPace } from "./push_pace.ts";
 import { mergedRanges } from "./ranges.ts";
 
 /** What a requester may send once it wants the file. */
@@ -43,6 +51,8 @@ export interface UploadedFile {
   readonly nodeId: NodeId;
   /** The requester's address, for people. */
   readonly peer: string;
+  /** Whether this node pushes the file: then who takes it must not take for ever over it. */
+  readonly isPushed?: boolean;
 }
 
 /** One requester being served with one file. */
@@ -62,6 +72,8 @@ export class Upload implements FrameHandler, BulkSource {
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #gained: ChunkRange[] = [];
   #complaints = 0;
+  /** For a file that is pushed: its pace, and the chunks that were given, each of use but once. */
+  readonly #push: { readonly pace: PushPace; readonly given: Bitfield } | null;
   /** When the requester was last heard, or given data. */
   #usedMs: number;
   #wasComplete = false;
@@ -82,6 +94,9 @@ export class Upload implements FrameHandler, BulkSource {
     this.#sizeBytes = file.sizeBytes;
     this.#chunks = chunkCount(file.sizeBytes);
     this.#usedMs = this.#nowMs();
+    this.#push = file.isPushed
+      ? { pace: new PushPace(this.#usedMs), given: new Bitfield(this.#chunks) }
+      : null;
   }
 
   /** The requester's host. */
@@ -96,6 +111,13 @@ export class Upload implements FrameHandler, BulkSource {
   idleMs(nowMs: number): number {
     const isBusy = this.#queue.length > 0 || this.#connection.writeSinceMs !== null;
     return isBusy ? 0 : nowMs - this.#usedMs;
+  }
+
+  /** Whether the file is pushed, and the requester takes it too slowly. To be asked each tick. */
+  isTooSlow(nowMs: number): boolean {
+    if (this.#push === null) return false;
+    const { pace, given } = this.#push;
+    return pace.tick(given.count * CHUNK_BYTES, nowMs);
   }
 
   /**
@@ -194,6 +216,7 @@ export class Upload implements FrameHandler, BulkSource {
       }
       writeChunksHeader(this.#buffer, range.first, length);
       this.bytesGiven += length;
+      this.#push?.given.addRange(range);
       return this.#buffer.subarray(0, CHUNKS_HEADER_BYTES + length);
     }
   }

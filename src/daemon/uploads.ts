@@ -52,9 +52,13 @@ export class Uploads {
 
   /**
    * Serves `root` over a connection on which it was offered, until that ends; returns how many bytes
-   * of the file were given.
+   * of the file were given. A file that `isPushed` is given up when the other side takes too long.
    */
-  async serve(connection: Connection, remote: RemoteIdentity, root: Root): Promise<number> {
+  async serve(
+    connection: Connection,
+    remote: RemoteIdentity,
+    { root, isPushed = false }: { readonly root: Root; readonly isPushed?: boolean },
+  ): Promise<number> {
     const here = fileOfRoot(this.#host.store, root);
     if (here === undefined) {
       connection.close();
@@ -66,6 +70,7 @@ export class Uploads {
       sizeBytes: here.sizeBytes,
       nodeId: remote.nodeId,
       peer: peerLabel(connection, remote),
+      isPushed,
     };
     if (!this.#makePlaceFor(connection.remote.host)) {
       connection.send({ kind: "bye", reason: "too many uploads" });
@@ -116,7 +121,8 @@ export class Uploads {
   /** Ends the uploads that nobody uses any more, and sends the others what was noted. */
   tick(nowMs: number): void {
     for (const upload of this.#uploads) {
-      if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#endIdle(upload);
+      if (upload.isTooSlow(nowMs)) this.#endSlow(upload);
+      else if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#endIdle(upload);
       else upload.flushGained();
     }
   }
@@ -162,6 +168,13 @@ export class Uploads {
   /** Its place is free at once: the last words may take a while. */
   #endIdle(upload: Upload): void {
     upload.withdraw("idle");
+    this.#remove(upload);
+  }
+
+  #endSlow(upload: Upload): void {
+    const { name, root, peer } = upload;
+    this.#host.log.info("a peer takes a file that is pushed too slowly", { name, root, peer });
+    upload.withdraw("too slow");
     this.#remove(upload);
   }
 

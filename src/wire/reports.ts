@@ -170,7 +170,7 @@ export interface PushReport {
   readonly nodeId: NodeId | null;
   readonly name: string;
   readonly root: Root;
-  /** An answer ("accepted", "have", "no-room", "busy", "unwilling"), "refused", "unreachable", "done", "failed". */
+  /** An answer ("accepted", "have", "no-room", "busy", "unwilling"), "self", "refused", "unreachable", "done", "failed". */
   readonly result: string;
   /** Bytes that this node gave it. */
   readonly bytes: number;

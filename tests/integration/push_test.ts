@@ -9,6 +9,7 @@ import { macEquals, sessionMac } from "../../src/wire/proofs.ts";
 import type { Holder } from "../../src/wire/structures.ts";
 import { ask, connectTo, requestFor, untilListed, untilShared } from "./support/client.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
+import { startDirectory } from "./support/directory.ts";
 import { assertSameFile, randomBytes, randomFile, sha256Of, TempDir } from "./support/files.ts";
 import { type HeldFile, holdFile, otherRoot } from "./support/raw_holder.ts";
 import { RawNode, type RawPeer } from "./support/raw_node.ts";
@@ -103,10 +104,18 @@ Deno.test("pacsrv push says why a node does not take a file", async () => {
   assertEquals(code, 1, stderr);
   assertEquals([JSON.parse(stdout).result, JSON.parse(stdout).nodeId], ["unreachable", null]);
   await using stranger = await startDaemon({ args: ["--network", "another"] });
-  for (const peer of [stranger.node, source.node]) {
-    const { stdout } = await source.run(["push", NAME, peer, "--json"]);
-    assertEquals([JSON.parse(stdout).result, JSON.parse(stdout).nodeId], ["refused", null]);
+  await using directory = await startDirectory();
+  const others = [[stranger.node, "refused"], [directory.address, "refused"], [
+    source.node,
+    "self",
+  ]];
+  for (const [peer, result] of others) {
+    const { stdout } = await source.run(["push", NAME, peer!, "--json"]);
+    assertEquals([JSON.parse(stdout).result, JSON.parse(stdout).nodeId], [result, null]);
   }
+  const listing = await source.run(["files", directory.address]);
+  assertEquals(listing.code, 1);
+  assert(listing.stderr.includes("no node that can be asked, but a directory"), listing.stderr);
   assertEquals((await ask(small, "list", {})).length, 0);
 });
 
@@ -231,6 +240,24 @@ Deno.test("pacsrv push says that it failed when the peer dies in mid-transfer", 
   assertGreater(failed!.bytes, 0);
   assertLess(failed!.bytes, 96_000_000);
   assertEquals((await source.status()).counters.filesServed, 0);
+});
+
+Deno.test("pacsrv push says what to do when its daemon dies in mid-transfer", async () => {
+  await using dir = await TempDir.make();
+  const { daemon } = await giver(dir);
+  await using source = daemon;
+  await using peer = new RawNode({
+    onPeer: async (peer) => {
+      await peer.next("upload-request");
+      peer.send({ kind: "upload-answer", answer: "accepted" });
+      await peer.next("offer");
+      source.kill();
+    },
+  });
+  const { code, stderr } = await source.run(["push", NAME, peer.address]);
+  assertEquals(code, 5, stderr);
+  assert(stderr.includes("push again"), stderr);
+  assertEquals(peer.errors, []);
 });
 
 Deno.test("pacsrv push says that it failed when the peer does not say that it has the file", async () => {

@@ -245,9 +245,18 @@ Deno.test("holderTable() shows load and share where they are known", () => {
 Deno.test("pushLine() and peerFileTable() say the essentials", () => {
   const push = { peer: "h:1", nodeId, name: "a\n", root, bytes: 0 };
   assertEquals(
-    ["accepted", "have", "no-room", "busy", "unwilling", "unreachable", "done", "failed"].map(
-      (result) => pushLine({ ...push, result, bytes: result === "done" ? 1_000 : 0 }),
-    ),
+    [
+      "accepted",
+      "have",
+      "no-room",
+      "busy",
+      "unwilling",
+      "unreachable",
+      "self",
+      "refused",
+      "done",
+      "failed",
+    ].map((result) => pushLine({ ...push, result, bytes: result === "done" ? 1_000 : 0 })),
     [
       "h:1: a\\x0a is accepted",
       "h:1: a\\x0a is there already",
@@ -255,6 +264,8 @@ Deno.test("pushLine() and peerFileTable() say the essentials", () => {
       "h:1: a\\x0a is refused: the peer is busy",
       "h:1: a\\x0a is refused: the peer takes no files",
       "h:1: a\\x0a cannot be given: nobody answers there",
+      "h:1: a\\x0a cannot be given: it is the daemon's own address",
+      "h:1: a\\x0a cannot be given: no node of this network takes it there",
       "h:1: a\\x0a is there now, 1 kB given",
       "h:1: a\\x0a did not get there whole",
     ],

@@ -111,7 +111,7 @@ Deno.test("push() of a file that changes meanwhile ends, and neither keeps a pla
     const isLeft = () => [...taker.swarms].some((one) => one.hadSources && one.sourceCount === 0);
     while (!isLeft()) await turn();
     const now = performance.now;
-    performance.now = () => now.call(performance) + limits.sourcesLostMs + 1_000;
+    performance.now = () => now.call(performance) + limits.pushAloneMs + 1_000;
     try {
       while (taker.intake.room < 10_000_000) await turn();
     } finally {

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CHUNK_BYTES, chunkCount } from "../../../src/base/geometry.ts";
 import { HASH_BYTES, newNodeId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
+import { type LogFields, silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import type { Node, NodeOptions } from "../../../src/daemon/node.ts";
 import { Connection } from "../../../src/net/connection.ts";
@@ -147,15 +148,34 @@ Deno.test("Questions.refusal() leaves places to others than one host", () =>
 
 Deno.test("PushIntake.consider() says busy when enough files are on their way", () =>
   asking({ acceptBytes: 1_000_000 }, async (asked) => {
+    const { intake } = asked.node;
     const waiting: Connection[] = [];
-    for (let seed = 1; seed <= limits.pushesTakenMax; seed++) {
+    for (let seed = 1; seed <= limits.pushesTakenPerHostMax; seed++) {
       const [answer, connection] = await answerTo(asked, content(100, seed));
       assertEquals(answer, "accepted");
       waiting.push(connection);
     }
-    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy");
-    assertEquals(asked.node.intake.room, 1_000_000 - 100 * limits.pushesTakenMax);
+    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy", "one address has its part");
+    // Others come from elsewhere, and a directory gives nothing itself.
+    const consider = (seed: number, asker: { host: string; isDirectory: boolean }) => {
+      const file = fileOf(content(100, seed));
+      const serves = !asker.isDirectory;
+      return intake.consider({ kind: "upload-request", file, serves }, asker);
+    };
+    const places = [
+      consider(60, { host: "192.0.2.1", isDirectory: false }),
+      consider(61, { host: "127.0.0.1", isDirectory: true }),
+    ];
+    assertEquals(places.map(({ answer }) => answer), ["accepted", "accepted"]);
+    assertEquals(waiting.length + places.length, limits.pushesTakenMax);
+    assertEquals(consider(62, { host: "192.0.2.2", isDirectory: false }).answer, "busy");
+    assertEquals(intake.room, 1_000_000 - 100 * limits.pushesTakenMax);
     for (const connection of waiting) connection.close();
+    await later(0, async (pass) => {
+      const taking = places.map(({ intake: place }) => intake.takeElsewhere(place!, "h:1"));
+      pass(limits.searchMs + 1_000);
+      await Promise.all(taking);
+    });
     while (asked.node.intake.room < 1_000_000) await turn();
     assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
   }));
@@ -178,8 +198,13 @@ async function offer(connection: Connection, bytes: Uint8Array): Promise<void> {
   expectMessage(await connection.receiveOne(), "want");
 }
 
-Deno.test("PushIntake.take() keeps nothing of a file of which nothing came", () =>
-  asking({ acceptBytes: 1_000_000 }, async (asked) => {
+Deno.test("PushIntake.take() soon gives up a file whose giver has gone, and keeps nothing when nothing came", () => {
+  const errors: unknown[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_: string, fields?: LogFields) => errors.push(fields?.error),
+  };
+  return asking({ acceptBytes: 1_000_000, log }, async (asked) => {
     const { store, intake } = asked.node;
     const bytes = content(3 * CHUNK_BYTES);
     const [answer, connection] = await answerTo(asked, bytes);
@@ -187,12 +212,17 @@ Deno.test("PushIntake.take() keeps nothing of a file of which nothing came", () 
     await offer(connection, bytes);
     assert(store.download(rootOf(bytes)) !== undefined);
     connection.close();
-    await later(limits.sourcesLostMs + 1_000, async () => {
+    const isLeft = () =>
+      [...asked.node.swarms].some((one) => one.hadSources && one.sourceCount === 0);
+    while (!isLeft()) await turn();
+    await later(limits.pushAloneMs + 1_000, async () => {
       while (store.download(rootOf(bytes)) !== undefined) await turn();
     });
     while (intake.room < 1_000_000) await turn();
     assertEquals(store.fileDefinitions(), []);
-  }));
+    assertEquals(errors, ["Its giver has gone, and nobody else gives it"]);
+  });
+});
 
 Deno.test("PushIntake.stop() ends what is under way, for good", () =>
   asking({ acceptBytes: 1_000_000 }, async (asked) => {
@@ -273,7 +303,8 @@ Deno.test("PushIntake.takeElsewhere() does not reject when the disk refuses", ()
     const bytes = content(3 * CHUNK_BYTES);
     const root = rootOf(bytes);
     const request = { kind: "upload-request", file: fileOf(bytes), serves: false } as const;
-    const { intake: place } = intake.consider(request, true);
+    const asker = { host: "192.0.2.1", isDirectory: true };
+    const { intake: place } = intake.consider(request, asker);
     const { path } = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
     // What is not empty cannot be removed as a file is.
     Deno.mkdirSync(`${path}/x`, { recursive: true });

@@ -32,14 +32,18 @@ class Holder implements Disposable {
   }
 
   /** A requester at `host` that has been offered the file, and what becomes of it. */
-  requester(host: string): { connection: Connection; served: Promise<number> } {
+  requester(
+    host: string,
+    isPushed = false,
+  ): { connection: Connection; served: Promise<number> } {
     const [near, far] = memoryPair({
       bufferBytes: 64 * 1024,
       farRemote: { host, port: 1 },
     });
     const connection = new Connection(near);
     this.#requesters.push(connection);
-    return { connection, served: this.uploads.serve(new Connection(far), REMOTE, this.root) };
+    const served = this.uploads.serve(new Connection(far), REMOTE, { root: this.root, isPushed });
+    return { connection, served };
   }
 
   get count(): number {
@@ -85,6 +89,26 @@ Deno.test("Uploads.tick() ends an upload that nobody uses any more, and no other
     holder.uploads.gained(holder.root, { first: 1, count: 1 });
     holder.uploads.tick(holder.nowMs);
     assertEquals((await used.connection.receiveOne()).kind, "have");
+  }));
+
+Deno.test("Uploads.tick() ends a push to one that asks for the same again and again", () =>
+  holding(async (holder) => {
+    const pushed = holder.requester("192.0.2.1", true), other = holder.requester("192.0.2.2");
+    const everyMs = 5_000;
+    let takenMs = 0;
+    while (holder.count === 2) {
+      assert(takenMs <= limits.pushMsMin + everyMs, "it goes on for ever");
+      await use(pushed.connection);
+      await use(other.connection);
+      holder.nowMs += everyMs;
+      takenMs += everyMs;
+      holder.uploads.tick(holder.nowMs);
+    }
+    // The first chunk was of use, once.
+    assert(takenMs >= limits.pushMsMin);
+    assertEquals(await pushed.connection.receiveOne(), { kind: "bye", reason: "too slow" });
+    await pushed.served;
+    await use(other.connection);
   }));
 
 Deno.test("Uploads.tick() lets a requester stay that reads slowly", () =>
