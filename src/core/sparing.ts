@@ -69,16 +69,13 @@ export class Sparing {
 
   /** Whether a holder has enough to serve, by its report and by those who were sent to it since. */
   isBusy(holder: Spared, nowMs: number): boolean {
-    const { uploadsMax, uploads } = holder.load;
-    return uploads + this.#sentSince(holder, nowMs) >= Math.min(uploadsMax, enoughOf(holder));
+    return holder.load.uploads + this.#sentSince(holder, nowMs) >= enoughOf(holder);
   }
 
   /** Whether a holder is busy, or soon will be, by what may have changed since its last report. */
   isReportWanted(holder: Spared, nowMs: number): boolean {
     if (nowMs - holder.loadMs < limits.loadAgeMs) return false;
-    const { uploadsMax, uploads } = holder.load;
-    const enough = Math.min(uploadsMax, enoughOf(holder));
-    return uploads + 2 * this.#sentSince(holder, nowMs) >= enough;
+    return holder.load.uploads + 2 * this.#sentSince(holder, nowMs) >= enoughOf(holder);
   }
 
   /** Forgets what is old. */
@@ -131,6 +128,7 @@ export class Sparing {
   }
 }
 
-function enoughOf({ load }: Spared): number {
-  return Math.max(limits.spareUploadsMin, load.uploadsMax / BUSY_SHARE);
+/** Uploads with which a holder is busy. */
+function enoughOf({ load: { uploadsMax } }: Spared): number {
+  return Math.min(uploadsMax, Math.max(limits.spareUploadsMin, uploadsMax / BUSY_SHARE));
 }

@@ -59,11 +59,6 @@ export class Directories {
     return this.#clients.filter(({ twin }) => twin === undefined).length;
   }
 
-  /** How many answered the last batch. */
-  get answering(): number {
-    return this.#clients.filter(({ answers, twin }) => answers && twin === undefined).length;
-  }
-
   /** Those that did not answer last time, and why. */
   get troubles(): DirectoryTrouble[] {
     return this.#clients.flatMap(({ trouble, twin }) =>

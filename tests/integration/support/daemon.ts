@@ -10,6 +10,7 @@ import type {
 import { assertEquals } from "@std/assert";
 import { FetchProcess } from "./fetch_process.ts";
 import { type Outcome, PacsrvProcess, runPacsrv } from "./process.ts";
+import { ServiceProcess } from "./service_process.ts";
 import { WAIT_MS, waitUntil } from "./wait.ts";
 
 /** How a daemon is started. */
@@ -70,13 +71,12 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonPr
 }
 
 /** A daemon that is ready; disposing ends it by SIGKILL. */
-export class DaemonProcess implements AsyncDisposable {
+export class DaemonProcess extends ServiceProcess {
   /** HOST:PORT of its two ports. */
   readonly node: string;
   readonly client: string;
   readonly id: string;
   readonly dataDir: string;
-  readonly process: PacsrvProcess;
   readonly #ownDir: string | undefined;
 
   constructor(
@@ -89,22 +89,12 @@ export class DaemonProcess implements AsyncDisposable {
       readonly ownDir: string | undefined;
     },
   ) {
-    this.process = process;
+    super(process);
     this.node = options.node;
     this.client = options.client;
     this.id = options.id;
     this.dataDir = options.dataDir;
     this.#ownDir = options.ownDir;
-  }
-
-  /** All lines of its log so far. */
-  get log(): readonly string[] {
-    return this.process.stderr.all;
-  }
-
-  /** The first line of the log that matches, among those that came and those that will. */
-  async logged(pattern: RegExp | string, timeoutMs = WAIT_MS): Promise<string> {
-    return await this.process.stderr.matching(pattern, { timeoutMs });
   }
 
   /** Runs a client command against it. */
@@ -148,20 +138,8 @@ export class DaemonProcess implements AsyncDisposable {
     });
   }
 
-  /** Sends a signal. */
-  kill(signal: Deno.Signal = "SIGKILL"): void {
-    this.process.kill(signal);
-  }
-
-  /** Ends it by SIGTERM; it must exit with 0. */
-  async stop(): Promise<void> {
-    this.kill("SIGTERM");
-    const { code, stderr } = await this.process.ended();
-    assertEquals(code, 0, stderr);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     if (this.#ownDir !== undefined) await Deno.remove(this.#ownDir, { recursive: true });
   }
 

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { DirectoryStatus } from "../../../src/client/directory_status.ts";
 import { PacsrvProcess, runPacsrv } from "./process.ts";
+import { ServiceProcess } from "./service_process.ts";
 import { WAIT_MS, waitUntil } from "./wait.ts";
 
 /** How a directory is started. */
@@ -51,12 +52,11 @@ export async function startDirectory(options: DirectoryOptions = {}): Promise<Di
 }
 
 /** A directory that is ready; disposing ends it by SIGKILL. */
-export class DirectoryProcess implements AsyncDisposable {
+export class DirectoryProcess extends ServiceProcess {
   /** HOST:PORT at which it listens. */
   readonly address: string;
   /** Its instance. */
   readonly id: string;
-  readonly process: PacsrvProcess;
   readonly #network: readonly string[];
 
   constructor(
@@ -67,20 +67,10 @@ export class DirectoryProcess implements AsyncDisposable {
       readonly network: readonly string[];
     },
   ) {
-    this.process = process;
+    super(process);
     this.address = options.address;
     this.id = options.id;
     this.#network = options.network;
-  }
-
-  /** All lines of its log so far. */
-  get log(): readonly string[] {
-    return this.process.stderr.all;
-  }
-
-  /** The first line of the log that matches, among those that came and those that will. */
-  async logged(pattern: RegExp | string, timeoutMs = WAIT_MS): Promise<string> {
-    return await this.process.stderr.matching(pattern, { timeoutMs });
   }
 
   /** Asks it how it is doing, by a process of its own. */
@@ -102,21 +92,5 @@ export class DirectoryProcess implements AsyncDisposable {
       const status = await this.status();
       return isSo(status) && status;
     }, { what, timeoutMs });
-  }
-
-  /** Sends a signal. */
-  kill(signal: Deno.Signal = "SIGKILL"): void {
-    this.process.kill(signal);
-  }
-
-  /** Ends it by SIGTERM; it must exit with 0. */
-  async stop(): Promise<void> {
-    this.kill("SIGTERM");
-    const { code, stderr } = await this.process.ended();
-    assertEquals(code, 0, stderr);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
   }
 }
