@@ -327,6 +327,10 @@ export const limits = {
   directoryAskedMax: 512,
   /** Holders that a fetch asks a directory for: as many as it can have sources. */
   directoryHoldersAsked: 16,
+  /** Holders that a directory named which a fetch dials at once; each may last some seconds. */
+  listedDialsMax: 8,
+  /** Of so many it remembers when they were dialled; past it all may be dialled anew. */
+  listedTriedMax: 1_024,
   /** A directory that could not be had is not asked again for this long. */
   directoryPauseMs: 1_000,
   /** A connection to a directory is kept this long for the next question. */

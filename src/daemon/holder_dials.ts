@@ -15,12 +15,8 @@ import { formatAddress } from "../wire/host.ts";
 import type { MessageOf } from "../wire/messages.ts";
 import type { Searcher } from "./searches.ts";
 
-/** Holders that a directory named which are dialled at once; each may last some seconds. */
-const LISTED_MAX = 8;
 /** One of them that was dialled in vain, or has ended, is left alone for this long. */
 const AGAIN_MS = 5_000;
-/** Of so many it is remembered; past it all may be dialled anew. */
-const TRIED_MAX = 1_024;
 
 /** What the dials need of their fetch and its node. */
 export interface HolderDialsHost {
@@ -76,8 +72,8 @@ export class HolderDials {
     const nowMs = performance.now();
     const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < AGAIN_MS;
     const isUnderWay = this.#answered.has(key) || this.#listed.has(key);
-    if (wasLately || isUnderWay || this.#listed.size >= LISTED_MAX) return;
-    if (this.#triedMs.size >= TRIED_MAX) this.#triedMs.clear();
+    if (wasLately || isUnderWay || this.#listed.size >= limits.listedDialsMax) return;
+    if (this.#triedMs.size >= limits.listedTriedMax) this.#triedMs.clear();
     this.#triedMs.set(key, nowMs);
     this.#listed.add(key);
     this.#dial(dial, { ...options, done: () => this.#listed.delete(key) });
