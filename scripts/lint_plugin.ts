@@ -4,8 +4,10 @@
 
 /** Which folders of src/ a file of a folder of src/ may import, besides its own. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["client", "daemon", "directory", "base"],
-  daemon: ["core", "store", "net", "wire", "base"],
+  cli: ["client", "daemon", "directory", "pacman", "base"],
+  daemon: ["core", "store", "gateway", "pacman", "net", "wire", "base"],
+  gateway: ["net", "wire", "base"],
+  pacman: ["base"],
   directory: ["core", "net", "wire", "base"],
   client: ["net", "wire", "base"],
   core: ["wire", "base"],

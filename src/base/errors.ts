@@ -94,16 +94,31 @@ export const EXIT = {
 /** How a fetch, or another command, can end. */
 export type ExitName = keyof typeof EXIT;
 
+/** How the last mirror that was asked refused a file. */
+export interface UpstreamRefusal {
+  /** Its HTTP status, 400 to 599; 502 when it answered nothing that can be used, 504 nothing at all. */
+  readonly status: number;
+  /** Its Retry-After as it gave it; null without one. */
+  readonly retryAfter: string | null;
+}
+
 /** A fetch that ended without its file. */
 export class FetchFailure extends Error {
   override readonly name = "FetchFailure";
   readonly exit: Exclude<ExitName, "done">;
   readonly hint: string | undefined;
+  /** Where mirrors were asked as well, and nobody had the file. */
+  readonly upstream: UpstreamRefusal | undefined;
 
-  constructor(exit: Exclude<ExitName, "done">, message: string, extras: ErrorExtras = {}) {
+  constructor(
+    exit: Exclude<ExitName, "done">,
+    message: string,
+    extras: ErrorExtras & { readonly upstream?: UpstreamRefusal } = {},
+  ) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.exit = exit;
     this.hint = extras.hint;
+    this.upstream = extras.upstream;
   }
 }
 

@@ -23,6 +23,9 @@ export const HASH_BYTES = 32;
 /** Length of a node id or a query id, in bytes. */
 export const ID_BYTES = 16;
 
+/** Stands for the root of a file that was delivered, but not kept: nobody computed it. */
+export const UNKNOWN_ROOT = "0".repeat(2 * HASH_BYTES) as Root;
+
 /** Whether `text` is a root or a SHA-256: exactly 64 hexadecimal digits. */
 export function isHash(text: string): boolean {
   return /^[0-9a-fA-F]{64}$/.test(text);

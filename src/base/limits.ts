@@ -425,4 +425,119 @@ export const limits = {
   pushTakersMax: 16,
   /** How long it waits for directories to name one. */
   pushTakersMs: 3_000,
+
+  // Mirrors
+  /** A URL that a client or a person gives. */
+  urlBytesMax: 2_048,
+  /** Mirrors of one file: a mirrorlist with the best of them. */
+  mirrorsMax: 16,
+  /** Host and port of a mirror: a DNS name has 253 bytes at most. */
+  mirrorLabelBytesMax: 260,
+  /** Redirects that are followed for one request: as many as curl inside pacman follows. */
+  mirrorRedirectsMax: 10,
+  /** A mirror that has not begun to answer by then is left for the next one; pacman waits 10 s. */
+  mirrorAnswerMs: 6_000,
+  /** A mirror that sends nothing this long in the middle of a file is asked again, or the next. */
+  mirrorSilentMs: 5_000,
+  /** How often in a row a mirror is asked for the rest of a file when it breaks off without progress. */
+  mirrorRetriesMax: 3,
+  /** Connections to mirrors at once, for all files. */
+  mirrorConnectionsMax: 32,
+  /** Requests of one file to a mirror at once, where peers give it too. */
+  mirrorRangesMax: 4,
+  /** How long a mirror that failed is asked last. */
+  mirrorBadMs: 30_000,
+  /** A mirror that broke off in the middle, and then fails, is tried again after this, then twice it. */
+  mirrorRetryMs: 500,
+  /** Mirrors whose failures and speeds are remembered; the one longest not heard of goes. */
+  mirrorHostsMax: 256,
+  /** Bytes that are let pass to reach an offset at a mirror that knows no ranges. */
+  mirrorSkipBytes: 1 * MIB,
+  /** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
+  mirrorSampleBytes: 64 * KIB,
+  /** Peers alone are waited for this long before a mirror is asked as well. */
+  hedgeMs: 40,
+  /** The first bytes of a file that a mirror gives while what peers gave is not yet proved. */
+  hedgeHeadBytes: 64 * KIB,
+  /** But never more than this part of a file, in chunks, rounded up to one. */
+  hedgeHeadPermille: 10,
+  /** How often, while that lasts, it gives another chunk, so that whoever waits sees bytes come. */
+  hedgeDripMs: 3_000,
+  /** How fast peers must be, as far as the mirror's speed is not known, not to be helped by it. */
+  hedgeBytesPerSecond: 64 * MIB,
+  /** What a mirror gives of a file so that its speed is known. */
+  hedgeProbeBytes: 1 * MIB,
+  /** How long a mirror's measured speed is believed. */
+  hedgeSpeedMs: 600_000,
+  /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */
+  intakesMax: 64,
+  /** A file that was put away for later is given up after this long. */
+  intakeKeptMs: 600_000,
+
+  /** How long a node looks for a file whose URL a client named, before that alone is asked. */
+  urlSearchMs: 700,
+
+  // Gateway
+  /** HTTP requests at once. */
+  gatewayRequestsMax: 256,
+  /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
+  gatewayWaitMs: 600,
+  gatewayWaitMsMax: 8_000,
+  /** Files that the gateway brings in at once: the rest of fetchesMax is for other clients. */
+  gatewayFlightsMax: 48,
+  /** Searches that the gateway begins in a second, and in a burst: neighbours refuse more. */
+  gatewaySearchesPerSecondMax: 50,
+  gatewaySearchesBurstMax: 100,
+  /** A client that takes no byte this long is sent away. */
+  gatewayStalledMs: 60_000,
+  /** What nobody waits for any more goes on this long: pacman runs again, or asks the next range. */
+  gatewayAbandonedMs: 30_000,
+  /** Without a mirror, what peers gave is held back this long until it is proved. */
+  gatewayHoldMs: 8_000,
+  /** Bytes that are given in one turn while a client waits for the rest to be proved. */
+  gatewayDripBytes: 256,
+  /** A database of a repository, and all of them that are kept. */
+  databaseBytesMax: 256 * MIB,
+  databasesMax: 256,
+  /** A detached signature. */
+  signatureBytesMax: 16 * KIB,
+
+  // Sync databases
+  /** Repositories that are read. */
+  syncDatabasesMax: 64,
+  /** Packages in all of them: Arch Linux has some 15,000. */
+  syncPackagesMax: 500_000,
+  /** A database unpacked. */
+  syncUnpackedBytesMax: 1_024 * MIB,
+  /** One entry's `desc`. */
+  syncDescBytesMax: 256 * KIB,
+  /** A header of such an archive that gives a long name. */
+  syncHeaderBytesMax: 64 * KIB,
+  /** A database that takes longer to read is given up: Arch Linux's biggest takes half a second. */
+  syncReadMs: 60_000,
+  /** How long a start, or a fetch of a name that is not known, waits for databases to be read. */
+  syncSettleMs: 1_000,
+  /** Changes of the directory are taken together for this long. */
+  syncDebounceMs: 50,
+  /** How often it is looked whether a database changed. */
+  syncCheckMs: 2_000,
+
+  // pacman's configuration
+  /** All files of it together: a mirrorlist of the world has 50 KB. */
+  pacmanConfBytesMax: 1 * MIB,
+  /** Files that it may include, and how deep: pacman itself stops at 10. */
+  pacmanConfFilesMax: 256,
+  pacmanConfDepthMax: 10,
+  /** Problems of it that are told. */
+  pacmanConfProblemsMax: 64,
+
+  // What is remembered of fetches
+  /** Fetches that can be explained afterwards; the oldest goes. */
+  storiesMax: 1_000,
+  /** Steps of one fetch that are told: the first and the last of them. */
+  storySteps: 64,
+  /** Files whose wrong roots and givers are remembered, roots and givers of each, and how long. */
+  wrongFilesMax: 256,
+  wrongPerFileMax: 256,
+  wrongMs: 3_600_000,
 } as const;

@@ -1,7 +1,7 @@
 /** How many questions each address asks: a bound for each, and on how many are remembered. */
 
 import { limits } from "../base/limits.ts";
-import { RateLimit } from "./rate_limit.ts";
+import { RateLimit } from "../base/rate_limit.ts";
 
 /** A token bucket for each address. */
 export class Askers {

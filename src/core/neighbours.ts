@@ -32,7 +32,7 @@ import { BanList, type Banned } from "./ban_list.ts";
 import type { LinkId } from "./link_id.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import { isSharedMeaning } from "./place.ts";
-import { RateLimit } from "./rate_limit.ts";
+import { RateLimit } from "../base/rate_limit.ts";
 
 /** The messages that keep links. */
 export type LinkMessage =

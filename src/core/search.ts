@@ -44,7 +44,7 @@ import type { Hit, Query } from "../wire/messages.ts";
 import type { FileOffer, Sought } from "../wire/structures.ts";
 import type { LinkId } from "./link_id.ts";
 import { isSharedMeaning, isWholePlace } from "./place.ts";
-import { RateLimit } from "./rate_limit.ts";
+import { RateLimit } from "../base/rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
 
 /** Where own queries come from in the cache of ids: no link has this id, so no HIT goes there. */

@@ -1,7 +1,7 @@
 /** A bound on what each address may do in a time: one token bucket for each, at most so many. */
 
 import { limits } from "../base/limits.ts";
-import { RateLimit } from "../core/rate_limit.ts";
+import { RateLimit } from "../base/rate_limit.ts";
 
 /** The buckets of all addresses that were heard lately. */
 export class HostLimits {

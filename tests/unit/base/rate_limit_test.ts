@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { RateLimit } from "../../../src/core/rate_limit.ts";
+import { RateLimit } from "../../../src/base/rate_limit.ts";
 
 function taken(limit: RateLimit, times: number, nowMs: number): number {
   let count = 0;
