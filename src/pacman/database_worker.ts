@@ -1,0 +1,34 @@
+/** The worker that reads databases of repositories. See `database_reader.ts`. */
+
+import { messageOf } from "../base/errors.ts";
+import { type DatabaseContents, readDatabase } from "./database_file.ts";
+import { buffersOf } from "./package_table.ts";
+
+/** A database to read, with a number that comes back in the answer. */
+export interface DatabaseJob {
+  readonly id: number;
+  readonly path: string;
+  readonly packagesMax: number;
+}
+
+/** What became of it. */
+export type DatabaseAnswer =
+  | { readonly kind: "read"; readonly id: number; readonly contents: DatabaseContents }
+  | { readonly kind: "failed"; readonly id: number; readonly problem: string };
+
+/** The part of a worker's global scope that is used here; the default types lack it. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<DatabaseJob>) => void) | null;
+  postMessage(answer: DatabaseAnswer, transfer?: Transferable[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
+
+scope.onmessage = async ({ data: { id, path, packagesMax } }) => {
+  try {
+    const contents = await readDatabase(path, { packagesMax });
+    scope.postMessage({ kind: "read", id, contents }, buffersOf(contents.columns));
+  } catch (error) {
+    scope.postMessage({ kind: "failed", id, problem: messageOf(error) });
+  }
+};

@@ -1,0 +1,122 @@
+/**
+ * The files of one repository by name: a few arrays, sorted by name, that cost some 130 bytes a
+ * package and go from one thread to another as they are.
+ */
+
+import { HASH_BYTES } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { DescribedFile, DescribedPackage } from "./package_desc.ts";
+
+const SIGNATURE = ".sig";
+
+/** The columns of a table. Row i is one package; rows are sorted by the bytes of their names. */
+export interface PackageColumns {
+  /** All names in UTF-8, one after the other. */
+  readonly names: Uint8Array<ArrayBuffer>;
+  /** Where each name ends in `names`. */
+  readonly nameEnds: Uint32Array<ArrayBuffer>;
+  readonly sizes: Float64Array<ArrayBuffer>;
+  readonly sha256s: Uint8Array<ArrayBuffer>;
+  /** Bytes of each package's detached signature; 0 for none. */
+  readonly signatureSizes: Uint16Array<ArrayBuffer>;
+  readonly signatureSha256s: Uint8Array<ArrayBuffer>;
+}
+
+/** The memory of a table, for giving it away. */
+export function buffersOf(columns: PackageColumns): ArrayBuffer[] {
+  return Object.values(columns).map(({ buffer }: { buffer: ArrayBuffer }) => buffer);
+}
+
+/** Makes a table; of packages with one name the last counts. */
+export function tableColumns(packages: readonly DescribedPackage[]): PackageColumns {
+  const byName = new Map(packages.map((one) => [one.name, one]));
+  const encoder = new TextEncoder();
+  const rows = Array.from(byName, ([name, one]) => ({ bytes: encoder.encode(name), one }));
+  rows.sort((a, b) => compareBytes(a.bytes, b.bytes));
+  const columns: PackageColumns = {
+    names: new Uint8Array(rows.reduce((sum, { bytes }) => sum + bytes.length, 0)),
+    nameEnds: new Uint32Array(rows.length),
+    sizes: new Float64Array(rows.length),
+    sha256s: new Uint8Array(rows.length * HASH_BYTES),
+    signatureSizes: new Uint16Array(rows.length),
+    signatureSha256s: new Uint8Array(rows.length * HASH_BYTES),
+  };
+  let end = 0;
+  for (const [row, { bytes, one }] of rows.entries()) {
+    columns.names.set(bytes, end);
+    end += bytes.length;
+    columns.nameEnds[row] = end;
+    columns.sizes[row] = one.sizeBytes;
+    columns.sha256s.set(one.sha256, row * HASH_BYTES);
+    if (one.signature === undefined) continue;
+    columns.signatureSizes[row] = one.signature.sizeBytes;
+    columns.signatureSha256s.set(one.signature.sha256, row * HASH_BYTES);
+  }
+  return columns;
+}
+
+/** The files of one repository. */
+export class PackageTable {
+  readonly #columns: PackageColumns;
+
+  constructor(columns: PackageColumns) {
+    this.#columns = columns;
+  }
+
+  /** How many packages there are; signatures do not count. */
+  get size(): number {
+    return this.#columns.sizes.length;
+  }
+
+  /** The package of that name, or the signature of the package that is called so but for `.sig`. */
+  find(name: string): DescribedFile | undefined {
+    const { sizes, sha256s, signatureSizes, signatureSha256s } = this.#columns;
+    const row = this.#rowOf(name);
+    if (row !== undefined) return fileOf(sizes, sha256s, row);
+    if (!name.endsWith(SIGNATURE)) return undefined;
+    const signed = this.#rowOf(name.slice(0, -SIGNATURE.length));
+    if (signed === undefined || signatureSizes[signed] === 0) return undefined;
+    return fileOf(signatureSizes, signatureSha256s, signed);
+  }
+
+  #rowOf(name: string): number | undefined {
+    // No name in here is longer; who asks may have any.
+    if (name.length > limits.nameBytesMax) return undefined;
+    const { names, nameEnds } = this.#columns;
+    const { read, written } = new TextEncoder().encodeInto(name, sought);
+    if (read < name.length) return undefined;
+    const key = sought.subarray(0, written);
+    let low = 0, high = nameEnds.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const start = middle === 0 ? 0 : nameEnds[middle - 1]!;
+      const order = compareBytes(names.subarray(start, nameEnds[middle]!), key);
+      if (order === 0) return middle;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return undefined;
+  }
+}
+
+const sought = new Uint8Array(limits.nameBytesMax);
+
+function fileOf(
+  sizes: Float64Array | Uint16Array,
+  sha256s: Uint8Array,
+  row: number,
+): DescribedFile {
+  return {
+    sizeBytes: sizes[row]!,
+    sha256: sha256s.subarray(row * HASH_BYTES, (row + 1) * HASH_BYTES),
+  };
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const order = a[i]! - b[i]!;
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,334 @@
+/**
+ * The databases of pacman's repositories as a book of trust: which files there are, how big, and
+ * with which SHA-256. Reads what pacman keeps in a directory (`/var/lib/pacman/sync`), and reads it
+ * again when it changes. It neither fetches databases nor checks their signatures: pacman does.
+ *
+ * A database that is damaged, or being replaced, costs a line in the log; what was read of that
+ * repository before stays until it can be read again.
+ */
+
+import { stat } from "node:fs/promises";
+import { messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import { isName } from "../base/names.ts";
+import type { TrustBook, VouchedFile } from "../base/trust.ts";
+import { stampOf } from "./database_file.ts";
+import { DatabaseReader } from "./database_reader.ts";
+import { PackageTable } from "./package_table.ts";
+
+const SUFFIX = ".db";
+
+/** How one repository's database is. */
+export interface SyncDatabaseState {
+  /** As its file is called without `.db`; "" for the directory itself when that cannot be read. */
+  readonly repository: string;
+  readonly path: string;
+  /** Packages in it; 0 while it could not be read. */
+  readonly packages: number;
+  /** When what was read of it was written, ISO 8601; null when it could not be read. */
+  readonly writtenAt: string | null;
+  /** Why it cannot be read; null when it can. */
+  readonly problem: string | null;
+}
+
+/** What is known of one database. */
+interface Database {
+  readonly repository: string;
+  readonly path: string;
+  /** Of the file that was read, or found to be no database; see {@linkcode stampOf}. */
+  stamp: string | undefined;
+  /** What was read last without a problem. */
+  table: PackageTable | undefined;
+  writtenMs: number;
+  problem: string | null;
+  /** Whether it was there when it was last looked. */
+  isThere: boolean;
+}
+
+/** The databases of one directory. */
+export class SyncDatabases implements TrustBook, AsyncDisposable {
+  readonly #directory: string;
+  readonly #log: Logger;
+  readonly #listeners = new Set<() => void>();
+  /** By repository, in the order of their names. */
+  #databases = new Map<string, Database>();
+  /** Why the directory itself cannot be read. */
+  #problem: string | null = null;
+  readonly #reader = new DatabaseReader();
+  #watcher: Deno.FsWatcher | undefined;
+  #watching: Promise<void> = Promise.resolve();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #debounce: ReturnType<typeof setTimeout> | undefined;
+  #checking: Promise<void> | undefined;
+  #isWanted = false;
+  #isClosed = false;
+
+  private constructor(directory: string, log: Logger) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#check(), limits.syncCheckMs);
+  }
+
+  /**
+   * Reads the databases of `directory`, which need not be there yet. Resolves when all were read, or
+   * after `settleMs`, by default `limits.syncSettleMs`; the rest is read behind. Never rejects.
+   */
+  static async open(
+    directory: string,
+    options: {
+      readonly log: Logger;
+      readonly onChange?: () => void;
+      readonly settleMs?: number;
+    },
+  ): Promise<SyncDatabases> {
+    const databases = new SyncDatabases(directory, options.log);
+    if (options.onChange !== undefined) databases.onChange(options.onChange);
+    await databases.settle(options.settleMs);
+    return databases;
+  }
+
+  find(name: string, repository?: string): VouchedFile | undefined {
+    if (repository !== undefined) {
+      const file = this.#findIn(this.#databases.get(repository), name);
+      if (file !== undefined) return file;
+    }
+    for (const database of this.#databases.values()) {
+      const file = this.#findIn(database, name);
+      if (file !== undefined) return file;
+    }
+    return undefined;
+  }
+
+  all(name: string): readonly VouchedFile[] {
+    const files: VouchedFile[] = [];
+    for (const database of this.#databases.values()) {
+      const file = this.#findIn(database, name);
+      if (file !== undefined) files.push(file);
+    }
+    return files;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Looks whether anything changed, and resolves when that was read, or after `timeoutMs`. Never
+   * rejects.
+   */
+  async settle(timeoutMs: number = limits.syncSettleMs): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    this.#check().then(resolve);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** How each database is, by repository; the directory itself first when it cannot be read. */
+  reports(): SyncDatabaseState[] {
+    const states = Array.from(this.#databases.values(), (database): SyncDatabaseState => ({
+      repository: database.repository,
+      path: database.path,
+      packages: database.table?.size ?? 0,
+      writtenAt: database.table === undefined ? null : new Date(database.writtenMs).toISOString(),
+      problem: database.problem,
+    }));
+    if (this.#problem === null) return states;
+    const { path, problem } = { path: this.#directory, problem: this.#problem };
+    return [{ repository: "", path, packages: 0, writtenAt: null, problem }, ...states];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#debounce);
+    this.#listeners.clear();
+    this.#reader[Symbol.dispose]();
+    this.#endWatching();
+    await this.#checking;
+    await this.#watching;
+  }
+
+  #findIn(database: Database | undefined, name: string): VouchedFile | undefined {
+    const file = database?.table?.find(name);
+    if (database === undefined || file === undefined) return undefined;
+    const { repository } = database;
+    return { name, repository, sizeBytes: file.sizeBytes, sha256: file.sha256.toHex() };
+  }
+
+  /** One look at a time; whoever asks meanwhile waits for one that began after it asked. */
+  #check(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#isWanted = true;
+    this.#checking ??= this.#checkAll().finally(() => this.#checking = undefined);
+    return this.#checking;
+  }
+
+  async #checkAll(): Promise<void> {
+    while (this.#isWanted && !this.#isClosed) {
+      this.#isWanted = false;
+      let hasChanged = false;
+      try {
+        // Watched first, so that nothing that comes after it was listed is missed.
+        this.#watch();
+        hasChanged = await this.#list();
+        this.#noteProblem(null);
+      } catch (error) {
+        this.#endWatching();
+        this.#noteProblem(messageOf(error));
+      }
+      for (const database of [...this.#databases.values()]) {
+        if (this.#isClosed) return;
+        hasChanged = await this.#update(database) || hasChanged;
+      }
+      if (hasChanged && !this.#isClosed) { for (const listener of this.#listeners) listener(); }
+    }
+  }
+
+  /**
+   * Looks which databases there are; returns whether one is gone for good. One that is missing once
+   * may be about to be replaced.
+   */
+  async #list(): Promise<boolean> {
+    const repositories: string[] = [];
+    for await (const { name } of Deno.readDir(this.#directory)) {
+      const isDatabase = name.endsWith(SUFFIX) && name.length > SUFFIX.length && isName(name);
+      if (isDatabase) repositories.push(name.slice(0, -SUFFIX.length));
+    }
+    repositories.sort();
+    const left = new Map<string, Database>();
+    for (const repository of repositories.slice(0, limits.syncDatabasesMax)) {
+      const known = this.#databases.get(repository);
+      const path = `${this.#directory}/${repository}${SUFFIX}`;
+      left.set(repository, known ?? newDatabase(repository, path));
+      if (known !== undefined) known.isThere = true;
+    }
+    let hasChanged = false;
+    for (const [repository, database] of this.#databases) {
+      if (left.has(repository)) continue;
+      if (database.isThere && repositories.length < limits.syncDatabasesMax) {
+        database.isThere = false;
+        left.set(repository, database);
+      } else hasChanged ||= database.table !== undefined;
+    }
+    this.#databases = new Map([...left].sort(([a], [b]) => a < b ? -1 : 1));
+    if (repositories.length > limits.syncDatabasesMax) {
+      throw new Error(
+        `it has ${repositories.length} databases, of which ${limits.syncDatabasesMax} are read`,
+      );
+    }
+    return hasChanged;
+  }
+
+  /** Reads a database if it is another one than before; returns whether that changed anything. */
+  async #update(database: Database): Promise<boolean> {
+    if (!database.isThere) return false;
+    let stamp: string;
+    try {
+      stamp = stampOf(await stat(database.path));
+    } catch (error) {
+      this.#noteProblemOf(database, messageOf(error));
+      return false;
+    }
+    if (stamp === database.stamp) return false;
+    const { table: before } = database;
+    const others = [...this.#databases.values()].filter((other) => other !== database);
+    const taken = others.reduce((sum, { table }) => sum + (table?.size ?? 0), 0);
+    try {
+      const contents = await this.#reader.read(database.path, {
+        packagesMax: Math.max(0, limits.syncPackagesMax - taken),
+      });
+      database.table = new PackageTable(contents.columns);
+      database.writtenMs = contents.writtenMs;
+      database.stamp = contents.stamp;
+      this.#noteProblemOf(database, null);
+      const { repository, path, table } = database;
+      this.#log.info("read a repository's database", { repository, path, packages: table.size });
+      return before !== database.table;
+    } catch (error) {
+      if (this.#isClosed) return false;
+      this.#noteProblemOf(database, messageOf(error));
+      // Read again only when it is another file, or was changed while it was read.
+      const now = await stat(database.path).then(stampOf, () => undefined);
+      if (now === stamp) database.stamp = stamp;
+      return false;
+    }
+  }
+
+  #noteProblem(problem: string | null): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (problem === null || this.#isClosed) return;
+    const fields = { directory: this.#directory, problem };
+    this.#log.warn("cannot read the repositories' databases", fields);
+  }
+
+  #noteProblemOf(database: Database, problem: string | null): void {
+    if (problem === database.problem) return;
+    database.problem = problem;
+    if (problem === null || this.#isClosed) return;
+    const { repository, path, table } = database;
+    const fields = { repository, path, problem, packagesKnown: table?.size ?? 0 };
+    this.#log.warn("cannot read a repository's database", fields);
+  }
+
+  /** Has changes looked at as they come; without it they are found by and by. */
+  #watch(): void {
+    if (this.#watcher !== undefined) return;
+    let watcher: Deno.FsWatcher;
+    try {
+      watcher = Deno.watchFs(this.#directory, { recursive: false });
+    } catch {
+      // Not there yet, or no watches are left.
+      return;
+    }
+    this.#watcher = watcher;
+    this.#watching = this.#follow(watcher);
+  }
+
+  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const { kind, paths } of watcher) {
+        const isChange = kind !== "access" && paths.some((path) => path.endsWith(SUFFIX));
+        if (isChange) this.#checkSoon();
+        // The directory itself was moved or removed: another of its name needs another watcher.
+        if (kind === "remove" && paths.includes(this.#directory)) break;
+      }
+    } catch (error) {
+      this.#log.debug("cannot watch the databases", { error: messageOf(error) });
+    }
+    if (watcher === this.#watcher) this.#endWatching();
+  }
+
+  #endWatching(): void {
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
+    try {
+      watcher?.close();
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+
+  #checkSoon(): void {
+    this.#debounce ??= setTimeout(() => {
+      this.#debounce = undefined;
+      this.#check();
+    }, limits.syncDebounceMs);
+  }
+}
+
+function newDatabase(repository: string, path: string): Database {
+  return {
+    repository,
+    path,
+    stamp: undefined,
+    table: undefined,
+    writtenMs: 0,
+    problem: null,
+    isThere: true,
+  };
+}
