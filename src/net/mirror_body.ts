@@ -1,0 +1,224 @@
+/**
+ * What a mirror sends of a file, piece by piece: held to the length that it said, and given up when
+ * it falls silent. Ends its connection; asks for nothing anew.
+ */
+
+import { messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { MirrorError } from "./mirror_error.ts";
+import type { BodyMeter } from "./mirror_speeds.ts";
+
+/** By what a mirror's file is known again. */
+export interface MirrorValidators {
+  readonly etag: string | null;
+  readonly lastModified: string | null;
+}
+
+/** An answer whose head was found to be good. */
+export interface MirrorAnswer extends MirrorValidators {
+  readonly mirror: string;
+  readonly contentType: string | null;
+  /** Null for an answer that has none, as of a range that begins at the end. */
+  readonly stream: ReadableStream<Uint8Array> | null;
+  /** The first byte of the file that is wanted, and how many come before it in the answer. */
+  readonly offset: number;
+  readonly skipBytes: number;
+  /** Where what is wanted ends; null when that is the end of a file of unknown size. */
+  readonly end: number | null;
+  /** Whether the answer goes on after `end`. */
+  readonly goesOn: boolean;
+  /** Bytes of the whole file, if known. */
+  readonly sizeBytes: number | null;
+  /** Ends the request. */
+  abort(reason: unknown): void;
+  /** The answer's end, whatever became of it, is to be told. */
+  ended(error: MirrorError | null): void;
+  /** Bytes came, be they wanted or not. */
+  came(bytes: number): void;
+  readonly meter: BodyMeter;
+  /** Waiting for the next bytes for so long ends it. */
+  readonly silentMs: number;
+}
+
+/** The body of one answer of a mirror. */
+export class MirrorBody implements Disposable {
+  readonly #answer: MirrorAnswer;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
+  /** The next byte of the file that comes. */
+  #position: number;
+  /** When the read under way began; null when nobody reads. */
+  #readingSinceMs: number | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #silent: MirrorError | null = null;
+  #hasEnded = false;
+
+  constructor(answer: MirrorAnswer) {
+    this.#answer = answer;
+    this.#reader = answer.stream?.getReader() ?? null;
+    this.#position = answer.offset - answer.skipBytes;
+    if (this.#reader === null) this.#finish(null);
+  }
+
+  /** Label of the mirror, HOST or HOST:PORT. */
+  get mirror(): string {
+    return this.#answer.mirror;
+  }
+
+  /** The first byte of the file that this gives. */
+  get offset(): number {
+    return this.#answer.offset;
+  }
+
+  /** Bytes of the whole file; null while the mirror did not say. */
+  get sizeBytes(): number | null {
+    return this.#answer.sizeBytes;
+  }
+
+  /** Content-Type, as it gave it. */
+  get contentType(): string | null {
+    return this.#answer.contentType;
+  }
+
+  get etag(): string | null {
+    return this.#answer.etag;
+  }
+
+  get lastModified(): string | null {
+    return this.#answer.lastModified;
+  }
+
+  /**
+   * The next bytes, valid until the next call; null at the end of what was asked for. Whoever does
+   * not read to the end must call {@linkcode cancel}.
+   *
+   * @throws {MirrorError} when it breaks off, is silent, or sends more or less than it said.
+   * @throws the reason of the signal that it was opened with, when that is aborted.
+   */
+  async read(): Promise<Uint8Array | null> {
+    while (!this.#hasEnded) {
+      const data = await this.#next();
+      if (data === null) return null;
+      const wanted = this.#take(data);
+      if (wanted.length === 0) continue;
+      await this.#endIfWhole();
+      return wanted;
+    }
+    if (this.#silent !== null) throw this.#silent;
+    return null;
+  }
+
+  /** Gives up what has not come; closes the connection. */
+  cancel(): void {
+    if (this.#hasEnded) return;
+    this.#finish(null);
+    this.#reader?.cancel().catch(() => {});
+    this.#answer.abort(new DOMException("The rest is not needed", "AbortError"));
+  }
+
+  [Symbol.dispose](): void {
+    this.cancel();
+  }
+
+  /** One piece from the connection; null at its end. */
+  async #next(): Promise<Uint8Array | null> {
+    const { meter } = this.#answer;
+    this.#readingSinceMs = performance.now();
+    meter.reading(this.#readingSinceMs);
+    this.#timer ??= setTimeout(() => this.#look(), this.#answer.silentMs);
+    try {
+      const { value, done } = await this.#reader!.read();
+      if (this.#hasEnded) throw new DOMException("The rest is not needed", "AbortError");
+      if (!done) {
+        meter.add(value.length, performance.now());
+        this.#answer.came(value.length);
+        return value;
+      }
+    } catch (error) {
+      throw this.#broken(error);
+    } finally {
+      this.#readingSinceMs = null;
+    }
+    this.#checkEnd();
+    this.#finish(null);
+    return null;
+  }
+
+  /** The part of a piece that is wanted; goes on by all of it. */
+  #take(data: Uint8Array): Uint8Array {
+    const { offset, end, goesOn } = this.#answer;
+    const first = Math.max(0, Math.min(data.length, offset - this.#position));
+    const room = end === null ? limits.fetchBytesMax - this.#position : end - this.#position;
+    if (data.length > room && !goesOn) {
+      throw this.#failed(`more than ${this.#position + room} bytes came of it`);
+    }
+    this.#position += Math.min(data.length, room);
+    return data.subarray(first, Math.min(data.length, room));
+  }
+
+  /** Where the end is known no other read is needed to see it, and the connection is free again. */
+  async #endIfWhole(): Promise<void> {
+    const { end, goesOn } = this.#answer;
+    if (end === null || this.#position < end) return;
+    if (goesOn) this.cancel();
+    else if (this.#answer.sizeBytes !== null) {
+      // What follows can only be the end, or a fault; either is here already, as a rule.
+      const data = await this.#next();
+      if (data !== null && data.length > 0) this.#take(data);
+    }
+  }
+
+  #checkEnd(): void {
+    const { end } = this.#answer;
+    if (end === null || this.#position === end) return;
+    throw this.#failed(`it ended at byte ${this.#position} of ${end}`);
+  }
+
+  /** Whether the read under way takes too long. */
+  #look(): void {
+    this.#timer = null;
+    if (this.#hasEnded || this.#readingSinceMs === null) return;
+    const leftMs = this.#readingSinceMs + this.#answer.silentMs - performance.now();
+    if (leftMs > 0) {
+      this.#timer = setTimeout(() => this.#look(), Math.ceil(leftMs));
+      return;
+    }
+    this.#silent = new MirrorError(
+      "silent",
+      `Cannot read from mirror ${this.mirror}: it sent nothing for ${this.#answer.silentMs} ms`,
+      { mirror: this.mirror },
+    );
+    this.#answer.abort(this.#silent);
+  }
+
+  /** What a failed read means. */
+  #broken(error: unknown): unknown {
+    if (this.#silent !== null) {
+      this.#finish(this.#silent);
+      return this.#silent;
+    }
+    if (error instanceof TypeError) return this.#failed(messageOf(error), error);
+    // The signal's reason, or what cancelled it.
+    this.#finish(null);
+    return error;
+  }
+
+  #failed(what: string, cause?: unknown): MirrorError {
+    const error = new MirrorError("broken", `Cannot read from mirror ${this.mirror}: ${what}`, {
+      mirror: this.mirror,
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.#finish(error);
+    this.#reader?.cancel().catch(() => {});
+    this.#answer.abort(error);
+    return error;
+  }
+
+  #finish(error: MirrorError | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#answer.meter.end(performance.now());
+    this.#answer.ended(error);
+  }
+}

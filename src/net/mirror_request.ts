@@ -1,0 +1,230 @@
+/**
+ * One request to a mirror, up to the head of its answer: redirects, how long it may take, and what
+ * the head says. Does not choose mirrors, and reads no body.
+ */
+
+import { utf8 } from "../base/bytes.ts";
+import { parseUrl } from "../base/mirror_url.ts";
+import { limits } from "../base/limits.ts";
+import { VERSION } from "../base/version.ts";
+import type { MirrorValidators } from "./mirror_body.ts";
+import { MirrorError } from "./mirror_error.ts";
+
+/** Where a mirror has a file. */
+export interface MirrorAddress {
+  /** Without user, password and fragment. */
+  readonly url: URL;
+  /** The Authorization that its user and password make; null without. Told to this origin only. */
+  readonly authorization: string | null;
+  /** HOST or HOST:PORT: what a person may be told of it. */
+  readonly label: string;
+}
+
+/** Bytes of a file: from `offset` to `end`, which is not part of it; without, all that follows. */
+export interface MirrorRange {
+  readonly offset: number;
+  readonly end?: number;
+}
+
+/** What is asked. */
+export interface MirrorQuestion {
+  readonly method: "GET" | "HEAD";
+  /** Beyond those that every request has. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a mirror answered, its body unread. */
+export interface MirrorHead extends MirrorValidators {
+  readonly status: number;
+  readonly response: Response;
+  /** Bytes of the body; null when it did not say. */
+  readonly contentBytes: number | null;
+  readonly contentType: string | null;
+}
+
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/** An ETag or date that is worth being remembered and sent back. */
+const VALIDATOR = /^[\x20-\x7e]{1,256}$/;
+/** Seconds or a date: nothing else of a foreign header goes to anybody. */
+const RETRY_AFTER = /^(?:\d{1,9}|[A-Za-z]{3}, [\w :-]{8,40})$/;
+
+/**
+ * Reads the URL of a file at a mirror.
+ *
+ * @throws {UsageError} when it is none of http or https.
+ */
+export function mirrorAddress(text: string): MirrorAddress {
+  const url = parseUrl(text, { what: "mirror", schemes: ["http", "https"] });
+  const { username, password } = url;
+  url.username = url.password = "";
+  return { url, authorization: basic(username, password), label: url.host };
+}
+
+/** The headers that ask for a part of a file, if it is still the one with these validators. */
+export function rangeHeaders(
+  { offset, end }: MirrorRange,
+  validators: MirrorValidators | null,
+): Record<string, string> {
+  if (offset === 0 && end === undefined) return {};
+  const range = `bytes=${offset}-${end === undefined ? "" : end - 1}`;
+  // A weak ETag says nothing of bytes.
+  const etag = validators?.etag?.startsWith('"') ? validators.etag : null;
+  const same = etag ?? validators?.lastModified ?? null;
+  return same === null ? { range } : { range, "if-range": same };
+}
+
+/**
+ * Asks a mirror, along its redirects, and waits for the head of an answer that is none.
+ *
+ * @param options.abort Is aborted, with the reason, when that takes too long; aborts the body later.
+ * @throws {MirrorError} when there is no answer, or none that can be used.
+ * @throws the reason of the signal of `abort`, when somebody else aborts that.
+ */
+export async function ask(
+  address: MirrorAddress,
+  question: MirrorQuestion,
+  { client, abort, answerMs }: {
+    readonly client: Deno.HttpClient;
+    readonly abort: AbortController;
+    readonly answerMs: number;
+  },
+): Promise<MirrorHead> {
+  const mirror = address.label;
+  const what = `Cannot ask mirror ${mirror}`;
+  const silent = new MirrorError(
+    "silent",
+    `${what}: no answer within ${answerMs} ms`,
+    { mirror },
+  );
+  const timer = setTimeout(() => abort.abort(silent), answerMs);
+  try {
+    let { url } = address;
+    for (let redirects = 0; redirects <= limits.mirrorRedirectsMax; redirects++) {
+      const headers = new Headers(question.headers);
+      headers.set("accept", "*/*");
+      // Bytes as they are: what was packed on the way could not be asked for in ranges.
+      headers.set("accept-encoding", "identity");
+      headers.set("user-agent", `pacsrv/${VERSION}`);
+      if (address.authorization !== null && url.origin === address.url.origin) {
+        headers.set("authorization", address.authorization);
+      }
+      const { method } = question;
+      const { signal } = abort;
+      const response = await fetch(url, { client, method, headers, signal, redirect: "manual" });
+      if (!REDIRECTS.includes(response.status)) return readHead(response, mirror);
+      await response.body?.cancel();
+      url = redirected(response, { url, mirror });
+    }
+    throw new MirrorError(
+      "unusable",
+      `${what}: it redirects more than ${limits.mirrorRedirectsMax} times`,
+      { mirror },
+    );
+  } catch (error) {
+    if (abort.signal.aborted) throw abort.signal.reason;
+    if (error instanceof MirrorError) throw error;
+    throw new MirrorError("unreachable", `${what}: ${reasonOf(error)}`, { mirror, cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * What a 206 says that it holds: from `offset` to `end`, of a file of `sizeBytes` if it knows.
+ * Undefined when that makes no sense.
+ */
+export function contentRange(
+  head: MirrorHead,
+):
+  | { readonly offset: number; readonly end: number; readonly sizeBytes: number | null }
+  | undefined {
+  const text = head.response.headers.get("content-range") ?? "";
+  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(text);
+  if (match === null) return undefined;
+  const offset = Number(match[1]), end = Number(match[2]) + 1;
+  const sizeBytes = match[3] === "*" ? null : Number(match[3]);
+  if (end <= offset || sizeBytes !== null && end > sizeBytes) return undefined;
+  if (head.contentBytes !== null && head.contentBytes !== end - offset) return undefined;
+  return { offset, end, sizeBytes };
+}
+
+/** The size that a 416 names; null when it names none. */
+export function unsatisfiedSize({ response }: MirrorHead): number | null {
+  const match = /^bytes \*\/(\d{1,15})$/.exec(response.headers.get("content-range") ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
+/** Retry-After of an answer, if it is fit to be passed on. */
+export function retryAfter({ response }: MirrorHead): string | null {
+  const text = response.headers.get("retry-after");
+  return text !== null && RETRY_AFTER.test(text) ? text : null;
+}
+
+function readHead(response: Response, mirror: string): MirrorHead {
+  const { headers, status } = response;
+  const encoding = headers.get("content-encoding");
+  if (status < 300 && encoding !== null && encoding.toLowerCase() !== "identity") {
+    response.body?.cancel().catch(() => {});
+    throw new MirrorError(
+      "unusable",
+      `Cannot use the answer of mirror ${mirror}: it is packed, and that was not asked for`,
+      { mirror },
+    );
+  }
+  const length = headers.get("content-length");
+  return {
+    status,
+    response,
+    etag: validator(headers.get("etag")),
+    lastModified: validator(headers.get("last-modified")),
+    contentBytes: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null,
+    contentType: validator(headers.get("content-type")),
+  };
+}
+
+function redirected(
+  response: Response,
+  { url, mirror }: { readonly url: URL; readonly mirror: string },
+): URL {
+  const refuse = (why: string) =>
+    new MirrorError("unusable", `Cannot follow mirror ${mirror}: it redirects ${why}`, { mirror });
+  const location = response.headers.get("location");
+  if (location === null) throw refuse("to nowhere");
+  if (location.length > 2 * limits.urlBytesMax) throw refuse("to a URL that is too long");
+  let next: URL;
+  try {
+    next = new URL(location, url);
+  } catch {
+    throw refuse("to what is no URL");
+  }
+  if (next.protocol !== "http:" && next.protocol !== "https:") {
+    throw refuse(`to the scheme ${next.protocol.slice(0, 16)}`);
+  }
+  next.username = next.password = next.hash = "";
+  return next;
+}
+
+function validator(text: string | null): string | null {
+  return text !== null && VALIDATOR.test(text) ? text : null;
+}
+
+function basic(username: string, password: string): string | null {
+  if (username === "" && password === "") return null;
+  const bytes = utf8(`${unescape(username)}:${unescape(password)}`);
+  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Why there was no answer, without the addresses that the message of the library is full of. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.replace(/^.*?client error /, "").replace(/\S*:\/\/\S*/g, "...").slice(0, 200);
+}

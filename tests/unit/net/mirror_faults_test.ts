@@ -1,0 +1,253 @@
+/** Mirrors that break off, fall silent, lie about what they send, or send what is no HTTP. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { limits } from "../../../src/base/limits.ts";
+import type { MirrorErrorCode } from "../../../src/net/mirror_error.ts";
+import { content } from "../store/store_fixture.ts";
+import {
+  errorOf,
+  FileServer,
+  noAbort,
+  type RawAnswer,
+  RawServer,
+  readAll,
+  withMirrors,
+} from "./mirror_fixture.ts";
+
+const BYTES = content(300_000);
+const OK = "HTTP/1.1 200 OK\r\n";
+const PART = "HTTP/1.1 206 Partial Content\r\n";
+const signal = noAbort();
+
+/** Asks a server that always answers like this; with which error that ends, and its status. */
+async function fault(
+  answer: ReturnType<RawAnswer>,
+  range: { readonly offset: number; readonly end?: number } = { offset: 0 },
+): Promise<[MirrorErrorCode, number]> {
+  await using server = new RawServer(() => answer);
+  let told: [MirrorErrorCode, number] | undefined;
+  await withMirrors(async (mirrors) => {
+    const error = await errorOf(mirrors.file([server.url("/secret?path")]), range);
+    assert(error.message.includes(server.host), error.message);
+    assert(!error.message.includes("secret"), error.message);
+    told = [error.code, error.status];
+  });
+  return told!;
+}
+
+Deno.test("MirrorFile.open() refuses what is no answer to it", async () => {
+  assertEquals(await fault({ send: "" }), ["unreachable", 502]);
+  assertEquals(await fault({ send: "no http at all\r\n\r\n" }), ["unreachable", 502]);
+  assertEquals(await fault({ send: `${OK}Content-Length: -1\r\n\r\n` }), ["unreachable", 502]);
+  const headers = "X: a\r\n".repeat(10_000);
+  assertEquals(await fault({ send: `${OK}${headers}\r\n` }), ["unreachable", 502]);
+  const long = `X: ${"a".repeat(4_000_000)}\r\n`;
+  assertEquals((await fault({ send: `${OK}${long}\r\n` }))[0], "unreachable");
+  assertEquals(await fault({ send: "HTTP/1.1 204 No Content\r\n\r\n" }), ["unusable", 502]);
+  assertEquals(await fault({ send: "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n" }), [
+    "refused",
+    599,
+  ]);
+});
+
+Deno.test("MirrorFile.open() refuses a file that is packed on its way", async () => {
+  const send = `${OK}Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc`;
+  assertEquals(await fault({ send }), ["unusable", 502]);
+});
+
+Deno.test("MirrorFile.open() refuses a file that is bigger than a fetch accepts", async () => {
+  const size = limits.fetchBytesMax + 1;
+  const send = `${OK}Content-Length: ${size}\r\n\r\n`;
+  assertEquals(await fault({ send, hold: true }), ["unusable", 502]);
+  const range = `Content-Range: bytes 1-2/${size}\r\nContent-Length: 2\r\n\r\nbc`;
+  assertEquals(await fault({ send: `${PART}${range}` }, { offset: 1, end: 3 }), ["unusable", 502]);
+});
+
+Deno.test("MirrorFile.open() refuses another range than was asked for", async () => {
+  const ranges = [
+    "bytes 0-9/100",
+    "bytes 11-19/100",
+    "bytes 10-20/100",
+    "bytes 10-19/15",
+    "bytes 10-9/100",
+    "bytes 10-18/100",
+    "bytes */100",
+    "items 10-19/100",
+    "",
+  ];
+  for (const range of ranges) {
+    const head = `${PART}Content-Range: ${range}\r\nContent-Length: 10\r\n\r\n`;
+    const told = await fault({ send: `${head}0123456789` }, { offset: 10, end: 20 });
+    assertEquals(told, ["unusable", 502], range);
+  }
+  const send = `${PART}Content-Length: 10\r\n\r\n0123456789`;
+  assertEquals(await fault({ send }, { offset: 10, end: 20 }), ["unusable", 502]);
+});
+
+Deno.test("MirrorBody.read() fails when less comes than was said", async () => {
+  assertEquals(await fault({ send: `${OK}Content-Length: 10\r\n\r\nabc` }), ["broken", 502]);
+  const chunked = `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`;
+  assertEquals(await fault({ send: chunked }), ["broken", 502]);
+  const range = `${PART}Content-Range: bytes 0-9/100\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const told = await fault({ send: `${range}3\r\nabc\r\n0\r\n\r\n` }, { offset: 0, end: 10 });
+  assertEquals(told, ["broken", 502]);
+});
+
+Deno.test("MirrorBody.read() fails when more comes than was said", async () => {
+  const range = `${PART}Content-Range: bytes 0-1/100\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const told = await fault({ send: `${range}3\r\nabc\r\n0\r\n\r\n` }, { offset: 0, end: 2 });
+  assertEquals(told, ["broken", 502]);
+});
+
+Deno.test("MirrorFile.open() leaves a mirror that does not answer", async () => {
+  assertEquals(await fault({ send: "", hold: true }), ["silent", 504]);
+  assertEquals(await fault({ send: `${OK}Content-Le`, hold: true }), ["silent", 504]);
+});
+
+Deno.test("MirrorBody.read() fails when nothing comes any more", async () => {
+  const send = `${OK}Content-Length: 10\r\n\r\nabc`;
+  assertEquals(await fault({ send, hold: true }), ["silent", 504]);
+});
+
+Deno.test("MirrorBody.read() waits for as long as a mirror goes on, however slow that is", () =>
+  withMirrors(async (mirrors) => {
+    let left = 4;
+    // Four pauses that together are longer than the silence that ends it.
+    const drops = new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 0.3 * mirrors.patience.silentMs));
+        controller.enqueue(BYTES.subarray(0, 10));
+        if (--left === 0) controller.close();
+      },
+    }, { highWaterMark: 0 });
+    const headers = { "content-length": "40" };
+    await using server = new FileServer(BYTES, () => new Response(drops, { headers }));
+    using body = await mirrors.file([server.url()]).open({ offset: 0 }, { signal });
+    assertEquals((await readAll(body)).length, 40);
+  }));
+
+Deno.test("MirrorFile.open() follows no redirect for ever, nor to another scheme", () =>
+  withMirrors(async (mirrors) => {
+    let location = "/again";
+    await using server = new FileServer(
+      BYTES,
+      () => new Response("away", { status: 302, headers: location ? { location } : {} }),
+    );
+    const code = async () => (await errorOf(mirrors.file([server.url()]))).code;
+    assertEquals(await code(), "unusable");
+    assertEquals(server.requests.length, limits.mirrorRedirectsMax + 1);
+    for (const other of ["file:///etc/passwd", "data:,x", "ftp://a/b", "http://", ""]) {
+      location = other;
+      assertEquals(await code(), "unusable", other);
+    }
+  }));
+
+Deno.test("MirrorFile.open() asks the next mirror at once when one cannot be reached", () =>
+  withMirrors(async (mirrors) => {
+    const gone = new RawServer(() => ({ send: "" }));
+    const url = gone.url();
+    await gone[Symbol.asyncDispose]();
+    await using server = new FileServer(BYTES);
+    using body = await mirrors.file([url, server.url()]).open({ offset: 0 }, { signal });
+    assertEquals(body.mirror, server.host);
+  }));
+
+Deno.test("MirrorFile.open() goes on with the rest after a mirror broke off", () =>
+  withMirrors(async (mirrors) => {
+    const half = 100_000;
+    await using server = new RawServer((head, request) => {
+      const asked = Number(/range: bytes=(\d+)-/i.exec(head)?.[1] ?? 0);
+      const length = BYTES.length - asked;
+      const range = `Content-Range: bytes ${asked}-${BYTES.length - 1}/${BYTES.length}\r\n`;
+      const begin = asked === 0 ? OK : `${PART}${range}`;
+      const sent = request === 1 ? BYTES.subarray(0, half) : BYTES.subarray(asked);
+      const text = new TextEncoder().encode(`${begin}Content-Length: ${length}\r\n\r\n`);
+      return { send: new Uint8Array([...text, ...sent]) };
+    });
+    const file = mirrors.file([server.url()]);
+    const got: number[] = [];
+    for (let offset = 0; offset < BYTES.length;) {
+      const body = await file.open({ offset }, { signal });
+      try {
+        for (let data = await body.read(); data !== null; data = await body.read()) {
+          assertEquals(data, BYTES.subarray(offset, offset + data.length));
+          offset += data.length;
+        }
+      } catch (error) {
+        assertEquals([(error as Error).name, offset], ["MirrorError", half]);
+      }
+      got.push(offset);
+    }
+    assertEquals(got, [half, BYTES.length]);
+  }));
+
+Deno.test("MirrorFile.open() gives a mirror up that breaks off again and again", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new RawServer(() => ({ send: `${OK}Content-Length: 10\r\n\r\n` }));
+    const file = mirrors.file([server.url()]);
+    for (let i = 0; i < limits.mirrorRetriesMax; i++) {
+      using body = await file.open({ offset: 0 }, { signal });
+      await assertRejects(() => body.read(), Error, "Cannot read from mirror");
+    }
+    assertEquals((await errorOf(file)).code, "broken");
+    assertEquals(server.heads.length, limits.mirrorRetriesMax);
+  }));
+
+Deno.test("MirrorFile.open() asks again after a pause when a mirror failed in the middle", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new FileServer(
+      BYTES,
+      (_request, { requests }) =>
+        requests.length === 2 ? new Response(null, { status: 500 }) : undefined,
+    );
+    const file = mirrors.file([server.url()]);
+    const body = await file.open({ offset: 0 }, { signal });
+    const { length } = (await body.read())!;
+    body.cancel();
+    const rest = await file.open({ offset: length }, { signal });
+    assertEquals(await readAll(rest), BYTES.subarray(length));
+    assertEquals(server.requests.length, 3);
+    // Before anything came, the first failure of all is the answer.
+    server.requests.length = 1;
+    const fresh = mirrors.file([server.url()]);
+    assertEquals((await errorOf(fresh)).status, 500);
+    assertEquals(server.requests.length, 2);
+  }));
+
+Deno.test("MirrorFile.open() and its body end with the reason of the signal", () =>
+  withMirrors(async (mirrors) => {
+    await using silent = new RawServer(() => ({ send: "", hold: true }));
+    await using begun = new RawServer(() => ({
+      send: `${OK}Content-Length: 9\r\n\r\nabc`,
+      hold: true,
+    }));
+    const before = new AbortController(), during = new AbortController();
+    const opening = mirrors.file([silent.url()]).open({ offset: 0 }, before);
+    before.abort(new Error("first"));
+    await assertRejects(() => opening, Error, "first");
+    await assertRejects(
+      () => mirrors.file([silent.url()]).open({ offset: 0 }, before),
+      Error,
+      "first",
+    );
+    const body = await mirrors.file([begun.url()]).open({ offset: 0 }, during);
+    assertEquals((await body.read())!.length, 3);
+    const reading = body.read();
+    during.abort(new Error("second"));
+    await assertRejects(() => reading, Error, "second");
+    assertEquals(await body.read(), null);
+  }));
+
+Deno.test("MirrorBody.cancel() ends the read that waits, and frees the place", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new RawServer(() => ({
+      send: `${OK}Content-Length: 9\r\n\r\nabc`,
+      hold: true,
+    }));
+    const body = await mirrors.file([server.url()]).open({ offset: 0 }, { signal });
+    assertEquals((await body.read())!.length, 3);
+    const reading = body.read();
+    body.cancel();
+    await assertRejects(() => reading, DOMException);
+    assertEquals(await body.read(), null);
+  }));

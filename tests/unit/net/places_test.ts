@@ -1,0 +1,38 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Places } from "../../../src/net/places.ts";
+
+const { signal } = new AbortController();
+
+Deno.test("Places.take() has the first who waits go first, when a place is given back", async () => {
+  const places = new Places(2);
+  const first = await places.take({ signal });
+  await places.take({ signal });
+  const order: string[] = [];
+  const third = places.take({ signal }).then((giveBack) => {
+    order.push("third");
+    return giveBack;
+  });
+  const fourth = places.take({ signal }).then(() => order.push("fourth"));
+  first();
+  // Twice is once.
+  first();
+  const giveBack = await third;
+  assertEquals(order, ["third"]);
+  giveBack();
+  await fourth;
+  assertEquals(order, ["third", "fourth"]);
+});
+
+Deno.test("Places.take() does not give a place to one who was aborted", async () => {
+  const places = new Places(1);
+  const giveBack = await places.take({ signal });
+  const abort = new AbortController();
+  const leaving = places.take({ signal: abort.signal });
+  const staying = places.take({ signal });
+  abort.abort(new Error("left"));
+  await assertRejects(() => leaving, Error, "left");
+  giveBack();
+  (await staying)();
+  await assertRejects(() => places.take({ signal: abort.signal }), Error, "left");
+  (await places.take({ signal }))();
+});
