@@ -1,6 +1,6 @@
 /**
  * What the store remembers across restarts, in SQLite: shared paths, shared files, downloaded
- * files, partial downloads, SHA-256 of files, statistics. It keeps rows and knows nothing of the
+ * files, partial downloads, SHA-256 of files, how fetches went, statistics. It keeps rows and knows nothing of the
  * files themselves.
  *
  * `node:sqlite` is loaded when a catalogue is opened, so that a store without one never pays for
@@ -23,6 +23,21 @@ export interface PartialRow {
   readonly have: Uint8Array;
   /** Whether the whole leaf layer is on disk. */
   readonly hasLeaves: boolean;
+}
+
+/** What came of a fetch, as the catalogue writes it. */
+const STORY_KINDS = { failed: 0, brought: 1, here: 2 } as const;
+export type StoryKind = keyof typeof STORY_KINDS;
+
+/** How a fetch went, as it is remembered. */
+export interface StoryRow {
+  readonly name: string;
+  readonly root: Root | null;
+  /** Whether it brought the file, found it here, or failed. */
+  readonly kind: StoryKind;
+  readonly trust: string;
+  readonly endedAt: string;
+  readonly json: string;
 }
 
 /** A path that is shared with all that is below it, or taken out of what is shared above it. */
@@ -195,6 +210,57 @@ export class Catalogue implements Disposable {
       const remove = this.#prepare("DELETE FROM sha256s WHERE root = ?");
       for (const root of roots) remove.run(root);
     });
+  }
+
+  /**
+   * Adds a story. Of fetches of one file that brought nothing only the last of a kind is kept, and
+   * `idleMax` of all of them; the oldest go beyond `max`.
+   */
+  putStory(
+    row: StoryRow,
+    bounds: { readonly max: number; readonly idleMax: number },
+  ): void {
+    const { name, root, kind, trust, endedAt, json } = row;
+    this.#transaction(() => {
+      if (kind !== "brought") {
+        this.#prepare("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?")
+          .run(name, STORY_KINDS[kind], root);
+      }
+      this.#prepare(
+        "INSERT INTO stories (name, root, ended, kind, trust, json) VALUES (?, ?, ?, ?, ?, ?)",
+      ).run(name, root, endedAt, STORY_KINDS[kind], trust, json);
+      this.#prepare(
+        "DELETE FROM stories WHERE id IN " +
+          `(SELECT id FROM stories WHERE kind <> ${STORY_KINDS.brought} ` +
+          "ORDER BY id DESC LIMIT -1 OFFSET ?)",
+      ).run(bounds.idleMax);
+      this.#prepare(
+        "DELETE FROM stories WHERE id IN " +
+          "(SELECT id FROM stories ORDER BY id DESC LIMIT -1 OFFSET ?)",
+      ).run(bounds.max);
+    });
+  }
+
+  /** The JSON of the stories of a name or root, the last one first. */
+  storiesOf(column: "name" | "root", value: string): string[] {
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare(`SELECT json FROM stories WHERE ${column} = ? ORDER BY id DESC`).all(value)
+          .map((row) => row["json"] as string),
+    );
+  }
+
+  /** By what fetches trusted the files that they brought, the last one of a root last. */
+  storyTrusts(): { readonly root: Root; readonly trust: string }[] {
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare(
+          `SELECT root, trust FROM stories WHERE kind = ${STORY_KINDS.brought} ` +
+            "AND root IS NOT NULL ORDER BY id",
+        ).all().map((row) => ({ root: row["root"] as Root, trust: row["trust"] as string })),
+    );
   }
 
   statistics(): Map<string, number> {

@@ -32,6 +32,23 @@ export const SCHEMA: readonly string[] = [
   -- SHA-256 of whole files, as far as somebody had it checked; hexadecimal, as the root is.
   CREATE TABLE sha256s (root TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
   `,
+  `
+  -- How fetches went, one JSON text each, in the order in which they ended. The root is NULL when
+  -- the fetch ended before it was known. The kind is 0 when it failed, 1 when it brought the file,
+  -- 2 when the file was here.
+  CREATE TABLE stories (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    root TEXT,
+    ended TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    trust TEXT NOT NULL,
+    json TEXT NOT NULL
+  );
+  CREATE INDEX stories_by_name ON stories (name);
+  CREATE INDEX stories_by_root ON stories (root);
+  CREATE INDEX stories_by_kind ON stories (kind);
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -16,14 +16,18 @@ import type { Download } from "./download.ts";
 import { type DownloadRequest, Downloads } from "./downloads.ts";
 import { type Handle, HandleCache } from "./handle_cache.ts";
 import { Hasher } from "./hasher.ts";
+import type { Intake, IntakeRequest } from "./intake.ts";
+import { Intakes } from "./intakes.ts";
 import { openCatalogue } from "./open_catalogue.ts";
 import type { FileDefinition, OnWarning, Place, StoreChange } from "./place.ts";
 import { pinPlace, placeBytes, readPlace } from "./place_reader.ts";
 import { recheckRange, type VerifyResult, verifyStore } from "./recheck.ts";
 import { Shares } from "./shares.ts";
 import { Sha256Book } from "./sha256_book.ts";
+import { Sha256Queue } from "./sha256_queue.ts";
 import { Statistics } from "./statistics.ts";
 import { StoreParts } from "./store_parts.ts";
+import { Stories } from "./stories.ts";
 import { tidy, type TidyResult } from "./tidy.ts";
 
 /** How to open a store. */
@@ -50,20 +54,39 @@ export interface ChunkLocation {
 export class ChunkStore implements AsyncDisposable {
   /** The paths that are shared. */
   readonly shares: Shares;
+  /** How fetches went. */
+  readonly stories: Stories;
   readonly #parts: StoreParts;
   readonly #downloads: Downloads;
+  readonly #intakes: Intakes;
   readonly #hasher: Hasher;
   readonly #statistics: Statistics;
   readonly #sha256s: Sha256Book;
+  readonly #sha256Queue: Sha256Queue;
   readonly #pinned = new Map<Root, Handle[]>();
   #isClosed = false;
 
-  private constructor(parts: StoreParts, statistics: Statistics, sha256s: Sha256Book) {
+  private constructor(
+    parts: StoreParts,
+    known: {
+      readonly statistics: Statistics;
+      readonly sha256s: Sha256Book;
+      readonly stories: Stories;
+    },
+  ) {
     this.#parts = parts;
-    this.#statistics = statistics;
-    this.#sha256s = sha256s;
+    this.#statistics = known.statistics;
+    this.#sha256s = known.sha256s;
+    this.stories = known.stories;
     this.#downloads = new Downloads(parts);
+    this.#intakes = new Intakes(parts, {
+      downloads: this.#downloads,
+      noteSha256: (root, sha256) => this.noteSha256(root, sha256),
+      definition: (root) => this.definition(root),
+      readRun: (root, range, target, offset) => this.readRun(root, range, target, offset),
+    });
     this.#hasher = new Hasher();
+    this.#sha256Queue = new Sha256Queue(parts, { hasher: this.#hasher, book: known.sha256s });
     this.shares = new Shares(parts, this.#hasher);
   }
 
@@ -80,13 +103,17 @@ export class ChunkStore implements AsyncDisposable {
       const handles = new HandleCache(limits.openFilesMax);
       if (ephemeral) {
         const parts = new StoreParts({ directory, handles, catalogue: undefined, warn });
-        return new ChunkStore(parts, new Statistics(), new Sha256Book(parts));
+        const sha256s = new Sha256Book(parts);
+        const stories = new Stories(parts);
+        return new ChunkStore(parts, { statistics: new Statistics(), sha256s, stories });
       }
       const { catalogue, contents } = await openCatalogue(directory, warn);
       const parts = new StoreParts({ directory, handles, catalogue, warn });
       for (const place of contents.places) parts.index.add(place);
       const sha256s = new Sha256Book(parts, contents.sha256s);
-      const store = new ChunkStore(parts, new Statistics(contents.statistics), sha256s);
+      const statistics = new Statistics(contents.statistics);
+      const stories = new Stories(parts, contents.trusts);
+      const store = new ChunkStore(parts, { statistics, sha256s, stories });
       store.#downloads.restore(contents.partials);
       sha256s.forgetGone();
       return store;
@@ -120,6 +147,13 @@ export class ChunkStore implements AsyncDisposable {
     if (place !== undefined) return definitionOfPlace(place);
     const download = this.#parts.downloads.get(root);
     return download === undefined ? undefined : definitionOfDownload(download);
+  }
+
+  /** All files of a root, one definition for each place; complete ones first. */
+  *definitionsOfRoot(root: Root): Generator<FileDefinition> {
+    for (const place of this.#parts.index.ofRoot(root)) yield definitionOfPlace(place);
+    const download = this.#parts.downloads.get(root);
+    if (download !== undefined) yield definitionOfDownload(download);
   }
 
   /** The file of a root under one of its names; a complete one first. */
@@ -181,7 +215,7 @@ export class ChunkStore implements AsyncDisposable {
 
   /**
    * Bytes of the data directory that files take up, or the file of `root`: downloaded ones, and
-   * what is here of others.
+   * what is here of others, also where their root is not known yet.
    */
   downloadedBytes(root?: Root): number {
     const { index, downloads } = this.#parts;
@@ -193,7 +227,7 @@ export class ChunkStore implements AsyncDisposable {
       }
       return bytes;
     }
-    let bytes = index.downloadedBytes;
+    let bytes = index.downloadedBytes + this.#intakes.bytes;
     for (const download of downloads.values()) bytes += bytesHad(download);
     return bytes;
   }
@@ -206,6 +240,17 @@ export class ChunkStore implements AsyncDisposable {
   /** Remembers the SHA-256 that the file of `root` was found to have. */
   noteSha256(root: Root, sha256: string): void {
     this.#sha256s.note(root, sha256);
+  }
+
+  /**
+   * The SHA-256 of a complete file, in hexadecimal: the one that is known, else computed in the
+   * background, one file after the other, and remembered.
+   *
+   * @throws {EnvironmentError} when the file is not here, changed, or cannot be read.
+   * @throws the signal's reason when it is aborted, an AbortError when the store is closed.
+   */
+  async sha256Of(root: Root, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
+    return this.#sha256s.get(root) ?? await this.#sha256Queue.compute(root, options);
   }
 
   isComplete(root: Root): boolean {
@@ -301,6 +346,14 @@ export class ChunkStore implements AsyncDisposable {
     return this.#downloads.begin(request);
   }
 
+  /**
+   * Begins to take in a file whose root nobody knows yet, or goes on with what was suspended of it.
+   * See {@linkcode Intakes.open} for what it throws.
+   */
+  openIntake(request: IntakeRequest): Intake {
+    return this.#intakes.open(request);
+  }
+
   /** The unfinished download of `root`, whether it is under way or waits. */
   download(root: Root): Download | undefined {
     return this.#parts.downloads.get(root);
@@ -366,6 +419,7 @@ export class ChunkStore implements AsyncDisposable {
     this.#isClosed = true;
     await this.shares.close();
     this.#hasher.close();
+    this.#intakes.close();
     await this.#downloads.suspendAll();
     this.flushStatistics();
     this.#parts.handles.close();

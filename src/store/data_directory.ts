@@ -5,6 +5,7 @@
  *     catalogue.sqlite          what is remembered (catalogue.ts)
  *     files/<root>/<name>       downloaded files
  *     partial/<root>            data of unfinished downloads
+ *     incoming/<number>         files on their way whose root nobody knows yet; emptied at start
  *     leaves/<2 digits>/<root>  leaf layers of files of more than one chunk
  */
 
@@ -35,13 +36,22 @@ export class DataDirectory implements Disposable {
       // Only the owner reads it: it holds the token of the daemon.
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
       real = Deno.realPathSync(path);
-      for (const part of ["files", "partial", "leaves"]) {
+      for (const part of ["files", "partial", "incoming", "leaves"]) {
         Deno.mkdirSync(joinPath(real, part), { recursive: true });
       }
     } catch (error) {
       throw environmentError(error, `use data directory ${path}`);
     }
-    return new DataDirectory(real, lock ? takeLock(real) : undefined);
+    const held = lock ? takeLock(real) : undefined;
+    const directory = new DataDirectory(real, held);
+    try {
+      // Only who holds the directory may: what lies there can be of a daemon that runs.
+      directory.#empty(directory.incomingPath);
+    } catch (error) {
+      directory.close();
+      throw environmentError(error, `use data directory ${path}`);
+    }
+    return directory;
   }
 
   get cataloguePath(): string {
@@ -54,6 +64,11 @@ export class DataDirectory implements Disposable {
 
   get partialsPath(): string {
     return joinPath(this.path, "partial");
+  }
+
+  /** Where intakes lie; see `intake.ts`. */
+  get incomingPath(): string {
+    return joinPath(this.path, "incoming");
   }
 
   get leavesPath(): string {
@@ -108,6 +123,12 @@ export class DataDirectory implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #empty(path: string): void {
+    for (const { name } of Deno.readDirSync(path)) {
+      Deno.removeSync(joinPath(path, name), { recursive: true });
+    }
   }
 
   #make(path: string): void {

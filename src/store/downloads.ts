@@ -136,6 +136,17 @@ export class Downloads implements DownloadHost {
     return download;
   }
 
+  /** Gives up the download of `root` if it waits: the file came another way. */
+  discardWaiting(root: Root): void {
+    const waiting = this.#parts.downloads.get(root);
+    if (waiting === undefined || this.#active.has(waiting)) return;
+    try {
+      waiting.discard();
+    } catch (error) {
+      this.#parts.warn(messageOf(error), { root, name: waiting.name });
+    }
+  }
+
   /** Stops all that are under way. */
   async suspendAll(): Promise<void> {
     for (const download of [...this.#active]) {

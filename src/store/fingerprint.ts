@@ -22,6 +22,10 @@ export function fingerprintOf(info: Deno.FileInfo): Fingerprint {
 
 /** Whether a file with this metadata is the one of `print`. */
 export function isSameFile(print: Fingerprint, info: Deno.FileInfo): boolean {
-  return info.isFile && info.size === print.sizeBytes && (info.ino ?? 0) === print.ino &&
-    (info.mtime?.getTime() ?? 0) === print.mtimeMs;
+  return info.isFile && isSamePrint(print, fingerprintOf(info));
+}
+
+/** Whether two fingerprints are those of one file that did not change in between. */
+export function isSamePrint(a: Fingerprint, b: Fingerprint): boolean {
+  return a.sizeBytes === b.sizeBytes && a.ino === b.ino && a.mtimeMs === b.mtimeMs;
 }

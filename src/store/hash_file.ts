@@ -1,6 +1,6 @@
 /**
  * Hashes one file from its beginning to its end, in one go: its root, and its leaf layer into a
- * sidecar. Runs in the worker (`hash_worker.ts`), where it holds nothing up.
+ * sidecar, or only its SHA-256. Runs in the worker (`hash_worker.ts`), where it holds nothing up.
  */
 
 import { createHash } from "node:crypto";
@@ -21,6 +21,11 @@ export interface HashRequest {
   readonly leavesPath: string;
   /** Also compute the SHA-256 of the whole file; takes as long again. */
   readonly sha256?: boolean;
+  /**
+   * What the sidecar is called until the root is known; "hashing" if left out. Whoever hashes
+   * beside others needs a name of its own.
+   */
+  readonly sidecarName?: string;
 }
 
 /** A hashed file, as it was from the first to the last byte read. */
@@ -43,11 +48,12 @@ const leaves = new Uint8Array(limits.leavesPerFrameMax * HASH_BYTES);
  * @throws {EnvironmentError} "changed" when it changed meanwhile; others when it cannot be read or
  * the leaf layer cannot be written.
  */
-export function hashFile({ path, leavesPath, sha256 = false }: HashRequest): HashedFile {
+export function hashFile(request: HashRequest): HashedFile {
+  const { path, leavesPath, sha256 = false, sidecarName = "hashing" } = request;
   const before = stat(path);
   const { sizeBytes } = before;
-  // The name is free of others: only one worker of one store hashes at a time.
-  const sidecar = chunkCount(sizeBytes) > 1 ? joinPath(leavesPath, "hashing") : undefined;
+  // The name is free of others: only one worker of one store hashes at a time under it.
+  const sidecar = chunkCount(sizeBytes) > 1 ? joinPath(leavesPath, sidecarName) : undefined;
   const builder = new MerkleBuilder();
   const whole = sha256 ? createHash("sha256") : undefined;
   const fd = openFile(path, "r");
@@ -70,6 +76,30 @@ export function hashFile({ path, leavesPath, sha256 = false }: HashRequest): Has
     return { root, ...before, ...(whole && { sha256: whole.digest("hex") }) };
   } catch (error) {
     if (sidecar !== undefined) removeIfThere(sidecar);
+    throw environmentError(error, `hash ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The SHA-256 of a whole file, and nothing else.
+ *
+ * @throws {EnvironmentError} "changed" when it changed meanwhile; others when it cannot be read.
+ */
+export function sha256File(path: string): Fingerprint & { readonly sha256: string } {
+  const before = stat(path);
+  const whole = createHash("sha256");
+  const fd = openFile(path, "r");
+  try {
+    for (let position = 0; position < before.sizeBytes; position += buffer.length) {
+      const length = Math.min(buffer.length, before.sizeBytes - position);
+      if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(path);
+      whole.update(buffer.subarray(0, length));
+    }
+    if (!isSameFile(before, Deno.statSync(path))) throw changed(path);
+    return { ...before, sha256: whole.digest("hex") };
+  } catch (error) {
     throw environmentError(error, `hash ${path}`);
   } finally {
     closeSync(fd);

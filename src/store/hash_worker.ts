@@ -1,17 +1,21 @@
 /** The worker that hashes files, so that the thread that serves is not held up. See `hasher.ts`. */
 
 import { type EnvironmentCode, messageOf } from "../base/errors.ts";
-import { type HashedFile, hashFile, type HashRequest } from "./hash_file.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import { type HashedFile, hashFile, type HashRequest, sha256File } from "./hash_file.ts";
 import { environmentError } from "./io.ts";
 
 /** One file to hash, with a number that comes back in the answer. */
-export interface HashJob extends HashRequest {
-  readonly id: number;
-}
+export type HashJob =
+  | HashRequest & { readonly kind: "root"; readonly id: number }
+  | { readonly kind: "sha256"; readonly id: number; readonly path: string };
+
+/** What hashing gave. */
+export type HashResult = HashedFile | Fingerprint & { readonly sha256: string };
 
 /** What became of it. */
 export type HashAnswer =
-  | { readonly kind: "hashed"; readonly id: number; readonly file: HashedFile }
+  | { readonly kind: "hashed"; readonly id: number; readonly file: HashResult }
   | {
     readonly kind: "failed";
     readonly id: number;
@@ -28,11 +32,13 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 
-scope.onmessage = ({ data: { id, ...request } }) => {
+scope.onmessage = ({ data: job }) => {
+  const { id, path } = job;
   try {
-    scope.postMessage({ kind: "hashed", id, file: hashFile(request) });
+    const file = job.kind === "root" ? hashFile(job) : sha256File(path);
+    scope.postMessage({ kind: "hashed", id, file });
   } catch (error) {
-    const { code, hint } = environmentError(error, `hash ${request.path}`);
+    const { code, hint } = environmentError(error, `hash ${path}`);
     scope.postMessage({ kind: "failed", id, code, message: messageOf(error), hint });
   }
 };

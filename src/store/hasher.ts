@@ -5,12 +5,13 @@
 
 import { EnvironmentError, unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Fingerprint } from "./fingerprint.ts";
 import type { HashedFile, HashRequest } from "./hash_file.ts";
-import type { HashAnswer, HashJob } from "./hash_worker.ts";
+import type { HashAnswer, HashJob, HashResult } from "./hash_worker.ts";
 
 interface PendingJob {
   readonly job: HashJob;
-  readonly resolve: (file: HashedFile) => void;
+  readonly resolve: (file: HashResult) => void;
   readonly reject: (reason: unknown) => void;
   readonly release: () => void;
 }
@@ -35,15 +36,30 @@ export class Hasher implements Disposable {
    *
    * @throws {EnvironmentError} as {@linkcode hashFile} does.
    */
-  hash(
+  async hash(
     request: HashRequest,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<HashedFile> {
-    const { signal } = options;
+    // The worker answers what it was asked.
+    return await this.#run({ kind: "root", id: ++this.#lastId, ...request }, options) as HashedFile;
+  }
+
+  /** The SHA-256 of a file, and what the file was like. @throws {EnvironmentError} as above. */
+  async sha256(
+    path: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Fingerprint & { readonly sha256: string }> {
+    const result = await this.#run({ kind: "sha256", id: ++this.#lastId, path }, options);
+    return result as Fingerprint & { readonly sha256: string };
+  }
+
+  #run(
+    job: HashJob,
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<HashResult> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
-      const job = { ...request, id: ++this.#lastId };
       const abort = () => this.#abort(job.id, signal?.reason);
       const release = () => signal?.removeEventListener("abort", abort);
       signal?.addEventListener("abort", abort);

@@ -13,6 +13,8 @@ export interface CatalogueContents {
   readonly partials: readonly PartialRow[];
   readonly sha256s: ReadonlyMap<Root, string>;
   readonly statistics: ReadonlyMap<string, number>;
+  /** By what finished fetches trusted their files. */
+  readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
 }
 
 /**
@@ -52,6 +54,7 @@ async function openAndRead(directory: DataDirectory) {
       partials: catalogue.partials(),
       sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
+      trusts: catalogue.storyTrusts(),
     };
     catalogue.shares();
     return { catalogue, contents };

@@ -63,14 +63,14 @@ export class StoreParts {
     for (const { root, origin } of places) if (origin === "shared") this.dropDuplicate(root);
   }
 
-  /** Forgets complete files, and the leaf layers that nothing else needs. */
-  withdrawPlaces(places: readonly Place[]): void {
+  /** Forgets complete files, and the leaf layers that nothing else needs, unless they are to stay. */
+  withdrawPlaces(places: readonly Place[], { keepLeaves = false } = {}): void {
     const known = places.filter((place) => this.index.remove(place));
     if (known.length === 0) return;
     for (const place of known) this.handles.forget(place.path);
     this.remember((catalogue) => catalogue.removePlaces(known));
     for (const { root, name, path, sizeBytes } of known) {
-      this.collectLeaves(root, sizeBytes);
+      if (!keepLeaves) this.collectLeaves(root, sizeBytes);
       this.emit({ kind: "withdrawn", root, name, path });
     }
   }

@@ -85,6 +85,26 @@ diskTest(
 );
 
 diskTest(
+  "Intake.write() throws no-space on a full disk, and goes on once there is room",
+  async () => {
+    using disk = new SmallDisk("1m");
+    const { store } = await openStore(`${disk.path}/data`);
+    await using _ = store;
+    const ballast = `${disk.path}/ballast`;
+    const bytes = content(20 * CHUNK_BYTES);
+    const intake = store.openIntake({ name: "f", sizeBytes: bytes.length, key: "k" });
+    intake.write(0, bytes.subarray(0, CHUNK_BYTES));
+    fill(ballast);
+    const rest = bytes.subarray(CHUNK_BYTES);
+    const error = assertThrows(() => intake.write(CHUNK_BYTES, rest), EnvironmentError);
+    assertEquals([error.code, intake.bytesHad], ["no-space", CHUNK_BYTES]);
+    Deno.removeSync(ballast);
+    intake.write(CHUNK_BYTES, rest);
+    assertEquals(readAll(store, (await intake.adopt()).root), bytes);
+  },
+);
+
+diskTest(
   "checkpoint() throws no-space when the catalogue cannot grow, and works later",
   async () => {
     using disk = new SmallDisk("1m");
