@@ -16,7 +16,7 @@ const VARIABLES: readonly string[] = [
   "COLUMNS",
 ];
 
-/** What of the system pacsrv asks for: its user, for where data lies, and its load. */
+/** What of the system pacsrv asks for: its user, for where data lies, its load, and free space. */
 const SYSTEM: readonly string[] = [
   "homedir",
   "hostname",
@@ -24,6 +24,7 @@ const SYSTEM: readonly string[] = [
   "systemMemoryInfo",
   "uid",
   "gid",
+  "statfs",
 ];
 
 /**

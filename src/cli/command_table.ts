@@ -21,6 +21,13 @@ const JSON_LINES: FlagSpec = {
   help: "Print one JSON object a line, for programs.",
 };
 
+const SYNC_DB: FlagSpec = {
+  name: "sync-db",
+  value: "DIR",
+  help: "Where pacman keeps the databases of its repositories, /var/lib/pacman/sync on Arch " +
+    "Linux: the size and SHA-256 that they name are what a file of that name must have.",
+};
+
 /** Which network it is, for whoever takes part in it. */
 const NETWORK_NAME: readonly FlagSpec[] = [
   {
@@ -105,10 +112,14 @@ const DAEMON: CommandSpec = {
   summary: "Run a node: share files, find them at others, serve the clients of this machine",
   about: [
     "Runs until SIGTERM or SIGINT. When it is ready, and not before, it prints one line on " +
-    "stdout: ready node=HOST:PORT client=HOST:PORT id=HEX. The log goes to stderr. SIGHUP makes " +
-    "it look through the shared directories at once; it notices changes by itself too.",
+    "stdout: ready node=HOST:PORT client=HOST:PORT id=HEX, and gateway=HOST:PORT at its end where " +
+    "there is a gateway. The log goes to stderr. SIGHUP makes it look through the shared " +
+    "directories at once; it notices changes by itself too.",
     "Sharing never copies: files stay where they are. What is fetched through the daemon lies " +
     "in the data directory and is offered to others.",
+    "With --gateway it speaks HTTP, so that pacman can name it in its configuration: as " +
+    "CacheServer (or as first Server) it gives what other nodes have and answers 404 for the " +
+    "rest; with --mirror, as Server, it gets the rest, and all databases, from the mirrors.",
   ],
   flags: [
     {
@@ -176,6 +187,35 @@ const DAEMON: CommandSpec = {
       help: "With so many uploads at once, this node counts as fully loaded: directories name it " +
         "last. Nobody is refused because of it.",
     },
+    {
+      name: "gateway",
+      value: "HOST:PORT",
+      defaultText: "none",
+      inConfig: true,
+      help: "Where HTTP clients such as pacman connect. The host is 127.0.0.1 if left out, the " +
+        "port 8050; port 0 takes a free one. Whoever can connect can ask for any file: another " +
+        "host than this machine's own is for networks that you trust.",
+    },
+    {
+      name: "mirror",
+      value: "URL",
+      repeatable: true,
+      inConfig: true,
+      help: "A mirror behind the gateway, as in a mirrorlist: $repo and $arch are replaced, " +
+        "without them the path that was asked for is appended. http or https; may be given " +
+        "several times, and the first is asked first.",
+    },
+    { ...SYNC_DB, inConfig: true, isPath: true },
+    {
+      name: "gateway-wait",
+      value: "SECONDS",
+      default: String(limits.gatewayWaitMs / 1000),
+      inConfig: true,
+      isNumber: true,
+      isDecimal: true,
+      help: "How long the gateway looks for a file that nobody seems to have, up to " +
+        `${limits.gatewayWaitMsMax / 1000}.`,
+    },
     CONFIG,
     ...LOG,
   ],
@@ -191,6 +231,11 @@ const DAEMON: CommandSpec = {
     {
       line: "pacsrv daemon --config /etc/pacsrv.toml --log-level debug",
       note: "take the settings from a file, but log everything",
+    },
+    {
+      line: "pacsrv daemon --gateway 127.0.0.1 --sync-db /var/lib/pacman/sync " +
+        "--share /var/cache/pacman/pkg",
+      note: "give pacman on this machine the packages of its neighbours, and them its own",
     },
   ],
   load: async () => (await import("./daemon.ts")).runDaemon,
@@ -262,7 +307,7 @@ const DIRECTORY: CommandSpec = {
 const FETCH: CommandSpec = {
   name: "fetch",
   summary: "Get a file from the network",
-  positional: { name: "NAME|ROOT", min: 0, max: 1 },
+  positional: { name: "NAME|ROOT|URL", min: 0, max: 1 },
   about: [
     "Asks the daemon of this machine for the file; where no daemon runs, or with --alone, runs a " +
     "node of its own for the time of the fetch, which asks the nodes named by --peer and the " +
@@ -272,6 +317,10 @@ const FETCH: CommandSpec = {
     "too. Names are labels that anybody may use: --root, --sha256 or --size say which file is " +
     "meant. Without any of them, the file that a directory names is taken, else the one that most " +
     "nodes offer under the name.",
+    "A URL (http, https or file) names the file by the last part of its path, and says where it " +
+    "is if no node has it, or none is fast enough. Where no daemon runs, or it fails, the file " +
+    "comes straight from there; databases of pacman (.db, .files) always do. So pacman can use " +
+    "it: XferCommand = /usr/bin/pacsrv fetch %u -o %o",
     "Without -o the file is written to the current directory under its name; an existing file " +
     "of the name that was asked for is replaced, but never one whose name others chose.",
   ],
@@ -288,6 +337,7 @@ const FETCH: CommandSpec = {
     { name: "root", value: "HEX", help: "The file's identity: BitTorrent v2 pieces root." },
     { name: "sha256", value: "HEX", help: "SHA-256 that the whole file must have." },
     { name: "size", value: "BYTES", help: "Size that the file must have." },
+    { ...SYNC_DB, help: `${SYNC_DB.help} A daemon that fetches goes by its own.` },
     {
       name: "chunks",
       value: "FIRST-LAST",
@@ -305,7 +355,8 @@ const FETCH: CommandSpec = {
     CLIENT,
     {
       name: "alone",
-      help: "Use no daemon: run a node in this process. Needs --peer or --directory.",
+      help: "Use no daemon: run a node in this process. Needs --peer or --directory; a URL is " +
+        "fetched without a node if neither is given.",
     },
     { ...PEER, help: "A node for the own node to ask; may be given several times." },
     { ...DIRECTORIES, help: "A directory for the own node to ask; may be given several times." },
@@ -325,6 +376,10 @@ const FETCH: CommandSpec = {
       note: "without a daemon, asking one node",
     },
     { line: "pacsrv fetch backup.tar -o - | tar x", note: "into a pipe" },
+    {
+      line: "pacsrv fetch http://mirror.example.org/iso/linux.iso",
+      note: "from other nodes, or from there",
+    },
   ],
   load: async () => (await import("./fetch.ts")).runFetch,
 };
@@ -457,12 +512,22 @@ const STATUS: CommandSpec = {
   name: "status",
   summary: "Show the state of the daemon, or of a directory",
   about: [
-    "The node, its files, its counters since the start, the directories that it was told of, the " +
-    "fetches in progress with their sources and the chunks that are here, and the uploads.",
+    "The node, its files and by what they are trusted, its counters since the start, what it " +
+    "saved the mirrors, its gateway, the databases of pacman that it reads, the directories that " +
+    "it was told of, the fetches in progress with their sources and the chunks that are here, " +
+    "and the uploads.",
+    "A file is trusted by: sync-db, a repository's database has its SHA-256; sha256 or root, " +
+    "somebody gave that; mirror, a mirror gave it; peers, most of them offered it; local, it is " +
+    "shared by this machine. What a database names goes to nobody while it is unchecked, nor " +
+    "when it is contradicted.",
   ],
   flags: [
     CLIENT,
     JSON_LINES,
+    {
+      name: "files",
+      help: "One line a file instead: by what it is trusted, size, name, path.",
+    },
     {
       name: "directory",
       value: "HOST:PORT",
@@ -473,9 +538,25 @@ const STATUS: CommandSpec = {
   ],
   examples: [
     { line: "pacsrv status", note: "how it goes" },
+    { line: "pacsrv status --files", note: "by what each file is trusted" },
     { line: "pacsrv status --directory 10.0.0.2", note: "what a directory knows" },
   ],
   load: async () => (await import("./status.ts")).runStatus,
+};
+
+const EXPLAIN: CommandSpec = {
+  name: "explain",
+  summary: "Tell how a file came: who gave which bytes, and why",
+  positional: { name: "NAME|ROOT", min: 1, max: 1 },
+  about: [
+    "For each fetch of the name or root that the daemon remembers, the last one first: when and " +
+    "how it ended, by what the file is trusted, who gave how much of it, what was decided on the " +
+    `way and why, and what that saved the mirrors. The last ${limits.storiesMax} fetches are ` +
+    "remembered. Exit code 3: none of this name or root is.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv explain linux.iso", note: "where this file came from" }],
+  load: async () => (await import("./explain.ts")).runExplain,
 };
 
 const VERIFY: CommandSpec = {
@@ -489,6 +570,43 @@ const VERIFY: CommandSpec = {
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv verify", note: "check everything" }],
   load: async () => (await import("./verify.ts")).runVerify,
+};
+
+const DOCTOR: CommandSpec = {
+  name: "doctor",
+  summary: "Look for what is wrong with the setup, and say what to change",
+  about: [
+    "Looks at the daemon, its ports, peers, directories, data directory and shared paths, at the " +
+    "databases of pacman, at the gateway and whether the configuration of pacman uses it, at " +
+    "clock and disk. A line for each: ok, note, warning or problem, and under it what to change. " +
+    "Changes nothing itself. Run it as root, or as the daemon's user, to have it see everything.",
+    "Exit code 0: no problem was found. 1: there are problems.",
+  ],
+  flags: [
+    {
+      name: "config",
+      value: "FILE",
+      defaultText: "none; what the daemon says of itself",
+      help: "The configuration file that the daemon is run with.",
+    },
+    {
+      name: "pacman-conf",
+      value: "FILE",
+      default: "/etc/pacman.conf",
+      help: "The configuration of pacman; where there is none, nothing is said of pacman.",
+    },
+    {
+      name: "client",
+      value: "HOST:PORT",
+      defaultText: "as the file of --config says, else 127.0.0.1:8049",
+      help: CLIENT.help,
+    },
+    JSON_LINES,
+  ],
+  examples: [
+    { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "look at everything" },
+  ],
+  load: async () => (await import("./doctor.ts")).runDoctor,
 };
 
 /** All commands, in the order of the help. */
@@ -505,8 +623,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   PUSH,
   FILES,
   PEERS,
+  EXPLAIN,
   STATUS,
   VERIFY,
+  DOCTOR,
 ];
 
 /**

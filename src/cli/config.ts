@@ -78,7 +78,8 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
   }
   const isText = (item: unknown): item is string => typeof item === "string" && item !== "";
   if (flag.isNumber) {
-    if (!Number.isSafeInteger(value)) throw wrong("a whole number");
+    const isFit = flag.isDecimal ? Number.isFinite(value) : Number.isSafeInteger(value);
+    if (!isFit) throw wrong(flag.isDecimal ? "a number" : "a whole number");
     return [String(value)];
   }
   if (!flag.repeatable) {

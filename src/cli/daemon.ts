@@ -31,6 +31,8 @@ export async function runDaemon(args: Arguments): Promise<ExitName> {
     linksMax: settings.linksMax,
     acceptBytes: settings.acceptBytes,
     uploadsLoaded: settings.uploadsLoaded,
+    gateway: settings.gateway,
+    syncDbDir: settings.syncDbDir,
     log,
   });
   return await runService(starting, {
@@ -39,6 +41,7 @@ export async function runDaemon(args: Arguments): Promise<ExitName> {
     log,
     ready: (daemon) =>
       `ready node=${formatAddress(daemon.node)} client=${formatAddress(daemon.client)} ` +
-      `id=${daemon.nodeId}`,
+      `id=${daemon.nodeId}` +
+      (daemon.gateway === undefined ? "" : ` gateway=${formatAddress(daemon.gateway)}`),
   });
 }

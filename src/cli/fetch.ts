@@ -5,7 +5,7 @@ import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../base/geom
 import type { Arguments } from "./arguments.ts";
 import type { FetchOutput } from "./fetch_output.ts";
 import { type FetchPlan, readFetchPlan } from "./fetch_plan.ts";
-import { type FetchSource, openFetchSource } from "./fetch_source.ts";
+import { type FetchSource, nextSource, openFetchSource } from "./fetch_source.ts";
 import { type Done, type FetchUi, type Found, openFetchUi, type Progress } from "./fetch_ui.ts";
 import { Interrupt } from "./interrupt.ts";
 
@@ -36,7 +36,7 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
   const { signal } = interrupt;
   let ui: FetchUi | undefined;
   const work = async () => {
-    const source = await openFetchSource(args, plan, { signal });
+    let source = await openFetchSource(args, plan, { signal });
     try {
       if (plan.request.deliver) {
         const { FetchOutput } = await import("./fetch_output.ts");
@@ -44,8 +44,20 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
           isRange: plan.request.chunks !== null,
         });
       }
-      ui = await openFetchUi(plan.style, plan.label);
-      await follow({ plan, source, output, ui, signal });
+      ui = await openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
+      for (;;) {
+        prepareOutput(plan, source, output);
+        try {
+          return await follow({ plan, source, output, ui, signal });
+        } catch (error) {
+          if (isCheckFailed(error) && plan.url !== null) output?.distrust();
+          const next = signal.aborted ? undefined : await nextSource(plan, source, error);
+          if (next === undefined) throw error;
+          await source[Symbol.asyncDispose]();
+          source = next;
+          output?.retreat();
+        }
+      }
     } finally {
       await source[Symbol.asyncDispose]();
     }
@@ -62,6 +74,24 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
   } finally {
     output?.discard();
   }
+}
+
+/**
+ * Says what of a `.part` is worth keeping if the source fails. What comes next may go on from there
+ * without looking closer, pacman for one: then it must be bytes of the file, without holes.
+ */
+function prepareOutput(plan: FetchPlan, source: FetchSource, output?: FetchOutput): void {
+  if (plan.url === null) return;
+  if (source.kind === "direct" && plan.url.isDatabase) output?.restart();
+  // What a mirror gave is what everybody else would get from it. What peers gave is not, unless the
+  // whole is checked when the rest has come.
+  if (source.kind === "direct") output?.keepOnFailure("all");
+  else if (!source.isChecked) output?.keepOnFailure("untouched");
+  else output?.keepOnFailure(source.kind === "daemon" ? "prefix" : "all");
+}
+
+function isCheckFailed(error: unknown): boolean {
+  return error instanceof FetchFailure && error.exit === "checkFailed";
 }
 
 /** Runs the fetch to its end, or throws why there is none. */
@@ -86,12 +116,14 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
       }
       case "found":
         checkFound(plan, event);
+        if (source.gives === "rest") bytesWritten = event.bytesHad;
+        if (source.gives === "nothing") output?.touched();
         await output?.found(event.name);
         start = { atMs: performance.now(), bytes: event.bytesHad };
         await ui.show(event);
         break;
       case "restarted":
-        if (source.givesData) output?.restart();
+        if (source.gives !== "nothing") output?.restart();
         bytesWritten = 0;
         await ui.show(event);
         break;
@@ -101,11 +133,11 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
       case "done": {
         checkFound(plan, event);
         const sizeBytes = outputBytes(plan, event.sizeBytes);
-        if (output !== undefined && source.givesData && bytesWritten !== sizeBytes) {
+        if (output !== undefined && source.gives !== "nothing" && bytesWritten !== sizeBytes) {
           throw new FetchFailure("failed", `${bytesWritten} bytes came, not ${sizeBytes}`);
         }
         // A node of its own wrote the chunks where they stand in the whole file.
-        const isSparse = plan.request.chunks !== null && !source.givesData;
+        const isSparse = plan.request.chunks !== null && source.gives === "nothing";
         const path = await output?.commit(
           event.name,
           sizeBytes,

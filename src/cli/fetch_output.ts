@@ -20,6 +20,12 @@ import { writeOut } from "./terminal.ts";
 /** Bytes copied at once from the working file into a stream. */
 const COPY_BYTES = 512 * 1024;
 
+/**
+ * What stays of a `.part` when a fetch fails: all of it; what was written from its beginning on
+ * without a gap; or nothing, unless it was not written to at all.
+ */
+export type Keep = "all" | "prefix" | "untouched";
+
 /** The output of one fetch. */
 export class FetchOutput {
   /** The working file, which is there from the start; for a `.part` the output itself. */
@@ -28,6 +34,11 @@ export class FetchOutput {
   /** Open only once bytes are written here: a node of its own writes the file by its path. */
   #fd: number | undefined;
   #state: "writing" | "committed" | "discarded" = "writing";
+  #keep: Keep = "all";
+  #isTouched = false;
+  /** Bytes written without a gap, and by their offsets the ends of runs behind gaps. */
+  #prefixBytes = 0;
+  readonly #runs = new Map<number, number>();
 
   private constructor(target: FetchTarget, path: string) {
     this.#target = target;
@@ -79,6 +90,7 @@ export class FetchOutput {
       for (let done = 0; done < bytes.length;) {
         done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
       }
+      this.#noteWritten(offset, offset + bytes.length);
     } catch (error) {
       throw systemError(error, `write ${this.path}`);
     }
@@ -87,6 +99,36 @@ export class FetchOutput {
   /** Forgets what was written: another file takes its place. */
   restart(): void {
     this.#truncate(0);
+    this.#runs.clear();
+    this.#prefixBytes = 0;
+  }
+
+  /** What stays of a `.part` if the fetch fails from now on. */
+  keepOnFailure(keep: Keep): void {
+    this.#keep = keep;
+  }
+
+  /** Notes that somebody else writes the working file. */
+  touched(): void {
+    this.#isTouched = true;
+  }
+
+  /** What is there is not the file that was wanted: nothing of it stays. */
+  distrust(): void {
+    this.#keep = "untouched";
+    this.#isTouched = true;
+  }
+
+  /**
+   * Makes ready for somebody else to go on: what is not to stay is gone.
+   *
+   * @throws {EnvironmentError} when the system refuses.
+   */
+  retreat(): void {
+    const bytes = this.#bytesToKeep();
+    if (bytes === 0) this.restart();
+    else if (bytes !== undefined) this.#truncate(bytes);
+    this.#isTouched = false;
   }
 
   /**
@@ -142,7 +184,7 @@ export class FetchOutput {
     if (this.#state === "committed") return;
     this.#state = "discarded";
     this.#close();
-    if (this.#target.kind === "part") return;
+    if (this.#target.kind === "part") return this.#cutPart();
     try {
       Deno.removeSync(this.path);
     } catch {
@@ -193,6 +235,37 @@ export class FetchOutput {
       return (await Deno.stat(this.path)).size;
     } catch (error) {
       throw systemError(error, `finish ${this.path}`);
+    }
+  }
+
+  #noteWritten(offset: number, end: number): void {
+    this.#isTouched = true;
+    if (this.#target.kind !== "part") return;
+    if (offset > this.#prefixBytes) {
+      this.#runs.set(offset, Math.max(end, this.#runs.get(offset) ?? 0));
+      return;
+    }
+    this.#prefixBytes = Math.max(this.#prefixBytes, end);
+    for (let run; (run = this.#runs.get(this.#prefixBytes)) !== undefined;) {
+      this.#runs.delete(this.#prefixBytes);
+      this.#prefixBytes = run;
+    }
+  }
+
+  /** How much of the working file may stay; undefined for all. */
+  #bytesToKeep(): number | undefined {
+    if (!this.#isTouched || this.#keep === "all") return undefined;
+    return this.#keep === "prefix" ? this.#prefixBytes : 0;
+  }
+
+  /** Leaves of a `.part` what may stay. */
+  #cutPart(): void {
+    const bytes = this.#bytesToKeep();
+    if (bytes === undefined) return;
+    try {
+      Deno.truncateSync(this.path, bytes);
+    } catch {
+      // It is gone, or cannot be written to any more.
     }
   }
 

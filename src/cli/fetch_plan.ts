@@ -3,6 +3,8 @@
 import type { HostPort } from "../base/address.ts";
 import { UsageError } from "../base/errors.ts";
 import { isHash, parseHash, parseRoot, type Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../base/mirror_url.ts";
 import { checkName } from "../base/names.ts";
 import type { FetchRequest } from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
@@ -12,6 +14,16 @@ import { parseChunks, parseSeconds, parseSize } from "./values.ts";
 /** How progress is shown. */
 export type FetchStyle = "people" | "json" | "quiet";
 
+/** Where a file is, if nobody else gives it. */
+export interface FetchUrl {
+  readonly url: URL;
+  /** For people: HOST or HOST:PORT, or "file". */
+  readonly host: string;
+  readonly isFile: boolean;
+  /** Whether it changes under its name, so that neither others nor old bytes of it will do. */
+  readonly isDatabase: boolean;
+}
+
 /** A fetch, checked. */
 export interface FetchPlan {
   readonly request: FetchRequest;
@@ -19,6 +31,10 @@ export interface FetchPlan {
   readonly label: string;
   /** `-o`: undefined when it is not given. */
   readonly output: string | undefined;
+  /** Null when a name or root is sought, and not a URL. */
+  readonly url: FetchUrl | null;
+  /** The directory of the databases that say what the file must be. */
+  readonly syncDbDir: string | undefined;
   readonly style: FetchStyle;
   /** Whether a daemon is not even looked for. */
   readonly isAlone: boolean;
@@ -44,7 +60,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
   const sizeText = args.text("size");
   const sha256Text = args.text("sha256");
   const timeoutText = args.text("timeout");
-  const { name, root } = readSought(args);
+  const { name, root, url } = readSought(args);
   const request: FetchRequest = {
     name,
     root,
@@ -53,6 +69,8 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     chunks,
     deliver: chunks === null || output !== undefined,
     timeoutMs: timeoutText === undefined ? 0 : parseSeconds(timeoutText, "--timeout"),
+    searchMs: url === null ? 0 : limits.urlSearchMs,
+    mirrors: url === null || url.isFile ? [] : [url.url.href],
   };
   if (args.has("json") && args.has("quiet")) {
     throw new UsageError("Cannot use --json and --quiet together: the one prints, the other not");
@@ -65,7 +83,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
   if (isAlone && args.isGiven("client")) {
     throw new UsageError("Cannot use --alone and --client together: --alone asks no daemon");
   }
-  if (isAlone && peers.length === 0 && directories.length === 0) {
+  if (isAlone && url === null && peers.length === 0 && directories.length === 0) {
     throw new UsageError(
       "Cannot use --alone without --peer or --directory: a node of its own knows nobody",
       { hint: "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT" },
@@ -85,6 +103,8 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     request,
     label: name || root!,
     output,
+    url,
+    syncDbDir: args.text("sync-db"),
     style: args.has("json") ? "json" : args.has("quiet") ? "quiet" : "people",
     isAlone,
     client: readClientAddress(args, { isDialled: true }),
@@ -95,12 +115,29 @@ export function readFetchPlan(args: Arguments): FetchPlan {
 }
 
 /**
- * The name and root that are sought. 64 hexadecimal digits alone are a root; beside `--root` they
- * are a name like any other.
+ * The name and root that are sought, and where else the file is. 64 hexadecimal digits alone are a
+ * root; beside `--root` they are a name like any other. A URL names the file by its last part.
  */
-function readSought(args: Arguments): { name: string; root: Root | null } {
+function readSought(args: Arguments): { name: string; root: Root | null; url: FetchUrl | null } {
   const rootText = args.text("root");
   const sought = args.positionals[0];
+  if (sought !== undefined && isUrl(sought)) {
+    const url = parseUrl(sought, { what: "URL", schemes: ["http", "https", "file"] });
+    const name = nameOfUrl(url);
+    const isFile = url.protocol === "file:";
+    return {
+      name,
+      root: rootText === undefined ? null : parseRoot(rootText),
+      url: { url, host: hostOfUrl(url), isFile, isDatabase: isDatabaseName(name) },
+    };
+  }
+  return { ...readNameOrRoot(sought, rootText), url: null };
+}
+
+function readNameOrRoot(
+  sought: string | undefined,
+  rootText: string | undefined,
+): { name: string; root: Root | null } {
   if (rootText !== undefined) {
     const root = parseRoot(rootText);
     // The same root twice says no more than once.
@@ -108,7 +145,7 @@ function readSought(args: Arguments): { name: string; root: Root | null } {
     return { name: sought === undefined || isSame ? "" : checkName(sought), root };
   }
   if (sought === undefined) {
-    throw new UsageError("Cannot run pacsrv fetch: NAME or ROOT is missing", {
+    throw new UsageError("Cannot run pacsrv fetch: NAME, ROOT or URL is missing", {
       hint: '"pacsrv help fetch" shows examples.',
     });
   }

@@ -1,12 +1,13 @@
 /**
- * Who fetches: the daemon of this machine, or a node in this process for the time of the fetch.
- * Either is loaded only when it is used.
+ * Who fetches: the daemon of this machine, a node in this process for the time of the fetch, or
+ * nobody but this command, straight from a URL. Each is loaded only when it is used.
  */
 
 import { resolve } from "node:path";
-import { FetchFailure } from "../base/errors.ts";
+import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../base/errors.ts";
+import { CHUNK_BYTES } from "../base/geometry.ts";
 import type { Logger } from "../base/log.ts";
-import type { FetchEvent } from "../client/types.ts";
+import type { FetchEvent, FetchRequest } from "../client/types.ts";
 import { formatAddress } from "./address.ts";
 import type { Arguments } from "./arguments.ts";
 import type { FetchOutput } from "./fetch_output.ts";
@@ -16,13 +17,21 @@ import { note } from "./terminal.ts";
 
 /** A fetch that is ready to begin. */
 export interface FetchSource extends AsyncDisposable {
-  /** Whether bytes come as events; else the node writes the output's working file itself. */
-  readonly givesData: boolean;
+  /** "direct": without a daemon and without a node. */
+  readonly kind: "daemon" | "node" | "direct";
+  /**
+   * What of the file comes as events: all of it; what is not in the output yet; nothing, because
+   * the node writes the output's working file itself.
+   */
+  readonly gives: "all" | "rest" | "nothing";
+  /** Whether the whole is held to a SHA-256 or a root before it counts as got. */
+  readonly isChecked: boolean;
   events(output: FetchOutput | undefined, signal: AbortSignal): AsyncIterable<FetchEvent>;
 }
 
 /**
- * The daemon; or, where none answers and none was asked for by its address, a node of its own.
+ * The daemon; or, where none answers and none was asked for by its address, a node of its own; or,
+ * for a URL, neither. What changes under its name comes straight from its URL at once.
  *
  * @throws {FetchFailure} `noDaemon` when neither can be had.
  */
@@ -31,7 +40,8 @@ export async function openFetchSource(
   plan: FetchPlan,
   options: { readonly signal: AbortSignal },
 ): Promise<FetchSource> {
-  if (plan.isAlone) return await ownNode(args, plan);
+  if (plan.url?.isDatabase) return await straight(plan);
+  if (plan.isAlone) return await ownNodeOrNone(args, plan);
   const { DaemonClient } = await import("../client/daemon_client.ts");
   try {
     const client = await DaemonClient.connect(plan.client, options);
@@ -42,13 +52,17 @@ export async function openFetchSource(
       );
     }
     return {
-      givesData: true,
+      kind: "daemon",
+      gives: "all",
+      isChecked: isChecked(plan.request),
       events: (_output, signal) => client.get(plan.request, { signal }),
       [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     };
   } catch (error) {
     const isMissing = error instanceof FetchFailure && error.exit === "noDaemon";
-    if (!isMissing || plan.isClientGiven) throw error;
+    const isBound = plan.isClientGiven && (plan.url === null || !plan.request.deliver);
+    if (!isMissing || isBound) throw error;
+    if (plan.url !== null && plan.request.deliver) return await ownNodeOrNone(args, plan);
     const where = formatAddress(plan.client);
     if (!knowsSomebody(plan)) {
       throw new FetchFailure(
@@ -73,6 +87,45 @@ export async function openFetchSource(
   }
 }
 
+/**
+ * Who goes on where `source` failed with `error`: for a URL, the URL alone. Undefined: nobody, it
+ * is the end.
+ */
+export async function nextSource(
+  plan: FetchPlan,
+  source: FetchSource,
+  error: unknown,
+): Promise<FetchSource | undefined> {
+  if (plan.url === null || source.kind === "direct" || !plan.request.deliver) return undefined;
+  // A wrong call is wrong with everybody, and the time that a person gave is over for everybody.
+  const isOver = error instanceof FetchFailure &&
+    (error.exit === "usage" || error.exit === "timedOut" && plan.request.timeoutMs > 0);
+  const isOthers = error instanceof PeerFault || error instanceof FetchFailure && !isOver ||
+    source.kind === "node" && error instanceof EnvironmentError && error.code !== "no-space";
+  if (!isOthers) return undefined;
+  const isNews = !(error instanceof FetchFailure && error.exit === "notFound");
+  if (plan.style === "people" && isNews) {
+    note(`${messageOf(error)}; straight from ${plan.url.host}`);
+  }
+  return await straight(plan);
+}
+
+/** For a URL, a node of its own only if it would have anybody to ask. */
+async function ownNodeOrNone(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
+  if (plan.url !== null && !knowsSomebody(plan)) return await straight(plan);
+  return await ownNode(args, plan);
+}
+
+async function straight(plan: FetchPlan): Promise<FetchSource> {
+  const { openDirectSource } = await import("./fetch_direct.ts");
+  return await openDirectSource(plan);
+}
+
+/** Whether a request says by what the whole is known. */
+export function isChecked({ sha256, root }: FetchRequest): boolean {
+  return sha256 !== null || root !== null;
+}
+
 /** Whether a node of its own would have anybody to ask. */
 function knowsSomebody({ peers, directories }: FetchPlan): boolean {
   return peers.length > 0 || directories.length > 0;
@@ -82,23 +135,54 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
   const settings = await readNetworkSettings(args, { nodePort: 0 });
   const { fetchAlone } = await import("../daemon/alone.ts");
   const log = await ownLog();
+  const { trustedRequest } = await import("./fetch_trust.ts");
+  const request = await trustedRequest(plan, log);
   return {
-    givesData: false,
+    kind: "node",
+    gives: "nothing",
+    isChecked: isChecked(request),
     events(output, signal) {
       if (output === undefined) throw new TypeError("A node of its own needs an output");
-      return fetchAlone(plan.request, {
-        outputPath: resolve(output.path),
-        ...settings,
-        log,
-        signal,
-      });
+      const outputPath = resolve(output.path);
+      const events = fetchAlone(request, { outputPath, ...settings, log, signal });
+      const isProved = plan.url === null || plan.url.isFile || isChecked(request);
+      return isProved ? events : withHeadCheck(events, plan, { path: outputPath, log, signal });
     },
     async [Symbol.asyncDispose]() {},
   };
 }
 
+/**
+ * What a node of its own gets by the name alone may be anybody's file of that name: before it
+ * counts as done, its first bytes are held to those at the URL.
+ */
+async function* withHeadCheck(
+  events: AsyncIterable<FetchEvent>,
+  { request, url }: FetchPlan,
+  options: { readonly path: string; readonly log: Logger; readonly signal: AbortSignal },
+): AsyncGenerator<FetchEvent> {
+  for await (const event of events) {
+    if (event.kind === "done" && event.sources.length > 0) {
+      const { headProblem } = await import("../client/head_check.ts");
+      const { mirrorOrigin } = await import("../client/mirror_origin.ts");
+      const { name, chunks } = request;
+      using origin = mirrorOrigin(url!.url, { name, log: options.log });
+      const problem = await headProblem(options.path, origin, {
+        offset: (chunks?.first ?? 0) * CHUNK_BYTES,
+        sizeBytes: event.sizeBytes,
+        signal: options.signal,
+      });
+      if (problem !== undefined) {
+        const message = `Cannot use the ${name} that other nodes gave: ${problem}`;
+        throw new FetchFailure("checkFailed", message);
+      }
+    }
+    yield event;
+  }
+}
+
 /** A fetch tells by its own means how it goes; its node's log is for whoever debugs. */
-async function ownLog(): Promise<Logger> {
+export async function ownLog(): Promise<Logger> {
   if (Deno.env.get("PACSRV_DEBUG") === "1") {
     const { openLog } = await import("./log_sink.ts");
     return await openLog({ level: "debug", format: "text" });

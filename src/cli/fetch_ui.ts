@@ -4,6 +4,7 @@
  */
 
 import { EXIT, FetchFailure, messageOf, UsageError } from "../base/errors.ts";
+import { UNKNOWN_ROOT } from "../base/ids.ts";
 import type { FetchEvent } from "../client/types.ts";
 import type { FetchStyle } from "./fetch_plan.ts";
 import { escapeText, jsonLine, note, printLine } from "./terminal.ts";
@@ -25,15 +26,34 @@ export interface FetchUi {
   failed(error: unknown): void | Promise<void>;
 }
 
-/** The way that flags and terminal call for; `label` is what is sought. */
-export async function openFetchUi(style: FetchStyle, label: string): Promise<FetchUi> {
+/**
+ * The way that flags and terminal call for; `label` is what is sought.
+ *
+ * @param options.isTerse One line is enough, as for a program that fetches file after file.
+ */
+export async function openFetchUi(
+  style: FetchStyle,
+  label: string,
+  options: { readonly isTerse?: boolean } = {},
+): Promise<FetchUi> {
   if (style === "json") return new JsonUi();
   if (style === "quiet") return { show() {}, done() {}, failed() {} };
   if (Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb") {
     const { BarUi } = await import("./progress_bar.ts");
-    return new BarUi(label);
+    return new BarUi(label, options);
   }
-  return new LinesUi(label);
+  return options.isTerse ? new LastLineUi() : new LinesUi(label);
+}
+
+/** One line when all is done. */
+class LastLineUi implements FetchUi {
+  show(): void {}
+
+  done(done: Done): void {
+    note(doneLine(done, undefined));
+  }
+
+  failed(): void {}
 }
 
 /** One JSON object a line on stdout, named by `event`. */
@@ -133,7 +153,7 @@ export function foundLine(found: Found): string {
     formatBytes(found.sizeBytes),
     ...(found.sources > 0 ? [count(found.sources, "source")] : []),
     ...(found.bytesHad > 0 ? [`${formatBytes(found.bytesHad)} here already`] : []),
-    `root ${found.root}`,
+    ...(found.root === UNKNOWN_ROOT ? [] : [`root ${found.root}`]),
   ];
   return `Found ${found.name}: ${facts.join(", ")}`;
 }
@@ -160,7 +180,8 @@ export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): s
 
 /** The last line for people: how much, how fast, from whom, and where it lies. */
 export function doneLine(done: Done, path: string | undefined): string {
-  const fetched = done.sources.reduce((sum, source) => sum + source.bytes, 0);
+  const givers = [...done.sources, ...done.mirrors];
+  const fetched = givers.reduce((sum, giver) => sum + giver.bytes, 0);
   const total = fetched + done.bytesLocal;
   const rate = fetched > 0 && done.elapsedMs > 0
     ? `, ${formatRate(fetched / done.elapsedMs * 1000)}`
@@ -169,6 +190,7 @@ export function doneLine(done: Done, path: string | undefined): string {
     `${formatBytes(bytes)} from ${peer}` +
     (strikes > 0 ? ` (${count(strikes, "wrong chunk")})` : "")
   );
+  shares.push(...done.mirrors.map(({ mirror, bytes }) => `${formatBytes(bytes)} from ${mirror}`));
   if (done.bytesLocal > 0) shares.push(`${formatBytes(done.bytesLocal)} were here`);
   const origin = shares.length === 0 ? "" : `: ${shares.join(", ")}`;
   const where = path === undefined ? "" : `; it is ${escapeText(path)}`;

@@ -26,6 +26,8 @@ export interface FlagSpec {
   readonly inConfig?: boolean;
   /** Whether the configuration file writes it as a number. */
   readonly isNumber?: boolean;
+  /** Whether that number may have a fraction. */
+  readonly isDecimal?: boolean;
   /** Whether it is a path, so that in a configuration file it is relative to that file. */
   readonly isPath?: boolean;
 }

@@ -34,6 +34,10 @@ min-connections = 3
 max-connections = 30
 accept-uploads = "20G"
 max-load = 32
+gateway = "127.0.0.1:8050"
+mirror = ["https://mirror.example.org/$repo/os/$arch"]
+sync-db = "/var/lib/pacman/sync"
+gateway-wait = 0.6
 log-level = "info"
 log-format = "json"`;
 
@@ -127,7 +131,7 @@ function config(): string {
     ...wrap(
       "pacsrv daemon --config FILE, and pacsrv directory --config FILE, read settings from a TOML file of at most " +
         `${limits.configBytesMax / 1024} KiB. There is no file that is read unasked. A flag on ` +
-        "the command line wins over the file; for peer, directory and share its values replace " +
+        "the command line wins over the file; for peer, directory, share and mirror its values replace " +
         "those of the file. Paths are relative to the directory of the file. An unknown key is an error.",
     ),
     "",

@@ -17,6 +17,9 @@ export const CLIENT_PORT = 8049;
 /** Port on which a directory serves nodes. */
 export const DIRECTORY_PORT = 8047;
 
+/** Port on which a daemon's gateway serves HTTP. */
+export const GATEWAY_PORT = 8050;
+
 /** How a node takes part in a network. */
 export interface NetworkSettings {
   readonly node: HostPort;

@@ -23,11 +23,13 @@ const NAME_COLUMNS_MAX = 28;
 /** A line that is drawn over and over, and gives way to the last line in the end. */
 export class BarUi implements FetchUi {
   #bar: SingleBar | undefined;
+  readonly #isTerse: boolean;
   #name: string;
 
-  constructor(label: string) {
+  constructor(label: string, options: { readonly isTerse?: boolean } = {}) {
     this.#name = label;
-    note(`Searching for ${label}`);
+    this.#isTerse = options.isTerse ?? false;
+    if (!this.#isTerse) note(`Searching for ${label}`);
   }
 
   show(news: Exclude<FetchNews, Done>): void {
@@ -36,7 +38,7 @@ export class BarUi implements FetchUi {
         return;
       case "found":
         this.#stop();
-        note(foundLine(news));
+        if (!this.#isTerse) note(foundLine(news));
         this.#name = news.name;
         return;
       case "restarted":
@@ -51,7 +53,7 @@ export class BarUi implements FetchUi {
 
   done(done: Done, path: string | undefined): void {
     this.#stop();
-    note(doneLine(done, path));
+    note(doneLine(done, this.#isTerse ? undefined : path));
   }
 
   failed(): void {

@@ -3,19 +3,34 @@
 import { EnvironmentError, type ExitName, UsageError } from "../base/errors.ts";
 import type {
   DirectoryReport,
+  FileReport,
   StatusReport,
+  SyncDatabaseReport,
   TransferReport,
   UploadReport,
 } from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
 import { askDaemon, printItems } from "./ask.ts";
-import { escapeText } from "./terminal.ts";
-import { count, formatBytes, formatDuration, formatRate, shortRanges } from "./text_format.ts";
+import { compare } from "./list.ts";
+import { escapeText, note } from "./terminal.ts";
+import {
+  count,
+  formatBytes,
+  formatDuration,
+  formatRate,
+  formatTable,
+  shortRanges,
+} from "./text_format.ts";
 
 /** Prints the state of the daemon, or of the directory that is named. */
 export async function runStatus(args: Arguments): Promise<ExitName> {
   const directory = args.text("directory");
   if (directory !== undefined) {
+    if (args.has("files")) {
+      throw new UsageError("Cannot use --files with --directory", {
+        hint: "`pacsrv search '*'` asks directories for files.",
+      });
+    }
     return await (await import("./directory_status.ts")).runDirectoryStatus(args, directory);
   }
   if (args.isGiven("network") || args.isGiven("network-key-file")) {
@@ -23,6 +38,7 @@ export async function runStatus(args: Arguments): Promise<ExitName> {
       hint: "The daemon knows its network by itself.",
     });
   }
+  if (args.has("files")) return await runStatusOfFiles(args);
   const reports = await askDaemon(args, "status", {});
   if (reports.length !== 1) {
     throw new EnvironmentError("other", `Cannot read status: ${reports.length} reports came`);
@@ -31,9 +47,26 @@ export async function runStatus(args: Arguments): Promise<ExitName> {
   return "done";
 }
 
+async function runStatusOfFiles(args: Arguments): Promise<ExitName> {
+  const files = await askDaemon(args, "list", {});
+  files.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path));
+  await printItems(args, files, fileTrustTable);
+  if (files.length === 0 && !args.has("json")) note("The daemon has no files.");
+  return "done";
+}
+
+/** A line for each place of a file, with what it is trusted by; nothing for none. */
+export function fileTrustTable(files: readonly FileReport[]): string {
+  if (files.length === 0) return "";
+  return formatTable(
+    [{ title: "TRUST" }, { title: "SIZE", align: "right" }, { title: "NAME" }, { title: "PATH" }],
+    files.map(({ trust, sizeBytes, name, path }) => [trust, formatBytes(sizeBytes), name, path]),
+  );
+}
+
 /** The state in lines. */
 export function statusText(status: StatusReport): string {
-  const { files, counters } = status;
+  const { files, counters, savings } = status;
   const keyed = status.keyed ? "with a key" : "open";
   const facts: [string, string][] = [
     ["pacsrv", `${status.version}, up ${formatDuration(status.uptimeMs)}`],
@@ -46,6 +79,7 @@ export function statusText(status: StatusReport): string {
       `${files.shared} shared, ${files.downloaded} downloaded, ${files.partial} partial: ` +
       `${formatBytes(files.bytes)}${files.hashing > 0 ? `; ${files.hashing} to be hashed` : ""}`,
     ],
+    ["trust", trustText(status.trust)],
     [
       "queries",
       `${counters.queriesSeen} seen, ${counters.queriesForwarded} forwarded, ` +
@@ -63,9 +97,18 @@ export function statusText(status: StatusReport): string {
       count(counters.totalFilesServed, "file"),
     ],
     ["strikes", `${counters.strikes}; over all runs ${counters.totalStrikes}`],
+    [
+      "fetched",
+      `${count(savings.files, "file")} over all runs: ${formatBytes(savings.bytesPeers)} from ` +
+      `nodes, ${formatBytes(savings.bytesMirror)} from mirrors, ` +
+      `${formatBytes(savings.bytesLocal)} here before`,
+    ],
+    ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to give`],
+    ...(status.gateway === null ? [] : [["gateway", status.gateway] as [string, string]]),
   ];
   const lines = [
     ...facts.map(([name, text]) => `${name.padEnd(9)} ${text}`),
+    ...section("databases", status.syncDatabases.map(databaseLine)),
     ...section("directories", status.directories.map(directoryLine)),
     ...section("fetches", status.transfers.flatMap(transferLines)),
     ...section("uploads", status.uploads.map(uploadLine)),
@@ -75,6 +118,20 @@ export function statusText(status: StatusReport): string {
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
+}
+
+/** How many complete files are trusted by what, where there are any. */
+function trustText(trust: StatusReport["trust"]): string {
+  const counts = Object.entries(trust).filter(([, files]) => files > 0)
+    .map(([by, files]) => `${files} ${by}`);
+  return counts.length === 0 ? "no files" : counts.join(", ");
+}
+
+function databaseLine(one: SyncDatabaseReport): string {
+  const { repository, path, packages, writtenAt, problem } = one;
+  const written = writtenAt === null ? "" : `, written ${writtenAt}`;
+  const trouble = problem === null ? "" : `; ${problem}`;
+  return `${repository}  ${count(packages, "package")}${written}, ${path}${trouble}`;
 }
 
 function directoryLine(one: DirectoryReport): string {

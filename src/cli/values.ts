@@ -76,6 +76,15 @@ export function parseSeconds(text: string, what: string): number {
   return timeoutMs;
 }
 
+/** Seconds up to `maxMs`, also with a fraction, in milliseconds. */
+export function parseSecondsUpTo(text: string, what: string, maxMs: number): number {
+  const timeMs = /^[0-9]{1,6}(\.[0-9]{1,6})?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;
+  if (!(timeMs > 0 && timeMs <= maxMs)) {
+    throw invalid(what, text, `it is not a number of seconds above 0 and up to ${maxMs / 1000}`);
+  }
+  return timeMs;
+}
+
 /** FIRST-LAST, both included, or one index. */
 export function parseChunks(text: string, what: string): ChunkRange {
   const match = /^([0-9]{1,10})(?:-([0-9]{1,10}))?$/.exec(text);

@@ -98,6 +98,15 @@ export class Candidates {
     return "counted";
   }
 
+  /** What another fetch found out to be wrong: these candidates and nodes do not count. */
+  exclude(wrong: {
+    readonly keys: ReadonlySet<string>;
+    readonly nodes: ReadonlySet<NodeId>;
+  }): void {
+    for (const key of wrong.keys) this.#rejected.add(key);
+    for (const node of wrong.nodes) this.#banned.add(node);
+  }
+
   /** A directory names this file for what is sought. */
   vouch(file: KnownFile): void {
     const { sha256 } = this.#trust;

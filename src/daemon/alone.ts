@@ -3,7 +3,9 @@
  * While it lasts it offers what it has to others, like any node.
  */
 
+import { dirname } from "node:path";
 import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -11,8 +13,8 @@ import { systemRandom } from "../base/random.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
 import type { FetchEvent } from "../wire/fetch_event.ts";
+import type { FetchObserver } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
-import type { FetchObserver } from "./fetch.ts";
 import { Node } from "./node.ts";
 
 /** How a fetch runs its own node. */
@@ -43,7 +45,7 @@ export async function* fetchAlone(
   options: AloneOptions,
 ): AsyncGenerator<FetchEvent> {
   await using cleanup = new AsyncDisposableStack();
-  const dataDir = await Deno.makeTempDir({ prefix: "pacsrv-" });
+  const dataDir = await makeDataDir(dirname(options.outputPath));
   cleanup.defer(() => Deno.remove(dataDir, { recursive: true }));
   const store = cleanup.use(
     await ChunkStore.open({
@@ -79,6 +81,29 @@ export async function* fetchAlone(
   fetching.then(() => events.end(), () => events.end());
   yield* events.drain();
   yield await fetching;
+}
+
+/**
+ * A directory for what only this fetch needs: where the system has such things, else beside the
+ * output, for whoever may write nowhere else.
+ *
+ * @throws {EnvironmentError} when neither can be had.
+ */
+async function makeDataDir(beside: string): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ prefix: "pacsrv-" });
+  } catch {
+    // Not writable, full, or not there: TMPDIR may say anything.
+  }
+  try {
+    return await Deno.makeTempDir({ dir: beside, prefix: ".pacsrv-" });
+  } catch (cause) {
+    throw new EnvironmentError(
+      "no-permission",
+      `Cannot make a directory for the time of the fetch, nor in ${beside}: ${messageOf(cause)}`,
+      { hint: "Set TMPDIR to a directory that can be written to.", cause },
+    );
+  }
 }
 
 /** Turns what a fetch tells into a sequence that is read at leisure. */

@@ -7,6 +7,7 @@ import { messageOf, unreachable, UsageError } from "../base/errors.ts";
 import { isHash, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { checkName } from "../base/names.ts";
+import { FILE_TRUSTS } from "../base/trust.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import { formatAddress } from "../wire/host.ts";
@@ -16,8 +17,10 @@ import type {
   AnswerItems,
   FileReport,
   PeerReport,
+  SavingsReport,
   ShareReport,
   StatusReport,
+  SyncDatabaseReport,
   VerifyReport,
 } from "../wire/reports.ts";
 import type { Locating } from "./locating.ts";
@@ -33,6 +36,9 @@ export interface AnswererOptions {
   readonly network: string;
   readonly isKeyed: boolean;
   readonly clientAddress: () => string;
+  /** Where the gateway listens, as HOST:PORT; null without one. */
+  readonly gatewayAddress: () => string | null;
+  readonly syncDatabases: () => readonly SyncDatabaseReport[];
 }
 
 /** Items of any verb. */
@@ -98,6 +104,9 @@ export class Answerer {
       case "files":
         yield* answerFiles(this.#options.node, { peer: addressOf(args), signal: options.signal });
         return;
+      case "explain":
+        yield* this.#options.store.stories.of(textOf(args, "target"));
+        return;
       default:
         return unreachable(verb);
     }
@@ -106,9 +115,12 @@ export class Answerer {
   #status(): StatusReport {
     const { node, store, version, network, isKeyed } = this.#options;
     const files = { shared: 0, downloaded: 0, partial: 0, bytes: 0 };
+    const trust = zeroOfEach(FILE_TRUSTS);
     for (const file of store.fileDefinitions()) {
       files[file.origin]++;
-      if (file.origin !== "partial") files.bytes += file.sizeBytes;
+      if (file.origin === "partial") continue;
+      files.bytes += file.sizeBytes;
+      trust[node.vouching.trustOf(file)]++;
     }
     const { overlay, connections } = node;
     const counters = overlay.counters;
@@ -142,19 +154,26 @@ export class Answerer {
       transfers: [...node.swarms].map((swarm) => swarm.report()),
       uploads: node.uploads.reports(),
       directories: node.directories.reports(),
+      gateway: this.#options.gatewayAddress(),
+      syncDatabases: this.#options.syncDatabases(),
+      savings: savingsOf(totals),
+      trust,
     };
   }
 
   *#list(): Generator<FileReport> {
-    const { store } = this.#options;
+    const { node, store } = this.#options;
     for (const file of store.fileDefinitions()) {
       if (file.origin !== "partial") {
-        yield { ...file, have: "all" };
+        yield { ...file, have: "all", trust: node.vouching.trustOf(file) };
         continue;
       }
       // A long list is sent bit by bit, and a download may have ended meanwhile.
       const download = store.download(file.root);
-      if (download !== undefined) yield { ...file, have: formatRanges(download.have) };
+      if (download !== undefined) {
+        const trust = node.vouching.trustOf(file);
+        yield { ...file, have: formatRanges(download.have), trust };
+      }
     }
   }
 
@@ -239,6 +258,21 @@ export class Answerer {
       }
     }
   }
+}
+
+function savingsOf(totals: ReadonlyMap<string, number>): SavingsReport {
+  return {
+    files: totals.get("savedFiles") ?? 0,
+    bytesLocal: totals.get("bytesLocal") ?? 0,
+    bytesPeers: totals.get("bytesPeers") ?? 0,
+    bytesMirror: totals.get("bytesMirror") ?? 0,
+    bytesSaved: totals.get("bytesSaved") ?? 0,
+  };
+}
+
+/** A count for each of these, at 0. */
+function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 }
 
 function filesOf(store: ChunkStore, target: string): FileDefinition[] {

@@ -10,13 +10,12 @@ import { limits } from "../base/limits.ts";
 import type { Connection } from "../net/connection.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../net/handshake.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Message, MessageOf } from "../wire/messages.ts";
 import type { Sought } from "../wire/structures.ts";
 import { callbackMac, macEquals } from "../wire/proofs.ts";
-import { filesSought, offerMessage } from "./offers.ts";
+import { filesSought, offerMessage, type OfferSource } from "./offers.ts";
 import type { Searches, Verdict } from "./searches.ts";
 
 /** Offers of a listing that are queued before the writer must catch up. */
@@ -45,11 +44,11 @@ export async function offerFiles(
     readonly queryId: QueryId;
     readonly sought: Sought;
     readonly remote: RemoteIdentity;
-    readonly store: ChunkStore;
+    readonly source: OfferSource;
     readonly proved: () => void;
   },
 ): Promise<CallbackAnswer> {
-  const { queryId, sought, remote, store, proved } = options;
+  const { queryId, sought, remote, source, proved } = options;
   connection.setGate(onlyKinds("Cannot call back", ["callback-ok", "want", "more", "enough"]));
   return await withDeadline(connection, "Cannot call back", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback-ok");
@@ -58,8 +57,8 @@ export async function offerFiles(
     }
     proved();
     const listing = sought.by === "glob";
-    for (const [index, file] of filesSought(store, sought).entries()) {
-      connection.send(offerMessage(store, file, { listing }));
+    for (const [index, file] of filesSought(source, sought).entries()) {
+      connection.send(offerMessage(source.store, file, { listing }));
       // Thousands of long names would be more than may be queued at once.
       if (index % OFFERS_AT_ONCE === OFFERS_AT_ONCE - 1) await connection.flushed();
     }

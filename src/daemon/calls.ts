@@ -10,20 +10,19 @@ import type { Logger } from "../base/log.ts";
 import type { CallbackOutcome } from "../core/search.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { initiate, type LocalIdentity } from "../net/handshake.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Sought } from "../wire/structures.ts";
 import { callbackProof, offerFiles, receiveOffers } from "./callbacks.ts";
 import type { Connections } from "../net/connections.ts";
+import type { OfferSource } from "./offers.ts";
 import type { Searcher } from "./searches.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What calls need of the node that makes them. */
-export interface Caller {
+export interface Caller extends OfferSource {
   readonly connections: Connections;
   readonly identity: LocalIdentity;
-  readonly store: ChunkStore;
   readonly uploads: Uploads;
   readonly log: Logger;
 }
@@ -59,7 +58,7 @@ export async function callRequester(
       queryId: id,
       sought,
       remote,
-      store: caller.store,
+      source: caller,
       proved: () => isReached = true,
     });
     switch (reply.kind) {

@@ -4,16 +4,19 @@
  */
 
 import type { HostPort } from "../base/address.ts";
+import { Bitfield } from "../base/bitfield.ts";
 import { FetchFailure, messageOf, PeerFault, UsageError } from "../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import { parseUrl } from "../base/mirror_url.ts";
 import { nameProblem } from "../base/names.ts";
 import { systemRandom } from "../base/random.ts";
 import type { BulkSource, Connection, FrameHandler } from "../net/connection.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { expectMessage } from "../net/handshake.ts";
 import { DATA_HEADER_BYTES, decodePayload, writeDataHeader } from "../wire/codec.ts";
+import type { FetchObserver, FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { Frame } from "../wire/framer.ts";
 import { onlyKinds } from "../wire/gate.ts";
@@ -28,8 +31,6 @@ import {
 import { clientMac, macEquals } from "../wire/proofs.ts";
 import type { Answerer } from "./answers.ts";
 import { giveSendBuffer, takeSendBuffer } from "./buffer_pool.ts";
-import type { FetchObserver } from "./fetch.ts";
-import type { FileReader } from "./file_reader.ts";
 import type { Node } from "./node.ts";
 
 /** What a client may send once it is greeted. */
@@ -61,6 +62,8 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   #delivers = false;
   #reader: FileReader | null = null;
   #ready: ChunkRange[] = [];
+  /** Chunks that are ready or sent: each is told of more than once, and sent once. */
+  #told: Bitfield | null = null;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #drained: (() => void) | null = null;
   #readError: unknown;
@@ -120,25 +123,24 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     if (event.kind === "restarted") {
       this.#ready = [];
       this.#reader = null;
+      this.#told = null;
     }
     this.#connection.send(event);
   }
 
   readable(reader: FileReader): void {
+    // The same content from another place: what is ready can be read there as well.
     this.#reader = reader;
-    this.#ready = [];
+    this.#told ??= new Bitfield(chunkCount(reader.sizeBytes));
   }
 
   gained(range: ChunkRange): void {
-    if (!this.#delivers || this.#reader === null) return;
+    if (!this.#delivers || this.#reader === null || this.#told === null) return;
     const wanted = this.#wanted ?? { first: 0, count: chunkCount(this.#reader.sizeBytes) };
     const first = Math.max(range.first, wanted.first);
     const end = Math.min(range.first + range.count, wanted.first + wanted.count);
     if (first >= end) return;
-    const last = this.#ready.at(-1);
-    if (last !== undefined && last.first + last.count === first) {
-      this.#ready[this.#ready.length - 1] = { first: last.first, count: end - last.first };
-    } else this.#ready.push({ first, count: end - first });
+    for (const run of this.#told.missingRuns({ first, count: end - first })) this.#addReady(run);
     this.#connection.wake();
   }
 
@@ -167,6 +169,14 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     }
     writeDataHeader(this.#buffer, offset, length);
     return this.#buffer.subarray(0, DATA_HEADER_BYTES + length);
+  }
+
+  #addReady({ first, count }: ChunkRange): void {
+    this.#told!.addRange({ first, count });
+    const last = this.#ready.at(-1);
+    if (last !== undefined && last.first + last.count === first) {
+      this.#ready[this.#ready.length - 1] = { first: last.first, count: last.count + count };
+    } else this.#ready.push({ first, count });
   }
 
   async #greet(): Promise<void> {
@@ -221,6 +231,9 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     this.#wanted = request.chunks;
     this.#delivers = request.deliver;
     this.#readError = undefined;
+    this.#ready = [];
+    this.#reader = null;
+    this.#told = null;
     const done = await this.#host.node.fetch(request, {
       observer: this,
       signal: this.#ended.signal,
@@ -241,6 +254,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
       this.#drained = null;
     }
     this.#reader = null;
+    this.#told = null;
     if (this.#readError !== undefined) throw this.#readError;
   }
 
@@ -307,6 +321,9 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
 }
 
 function checkRequest(request: FetchRequest): void {
+  for (const mirror of request.mirrors) {
+    parseUrl(mirror, { what: "mirror", schemes: ["http", "https"] });
+  }
   const problem = nameProblem(request.name);
   if (request.root === null && problem !== undefined) {
     throw new UsageError(`Cannot fetch ${JSON.stringify(request.name)}: ${problem}`);

@@ -1,5 +1,5 @@
 /**
- * How the sources of one swarm behave: counts strikes, bans those that give what is not true, and
+ * How the peers of one swarm behave: counts strikes, bans those that give what is not true, and
  * says so in the log. What follows for the work that they had is the affair of `swarm.ts`.
  */
 
@@ -10,7 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { LogFields, Logger } from "../base/log.ts";
 import type { Contributions } from "./contributions.ts";
 import type { Source } from "./source.ts";
-import type { SwarmFile } from "./swarm.ts";
+import type { SwarmFile } from "./swarm_observer.ts";
 
 /** What it needs of the swarm. */
 export interface ConductHost {
@@ -81,7 +81,7 @@ export class Conduct {
 
   #strike(source: Source, strikes: number): void {
     source.strikes += strikes;
-    this.#host.contributions.add(source, { strikes });
+    this.#host.contributions.add(source.giver, { strikes });
     this.#host.struck();
   }
 

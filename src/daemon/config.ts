@@ -5,6 +5,15 @@ import type { Logger } from "../base/log.ts";
 
 export type { HostPort } from "../base/address.ts";
 
+/** How a daemon speaks HTTP. */
+export interface GatewayConfig {
+  readonly listen: HostPort;
+  /** URLs as in a mirrorlist, the first is asked first; may be empty. */
+  readonly mirrors: readonly string[];
+  /** How long a file that nobody seems to have is looked for. */
+  readonly waitMs: number;
+}
+
 /** A daemon's settings; defaults are the CLI's. */
 export interface DaemonConfig {
   /** Directory for downloads, catalogue, token; made when missing. */
@@ -29,5 +38,9 @@ export interface DaemonConfig {
   readonly acceptBytes: number;
   /** Uploads at once with which this node counts as fully loaded. */
   readonly uploadsLoaded: number;
+  /** Undefined: no gateway. */
+  readonly gateway: GatewayConfig | undefined;
+  /** Directory with the databases of pacman's repositories, absolute; undefined: none is read. */
+  readonly syncDbDir: string | undefined;
   readonly log: Logger;
 }

@@ -2,16 +2,20 @@
  * Composition of the daemon: opens store, node and client port in order, stops them in reverse.
  */
 
+import { join } from "@std/path";
 import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
+import { type RunningGateway, startGateway } from "../gateway/gateway.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
+import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
 import { formatAddress } from "../wire/host.ts";
 import { Answerer } from "./answers.ts";
 import { ClientServer } from "./client_server.ts";
-import type { DaemonConfig } from "./config.ts";
+import type { DaemonConfig, GatewayConfig } from "./config.ts";
 import { Node } from "./node.ts";
 import { openNodeId, openToken } from "./token.ts";
 
@@ -21,6 +25,8 @@ export interface RunningDaemon {
   /** Where it listens for nodes and for clients, the real ports included. */
   readonly node: HostPort;
   readonly client: HostPort;
+  /** Where its gateway listens; undefined without one. */
+  readonly gateway: HostPort | undefined;
   /** Resolves with the reason when the daemon cannot go on by itself. */
   readonly failed: Promise<Error>;
   /** Looks through the shared paths again. */
@@ -43,6 +49,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
       onWarning: (message, fields) => log.warn(message, fields),
     }),
   );
+  const databases = config.syncDbDir === undefined
+    ? undefined
+    : cleanup.use(await SyncDatabases.open(config.syncDbDir, { log }));
   const nodeId = await openNodeId(store.dataDir);
   const token = await openToken(store.dataDir);
   const node = new Node({
@@ -58,6 +67,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     uploadsLoaded: config.uploadsLoaded,
     peers: config.peers,
     directories: config.directories,
+    trust: databases,
     store,
     transport: tcpTransport,
     log,
@@ -70,6 +80,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     network: config.network,
     isKeyed: config.networkKey !== undefined,
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
+    gatewayAddress: () =>
+      gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),
+    syncDatabases: () => databases?.reports() ?? [],
   });
   const clients: ClientServer = new ClientServer(
     { node, answerer, token, log },
@@ -80,10 +93,17 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
+  const gateway: RunningGateway | undefined = config.gateway === undefined
+    ? undefined
+    : await openGateway(config.gateway, { node, store, databases, log });
+  if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
     node: formatAddress(node.address.host, node.address.port),
     client: formatAddress(clients.address.host, clients.address.port),
+    ...(gateway === undefined
+      ? {}
+      : { gateway: formatAddress(gateway.address.host, gateway.address.port) }),
     files: store.fileDefinitions().length,
   });
 
@@ -92,10 +112,35 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     nodeId,
     node: node.address,
     client: clients.address,
+    gateway: gateway?.address,
     failed: node.failed,
     rescan: () => rescan(config, store),
     stop: () => running.disposeAsync(),
   };
+}
+
+/** Starts the gateway over what the daemon has. */
+async function openGateway(
+  config: GatewayConfig,
+  parts: {
+    readonly node: Node;
+    readonly store: ChunkStore;
+    readonly databases: SyncDatabases | undefined;
+    readonly log: Logger;
+  },
+): Promise<RunningGateway> {
+  const { node, store, databases, log } = parts;
+  return await startGateway({
+    host: {
+      fetch: (request, options) => node.fetch(request, options),
+      isAlone: () => node.linkCount === 0 && node.directories.size === 0,
+      trust: databases,
+      mirrors: node.mirrors,
+      log,
+      openDatabaseCache: () => join(store.dataDir, "databases"),
+    },
+    ...config,
+  });
 }
 
 /** Shares what the configuration names, beside what was shared before; hashing goes on behind. */

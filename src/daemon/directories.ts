@@ -19,13 +19,15 @@ import { type DirectoryAnswer, plausibleFiles, plausibleHolders } from "./direct
 import { DirectoryClient, type DirectoryClientHost } from "./directory_client.ts";
 import { InstanceClaims } from "./directory_instances.ts";
 import type { DirectoryTrouble } from "./directory_trouble.ts";
-import { hasAny, listedFile, listedFiles } from "./offers.ts";
+import { isOffered, listedFile, listedFiles } from "./offers.ts";
+import type { Vouching } from "./vouching.ts";
 
 export type { DirectoryAnswer } from "./directory_answers.ts";
 
 /** What the directories need of their node. */
 export interface DirectoriesHost extends Omit<DirectoryClientHost, "listed" | "claims"> {
   readonly store: ChunkStore;
+  readonly vouching: Pick<Vouching, "isOfferable" | "onChange">;
 }
 
 /** Hears an answer; not called any more once the question was ended. */
@@ -44,11 +46,12 @@ export class Directories {
   /** Files that changed since the last tick. */
   readonly #dirty = new Map<string, Dirty>();
   #endStoreEvents: () => void = () => {};
+  #endVouchingEvents: () => void = () => {};
   #isStarted = false;
 
   constructor(host: DirectoriesHost, addresses: readonly HostPort[]) {
     this.#host = host;
-    const listed = () => listedFiles(host.store);
+    const listed = () => listedFiles(host);
     const claims = new InstanceClaims<DirectoryClient>();
     const clientHost: DirectoryClientHost = { ...host, listed, claims };
     this.#clients = addresses.map((address) => new DirectoryClient(clientHost, address));
@@ -71,6 +74,9 @@ export class Directories {
     if (this.#clients.length === 0) return;
     this.#isStarted = true;
     this.#endStoreEvents = this.#host.store.onChange((change) => this.#changed(change));
+    this.#endVouchingEvents = this.#host.vouching.onChange(({ root, name }) =>
+      this.#dirty.set(`${root} ${name}`, { root, name })
+    );
     this.tick(performance.now());
   }
 
@@ -86,6 +92,7 @@ export class Directories {
   async stop(): Promise<void> {
     this.#isStarted = false;
     this.#endStoreEvents();
+    this.#endVouchingEvents();
     await Promise.all(this.#clients.map((client) => client.leave()));
   }
 
@@ -188,7 +195,7 @@ export class Directories {
     const name = changedName ?? store.definition(root)?.name;
     if (name === undefined) return;
     const file = store.definitionNamed(root, name);
-    const event: AdvertiserEvent = file === undefined || !hasAny(file)
+    const event: AdvertiserEvent = file === undefined || !isOffered(this.#host, file)
       ? { kind: "removed", root, name }
       : { kind: "changed", file: listedFile(store, file) };
     for (const client of this.#clients) client.step(event, nowMs);

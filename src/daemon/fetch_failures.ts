@@ -1,6 +1,6 @@
 /** How a fetch that ended without its file says so: the exit, the reason, what can be done. */
 
-import { FetchFailure } from "../base/errors.ts";
+import { FetchFailure, type UpstreamRefusal } from "../base/errors.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { type DirectoryTrouble, troublesText } from "./directory_trouble.ts";
 
@@ -8,6 +8,11 @@ import { type DirectoryTrouble, troublesText } from "./directory_trouble.ts";
 export interface BytesHere {
   readonly bytesDone: number;
   readonly bytesTotal: number;
+}
+
+/** How the mirrors refused a file. */
+export interface MirrorRefusal extends UpstreamRefusal {
+  readonly message: string;
 }
 
 /** Whom a fetch could have asked. */
@@ -49,7 +54,39 @@ export function nobodyLeft(
     readonly unfit: number;
     /** What is here of the candidate that was followed. */
     readonly here: BytesHere | undefined;
+    /** Why no mirror gives it; null when none was asked. */
+    readonly refusal: MirrorRefusal | null;
   },
+): FetchFailure {
+  const failure = nobodyHas(request, seen);
+  return seen.refusal === null || failure.exit !== "notFound"
+    ? failure
+    : refused(request, seen.refusal, failure);
+}
+
+/** What no mirror gives, and nobody else. Where it is not just missing, that is no news of the file. */
+function refused(
+  request: FetchRequest,
+  { status, retryAfter, message }: MirrorRefusal,
+  nobody: FetchFailure,
+): FetchFailure {
+  const isMissing = status === 404 || status === 410;
+  return new FetchFailure(
+    isMissing ? "notFound" : "failed",
+    isMissing
+      ? `Cannot fetch ${label(request)}: nobody has it, and no mirror does`
+      : `${message}; and nobody else has ${label(request)}`,
+    {
+      upstream: { status, retryAfter },
+      cause: nobody,
+      ...(isMissing ? {} : { hint: "Try again later, or name another mirror." }),
+    },
+  );
+}
+
+function nobodyHas(
+  request: FetchRequest,
+  seen: Parameters<typeof nobodyLeft>[1],
 ): FetchFailure {
   const cannot = `Cannot fetch ${label(request)}`;
   if (seen.hasWrongCopy && seen.here === undefined) {

@@ -1,16 +1,10 @@
-/** Reading a file chunk by chunk, wherever its bytes lie, and the SHA-256 of all of it. */
+/** The SHA-256 of a whole file, wherever its bytes lie. */
 
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
-
-/** Reads checked bytes of one file. */
-export interface FileReader {
-  readonly sizeBytes: number;
-  /** Reads a run of chunks that are here into `target` from `offset`; returns how many bytes. */
-  readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
-}
+import type { FileReader } from "../wire/fetch_observer.ts";
 
 /**
  * SHA-256 of a whole file, in hexadecimal. Other work goes on between runs of 512 KiB.

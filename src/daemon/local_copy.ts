@@ -4,8 +4,13 @@ import { EnvironmentError } from "../base/errors.ts";
 import { CHUNK_BYTES } from "../base/geometry.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
+import type { FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
-import { type FileReader, fileSha256 } from "./file_reader.ts";
+import type { FetchJournal } from "./fetch_journal.ts";
+import { wantedBytes, wantedChunks } from "./fetch_range.ts";
+import type { FetchView } from "./fetch_view.ts";
+import { fileSha256 } from "./file_reader.ts";
+import { HERE } from "./giver.ts";
 
 /** What was found. */
 export interface LocalCopy {
@@ -48,14 +53,41 @@ export function isReadable(store: ChunkStore, { root, sizeBytes }: FileDefinitio
 /** Whether a file that is here has this SHA-256; null is any. */
 export async function hasSha256(
   store: ChunkStore,
-  file: FileDefinition,
+  file: Pick<FileDefinition, "root" | "sizeBytes">,
   { sha256, signal }: { readonly sha256: string | null; readonly signal?: AbortSignal },
 ): Promise<boolean> {
   if (sha256 === null) return true;
+  // A file that changed since it was hashed has lost its root, and this with it.
+  const known = store.sha256(file.root);
+  if (known !== undefined) return known === sha256;
   const options = signal === undefined ? {} : { signal };
   if (await fileSha256(readerOf(store, file), options) !== sha256) return false;
   store.noteSha256(file.root, sha256);
   return true;
+}
+
+/** Shows what is wanted of a file that is here to those who wait; returns how many bytes that are. */
+export function showLocal(
+  store: ChunkStore,
+  file: FileDefinition,
+  { request, view, journal }: {
+    readonly request: FetchRequest;
+    readonly view: FetchView;
+    readonly journal: FetchJournal;
+  },
+): number {
+  const { root, name, sizeBytes } = file;
+  const wanted = wantedChunks(request, sizeBytes);
+  const bytes = wantedBytes(sizeBytes, wanted);
+  journal.note("The file is here already", performance.now());
+  view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
+  view.show(sizeBytes, { peers: { has: () => true, reader: readerOf(store, file) } });
+  if (wanted.count > 0) {
+    journal.gave(HERE, wanted, sizeBytes);
+    view.gained(wanted);
+    view.vouched(wanted);
+  }
+  return bytes;
 }
 
 /** Reads a file by its root, so that reading goes on wherever its content moves. */

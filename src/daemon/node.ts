@@ -17,13 +17,16 @@ import { newQueryId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
+import type { TrustBook } from "../base/trust.ts";
 import { permilleOf } from "../core/balance.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../core/overlay.ts";
 import type { Connection } from "../net/connection.ts";
 import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
+import { Mirrors } from "../net/mirror.ts";
 import type { Transport } from "../net/transport.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { StoreChange } from "../store/place.ts";
+import type { FetchObserver } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Done } from "../wire/messages.ts";
@@ -34,13 +37,13 @@ import { callRequester, takeFromHolder } from "./calls.ts";
 import { ChunkHasher } from "./chunk_hasher.ts";
 import { Connections } from "../net/connections.ts";
 import { Directories, type DirectoryAnswer } from "./directories.ts";
-import { Fetch, type FetchObserver } from "./fetch.ts";
+import { Fetch } from "./fetch.ts";
 import { Links } from "./links.ts";
 import { Listing } from "./listing.ts";
 import { LoadMeter } from "./load_meter.ts";
 import { Locating } from "./locating.ts";
 import { NodePort } from "./node_port.ts";
-import { fileOffer, filesSought, holdsAny } from "./offers.ts";
+import { fileOffer, fileOfRoot, filesSought, holdsAny } from "./offers.ts";
 import { PushIntake } from "./push_intake.ts";
 import { Questions } from "./questions.ts";
 import { HERE } from "./sayers.ts";
@@ -49,6 +52,9 @@ import { Seldom } from "../base/seldom.ts";
 import { Swarms } from "./swarms.ts";
 import { untilQuiet } from "./until_quiet.ts";
 import { Uploads } from "./uploads.ts";
+import { vouchedRequest } from "./vouched_request.ts";
+import { Vouching, type VouchingChange } from "./vouching.ts";
+import { WrongFiles } from "./wrong_files.ts";
 
 /** How a node is set up. */
 export interface NodeOptions {
@@ -71,6 +77,8 @@ export interface NodeOptions {
   /** Directories that are told what is here and asked what is sought; none by default. */
   readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
+  /** Knows what files have to be by their names; nobody does by default. */
+  readonly trust?: TrustBook | undefined;
   readonly transport: Transport;
   readonly log: Logger;
 }
@@ -79,6 +87,7 @@ export interface NodeOptions {
 export class Node {
   readonly nodeId: NodeId;
   readonly store: ChunkStore;
+  readonly vouching: Vouching;
   readonly log: Logger;
   readonly overlay: Overlay;
   readonly connections: Connections;
@@ -95,9 +104,12 @@ export class Node {
   strikes = 0;
   readonly #options: NodeOptions;
   readonly #port: NodePort;
+  /** The HTTP client of all fetches from mirrors, and of the gateway. */
+  readonly mirrors: Mirrors;
   readonly searches = new Searches();
   readonly #hasher = new ChunkHasher();
   readonly #fetches = new Set<Fetch>();
+  readonly #wrongFiles = new WrongFiles();
   readonly seldom = new Seldom();
   readonly #endStoreEvents: () => void;
   readonly #failed = Promise.withResolvers<Error>();
@@ -118,6 +130,9 @@ export class Node {
     this.store = options.store;
     this.log = options.log;
     const listener = options.transport.listen(options.listen);
+    this.mirrors = new Mirrors({ log: options.log });
+    this.vouching = new Vouching({ store: this.store, trust: options.trust, log: this.log });
+    this.vouching.onChange((change) => this.#vouchingChanged(change));
     this.address = listener.address;
     this.identity = {
       nodeId: options.nodeId,
@@ -139,7 +154,7 @@ export class Node {
       connect: (address) => this.connections.dial(address),
       ended: (connection, remote) => this.#linkEnded(connection, remote),
     });
-    this.uploads = new Uploads({ store: this.store, log: this.log });
+    this.uploads = new Uploads({ store: this.store, vouching: this.vouching, log: this.log });
     this.swarms = new Swarms({
       log: this.log,
       random: systemRandom,
@@ -161,6 +176,7 @@ export class Node {
     this.directories = new Directories({
       identity: this.identity,
       store: this.store,
+      vouching: this.vouching,
       random: systemRandom,
       seldom: this.seldom,
       log: this.log,
@@ -169,6 +185,7 @@ export class Node {
     }, options.directories ?? []);
     this.questions = new Questions({
       store: this.store,
+      vouching: this.vouching,
       loadMeter: this.loadMeter,
       intake: this.intake,
       sessionByProof: (mac, nonces) => this.directories.sessionByProof(mac, nonces),
@@ -212,11 +229,13 @@ export class Node {
       this.directories.stop(),
       this.swarms.suspendAll(),
       this.intake.stop(),
+      this.vouching[Symbol.asyncDispose](),
     ]);
     for (const end of ends) {
       if (end.status === "fulfilled") continue;
       this.log.warn("cannot stop in order", { error: messageOf(end.reason) });
     }
+    this.mirrors.close();
     this.#hasher.close();
     this.#saveStatistics();
     this.connections.closeAll();
@@ -237,8 +256,11 @@ export class Node {
       readonly path?: string;
       /** Is given whom holders that are at hand may be offered to. */
       readonly begun?: (searcher: Searcher) => void;
+      /** The first byte that somebody waits for; see `FetchOptions`. */
+      readonly from?: number;
     },
   ): Promise<Done> {
+    if (this.#mayBeNewer(request)) await this.#options.trust?.settle?.();
     if (this.#fetches.size >= limits.fetchesMax) {
       throw new FetchFailure(
         "failed",
@@ -246,6 +268,8 @@ export class Node {
         { hint: "Try again when some have ended." },
       );
     }
+    const { begun, signal, ...how } = options;
+    const vouched = vouchedRequest(request, this.#options.trust);
     const fetch = new Fetch(
       {
         store: this.store,
@@ -257,18 +281,27 @@ export class Node {
         isAlone: this.#options.isAlone ?? false,
         search: (sought, searcher) => this.#search(sought, searcher),
         dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
+        mirrors: this.mirrors,
+        wrongFiles: this.#wrongFiles,
       },
-      request,
-      options,
+      vouched.request,
+      { ...how, isOfDatabase: vouched.isOfDatabase },
     );
     this.#fetches.add(fetch);
     try {
-      const running = fetch.run(AbortSignal.any([options.signal, this.#stopping.signal]));
-      options.begun?.(fetch);
+      const running = fetch.run(AbortSignal.any([signal, this.#stopping.signal]));
+      begun?.(fetch);
       return await running;
     } finally {
       this.#fetches.delete(fetch);
     }
+  }
+
+  /** Right after `pacman -Sy` a name may stand in a database that is just being read. */
+  #mayBeNewer({ name, root, sha256, sizeBytes }: FetchRequest): boolean {
+    const { trust } = this.#options;
+    if (trust === undefined || root !== null || sha256 !== null || sizeBytes !== null) return false;
+    return trust.find(name) === undefined;
   }
 
   /** Asks the network for the names that match `glob`; resolves when no more news comes. */
@@ -277,7 +310,7 @@ export class Node {
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<SearchReport[]> {
     const listing = new Listing(performance.now());
-    for (const file of filesSought(this.store, { by: "glob", value: glob })) {
+    for (const file of filesSought(this, { by: "glob", value: glob })) {
       listing.add(fileOffer(file), this.nodeId, { from: HERE });
     }
     const end = this.#search({ by: "glob", value: glob }, listing);
@@ -299,7 +332,7 @@ export class Node {
     const { listenPort: port } = this.identity;
     const self = { nodeId: this.nodeId, address: { host: this.address.host, port } };
     const loadPermille = permilleOf(this.loadMeter.load(performance.now()));
-    for (const file of filesSought(this.store, sought)) {
+    for (const file of filesSought(this, sought)) {
       const sha256 = this.store.sha256(file.root);
       locating.here(fileOffer(file), self, { sha256, loadPermille });
     }
@@ -379,7 +412,7 @@ export class Node {
         this.#step({
           kind: "looked-up",
           id: effect.id,
-          holds: holdsAny(this.store, effect.sought),
+          holds: holdsAny(this, effect.sought),
         });
         break;
       case "call-back":
@@ -394,7 +427,7 @@ export class Node {
         this.#step({
           kind: "hit-ready",
           id: effect.id,
-          offers: filesSought(this.store, effect.sought, { max: limits.hitOffersMax })
+          offers: filesSought(this, effect.sought, { max: limits.hitOffersMax })
             .map(fileOffer),
           nodeId: this.nodeId,
           holderPort: this.identity.listenPort,
@@ -453,6 +486,12 @@ export class Node {
         this.uploads.withdraw(change.root, "the file is not offered any more");
       }
     }
+  }
+
+  /** Those who began before a file was contradicted get no more of it. */
+  #vouchingChanged({ root, verdict }: VouchingChange): void {
+    if (verdict !== "contradicted" || fileOfRoot(this, root) !== undefined) return;
+    this.uploads.withdraw(root, "the file is not offered any more");
   }
 
   #struck(): void {

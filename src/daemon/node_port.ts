@@ -11,20 +11,19 @@ import { withDeadline } from "../net/deadline.ts";
 import { FrontDoor } from "../net/front_door.ts";
 import { expectMessage, type LocalIdentity, type RemoteIdentity } from "../net/handshake.ts";
 import type { Listener } from "../net/transport.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import type { Refusal } from "../wire/messages.ts";
 import { hearOffers } from "./callbacks.ts";
 import type { Connections } from "../net/connections.ts";
 import type { Links } from "./links.ts";
-import { fileOfRoot, offerMessage } from "./offers.ts";
+import { fileOfRoot, offerMessage, type OfferSource } from "./offers.ts";
 import type { Searches } from "./searches.ts";
 import type { Questions } from "./questions.ts";
 import type { Seldom } from "../base/seldom.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What the port needs of its node. */
-export interface NodePortHost {
+export interface NodePortHost extends OfferSource {
   readonly identity: LocalIdentity;
   readonly overlay: Overlay;
   readonly connections: Connections;
@@ -32,7 +31,6 @@ export interface NodePortHost {
   readonly uploads: Uploads;
   readonly searches: Searches;
   readonly questions: Questions;
-  readonly store: ChunkStore;
   readonly seldom: Seldom;
   readonly log: Logger;
 }
@@ -104,7 +102,7 @@ export class NodePort {
       "Cannot serve",
       async () => expectMessage(await connection.receiveOne(), "want"),
     );
-    const file = fileOfRoot(store, root);
+    const file = fileOfRoot(this.#host, root);
     if (file !== undefined) connection.send(offerMessage(store, file, { listing: false }));
     connection.send({ kind: "offers-end" });
     if (file === undefined) await connection.closeAfterWriting();

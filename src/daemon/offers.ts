@@ -1,4 +1,7 @@
-/** What this node can offer of what is sought, from its store. */
+/**
+ * What this node can offer of what is sought: what is in its store, but for files that the
+ * repositories' databases contradict, or that are not yet held against them.
+ */
 
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
@@ -7,10 +10,20 @@ import { limits } from "../base/limits.ts";
 import { unreachable } from "../base/errors.ts";
 import type { MessageOf } from "../wire/messages.ts";
 import type { FileOffer, ListedFile, Sought } from "../wire/structures.ts";
+import type { Vouching } from "./vouching.ts";
+
+/** From what offers are made. */
+export interface OfferSource {
+  readonly store: ChunkStore;
+  readonly vouching: Pick<Vouching, "isOfferable">;
+}
+
+/** How many files are offered when nobody says how many. */
+const DEFAULT_MAX = { name: limits.offersMax, glob: limits.listingMax } as const;
 
 /** Whether any part of a file that matches is here; looks no further than the first. */
-export function holdsAny(store: ChunkStore, sought: Sought): boolean {
-  for (const file of candidates(store, sought)) if (hasAny(file)) return true;
+export function holdsAny(source: OfferSource, sought: Sought): boolean {
+  for (const file of candidates(source.store, sought)) if (isOffered(source, file)) return true;
   return false;
 }
 
@@ -19,16 +32,16 @@ export function holdsAny(store: ChunkStore, sought: Sought): boolean {
  * default as many as a callback may offer.
  */
 export function filesSought(
-  store: ChunkStore,
+  source: OfferSource,
   sought: Sought,
   options: { readonly max?: number } = {},
 ): FileDefinition[] {
-  const { max = sought.by === "glob" ? limits.listingMax : limits.offersMax } = options;
+  const max = sought.by === "root" ? 1 : options.max ?? DEFAULT_MAX[sought.by];
   const byRoot = new Map<string, FileDefinition>();
-  for (const file of candidates(store, sought)) {
+  for (const file of candidates(source.store, sought)) {
     // A listing names a file once for each of its names; a transfer needs each root once.
     const key = sought.by === "glob" ? `${file.root}/${file.name}` : file.root;
-    if (byRoot.has(key) || !hasAny(file)) continue;
+    if (byRoot.has(key) || !isOffered(source, file)) continue;
     byRoot.set(key, file);
     if (byRoot.size === max) break;
   }
@@ -50,12 +63,12 @@ export function listedFile(store: ChunkStore, file: FileDefinition): ListedFile 
  * All that is offered, each file once for each of its names, at most
  * `limits.listingsPerClientMax`. It may be taken bit by bit while the store changes.
  */
-export function* listedFiles(store: ChunkStore): Generator<ListedFile> {
+export function* listedFiles(source: OfferSource): Generator<ListedFile> {
   let left: number = limits.listingsPerClientMax;
-  for (const file of store.distinctFiles()) {
-    if (!hasAny(file)) continue;
+  for (const file of source.store.distinctFiles()) {
+    if (!isOffered(source, file)) continue;
     if (left-- === 0) return;
-    yield listedFile(store, file);
+    yield listedFile(source.store, file);
   }
 }
 
@@ -72,18 +85,16 @@ export function offerMessage(
   return { kind: "offer", file: offer, bitfield };
 }
 
-/** The file of `root` if there is anything of it here. */
-export function fileOfRoot(store: ChunkStore, root: Root): FileDefinition | undefined {
-  return filesSought(store, { by: "root", value: root })[0];
+/** The file of `root` if there is anything of it here to offer. */
+export function fileOfRoot(source: OfferSource, root: Root): FileDefinition | undefined {
+  return filesSought(source, { by: "root", value: root })[0];
 }
 
 /** A glob may match everything that is here, so its files come one by one, as they are taken. */
 function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition> {
   switch (sought.by) {
-    case "root": {
-      const file = store.definition(sought.value as Root);
-      return file === undefined ? [] : [file];
-    }
+    case "root":
+      return store.definitionsOfRoot(sought.value as Root);
     case "name":
       return store.definitionsByName(sought.value);
     case "glob":
@@ -93,7 +104,8 @@ function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition>
   }
 }
 
-/** Whether there is something of a file to offer; of an empty one there always is. */
-export function hasAny(file: FileDefinition): boolean {
-  return file.sizeBytes === 0 || file.chunksHave > 0;
+/** Whether there is something of a file to offer, of an empty one there always is, and it may be. */
+export function isOffered(source: OfferSource, file: FileDefinition): boolean {
+  const hasAny = file.sizeBytes === 0 || file.chunksHave > 0;
+  return hasAny && source.vouching.isOfferable(file);
 }

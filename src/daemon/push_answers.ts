@@ -27,7 +27,7 @@ export interface PushAnswerHost extends PushHost {
  * Gives each of `files` to `peer`, or to the first node that takes it among those that directories
  * name.
  *
- * @throws {UsageError} when a file is not here whole.
+ * @throws {UsageError} when a file is not here whole, or must not be given away.
  * @throws {FetchFailure} at the end, when no directory named a node that takes one of them.
  */
 export async function* answerPush(
@@ -41,6 +41,12 @@ export async function* answerPush(
     const { name, chunks, chunksHave } = part;
     throw new UsageError(`Cannot push ${name}: ${chunksHave} of ${chunks} chunks are here`, {
       hint: "Fetch the rest of it first.",
+    });
+  }
+  const withheld = files.find((file) => !host.vouching.isOfferable(file));
+  if (withheld !== undefined) {
+    throw new UsageError(`Cannot push ${withheld.name}: it is not what the databases say`, {
+      hint: "Or its SHA-256 is not known yet: `pacsrv list` says which.",
     });
   }
   let untaken: FileDefinition | undefined;

@@ -15,11 +15,11 @@ import { withDeadline } from "../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../net/handshake.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { UploadAnswer } from "../wire/directory_messages.ts";
+import type { FetchObserver } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import type { Done, MessageOf } from "../wire/messages.ts";
 import { checkOffer, peerLabel } from "./callbacks.ts";
-import type { FetchObserver } from "./fetch.ts";
 import { PushPace } from "./push_pace.ts";
 import type { Searcher } from "./searches.ts";
 
@@ -193,7 +193,17 @@ export class PushIntake {
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
     const chunks = null, sha256 = null;
-    const request = { name, root, sha256, sizeBytes, chunks, deliver: false, timeoutMs: 0 };
+    const request = {
+      name,
+      root,
+      sha256,
+      sizeBytes,
+      chunks,
+      deliver: false,
+      timeoutMs: 0,
+      searchMs: 0,
+      mirrors: [],
+    };
     const watch = new Watch();
     try {
       await this.#host.fetch(request, {

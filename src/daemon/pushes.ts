@@ -10,12 +10,11 @@ import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { RefusedError } from "../net/handshake.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { PushReport } from "../wire/reports.ts";
-import { listedFile, offerMessage } from "./offers.ts";
+import { listedFile, offerMessage, type OfferSource } from "./offers.ts";
 import { type AskedPeer, askUpload, type QuestionAsker } from "./peer_questions.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -24,8 +23,7 @@ const ASK_AGAIN_MS_MIN = 50;
 const ASK_AGAIN_MS_MAX = 2_000;
 
 /** What giving needs of the node that gives. */
-export interface PushHost extends QuestionAsker {
-  readonly store: ChunkStore;
+export interface PushHost extends QuestionAsker, OfferSource {
   readonly uploads: Uploads;
   readonly log: Logger;
 }

@@ -11,7 +11,6 @@ import { HASH_BYTES, type SessionId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Connection } from "../net/connection.ts";
 import type { RemoteIdentity } from "../net/handshake.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import type { Message, MessageOf, Refusal } from "../wire/messages.ts";
 import { sessionMac } from "../wire/proofs.ts";
@@ -19,14 +18,13 @@ import type { ListedFile } from "../wire/structures.ts";
 import { peerLabel } from "./callbacks.ts";
 import { HostLimits } from "./host_limits.ts";
 import type { LoadMeter } from "./load_meter.ts";
-import { listedFiles } from "./offers.ts";
+import { listedFiles, type OfferSource } from "./offers.ts";
 import type { PushIntake } from "./push_intake.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
 /** What the answers are drawn from. */
-export interface QuestionsHost {
-  readonly store: ChunkStore;
+export interface QuestionsHost extends OfferSource {
   readonly loadMeter: LoadMeter;
   readonly intake: PushIntake;
   /** The session that a directory proves to know, under the nonces of its connection. */
@@ -152,7 +150,7 @@ export class Questions {
     this.#listHosts.push(host);
     try {
       let files: ListedFile[] = [];
-      for (const file of listedFiles(this.#host.store)) {
+      for (const file of listedFiles(this.#host)) {
         if (files.length === limits.advertisedPerMessageMax) {
           connection.send({ kind: "files", files, last: false });
           files = [];

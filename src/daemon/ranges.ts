@@ -13,8 +13,13 @@ const RUNS_MAX = 64;
 export function formatRanges(have: Bitfield): string {
   if (have.isFull) return "all";
   if (have.count === 0) return "none";
+  return writeRanges(have.ranges());
+}
+
+/** Runs with both ends included, as far as a person reads them. */
+export function writeRanges(ranges: Iterable<ChunkRange>): string {
   const runs: string[] = [];
-  for (const { first, count } of have.ranges()) {
+  for (const { first, count } of ranges) {
     if (runs.length === RUNS_MAX) return `${runs.join(",")},...`;
     runs.push(count === 1 ? `${first}` : `${first}-${first + count - 1}`);
   }

@@ -27,6 +27,8 @@ import type { Frame } from "../wire/framer.ts";
 import { onlyKinds } from "../wire/gate.ts";
 import { CHUNKS_CODE, MESSAGES, type Rejection } from "../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
+import type { Giver } from "./giver.ts";
+import type { SwarmSource } from "./swarm_source.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
 const HASH_DIGITS = 64;
@@ -70,11 +72,12 @@ interface FrontFrame {
 }
 
 /** One holder that a swarm takes chunks from. */
-export class Source implements FrameHandler {
+export class Source implements FrameHandler, SwarmSource {
   readonly id: number;
   readonly nodeId: NodeId;
   /** The holder's address, for people. */
   readonly peer: string;
+  readonly giver: Giver;
   readonly connection: Connection;
   /** Checked file bytes that came from here. */
   bytesGood = 0;
@@ -105,6 +108,7 @@ export class Source implements FrameHandler {
     this.id = options.id;
     this.nodeId = options.nodeId;
     this.peer = options.peer;
+    this.giver = { kind: "peer", label: options.peer, nodeId: options.nodeId };
     this.#sizeBytes = options.sizeBytes;
     this.#chunks = chunkCount(options.sizeBytes);
   }

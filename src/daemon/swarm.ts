@@ -1,18 +1,17 @@
 /**
  * One file on its way in: the store's download, the policy that shares the work out, and the
- * sources that do it. Fetches subscribe to it; when the last one leaves, what came so far is kept.
+ * sources that do it: peers, and mirrors beside them. Fetches subscribe to it; when the last one
+ * leaves, what came so far is kept.
  *
- * It carries out what `core/download.ts` decides and tells it what happened. Where sources come
- * from is the affair of the fetch.
+ * It carries out what `core/download.ts` decides and tells it what happened. What its sources do is
+ * dealt with in `swarm_peers.ts` and `swarm_mirrors.ts`; where they come from is the affair of the
+ * fetch.
  */
 
-import { Bitfield } from "../base/bitfield.ts";
-import { messageOf, PeerFault, unreachable } from "../base/errors.ts";
-import { chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
-import { HASH_BYTES, type NodeId, type Root } from "../base/ids.ts";
+import { unreachable } from "../base/errors.ts";
+import { type ChunkRange, rangeBytes } from "../base/geometry.ts";
+import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
 import {
   Download,
   type DownloadEffect,
@@ -20,59 +19,27 @@ import {
   type FrameClass,
 } from "../core/download.ts";
 import type { Connection } from "../net/connection.ts";
+import type { MirrorFile } from "../net/mirror.ts";
 import type { Download as StoreDownload } from "../store/download.ts";
 import type { TransferReport } from "../wire/reports.ts";
-import type { Rejection } from "../wire/messages.ts";
-import type { ChunkHasher } from "./chunk_hasher.ts";
-import { Conduct } from "./conduct.ts";
 import { Contributions } from "./contributions.ts";
-import { LeafFetch } from "./leaf_fetch.ts";
-import { formatRanges } from "./ranges.ts";
+import { type Giver, HERE } from "./giver.ts";
 import { RateMeter } from "./rate_meter.ts";
-import { Source, type SourceObserver, sourceReadBytes } from "./source.ts";
+import type { GoodChunks, SwarmCore } from "./swarm_core.ts";
+import { SwarmMirrors } from "./swarm_mirrors.ts";
+import type { Holder, SwarmFile, SwarmHost, SwarmObserver } from "./swarm_observer.ts";
+import { SwarmPeers } from "./swarm_peers.ts";
+import { transferReport } from "./swarm_report.ts";
+import { bytesIn, cut, runsBetween, wrongChunks } from "./swarm_runs.ts";
+import type { SwarmSource } from "./swarm_source.ts";
 
-/** What a fetch hears of its swarm. */
-export interface SwarmObserver {
-  /** Chunks were checked and written. */
-  gained(range: ChunkRange): void;
-  /** Every wanted chunk is there. */
-  completed(): void;
-  /** The swarm is over: the disk refused, or the file cannot be what it was said to be. */
-  failed(error: Error): void;
-  /** Missing chunks have no source. */
-  needsSources(): void;
-  /** A node gave what is not true; nothing else that it offers is to be believed. */
-  banned(nodeId: NodeId): void;
-}
+export type { Holder, SwarmFile, SwarmHost, SwarmObserver } from "./swarm_observer.ts";
 
-/** What a swarm needs of the node that it belongs to. */
-export interface SwarmHost {
-  readonly log: Logger;
-  readonly random: Random;
-  readonly hasher: ChunkHasher;
-  /** A strike was given, for the counters. */
-  struck(): void;
-}
-
-/** The identity of what a swarm fetches. */
-export interface SwarmFile {
-  readonly root: Root;
-  readonly name: string;
-  readonly sizeBytes: number;
-}
-
-/** A holder as it comes to a swarm. */
-export interface Holder {
-  readonly nodeId: NodeId;
-  /** Address for people. */
-  readonly peer: string;
-  readonly whole: boolean;
-  /** First page of its bitfield when not whole. */
-  readonly bitfield: Uint8Array;
-}
+/** Stands for what came by another way in what the policy is told: no source has it. */
+const FED_ID = 0;
 
 /** All transfers that bring one file in. */
-export class Swarm implements SourceObserver {
+export class Swarm {
   readonly file: SwarmFile;
   readonly wanted: ChunkRange;
   readonly download: StoreDownload;
@@ -83,20 +50,16 @@ export class Swarm implements SourceObserver {
   #inflightBytesMax: number;
   /** There once the leaf layer is: before, no chunk can be asked for. */
   #policy: Download | null = null;
-  readonly #sources = new Map<number, Source>();
-  readonly #conduct: Conduct;
+  readonly #peers: SwarmPeers;
+  readonly #mirrors: SwarmMirrors;
   readonly #observers = new Set<SwarmObserver>();
-  readonly #leaves: LeafFetch;
-  /** What partial holders have; a source that is not here has everything. */
-  readonly #partial = new Map<number, Bitfield>();
-  /** Sources that wait until the policy begins. */
-  readonly #waiting = new Set<number>();
   /** Whether the leaves are here and what was found on disk is being looked through, or was. */
   #isBeginning = false;
   #nextSourceId = 1;
   #over = false;
   #checkpointing: Promise<void> | null = null;
   #bytesGood = 0;
+  #mirrorBytes = 0;
   #bytesHad: number;
 
   constructor(
@@ -117,16 +80,9 @@ export class Swarm implements SourceObserver {
     this.download = download;
     this.#bytesHad = bytesIn(download.have, options.file.sizeBytes, options.wanted);
     this.#inflightBytesMax = options.inflightBytesMax;
-    this.#leaves = new LeafFetch(chunkCount(options.file.sizeBytes), download);
-    this.#conduct = new Conduct({
-      file: options.file,
-      contributions: this.contributions,
-      log: host.log,
-      struck: () => host.struck(),
-      banned: (nodeId) => {
-        for (const observer of [...this.#observers]) observer.banned(nodeId);
-      },
-    });
+    const core = this.#core();
+    this.#peers = new SwarmPeers(core);
+    this.#mirrors = new SwarmMirrors(core);
     host.hasher.prepare(this.bytesTotal);
   }
 
@@ -139,13 +95,38 @@ export class Swarm implements SourceObserver {
     return this.#policy?.isComplete ?? false;
   }
 
-  /** Whether anybody ever gave, or was to give, chunks. */
+  /** Whether any peer ever gave, or was to give, chunks. */
   get hadSources(): boolean {
-    return this.#nextSourceId > 1;
+    return this.#peers.hadAny;
   }
 
+  /** Peers and mirrors that may give chunks now. */
   get sourceCount(): number {
-    return this.#sources.size;
+    return this.#peers.size + this.#mirrors.size;
+  }
+
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
+  /** How many peers give chunks, or would if they were asked: those that do not stall. */
+  get peersGiving(): number {
+    return this.#peers.giving().length;
+  }
+
+  /** How fast the peers that give chunks are, all together, while something is asked of them. */
+  get peersBytesPerSecond(): number {
+    return this.#peers.giving().reduce((sum, state) => sum + state.rateBytesPerSecond, 0);
+  }
+
+  /** Checked bytes of the wanted chunks that mirrors were the first to give, fed ones included. */
+  get mirrorBytes(): number {
+    return this.#mirrorBytes;
+  }
+
+  /** The same of peers. */
+  get peerBytes(): number {
+    return this.#bytesGood - this.#mirrorBytes;
   }
 
   /** Bytes of the wanted chunks that were there at the start. */
@@ -174,20 +155,19 @@ export class Swarm implements SourceObserver {
   }
 
   hasSource(nodeId: NodeId): boolean {
-    for (const source of this.#sources.values()) if (source.nodeId === nodeId) return true;
-    return false;
+    return this.#peers.hasNode(nodeId);
   }
 
   /** Whether nobody who could give what is missing is giving it. */
   get needsSources(): boolean {
     if (this.#over) return false;
     if (this.#policy !== null) return this.#policy.needsSources;
-    return !this.download.hasLeaves && !this.#leaves.isAnswering(performance.now());
+    return !this.#peers.areLeavesComing(performance.now());
   }
 
-  /** Whether another source would be of use. */
+  /** Whether another peer would be of use. */
   get wantsSources(): boolean {
-    return !this.#over && !this.isComplete && this.#sources.size < limits.sourcesMax;
+    return !this.#over && !this.isComplete && this.#peers.size < limits.sourcesMax;
   }
 
   /** Begins; completes at once when nothing is missing. Without leaves it waits for a source. */
@@ -200,13 +180,7 @@ export class Swarm implements SourceObserver {
    * when every one of them is of use.
    */
   makeRoom(): boolean {
-    if (this.#over || this.#policy === null || !this.needsSources) return false;
-    const idle = this.#policy.sources().find(({ source, inflight }) =>
-      inflight === 0 && this.#partial.has(source)
-    );
-    const source = idle === undefined ? undefined : this.#sources.get(idle.source);
-    source?.connection.close();
-    return source !== undefined;
+    return !this.#over && this.hasBegun && this.needsSources && this.#peers.makeRoom();
   }
 
   /**
@@ -216,41 +190,47 @@ export class Swarm implements SourceObserver {
    */
   async useSource(connection: Connection, holder: Holder): Promise<void> {
     if (this.#over) return connection.close();
-    const have = holder.whole ? undefined : new Bitfield(chunkCount(this.file.sizeBytes));
-    have?.addBytes(0, holder.bitfield);
-    const source = new Source(this, connection, {
-      id: this.#nextSourceId++,
-      nodeId: holder.nodeId,
-      peer: holder.peer,
-      sizeBytes: this.file.sizeBytes,
-      hasher: this.#host.hasher,
-    });
-    if (have !== undefined) this.#partial.set(source.id, have);
-    this.#sources.set(source.id, source);
-    connection.reserve(sourceReadBytes(this.#sources.size));
-    this.#host.log.debug("source joined", { peer: source.peer, name: this.file.name });
-    try {
-      if (this.#policy !== null) this.#join(source);
-      else {
-        this.#waiting.add(source.id);
-        if (!this.download.hasLeaves) {
-          this.#fetchLeaves((nowMs) => this.#leaves.offer(source, nowMs));
-        }
-      }
-      await source.run();
-    } finally {
-      connection.close();
-      this.#gone(source);
+    await this.#peers.use(connection, holder);
+  }
+
+  /**
+   * Has a mirror give ranges of the file beside the peers, from when the leaves are here; the
+   * function that this returns takes it out again.
+   */
+  joinMirror(mirror: MirrorFile): () => void {
+    return this.#over ? () => {} : this.#mirrors.join(mirror);
+  }
+
+  /**
+   * Takes whole chunks that came by another way than from a source: what matches the leaves is
+   * written and counts as given by `giver`. Returns the indices of what does not. All at once, so
+   * `data` should be no more than a few megabytes.
+   *
+   * @throws {RangeError} before {@linkcode hasBegun}, and when `data` is not the chunks of `range`.
+   */
+  feed(giver: Giver, range: ChunkRange, data: Uint8Array): number[] {
+    const { sizeBytes } = this.file;
+    if (!this.hasBegun || rangeBytes(sizeBytes, range).length !== data.length) {
+      throw new RangeError(
+        `Cannot take ${data.length} bytes for chunks ${range.first}+${range.count}`,
+      );
     }
+    if (this.#over) return [];
+    const wrong = wrongChunks(range, data, this.#leafDigits(range));
+    for (const right of runsBetween(range, wrong)) {
+      for (const run of this.download.have.missingRuns(right)) {
+        const source = { id: FED_ID, giver, bytesGood: 0 };
+        this.#good(source, run, { data: cut(data, range.first, run) });
+      }
+    }
+    return wrong;
   }
 
   /** Lets time pass: snubbing, checkpoints. */
   tick(nowMs: number): void {
     if (this.#over) return;
     this.rate.add(this.#bytesGood, nowMs);
-    if (!this.download.hasLeaves) {
-      this.#fetchLeaves(() => (this.#leaves.tick(nowMs) as Source | null)?.connection.close());
-    }
+    this.#peers.tick(nowMs);
     this.#step({ kind: "tick" }, nowMs);
     if (this.#checkpointing === null && this.download.checkpointDue(nowMs)) {
       this.#checkpointing = this.download.checkpoint()
@@ -269,7 +249,8 @@ export class Swarm implements SourceObserver {
     this.#end("the fetch was stopped");
     await this.#checkpointing;
     // In a file of somebody else's choosing, holes would look like data.
-    await this.download.suspend({ cutToPrefix: this.#hasOwnPath });
+    // Before it began, all there is was found there, and others may know what it is.
+    await this.download.suspend({ cutToPrefix: this.#hasOwnPath && this.hasBegun });
   }
 
   /** Stops all transfers and throws away what came. */
@@ -291,36 +272,42 @@ export class Swarm implements SourceObserver {
   fail(error: Error): void {
     if (this.#over) return;
     this.#end("the fetch failed");
-    for (const observer of [...this.#observers]) observer.failed(error);
+    this.#tell((observer) => observer.failed(error));
   }
 
   report(): TransferReport {
-    const rates = new Map(this.#policy?.sources().map((state) => [state.source, state]));
+    return transferReport(this, {
+      sources: [...this.#peers, ...this.#mirrors],
+      policy: this.#policy,
+    });
+  }
+
+  /** What the peers and mirrors need of it. */
+  #core(): SwarmCore {
     return {
-      root: this.file.root,
-      name: this.file.name,
-      sizeBytes: this.file.sizeBytes,
-      bytesDone: this.bytesDone,
-      bytesPerSecond: Math.round(this.rate.bytesPerSecond),
-      have: formatRanges(this.download.have),
-      sources: [...this.#sources.values()].map((source) => ({
-        peer: source.peer,
-        nodeId: source.nodeId,
-        bytes: source.bytesGood,
-        bytesPerSecond: Math.round(rates.get(source.id)?.rateBytesPerSecond ?? 0),
-        strikes: source.strikes,
-        snubbed: rates.get(source.id)?.snubbed ?? false,
-      })),
+      file: this.file,
+      download: this.download,
+      host: this.#host,
+      contributions: this.contributions,
+      hasBegun: () => this.hasBegun,
+      isOver: () => this.#over,
+      newSourceId: () => this.#nextSourceId++,
+      states: () => this.#policy?.sources() ?? [],
+      step: (event) => this.#step(event),
+      classify: (source, range) => this.#classify(source, range),
+      leafDigits: (range) => this.#leafDigits(range),
+      good: (source, range, chunks) => this.#good(source, range, chunks),
+      begin: () => this.#begin(),
+      fail: (error) => this.fail(error),
+      tell: (what) => this.#tell(what),
     };
   }
 
-  // SourceObserver: called by the sources as frames come in.
-
-  classify(source: Source, range: ChunkRange): FrameClass {
+  #classify(source: SwarmSource, range: ChunkRange): FrameClass {
     return this.#policy?.classify(source.id, range) ?? "unasked";
   }
 
-  leafDigits(range: ChunkRange): string {
+  #leafDigits(range: ChunkRange): string {
     try {
       return this.download.leaf().hexOf(range);
     } catch (error) {
@@ -328,81 +315,6 @@ export class Swarm implements SourceObserver {
       this.fail(error as Error);
       throw error;
     }
-  }
-
-  arriving(source: Source, bytes: number): void {
-    this.#step({ kind: "arriving", source: source.id, bytes });
-  }
-
-  chunks(source: Source, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
-    if (this.#over) return;
-    // It may have been cancelled while it came, because another source was sooner.
-    if (this.classify(source, range) !== "asked") return this.passed(source, range);
-    if (bad.length === 0) return this.#good(source, range, { data });
-    this.#conduct.wrongChunks(source, bad);
-    const frameOffset = rangeBytes(this.file.sizeBytes, range).offset;
-    let first = range.first;
-    for (const index of [...bad, range.first + range.count]) {
-      const run = { first, count: index - first };
-      first = index + 1;
-      if (run.count === 0) continue;
-      const { offset, length } = rangeBytes(this.file.sizeBytes, run);
-      const start = offset - frameOffset;
-      this.#good(source, run, { data: data.subarray(start, start + length), frame: range });
-    }
-    for (const index of bad) {
-      const one = { first: index, count: 1 };
-      this.#step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
-    }
-    if (bad.at(-1) === chunkCount(this.file.sizeBytes) - 1) this.#conduct.wrongLastChunk(source);
-  }
-
-  passed(source: Source, range: ChunkRange): void {
-    this.#step({ kind: "rejected", source: source.id, range });
-  }
-
-  leaves(source: Source, first: number, hashes: Uint8Array): void {
-    if (this.#over || this.download.hasLeaves) return;
-    if (hashes.length % HASH_BYTES !== 0) {
-      throw new PeerFault("malformed", "Cannot take leaves: not a whole number of hashes");
-    }
-    try {
-      if (!this.#leaves.take(source, first, hashes, performance.now())) return;
-    } catch (error) {
-      if (!(error instanceof PeerFault)) return this.fail(error as Error);
-      return this.#conduct.wrongLeaves(source, error);
-    }
-    this.#begin();
-  }
-
-  leavesArriving(source: Source): void {
-    this.#leaves.arriving(source, performance.now());
-  }
-
-  has(source: Source, ranges: readonly ChunkRange[]): void {
-    const known = this.#partial.get(source.id);
-    if (known === undefined) return;
-    // What comes twice, as the first page of a bitfield does, must not cost twice.
-    const news = ranges.filter((range) => known.addRange(range) > 0);
-    if (news.length > 0 && !this.#waiting.has(source.id)) {
-      this.#step({ kind: "source-has", source: source.id, ranges: news });
-    }
-  }
-
-  rejected(source: Source, range: ChunkRange, rejection: Rejection): void {
-    this.#host.log.debug("a peer rejected a request", {
-      peer: source.peer,
-      name: this.file.name,
-      first: range.first,
-      count: range.count,
-      rejection,
-    });
-    if (this.#policy === null) {
-      return this.#fetchLeaves((nowMs) => this.#leaves.rejected(source, nowMs));
-    }
-    const isAsked = this.classify(source, range) !== "unasked";
-    this.#step({ kind: "rejected", source: source.id, range });
-    if (isAsked && rejection === "not-had") this.#conduct.lied(source, range);
   }
 
   /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
@@ -428,28 +340,18 @@ export class Swarm implements SourceObserver {
     });
     if (this.#bytesHad > 0) {
       for (const range of this.download.have.ranges()) {
-        for (const observer of this.#observers) observer.gained(range);
+        for (const observer of this.#observers) observer.gained(range, HERE);
       }
     }
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const id of waiting) this.#join(this.#sources.get(id)!);
+    this.#peers.begun();
+    this.#mirrors.begun();
     this.#step({ kind: "tick" });
   }
 
-  /** Does something about the leaf layer; a disk that refuses ends the swarm. */
-  #fetchLeaves(work: (nowMs: number) => void): void {
-    try {
-      work(performance.now());
-    } catch (error) {
-      this.fail(error as Error);
-    }
-  }
-
   #good(
-    source: Source,
+    source: Pick<SwarmSource, "id" | "giver" | "bytesGood">,
     range: ChunkRange,
-    { data, frame }: { readonly data: Uint8Array; readonly frame?: ChunkRange },
+    { data, frame }: GoodChunks,
   ): void {
     if (this.#over) return;
     // In the end game a frame may bring chunks that another source was sooner with.
@@ -460,39 +362,25 @@ export class Swarm implements SourceObserver {
       // The disk's fault: the source did nothing wrong, but no source can help either.
       return this.fail(error as Error);
     }
+    const { giver } = source;
     for (const run of news) {
       const bytes = rangeBytes(this.file.sizeBytes, run).length;
       source.bytesGood += bytes;
       this.#bytesGood += bytes;
-      this.contributions.add(source, { bytes });
-      for (const observer of this.#observers) observer.gained(run);
+      if (giver.kind === "mirror") this.#mirrorBytes += bytes;
+      this.contributions.add(giver, { bytes });
+      for (const observer of this.#observers) observer.gained(run, giver);
     }
     const part = frame === undefined ? {} : { frame };
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
   }
 
-  #join(source: Source): void {
-    const have = this.#partial.get(source.id) ?? "all";
-    this.#step({ kind: "source-joined", source: source.id, have });
+  #source(id: number): SwarmSource | undefined {
+    return this.#peers.get(id) ?? this.#mirrors.get(id);
   }
 
-  #gone(source: Source): void {
-    this.#sources.delete(source.id);
-    this.#waiting.delete(source.id);
-    this.#partial.delete(source.id);
-    const reason = source.connection.reason;
-    if (this.#over) return;
-    if (reason instanceof PeerFault) this.#conduct.brokeProtocol(source, reason);
-    this.#host.log.debug("source left", {
-      peer: source.peer,
-      name: this.file.name,
-      reason: reason === undefined ? "closed" : reason.message,
-    });
-    this.#fetchLeaves((nowMs) => this.#leaves.leave(source, nowMs));
-    this.#step({ kind: "source-left", source: source.id });
-    if (this.#sources.size === 0) {
-      for (const observer of [...this.#observers]) observer.needsSources();
-    }
+  #tell(what: (observer: SwarmObserver) => void): void {
+    for (const observer of [...this.#observers]) what(observer);
   }
 
   #step(event: DownloadEvent, nowMs = performance.now()): void {
@@ -505,34 +393,25 @@ export class Swarm implements SourceObserver {
       if (this.#over) return;
       switch (effect.kind) {
         case "request":
-          this.#sources.get(effect.source)?.request(effect.range);
+          this.#source(effect.source)?.request(effect.range);
           break;
         case "cancel":
-          this.#sources.get(effect.source)?.cancel(effect.range);
+          this.#source(effect.source)?.cancel(effect.range);
           break;
         case "strike":
           // Counted and logged when the wrong chunk came.
           break;
         case "snubbed":
-          this.#host.log.info("a source stalls; its chunks are asked elsewhere", {
-            peer: this.#sources.get(effect.source)?.peer,
-            name: this.file.name,
-          });
+          this.#snubbed(this.#source(effect.source));
           break;
-        case "drop": {
-          const source = this.#sources.get(effect.source);
-          if (source === undefined) break;
-          const bad = effect.reason === "bad-data";
-          const fault = new PeerFault(bad ? "bad-data" : "silent", `Dropped: ${effect.reason}`);
-          if (bad) this.#conduct.ban(source, fault);
-          else source.connection.close();
+        case "drop":
+          this.#drop(effect.source, effect.reason);
           break;
-        }
         case "need-sources":
-          for (const observer of [...this.#observers]) observer.needsSources();
+          this.#tell((observer) => observer.needsSources());
           break;
         case "complete":
-          for (const observer of [...this.#observers]) observer.completed();
+          this.#tell((observer) => observer.completed());
           break;
         default:
           unreachable(effect);
@@ -540,27 +419,23 @@ export class Swarm implements SourceObserver {
     }
   }
 
+  #snubbed(source: SwarmSource | undefined): void {
+    if (source === undefined) return;
+    const fields = { peer: source.giver.label, name: this.file.name };
+    this.#host.log.info("a source stalls; its chunks are asked elsewhere", fields);
+    this.#tell((observer) => observer.noted?.(source.giver, "stalls: it is asked for less"));
+  }
+
+  #drop(id: number, reason: "bad-data" | "silent"): void {
+    const peer = this.#peers.get(id), mirror = this.#mirrors.get(id);
+    if (peer !== undefined) this.#peers.drop(peer, reason);
+    if (mirror !== undefined) this.#mirrors.drop(mirror, reason);
+  }
+
   #end(reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    for (const source of this.#sources.values()) {
-      source.connection.send({ kind: "bye", reason });
-      source.connection.closeAfterWriting().catch((error) =>
-        this.#host.log.debug("cannot say bye", { error: messageOf(error) })
-      );
-    }
+    this.#mirrors.end();
+    this.#peers.end(reason);
   }
-}
-
-/** Bytes of the chunks of `wanted` that are in `have`. */
-function bytesIn(have: Bitfield, sizeBytes: number, wanted: ChunkRange): number {
-  if (have.count === 0) return 0;
-  let bytes = 0;
-  const end = wanted.first + wanted.count;
-  for (const range of have.ranges()) {
-    const first = Math.max(range.first, wanted.first);
-    const count = Math.min(range.first + range.count, end) - first;
-    if (count > 0) bytes += rangeBytes(sizeBytes, { first, count }).length;
-  }
-  return bytes;
 }

@@ -9,19 +9,22 @@ import type { Connection } from "../net/connection.ts";
 import type { RemoteIdentity } from "../net/handshake.ts";
 import type { UploadReport } from "../wire/reports.ts";
 import { peerLabel } from "./callbacks.ts";
-import { fileOfRoot } from "./offers.ts";
+import { fileOfRoot, type OfferSource } from "./offers.ts";
 import { Upload, type UploadedFile, type UploadHost } from "./upload.ts";
+
+/** What serving needs of its node. */
+export interface UploadsHost extends UploadHost, OfferSource {}
 
 /** The requesters being served. */
 export class Uploads {
-  readonly #host: UploadHost;
+  readonly #host: UploadsHost;
   readonly #uploads = new Set<Upload>();
   readonly #byRoot = new Map<Root, Set<Upload>>();
   /** Of uploads that have ended. */
   #bytesGivenBefore = 0;
   #filesServed = 0;
 
-  constructor(host: UploadHost) {
+  constructor(host: UploadsHost) {
     this.#host = host;
   }
 
@@ -59,7 +62,7 @@ export class Uploads {
     remote: RemoteIdentity,
     { root, isPushed = false }: { readonly root: Root; readonly isPushed?: boolean },
   ): Promise<number> {
-    const here = fileOfRoot(this.#host.store, root);
+    const here = fileOfRoot(this.#host, root);
     if (here === undefined) {
       connection.close();
       return 0;

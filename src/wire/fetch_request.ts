@@ -17,4 +17,8 @@ export interface FetchRequest {
   readonly deliver: boolean;
   /** Time for the whole fetch; 0 for no bound. */
   readonly timeoutMs: number;
+  /** Time to find anybody who has the file; 0 for the node's own bound. */
+  readonly searchMs: number;
+  /** Where else the same file is: http and https URLs, tried in this order; may be empty. */
+  readonly mirrors: readonly string[];
 }

@@ -198,6 +198,10 @@ export const MESSAGES = {
       deliver: flag,
       /** Time for the whole fetch; 0 for no bound. */
       timeoutMs: u32,
+      /** Time to find anybody who has the file; 0 for the daemon's own bound. */
+      searchMs: u32,
+      /** Where else the same file is: http and https URLs, tried in this order. */
+      mirrors: list(text(limits.urlBytesMax), limits.mirrorsMax),
     }),
   },
   "searching": { code: 0x51, fields: struct({ elapsedMs: u32, queries: u32 }) },
@@ -230,6 +234,11 @@ export const MESSAGES = {
         struct({ peer: text(80), nodeId: hex<NodeId>(ID_BYTES), bytes: u64, strikes: u16 }),
         limits.doneSourcesMax,
       ),
+      /** Mirrors that gave bytes of it, as HOST or HOST:PORT. */
+      mirrors: list(
+        struct({ mirror: text(limits.mirrorLabelBytesMax), bytes: u64 }),
+        limits.mirrorsMax,
+      ),
       queriesSent: u32,
       offersReceived: u32,
       elapsedMs: u32,
@@ -254,6 +263,7 @@ export const MESSAGES = {
         "where",
         "push",
         "files",
+        "explain",
       ]),
       /** The verb's arguments as JSON. */
       json: longText(limits.askBytesMax),

@@ -4,6 +4,10 @@
  */
 
 import type { NodeId, Root } from "../base/ids.ts";
+import type { Story } from "../base/story.ts";
+import type { FileTrust } from "../base/trust.ts";
+
+export { FILE_TRUSTS, type FileTrust } from "../base/trust.ts";
 
 /** `status`: one of these. */
 export interface StatusReport {
@@ -31,6 +35,36 @@ export interface StatusReport {
   readonly uploads: readonly UploadReport[];
   /** The directories that the daemon was told of. */
   readonly directories: readonly DirectoryReport[];
+  /** Where its gateway listens, as HOST:PORT; null without one. */
+  readonly gateway: string | null;
+  /** The repositories' databases that it reads. */
+  readonly syncDatabases: readonly SyncDatabaseReport[];
+  readonly savings: SavingsReport;
+  /** How many complete files are trusted by what. */
+  readonly trust: Readonly<Record<FileTrust, number>>;
+}
+
+/** One repository's database. */
+export interface SyncDatabaseReport {
+  /** The repository, as its file is called without `.db`. */
+  readonly repository: string;
+  readonly path: string;
+  /** Packages in it; 0 while it could not be read. */
+  readonly packages: number;
+  /** When it was last written, ISO 8601; null when it could not be read. */
+  readonly writtenAt: string | null;
+  /** Why it cannot be read; null when it can. */
+  readonly problem: string | null;
+}
+
+/** Where the bytes of finished fetches came from, over all runs with this data directory. */
+export interface SavingsReport {
+  readonly files: number;
+  readonly bytesLocal: number;
+  readonly bytesPeers: number;
+  readonly bytesMirror: number;
+  /** Bytes of fetches that named a mirror, or of the gateway, that no mirror had to give. */
+  readonly bytesSaved: number;
 }
 
 /** How a daemon gets on with one directory. */
@@ -80,8 +114,10 @@ export interface TransferReport {
   /** Chunks that are here: "all", or ranges as "0-31,64". */
   readonly have: string;
   readonly sources: readonly {
+    /** HOST:PORT of a peer, HOST or HOST:PORT of a mirror. */
     readonly peer: string;
-    readonly nodeId: NodeId;
+    /** Null for a mirror. */
+    readonly nodeId: NodeId | null;
     readonly bytes: number;
     readonly bytesPerSecond: number;
     readonly strikes: number;
@@ -110,6 +146,7 @@ export interface FileReport {
   readonly chunksHave: number;
   /** Chunks that are here: "all", or ranges as "0-31,64". */
   readonly have: string;
+  readonly trust: FileTrust;
 }
 
 /** `peers`: one for each link. */
@@ -187,6 +224,9 @@ export interface PeerFileReport {
   readonly sha256: string | null;
 }
 
+/** `explain`: one for each fetch of the name or root that is remembered, the last one first. */
+export type ExplainReport = Story;
+
 /** `verify`: one for each file. */
 export interface VerifyReport {
   readonly name: string;
@@ -216,6 +256,7 @@ export interface AskArguments {
   readonly where: { readonly target: string; readonly timeoutMs?: number };
   readonly push: { readonly target: string; readonly peer?: string };
   readonly files: { readonly peer: string };
+  readonly explain: { readonly target: string };
 }
 
 /** Items of the answers. */
@@ -231,4 +272,5 @@ export interface AnswerItems {
   readonly where: HolderReport;
   readonly push: PushReport;
   readonly files: PeerFileReport;
+  readonly explain: ExplainReport;
 }

@@ -130,7 +130,13 @@ Deno.test("openFetchSource() takes a node of its own where no daemon is, but nee
     return await openFetchSource(args, plan, { signal: AbortSignal.timeout(10_000) });
   };
   await using source = await open("--peer", "127.0.0.1:1");
-  assertEquals(source.givesData, false);
+  assertEquals([source.kind, source.gives], ["node", "nothing"]);
+  // A URL needs neither: it is fetched from where it leads.
+  const words = ["http://127.0.0.1:1/x", "-q"];
+  const args = await parseCommandLine(await findCommand("fetch"), words);
+  const plan = { ...readFetchPlan(args), client: { host: "127.0.0.1", port } };
+  await using direct = await openFetchSource(args, plan, { signal: AbortSignal.timeout(10_000) });
+  assertEquals([direct.kind, direct.gives], ["direct", "rest"]);
   const lonely = await assertRejects(
     () => open(),
     FetchFailure,

@@ -67,6 +67,8 @@ export class DaemonProcess extends LineProcess {
   node = "";
   client = "";
   id = "";
+  /** Empty without a gateway. */
+  gateway = "";
 
   /** Starts one; rejects with its log when it does not get ready. */
   static async start(
@@ -78,11 +80,12 @@ export class DaemonProcess extends LineProcess {
     const command = pacsrvCommand(dir, ["daemon", ...own, "--client", "127.0.0.1:0", ...args]);
     const daemon = new DaemonProcess(command.spawn());
     const ready = await daemon.line() ?? "";
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})$/.exec(ready);
+    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/
+      .exec(ready);
     if (match === null) {
       throw new Error(`The daemon is not ready: ${ready}\n${(await daemon.ended()).stderr}`);
     }
-    [, daemon.node = "", daemon.client = "", daemon.id = ""] = match;
+    [, daemon.node = "", daemon.client = "", daemon.id = "", daemon.gateway = ""] = match;
     return daemon;
   }
 }

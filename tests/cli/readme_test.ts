@@ -9,6 +9,7 @@ import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
 import { parseConfig } from "../../src/cli/config.ts";
 import type { FlagSpec } from "../../src/cli/flag_spec.ts";
 import { EXIT_CODES, helpFor } from "../../src/cli/help.ts";
+import { FILE_TRUSTS } from "../../src/wire/reports.ts";
 import { splitWords } from "./transcript.ts";
 
 /** What each library is for; its version is that of deno.json. */
@@ -153,7 +154,7 @@ Deno.test("README.md shows only command lines that can be parsed", async () => {
 });
 
 Deno.test("README.md shows the configuration files that the help shows", async () => {
-  const files = [...(await readReadme()).matchAll(/```toml\n([^]*?)```/g)].map(([, text]) => text!);
+  const files = tomlBlocks((await readReadme()).split("\n## Configuration file\n")[1]!);
   assertEquals(files.length, 2);
   const help = await helpFor(["config"]);
   for (const [i, name] of ["daemon", "directory"].entries()) {
@@ -163,6 +164,24 @@ Deno.test("README.md shows the configuration files that the help shows", async (
     assertEquals([...values.keys()].sort(), keys.sort(), name);
     for (const line of files[i]!.trim().split("\n")) assertStringIncludes(help, line);
   }
+});
+
+Deno.test("README.md shows elsewhere only keys that the daemon has", async () => {
+  const files = tomlBlocks((await readReadme()).split("\n## Configuration file\n")[0]!);
+  assert(files.length > 0);
+  const command = await findCommand("daemon");
+  for (const file of files) {
+    const values = await parseConfig(file, { path: "/etc/pacsrv.toml", command });
+    assert(values.size > 0, file);
+  }
+});
+
+Deno.test("README.md explains everything that a file can be trusted by", async () => {
+  const rows = (await readReadme()).split("\n| `TRUST` ")[1]!.split("\n\n")[0]!.split("\n").slice(
+    2,
+  );
+  const named = rows.map((row) => /^\| `([\w-]+)` /.exec(row)?.[1]);
+  assertEquals(named, [...FILE_TRUSTS]);
 });
 
 Deno.test("README.md and src/ARCHITECTURE.md link only to files that are there", async () => {
@@ -186,6 +205,10 @@ Deno.test("src/ARCHITECTURE.md says what each file of src is for, and of no othe
     assertEquals(named, files.sort(), `the table of src/${folder}`);
   }
 });
+
+function tomlBlocks(text: string): string[] {
+  return [...text.matchAll(/```toml\n([^]*?)```/g)].map(([, block]) => block!);
+}
 
 function isThere(path: string): boolean {
   try {

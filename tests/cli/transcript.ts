@@ -188,6 +188,7 @@ class Stage implements AsyncDisposable {
     this.#processes.set(name, daemon);
     this.#names.set(`${name}.node`, daemon.node);
     this.#names.set(`${name}.client`, daemon.client);
+    this.#names.set(`${name}.gateway`, daemon.gateway);
     this.#names.set(`${name}.id`, daemon.id);
   }
 

@@ -206,9 +206,11 @@ def frames():
     yield simple("client-auth-ok", 0x43, {"mac": raw(client_mac(b"daemon"))})
     yield {"kind": "heartbeat"}, frame(0x44, b"")
     get = {"kind": "get", "name": "hello.txt", "root": None, "sha256": ROOT, "sizeBytes": 6,
-           "chunks": None, "deliver": True, "timeoutMs": 60_000}
+           "chunks": None, "deliver": True, "timeoutMs": 60_000, "searchMs": 700,
+           "mirrors": ["http://192.0.2.9/hello.txt"]}
     yield get, frame(0x50, text("hello.txt") + u8(0) + u8(1) + bytes.fromhex(ROOT) + u8(1) +
-                     u64(6) + u8(0) + u8(1) + u32(60_000))
+                     u64(6) + u8(0) + u8(1) + u32(60_000) + u32(700) +
+                     items([text(url) for url in get["mirrors"]]))
     yield {"kind": "searching", "elapsedMs": 250, "queries": 1}, frame(0x51, u32(250) + u32(1))
     yield {"kind": "found", "root": ROOT, "name": "hello.txt", "sizeBytes": 6, "sources": 2,
            "bytesHad": 0}, frame(
@@ -218,12 +220,14 @@ def frames():
     yield {"kind": "data", "offset": 2**33, "data": raw(CONTENT)}, frame(0x54, u64(2**33) + CONTENT)
     yield {"kind": "progress", "bytesDone": 6, "bytesTotal": 6, "bytesPerSecond": 123_456_789,
            "sources": 2}, frame(0x55, u64(6) + u64(6) + u64(123_456_789) + u16(2))
-    source = {"peer": "192.0.2.7:8048", "nodeId": BOB, "bytes": 6, "strikes": 0}
+    source = {"peer": "192.0.2.7:8048", "nodeId": BOB, "bytes": 4, "strikes": 0}
+    mirror = {"mirror": "192.0.2.9", "bytes": 2}
     yield {"kind": "done", "root": ROOT, "name": "hello.txt", "sizeBytes": 6, "bytesLocal": 0,
-           "sources": [source], "queriesSent": 1, "offersReceived": 2, "elapsedMs": 31}, frame(
+           "sources": [source], "mirrors": [mirror], "queriesSent": 1, "offersReceived": 2,
+           "elapsedMs": 31}, frame(
         0x56, bytes.fromhex(ROOT) + text("hello.txt") + u64(6) + u64(0) + items(
-            [text(source["peer"]) + bytes.fromhex(BOB) + u64(6) + u16(0)]) + u32(1) + u32(2) +
-        u32(31))
+            [text(source["peer"]) + bytes.fromhex(BOB) + u64(4) + u16(0)]) + items(
+            [text(mirror["mirror"]) + u64(2)]) + u32(1) + u32(2) + u32(31))
     failed = {"kind": "failed", "failure": "notFound", "message": "nobody has it", "hint": ""}
     yield failed, frame(0x57, u8(3) + text("nobody has it") + text(""))
     asked = '{"glob":"*.txt"}'

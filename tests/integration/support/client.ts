@@ -71,6 +71,8 @@ export function requestFor(name: string, fields: Partial<FetchRequest> = {}): Fe
     chunks: null,
     deliver: false,
     timeoutMs: 0,
+    searchMs: 0,
+    mirrors: [],
     ...fields,
   };
 }

@@ -59,10 +59,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonPr
   );
   try {
     const line = await process.stdout.matching(/^ready /);
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})$/.exec(line);
+    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/.exec(line);
     if (match === null) throw new Error(`Not a ready line: ${line}`);
-    const [, node, client, id] = match;
-    return new DaemonProcess(process, { node: node!, client: client!, id: id!, dataDir, ownDir });
+    const [, node, client, id, gateway = ""] = match;
+    const addresses = { node: node!, client: client!, id: id!, gateway };
+    return new DaemonProcess(process, { ...addresses, dataDir, ownDir });
   } catch (error) {
     await process[Symbol.asyncDispose]();
     if (ownDir !== undefined) await Deno.remove(ownDir, { recursive: true });
@@ -76,6 +77,8 @@ export class DaemonProcess extends ServiceProcess {
   readonly node: string;
   readonly client: string;
   readonly id: string;
+  /** HOST:PORT of its gateway; empty without `--gateway`. */
+  readonly gateway: string;
   readonly dataDir: string;
   readonly #ownDir: string | undefined;
 
@@ -85,6 +88,7 @@ export class DaemonProcess extends ServiceProcess {
       readonly node: string;
       readonly client: string;
       readonly id: string;
+      readonly gateway: string;
       readonly dataDir: string;
       readonly ownDir: string | undefined;
     },
@@ -93,6 +97,7 @@ export class DaemonProcess extends ServiceProcess {
     this.node = options.node;
     this.client = options.client;
     this.id = options.id;
+    this.gateway = options.gateway;
     this.dataDir = options.dataDir;
     this.#ownDir = options.ownDir;
   }

@@ -35,6 +35,10 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     max-connections = 9
     accept-uploads = "2G"
     max-load = 5
+    gateway = "127.0.0.1:8050"
+    mirror = ["https://a/$repo/os/$arch", "http://b"]
+    sync-db = "sync"
+    gateway-wait = 0.25
     log-level = "debug"
     log-format = "json"
   `;
@@ -54,6 +58,10 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "max-connections": ["9"],
     "accept-uploads": ["2G"],
     "max-load": ["5"],
+    "gateway": ["127.0.0.1:8050"],
+    "mirror": ["https://a/$repo/os/$arch", "http://b"],
+    "sync-db": ["/etc/pacsrv/sync"],
+    "gateway-wait": ["0.25"],
     "log-level": ["debug"],
     "log-format": ["json"],
   });

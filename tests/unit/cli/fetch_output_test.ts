@@ -246,3 +246,56 @@ Deno.test("commit() cuts a range out of a working file that has the whole file's
     short.discard();
   });
 });
+
+Deno.test("keepOnFailure() says what of a .part stays when a fetch fails", async () => {
+  await inFolder(async (dir) => {
+    const path = `${dir}/a.part`;
+    const left = async (use: (output: FetchOutput) => void) => {
+      await Deno.writeTextFile(path, "0123456789");
+      const output = await FetchOutput.open("a", path);
+      use(output);
+      output.discard();
+      return await Deno.readTextFile(path);
+    };
+    // Bytes with a gap after the sixth.
+    const write = (output: FetchOutput) => {
+      output.write(4, utf8("ef"));
+      output.write(8, utf8("ij"));
+      output.write(0, utf8("abcd"));
+    };
+    assertEquals(await left(write), "abcdef67ij");
+    const keeping = (keep: "all" | "prefix" | "untouched", use = write) =>
+      left((output) => {
+        output.keepOnFailure(keep);
+        use(output);
+      });
+    assertEquals(await keeping("all"), "abcdef67ij");
+    assertEquals(await keeping("prefix"), "abcdef");
+    assertEquals(await keeping("untouched"), "");
+    assertEquals(await keeping("untouched", () => {}), "0123456789");
+    assertEquals(await keeping("prefix", () => {}), "0123456789");
+    assertEquals(await keeping("untouched", (output) => output.touched()), "");
+    assertEquals(await keeping("all", (output) => output.distrust()), "");
+  });
+});
+
+Deno.test("retreat() leaves what may stay, for whoever goes on", async () => {
+  await inFolder(async (dir) => {
+    const path = `${dir}/a.part`;
+    await Deno.writeTextFile(path, "0123456789");
+    const output = await FetchOutput.open("a", path);
+    output.keepOnFailure("untouched");
+    output.retreat();
+    assertEquals(await Deno.readTextFile(path), "0123456789");
+    output.keepOnFailure("prefix");
+    output.write(0, utf8("abc"));
+    output.write(5, utf8("f"));
+    output.retreat();
+    assertEquals(await Deno.readTextFile(path), "abc");
+    output.keepOnFailure("all");
+    output.write(3, utf8("de"));
+    assertEquals(await output.commit("a", 5), path);
+    output.discard();
+    assertEquals(await Deno.readTextFile(path), "abcde");
+  });
+});

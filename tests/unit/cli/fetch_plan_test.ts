@@ -2,6 +2,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../src/base/errors.ts";
+import { limits } from "../../../src/base/limits.ts";
 import { parseCommandLine } from "../../../src/cli/arguments.ts";
 import { findCommand } from "../../../src/cli/command_table.ts";
 import { type FetchPlan, readFetchPlan } from "../../../src/cli/fetch_plan.ts";
@@ -27,9 +28,13 @@ Deno.test("readFetchPlan() reads a name with nothing beside it", async () => {
       chunks: null,
       deliver: true,
       timeoutMs: 0,
+      searchMs: 0,
+      mirrors: [],
     },
     label: "linux.iso",
     output: undefined,
+    url: null,
+    syncDbDir: undefined,
     style: "people",
     isAlone: false,
     client: { host: "127.0.0.1", port: 8049 },
@@ -69,9 +74,27 @@ Deno.test("readFetchPlan() reads what the file must be, and which part of it", a
   assertEquals(range.deliver, true);
 });
 
+Deno.test("readFetchPlan() takes a URL for a name and for where else the file is", async () => {
+  const { request, url, label } = await plan("HTTP://u:p@h:81/core/a%3A1.pkg?x=y#z --size 5");
+  assertEquals([request.name, request.root, request.sizeBytes, label], [
+    "a:1.pkg",
+    null,
+    5,
+    "a:1.pkg",
+  ]);
+  assertEquals(request.mirrors, ["http://u:p@h:81/core/a%3A1.pkg?x=y"]);
+  assertEquals(request.searchMs, limits.urlSearchMs);
+  assertEquals([url?.host, url?.isFile, url?.isDatabase], ["h:81", false, false]);
+  const local = await plan(`file:///srv/core.db --root ${ROOT} --sync-db /x`);
+  assertEquals(local.request.mirrors, []);
+  assertEquals([local.request.root, local.syncDbDir], [ROOT, "/x"] as never);
+  assertEquals([local.url?.host, local.url?.isFile, local.url?.isDatabase], ["file", true, true]);
+  assertEquals((await plan("http://h/x --alone")).isAlone, true);
+});
+
 Deno.test("readFetchPlan() refuses what contradicts itself", async () => {
   const cases: [line: string, message: string][] = [
-    ["", "NAME or ROOT is missing"],
+    ["", "NAME, ROOT or URL is missing"],
     ["a/b", "it contains a slash"],
     ["..", "it names a directory"],
     ["a\u0000b", "it contains a control character"],
@@ -80,6 +103,9 @@ Deno.test("readFetchPlan() refuses what contradicts itself", async () => {
     ["a --sha256 12", "Cannot read --sha256"],
     ["a --json -o -", "both would write to stdout"],
     ["a --json -q", "--json and --quiet"],
+    ["ftp://h/a", "its scheme is not one of http, https, file"],
+    ["http://h/", "it names a directory"],
+    ["http://h/a --alone --chunks 1-2", "without -o"],
     ["a --alone", "without --peer or --directory"],
     [`a ${Array.from({ length: 17 }, (_, i) => `--directory d${i}`).join(" ")}`, "at most 16"],
     ["a --alone --peer b --client c", "--alone and --client"],

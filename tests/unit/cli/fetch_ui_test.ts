@@ -36,6 +36,7 @@ const done: Done = {
     { peer: "10.0.0.2:8048", nodeId, bytes: 2_000_000, strikes: 0 },
     { peer: "[::1]:8048", nodeId, bytes: 1_000_000, strikes: 1 },
   ],
+  mirrors: [],
   queriesSent: 1,
   offersReceived: 2,
   elapsedMs: 1_500,
@@ -72,6 +73,11 @@ Deno.test("doneLine() says how many bytes came from each peer, how fast, and whe
   assertEquals(
     doneLine({ ...done, sources: [], bytesLocal: 0, sizeBytes: 0, elapsedMs: 10 }, undefined),
     "a.iso: 0 B in 0.01 s",
+  );
+  const mirrors = [{ mirror: "mirror.example.org", bytes: 500_000 }];
+  assertEquals(
+    doneLine({ ...done, sources: [], mirrors, bytesLocal: 0, elapsedMs: 1_000 }, undefined),
+    "a.iso: 500 kB in 1.0 s, 500 kB/s: 500 kB from mirror.example.org",
   );
 });
 

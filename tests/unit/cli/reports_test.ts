@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../src/base/ids.ts";
+import { explainText } from "../../../src/cli/explain.ts";
 import { peerFileTable } from "../../../src/cli/files.ts";
 import { infoText } from "../../../src/cli/info.ts";
 import { fileTable } from "../../../src/cli/list.ts";
@@ -9,7 +10,7 @@ import { peerTable } from "../../../src/cli/peers.ts";
 import { isPushed, pushLine } from "../../../src/cli/push.ts";
 import { searchTable } from "../../../src/cli/search.ts";
 import { shareLines } from "../../../src/cli/share.ts";
-import { statusText } from "../../../src/cli/status.ts";
+import { fileTrustTable, statusText } from "../../../src/cli/status.ts";
 import { unshareTarget } from "../../../src/cli/unshare.ts";
 import { verifyTable } from "../../../src/cli/verify.ts";
 import { holderTable } from "../../../src/cli/where.ts";
@@ -28,15 +29,25 @@ Deno.test("fileTable() shows which chunks are here and escapes paths", () => {
     chunks: 7,
     chunksHave: 4,
     have: "0-1,3,6",
+    trust: "peers",
   } as const;
   const table = fileTable([file, { ...file, origin: "shared", chunksHave: 7, have: "all" }]);
   const [title, partial = "", whole = ""] = table.split("\n");
-  assertEquals(title?.split(/\s{2,}/), ["NAME", "SIZE", "CHUNKS HERE", "KIND", "ROOT", "PATH"]);
+  assertEquals(title?.split(/\s{2,}/), [
+    "NAME",
+    "SIZE",
+    "CHUNKS HERE",
+    "KIND",
+    "TRUST",
+    "ROOT",
+    "PATH",
+  ]);
   assertEquals(partial.split(/\s{2,}/), [
     "a.iso",
     "100 kB",
     "4 of 7: 0-1,3,6",
     "partial",
+    "peers",
     root,
     "/srv/\\x1b[2J/a.iso",
   ]);
@@ -55,6 +66,7 @@ Deno.test("fileTable() takes more rows than a call takes arguments", () => {
     chunks: 1,
     chunksHave: 1,
     have: "all",
+    trust: "local",
   } as const;
   assertEquals(fileTable(Array(200_000).fill(file)).split("\n").length, 200_002);
 });
@@ -146,6 +158,40 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       { ...directory, directory: "h:8047", denied: "wrong-address", answeredMs: 0 },
       { ...directory, directory: "i:8047", sameAs: "d:8047", answers: false },
     ],
+    gateway: "127.0.0.1:8050",
+    syncDatabases: [
+      {
+        repository: "core",
+        path: "/sync/core.db",
+        packages: 270,
+        writtenAt: "2026-01-02T03:04:05.000Z",
+        problem: null,
+      },
+      {
+        repository: "ex\u001b[2Jtra",
+        path: "/sync/ex.db",
+        packages: 0,
+        writtenAt: null,
+        problem: "it is cut off",
+      },
+    ],
+    savings: {
+      files: 3,
+      bytesLocal: 1_000,
+      bytesPeers: 2_000,
+      bytesMirror: 3_000,
+      bytesSaved: 2_500,
+    },
+    trust: {
+      "sync-db": 2,
+      "sha256": 0,
+      "root": 0,
+      "mirror": 0,
+      "peers": 0,
+      "local": 1,
+      "unchecked": 0,
+      "contradicted": 4,
+    },
   });
   for (
     const part of [
@@ -160,6 +206,12 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "u  7 B to h:2",
       "served    1 file; over all runs 6 files",
       "strikes   4; over all runs 5",
+      "trust     2 sync-db, 1 local, 4 contradicted\n",
+      "fetched   3 files over all runs: 2 kB from nodes, 3 kB from mirrors, 1 kB here before\n",
+      "saved     2.5 kB that no mirror had to give\n",
+      "gateway   127.0.0.1:8050\n",
+      "core  270 packages, written 2026-01-02T03:04:05.000Z, /sync/core.db\n",
+      "ex\\x1b[2Jtra  0 packages, /sync/ex.db; it is cut off\n",
       "d:8047  answers, reaches this node, 12 files listed, last answer 3.2 s ago\n",
       "e:8047  does not answer, last answer 1 min 1 s ago\n",
       "h:8047  answers, refused: wrong-address, 0 files listed, last answer 0.00 s ago\n",
@@ -286,4 +338,78 @@ Deno.test("isPushed() wants each file whole at some peer", () => {
   assertEquals(isPushed([report("unwilling"), report("accepted"), report("done")]), true);
   assertEquals(isPushed([report("have"), report("busy", other)]), false);
   assertEquals(isPushed([report("have"), report("have", other)]), true);
+});
+
+Deno.test("explainText() tells who gave what and why, and escapes what others wrote", () => {
+  const done = {
+    name: "a\u001b[2J.pkg",
+    root,
+    sizeBytes: 100_000,
+    endedAt: "2026-01-02T03:04:05.000Z",
+    outcome: "done",
+    trust: "sync-db",
+    elapsedMs: 1_234,
+    firstByteMs: 41,
+    bytesLocal: 0,
+    bytesPeers: 83_616,
+    bytesMirror: 16_384,
+    bytesSaved: 83_616,
+    givers: [
+      { kind: "peer", giver: "h:1", nodeId, bytes: 83_616, chunks: "1-6", strikes: 0 },
+      { kind: "mirror", giver: "m.test", nodeId: null, bytes: 16_384, chunks: "0", strikes: 0 },
+      { kind: "peer", giver: "h:2", nodeId: null, bytes: 0, chunks: "", strikes: 3 },
+    ],
+    steps: [{ atMs: 0, what: "begun" }, { atMs: 1_200, what: "h:2\nis banned" }],
+  } as const;
+  const failed = {
+    ...done,
+    name: "b",
+    root: null,
+    sizeBytes: null,
+    outcome: "Nobody has it",
+    firstByteMs: null,
+    givers: [],
+    steps: [],
+  } as const;
+  const [first = "", second = ""] = explainText([done, failed]).split("\n\n");
+  assertEquals(first.split("\n").map((line) => line.trimEnd()), [
+    "a\\x1b[2J.pkg  100 kB",
+    `  root     ${root}`,
+    "  ended    2026-01-02T03:04:05.000Z, after 1.2 s, first byte after 41 ms",
+    "  outcome  done",
+    "  trust    sync-db: a repository's database has its SHA-256",
+    "  saved    83.6 kB that no mirror had to give; 83.6 kB from nodes, 16.4 kB from mirrors, " +
+    "0 B here before",
+    "  FROM             BYTES  SHARE  CHUNKS  STRIKES",
+    "  node h:1       83.6 kB  83.6%  1-6           -",
+    "  mirror m.test  16.4 kB  16.4%  0             -",
+    "  node h:2           0 B   0.0%  none          3",
+    "       +0 ms  begun",
+    "    +1200 ms  h:2\\x0ais banned",
+  ]);
+  assertEquals(second.split("\n").slice(0, 4), [
+    "b",
+    "  root     not known",
+    "  ended    2026-01-02T03:04:05.000Z, after 1.2 s",
+    "  outcome  Nobody has it",
+  ]);
+});
+
+Deno.test("fileTrustTable() has one line a file with what it is trusted by", () => {
+  const file = {
+    name: "a.pkg",
+    root,
+    sizeBytes: 5,
+    type: "pkg",
+    origin: "shared",
+    path: "/pkg/a\u001b.pkg",
+    chunks: 1,
+    chunksHave: 1,
+    have: "all",
+    trust: "contradicted",
+  } as const;
+  const [title = "", line = "", rest] = fileTrustTable([file]).split("\n");
+  assertEquals(title.split(/\s+/), ["TRUST", "SIZE", "NAME", "PATH"]);
+  assertEquals(line.split(/\s{2,}/), ["contradicted", "5 B", "a.pkg", "/pkg/a\\x1b.pkg"]);
+  assertEquals([rest, fileTrustTable([])], ["", ""]);
 });

@@ -54,6 +54,64 @@ Deno.test("readDaemonSettings() reads what the node takes, and its full load", a
   }
 });
 
+Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the databases", async () => {
+  const read = async (...words: string[]) => {
+    const { gateway, syncDbDir } = await settings(...words);
+    return { gateway, syncDbDir };
+  };
+  const refused = async (...words: string[]) =>
+    (await assertRejects(() => settings(...words), UsageError)).message;
+  assertEquals(await read(), { gateway: undefined, syncDbDir: undefined });
+  const host = "127.0.0.1";
+  assertEquals(await read("--gateway", host, "--sync-db", "/x"), {
+    gateway: { listen: { host, port: 8050 }, mirrors: [], waitMs: limits.gatewayWaitMs },
+    syncDbDir: "/x",
+  });
+  const mirrors = ["http://a/$repo/os/$arch", "https://u:p@b:8/"];
+  const more = mirrors.flatMap((mirror) => ["--mirror", mirror]);
+  assertEquals((await read("--gateway", ":0", ...more, "--gateway-wait", "2.5")).gateway, {
+    listen: { host, port: 0 },
+    mirrors,
+    waitMs: 2_500,
+  });
+  await inFolder(async (folder) => {
+    const path = `${folder}/c.toml`;
+    await Deno.writeTextFile(path, 'gateway = "[::1]"\nmirror = "http://m"\ngateway-wait = 0.3');
+    assertEquals((await read("--config", path)).gateway, {
+      listen: { host: "::1", port: 8050 },
+      mirrors: ["http://m"],
+      waitMs: 300,
+    });
+    await Deno.writeTextFile(path, 'sync-db = "sync"');
+    assertEquals((await read("--config", path)).syncDbDir, `${folder}/sync`);
+  });
+  assertStringIncludes(await refused("--mirror", "http://a"), "--mirror without --gateway");
+  assertStringIncludes(await refused("--gateway-wait", "1"), "--gateway-wait without --gateway");
+  const wrong: [flag: string, value: string, message: string][] = [
+    ["--gateway-wait", "8.1", "above 0 and up to 8"],
+    ["--gateway-wait", "0", "above 0 and up to 8"],
+    ["--mirror", "ftp://h/x", "its scheme is not one of http, https"],
+    ["--mirror", "mirror.example.org", "it is not a URL"],
+    ["--mirror", "http://h/x?y", "it has a query"],
+  ];
+  for (const [flag, value, message] of wrong) {
+    assertStringIncludes(await refused("--gateway", host, flag, value), message);
+  }
+  const secret = await refused(
+    "--gateway",
+    host,
+    "--mirror",
+    "http://user:secret@h/x?token=secret",
+  );
+  assertEquals(secret.includes("secret"), false, secret);
+  const many = Array.from(
+    { length: limits.mirrorsMax + 1 },
+    (_, i) => ["--mirror", `http://m${i}`],
+  );
+  assertStringIncludes(await refused("--gateway", host, ...many.flat()), "at most 16");
+  assertStringIncludes(await refused("--gateway", "h:x"), "the port is not a number");
+});
+
 Deno.test("readDaemonSettings() keeps the bounds of links in order", async () => {
   const bounds = async (...words: string[]) => {
     const { linksMin, linksMax } = await settings(...words);

@@ -4,6 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { Answerer } from "../../../src/daemon/answers.ts";
+import { FetchJournal, keepStory } from "../../../src/daemon/fetch_journal.ts";
 import type { Node } from "../../../src/daemon/node.ts";
 import type { Verb } from "../../../src/wire/messages.ts";
 import { testNode } from "../../support/test_node.ts";
@@ -26,6 +27,8 @@ function answererOf(node: Node): Answerer {
     network: "test",
     isKeyed: false,
     clientAddress: () => "127.0.0.1:1",
+    gatewayAddress: () => null,
+    syncDatabases: () => [],
   });
 }
 
@@ -102,5 +105,28 @@ Deno.test("Answerer.answer() tells what of a name is here, with its SHA-256 and 
   assertEquals(await ask(answerer, "where", { target: "y", timeoutMs }), []);
   await assertRejects(() => ask(answerer, "info", { target: "a/b" }), UsageError, "slash");
   await assertRejects(() => ask(answerer, "where", {}), UsageError, "target is not a text");
+  await node.stop();
+});
+
+Deno.test("Answerer.answer() explains fetches by name and root, and sums up what they saved", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const root = rootOf(content(10));
+  const journal = new FetchJournal(0);
+  journal.gave({ kind: "peer", label: "h:1", nodeId: null }, { first: 0, count: 1 }, 10);
+  journal.note("asked h:1", 5);
+  const facts = { name: "x", root, sizeBytes: 10, trust: "sync-db", hasMirror: true } as const;
+  const story = journal.story("done", { ...facts, nowMs: 7 });
+  keepStory(store, story);
+  const node = testNode({ store, transport: new MemoryTransport() });
+  const answerer = answererOf(node);
+  assertEquals(await ask(answerer, "explain", { target: "x" }), [story]);
+  assertEquals(await ask(answerer, "explain", { target: root.toUpperCase() }), [story]);
+  assertEquals(await ask(answerer, "explain", { target: "y" }), []);
+  await assertRejects(() => ask(answerer, "explain", {}), UsageError, "target");
+  const [{ savings }] = await ask(answerer, "status", {}) as [{ savings: unknown }];
+  const none = { bytesLocal: 0, bytesMirror: 0 };
+  assertEquals(savings, { ...none, files: 1, bytesPeers: 10, bytesSaved: 10 });
   await node.stop();
 });

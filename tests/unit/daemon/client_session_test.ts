@@ -44,6 +44,8 @@ Deno.test("ClientSession sends each report of a push when it comes", async () =>
     network: "test",
     isKeyed: false,
     clientAddress: () => "127.0.0.1:1",
+    gatewayAddress: () => null,
+    syncDatabases: () => [],
   });
   const token = await openToken(dir.path);
   const host = { node, answerer, token, log: silentLogger };

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { Seldom } from "../../../src/base/seldom.ts";
 import { Directories, type DirectoryAnswer } from "../../../src/daemon/directories.ts";
+import { Vouching } from "../../../src/daemon/vouching.ts";
 import { Connections } from "../../../src/net/connections.ts";
 import type { HostPort } from "../../../src/base/address.ts";
 import type { ChunkStore } from "../../../src/store/chunk_store.ts";
@@ -67,6 +68,7 @@ class Client implements AsyncDisposable {
         random: systemRandom,
       },
       store: this.store,
+      vouching: new Vouching({ store: this.store, trust: undefined, log: logger }),
       random: systemRandom,
       seldom: new Seldom(),
       log: logger,

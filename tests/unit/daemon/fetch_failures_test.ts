@@ -15,8 +15,16 @@ const REQUEST: FetchRequest = {
   chunks: null,
   deliver: true,
   timeoutMs: 700,
+  searchMs: 0,
+  mirrors: [],
 };
-const NOTHING = { anyFalse: false, hasWrongCopy: false, unfit: 0, here: undefined };
+const NOTHING = {
+  anyFalse: false,
+  hasWrongCopy: false,
+  unfit: 0,
+  here: undefined,
+  refusal: null,
+};
 const DEAD = { directory: "d:8047", reason: "Connection refused", isFailed: true };
 const STRANGE = { directory: "e:8047", reason: "it is of another network", isFailed: true };
 

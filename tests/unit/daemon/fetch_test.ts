@@ -13,7 +13,9 @@ import type { DirectoryTrouble } from "../../../src/daemon/directory_trouble.ts"
 import { Fetch } from "../../../src/daemon/fetch.ts";
 import type { Searcher } from "../../../src/daemon/searches.ts";
 import { Swarms } from "../../../src/daemon/swarms.ts";
+import { WrongFiles } from "../../../src/daemon/wrong_files.ts";
 import { Connection } from "../../../src/net/connection.ts";
+import { Mirrors } from "../../../src/net/mirror.ts";
 import { CHUNKS_HEADER_BYTES, decodePayload, writeChunksHeader } from "../../../src/wire/codec.ts";
 import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
 import type { Message, MessageOf } from "../../../src/wire/messages.ts";
@@ -73,6 +75,7 @@ class Fetching implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
   readonly #hasher = new ChunkHasher();
+  readonly #mirrors = new Mirrors({ log: silentLogger });
   readonly #connections: Connection[] = [];
   readonly #tasks: Promise<unknown>[] = [];
   readonly #close: () => Promise<void>;
@@ -115,6 +118,8 @@ class Fetching implements AsyncDisposable {
           this.dials.push(searcher);
           return this.#dials.promise;
         },
+        mirrors: this.#mirrors,
+        wrongFiles: new WrongFiles(),
       },
       {
         name: NAME,
@@ -124,6 +129,8 @@ class Fetching implements AsyncDisposable {
         chunks: null,
         deliver: false,
         timeoutMs: 0,
+        searchMs: 0,
+        mirrors: [],
         ...request,
       },
       {
@@ -234,6 +241,7 @@ class Fetching implements AsyncDisposable {
     for (const connection of this.#connections) connection.close();
     await Promise.all(this.#tasks);
     this.#hasher.close();
+    this.#mirrors.close();
     await this.#close();
     performance.now = realNow;
   }

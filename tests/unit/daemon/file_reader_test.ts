@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { rangeBytes } from "../../../src/base/geometry.ts";
 import { seededRandom } from "../../../src/base/random.ts";
-import { type FileReader, fileSha256 } from "../../../src/daemon/file_reader.ts";
+import { fileSha256 } from "../../../src/daemon/file_reader.ts";
+import type { FileReader } from "../../../src/wire/fetch_observer.ts";
 
 function readerOf(bytes: Uint8Array): FileReader {
   return {

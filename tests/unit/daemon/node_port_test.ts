@@ -109,12 +109,11 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
       purpose: "callback",
       first: (remote) => [callbackProof(queryId, remote)],
     });
-    const { store } = node;
     const answer = await offerFiles(holder, {
       queryId,
       sought,
       remote,
-      store,
+      source: node,
       proved: () => {},
     });
     assertEquals(answer.kind, "want");

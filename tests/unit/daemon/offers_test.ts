@@ -5,8 +5,11 @@ import { PeerFault } from "../../../src/base/errors.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { receiveOffers } from "../../../src/daemon/callbacks.ts";
-import { filesSought, holdsAny } from "../../../src/daemon/offers.ts";
+import { filesSought, holdsAny, type OfferSource } from "../../../src/daemon/offers.ts";
+import { Vouching } from "../../../src/daemon/vouching.ts";
 import { Connection } from "../../../src/net/connection.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import type { ChunkStore } from "../../../src/store/chunk_store.ts";
 import type { Message } from "../../../src/wire/messages.ts";
 import type { FileOffer, Sought } from "../../../src/wire/structures.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
@@ -48,6 +51,10 @@ async function heard(
   using holder = closing(new Connection(far));
   for (const message of messages) holder.it.send(message);
   return (await receiveOffers(connection.it, options)).length;
+}
+
+function sourceOf(store: ChunkStore): OfferSource {
+  return { store, vouching: new Vouching({ store, trust: undefined, log: silentLogger }) };
 }
 
 function closing(it: Connection): { readonly it: Connection } & Disposable {
@@ -102,6 +109,7 @@ Deno.test("holdsAny() and filesSought() look at no more names of a glob than the
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
+  const source = sourceOf(store);
   for (let i = 0; i < 9; i++) await addDownloaded(store, `f${i}`, content(10, i + 1));
   const each = store.eachMatching.bind(store);
   let looked = 0;
@@ -112,11 +120,11 @@ Deno.test("holdsAny() and filesSought() look at no more names of a glob than the
     }
   };
   const sought = { by: "glob", value: "f*" } as const;
-  assertEquals([holdsAny(store, sought), looked], [true, 1]);
+  assertEquals([holdsAny(source, sought), looked], [true, 1]);
   looked = 0;
-  assertEquals([filesSought(store, sought, { max: 4 }).length, looked], [4, 4]);
-  assertEquals(filesSought(store, sought).length, 9);
-  assertEquals(holdsAny(store, { by: "glob", value: "g*" }), false);
+  assertEquals([filesSought(source, sought, { max: 4 }).length, looked], [4, 4]);
+  assertEquals(filesSought(source, sought).length, 9);
+  assertEquals(holdsAny(source, { by: "glob", value: "g*" }), false);
 });
 
 Deno.test("holdsAny() and filesSought() pass over files of which no chunk is here", async () => {
@@ -127,11 +135,12 @@ Deno.test("holdsAny() and filesSought() pass over files of which no chunk is her
   const root = rootOf(bytes);
   const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
   giveLeaves(download, bytes);
+  const source = sourceOf(store);
   const all = [{ by: "glob", value: "*" }, { by: "name", value: "f" }, { by: "root", value: root }];
   const found = () =>
     all.map((sought) => {
       const typed = sought as Sought;
-      return [holdsAny(store, typed), filesSought(store, typed, { max: 1 }).length];
+      return [holdsAny(source, typed), filesSought(source, typed, { max: 1 }).length];
     });
   assertEquals(found(), all.map(() => [false, 0]));
   giveChunks(download, bytes, { first: 1, count: 1 });

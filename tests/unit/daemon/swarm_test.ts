@@ -53,6 +53,8 @@ function observe(swarm: Swarm): { readonly gained: ChunkRange[]; readonly begun:
     failed: reject,
     needsSources: resolve,
     banned: () => {},
+    mirrorWrong: () => {},
+    mirrorFailed: () => {},
   });
   return { gained, begun };
 }

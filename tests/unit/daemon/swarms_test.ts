@@ -20,6 +20,8 @@ const OBSERVER: SwarmObserver = {
   failed() {},
   needsSources() {},
   banned() {},
+  mirrorWrong() {},
+  mirrorFailed() {},
 };
 
 Deno.test("suspendAll() puts away all that can be and tells what cannot", async () => {
@@ -35,8 +37,10 @@ Deno.test("suspendAll() puts away all that can be and tells what cannot", async 
     const bytes = content(4 * CHUNK_BYTES, index + 1);
     const file = { root: rootOf(bytes), name: `file-${index}`, sizeBytes: bytes.length };
     const wanted = { first: 0, count: 4 };
-    const { download } = swarms.join(file, { wanted, observer: OBSERVER, path })!;
+    const swarm = swarms.join(file, { wanted, observer: OBSERVER, path })!;
+    const { download } = swarm;
     giveLeaves(download, bytes);
+    swarm.start();
     if (index === 1) {
       giveChunks(download, bytes, { first: 0, count: 1 });
       giveChunks(download, bytes, { first: 2, count: 1 });

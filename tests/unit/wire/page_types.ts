@@ -13,6 +13,7 @@ export const STRUCTURES: readonly (readonly [name: string, StructShape])[] = [
   ["Sought", structAt("query", "sought")],
   ["Offer", structAt("offer", "file")],
   ["Source", itemAt("done", "sources")],
+  ["Mirror", itemAt("done", "mirrors")],
   ["Entry", itemAt("remove", "files")],
   ["Load", structAt("refresh", "load")],
   ["Listed", itemAt("advertise", "files")],

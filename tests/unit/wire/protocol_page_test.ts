@@ -8,13 +8,17 @@ import { payloadBytesMax } from "../../../src/wire/codec.ts";
 import { DIRECTORY_MESSAGES } from "../../../src/wire/directory_messages.ts";
 import { codeOf, type FrameKind } from "../../../src/wire/gate.ts";
 import { MESSAGES } from "../../../src/wire/messages.ts";
-import type {
-  AnswerItems,
-  Counters,
-  DirectoryReport,
-  StatusReport,
-  TransferReport,
-  UploadReport,
+import {
+  type AnswerItems,
+  type Counters,
+  type DirectoryReport,
+  type ExplainReport,
+  FILE_TRUSTS,
+  type SavingsReport,
+  type StatusReport,
+  type SyncDatabaseReport,
+  type TransferReport,
+  type UploadReport,
 } from "../../../src/wire/reports.ts";
 import { expansion, fieldsOf, STRUCTURES, typeText } from "./page_types.ts";
 import { wireVectors } from "./vectors.ts";
@@ -161,6 +165,30 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     answeredMs: 1,
   };
   const upload: Keys<UploadReport> = { root: 1, name: 1, peer: 1, nodeId: 1, bytes: 1 };
+  const database: Keys<SyncDatabaseReport> = {
+    repository: 1,
+    path: 1,
+    packages: 1,
+    writtenAt: 1,
+    problem: 1,
+  };
+  const savings: Keys<SavingsReport> = {
+    files: 1,
+    bytesLocal: 1,
+    bytesPeers: 1,
+    bytesMirror: 1,
+    bytesSaved: 1,
+  };
+  const trusts = Object.fromEntries(FILE_TRUSTS.map((trust) => [trust, 1]));
+  const giver: Keys<ExplainReport["givers"][number]> = {
+    kind: 1,
+    giver: 1,
+    nodeId: 1,
+    bytes: 1,
+    chunks: 1,
+    strikes: 1,
+  };
+  const step: Keys<ExplainReport["steps"][number]> = { atMs: 1, what: 1 };
   const share = { path: 1, result: 1 } as const;
   const items: { [V in keyof AnswerItems]: Keys<AnswerItems[V]> } = {
     status: {
@@ -178,6 +206,10 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       transfers: 1,
       uploads: 1,
       directories: 1,
+      gateway: 1,
+      syncDatabases: 1,
+      savings: 1,
+      trust: 1,
     },
     list: {
       name: 1,
@@ -189,6 +221,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       chunks: 1,
       chunksHave: 1,
       have: 1,
+      trust: 1,
     },
     peers: {
       nodeId: 1,
@@ -225,13 +258,30 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     },
     push: { peer: 1, nodeId: 1, name: 1, root: 1, result: 1, bytes: 1 },
     files: { name: 1, root: 1, sizeBytes: 1, type: 1, chunks: 1, chunksHave: 1, sha256: 1 },
+    explain: {
+      name: 1,
+      root: 1,
+      sizeBytes: 1,
+      endedAt: 1,
+      outcome: 1,
+      trust: 1,
+      elapsedMs: 1,
+      firstByteMs: 1,
+      bytesLocal: 1,
+      bytesPeers: 1,
+      bytesMirror: 1,
+      bytesSaved: 1,
+      givers: 1,
+      steps: 1,
+    },
   };
   const shown = blocks(page, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
-  const { status, list, peers, search, info, where, files, push, verify } = items;
-  const inOrder = [status, list, peers, search, info, where, files, push, share, verify];
+  const { status, list, peers, search, info, where, files, push, verify, explain } = items;
+  const inOrder = [status, list, peers, search, info, where, files, push, share, verify, explain];
   assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;
+  const story = shown.at(-1);
   assertEquals(
     [
       one.counters,
@@ -240,9 +290,28 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       one.transfers[0].sources[0],
       one.uploads[0],
       one.directories[0],
+      one.syncDatabases[0],
+      one.savings,
+      one.trust,
+      story.givers[0],
+      story.steps[0],
     ].map(keys),
-    [counters, counts, transfer, source, upload, directory].map(keys),
+    [
+      counters,
+      counts,
+      transfer,
+      source,
+      upload,
+      directory,
+      database,
+      savings,
+      trusts,
+      giver,
+      step,
+    ].map(keys),
   );
+  const rows = tableRows(page.slice(page.indexOf("\n| Trust ")));
+  assertEquals(rows.map(([trust]) => trust), FILE_TRUSTS.map((trust) => `\`${trust}\``));
 });
 
 Deno.test("PROTOCOL.md names every kind byte within its family", () => {

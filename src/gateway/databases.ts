@@ -1,0 +1,185 @@
+/**
+ * Answers to requests for databases of repositories, and their signatures. They always come from a
+ * mirror, since they say what all else has to be: each time it is asked whether the copy here is
+ * still the newest, once for all who wait. When every mirror is down, the last good copy is given,
+ * and it says so.
+ */
+
+import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { MirrorError } from "../net/mirror.ts";
+import type { Bodies } from "./bodies.ts";
+import { changeOf } from "./change_of.ts";
+import { type CachedDatabase, DatabaseCache } from "./database_cache.ts";
+import { DatabaseSupply } from "./database_supply.ts";
+import { DatabaseUpdate } from "./database_update.ts";
+import type { Exchange } from "./exchange.ts";
+import type { GatewayHost } from "./gateway_host.ts";
+import { answerRefusal, type PassThrough } from "./pass_through.ts";
+import { plainAnswer } from "./plain_answer.ts";
+import type { Validators } from "./preconditions.ts";
+import { rangedAnswer } from "./ranged_answer.ts";
+
+/** An update that took this long to fail is not waited for again while the mirrors count as bad. */
+const SLOW_MS = 1_000;
+
+/** All databases. */
+export class Databases {
+  readonly #host: GatewayHost;
+  readonly #passThrough: PassThrough;
+  readonly #cache: DatabaseCache;
+  readonly #updates = new Map<string, DatabaseUpdate>();
+  /** Until when the mirrors of a path are taken for down: they were slow to say so. */
+  readonly #downUntilMs = new Map<string, number>();
+  readonly #bodies: Bodies;
+  readonly #stopping = new AbortController();
+
+  constructor(
+    host: GatewayHost,
+    parts: { readonly bodies: Bodies; readonly passThrough: PassThrough },
+  ) {
+    this.#host = host;
+    this.#bodies = parts.bodies;
+    this.#passThrough = parts.passThrough;
+    const directory = host.openDatabaseCache();
+    try {
+      this.#cache = new DatabaseCache(directory, { log: host.log });
+    } catch (cause) {
+      throw new EnvironmentError("other", `Cannot use ${directory}: ${messageOf(cause)}`, {
+        hint: "The daemon keeps databases of repositories there: check its owner and mode.",
+        cause,
+      });
+    }
+  }
+
+  /** Ends everything; resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the gateway was stopped"));
+    await Promise.all([...this.#updates.values()].map(({ ended }) => ended));
+  }
+
+  /** The answer to a GET or HEAD; the exchange must name at least one mirror. */
+  async answer(exchange: Exchange): Promise<Response> {
+    if (exchange.isHead) return await this.#head(exchange);
+    const { path } = exchange.path;
+    let update: DatabaseUpdate;
+    try {
+      update = this.#update(exchange);
+    } catch (error) {
+      return answerRefusal(error, exchange);
+    }
+    const untilMs = exchange.beganMs + limits.gatewayHoldMs;
+    const staleMs = exchange.beganMs +
+      (performance.now() < (this.#downUntilMs.get(path) ?? 0) ? 0 : limits.mirrorAnswerMs);
+    for (;;) {
+      exchange.signal.throwIfAborted();
+      const { state } = update;
+      if (state.kind === "good") return this.#whole(exchange, state.copy);
+      if (state.kind === "coming" && state.sizeBytes !== null) {
+        const { sizeBytes, validators } = state;
+        return this.#growing(exchange, update, { sizeBytes, validators });
+      }
+      if (state.kind === "failed") return this.#failed(exchange, state.error);
+      const nowMs = performance.now();
+      const copy = this.#cache.get(path);
+      if (copy !== undefined && nowMs >= staleMs) return this.#stale(exchange, copy);
+      // One whose length nobody knows is waited for as long as it comes.
+      if (state.kind === "asking" && nowMs >= untilMs) {
+        return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
+      }
+      const waitMs = copy !== undefined ? staleMs - nowMs : Math.max(untilMs - nowMs, 1_000);
+      await changeOf(update, waitMs, exchange.signal);
+    }
+  }
+
+  /** The look at the mirrors that is under way for this path, or a new one. */
+  #update(exchange: Exchange): DatabaseUpdate {
+    const { path } = exchange.path;
+    const known = this.#updates.get(path);
+    if (known !== undefined) return known;
+    const update = new DatabaseUpdate({
+      cache: this.#cache,
+      file: this.#host.mirrors.file(exchange.mirrors),
+      path,
+      signal: this.#stopping.signal,
+    });
+    this.#updates.set(path, update);
+    update.ended.then(() => {
+      this.#updates.delete(path);
+      const nowMs = performance.now();
+      const isSlow = nowMs - update.beganMs > SLOW_MS;
+      this.#downUntilMs.delete(path);
+      if (update.state.kind !== "failed" || !isSlow) return;
+      if (this.#downUntilMs.size < limits.databasesMax) {
+        this.#downUntilMs.set(path, nowMs + limits.mirrorBadMs);
+      }
+    });
+    return update;
+  }
+
+  /** What the mirrors say of it; when they are down, the copy that is here. */
+  async #head(exchange: Exchange): Promise<Response> {
+    const answer = await this.#passThrough.answer(exchange);
+    const copy = answer.status >= 500 ? this.#cache.get(exchange.path.path) : undefined;
+    return copy === undefined ? answer : this.#stale(exchange, copy);
+  }
+
+  #failed(exchange: Exchange, error: unknown): Response {
+    const isDown = !(error instanceof MirrorError) || error.status >= 500;
+    const copy = isDown ? this.#cache.get(exchange.path.path) : undefined;
+    if (copy !== undefined) return this.#stale(exchange, copy);
+    if (!(error instanceof MirrorError)) {
+      this.#host.log.warn("cannot get a database", {
+        path: exchange.path.path,
+        error: messageOf(error),
+      });
+    }
+    return answerRefusal(error, exchange);
+  }
+
+  #whole(
+    exchange: Exchange,
+    copy: CachedDatabase,
+    headers: Readonly<Record<string, string>> = {},
+  ): Response {
+    const { sizeBytes } = copy;
+    return rangedAnswer(exchange, {
+      sizeBytes,
+      validators: copy,
+      source: "mirror",
+      headers,
+      body: (range) => {
+        const file = this.#cache.open(copy);
+        if (file === undefined) throw new Error(`the copy of ${copy.path} is gone`);
+        const supply = new DatabaseSupply(file, { sizeBytes, update: null });
+        return this.#bodies.send(exchange, supply, range);
+      },
+    });
+  }
+
+  /** The last good copy, which may not be the newest any more. */
+  #stale(exchange: Exchange, copy: CachedDatabase): Response {
+    const seconds = Math.max(0, Math.round((Date.now() - copy.checkedMs) / 1_000));
+    return this.#whole(exchange, copy, {
+      "warning": '110 - "Response is Stale"',
+      "x-pacsrv-stale": `${seconds}`,
+    });
+  }
+
+  /** One that clients read while it comes. */
+  #growing(
+    exchange: Exchange,
+    update: DatabaseUpdate,
+    { sizeBytes, validators }: { readonly sizeBytes: number; readonly validators: Validators },
+  ): Response {
+    return rangedAnswer(exchange, {
+      sizeBytes,
+      validators,
+      source: "mirror",
+      body: (range) => {
+        const supply = new DatabaseSupply(update.open(), { sizeBytes, update });
+        return this.#bodies.send(exchange, supply, range);
+      },
+    });
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The HTTP gateway: lets pacman, and any other HTTP client, take packages from this node's network
+ * as from a mirror. It takes requests in, bounds them, and hands each to the part that answers it.
+ *
+ * Without mirrors it is a `CacheServer`: what nobody has is a 404, soon and without a body. With
+ * mirrors it is a `Server`: peers first, the mirrors behind them.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, messageOf, unreachable } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { Seldom } from "../base/seldom.ts";
+import { VERSION } from "../base/version.ts";
+import { formatAddress } from "../wire/host.ts";
+import { Bodies } from "./bodies.ts";
+import { Databases } from "./databases.ts";
+import { ClientLeft, Exchange, type GatewayCounters } from "./exchange.ts";
+import { FileAnswers } from "./file_answers.ts";
+import { Flights } from "./flights.ts";
+import type { GatewayHost } from "./gateway_host.ts";
+import { mirrorUrls } from "./mirror_urls.ts";
+import { PassThrough } from "./pass_through.ts";
+import { notFoundAnswer, plainAnswer } from "./plain_answer.ts";
+import { readPath } from "./request_path.ts";
+
+export type { GatewayCounters } from "./exchange.ts";
+export type { GatewayHost } from "./gateway_host.ts";
+
+/** How a gateway is set up. */
+export interface GatewayOptions {
+  readonly host: GatewayHost;
+  readonly listen: HostPort;
+  /** As in a mirrorlist: http and https URLs, with `$repo` and `$arch` or without. */
+  readonly mirrors: readonly string[];
+  /** How long a file that nobody seems to have is looked for. */
+  readonly waitMs: number;
+}
+
+/** A gateway that is ready. */
+export interface RunningGateway {
+  /** Where it listens, the real port included. */
+  readonly address: HostPort;
+  readonly counters: Readonly<GatewayCounters>;
+  /** Ends everything that is under way; the port is free then. */
+  stop(): Promise<void>;
+}
+
+/** How often time passes for what waits. */
+const TICK_MS = 250;
+const METHODS: readonly string[] = ["GET", "HEAD"];
+
+/**
+ * Starts a gateway; it accepts connections when this returns.
+ *
+ * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
+ */
+export function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  return new Promise((resolve) => resolve(new Gateway(options)));
+}
+
+/** One HTTP server and what answers its requests. */
+class Gateway implements RunningGateway {
+  readonly address: HostPort;
+  readonly counters: GatewayCounters = {
+    requests: 0,
+    served: 0,
+    notFound: 0,
+    failed: 0,
+    bytesSent: 0,
+  };
+  readonly #options: GatewayOptions;
+  readonly #bodies = new Bodies();
+  readonly #flights: Flights;
+  readonly #files: FileAnswers;
+  readonly #databases: Databases;
+  readonly #passThrough: PassThrough;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #stopping = new AbortController();
+  readonly #seldom = new Seldom();
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** Requests whose answers are not over. */
+  #open = 0;
+
+  constructor(options: GatewayOptions) {
+    const { host } = options;
+    this.#options = options;
+    this.#flights = new Flights(host);
+    this.#passThrough = new PassThrough(host, this.#bodies);
+    this.#databases = new Databases(host, { bodies: this.#bodies, passThrough: this.#passThrough });
+    this.#files = new FileAnswers({
+      host,
+      flights: this.#flights,
+      bodies: this.#bodies,
+      passThrough: this.#passThrough,
+      waitMs: options.waitMs,
+    });
+    this.#server = listen(options.listen, (request) => this.#answerAnyway(request));
+    const { hostname, port } = this.#server.addr;
+    this.address = { host: hostname, port };
+    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    const error = new Error("the gateway was stopped");
+    this.#stopping.abort(error);
+    clearInterval(this.#timer);
+    this.#bodies.stop(error);
+    await Promise.all([this.#flights.stop(), this.#databases.stop()]);
+    this.#bodies.stop(error);
+    await this.#server.shutdown();
+  }
+
+  #tick(nowMs: number): void {
+    this.#bodies.tick(nowMs);
+    this.#flights.tick(nowMs);
+    this.#seldom.tick(nowMs);
+  }
+
+  async #answerAnyway(request: Request): Promise<Response> {
+    try {
+      return await this.#answer(request);
+    } catch (error) {
+      this.counters.failed++;
+      this.#options.host.log.error("the gateway failed", { error: messageOf(error) });
+      return plainAnswer(500, "The gateway failed: see the log of the daemon");
+    }
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    this.counters.requests++;
+    const isHead = request.method === "HEAD";
+    if (!METHODS.includes(request.method)) {
+      return plainAnswer(405, `Cannot ${request.method}: only GET and HEAD are served`, {
+        headers: { allow: METHODS.join(", ") },
+      });
+    }
+    const path = readPath(request.url);
+    if (path === "root") return plainAnswer(200, this.#page(), { isHead });
+    if ("problem" in path) return plainAnswer(400, `Cannot serve it: ${path.problem}`, { isHead });
+    if (this.#open >= limits.gatewayRequestsMax) {
+      const text = `Cannot serve it now: ${this.#open} requests are being answered`;
+      return plainAnswer(503, text, { isHead, headers: { "retry-after": "1" } });
+    }
+    this.#open++;
+    const mirrors = mirrorUrls(this.#options.mirrors, path).slice(0, limits.mirrorsMax);
+    // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
+    // before the head of its answer is noticed then, which is soon enough.
+    const { signal } = this.#stopping;
+    const exchange = new Exchange(
+      {
+        counters: this.counters,
+        ended: (ended, error) => this.#ended(ended, error),
+      },
+      request,
+      { path, mirrors, signal },
+    );
+    let response: Response;
+    try {
+      response = await this.#answerFile(exchange);
+    } catch (error) {
+      // A body that was begun tells by itself that it has ended.
+      if (exchange.isShort) exchange.ended();
+      if (!signal.aborted) throw error;
+      response = plainAnswer(503, "The gateway is stopping", { isHead });
+    }
+    if (exchange.isShort) exchange.ended();
+    if (response.status === 404) this.counters.notFound++;
+    else if (response.status >= 500) this.counters.failed++;
+    const { log } = this.#options.host;
+    log.debug("answered", {
+      method: request.method,
+      path: path.path,
+      status: response.status,
+      ms: Math.round(performance.now() - exchange.beganMs),
+    });
+    return response;
+  }
+
+  #answerFile(exchange: Exchange): Promise<Response> | Response {
+    const { kind } = exchange.path;
+    switch (kind) {
+      case "package":
+      case "signature":
+        return this.#files.answer(exchange);
+      case "database":
+        return exchange.mirrors.length > 0 ? this.#databases.answer(exchange) : notFoundAnswer();
+      case "other":
+        return exchange.mirrors.length > 0 ? this.#passThrough.answer(exchange) : notFoundAnswer();
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #ended({ path, bytesSent }: Exchange, error: Error | undefined): void {
+    this.#open--;
+    const { log } = this.#options.host;
+    if (error === undefined) {
+      if (bytesSent > 0) this.counters.served++;
+      return;
+    }
+    const fields = { name: path.name, bytesSent, error: error.message };
+    if (error instanceof ClientLeft || this.#stopping.signal.aborted) {
+      log.debug("an answer was left", fields);
+      return;
+    }
+    this.counters.failed++;
+    if (this.#seldom.isFirst(`${path.name} ${error.message}`)) {
+      log.info("broke off an answer of the gateway", fields);
+    }
+  }
+
+  /** What a person sees who looks at the gateway with a browser, on one line a fact. */
+  #page(): string {
+    const { requests, served, notFound, failed, bytesSent } = this.counters;
+    const role = this.#options.mirrors.length > 0 ? "Server" : "CacheServer";
+    const { host, port } = this.address;
+    const url = `http://${formatAddress(host, port)}`;
+    return `pacsrv ${VERSION}, a gateway for pacman: ${role} = ${url}/$repo/os/$arch; ` +
+      `${requests} requests, ${served} files served, ${notFound} not found, ${failed} failed, ` +
+      `${bytesSent} bytes sent, ${this.#flights.count} files on their way`;
+  }
+}
+
+function listen(
+  address: HostPort,
+  answer: (request: Request) => Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  const where = formatAddress(address.host, address.port);
+  try {
+    return Deno.serve({
+      hostname: address.host,
+      port: address.port,
+      onListen() {},
+      // Bodies that are broken off on purpose come here; what is wrong was told before.
+      onError: () => plainAnswer(500, "The gateway failed: see the log of the daemon"),
+    }, answer);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new EnvironmentError("in-use", `Cannot listen on ${where}: the port is in use`, {
+        hint: "Another gateway may be running. Choose another port with --gateway HOST:PORT.",
+        cause,
+      });
+    }
+    throw new EnvironmentError(
+      cause instanceof Deno.errors.PermissionDenied ? "no-permission" : "unreachable",
+      `Cannot listen on ${where}: ${messageOf(cause)}`,
+      { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
+    );
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Answers that a mirror gives past the node: files that are no packages, and any file that the
+ * node cannot take in now. Nothing is kept; the mirror's refusals pass through as they are.
+ */
+
+import { messageOf, UsageError } from "../base/errors.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../net/mirror.ts";
+import type { Bodies } from "./bodies.ts";
+import type { Exchange } from "./exchange.ts";
+import { fileHeaders } from "./file_headers.ts";
+import type { GatewayHost } from "./gateway_host.ts";
+import { parseRange, type RangeSpec, type ResolvedRange, resolveRange } from "./http_range.ts";
+import { MirrorStream } from "./mirror_stream.ts";
+import { notFoundAnswer, plainAnswer, refusalAnswer, unsatisfiableAnswer } from "./plain_answer.ts";
+import { isNotModified, isRangeWanted } from "./preconditions.ts";
+
+/** The way past the node. */
+export class PassThrough {
+  readonly #host: GatewayHost;
+  readonly #bodies: Bodies;
+
+  constructor(host: GatewayHost, bodies: Bodies) {
+    this.#host = host;
+    this.#bodies = bodies;
+  }
+
+  /** The answer of the mirrors to a GET or HEAD; the exchange must name at least one. */
+  async answer(exchange: Exchange): Promise<Response> {
+    const abort = new AbortController();
+    const left = () => abort.abort(exchange.signal.reason);
+    exchange.signal.addEventListener("abort", left, { once: true });
+    try {
+      const file = this.#host.mirrors.file(exchange.mirrors);
+      if (exchange.isHead) return await head(exchange, file);
+      return await this.#get(exchange, file, abort);
+    } catch (error) {
+      abort.abort();
+      exchange.signal.throwIfAborted();
+      return answerRefusal(error, exchange);
+    } finally {
+      exchange.signal.removeEventListener("abort", left);
+    }
+  }
+
+  async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
+    const { signal } = abort;
+    const { headers } = exchange;
+    let range: RangeSpec = parseRange(headers.get("range"));
+    const isConditional = headers.has("if-none-match") || headers.has("if-modified-since");
+    let body: MirrorBody | null;
+    if (range.kind === "whole") {
+      body = isConditional
+        ? await file.revalidate({
+          etag: headers.get("if-none-match"),
+          lastModified: headers.get("if-modified-since"),
+        }, { signal })
+        : await file.open({ offset: 0 }, { signal });
+      if (body === null) return new Response(null, { status: 304 });
+    } else {
+      // What a part is to be can only be said when the whole is known.
+      if (isConditional || range.kind === "suffix" || headers.has("if-range")) {
+        const facts = await file.head({ signal });
+        if (isNotModified(headers, facts)) {
+          return new Response(null, { status: 304, headers: fileHeaders(facts, null) });
+        }
+        if (!isRangeWanted(headers, facts)) range = { kind: "whole" };
+        else if (range.kind === "suffix") range = fromEnd(range.length, facts.sizeBytes);
+      }
+      body = await open(file, range, signal);
+      // A mirror that knows no ranges: the client gets the whole, as from the mirror itself.
+      if (range.kind === "from" && body.offset !== range.first) range = { kind: "whole" };
+    }
+    const { sizeBytes } = body;
+    const resolved: ResolvedRange | null = sizeBytes === null
+      ? null
+      : resolveRange(range, sizeBytes);
+    if (resolved?.kind === "unsatisfiable") {
+      body.cancel();
+      return unsatisfiableAnswer(sizeBytes!);
+    }
+    return this.#send(exchange, { file, body, abort }, resolved);
+  }
+
+  #send(
+    exchange: Exchange,
+    { file, body, abort }: {
+      readonly file: MirrorFile;
+      readonly body: MirrorBody;
+      readonly abort: AbortController;
+    },
+    range: Exclude<ResolvedRange, { kind: "unsatisfiable" }> | null,
+  ): Response {
+    const headers = fileHeaders(body, "mirror");
+    if (range !== null) headers.set("content-length", `${range.end - range.start}`);
+    if (range?.kind === "part") {
+      headers.set("content-range", `bytes ${range.start}-${range.end - 1}/${body.sizeBytes}`);
+    }
+    const status = range?.kind === "part" ? 206 : 200;
+    if (range !== null && range.start === range.end) {
+      body.cancel();
+      return new Response(null, { status, headers });
+    }
+    const end = range?.end ?? null;
+    const { stream } = this.#bodies.add(
+      exchange,
+      (told) => new MirrorStream({ file, body, end, abort, ...told }),
+    );
+    return new Response(stream, { status, headers });
+  }
+}
+
+/** What mirrors that refused are told as. Anything else that fails here is this program's fault. */
+export function answerRefusal(error: unknown, { isHead }: { readonly isHead: boolean }): Response {
+  if (error instanceof MirrorError) {
+    if (error.status === 404 || error.status === 410) return notFoundAnswer();
+    return refusalAnswer(error, error.message, { isHead });
+  }
+  if (error instanceof UsageError) return plainAnswer(400, error.message, { isHead });
+  return plainAnswer(500, messageOf(error), { isHead });
+}
+
+async function head(exchange: Exchange, file: MirrorFile): Promise<Response> {
+  const facts = await file.head({ signal: exchange.signal });
+  const headers = fileHeaders(facts, "mirror");
+  if (isNotModified(exchange.headers, facts)) return new Response(null, { status: 304, headers });
+  if (facts.sizeBytes !== null) headers.set("content-length", `${facts.sizeBytes}`);
+  return new Response(null, { headers });
+}
+
+async function open(
+  file: MirrorFile,
+  range: RangeSpec,
+  signal: AbortSignal,
+): Promise<MirrorBody> {
+  if (range.kind !== "from" || range.first === 0 && range.last === null) {
+    return await file.open({ offset: 0 }, { signal });
+  }
+  const { first, last } = range;
+  try {
+    return await file.open(
+      { offset: first, ...(last === null ? {} : { end: last + 1 }) },
+      { signal },
+    );
+  } catch (error) {
+    if (!(error instanceof MirrorError) || error.code !== "no-range") throw error;
+    return await file.open({ offset: 0 }, { signal });
+  }
+}
+
+/** The last bytes of a file, by their place; the whole where its size is not known. */
+function fromEnd(length: number, sizeBytes: number | null): RangeSpec {
+  if (sizeBytes === null) return { kind: "whole" };
+  return {
+    kind: "from",
+    first: length === 0 ? sizeBytes : Math.max(0, sizeBytes - length),
+    last: null,
+  };
+}

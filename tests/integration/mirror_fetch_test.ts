@@ -1,0 +1,309 @@
+// Peers and a mirror on one file: who is asked for what, what may be given away when, and who wins
+// when they differ.
+
+import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { FetchFailure } from "../../src/base/errors.ts";
+import { CHUNK_BYTES } from "../../src/base/geometry.ts";
+import { UNKNOWN_ROOT } from "../../src/base/ids.ts";
+import { content, readAll, rootOf } from "../unit/store/store_fixture.ts";
+import { FetchRig, sha256Of } from "./support/fetch_rig.ts";
+import type { Behaviour } from "./support/raw_holder.ts";
+import { waitUntil } from "./support/wait.ts";
+
+const NAME = "file.pkg.tar.zst";
+const MIB = 1_024 * 1_024;
+const SMALL = content(3 * MIB - 77);
+const BIG = content(24 * MIB - 5);
+
+/** `bytes` with one of them changed. */
+function spoilt(bytes: Uint8Array, at: number): Uint8Array {
+  const wrong = bytes.slice();
+  wrong[at]! ^= 0xff;
+  return wrong;
+}
+
+/** Without a list of what differs: that of megabytes takes for ever. */
+function assertSame(actual: Uint8Array, expected: Uint8Array): void {
+  assertEquals(actual.length, expected.length);
+  assertEquals(sha256Of(actual), sha256Of(expected), "the bytes differ");
+}
+
+/** A holder that takes its time for each request. */
+function slow(ms: number): Behaviour {
+  return {
+    onRequest: async (range, { serve }) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      serve(range);
+    },
+  };
+}
+
+/** A mirror that is known to be slower than any peer here, however busy the machine is. */
+async function slowMirror(files: Readonly<Record<string, Uint8Array>>): Promise<FetchRig> {
+  const rig = await FetchRig.start({ ...files, "first.bin": SMALL });
+  rig.mirror.misbehave({ bytesPerSecond: 2 * MIB });
+  await rig.fetch("first.bin").ended();
+  rig.mirror.forget();
+  return rig;
+}
+
+Deno.test("Fetch takes a file that nobody has from the mirror, and shares it then", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const fetch = rig.fetch(NAME);
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.root, rootOf(SMALL));
+  assertEquals(done.mirrors.map(({ bytes }) => bytes), [SMALL.length]);
+  assertEquals(fetch.restarts, 0);
+  assertEquals(rig.mirror.requests.length, 1);
+  assertSame(readAll(rig.store, done.root), SMALL);
+  const story = rig.store.stories.of(NAME)[0]!;
+  assertEquals([story.outcome, story.trust, story.bytesMirror], ["done", "mirror", SMALL.length]);
+});
+
+Deno.test("Fetch asks the mirror for no file that is here, and proves it at once", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.fetch(NAME).ended();
+  rig.mirror.forget();
+  const { done, bytes } = await rig.fetch(NAME, { sha256: sha256Of(SMALL) }).ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.bytesLocal, SMALL.length);
+  assertEquals(rig.mirror.requests.length, 0);
+});
+
+Deno.test("Fetch holds back the last chunk of a mirror until the SHA-256 is checked", async () => {
+  await using rig = await FetchRig.start({ [NAME]: spoilt(SMALL, 100_000) });
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(SMALL), sizeBytes: SMALL.length });
+  const error = await assertRejects(() => fetch.ended(), FetchFailure);
+  assertEquals(error.exit, "checkFailed");
+  assertEquals(rig.store.definitionsByName(NAME), []);
+  assertEquals(fetch.restarts, 1);
+});
+
+Deno.test("Fetch takes next to nothing from the mirror when a peer has the file", async () => {
+  await using rig = await slowMirror({ [NAME]: BIG });
+  await rig.neighbour(NAME, BIG);
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  assertEquals(fetch.restarts, 0);
+  assertLess(done.mirrors.reduce((sum, { bytes }) => sum + bytes, 0), BIG.length * 0.02);
+  assertLess(rig.mirror.packageBytes, BIG.length * 0.02);
+});
+
+Deno.test("Fetch without a SHA-256 gives away what peers gave once the mirror's head agrees", async () => {
+  await using rig = await slowMirror({ [NAME]: BIG });
+  await rig.neighbour(NAME, BIG);
+  const fetch = rig.fetch(NAME);
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  assertGreater(rig.mirror.packageBytes, 0);
+  assertLess(rig.mirror.packageBytes, BIG.length * 0.02);
+});
+
+Deno.test("Fetch believes the mirror where a peer offers another file and no SHA-256 is known", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.neighbour(NAME, spoilt(SMALL, 3));
+  const { done, bytes } = await rig.fetch(NAME).ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.root, rootOf(SMALL));
+});
+
+Deno.test("Fetch believes the mirror where a peer offers a file of another size", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.neighbour(NAME, SMALL.subarray(0, SMALL.length - CHUNK_BYTES));
+  const { done, bytes } = await rig.fetch(NAME).ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.root, rootOf(SMALL));
+});
+
+Deno.test("Fetch has a slow peer and the mirror both give", async () => {
+  await using rig = await FetchRig.start({ [NAME]: BIG });
+  rig.mirror.misbehave({ bytesPerSecond: 8 * MIB });
+  await rig.holder(NAME, BIG, slow(150));
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  const given = done.mirrors.reduce((sum, { bytes }) => sum + bytes, 0);
+  assertGreater(given, BIG.length / 10);
+  assertLess(given, BIG.length * 1.1);
+  assertGreater(done.sources[0]!.bytes, 0);
+  assertEquals(fetch.restarts, 0);
+});
+
+Deno.test("Fetch has the mirror give all when a peer offers the file and then says nothing", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.holder(NAME, SMALL, { onLeaves: () => {} });
+  const { bytes } = await rig.fetch(NAME, { sha256: sha256Of(SMALL) }).ended();
+  assertSame(bytes, SMALL);
+});
+
+Deno.test("Fetch has the mirror give all when a peer gives leaves and no chunk", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.holder(NAME, SMALL, { onRequest: () => {} });
+  const { bytes } = await rig.fetch(NAME).ended();
+  assertSame(bytes, SMALL);
+});
+
+Deno.test("Fetch goes on where a mirror broke off, with that mirror", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  rig.mirror.misbehave({ breakOffAfterBytes: MIB }, { times: 2 });
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(SMALL) });
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+  assertEquals(fetch.restarts, 0);
+  assertLess(rig.mirror.packageBytes, SMALL.length * 1.2);
+});
+
+Deno.test("Fetch goes on where a mirror without ranges broke off", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  rig.mirror.misbehave({ ranges: "none" });
+  rig.mirror.misbehave({ breakOffAfterBytes: 2 * MIB }, { times: 1 });
+  const fetch = rig.fetch(NAME);
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+  assertEquals(fetch.restarts, 0);
+});
+
+Deno.test("Fetch takes the file of peers when the mirror lies and the SHA-256 is known", async () => {
+  await using rig = await FetchRig.start({ [NAME]: spoilt(BIG, 70) });
+  await rig.holder(NAME, BIG, slow(20));
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  assertEquals(done.root, rootOf(BIG));
+  assertSame(readAll(rig.store, done.root), BIG);
+});
+
+Deno.test("Fetch takes the mirror's file when a peer lies and the SHA-256 is known, and remembers it", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const holder = await rig.holder(NAME, spoilt(SMALL, MIB));
+  const request = { sha256: sha256Of(SMALL), sizeBytes: SMALL.length };
+  const first = rig.fetch(NAME, request);
+  const { done, bytes } = await first.ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.root, rootOf(SMALL));
+  assertEquals(first.restarts, 0);
+
+  rig.store.remove(done.root);
+  const asked = holder.requested.length;
+  const again = await rig.fetch(NAME, request).ended();
+  assertSame(again.bytes, SMALL);
+  assertEquals(holder.requested.length, asked, "it was asked again");
+});
+
+Deno.test("Fetch with a mirror that refuses says how it did, and ends soon", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  rig.mirror.misbehave({ status: 503, retryAfter: "7" });
+  const error = await assertRejects(() => rig.fetch(NAME).ended(), FetchFailure);
+  assertEquals([error.exit, error.upstream], ["failed", { status: 503, retryAfter: "7" }]);
+  rig.mirror.behave();
+  const missing = await assertRejects(() => rig.fetch("other.sig").ended(), FetchFailure);
+  assertEquals([missing.exit, missing.upstream?.status], ["notFound", 404]);
+});
+
+Deno.test("Fetch takes the file of a peer when the mirror refuses", async () => {
+  await using rig = await FetchRig.start({});
+  await rig.neighbour(NAME, SMALL);
+  const { bytes } = await rig.fetch(NAME).ended();
+  assertSame(bytes, SMALL);
+});
+
+Deno.test("Fetch that was stopped goes on from what the mirror gave", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const behave = rig.mirror.misbehave({ silentAfterBytes: 2 * MIB });
+  const first = rig.fetch(NAME);
+  await first.untilVouched(100);
+  await first.abort();
+  behave();
+  rig.mirror.forget();
+  const { bytes } = await rig.fetch(NAME, { sha256: sha256Of(SMALL) }).ended();
+  assertSame(bytes, SMALL);
+  assertLess(rig.mirror.packageBytes, SMALL.length - MIB);
+});
+
+Deno.test("Fetch that was stopped begins anew when the mirror has another file by then", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const behave = rig.mirror.misbehave({ silentAfterBytes: 2 * MIB });
+  const first = rig.fetch(NAME);
+  await first.untilVouched(100);
+  await first.abort();
+  behave();
+  const other = content(2 * MIB + 9, 5);
+  rig.put(NAME, other);
+  const { bytes } = await rig.fetch(NAME).ended();
+  assertSame(bytes, other);
+});
+
+Deno.test("Fetch from a byte on asks a mirror for nothing before it, and keeps nothing", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const from = 2 * MIB + 100;
+  const fetch = rig.fetch(NAME, {}, { from });
+  const { done, bytes } = await fetch.ended();
+  assertEquals(done.root, UNKNOWN_ROOT);
+  assertSame(bytes.subarray(from), SMALL.subarray(from));
+  assertLess(rig.mirror.packageBytes, SMALL.length - 2 * MIB + CHUNK_BYTES);
+  assertEquals(rig.store.definitionsByName(NAME), []);
+});
+
+Deno.test("Fetch of some chunks takes them from the mirror", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const { bytes } = await rig.fetch(NAME, { chunks: { first: 5, count: 3 } }).ended();
+  const [start, end] = [5 * CHUNK_BYTES, 8 * CHUNK_BYTES];
+  assertSame(bytes.subarray(start, end), SMALL.subarray(start, end));
+  assertEquals(rig.mirror.packageBytes, 3 * CHUNK_BYTES);
+});
+
+Deno.test("Fetch of an empty file from a mirror ends with it", async () => {
+  await using rig = await FetchRig.start({ [NAME]: new Uint8Array() });
+  const { done } = await rig.fetch(NAME).ended();
+  assertEquals([done.sizeBytes, done.root], [0, rootOf(new Uint8Array())]);
+});
+
+Deno.test("Fetch leaves a mirror's stream of a large file when a peer turns up", async () => {
+  await using rig = await FetchRig.start({ [NAME]: BIG });
+  rig.mirror.misbehave({ bytesPerSecond: 4 * MIB });
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
+  await fetch.untilVouched(64);
+  await rig.neighbour(NAME, BIG);
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  assertEquals(fetch.restarts, 0);
+  const given = done.sources.reduce((sum, { bytes }) => sum + bytes, 0);
+  assertGreater(given, 0, "the peer gave nothing");
+});
+
+Deno.test("Fetch into a path of its own takes it from the mirror, from what lies there on", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const path = `${rig.store.dataDir}/out.part`;
+  await Deno.writeFile(path, SMALL.subarray(0, MIB));
+  await rig.fetch(NAME, { sha256: sha256Of(SMALL) }, { path }).ended();
+  assertSame(await Deno.readFile(path), SMALL);
+  assertLess(rig.mirror.packageBytes, 2 * MIB);
+});
+
+Deno.test("Fetch into a path of its own uses peers that turn up, and what the mirror gave", async () => {
+  await using rig = await FetchRig.start({ [NAME]: BIG });
+  rig.mirror.misbehave({ bytesPerSecond: 2 * MIB });
+  const path = `${rig.store.dataDir}/out.part`;
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length }, { path });
+  await rig.mirror.gave(/zst$/, 4 * MIB);
+  await rig.neighbour(NAME, BIG);
+  const { done } = await fetch.ended();
+  assertSame(await Deno.readFile(path), BIG);
+  assert(done.sources.some(({ bytes }) => bytes > 0), "the peer gave nothing");
+});
+
+Deno.test("Fetch leaves a story of how it went, and one of how it failed", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  rig.mirror.misbehave({ status: 403 }, { times: 1 });
+  await assertRejects(() => rig.fetch(NAME).ended(), FetchFailure);
+  await rig.fetch(NAME).ended();
+  const [last, before] = rig.store.stories.of(NAME);
+  assertEquals(last!.outcome, "done");
+  assert(before!.outcome.includes("status 403"), before!.outcome);
+  assert(last!.steps.some(({ what }) => what.includes("mirror")));
+  await waitUntil(() => rig.store.statistics().get("bytesMirror") === SMALL.length, {
+    what: "the savings",
+  });
+});

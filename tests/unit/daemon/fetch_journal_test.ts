@@ -1,0 +1,145 @@
+// What a fetch writes down, and what is kept of it.
+
+import { assert, assertEquals } from "@std/assert";
+import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
+import type { NodeId, Root } from "../../../src/base/ids.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { isStory } from "../../../src/base/story.ts";
+import { FetchJournal, keepStory, type StoryFacts } from "../../../src/daemon/fetch_journal.ts";
+import { type Giver, HERE, mirrorGiver } from "../../../src/daemon/giver.ts";
+import { openStore, TempDir } from "../store/store_fixture.ts";
+
+const root = "ab".repeat(32) as Root;
+const SIZE = 9 * CHUNK_BYTES + 100;
+
+function peer(n: number): Giver {
+  const nodeId = n.toString(16).padStart(32, "0") as NodeId;
+  return { kind: "peer", label: `10.0.0.${n}:8048`, nodeId };
+}
+
+function facts(extras: Partial<StoryFacts> = {}): StoryFacts {
+  return {
+    name: "a",
+    root,
+    sizeBytes: SIZE,
+    trust: "sha256",
+    hasMirror: true,
+    nowMs: 1_500,
+    ...extras,
+  };
+}
+
+Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", () => {
+  const journal = new FetchJournal(1_000);
+  journal.gave(HERE, { first: 0, count: 2 }, SIZE);
+  journal.gave(peer(1), { first: 1, count: 3 }, SIZE);
+  journal.gave(mirrorGiver("m.test"), { first: 0, count: 10 }, SIZE);
+  journal.gave(peer(1), { first: 9, count: 1 }, SIZE);
+  journal.vouchedFirst(1_040.4);
+  journal.vouchedFirst(1_200);
+  const story = journal.story("done", facts());
+  assert(isStory(story));
+  const { bytesLocal, bytesPeers, bytesMirror, bytesSaved, firstByteMs, elapsedMs } = story;
+  assertEquals([bytesLocal, bytesPeers, bytesMirror], [
+    2 * CHUNK_BYTES,
+    2 * CHUNK_BYTES,
+    5 * CHUNK_BYTES + 100,
+  ]);
+  assertEquals(bytesSaved, 4 * CHUNK_BYTES);
+  assertEquals([firstByteMs, elapsedMs], [40, 500]);
+  assertEquals(story.givers.map(({ kind, giver, chunks }) => [kind, giver, chunks]), [
+    ["mirror", "m.test", "4-9"],
+    ["here", "", "0-1"],
+    ["peer", "10.0.0.1:8048", "2-3"],
+  ]);
+});
+
+Deno.test("FetchJournal.story() saves nothing without a mirror, nor when the fetch failed", () => {
+  const journal = new FetchJournal(0);
+  journal.gave(peer(1), { first: 0, count: 10 }, SIZE);
+  assertEquals(journal.story("done", facts({ hasMirror: false })).bytesSaved, 0);
+  assertEquals(journal.story("The disk is full", facts()).bytesSaved, 0);
+  assertEquals(journal.story("done", facts()).bytesSaved, SIZE);
+});
+
+Deno.test("FetchJournal.startOver() forgets the bytes of a file that was thrown away, not its givers' strikes", () => {
+  const journal = new FetchJournal(0);
+  journal.gave(peer(1), { first: 0, count: 10 }, SIZE);
+  journal.strikes(peer(1).nodeId!, 3);
+  journal.startOver();
+  journal.gave(peer(2), { first: 0, count: 10 }, SIZE);
+  const { givers, bytesPeers } = journal.story("done", facts());
+  assertEquals(bytesPeers, SIZE);
+  assertEquals(givers.map(({ giver, bytes, strikes }) => [giver, bytes, strikes]), [
+    ["10.0.0.2:8048", SIZE, 0],
+    ["10.0.0.1:8048", 0, 3],
+  ]);
+});
+
+Deno.test("FetchJournal.gave() starts over by itself when the file has another number of chunks", () => {
+  const journal = new FetchJournal(0);
+  journal.gave(peer(1), { first: 0, count: 2 }, 2 * CHUNK_BYTES);
+  journal.gave(peer(1), { first: 0, count: 10 }, SIZE);
+  assertEquals(journal.story("done", facts()).bytesPeers, SIZE);
+});
+
+Deno.test("FetchJournal.note() keeps the first and the last steps and counts the rest", () => {
+  const journal = new FetchJournal(0);
+  for (let i = 0; i < limits.storySteps; i++) journal.note(`step ${i}`, i);
+  journal.note("x".repeat(10_000), 99);
+  const { steps } = journal.story("done", facts());
+  assertEquals(steps.length, limits.storySteps);
+  assertEquals(steps[0], { atMs: 0, what: "step 0" });
+  const half = limits.storySteps / 2;
+  assertEquals(steps[half], { atMs: half - 1, what: "(2 steps left out)" });
+  assertEquals(steps[half + 1], { atMs: half + 2, what: `step ${half + 2}` });
+  assertEquals(steps.at(-1)!.what.length, 300);
+});
+
+Deno.test("FetchJournal.story() names so many givers and sums up the rest", () => {
+  const journal = new FetchJournal(0);
+  const chunks = 1_000;
+  for (let i = 0; i < chunks; i++) {
+    journal.gave(peer(i), { first: i, count: 1 }, chunks * CHUNK_BYTES);
+    journal.strikes(peer(i).nodeId!, 1);
+  }
+  const { givers, bytesPeers } = journal.story("done", facts());
+  assertEquals(givers.length, 64);
+  assertEquals(bytesPeers, chunks * CHUNK_BYTES);
+  assertEquals(givers.reduce((sum, { bytes }) => sum + bytes, 0), bytesPeers);
+  assertEquals(givers.reduce((sum, { strikes }) => sum + strikes, 0), chunks);
+});
+
+Deno.test("FetchJournal.gave() keeps a bounded number of runs, whatever their order", () => {
+  const journal = new FetchJournal(0);
+  const chunks = 40_000;
+  for (let i = 0; i < chunks; i += 2) {
+    journal.gave(peer(1), { first: i, count: 1 }, chunks * CHUNK_BYTES);
+  }
+  // Every second chunk of a run of 4,000, and then those in between: one run again.
+  for (let i = 4_000; i > 0; i--) {
+    journal.gave(peer(2), { first: 2 * i - 1, count: 1 }, chunks * CHUNK_BYTES);
+  }
+  const { givers } = journal.story("done", facts());
+  assertEquals(givers.map(({ bytes }) => bytes), [20_000 * CHUNK_BYTES, 4_000 * CHUNK_BYTES]);
+  assertEquals(givers[0]!.chunks, "...");
+  assert(JSON.stringify(givers).length < 2_000);
+});
+
+Deno.test("keepStory() adds a finished fetch to the savings, and keeps one that failed", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const journal = new FetchJournal(0);
+  journal.gave(peer(1), { first: 0, count: 9 }, SIZE);
+  journal.gave(mirrorGiver("m.test"), { first: 9, count: 1 }, SIZE);
+  keepStory(store, journal.story("done", facts()));
+  keepStory(store, journal.story("It was stopped", facts()));
+  assertEquals(store.stories.of("a").map(({ outcome }) => outcome), ["It was stopped", "done"]);
+  const sums = store.statistics();
+  assertEquals(
+    ["savedFiles", "bytesLocal", "bytesPeers", "bytesMirror", "bytesSaved"]
+      .map((name) => sums.get(name)),
+    [1, 0, 9 * CHUNK_BYTES, 100, 9 * CHUNK_BYTES],
+  );
+});

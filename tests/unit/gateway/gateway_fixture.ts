@@ -1,0 +1,237 @@
+/** A gateway over a node that a test plays: it gives what it is told, when it is told. */
+
+import { assert } from "@std/assert";
+import { FetchFailure } from "../../../src/base/errors.ts";
+import { chunkCount, type ChunkRange, rangeBytes } from "../../../src/base/geometry.ts";
+import type { Root } from "../../../src/base/ids.ts";
+import { limits } from "../../../src/base/limits.ts";
+import type { LogFields, Logger } from "../../../src/base/log.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import type { TrustBook, VouchedFile } from "../../../src/base/trust.ts";
+import {
+  type GatewayHost,
+  type RunningGateway,
+  startGateway,
+} from "../../../src/gateway/gateway.ts";
+import { Mirrors } from "../../../src/net/mirror.ts";
+import type { FetchObserver } from "../../../src/wire/fetch_observer.ts";
+import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
+import type { Done } from "../../../src/wire/messages.ts";
+
+export const ROOT = "ab".repeat(32) as Root;
+export const NO_ROOT = "00".repeat(32) as Root;
+/** How long a test waits for anything. */
+export const WAIT_MS = 10_000;
+
+/** One fetch that the gateway began. */
+export class PlayedFetch {
+  readonly request: FetchRequest;
+  readonly from: number;
+  readonly signal: AbortSignal;
+  readonly observer: FetchObserver;
+  readonly #outcome = Promise.withResolvers<Done>();
+
+  constructor(
+    request: FetchRequest,
+    options: { observer: FetchObserver; signal: AbortSignal; from?: number },
+  ) {
+    this.request = request;
+    this.observer = options.observer;
+    this.signal = options.signal;
+    this.from = options.from ?? 0;
+    this.signal.addEventListener("abort", () => {
+      this.#outcome.reject(new FetchFailure("failed", "The fetch was stopped"));
+    });
+  }
+
+  get done(): Promise<Done> {
+    return this.#outcome.promise;
+  }
+
+  /** Somebody has the file. */
+  found(sizeBytes: number): this {
+    const { name } = this.request;
+    this.observer.event({ kind: "found", root: ROOT, name, sizeBytes, sources: 1, bytesHad: 0 });
+    return this;
+  }
+
+  /** `bytes` can be read. */
+  readable(bytes: Uint8Array): this {
+    this.observer.readable({
+      sizeBytes: bytes.length,
+      readRun(range, target, offset) {
+        const { offset: start, length } = rangeBytes(bytes.length, range);
+        target.set(bytes.subarray(start, start + length), offset);
+        return length;
+      },
+    });
+    return this;
+  }
+
+  vouch(range: ChunkRange): this {
+    this.observer.gained(range);
+    this.observer.vouched?.(range);
+    return this;
+  }
+
+  /** The fetch ends well, with all of `bytes` here. */
+  end(bytes: Uint8Array, done: Partial<Done> = {}): void {
+    this.readable(bytes);
+    this.vouch({ first: 0, count: chunkCount(bytes.length) });
+    this.endBare(bytes.length, done);
+  }
+
+  endBare(sizeBytes: number, done: Partial<Done> = {}): void {
+    const { name } = this.request;
+    this.#outcome.resolve({
+      kind: "done",
+      root: ROOT,
+      name,
+      sizeBytes,
+      bytesLocal: 0,
+      sources: [],
+      mirrors: [],
+      queriesSent: 0,
+      offersReceived: 0,
+      elapsedMs: 1,
+      ...done,
+    });
+  }
+
+  fail(error: Error): void {
+    this.#outcome.reject(error);
+  }
+}
+
+/** How the played node is. */
+export interface Played {
+  /** What a fetch does as soon as it begins; by default it waits for the test. */
+  readonly play?: (fetch: PlayedFetch) => void;
+  readonly mirrors?: readonly string[];
+  readonly waitMs?: number;
+  readonly isAlone?: boolean;
+  readonly trusted?: readonly VouchedFile[];
+  /** Keeps databases in this directory instead of one of its own. */
+  readonly cacheDir?: string;
+}
+
+/** A gateway that a test asks over HTTP. */
+export class PlayedGateway implements AsyncDisposable {
+  readonly fetches: PlayedFetch[] = [];
+  readonly lines: {
+    readonly level: string;
+    readonly message: string;
+    readonly fields: LogFields;
+  }[] = [];
+  readonly gateway: RunningGateway;
+  readonly #mirrors: Mirrors;
+  readonly #client = Deno.createHttpClient({});
+  readonly #directory: string | null;
+  #began = Promise.withResolvers<void>();
+
+  private constructor(parts: {
+    gateway: RunningGateway;
+    mirrors: Mirrors;
+    directory: string | null;
+  }) {
+    this.gateway = parts.gateway;
+    this.#mirrors = parts.mirrors;
+    this.#directory = parts.directory;
+  }
+
+  static async start(played: Played = {}): Promise<PlayedGateway> {
+    const directory = played.cacheDir === undefined
+      ? Deno.makeTempDirSync({ prefix: "pacsrv-gateway-" })
+      : null;
+    const mirrors = new Mirrors({ log: silentLogger });
+    // Filled in before any request can come.
+    let self: PlayedGateway | undefined;
+    const host: GatewayHost = {
+      fetch(request, options) {
+        const fetch = new PlayedFetch(request, options);
+        self!.#add(fetch);
+        played.play?.(fetch);
+        return fetch.done;
+      },
+      isAlone: () => played.isAlone ?? false,
+      trust: played.trusted && bookOf(played.trusted),
+      mirrors,
+      log: recorder((level, message, fields) => self?.lines.push({ level, message, fields })),
+      openDatabaseCache: () => played.cacheDir ?? directory!,
+    };
+    const gateway = await startGateway({
+      host,
+      listen: { host: "127.0.0.1", port: 0 },
+      mirrors: played.mirrors ?? [],
+      waitMs: played.waitMs ?? limits.gatewayWaitMs,
+    });
+    return self = new PlayedGateway({ gateway, mirrors, directory });
+  }
+
+  #add(fetch: PlayedFetch): void {
+    this.fetches.push(fetch);
+    this.#began.resolve();
+    this.#began = Promise.withResolvers();
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.gateway.address.port}${path}`;
+  }
+
+  /** Asks; the body is still to be read. */
+  get(path: string, options: RequestInit = {}): Promise<Response> {
+    return fetch(this.url(path), { ...options, client: this.#client } as RequestInit);
+  }
+
+  /** The fetch of this number, once it has begun. */
+  async fetch(index: number): Promise<PlayedFetch> {
+    const signal = AbortSignal.timeout(WAIT_MS);
+    while (this.fetches.length <= index) {
+      assert(!signal.aborted, `fetch ${index} was never begun`);
+      await this.#began.promise;
+    }
+    return this.fetches[index]!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gateway.stop();
+    this.#client.close();
+    this.#mirrors.close();
+    if (this.#directory !== null) Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
+
+/** The bytes of an answer. */
+export async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Runs curl; its exit code and what it wrote. */
+export async function curl(
+  ...args: string[]
+): Promise<{ code: number; stdout: Uint8Array<ArrayBuffer> }> {
+  const { code, stdout } = await new Deno.Command("curl", {
+    args: ["-sS", "--max-time", "20", "--path-as-is", ...args],
+    stderr: "null",
+  }).output();
+  return { code, stdout };
+}
+
+function bookOf(files: readonly VouchedFile[]): TrustBook {
+  const all = (name: string) => files.filter((file) => file.name === name);
+  return {
+    all,
+    find: (name, repository) =>
+      all(name).find((file) => file.repository === repository) ?? all(name)[0],
+    onChange: () => () => {},
+  };
+}
+
+function recorder(line: (level: string, message: string, fields: LogFields) => void): Logger {
+  return {
+    debug: (message, fields = {}) => line("debug", message, fields),
+    info: (message, fields = {}) => line("info", message, fields),
+    warn: (message, fields = {}) => line("warn", message, fields),
+    error: (message, fields = {}) => line("error", message, fields),
+  };
+}

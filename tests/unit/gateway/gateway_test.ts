@@ -1,0 +1,422 @@
+/** The gateway over HTTP, in front of a node that the test plays. */
+
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { EnvironmentError, FetchFailure } from "../../../src/base/errors.ts";
+import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { startGateway } from "../../../src/gateway/gateway.ts";
+import { content } from "../store/store_fixture.ts";
+import { CountingMirror } from "./counting_mirror.ts";
+import { bytesOf, curl, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
+
+const BYTES = content(10 * CHUNK_BYTES - 77);
+const NAME = "thing-1-1-any.pkg.tar.zst";
+const PATH = `/core/os/x86_64/${NAME}`;
+const SHA = "cd".repeat(32);
+const TRUSTED = { name: NAME, repository: "core", sizeBytes: BYTES.length, sha256: SHA };
+
+/** All that HTTP must give for a file that is here: request headers, then the answer. */
+const TABLE: readonly {
+  readonly asks: Readonly<Record<string, string>>;
+  readonly status: number;
+  readonly range?: readonly [number, number];
+}[] = [
+  { asks: {}, status: 200 },
+  { asks: { range: "bytes=0-" }, status: 206, range: [0, BYTES.length] },
+  { asks: { range: "bytes=0-0" }, status: 206, range: [0, 1] },
+  { asks: { range: "bytes=5-16390" }, status: 206, range: [5, 16_391] },
+  { asks: { range: "bytes=16384-" }, status: 206, range: [16_384, BYTES.length] },
+  { asks: { range: "bytes=-100" }, status: 206, range: [BYTES.length - 100, BYTES.length] },
+  { asks: { range: "bytes=-99999999" }, status: 206, range: [0, BYTES.length] },
+  { asks: { range: "bytes=10-99999999" }, status: 206, range: [10, BYTES.length] },
+  {
+    asks: { range: `bytes=${BYTES.length - 1}-` },
+    status: 206,
+    range: [BYTES.length - 1, BYTES.length],
+  },
+  { asks: { range: `bytes=${BYTES.length}-` }, status: 416 },
+  { asks: { range: "bytes=-0" }, status: 416 },
+  { asks: { range: "bytes=1-2,5-6" }, status: 200 },
+  { asks: { range: "bytes=9-1" }, status: 200 },
+  { asks: { range: "lines=1-2" }, status: 200 },
+  { asks: { range: "bytes=5-9", "if-range": `"${SHA}"` }, status: 206, range: [5, 10] },
+  { asks: { range: "bytes=5-9", "if-range": '"other"' }, status: 200 },
+  { asks: { range: "bytes=5-9", "if-range": `W/"${SHA}"` }, status: 200 },
+  { asks: { range: "bytes=5-9", "if-range": "Wed, 21 Oct 2015 07:28:00 GMT" }, status: 200 },
+  { asks: { range: `bytes=${BYTES.length}-`, "if-range": '"other"' }, status: 200 },
+  { asks: { "if-none-match": `"${SHA}"` }, status: 304 },
+  { asks: { "if-none-match": `"x", W/"${SHA}"` }, status: 304 },
+  { asks: { "if-none-match": "*" }, status: 304 },
+  { asks: { "if-none-match": '"x"' }, status: 200 },
+  { asks: { "if-none-match": `"${SHA}"`, range: "bytes=0-1" }, status: 304 },
+  { asks: { "if-modified-since": "Wed, 21 Oct 2015 07:28:00 GMT" }, status: 200 },
+  { asks: { "accept-encoding": "gzip, br" }, status: 200 },
+];
+
+Deno.test("startGateway() answers ranges and conditions as RFC 9110 has them", async () => {
+  await using gateway = await PlayedGateway.start({
+    trusted: [TRUSTED],
+    play: (fetch) => fetch.end(BYTES),
+  });
+  for (const { asks, status, range } of TABLE) {
+    const what = JSON.stringify(asks);
+    const answer = await gateway.get(PATH, { headers: asks });
+    const bytes = await bytesOf(answer);
+    const { headers } = answer;
+    assertEquals(answer.status, status, what);
+    assertEquals(headers.get("content-encoding"), null, what);
+    if (status === 416) {
+      assertEquals(headers.get("content-range"), `bytes */${BYTES.length}`, what);
+      continue;
+    }
+    assertEquals(headers.get("etag"), `"${SHA}"`, what);
+    if (status === 304) {
+      assertEquals(bytes.length, 0, what);
+      continue;
+    }
+    const [start, end] = range ?? [0, BYTES.length];
+    assertEquals(bytes, BYTES.subarray(start, end), what);
+    assertEquals(headers.get("content-length"), `${end - start}`, what);
+    assertEquals(
+      headers.get("content-range"),
+      range === undefined ? null : `bytes ${start}-${end - 1}/${BYTES.length}`,
+      what,
+    );
+    assertEquals(headers.get("accept-ranges"), "bytes", what);
+    assertEquals(headers.get("content-type"), "application/octet-stream", what);
+    assertEquals(headers.get("cache-control"), "no-transform", what);
+    assertEquals(headers.get("x-pacsrv-source"), "here", what);
+  }
+});
+
+Deno.test("startGateway() answers HEAD with the headers of GET, and has no file sent", async () => {
+  await using gateway = await PlayedGateway.start({ play: (fetch) => fetch.found(BYTES.length) });
+  const answer = await gateway.get(PATH, { method: "HEAD", headers: { range: "bytes=1-2" } });
+  assertEquals((await bytesOf(answer)).length, 0);
+  assertEquals(answer.status, 200);
+  assertEquals(answer.headers.get("content-length"), `${BYTES.length}`);
+  assertEquals(answer.headers.get("x-pacsrv-source"), "peers");
+  assert((await gateway.fetch(0)).signal.aborted);
+});
+
+Deno.test("startGateway() refuses methods and paths that it does not serve, with one line", async () => {
+  await using gateway = await PlayedGateway.start();
+  for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+    const answer = await gateway.get(PATH, { method });
+    assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
+    assertEquals((await answer.text()).split("\n").length, 2);
+  }
+  for (const path of ["/a/../x.pkg.tar.zst", "/a%2fx.pkg.tar.zst", "/a//b", "/x.pkg.tar.zst?q=1"]) {
+    const { stdout } = await curl("-w", "%{http_code}", gateway.url(path));
+    assertStringIncludes(new TextDecoder().decode(stdout), "\n400", path);
+  }
+  assertEquals(gateway.fetches.length, 0);
+});
+
+Deno.test("startGateway() says what it is at its root", async () => {
+  await using gateway = await PlayedGateway.start();
+  const text = await (await gateway.get("/")).text();
+  assertStringIncludes(text, "CacheServer = http://127.0.0.1:");
+  assertStringIncludes(text, "1 requests");
+});
+
+Deno.test("startGateway() answers 404 without a body for what nobody has, and asks once", async () => {
+  await using gateway = await PlayedGateway.start({ waitMs: 50 });
+  for (let i = 0; i < 3; i++) {
+    const answer = await gateway.get(PATH);
+    assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
+    assertEquals(answer.headers.get("content-type"), null);
+  }
+  assertEquals(gateway.fetches.length, 1);
+  assert(gateway.fetches[0]!.signal.aborted);
+  assertEquals(gateway.lines.filter(({ level }) => level !== "debug"), []);
+});
+
+Deno.test("startGateway() asks nobody for databases and other files without mirrors", async () => {
+  await using gateway = await PlayedGateway.start();
+  for (const name of ["core.db", "core.db.sig", "lastupdate"]) {
+    const answer = await gateway.get(`/core/os/x86_64/${name}`);
+    assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0], name);
+  }
+  assertEquals(gateway.fetches.length, 0);
+});
+
+Deno.test("startGateway() has one fetch for all who want a file, and passes on what it may", async () => {
+  await using gateway = await PlayedGateway.start({ trusted: [TRUSTED] });
+  const ranges = ["bytes=0-", "bytes=50000-", "bytes=100000-120000", "bytes=-500"];
+  const whole = gateway.get(PATH);
+  const fetch = await gateway.fetch(0);
+  const parts = ranges.map((range) => gateway.get(PATH, { headers: { range } }));
+  await asked(gateway, 5);
+  fetch.found(BYTES.length).readable(BYTES);
+  // Out of order: each part is told as soon as it is vouched for.
+  fetch.vouch({ first: 3, count: 1 }).vouch({ first: 9, count: 1 }).vouch({ first: 6, count: 2 });
+  const early = await Promise.all([parts[1]!, parts[2]!, parts[3]!]);
+  assertEquals(early.map(({ status }) => status), [206, 206, 206]);
+  assertEquals(await bytesOf(early[1]!), BYTES.slice(100_000, 120_001));
+  assertEquals(await bytesOf(early[2]!), BYTES.slice(-500));
+  fetch.vouch({ first: 0, count: 10 });
+  fetch.endBare(BYTES.length);
+  assertEquals(await bytesOf(early[0]!), BYTES.slice(50_000));
+  assertEquals(await bytesOf(await whole), BYTES);
+  assertEquals(await bytesOf(await parts[0]!), BYTES);
+  assertEquals(gateway.fetches.length, 1);
+  const { request } = fetch;
+  assertEquals([request.name, request.sha256, request.sizeBytes], [NAME, SHA, BYTES.length]);
+});
+
+Deno.test("startGateway() never gives a byte that is not vouched for", async () => {
+  await using gateway = await PlayedGateway.start();
+  const answer = gateway.get(PATH);
+  const fetch = await gateway.fetch(0);
+  const wrong = BYTES.map((byte) => byte ^ 0xff);
+  fetch.found(wrong.length).readable(wrong);
+  fetch.observer.gained({ first: 0, count: 10 });
+  fetch.observer.event({ kind: "restarted", reason: "it was not the file" });
+  fetch.found(BYTES.length).end(BYTES);
+  assertEquals(await bytesOf(await answer), BYTES);
+});
+
+Deno.test("startGateway() pays little by little while the rest is not vouched for", async () => {
+  await using gateway = await PlayedGateway.start();
+  const answer = gateway.get(PATH);
+  const fetch = await gateway.fetch(0);
+  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 1 });
+  const reader = (await answer).body!.getReader();
+  const first = (await reader.read()).value!;
+  const second = (await reader.read()).value!;
+  assertEquals([first.length, second.length], [limits.gatewayDripBytes, limits.gatewayDripBytes]);
+  fetch.vouch({ first: 1, count: 9 });
+  fetch.endBare(BYTES.length);
+  let bytes = first.length + second.length;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    bytes += next.value.length;
+  }
+  assertEquals(bytes, BYTES.length);
+});
+
+Deno.test("startGateway() breaks the connection off when a file fails after its head", async () => {
+  await using gateway = await PlayedGateway.start();
+  for (const how of ["failed", "restarted"] as const) {
+    const index = gateway.fetches.length;
+    const run = curl("-o", "/dev/null", gateway.url(`/core/os/x86_64/${how}-${NAME}`));
+    const fetch = await gateway.fetch(index);
+    fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+    await sent(gateway, 1);
+    if (how === "failed") {
+      fetch.fail(new FetchFailure("notFound", "Cannot fetch it: nobody has the rest"));
+    } else fetch.observer.event({ kind: "restarted", reason: "it was not the file" });
+    assertEquals((await run).code, 18, how);
+    fetch.fail(new FetchFailure("failed", "over"));
+  }
+  const lines = gateway.lines.filter(({ level }) => level !== "debug");
+  assertEquals(lines.map(({ level, fields }) => `${level} ${fields["error"]}`), [
+    "info Cannot fetch it: nobody has the rest",
+    "info what came turned out not to be the file",
+  ]);
+});
+
+Deno.test("startGateway() passes on how the mirror refused, and tells other failures apart", async () => {
+  const upstream = (status: number, retryAfter: string | null = null) =>
+    new FetchFailure("failed", "Cannot fetch it", { upstream: { status, retryAfter } });
+  const failures: readonly [Error, number][] = [
+    [upstream(403), 403],
+    [upstream(500), 500],
+    [upstream(503, "120"), 503],
+    [upstream(404), 404],
+    [upstream(410), 404],
+    [new FetchFailure("notFound", "Cannot fetch it"), 404],
+    [new FetchFailure("checkFailed", "Cannot fetch it"), 404],
+    [new FetchFailure("timedOut", "Cannot fetch it"), 504],
+    [new EnvironmentError("no-space", "Cannot write it"), 500],
+  ];
+  const left = [...failures];
+  await using gateway = await PlayedGateway.start({
+    play: (fetch) => fetch.fail(left.shift()![0]),
+  });
+  for (const [index, [error, status]] of failures.entries()) {
+    const answer = await gateway.get(`/core/os/x86_64/${index}-${NAME}`);
+    assertEquals(answer.status, status, error.message);
+    assertEquals(answer.headers.get("retry-after"), status === 503 ? "120" : null);
+    const text = await answer.text();
+    assertEquals(text, status === 404 ? "" : `${error.message}\n`);
+  }
+});
+
+Deno.test("startGateway() lets the fetch go on when its last client leaves", async () => {
+  await using gateway = await PlayedGateway.start();
+  const left = new AbortController();
+  const answer = gateway.get(PATH, { signal: left.signal });
+  const fetch = await gateway.fetch(0);
+  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+  const reader = (await answer).body!.getReader();
+  await reader.read();
+  left.abort();
+  await reader.read().catch(() => {});
+  await line(gateway, "an answer was left");
+  assertEquals(fetch.signal.aborted, false);
+  // Who comes back takes the same flight.
+  const again = gateway.get(PATH, { headers: { range: "bytes=40000-" } });
+  await asked(gateway, 2);
+  fetch.vouch({ first: 0, count: 10 });
+  fetch.endBare(BYTES.length);
+  assertEquals(await bytesOf(await again), BYTES.slice(40_000));
+  assertEquals(gateway.fetches.length, 1);
+});
+
+Deno.test("startGateway() begins at the first byte that is wanted where a mirror gives it", async () => {
+  await using gateway = await PlayedGateway.start({ mirrors: ["http://127.0.0.1:9"] });
+  const part = gateway.get(PATH, { headers: { range: "bytes=50000-" } });
+  const late = await gateway.fetch(0);
+  assertEquals([late.from, late.request.mirrors], [50_000, [`http://127.0.0.1:9${PATH}`]]);
+  // The beginning may never come there: a client that wants it has a fetch of its own.
+  const whole = gateway.get(PATH);
+  const early = await gateway.fetch(1);
+  assertEquals(early.from, 0);
+  late.readable(BYTES).vouch({ first: 3, count: 7 });
+  late.endBare(BYTES.length, { root: NO_ROOT, mirrors: [{ mirror: "a", bytes: 1 }] });
+  early.end(BYTES, { mirrors: [{ mirror: "a", bytes: 1 }] });
+  const answer = await part;
+  assertEquals(answer.headers.get("etag"), null);
+  assertEquals(answer.headers.get("x-pacsrv-source"), "mirror");
+  assertEquals(await bytesOf(answer), BYTES.slice(50_000));
+  assertEquals((await bytesOf(await whole)).length, BYTES.length);
+  assertEquals((await whole).headers.get("etag") ?? `"${ROOT}"`, `"${ROOT}"`);
+});
+
+Deno.test("startGateway() gives an empty file, and no signature that is too long", async () => {
+  await using gateway = await PlayedGateway.start({
+    play: (fetch) =>
+      fetch.end(
+        new Uint8Array(fetch.request.name.startsWith("empty") ? 0 : limits.signatureBytesMax + 1),
+      ),
+  });
+  const empty = await gateway.get("/x/y/empty-1-1-any.pkg.tar.zst");
+  assertEquals([empty.status, (await bytesOf(empty)).length], [200, 0]);
+  assertEquals(empty.headers.get("content-length"), "0");
+  const long = await gateway.get(`${PATH}.sig`);
+  assertEquals([long.status, (await bytesOf(long)).length], [404, 0]);
+});
+
+Deno.test("startGateway() trusts what the database of that repository says", async () => {
+  const other = { ...TRUSTED, repository: "testing", sha256: "ef".repeat(32), sizeBytes: 5 };
+  await using gateway = await PlayedGateway.start({ trusted: [TRUSTED, other], waitMs: 1 });
+  await bytesOf(await gateway.get(`/testing/os/x86_64/${NAME}`));
+  await bytesOf(await gateway.get(PATH));
+  assertEquals(gateway.fetches.map(({ request }) => [request.sha256, request.sizeBytes]), [
+    [other.sha256, 5],
+    [SHA, BYTES.length],
+  ]);
+});
+
+Deno.test("startGateway() bounds the requests that it answers at once", async () => {
+  await using gateway = await PlayedGateway.start({ waitMs: 8_000 });
+  const left = new AbortController();
+  const waiting = Array.from(
+    { length: limits.gatewayRequestsMax },
+    () => gateway.get(PATH, { signal: left.signal }).catch(() => undefined),
+  );
+  // The page is always there, so it can be asked for how many have come.
+  while (gateway.gateway.counters.requests < limits.gatewayRequestsMax) {
+    await bytesOf(await gateway.get("/"));
+  }
+  const answers: Response[] = [];
+  do answers.push(
+    await gateway.get(`/a/b/other-${NAME}`, { signal: AbortSignal.timeout(5_000) }),
+  ); while (answers.at(-1)!.status !== 503 && answers.length < 5);
+  const refused = answers.at(-1)!;
+  assertEquals([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+  await refused.body?.cancel();
+  left.abort();
+  await Promise.all(waiting);
+});
+
+Deno.test("startGateway() does not let a client wait long for what is not proved", async () => {
+  await using mirror = new CountingMirror();
+  mirror.files.set(PATH, { bytes: BYTES });
+  await using bare = await PlayedGateway.start();
+  await using mirrored = await PlayedGateway.start({ mirrors: [mirror.url] });
+  const part = { headers: { range: "bytes=150000-" } };
+  const unproved = bare.get(PATH);
+  (await bare.fetch(0)).found(BYTES.length).readable(BYTES);
+  const whole = mirrored.get(PATH);
+  const coming = await mirrored.fetch(0);
+  coming.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 2 });
+  const late = mirrored.get(PATH, part);
+  const silent = mirrored.get(`/core/os/x86_64/other-${NAME}`);
+  // Nobody has all of it proved: next time it is here.
+  const answer = await unproved;
+  assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
+  assertEquals(bare.fetches[0]!.signal.aborted, false);
+  // The mirror gives what may come last.
+  assertEquals((await late).status, 206);
+  assertEquals(await bytesOf(await late), BYTES.slice(150_000));
+  assertEquals((await silent).status, 504);
+  await (await silent).body?.cancel();
+  coming.vouch({ first: 2, count: 8 }).endBare(BYTES.length);
+  assertEquals(await bytesOf(await whole), BYTES);
+});
+
+Deno.test("startGateway() says who may have its port", async () => {
+  await using gateway = await PlayedGateway.start();
+  const { port } = gateway.gateway.address;
+  assertGreater(port, 0);
+  const directory = Deno.makeTempDirSync({ prefix: "pacsrv-gateway-" });
+  try {
+    const error = await assertRejects(
+      () =>
+        startGateway({
+          host: {
+            fetch: () => Promise.reject(new Error("never asked")),
+            isAlone: () => true,
+            trust: undefined,
+            mirrors: undefined as never,
+            log: { debug() {}, info() {}, warn() {}, error() {} },
+            openDatabaseCache: () => directory,
+          },
+          listen: { host: "127.0.0.1", port },
+          mirrors: [],
+          waitMs: 1,
+        }),
+      EnvironmentError,
+      "the port is in use",
+    );
+    assertStringIncludes(error.hint ?? "", "--gateway");
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+/** Waits until so many requests have come. */
+async function asked(gateway: PlayedGateway, requests: number): Promise<void> {
+  const signal = AbortSignal.timeout(10_000);
+  while (gateway.gateway.counters.requests < requests) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Waits until so many bytes of bodies have gone out. */
+async function sent(gateway: PlayedGateway, bytes: number): Promise<void> {
+  const before = gateway.gateway.counters.bytesSent;
+  const signal = AbortSignal.timeout(10_000);
+  while (gateway.gateway.counters.bytesSent < before + bytes) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Waits for a line in the log. */
+async function line(gateway: PlayedGateway, message: string): Promise<void> {
+  const signal = AbortSignal.timeout(10_000);
+  while (!gateway.lines.some((one) => one.message === message)) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
