@@ -8,7 +8,10 @@ import { costCase } from "./cost_case.ts";
 import { daemonCase } from "./daemon_case.ts";
 import { directoryCase } from "./directory_case.ts";
 import { directoryPopularCase } from "./directory_popular_case.ts";
+import { firstByteCase } from "./first_byte_case.ts";
+import { gatewayCase } from "./gateway_case.ts";
 import { describeMachine } from "./machine.ts";
+import { machinesCase } from "./machines_case.ts";
 import { manyCase } from "./many_case.ts";
 import { writeMarkdown } from "./markdown.ts";
 import { mountMemory, runInNamespace } from "./namespace.ts";
@@ -35,6 +38,9 @@ const CASES: readonly BenchCase[] = [
   searchCase,
   directoryCase,
   directoryPopularCase,
+  gatewayCase,
+  firstByteCase,
+  machinesCase,
   startCase,
 ];
 

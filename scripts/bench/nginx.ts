@@ -33,14 +33,26 @@ export class NginxServer implements AsyncDisposable {
     return new NginxServer(process, port);
   }
 
+  /** Its root, without a slash at the end. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   /** curl fetches a file; gives the seconds of the whole command. */
   async fetch(
     name: string,
     options: { readonly output: string; readonly limitMs: number },
   ): Promise<number> {
-    const url = `http://127.0.0.1:${this.#port}/${name}`;
     const { wallS } = await measure(
-      ["curl", "--disable", "--fail", "--silent", "--output", options.output, url],
+      [
+        "curl",
+        "--disable",
+        "--fail",
+        "--silent",
+        "--output",
+        options.output,
+        `${this.url}/${name}`,
+      ],
       options,
     );
     return wallS;

@@ -129,15 +129,17 @@ export class DaemonProcess implements AsyncDisposable {
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
   readonly #process: PipedProcess;
+  readonly #gateway: string | undefined;
 
   private constructor(process: PipedProcess, line: string, readyMs: number) {
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})$/.exec(line);
+    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/.exec(line);
     if (match === null) throw new Error(`The daemon is not ready: ${line} ${process.errorText()}`);
     this.#process = process;
     this.pid = process.pid;
     this.node = loopbackPort(match[1]!);
     this.client = loopbackPort(match[2]!);
     this.id = match[3]!;
+    this.#gateway = match[4];
     this.readyMs = readyMs;
   }
 
@@ -174,6 +176,12 @@ export class DaemonProcess implements AsyncDisposable {
     }
   }
 
+  /** The root of its gateway, without a slash at the end. */
+  get gatewayUrl(): string {
+    if (this.#gateway === undefined) throw new Error("The daemon was started without a gateway");
+    return `http://${this.#gateway}`;
+  }
+
   /** A connection to its client port. */
   async connect(): Promise<DaemonClient> {
     return await DaemonClient.connect(this.client);
@@ -187,12 +195,28 @@ export class DaemonProcess implements AsyncDisposable {
     );
   }
 
+  /** Resolves when it has put `files` fetched files into its store. */
+  async untilDownloaded(files: number, options: { readonly limitMs: number }): Promise<void> {
+    await this.#until((status) => status.files.downloaded >= files, {
+      what: `put ${files} files into its store`,
+      ...options,
+    });
+  }
+
   /** Resolves when it has at least `links` links. */
   async untilLinked(links: number): Promise<void> {
     await this.#until((status) => status.links >= links, {
       what: `${links} links`,
       limitMs: READY_MS,
     });
+  }
+
+  /** Resolves when it has read databases with at least `packages` packages. */
+  async untilTrusting(packages: number, options: { readonly limitMs: number }): Promise<void> {
+    await this.#until(
+      ({ syncDatabases }) => syncDatabases.reduce((sum, one) => sum + one.packages, 0) >= packages,
+      { what: `read the databases of ${packages} packages`, ...options },
+    );
   }
 
   /** Takes a file that it fetched out of its store again. */

@@ -102,6 +102,8 @@ async function foundAfterMs(daemon: DaemonProcess, name: string): Promise<number
       chunks: { first: 0, count: 1 },
       deliver: false,
       timeoutMs: LINKS_MS,
+      searchMs: 0,
+      mirrors: [],
     })
   ) {
     if (event.kind === "found") foundMs ??= performance.now() - startMs;
