@@ -132,6 +132,8 @@ async function startNode(
 export class WatchedFetch implements FetchObserver {
   readonly done: Promise<Done>;
   readonly events: FetchNotice[] = [];
+  /** Looks at chunks that are vouched, before they count. */
+  beforeVouched: ((range: ChunkRange) => void) | undefined;
   /** Chunks that may be given away, of the file that is shown now. */
   vouchedChunks = new Bitfield(0);
   readonly #abort = new AbortController();
@@ -168,6 +170,7 @@ export class WatchedFetch implements FetchObserver {
   }
 
   vouched(range: ChunkRange): void {
+    this.beforeVouched?.(range);
     if (!this.#gainedChunks.hasRange(range)) {
       this.#problem = `vouched before gained: ${range.first}`;
     }
@@ -182,6 +185,12 @@ export class WatchedFetch implements FetchObserver {
     return this.events.filter(({ kind }) => kind === "restarted").length;
   }
 
+  /** Waits until it was told this. */
+  async until(kind: FetchNotice["kind"]): Promise<void> {
+    const isTold = () => this.events.some((event) => event.kind === kind);
+    await waitUntil(isTold, { what: kind, everyMs: 2 });
+  }
+
   /** Waits until so many chunks may be given away. */
   async untilVouched(chunks: number): Promise<void> {
     await waitUntil(() => this.vouchedChunks.count >= chunks, {
@@ -191,8 +200,8 @@ export class WatchedFetch implements FetchObserver {
   }
 
   /** Ends the fetch, and waits for that. */
-  async abort(): Promise<void> {
-    this.#abort.abort();
+  async abort(reason?: Error): Promise<void> {
+    this.#abort.abort(reason);
     await this.done.catch(() => {});
   }
 
