@@ -16,11 +16,13 @@ import {
   type Mirrors,
 } from "../net/mirror.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
-import type { Intake } from "../store/intake.ts";
+import type { Intake, IntakeValidators } from "../store/intake.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
+import { canTell, goesOnWith, intakeName, isWholeChecked } from "./earlier_intake.ts";
 import type { FetchJournal } from "./fetch_journal.ts";
 import { rangeOutside } from "./fetch_range.ts";
 import { type Giver, HERE, mirrorGiver } from "./giver.ts";
+import { MirrorGivers } from "./mirror_givers.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
 export interface MirrorTrackHost {
@@ -79,10 +81,17 @@ export class MirrorTrack implements FetchMirrorBytes {
   /** Whether it begins anew, and must not go on before that is done. */
   #isHalted = false;
   #refusal: MirrorError | null = null;
+  #givesRanges = true;
   /** What no mirror answered anything better than: asking again at once brings nothing. */
   #openError: unknown = null;
-  /** The mirrors whose bytes are in the intake. */
-  readonly #givers = new Set<string>();
+  /** Whether the next answer is to begin with the first byte, because none begins in the middle. */
+  #isFromFirst = false;
+  /** How often the file at the mirrors was another one. */
+  #changes = 0;
+  /** Who gave what is in the intake. */
+  readonly #givers = new MirrorGivers();
+  /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
+  #earlier: IntakeValidators | null = null;
 
   constructor(
     host: MirrorTrackHost,
@@ -106,7 +115,9 @@ export class MirrorTrack implements FetchMirrorBytes {
     this.#end = chunks === null ? null : (chunks.first + chunks.count) * CHUNK_BYTES;
     this.#position = this.#start;
     this.#toldChunk = first;
-    this.file = host.mirrors.file(request.mirrors, sizeBytes === null ? {} : { sizeBytes });
+    const { mirrors, via = [] } = request;
+    const expected = sizeBytes === null ? {} : { sizeBytes };
+    this.file = host.mirrors.file(mirrors, { ...expected, via });
   }
 
   /** Bytes of the file, once a mirror said it. */
@@ -152,6 +163,11 @@ export class MirrorTrack implements FetchMirrorBytes {
     return this.#refusal;
   }
 
+  /** Whether ranges are to be asked for beside peers: false once that failed. */
+  get givesRanges(): boolean {
+    return this.#givesRanges;
+  }
+
   /** Bytes a second that the mirror gives, as far as known. */
   bytesPerSecond(nowMs: number): number | undefined {
     const { mirror } = this.file;
@@ -167,7 +183,26 @@ export class MirrorTrack implements FetchMirrorBytes {
     else if (wasReading && this.#pump !== null) this.#stopReading();
   }
 
-  /** No mirror gives ranges any more: none is asked for anything else. */
+  /** The mirror that all of a chunk came from; null when there is no one such. */
+  giverOf(index: number): string | null {
+    return this.#givers.of(index, this.#sizeBytes ?? Infinity);
+  }
+
+  /**
+   * Ranges beside peers failed: none are asked for any more. All of it can be, in order, as long as
+   * there is a mirror left to ask.
+   */
+  rangesFailed(error: MirrorError): void {
+    this.#givesRanges = false;
+    if (this.file.mirror === null) return this.refused(error);
+    this.#journal.note(
+      `The mirror is asked for no more ranges: ${error.message}`,
+      performance.now(),
+    );
+    this.#owner.changed();
+  }
+
+  /** No mirror gives it: none is asked for anything else. */
   refused(error: MirrorError): void {
     if (this.#refusal !== null || this.#isWhole) return;
     this.#refusal = error;
@@ -175,22 +210,28 @@ export class MirrorTrack implements FetchMirrorBytes {
     this.#owner.changed();
   }
 
-  /** What came is not the file: those who gave it are not asked again, and all begins anew. */
-  async reject(why: string): Promise<void> {
+  /**
+   * What came is not the file: those who gave it are not asked again, and all begins anew.
+   *
+   * @param culprit The mirror that gave what is wrong, where that is known: it alone is not asked
+   * again, and if nothing of it is here, what is here stays.
+   */
+  async reject(why: string, culprit?: string): Promise<void> {
     this.#isHalted = true;
     await this.#stopReading();
     this.#isHalted = false;
     if (this.#isOver) return;
-    for (const mirror of this.#givers) {
+    const culprits = culprit === undefined ? this.#givers.culprits : [culprit];
+    for (const mirror of culprits) {
       this.#journal.note(`Mirror ${mirror} is not asked again: ${why}`, performance.now());
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
       this.file.ban(mirror);
     }
-    this.#startAnew(why);
+    if (culprit === undefined || !this.#gaveElsewhere(culprit)) this.#startAnew(why);
     if (this.file.mirror === null) {
       this.refused(
         new MirrorError("unusable", `What every mirror gave is not the file: ${why}`, {
-          mirror: [...this.#givers].at(-1) ?? "",
+          mirror: culprits.at(-1) ?? "",
         }),
       );
     } else if (this.#isWanting) this.#goOn();
@@ -205,7 +246,8 @@ export class MirrorTrack implements FetchMirrorBytes {
   async end(how: "suspend" | "discard"): Promise<void> {
     this.#isOver = true;
     await this.#stopReading();
-    if (this.#intake?.isEnded === false) this.#intake[how]();
+    const intake = this.#intake;
+    if (intake?.isEnded === false) intake[this.#isTorn(intake) ? "discard" : how]();
   }
 
   /** Leaves the place where it writes to others; it may go on there later. */
@@ -214,9 +256,25 @@ export class MirrorTrack implements FetchMirrorBytes {
     await this.#stopReading();
     if (this.#intake?.isEnded === false) this.#intake.suspend();
     this.#intake = null;
+    this.#earlier = null;
+    this.#givers.clear();
     this.#isOpen = false;
     this.#position = this.#start;
     this.#toldChunk = this.firstChunk;
+  }
+
+  /**
+   * Whether it is a piece of a file in which both ends lack, so that it will hardly be gone on with:
+   * who wants the whole begins anew. Where its end is here, somebody may still be reading that.
+   */
+  #isTorn(intake: Intake): boolean {
+    const isTail = this.#start > 0 && this.#request.chunks === null;
+    return isTail && !this.#isWhole && intake.nextMissing(0) === 0;
+  }
+
+  /** Whether a mirror gave something, and nothing of what is here. */
+  #gaveElsewhere(mirror: string): boolean {
+    return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.#givers.has(mirror);
   }
 
   get #isWanting(): boolean {
@@ -232,11 +290,13 @@ export class MirrorTrack implements FetchMirrorBytes {
     if (this.#pump !== null || this.#isHalted) return;
     this.#stopping = new AbortController();
     const { signal } = this.#stopping;
-    this.#pump = this.#run(signal).finally(() => {
-      this.#pump = null;
-      // It may be wanted again since it was told to stop.
-      if (signal.aborted && this.#isWanting) this.#goOn();
-    });
+    this.#pump = this.#run(signal).catch((error) => this.#owner.failed(error as Error)).finally(
+      () => {
+        this.#pump = null;
+        // It may be wanted again since it was told to stop.
+        if (signal.aborted && this.#isWanting) this.#goOn();
+      },
+    );
   }
 
   async #stopReading(): Promise<void> {
@@ -254,8 +314,11 @@ export class MirrorTrack implements FetchMirrorBytes {
           await this.#readOne(signal);
         } catch (error) {
           if (signal.aborted || !(error instanceof MirrorError)) throw error;
+          if (error.code === "no-range") {
+            this.#isFromFirst = true;
+            continue;
+          }
           if (error.code === "changed") this.#changed(error);
-          else if (error.code === "no-range") await this.#readAgain(signal);
           else if (error === this.#openError) throw error;
           else this.#journal.note(error.message, performance.now());
           tries = this.#position > before ? 0 : tries + 1;
@@ -270,22 +333,35 @@ export class MirrorTrack implements FetchMirrorBytes {
   }
 
   #openIntake(): Intake {
-    const { name, sizeBytes, mirrors } = this.#request;
+    const { sizeBytes, mirrors } = this.#request;
     const intake = this.#host.store.openIntake({
-      name,
+      name: intakeName(this.#request),
       sizeBytes,
       key: mirrors[0]!,
       ...(this.#path === undefined ? {} : { path: this.#path }),
     });
-    this.#position = intake.nextMissing(this.#start);
-    if (this.#position > this.#start) {
-      this.#journal.note(
-        `Goes on at byte ${this.#position} of an earlier fetch`,
-        performance.now(),
-      );
-      this.file.expect({ sizeBytes: intake.sizeBytes, validators: intake.validators });
-    }
+    const position = intake.nextMissing(this.#start);
+    if (position > this.#start) this.#goOnAt(position, intake);
     return intake;
+  }
+
+  /** Goes on with what an earlier fetch brought, if it can be seen whether that is of this file. */
+  #goOnAt(position: number, intake: Intake): void {
+    const { validators } = intake;
+    const isChecked = this.#start === 0 && isWholeChecked(this.#request);
+    if (!isChecked && !canTell(validators)) {
+      const what = `Nothing tells of which file the ${position} bytes are that are here`;
+      this.#journal.note(`${what}: begins anew`, performance.now());
+      intake.restart();
+      intake.sizeBytes = this.#request.sizeBytes;
+      return;
+    }
+    this.#journal.note(`Goes on at byte ${position} of an earlier fetch`, performance.now());
+    this.#position = position;
+    this.#givers.gave(null, position);
+    this.#earlier = isChecked ? null : validators;
+    const mirror = validators === null ? {} : { mirror: validators.mirror };
+    this.file.expect({ ...mirror, sizeBytes: intake.sizeBytes, validators });
   }
 
   /** Reads one answer as far as it is wanted. */
@@ -297,13 +373,32 @@ export class MirrorTrack implements FetchMirrorBytes {
       this.#tell(HERE);
       return this.#ended();
     }
+    using body = await this.#open(this.#nextRange(), signal);
+    const { mirror, offset } = body;
+    if (this.#earlier !== null && !goesOnWith(this.#earlier, body)) {
+      return this.#startAnew(`mirror ${mirror} does not tell whether its file is still the same`);
+    }
+    this.#earlier = null;
+    this.#journal.note(
+      offset < this.#position
+        ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
+        : `Asks mirror ${mirror} from byte ${offset}`,
+      performance.now(),
+    );
+    await this.#take(body);
+  }
+
+  /** What to ask for next: up to where it is wanted, or all again where none begins in the middle. */
+  #nextRange(): MirrorRange {
+    if (this.#isFromFirst) {
+      this.#isFromFirst = false;
+      return { offset: 0 };
+    }
     const last = this.#lastByte ?? this.#end;
     const wanted = this.#start + this.#readTo;
     const end = last === null || wanted < last ? wanted : last;
-    const range = end === Infinity || end === this.#sizeBytes ? {} : { end };
-    using body = await this.#open({ offset: this.#position, ...range }, signal);
-    this.#journal.note(`Asks mirror ${body.mirror} from byte ${this.#position}`, performance.now());
-    await this.#take(body);
+    const isToEnd = end === Infinity || end === this.#sizeBytes;
+    return isToEnd ? { offset: this.#position } : { offset: this.#position, end };
   }
 
   async #open(range: MirrorRange, signal: AbortSignal): Promise<MirrorBody> {
@@ -315,22 +410,16 @@ export class MirrorTrack implements FetchMirrorBytes {
     }
   }
 
-  /** Reads all of it again, as far as it is here, because mirrors do not begin in the middle. */
-  async #readAgain(signal: AbortSignal): Promise<void> {
-    const skipTo = this.#position;
-    using body = await this.#open({ offset: 0 }, signal);
-    this.#journal.note(`Mirror ${body.mirror} gives no ranges: reads on from 0`, performance.now());
-    await this.#take(body, { skipTo });
-  }
-
-  async #take(body: MirrorBody, options: { readonly skipTo?: number } = {}): Promise<void> {
+  /** Writes what comes behind the next byte to write, and lets pass what comes before it. */
+  async #take(body: MirrorBody): Promise<void> {
     const intake = this.#intake!;
+    const { mirror, etag, lastModified } = body;
     if (body.sizeBytes !== null) this.#opened(body.sizeBytes);
-    intake.validators ??= { etag: body.etag, lastModified: body.lastModified };
-    const giver = mirrorGiver(body.mirror);
+    intake.validators ??= { mirror, etag, lastModified };
+    const giver = mirrorGiver(mirror, this.file);
     if (this.#isOpen) this.#tell(HERE);
     let position = body.offset;
-    const { skipTo = position } = options;
+    const skipTo = this.#position;
     while (this.#isWanting) {
       const data = await body.read();
       if (data === null) break;
@@ -339,7 +428,7 @@ export class MirrorTrack implements FetchMirrorBytes {
       if (skip === data.length) continue;
       intake.write(position - data.length + skip, skip === 0 ? data : data.subarray(skip));
       this.#position = position;
-      this.#givers.add(body.mirror);
+      this.#givers.gave(mirror, position);
       if (this.#isOpen) this.#tell(giver);
     }
     if (!this.#isOpen && this.#isWanting) {
@@ -384,14 +473,15 @@ export class MirrorTrack implements FetchMirrorBytes {
   /** The mirrors have another file now than they had when this began. */
   #changed(error: MirrorError): void {
     this.#journal.note(error.message, performance.now());
+    if (++this.#changes > limits.mirrorRetriesMax) throw error;
     this.#startAnew("the file at the mirror changed");
   }
 
   #startAnew(reason: string): void {
-    const { sizeBytes } = this.#request;
-    this.file.forget(sizeBytes === null ? {} : { sizeBytes });
+    this.file.forget();
     this.#owner.restarted(reason);
     this.#givers.clear();
+    this.#earlier = null;
     this.#intake?.restart();
     this.#isOpen = this.#isWhole = false;
     this.#sizeBytes = null;

@@ -14,10 +14,9 @@ import { MirrorError } from "../net/mirror_error.ts";
 import { Places } from "../net/places.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import { type Giver, mirrorGiver } from "./giver.ts";
+import { HASH_DIGITS } from "./swarm_runs.ts";
 import type { SwarmSource } from "./swarm_source.ts";
 
-/** Bytes of SHA-256 as hexadecimal digits. */
-const HASH_DIGITS = 64;
 /** Chunks of a request that is worth a copy to another core. */
 const ELSEWHERE_CHUNKS_MIN = 8;
 const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
@@ -61,7 +60,7 @@ export class MirrorSource implements SwarmSource {
   readonly #observer: MirrorSourceObserver;
   readonly #mirror: MirrorFile;
   readonly #sizeBytes: number;
-  readonly #hasher: ChunkHasher;
+  readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   readonly #works = new Set<Work>();
   readonly #places = new Places(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
@@ -75,7 +74,7 @@ export class MirrorSource implements SwarmSource {
     options: {
       readonly id: number;
       readonly sizeBytes: number;
-      readonly hasher: ChunkHasher;
+      readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
     },
   ) {
     this.#observer = observer;
@@ -155,6 +154,11 @@ export class MirrorSource implements SwarmSource {
         );
       }
       const giver = this.#giverOf(mirror);
+      if (work.giver !== null && work.giver !== giver && work.isElsewhere) {
+        // What is wrong of what is here is the affair of the one that gave it.
+        work.isElsewhere = false;
+        if (!this.#check(work)) return;
+      }
       // Each chunk has one culprit: what another one began of it comes again.
       const restBytes = work.filledBytes % CHUNK_BYTES;
       if (work.giver !== null && work.giver !== giver && restBytes > 0) {
@@ -254,7 +258,7 @@ export class MirrorSource implements SwarmSource {
   #giverOf(label: string): Giver {
     let giver = this.#givers.get(label);
     if (giver === undefined) {
-      giver = mirrorGiver(label);
+      giver = mirrorGiver(label, this.#mirror);
       this.#givers.set(label, giver);
     }
     return giver;

@@ -40,6 +40,8 @@ export class Mirrors implements Disposable {
   readonly #closing = new AbortController();
   #client: Deno.HttpClient | null = null;
 
+  /** What the gateway of this node is called where requests say through whom they came. */
+  readonly via: string = `pacsrv-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
   readonly patience: MirrorPatience;
 
   constructor({ log, patience }: { readonly log: Logger; readonly patience?: MirrorPatience }) {

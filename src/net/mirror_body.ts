@@ -29,6 +29,8 @@ export interface MirrorAnswer extends MirrorValidators {
   readonly goesOn: boolean;
   /** Bytes of the whole file, if known. */
   readonly sizeBytes: number | null;
+  /** Aborted when nobody wants the rest any more: whoever opened it, or the node as it ends. */
+  readonly signal: AbortSignal;
   /** Ends the request. */
   abort(reason: unknown): void;
   /** The answer's end, whatever became of it, is to be told. */
@@ -49,14 +51,22 @@ export class MirrorBody implements Disposable {
   /** When the read under way began; null when nobody reads. */
   #readingSinceMs: number | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #silent: MirrorError | null = null;
+  /** With what every read fails from now on; null while none has to. */
+  #failure: { readonly reason: unknown } | null = null;
+  /** Waits for the end behind the last byte; null before that byte is here. */
+  #ending: Promise<void> | null = null;
   #hasEnded = false;
+  // The request hears of the signal too, but a body that is read already may be out of its reach.
+  readonly #stop = () => this.#fail(this.#answer.signal.reason);
 
   constructor(answer: MirrorAnswer) {
     this.#answer = answer;
     this.#reader = answer.stream?.getReader() ?? null;
     this.#position = answer.offset - answer.skipBytes;
+    const { signal } = answer;
     if (this.#reader === null) this.#finish(null);
+    else if (signal.aborted) this.#stop();
+    else signal.addEventListener("abort", this.#stop, { once: true });
   }
 
   /** Label of the mirror, HOST or HOST:PORT. */
@@ -96,23 +106,24 @@ export class MirrorBody implements Disposable {
    */
   async read(): Promise<Uint8Array | null> {
     while (!this.#hasEnded) {
+      if (this.#ending !== null) {
+        await this.#ending;
+        continue;
+      }
       const data = await this.#next();
       if (data === null) return null;
       const wanted = this.#take(data);
-      if (wanted.length === 0) continue;
-      await this.#endIfWhole();
-      return wanted;
+      this.#endIfWhole();
+      if (wanted.length > 0) return wanted;
     }
-    if (this.#silent !== null) throw this.#silent;
+    if (this.#failure !== null) throw this.#failure.reason;
     return null;
   }
 
   /** Gives up what has not come; closes the connection. */
   cancel(): void {
-    if (this.#hasEnded) return;
-    this.#finish(null);
-    this.#reader?.cancel().catch(() => {});
-    this.#answer.abort(new DOMException("The rest is not needed", "AbortError"));
+    // Behind the last byte there is only the end, and then the connection is free again.
+    if (!this.#hasEnded && this.#ending === null) this.#drop();
   }
 
   [Symbol.dispose](): void {
@@ -127,17 +138,19 @@ export class MirrorBody implements Disposable {
     this.#timer ??= setTimeout(() => this.#look(), this.#answer.silentMs);
     try {
       const { value, done } = await this.#reader!.read();
-      if (this.#hasEnded) throw new DOMException("The rest is not needed", "AbortError");
-      if (!done) {
+      if (!done && !this.#hasEnded) {
         meter.add(value.length, performance.now());
         this.#answer.came(value.length);
         return value;
       }
     } catch (error) {
-      throw this.#broken(error);
+      if (error instanceof TypeError) this.#broken(messageOf(error), error);
+      else this.#fail(error);
     } finally {
       this.#readingSinceMs = null;
     }
+    if (this.#failure !== null) throw this.#failure.reason;
+    if (this.#hasEnded) throw rest();
     this.#checkEnd();
     this.#finish(null);
     return null;
@@ -149,28 +162,43 @@ export class MirrorBody implements Disposable {
     const first = Math.max(0, Math.min(data.length, offset - this.#position));
     const room = end === null ? limits.fetchBytesMax - this.#position : end - this.#position;
     if (data.length > room && !goesOn) {
-      throw this.#failed(`more than ${this.#position + room} bytes came of it`);
+      throw this.#broken(`more than ${this.#position + room} bytes came of it`);
     }
     this.#position += Math.min(data.length, room);
     return data.subarray(first, Math.min(data.length, room));
   }
 
   /** Where the end is known no other read is needed to see it, and the connection is free again. */
-  async #endIfWhole(): Promise<void> {
-    const { end, goesOn } = this.#answer;
+  #endIfWhole(): void {
+    const { end, goesOn, meter } = this.#answer;
     if (end === null || this.#position < end) return;
-    if (goesOn) this.cancel();
-    else if (this.#answer.sizeBytes !== null) {
-      // What follows can only be the end, or a fault; either is here already, as a rule.
-      const data = await this.#next();
-      if (data !== null && data.length > 0) this.#take(data);
+    if (goesOn) return this.#drop();
+    meter.end(performance.now());
+    this.#ending = this.#awaitEnd();
+  }
+
+  /**
+   * What follows the last byte can only be the end, or a fault; either is here already, as a rule.
+   * Where neither comes soon, all that is wanted has come nevertheless.
+   */
+  async #awaitEnd(): Promise<void> {
+    clearTimeout(this.#timer ?? undefined);
+    this.#timer = setTimeout(() => this.#drop(), limits.mirrorEndMs);
+    try {
+      let ahead = await this.#reader!.read();
+      while (!ahead.done && ahead.value.length === 0) ahead = await this.#reader!.read();
+      if (ahead.done) return this.#finish(null);
+      this.#answer.came(ahead.value.length);
+      this.#broken(`more than ${this.#position} bytes came of it`);
+    } catch {
+      this.#drop();
     }
   }
 
   #checkEnd(): void {
     const { end } = this.#answer;
     if (end === null || this.#position === end) return;
-    throw this.#failed(`it ended at byte ${this.#position} of ${end}`);
+    throw this.#broken(`it ended at byte ${this.#position} of ${end}`);
   }
 
   /** Whether the read under way takes too long. */
@@ -182,43 +210,56 @@ export class MirrorBody implements Disposable {
       this.#timer = setTimeout(() => this.#look(), Math.ceil(leftMs));
       return;
     }
-    this.#silent = new MirrorError(
-      "silent",
-      `Cannot read from mirror ${this.mirror}: it sent nothing for ${this.#answer.silentMs} ms`,
-      { mirror: this.mirror },
+    const what = `it sent nothing for ${this.#answer.silentMs} ms`;
+    this.#fail(
+      new MirrorError("silent", `Cannot read from mirror ${this.mirror}: ${what}`, {
+        mirror: this.mirror,
+      }),
     );
-    this.#answer.abort(this.#silent);
   }
 
-  /** What a failed read means. */
-  #broken(error: unknown): unknown {
-    if (this.#silent !== null) {
-      this.#finish(this.#silent);
-      return this.#silent;
-    }
-    if (error instanceof TypeError) return this.#failed(messageOf(error), error);
-    // The signal's reason, or what cancelled it.
-    this.#finish(null);
-    return error;
-  }
-
-  #failed(what: string, cause?: unknown): MirrorError {
+  #broken(what: string, cause?: unknown): MirrorError {
     const error = new MirrorError("broken", `Cannot read from mirror ${this.mirror}: ${what}`, {
       mirror: this.mirror,
       ...(cause === undefined ? {} : { cause }),
     });
-    this.#finish(error);
-    this.#reader?.cancel().catch(() => {});
-    this.#answer.abort(error);
+    this.#fail(error);
     return error;
+  }
+
+  /** Has the read that waits, and all that follow, fail with `reason`. */
+  #fail(reason: unknown): void {
+    if (this.#hasEnded) return;
+    this.#failure = { reason };
+    this.#finish(reason instanceof MirrorError ? reason : null);
+    this.#close(reason);
+  }
+
+  /** Ends it where it is; reads that follow give nothing more. */
+  #drop(): void {
+    if (this.#hasEnded) return;
+    this.#finish(null);
+    this.#close(rest());
+  }
+
+  /** Ends the connection, and the read that waits for it. */
+  #close(reason: unknown): void {
+    this.#reader?.cancel().catch(() => {});
+    this.#answer.abort(reason);
   }
 
   #finish(error: MirrorError | null): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#answer.signal.removeEventListener("abort", this.#stop);
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#answer.meter.end(performance.now());
     this.#answer.ended(error);
   }
+}
+
+/** Why what has not come does not come any more. */
+function rest(): DOMException {
+  return new DOMException("The rest is not needed", "AbortError");
 }

@@ -10,7 +10,8 @@ import type { UpstreamRefusal } from "../base/errors.ts";
  * - "silent": it sent nothing for too long.
  * - "broken": the file ended too early, or went on too long.
  * - "unusable": it answered what is no HTTP, no such range, or a redirect to nowhere.
- * - "changed": its file is not the one that was begun with, or not of the size that is known.
+ * - "changed": its file is not the one that was begun with.
+ * - "other-size": its file is not as long as that which is wanted: it does not have that one.
  * - "no-range": it can only give the file from its first byte.
  */
 export type MirrorErrorCode =
@@ -20,13 +21,17 @@ export type MirrorErrorCode =
   | "broken"
   | "unusable"
   | "changed"
+  | "other-size"
   | "no-range";
+
+/** What a failure without a status of its own is like. */
+const STATUSES: Partial<Record<MirrorErrorCode, number>> = { silent: 504, "other-size": 404 };
 
 /** A mirror did not give what was asked of it. */
 export class MirrorError extends Error implements UpstreamRefusal {
   override readonly name = "MirrorError";
   readonly code: MirrorErrorCode;
-  /** Its HTTP status, 400 to 599; 504 when it was silent, 502 for all else. */
+  /** Its HTTP status, 400 to 599; 504 when it was silent, 404 for another size, 502 for all else. */
   readonly status: number;
   readonly retryAfter: string | null;
   /** Its label, HOST or HOST:PORT. */
@@ -45,7 +50,7 @@ export class MirrorError extends Error implements UpstreamRefusal {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
     this.mirror = extras.mirror;
-    this.status = extras.status ?? (code === "silent" ? 504 : 502);
+    this.status = extras.status ?? STATUSES[code] ?? 502;
     this.retryAfter = extras.retryAfter ?? null;
   }
 
@@ -71,6 +76,7 @@ export function mostTelling(errors: readonly MirrorError[]): MirrorError | undef
 function weightOf({ code, status, retryAfter }: MirrorError): number {
   if (code === "no-range") return 7;
   if (code === "changed") return 6;
+  if (code === "other-size") return 1;
   if (code !== "refused") return 2;
   if (status >= 500 || status === 429) return retryAfter === null ? 4 : 5;
   if (status === 404 || status === 410) return 1;

@@ -7,6 +7,8 @@
  * 1. The mirrors are asked in the order that they were given in, those that failed lately last. The
  *    one that gave last is asked first.
  * 2. A mirror that says no (4xx), gives another file, or is banned is not asked for this file again.
+ *    Where it was said how long the file is, a mirror with a longer or shorter one does not have it;
+ *    as a length may be garbled, it is asked once more.
  * 3. One that breaks off is asked again for the rest; after `mirrorRetriesMax` times in a row with
  *    little to show for it, it is not asked for this file again.
  * 4. Once something was given, a round in which all failed is not the end: there is another after a
@@ -19,18 +21,16 @@
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { MirrorBody, type MirrorValidators } from "./mirror_body.ts";
+import { checkStatus, type Extent, extentOf } from "./mirror_extent.ts";
 import { MirrorError, mostTelling } from "./mirror_error.ts";
 import {
   ask,
-  contentRange,
   type MirrorAddress,
   mirrorAddress,
   type MirrorHead,
   type MirrorQuestion,
   type MirrorRange,
   rangeHeaders,
-  retryAfter,
-  unsatisfiedSize,
 } from "./mirror_request.ts";
 import type { Mirrors } from "./mirror.ts";
 
@@ -38,6 +38,10 @@ import type { Mirrors } from "./mirror.ts";
 export interface MirrorFileOptions {
   /** A mirror whose file has another size does not have this file. */
   readonly sizeBytes?: number;
+  /** Connections to mirrors that it leaves free for what matters more; by default none. */
+  readonly placesKeptFree?: number;
+  /** Through whom the request came, as mirrors are told (Via); by default nobody is named. */
+  readonly via?: readonly string[];
 }
 
 /** What a mirror says of its file, without the file. */
@@ -55,8 +59,12 @@ interface Place {
   etag: string | null;
   /** Why it is not asked again; null while it is. */
   refusal: MirrorError | null;
+  /** How it failed last; null while it did not. */
+  error: MirrorError | null;
   /** Bodies in a row that broke off early. */
   breaks: number;
+  /** Whether its file had another size than it has to have. */
+  hadOtherSize: boolean;
 }
 
 /** One file at its mirrors. Made by {@linkcode Mirrors.file}. */
@@ -66,6 +74,11 @@ export class MirrorFile {
   readonly #bytesGiven = new Map<string, number>();
   /** The mirror that gave last: it is asked first. */
   #last: Place | null = null;
+  /** Bytes that the file has to have; null when nobody said so. */
+  readonly #wantedBytes: number | null;
+  readonly #keptFree: number;
+  /** Headers of every request. */
+  readonly #headers: Readonly<Record<string, string>>;
   #sizeBytes: number | null;
   #lastModified: string | null = null;
 
@@ -77,12 +90,17 @@ export class MirrorFile {
       );
     }
     this.#mirrors = mirrors;
-    this.#sizeBytes = options.sizeBytes ?? null;
+    this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
+    this.#keptFree = options.placesKeptFree ?? 0;
+    const { via = [] } = options;
+    this.#headers = via.length === 0 ? {} : { via: via.join(", ") };
     this.#places = urls.map((url) => ({
       address: mirrorAddress(url),
       etag: null,
       refusal: null,
+      error: null,
       breaks: 0,
+      hadOtherSize: false,
     }));
   }
 
@@ -94,6 +112,13 @@ export class MirrorFile {
   /** Bytes of the file, once anybody said it. */
   get sizeBytes(): number | null {
     return this.#sizeBytes;
+  }
+
+  /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
+  get hasTrouble(): boolean {
+    return this.#places.some(({ error }) =>
+      error !== null && (error.code !== "refused" || error.status >= 500)
+    );
   }
 
   /** The label of the mirror that is asked next; null when none is asked any more. */
@@ -120,8 +145,8 @@ export class MirrorFile {
   }
 
   /** Forgets what the file was known by: whatever the mirrors give next is a new beginning. */
-  forget(options: MirrorFileOptions = {}): void {
-    this.#sizeBytes = options.sizeBytes ?? null;
+  forget(): void {
+    this.#sizeBytes = this.#wantedBytes;
     this.#lastModified = null;
     for (const place of this.#places) {
       place.etag = null;
@@ -133,7 +158,8 @@ export class MirrorFile {
   ban(mirror: string): void {
     for (const place of this.#places) {
       if (place.address.label !== mirror) continue;
-      place.refusal ??= new MirrorError(
+      // For good, even if it would be asked again after a new beginning.
+      place.refusal = new MirrorError(
         "unusable",
         `Cannot use mirror ${mirror}: what it gave is not the file`,
         { mirror },
@@ -154,15 +180,18 @@ export class MirrorFile {
   ): Promise<MirrorBody> {
     for (let round = 1;; round++) {
       const errors: MirrorError[] = [];
+      let isWorthIt = false;
       for (const place of this.#inOrder()) {
         try {
           return await this.#openAt(place, range, options);
-        } catch (error) {
-          errors.push(this.#failed(place, error));
+        } catch (cause) {
+          const error = this.#failed(place, cause);
+          errors.push(error);
+          isWorthIt ||= error.isMirrorBad && this.#bytesGiven.size > 0 ||
+            error.code === "other-size" && place.refusal === null;
         }
       }
       const error = this.#mostTelling(errors);
-      const isWorthIt = this.#bytesGiven.size > 0 && errors.some(({ isMirrorBad }) => isMirrorBad);
       if (!isWorthIt || round >= limits.mirrorRetriesMax) throw error;
       this.#mirrors.log.debug("mirrors failed, asking again", { error: error.message, round });
       await pause(this.#mirrors.patience.retryMs * 2 ** (round - 1), options);
@@ -200,7 +229,7 @@ export class MirrorFile {
       const asked = await this.#ask(place, { method: "HEAD", headers: {} }, options);
       end(asked);
       const { head } = asked;
-      this.#checkStatus(place, head, [200]);
+      checkStatus(place.address.label, head, [200]);
       const { etag, lastModified, contentType, contentBytes } = head;
       const mirror = place.address.label;
       return { mirror, sizeBytes: contentBytes, etag, lastModified, contentType };
@@ -245,14 +274,16 @@ export class MirrorFile {
     });
     const unhear = () => stops.forEach((stop) => stop());
     try {
-      const giveBack = await places.take({ signal: abort.signal });
+      const giveBack = await places.take({ signal: abort.signal, keptFree: this.#keptFree });
       const release = () => {
         unhear();
         giveBack();
       };
       try {
         const { answerMs } = patience;
-        const head = await ask(place.address, question, { client, abort, answerMs });
+        const headers = { ...this.#headers, ...question.headers };
+        const asked = { ...question, headers };
+        const head = await ask(place.address, asked, { client, abort, answerMs });
         return { head, release, abort };
       } catch (error) {
         giveBack();
@@ -267,8 +298,11 @@ export class MirrorFile {
   /** Makes a body of an answer, if it is one of this file. */
   #body(place: Place, range: MirrorRange, { head, release, abort }: Asked): MirrorBody {
     try {
-      const extent = this.#extent(place, range, head);
-      this.#checkSame(place, head, extent.sizeBytes);
+      const extent = extentOf(head, range, {
+        mirror: place.address.label,
+        sizeBytes: this.#sizeBytes,
+        checkSame: (sizeBytes) => this.#checkSame(place, head, sizeBytes),
+      });
       return this.#given(place, range, { head, release, abort, extent });
     } catch (error) {
       end({ head, release, abort });
@@ -302,6 +336,7 @@ export class MirrorFile {
       sizeBytes: this.#sizeBytes,
       silentMs: this.#mirrors.patience.silentMs,
       meter: this.#mirrors.meterOf(label).body(),
+      signal: abort.signal,
       abort: (reason) => abort.abort(reason),
       came: (bytes) => {
         came += bytes;
@@ -315,65 +350,19 @@ export class MirrorFile {
     });
   }
 
-  /** Which bytes of the file an answer holds, against what was asked. */
-  #extent(place: Place, range: MirrorRange, head: MirrorHead): Extent {
-    const { label } = place.address;
-    const { offset } = range;
-    const isPart = offset > 0 || range.end !== undefined;
-    if (isPart && head.status === 416 && unsatisfiedSize(head) === offset) {
-      return { skipBytes: 0, end: offset, goesOn: false, sizeBytes: offset, isEmpty: true };
-    }
-    this.#checkStatus(place, head, isPart ? [200, 206] : [200]);
-    if (head.status === 206) {
-      const content = contentRange(head);
-      const isAsked = content?.offset === offset && content.end <= (range.end ?? Infinity);
-      if (!isAsked) {
-        throw this.#unusable(label, "it sent another part of the file than was asked for");
-      }
-      const { end, sizeBytes } = content;
-      this.#checkSize(label, sizeBytes ?? end);
-      return { skipBytes: 0, end, goesOn: false, sizeBytes, isEmpty: false };
-    }
-    const sizeBytes = head.contentBytes;
-    this.#checkSize(label, sizeBytes ?? 0);
-    const known = sizeBytes ?? this.#sizeBytes;
-    const end = known === null ? range.end ?? null : Math.min(range.end ?? known, known);
-    if (offset > limits.mirrorSkipBytes) {
-      throw new MirrorError(
-        "no-range",
-        `Cannot go on at byte ${offset} of mirror ${label}: it gives the whole file only`,
-        { mirror: label },
-      );
-    }
-    if (end !== null && end < offset) {
-      throw this.#unusable(label, `its file ends at byte ${end}, before ${offset}`);
-    }
-    const goesOn = range.end !== undefined && end === range.end && known !== end;
-    return { skipBytes: offset, end, goesOn, sizeBytes, isEmpty: head.response.body === null };
-  }
-
-  #checkStatus(place: Place, head: MirrorHead, good: readonly number[]): void {
-    const { status } = head;
-    if (good.includes(status)) return;
-    const mirror = place.address.label;
-    if (status < 400) throw this.#unusable(mirror, `it answered with status ${status}`);
-    throw new MirrorError("refused", `Cannot get it from mirror ${mirror}: status ${status}`, {
-      mirror,
-      status: Math.min(status, 599),
-      retryAfter: retryAfter(head),
-    });
-  }
-
-  #checkSize(mirror: string, sizeBytes: number): void {
-    if (sizeBytes <= limits.fetchBytesMax) return;
-    throw this.#unusable(mirror, `it has ${sizeBytes} bytes, at most ${limits.fetchBytesMax}`);
-  }
-
   /** Parts of two files must not become one. */
   #checkSame(place: Place, head: MirrorHead, sizeBytes: number | null): void {
+    const mirror = place.address.label;
+    const wanted = this.#wantedBytes;
+    if (wanted !== null && sizeBytes !== null && sizeBytes !== wanted) {
+      throw new MirrorError(
+        "other-size",
+        `Cannot get it from mirror ${mirror}: its file has ${sizeBytes} bytes, not ${wanted}`,
+        { mirror },
+      );
+    }
     const differs = (what: string, known: unknown, now: unknown) => {
       if (known === null || now === null || known === now) return;
-      const mirror = place.address.label;
       throw new MirrorError(
         "changed",
         `Cannot use mirror ${mirror}: its file has ${what} ${now}, expected ${known}`,
@@ -385,16 +374,14 @@ export class MirrorFile {
     differs("date", this.#lastModified, head.lastModified);
   }
 
-  #unusable(mirror: string, why: string): MirrorError {
-    return new MirrorError("unusable", `Cannot use mirror ${mirror}: ${why}`, { mirror });
-  }
-
   /** Notes that a mirror failed before it gave anything; rethrows what is not its fault. */
   #failed(place: Place, error: unknown): MirrorError {
     if (!(error instanceof MirrorError)) throw error;
     const mirror = place.address.label;
+    place.error = error;
     if (error.isMirrorBad) this.#mirrors.failed(mirror, performance.now());
-    else if (error.code !== "no-range" && error.status !== 416) place.refusal = error;
+    else if (error.code === "other-size" && !place.hadOtherSize) place.hadOtherSize = true;
+    else if (error.code !== "no-range") place.refusal = error;
     this.#mirrors.log.debug("a mirror does not give it", { mirror, error: error.message });
     return error;
   }
@@ -402,6 +389,7 @@ export class MirrorFile {
   /** Notes that a body broke off. */
   #broke(place: Place, { error, came }: { readonly error: MirrorError; readonly came: number }) {
     const mirror = place.address.label;
+    place.error = error;
     this.#mirrors.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
     place.breaks = came >= limits.mirrorSampleBytes ? 1 : place.breaks + 1;
     if (place.breaks < limits.mirrorRetriesMax) return;
@@ -431,19 +419,6 @@ interface Asked {
   /** Gives the connection's place back; to be called when the answer has ended. */
   release(): void;
   readonly abort: AbortController;
-}
-
-/** What an answer holds of the file. */
-interface Extent {
-  /** Bytes that come before what is wanted. */
-  readonly skipBytes: number;
-  /** Where what is wanted ends; null when that is not known. */
-  readonly end: number | null;
-  /** Whether the answer goes on after that. */
-  readonly goesOn: boolean;
-  /** Bytes of the whole file, if the answer says. */
-  readonly sizeBytes: number | null;
-  readonly isEmpty: boolean;
 }
 
 /** Ends an answer whose body is of no use. */

@@ -3,8 +3,8 @@
  * the head says. Does not choose mirrors, and reads no body.
  */
 
-import { utf8 } from "../base/bytes.ts";
-import { parseUrl } from "../base/mirror_url.ts";
+import { httpReason } from "../base/http_reason.ts";
+import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";
 import type { MirrorValidators } from "./mirror_body.ts";
@@ -55,9 +55,9 @@ const RETRY_AFTER = /^(?:\d{1,9}|[A-Za-z]{3}, [\w :-]{8,40})$/;
  */
 export function mirrorAddress(text: string): MirrorAddress {
   const url = parseUrl(text, { what: "mirror", schemes: ["http", "https"] });
-  const { username, password } = url;
+  const authorization = authorizationOf(url);
   url.username = url.password = "";
-  return { url, authorization: basic(username, password), label: url.host };
+  return { url, authorization, label: url.host };
 }
 
 /** The headers that ask for a part of a file, if it is still the one with these validators. */
@@ -123,7 +123,7 @@ export async function ask(
   } catch (error) {
     if (abort.signal.aborted) throw abort.signal.reason;
     if (error instanceof MirrorError) throw error;
-    throw new MirrorError("unreachable", `${what}: ${reasonOf(error)}`, { mirror, cause: error });
+    throw new MirrorError("unreachable", `${what}: ${httpReason(error)}`, { mirror, cause: error });
   } finally {
     clearTimeout(timer);
   }
@@ -206,25 +206,4 @@ function redirected(
 
 function validator(text: string | null): string | null {
   return text !== null && VALIDATOR.test(text) ? text : null;
-}
-
-function basic(username: string, password: string): string | null {
-  if (username === "" && password === "") return null;
-  const bytes = utf8(`${unescape(username)}:${unescape(password)}`);
-  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
-}
-
-function unescape(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Why there was no answer, without the addresses that the message of the library is full of. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.replace(/^.*?client error /, "").replace(/\S*:\/\/\S*/g, "...").slice(0, 200);
 }

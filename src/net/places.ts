@@ -1,10 +1,23 @@
 /** A bounded number of places, and a queue for those who wait for one. Knows nothing of what for. */
 
+/** How a place is taken. */
+export interface PlaceOptions {
+  readonly signal: AbortSignal;
+  /** Places that must stay free for others beside it; by default 0. */
+  readonly keptFree?: number;
+}
+
+/** One who waits. */
+interface Waiter {
+  readonly keptFree: number;
+  readonly got: () => void;
+}
+
 /** Places that are taken and given back. */
 export class Places {
   readonly #placesMax: number;
   #taken = 0;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: Waiter[] = [];
 
   constructor(placesMax: number) {
     this.#placesMax = placesMax;
@@ -15,10 +28,10 @@ export class Places {
    *
    * @throws the reason of `signal`, when that is aborted meanwhile.
    */
-  async take({ signal }: { readonly signal: AbortSignal }): Promise<() => void> {
+  async take({ signal, keptFree = 0 }: PlaceOptions): Promise<() => void> {
     signal.throwIfAborted();
-    if (this.#taken < this.#placesMax) this.#taken++;
-    else await this.#wait(signal);
+    if (this.#hasRoom(keptFree)) this.#taken++;
+    else await this.#wait(signal, keptFree);
     let isGiven = false;
     return () => {
       if (isGiven) return;
@@ -27,25 +40,33 @@ export class Places {
     };
   }
 
+  #hasRoom(keptFree: number): boolean {
+    return this.#taken + keptFree < this.#placesMax;
+  }
+
   /** Resolves with a place that somebody else gave back. */
-  #wait(signal: AbortSignal): Promise<void> {
+  #wait(signal: AbortSignal, keptFree: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const got = () => {
         signal.removeEventListener("abort", left);
         resolve();
       };
+      const waiter = { keptFree, got };
       const left = () => {
-        this.#queue.splice(this.#queue.indexOf(got), 1);
+        this.#queue.splice(this.#queue.indexOf(waiter), 1);
         reject(signal.reason);
       };
       signal.addEventListener("abort", left, { once: true });
-      this.#queue.push(got);
+      this.#queue.push(waiter);
     });
   }
 
+  /** The first who may have it gets it. */
   #give(): void {
-    const next = this.#queue.shift();
-    if (next === undefined) this.#taken--;
-    else next();
+    this.#taken--;
+    const index = this.#queue.findIndex(({ keptFree }) => this.#hasRoom(keptFree));
+    if (index < 0) return;
+    this.#taken++;
+    this.#queue.splice(index, 1)[0]!.got();
   }
 }

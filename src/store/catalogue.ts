@@ -25,15 +25,15 @@ export interface PartialRow {
   readonly hasLeaves: boolean;
 }
 
-/** What came of a fetch, as the catalogue writes it. */
-const STORY_KINDS = { failed: 0, brought: 1, here: 2 } as const;
+/** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
+const STORY_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type StoryKind = keyof typeof STORY_KINDS;
 
 /** How a fetch went, as it is remembered. */
 export interface StoryRow {
   readonly name: string;
   readonly root: Root | null;
-  /** Whether it brought the file, found it here, or failed. */
+  /** Whether it brought the file, found it here, or failed, in vain or at once. */
   readonly kind: StoryKind;
   readonly trust: string;
   readonly endedAt: string;
@@ -241,12 +241,14 @@ export class Catalogue implements Disposable {
     });
   }
 
-  /** The JSON of the stories of a name or root, the last one first. */
+  /** The JSON of the stories of a name, or of those that name a root at all; the last one first. */
   storiesOf(column: "name" | "root", value: string): string[] {
+    // Few enough that all of them can be looked through.
+    const where = column === "name" ? "name = ?" : "instr(json, ?) > 0";
     return this.#guard(
       "read",
       () =>
-        this.#prepare(`SELECT json FROM stories WHERE ${column} = ? ORDER BY id DESC`).all(value)
+        this.#prepare(`SELECT json FROM stories WHERE ${where} ORDER BY id DESC`).all(value)
           .map((row) => row["json"] as string),
     );
   }

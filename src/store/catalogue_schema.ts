@@ -35,7 +35,7 @@ export const SCHEMA: readonly string[] = [
   `
   -- How fetches went, one JSON text each, in the order in which they ended. The root is NULL when
   -- the fetch ended before it was known. The kind is 0 when it failed, 1 when it brought the file,
-  -- 2 when the file was here.
+  -- 2 when the file was here, 3 when it failed though bytes had come.
   CREATE TABLE stories (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
@@ -46,7 +46,6 @@ export const SCHEMA: readonly string[] = [
     json TEXT NOT NULL
   );
   CREATE INDEX stories_by_name ON stories (name);
-  CREATE INDEX stories_by_root ON stories (root);
   CREATE INDEX stories_by_kind ON stories (kind);
   `,
 ];

@@ -359,6 +359,11 @@ export class ChunkStore implements AsyncDisposable {
     return this.#parts.downloads.get(root);
   }
 
+  /** Gives up the download of `root` unless it is under way. */
+  discardWaiting(root: Root): void {
+    this.#downloads.discardWaiting(root);
+  }
+
   /** Removes a downloaded or partial file from the data directory; false when there is none. */
   remove(root: Root): boolean {
     const download = this.#parts.downloads.get(root);

@@ -64,6 +64,10 @@ export class Downloads implements DownloadHost {
         continue;
       }
       if (have === "completed") continue;
+      if (have.count === 0) {
+        this.#parts.remember((catalogue) => catalogue.removePartial(row.root));
+        continue;
+      }
       const leavesBytes = sizeOf(file.leafPath);
       const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(row.sizeBytes) * HASH_BYTES;
       this.#parts.downloads.set(row.root, new Download(file, this, { have, hasLeaves }));
@@ -198,7 +202,7 @@ export class Downloads implements DownloadHost {
 
   suspended(download: Download): void {
     this.#active.delete(download);
-    if (this.#isInternal(download)) return;
+    if (this.#isInternal(download)) return this.#dropEmpty(download);
     this.#forget(download);
     this.#parts.handles.forget(download.path);
     this.#parts.collectLeaves(download.root, download.sizeBytes);
@@ -210,6 +214,19 @@ export class Downloads implements DownloadHost {
     this.#parts.remember((catalogue) => catalogue.removePartial(root));
     this.#parts.collectLeaves(root, sizeBytes);
     this.#parts.emit({ kind: "discarded", root, name });
+  }
+
+  /** Forgets a download that was put away without a chunk: there is nothing to go on with. */
+  #dropEmpty(download: Download): void {
+    if (this.#parts.downloads.get(download.root) !== download) return;
+    if (download.have.count > 0 || download.unverifiedBytes > 0) return;
+    this.#parts.handles.forget(download.path);
+    try {
+      removeIfThere(download.path);
+    } catch (error) {
+      this.#parts.warn(messageOf(error), { root: download.root, name: download.name });
+    }
+    this.discarded(download);
   }
 
   #forget(download: Download): void {

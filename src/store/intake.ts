@@ -10,6 +10,7 @@ import { createHash, type Hash } from "node:crypto";
 import { fstatSync, ftruncateSync } from "node:fs";
 import { EnvironmentError } from "../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../base/geometry.ts";
+import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { HandleCache } from "./handle_cache.ts";
 import { environmentError, nextTurn, readAt, writeAt } from "./io.ts";
@@ -32,6 +33,8 @@ export interface IntakeRequest {
 
 /** By what a server tells whether a file is still the same. */
 export interface IntakeValidators {
+  /** Whose ETag it is: HOST or HOST:PORT. */
+  readonly mirror: string;
   readonly etag: string | null;
   readonly lastModified: string | null;
 }
@@ -52,6 +55,7 @@ export interface IntakeHost {
       /** Its SHA-256, where that was computed on the way. */
       readonly sha256: string | undefined;
       readonly signal: AbortSignal | undefined;
+      readonly placing: ((root: Root) => Promise<void>) | undefined;
       /** Called as soon as it can be read as this file; from then on `path` is not read. */
       readonly adopted: (file: FileDefinition) => void;
     },
@@ -212,13 +216,19 @@ export class Intake implements IntakeRequest {
   /**
    * Makes it a file of the store: flushes it, hashes it in a worker, and puts it in its place; its
    * SHA-256 is remembered if it came in order. Where the same content is here already, that is what
-   * counts, and this data is removed.
+   * counts, and this data is removed. `placing` is called with its root before that is done with it;
+   * what it throws leaves all as it was.
    *
    * @throws {EnvironmentError} when the disk refuses; the intake stays as it was.
    * @throws {RangeError} when not all bytes are here.
    * @throws the signal's reason when it is aborted.
    */
-  async adopt(options: { readonly signal?: AbortSignal } = {}): Promise<FileDefinition> {
+  async adopt(
+    options: {
+      readonly signal?: AbortSignal;
+      readonly placing?: (root: Root) => Promise<void>;
+    } = {},
+  ): Promise<FileDefinition> {
     this.#checkWhole();
     this.#state = "adopting";
     try {
@@ -226,7 +236,8 @@ export class Intake implements IntakeRequest {
       const isDigested = this.#digestBytes === this.#sizeBytes;
       const sha256 = isDigested ? this.#digest.copy().digest("hex") : undefined;
       const adopted = (file: FileDefinition) => this.#adopted = file;
-      await this.#host.adopt(this, { sha256, signal: options.signal, adopted });
+      const { signal, placing } = options;
+      await this.#host.adopt(this, { sha256, signal, placing, adopted });
     } catch (error) {
       // Closing the store ended it meanwhile, or it is as it was.
       if (this.#state === "adopting") this.#state = "open";

@@ -81,9 +81,10 @@ export class Intakes implements IntakeHost {
 
   async adopt(
     intake: Intake,
-    { sha256, signal, adopted }: {
+    { sha256, signal, placing, adopted }: {
       readonly sha256: string | undefined;
       readonly signal: AbortSignal | undefined;
+      readonly placing: ((root: Root) => Promise<void>) | undefined;
       readonly adopted: (file: FileDefinition) => void;
     },
   ): Promise<void> {
@@ -96,6 +97,12 @@ export class Intakes implements IntakeHost {
     if (sizeBytes !== intake.sizeBytes) {
       this.#parts.collectLeaves(root, sizeBytes);
       throw new EnvironmentError("changed", `Cannot keep ${intake.name}: its data changed`);
+    }
+    try {
+      await placing?.(root);
+    } catch (error) {
+      this.#parts.collectLeaves(root, sizeBytes);
+      throw error;
     }
     // Before anybody hears of the file: who looks at it then finds what is known of it.
     if (sha256 !== undefined) this.#host.noteSha256(root, sha256);

@@ -5,7 +5,7 @@
 
 import { isHash, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { isStory, type Story } from "../base/story.ts";
+import { isStory, isStoryOf, type Story } from "../base/story.ts";
 import { FILE_TRUSTS, type FileTrust } from "../base/trust.ts";
 import type { StoryKind } from "./catalogue.ts";
 import type { StoreParts } from "./store_parts.ts";
@@ -46,14 +46,18 @@ export class Stories {
     if (kind === "brought" && root !== null) this.#noteTrust(root, trust);
   }
 
-  /** The fetches of a name or root that are remembered, the last one first. */
+  /**
+   * The fetches of a name or root that are remembered, the last one first; of a root also those that
+   * rejected it.
+   */
   of(target: string): Story[] {
     const { catalogue } = this.#parts;
     if (catalogue === undefined) return [];
     const rows = isHash(target)
       ? catalogue.storiesOf("root", target.toLowerCase())
       : catalogue.storiesOf("name", target);
-    return rows.flatMap((json) => parseStory(json) ?? []);
+    return rows.flatMap((json) => parseStory(json) ?? [])
+      .filter((story) => isStoryOf(story, target));
   }
 
   /** By what the last fetch that brought `root` trusted it; undefined when none is remembered. */
@@ -74,9 +78,12 @@ export class Stories {
   }
 }
 
-function kindOf({ outcome, sizeBytes, bytesPeers, bytesMirror }: Story): StoryKind {
-  if (outcome !== "done") return "failed";
-  return bytesPeers + bytesMirror > 0 || sizeBytes === 0 ? "brought" : "here";
+function kindOf(
+  { outcome, sizeBytes, bytesPeers, bytesMirror, bytesThrownAway }: Story,
+): StoryKind {
+  const bytes = bytesPeers + bytesMirror;
+  if (outcome !== "done") return bytes + bytesThrownAway > 0 ? "in-vain" : "failed";
+  return bytes > 0 || sizeBytes === 0 ? "brought" : "here";
 }
 
 function parseStory(json: string): Story | undefined {

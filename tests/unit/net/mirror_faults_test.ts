@@ -1,6 +1,7 @@
 /** Mirrors that break off, fall silent, lie about what they send, or send what is no HTTP. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { denoArgs } from "../../../scripts/deno_args.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { MirrorErrorCode } from "../../../src/net/mirror_error.ts";
 import { content } from "../store/store_fixture.ts";
@@ -235,7 +236,13 @@ Deno.test("MirrorFile.open() and its body end with the reason of the signal", ()
     const reading = body.read();
     during.abort(new Error("second"));
     await assertRejects(() => reading, Error, "second");
-    assertEquals(await body.read(), null);
+    // Nor does what came look like all of it afterwards.
+    await assertRejects(() => body.read(), Error, "second");
+    const between = new AbortController();
+    const other = await mirrors.file([begun.url()]).open({ offset: 0 }, between);
+    assertEquals((await other.read())!.length, 3);
+    between.abort(new Error("third"));
+    await assertRejects(() => other.read(), Error, "third");
   }));
 
 Deno.test("MirrorBody.cancel() ends the read that waits, and frees the place", () =>
@@ -251,3 +258,64 @@ Deno.test("MirrorBody.cancel() ends the read that waits, and frees the place", (
     await assertRejects(() => reading, DOMException);
     assertEquals(await body.read(), null);
   }));
+
+Deno.test("MirrorBody.read() ends with the last byte, even if nothing says that it was the last", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new RawServer(() => ({
+      send: `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`,
+      hold: true,
+    }));
+    const file = mirrors.file([server.url()], { sizeBytes: 3 });
+    const body = await file.open({ offset: 0 }, { signal });
+    assertEquals(await body.read(), new TextEncoder().encode("abc"));
+    assertEquals(await body.read(), null);
+    assertEquals([file.mirror, server.heads.length], [server.host, 1]);
+  }));
+
+Deno.test("MirrorBody.read() fails when more comes behind the last byte", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new RawServer(() => ({
+      send: `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n`,
+    }));
+    const error = await errorOf(mirrors.file([server.url()], { sizeBytes: 3 }));
+    assertEquals(error.code, "broken");
+  }));
+
+Deno.test("MirrorBody.cancel() leaves the connection to the next request once all bytes are here", () =>
+  withMirrors(async (mirrors) => {
+    const ports = new Set<number>();
+    const listener = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (_request, { remoteAddr }) => {
+        ports.add(remoteAddr.port);
+        return new Response(BYTES.subarray(0, 1_000));
+      },
+    );
+    const file = mirrors.file([`http://127.0.0.1:${listener.addr.port}/file`]);
+    for (let i = 0; i < 3; i++) {
+      const body = await file.open({ offset: 0 }, { signal });
+      let bytes = 0;
+      while (bytes < 1_000) bytes += (await body.read())!.length;
+      body.cancel();
+      // The end is waited for meanwhile, so that the connection is free by then.
+      assertEquals(await body.read(), null);
+    }
+    assertEquals(ports.size, 1);
+    await listener.shutdown();
+  }));
+
+Deno.test("MirrorBody.read() ends when it is aborted, or silent, after a garbage collection too", async () => {
+  // Only there can a test have garbage collected.
+  const script = new URL("./mirror_gc_child.ts", import.meta.url).pathname;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-net", "--v8-flags=--expose-gc", ...denoArgs(), script],
+    stdin: "null",
+  }).output();
+  const [out, problem] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert(success, problem);
+  assertEquals(out!.trim().split("\n"), [
+    "aborted: enough",
+    "closed: The node ends",
+    "silent: silent",
+  ]);
+});

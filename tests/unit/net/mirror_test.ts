@@ -39,7 +39,7 @@ Deno.test("MirrorFile.open() gives nothing more when the offset is the end of th
     using body = await mirrors.file([server.url()]).open({ offset: BYTES.length }, { signal });
     assertEquals([body.sizeBytes, await body.read()], [BYTES.length, null]);
     const past = await errorOf(mirrors.file([server.url()]), { offset: BYTES.length + 1 });
-    assertEquals([past.code, past.status], ["refused", 416]);
+    assertEquals([past.code, past.status], ["changed", 416]);
   }));
 
 Deno.test("MirrorFile.open() gives a file whose size the mirror does not say", () =>
@@ -207,11 +207,67 @@ Deno.test("MirrorFile.open() takes a file at another mirror by its size and date
     assertEquals([older.requests.length, longer.requests.length], [1, 1]);
   }));
 
-Deno.test("Mirrors.file() refuses another size than the one that is known", () =>
+Deno.test("MirrorFile.open() takes a mirror whose file has not the size that is wanted for one without", () =>
+  withMirrors(async (mirrors) => {
+    await using other = new FileServer(BYTES);
+    await using right = new FileServer(content(299_999));
+    const alone = mirrors.file([other.url()], { sizeBytes: 299_999 });
+    const { code, status } = await errorOf(alone);
+    assertEquals([code, status, alone.mirror], ["other-size", 404, null]);
+    // A new beginning does not make it the right file.
+    alone.forget();
+    assertEquals([(await errorOf(alone)).status, other.requests.length], [404, 2]);
+    const file = mirrors.file([other.url(), right.url()], { sizeBytes: 299_999 });
+    using body = await file.open({ offset: 0 }, { signal });
+    assertEquals([body.mirror, other.requests.length], [right.host, 3]);
+  }));
+
+Deno.test("MirrorFile.open() asks once more where a mirror names another size than is wanted", () =>
+  withMirrors(async (mirrors) => {
+    await using server = new FileServer(
+      BYTES,
+      (_, { requests }) => requests.length === 1 ? new Response("no file") : undefined,
+    );
+    const file = mirrors.file([server.url()], { sizeBytes: BYTES.length });
+    assertEquals(await readAll(await file.open({ offset: 0 }, { signal })), BYTES);
+  }));
+
+Deno.test("MirrorFile.open() says that the file changed where a mirror answers with a newer whole", () =>
+  withMirrors(async (mirrors) => {
+    const offset = limits.mirrorSkipBytes + 1;
+    await using server = new FileServer(content(offset + 1_000));
+    const file = mirrors.file([server.url()]);
+    const lastModified = "Mon, 30 Jun 2025 10:00:00 GMT";
+    file.expect({ validators: { etag: null, lastModified } });
+    assertEquals((await errorOf(file, { offset })).code, "changed");
+    assertEquals(server.requests[0]!.headers.get("if-range"), lastModified);
+  }));
+
+Deno.test("MirrorFile.open() begins with the first byte where a 416 does not say that there is none", () =>
+  withMirrors(async (mirrors) => {
+    for (const range of ["bytes */300000", "bytes */*", ""]) {
+      await using server = new FileServer(
+        BYTES,
+        (request) =>
+          request.headers.has("range")
+            ? new Response(null, { status: 416, headers: range ? { "content-range": range } : {} })
+            : undefined,
+      );
+      const file = mirrors.file([server.url()]);
+      assertEquals((await errorOf(file, { offset: 5 })).code, "no-range", range);
+      assertEquals(await readAll(await file.open({ offset: 0 }, { signal })), BYTES);
+    }
+  }));
+
+Deno.test("MirrorFile.open() does not ask a banned mirror after a new beginning either", () =>
   withMirrors(async (mirrors) => {
     await using server = new FileServer(BYTES);
-    const file = mirrors.file([server.url()], { sizeBytes: 299_999 });
+    const file = mirrors.file([server.url()]);
+    file.expect({ sizeBytes: 1 });
     assertEquals((await errorOf(file)).code, "changed");
+    file.ban(server.host);
+    file.forget();
+    assertEquals(file.mirror, null);
   }));
 
 Deno.test("MirrorFile.expect() takes up a file of an earlier run by its validators", () =>

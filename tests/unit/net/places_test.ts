@@ -36,3 +36,27 @@ Deno.test("Places.take() does not give a place to one who was aborted", async ()
   await assertRejects(() => places.take({ signal: abort.signal }), Error, "left");
   (await places.take({ signal }))();
 });
+
+Deno.test("Places.take() leaves places free for those who keep none", async () => {
+  const places = new Places(3);
+  const first = await places.take({ signal, keptFree: 2 });
+  const order: string[] = [];
+  const modest = places.take({ signal, keptFree: 2 }).then((giveBack) => {
+    order.push("modest");
+    return giveBack;
+  });
+  // Who waits for more room does not hold up who needs less.
+  const second = await places.take({ signal });
+  const third = await places.take({ signal });
+  const fourth = places.take({ signal }).then((giveBack) => {
+    order.push("fourth");
+    return giveBack;
+  });
+  first();
+  (await fourth)();
+  second();
+  assertEquals(order, ["fourth"]);
+  third();
+  (await modest)();
+  assertEquals(order, ["fourth", "modest"]);
+});

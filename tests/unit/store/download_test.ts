@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { EnvironmentError, PeerFault, UsageError } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { limits } from "../../../src/base/limits.ts";
@@ -328,11 +329,43 @@ Deno.test("beginDownload() refuses a file that is here or under way", async () =
   const request = { root: rootOf(bytes), name: "f", sizeBytes: 100 };
   const download = store.beginDownload(request);
   assertThrows(() => store.beginDownload(request), UsageError, "under way");
+  giveChunks(download, bytes, { first: 0, count: 1 });
   await download.suspend();
   assertEquals(store.beginDownload(request), download);
-  giveChunks(download, bytes, { first: 0, count: 1 });
   await download.finish();
   assertThrows(() => store.beginDownload(request), UsageError, "here already");
+});
+
+Deno.test("suspend() of a download without a chunk leaves nothing of it, nor does a restart", async () => {
+  using dir = new TempDir();
+  const bytes = content(3 * CHUNK_BYTES);
+  const request = { root: rootOf(bytes), name: "f", sizeBytes: bytes.length };
+  {
+    const { store, warnings } = await openStore(dir.join("data"));
+    await using _ = store;
+    const download = store.beginDownload(request);
+    giveLeaves(download, bytes);
+    await download.suspend();
+    assertEquals(store.fileDefinitions(), []);
+    assertEquals([...Deno.readDirSync(dir.join("data/partial"))], []);
+    assertThrows(() => Deno.statSync(download.leafPath), Deno.errors.NotFound);
+    assertEquals(warnings, []);
+    const old = store.beginDownload({ ...request, root: rootOf(content(9)), sizeBytes: 9 });
+    await old.suspend();
+    const again = store.beginDownload({ ...request, root: old.root, sizeBytes: 9 });
+    giveChunks(again, content(9), { first: 0, count: 1 });
+    await old.suspend();
+    assertEquals(store.download(old.root), again);
+  }
+  {
+    // As a crash before the first chunk leaves it.
+    using db = new DatabaseSync(dir.join("data/catalogue.sqlite"));
+    db.prepare("INSERT INTO partials VALUES (?, 'f', ?, ?, 0)")
+      .run(request.root, request.sizeBytes, new Uint8Array(1));
+  }
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  assertEquals(store.fileDefinitions().map(({ sizeBytes }) => sizeBytes), [9]);
 });
 
 Deno.test("beginDownload() tries another size unless the last chunk proves the first", async () => {
@@ -489,8 +522,9 @@ Deno.test("restartLeaves() and suspend() only warn when leaves cannot be removed
   assertEquals(warnings.length, 2);
   assert(warnings[0]!.message.includes(newPath), warnings[0]!.message);
   Deno.removeSync(newPath, { recursive: true });
-  giveLeaves(store.beginDownload(request), bytes);
-  assert(download.hasLeaves);
+  const again = store.beginDownload(request);
+  giveLeaves(again, bytes);
+  assert(again.hasLeaves);
 });
 
 Deno.test("finish() of a download keeps no second copy of what is shared meanwhile", async () => {

@@ -193,7 +193,7 @@ Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, ke
   const bytes = content(2 * CHUNK_BYTES + 1);
   const first = open(store, bytes.length);
   first.write(0, bytes.subarray(0, 20_000));
-  first.validators = { etag: '"1"', lastModified: null };
+  first.validators = { mirror: "mirror.test", etag: '"1"', lastModified: null };
   first.suspend();
   assertThrows(() => first.write(20_000, bytes.subarray(20_000)), RangeError, "suspended");
   const other = open(store, bytes.length, "b.pkg");
@@ -201,7 +201,7 @@ Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, ke
   const again = open(store);
   assertEquals(again.bytesHad, 20_000);
   assertEquals(again.sizeBytes, bytes.length);
-  assertEquals(again.validators, { etag: '"1"', lastModified: null });
+  assertEquals(again.validators, { mirror: "mirror.test", etag: '"1"', lastModified: null });
   const meanwhile = open(store);
   assertEquals(meanwhile.bytesHad, 0, "one that is under way is nobody else's");
   again.write(20_000, bytes.subarray(20_000));

@@ -15,6 +15,7 @@ function story(name: string, extras: Partial<Story> = {}): Story {
   return {
     name,
     root: rootOfNumber(1),
+    rootsRejected: [],
     sizeBytes: 20_000,
     endedAt: "2026-01-02T03:04:05.678Z",
     outcome: "done",
@@ -24,10 +25,17 @@ function story(name: string, extras: Partial<Story> = {}): Story {
     bytesLocal: 0,
     bytesPeers: 16_384,
     bytesMirror: 3_616,
+    bytesThrownAway: 0,
     bytesSaved: 16_384,
-    givers: [
-      { kind: "peer", giver: "h:1", nodeId: null, bytes: 16_384, chunks: "0", strikes: 0 },
-    ],
+    givers: [{
+      kind: "peer",
+      giver: "h:1",
+      nodeId: null,
+      bytes: 16_384,
+      chunks: "0",
+      bytesThrownAway: 0,
+      strikes: 0,
+    }],
     steps: [{ atMs: 1, what: "asked" }],
     ...extras,
   };
@@ -63,7 +71,8 @@ Deno.test("Stories.add() keeps so many, and no more of fetches that failed than 
   const { stories } = store;
   stories.add(story("first"));
   for (let i = 0; i < limits.storiesMax; i++) {
-    stories.add(story(`no-${i}`, { root: null, outcome: "Nobody has it" }));
+    const nothing = { bytesPeers: 0, bytesMirror: 0 };
+    stories.add(story(`no-${i}`, { root: null, outcome: "Nobody has it", ...nothing }));
   }
   // What was got is still known: however much was asked for in vain, it fills a part only.
   assertEquals(stories.of("first").length, 1);
@@ -85,8 +94,9 @@ Deno.test("Stories.add() keeps only the last of the same fetch that fails again 
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
+  const nothing = { bytesPeers: 0, bytesMirror: 0 };
   for (const elapsedMs of [1, 2, 3]) {
-    store.stories.add(story("a", { root: null, outcome: "no", elapsedMs }));
+    store.stories.add(story("a", { root: null, outcome: "no", ...nothing, elapsedMs }));
     store.stories.add(story("a", { outcome: "broken off", elapsedMs }));
   }
   store.stories.add(story("a"));
@@ -95,6 +105,34 @@ Deno.test("Stories.add() keeps only the last of the same fetch that fails again 
     ["broken off", 3],
     ["no", 3],
   ]);
+});
+
+Deno.test("Stories.add() keeps a fetch that failed after bytes had come beside one that asked in vain", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const wrong = story("a", {
+    root: null,
+    rootsRejected: [rootOfNumber(7)],
+    outcome: "what peers offer failed its check",
+    bytesPeers: 0,
+    bytesMirror: 0,
+    bytesThrownAway: 20_000,
+  });
+  const empty = { ...wrong, rootsRejected: [], bytesThrownAway: 0, outcome: "nobody has it" };
+  store.stories.add(wrong);
+  store.stories.add(empty);
+  store.stories.add(empty);
+  assertEquals(store.stories.of("a"), [empty, wrong]);
+  assertEquals(store.stories.of(rootOfNumber(7).toUpperCase()), [wrong]);
+});
+
+Deno.test("Stories.of() finds no story by a root that it only mentions", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  store.stories.add(story("a", { steps: [{ atMs: 0, what: `Offer: ${rootOfNumber(5)}` }] }));
+  assertEquals(store.stories.of(rootOfNumber(5)), []);
 });
 
 Deno.test("Stories.add() keeps how a file came, however often it is found here afterwards", async () => {
