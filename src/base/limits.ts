@@ -439,10 +439,14 @@ export const limits = {
   mirrorAnswerMs: 6_000,
   /** A mirror that sends nothing this long in the middle of a file is asked again, or the next. */
   mirrorSilentMs: 5_000,
+  /** When all bytes of an answer are here, its end is waited for this long; it needs no waiting. */
+  mirrorEndMs: 500,
   /** How often in a row a mirror is asked for the rest of a file when it breaks off without progress. */
   mirrorRetriesMax: 3,
   /** Connections to mirrors at once, for all files. */
   mirrorConnectionsMax: 32,
+  /** Of these, what only passes through the gateway leaves so many to packages and databases. */
+  mirrorConnectionsKept: 16,
   /** Requests of one file to a mirror at once, where peers give it too. */
   mirrorRangesMax: 4,
   /** How long a mirror that failed is asked last. */
@@ -456,7 +460,11 @@ export const limits = {
   /** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
   mirrorSampleBytes: 64 * KIB,
   /** Peers alone are waited for this long before a mirror is asked as well. */
-  hedgeMs: 40,
+  hedgeMs: 25,
+  /** A node of one fetch has this long to get its first link before that time begins. */
+  hedgeLinkMs: 500,
+  /** So long a file that is here, or at peers, waits for a mirror to say whether it is the one meant. */
+  hedgeAnswerMs: 2_000,
   /** The first bytes of a file that a mirror gives while what peers gave is not yet proved. */
   hedgeHeadBytes: 64 * KIB,
   /** But never more than this part of a file, in chunks, rounded up to one. */
@@ -465,8 +473,6 @@ export const limits = {
   hedgeDripMs: 3_000,
   /** How fast peers must be, as far as the mirror's speed is not known, not to be helped by it. */
   hedgeBytesPerSecond: 64 * MIB,
-  /** What a mirror gives of a file so that its speed is known. */
-  hedgeProbeBytes: 1 * MIB,
   /** How long a mirror's measured speed is believed. */
   hedgeSpeedMs: 600_000,
   /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */
@@ -480,8 +486,23 @@ export const limits = {
   // Gateway
   /** HTTP requests at once. */
   gatewayRequestsMax: 256,
+  /**
+   * How often, while it answers nothing, it ends all its connections and opens its port anew: those
+   * that send no request would pile up for ever.
+   */
+  gatewayTurnMs: 120_000,
+  /** It does so when nothing was asked and nothing sent for this long. */
+  gatewayQuietMs: 1_000,
+  /** When it can accept no connection, it tries again after this. */
+  gatewayPauseMs: 500,
+  /** What is being answered when it stops has this long to get out. */
+  gatewayStopMs: 200,
+  /** Of a file up to this size nothing is sent before all of it was checked, where that can be. */
+  gatewayCheckedBytes: 1 * MIB,
+  /** How long no second tail of a file is fetched for clients that want no more than its end. */
+  gatewayTailMs: 600_000,
   /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
-  gatewayWaitMs: 600,
+  gatewayWaitMs: 500,
   gatewayWaitMsMax: 8_000,
   /** Files that the gateway brings in at once: the rest of fetchesMax is for other clients. */
   gatewayFlightsMax: 48,
@@ -496,9 +517,27 @@ export const limits = {
   gatewayHoldMs: 8_000,
   /** Bytes that are given in one turn while a client waits for the rest to be proved. */
   gatewayDripBytes: 256,
-  /** A database of a repository, and all of them that are kept. */
+  /** Files that pass from a mirror to a client, each at that client's pace, at a time. */
+  gatewayPassesMax: 8,
+  /** A client that takes them slower than this is sent away, after the time below. */
+  gatewayPassBytesPerSecond: 16 * KIB,
+  /** What a client takes in one go is enough for so long, so that it may come in lumps. */
+  gatewayPassStalledMs: 20_000,
+  /** Gateways behind each other that a request may pass: more are a circle, or as good as one. */
+  gatewayViaMax: 8,
+  /** What each of them calls itself, as far as it is passed on. */
+  gatewayViaBytesMax: 128,
+  /** A database of a repository. */
   databaseBytesMax: 256 * MIB,
+  /** All of them that the gateway keeps, and their number; those on their way count. */
+  databasesBytesMax: 512 * MIB,
   databasesMax: 256,
+  /** One that was asked for in that time does not go for one that is asked for the first time. */
+  databaseInUseMs: 86_400_000,
+  /** Databases that are not kept, and are got at a time: who makes up names gets no further. */
+  databaseUpdatesMax: 16,
+  /** Databases whose requests are counted though they are not kept. */
+  databasesSeenMax: 1_024,
   /** A detached signature. */
   signatureBytesMax: 16 * KIB,
 
@@ -528,6 +567,8 @@ export const limits = {
   /** Files that it may include, and how deep: pacman itself stops at 10. */
   pacmanConfFilesMax: 256,
   pacmanConfDepthMax: 10,
+  /** Directories and files that are looked at for what the patterns of its `Include`s stand for. */
+  pacmanConfLooksMax: 4_096,
   /** Problems of it that are told. */
   pacmanConfProblemsMax: 64,
 

@@ -92,9 +92,34 @@ export function hostOfUrl(url: URL): string {
   return url.protocol === "file:" ? "file" : url.host;
 }
 
-/** `text` without the user, password and query that a URL may hold. */
+/**
+ * `text` without the user, password and query that a URL may hold, whether or not it is a URL that
+ * can be read: a password that was not escaped may hold any character.
+ */
 export function withoutSecrets(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1").replace(/[?#].*$/s, "");
+  const scheme = SCHEME.exec(text)?.[0] ?? "";
+  const at = text.lastIndexOf("@");
+  const query = text.search(/[?#]/);
+  // Part of the password or of the query: nobody can say which.
+  if (at > query && query >= 0) return `${scheme}...`;
+  const rest = text.slice(at < 0 ? scheme.length : at + 1);
+  return scheme + rest.replace(/[?#].*$/s, "");
+}
+
+/** The Authorization that the user and password of a URL make; null when it has neither. */
+export function authorizationOf({ username, password }: URL): string | null {
+  if (username === "" && password === "") return null;
+  const bytes = utf8(`${unescaped(username)}:${unescaped(password)}`);
+  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+/** What cannot be unescaped was not escaped. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Whether a file of this name is a repository's database, or the signature of one. */

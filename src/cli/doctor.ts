@@ -20,11 +20,12 @@ import {
   askClock,
   askDaemonFacts,
   askGateway,
+  askMirrors,
   lookAtData,
   lookAtPacman,
   lookAtShare,
 } from "./doctor_look.ts";
-import { checkGateway, checkPacman } from "./doctor_pacman.ts";
+import { checkGateway, checkMirrors, checkPacman, mirrorsUnknown } from "./doctor_pacman.ts";
 import { type Finding, finding, hasProblem, reportText } from "./doctor_report.ts";
 import { CLIENT_PORT } from "./network_settings.ts";
 import { jsonLine, writeOut } from "./terminal.ts";
@@ -46,9 +47,10 @@ async function examine(args: Arguments): Promise<Finding[]> {
   const client = clientText === undefined
     ? settings?.client ?? defaults
     : parseAddress(clientText, { what: "--client", defaults, isDialled: true });
-  const [asked, pacman] = await Promise.all([
+  const [asked, pacman, mirrors] = await Promise.all([
     askDaemonFacts(client),
     lookAtPacman(args.text("pacman-conf") ?? ""),
+    askMirrors(settings?.gateway?.mirrors ?? []),
   ]);
   findings.push(checkDaemon(asked, VERSION));
   const daemon = asked.kind === "known" ? asked.value : undefined;
@@ -66,6 +68,10 @@ async function examine(args: Arguments): Promise<Finding[]> {
       const answer = daemon.gateway === null ? undefined : await askGateway(daemon.gateway);
       findings.push(checkGateway(daemon.gateway, answer));
     }
+  }
+  findings.push(...checkMirrors(mirrors));
+  if (args.text("config") === undefined && (daemon?.gateway ?? null) !== null) {
+    findings.push(mirrorsUnknown());
   }
   if (pacman?.kind === "unknown") {
     const path = args.text("pacman-conf");

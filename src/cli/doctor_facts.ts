@@ -81,6 +81,12 @@ export interface PacmanFacts {
   readonly version: string | null;
 }
 
+/** What a mirror of the configuration says: the status of its answer. */
+export interface MirrorFacts {
+  readonly host: string;
+  readonly status: Asked<number>;
+}
+
 /** How far a mirror's clock is ahead of this machine's. */
 export interface ClockFacts {
   readonly host: string;

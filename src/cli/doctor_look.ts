@@ -7,7 +7,8 @@ import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import type { HostPort } from "../base/address.ts";
-import { hostOfUrl } from "../base/mirror_url.ts";
+import { httpReason } from "../base/http_reason.ts";
+import { authorizationOf, hostOfUrl } from "../base/mirror_url.ts";
 import type { AnswerItems, AskArguments } from "../client/types.ts";
 import type { PacmanConf } from "../pacman/pacman_conf.ts";
 import { splitAddress } from "./doctor_checks.ts";
@@ -17,6 +18,7 @@ import type {
   DaemonFacts,
   DataFacts,
   GatewayAnswer,
+  MirrorFacts,
   PacmanFacts,
   PathFacts,
   ShareFacts,
@@ -25,6 +27,8 @@ import type {
 
 /** Whatever does not answer by then counts as silent. */
 const ANSWER_MS = 3_000;
+/** What is shown of a line: one of the gateway has room in it, and it ends with a whole word. */
+const LINE_CHARS_MAX = 240;
 /** What is read of an answer over HTTP. */
 const ANSWER_BYTES_MAX = 4_096;
 /** Directories with shared files that are looked at when no configuration names them. */
@@ -92,16 +96,25 @@ export async function lookAtShare(path: string): Promise<ShareFacts> {
   return { path, way, watchProblem };
 }
 
-/** The first line of what the gateway answers to `GET /`. */
-export async function askGateway(gateway: string): Promise<Asked<GatewayAnswer>> {
+/** The first line of what the gateway answers to `GET /` within `answerMs`. */
+export async function askGateway(
+  gateway: string,
+  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+): Promise<Asked<GatewayAnswer>> {
   const { host, port } = splitAddress(gateway);
   // What listens on all addresses is not dialled at "all addresses" on every system.
   const hostname = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  // Connecting has no bound of its own, nor has what follows.
+  const late = new AbortController();
+  const { signal } = late;
   let connection: Deno.TcpConn | undefined;
-  const timer = setTimeout(() => connection?.close(), ANSWER_MS);
+  const timer = setTimeout(() => {
+    late.abort();
+    close(connection);
+  }, answerMs);
   try {
     // Spoken by hand: no proxy of the environment may come between.
-    connection = await Deno.connect({ hostname, port: Number(port) });
+    connection = await Deno.connect({ hostname, port: Number(port), signal });
     const request = `GET / HTTP/1.1\r\nHost: ${gateway}\r\nConnection: close\r\n\r\n`;
     await writeAll(connection, new TextEncoder().encode(request));
     const text = new TextDecoder().decode(await readSome(connection));
@@ -110,18 +123,12 @@ export async function askGateway(gateway: string): Promise<Asked<GatewayAnswer>>
     const body = text.slice(text.indexOf("\r\n\r\n") + 4);
     return { kind: "known", value: { status: Number(status), text: firstLine(body) } };
   } catch (error) {
-    const isLate = error instanceof Deno.errors.Interrupted ||
-      error instanceof Deno.errors.BadResource;
-    return isLate
-      ? { kind: "unknown", reason: `it is silent for ${ANSWER_MS / 1000} s` }
+    return signal.aborted
+      ? { kind: "unknown", reason: `it is silent for ${answerMs / 1000} s` }
       : unknown(error);
   } finally {
     clearTimeout(timer);
-    try {
-      connection?.close();
-    } catch {
-      // It was silent, and is closed.
-    }
+    close(connection);
   }
 }
 
@@ -152,31 +159,61 @@ export async function askClock(url: string | undefined): Promise<Asked<ClockFact
   if (url === undefined) {
     return { kind: "unknown", reason: "there is no mirror to compare it with" };
   }
-  const { origin, username, password } = new URL(url);
-  const host = hostOfUrl(new URL(url));
-  const authorization = username === "" ? {} : {
-    authorization: `Basic ${
-      btoa(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
-    }`,
-  };
+  const parsed = new URL(url);
+  const host = hostOfUrl(parsed);
   try {
     const sentMs = Date.now();
-    const response = await fetch(`${origin}/`, {
-      method: "HEAD",
-      redirect: "manual",
-      headers: authorization,
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    await response.body?.cancel();
+    const response = await askHead(parsed, { path: "/", answerMs: ANSWER_MS });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     if (Number.isNaN(dateMs)) throw new Error("it does not tell the time");
     const hereMs = (sentMs + Date.now()) / 2;
     return { kind: "known", value: { host, aheadMs: dateMs - hereMs } };
   } catch (error) {
-    const isLate = error instanceof DOMException && error.name === "TimeoutError";
-    const why = isLate ? `it is silent for ${ANSWER_MS / 1000} s` : plainReason(error);
-    return { kind: "unknown", reason: `cannot compare it with that of ${host}: ${why}` };
+    return {
+      kind: "unknown",
+      reason: `cannot compare it with that of ${host}: ${whyNot(error, ANSWER_MS)}`,
+    };
   }
+}
+
+/** Whether each mirror answers, as the daemon would ask it; none waits for another. */
+export async function askMirrors(
+  mirrors: readonly string[],
+  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+): Promise<MirrorFacts[]> {
+  return await Promise.all(mirrors.map(async (text): Promise<MirrorFacts> => {
+    const url = new URL(text);
+    const host = hostOfUrl(url);
+    // The directory that is the same for all repositories.
+    const path = url.pathname.replace(/\/[^/]*\$.*$/, "/");
+    try {
+      const { status } = await askHead(url, { path, answerMs });
+      return { host, status: { kind: "known", value: status } };
+    } catch (error) {
+      return { host, status: { kind: "unknown", reason: whyNot(error, answerMs) } };
+    }
+  }));
+}
+
+/** Asks the server of `url` for the head of `path`, with the user and password of `url`. */
+async function askHead(
+  url: URL,
+  { path, answerMs }: { readonly path: string; readonly answerMs: number },
+): Promise<Response> {
+  const authorization = authorizationOf(url);
+  const response = await fetch(`${url.origin}${path}`, {
+    method: "HEAD",
+    redirect: "manual",
+    headers: authorization === null ? {} : { authorization },
+    signal: AbortSignal.timeout(answerMs),
+  });
+  await response.body?.cancel();
+  return response;
+}
+
+function whyNot(error: unknown, answerMs: number): string {
+  const isLate = error instanceof DOMException && error.name === "TimeoutError";
+  return isLate ? `it is silent for ${answerMs / 1000} s` : httpReason(error);
 }
 
 async function lookAtWay(path: string): Promise<Asked<readonly PathFacts[]>> {
@@ -210,6 +247,14 @@ async function userOf(uid: number): Promise<UserFacts> {
   return { name, uid, gids: row === undefined ? gids : [Number(row[3]), ...gids] };
 }
 
+function close(connection: Deno.TcpConn | undefined): void {
+  try {
+    connection?.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
 async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += await connection.write(bytes.subarray(done));
 }
@@ -228,7 +273,10 @@ async function readSome(connection: Deno.TcpConn): Promise<Uint8Array> {
 function firstLine(text: string): string {
   // Where the length is not said before, a line with it comes first.
   const lines = text.split(/\r?\n/).filter((line) => !/^[0-9a-f]{1,4}$/.test(line));
-  return (lines.find((line) => line.trim() !== "") ?? "").slice(0, 100);
+  const line = lines.find((line) => line.trim() !== "") ?? "";
+  return line.length <= LINE_CHARS_MAX
+    ? line
+    : `${line.slice(0, LINE_CHARS_MAX).replace(/\S*$/, "").trimEnd()} ...`;
 }
 
 function unknown<T>(error: unknown): Asked<T> {
@@ -237,5 +285,8 @@ function unknown<T>(error: unknown): Asked<T> {
 
 /** An error without the URLs that the HTTP client puts into it: they may hold a password. */
 function plainReason(error: unknown): string {
-  return messageOf(error).replace(/ \(?\S*:\/\/\S*/g, "").slice(0, 200);
+  return messageOf(error)
+    .replace(/ \(?\S*:\/\/\S*/g, "")
+    .replace(/ \(os error \d+\)/g, "")
+    .slice(0, 200);
 }

@@ -1,8 +1,14 @@
-/** The checks of `pacsrv doctor` of the gateway and of pacman: whether the one uses the other. */
+/** The checks of `pacsrv doctor` of gateway, mirrors and pacman: whether the one uses the other. */
 
 import type { PacmanSetting } from "../pacman/pacman_conf.ts";
 import { isLoopbackHost, splitAddress } from "./doctor_checks.ts";
-import type { Asked, DaemonFacts, GatewayAnswer, PacmanFacts } from "./doctor_facts.ts";
+import type {
+  Asked,
+  DaemonFacts,
+  GatewayAnswer,
+  MirrorFacts,
+  PacmanFacts,
+} from "./doctor_facts.ts";
 import { type Finding, finding } from "./doctor_report.ts";
 import { count } from "./text_format.ts";
 
@@ -29,6 +35,31 @@ export function checkGateway(
   const { status, text } = answer.value;
   if (status === 200) return finding("gateway", "ok", `${gateway} answers: ${text}`);
   return finding("gateway", "problem", `${gateway} answers ${status}, not 200: ${text}`);
+}
+
+/** Whether the mirrors of the configuration answer: one that does is enough for packages to come. */
+export function checkMirrors(mirrors: readonly MirrorFacts[]): Finding[] {
+  const why = ({ status }: MirrorFacts) => {
+    if (status.kind === "unknown") return `does not answer: ${status.reason}`;
+    return status.value >= 500 ? `answers ${status.value}` : undefined;
+  };
+  const level = mirrors.every((one) => why(one) !== undefined) ? "problem" : "warning";
+  return mirrors.map((mirror) => {
+    const wrong = why(mirror);
+    return wrong === undefined
+      ? finding("mirror", "ok", `${mirror.host} answers`)
+      : finding("mirror", level, `${mirror.host} ${wrong}`);
+  });
+}
+
+/** What is said of the mirrors where no configuration names them. */
+export function mirrorsUnknown(): Finding {
+  return finding(
+    "mirror",
+    "note",
+    "mirrors are looked at only where --config names the daemon's configuration",
+    "pacsrv doctor --config /etc/pacsrv.toml",
+  );
 }
 
 /** Whether pacman is set up to use pacsrv, and in the right order. */

@@ -28,17 +28,17 @@ export function explainText(reports: readonly ExplainReport[]): string {
 }
 
 function blockOf(report: ExplainReport): string {
-  const { name, root, sizeBytes, endedAt, outcome, trust, elapsedMs, firstByteMs } = report;
+  const { name, root, sizeBytes, outcome, trust } = report;
   const isDone = outcome === "done";
   const size = sizeBytes === null ? "" : `  ${formatBytes(sizeBytes)}`;
-  const first = firstByteMs === null ? "" : `, first byte after ${firstByteMs} ms`;
   const facts = [
     `${name}${size}`,
     `  root     ${root ?? "not known"}`,
-    `  ended    ${endedAt}, after ${formatDuration(elapsedMs)}${first}`,
+    `  ${whenText(report)}`,
     `  outcome  ${outcome}`,
     ...(isDone ? [`  trust    ${TRUST_WORDS[trust]}`] : []),
-    `  saved    ${savedText(report)}`,
+    `  ${bytesText(report)}`,
+    ...thrownAwayLine(report),
   ];
   return [
     ...facts.map((line) => `${escapeText(line)}\n`),
@@ -61,29 +61,48 @@ const TRUST_WORDS: Readonly<Record<ExplainReport["trust"], string>> = {
   "contradicted": "contradicted: it is not what the repository's database says",
 };
 
-function savedText(report: ExplainReport): string {
-  const { bytesSaved, bytesPeers, bytesMirror, bytesLocal } = report;
-  return `${formatBytes(bytesSaved)} that no mirror had to give; ${formatBytes(bytesPeers)} from ` +
-    `nodes, ${formatBytes(bytesMirror)} from mirrors, ${formatBytes(bytesLocal)} here before`;
+function whenText({ endedAt, elapsedMs, firstByteMs }: ExplainReport): string {
+  const first = firstByteMs === null ? "" : `, first byte after ${firstByteMs} ms`;
+  const elapsed = formatDuration(elapsedMs);
+  return endedAt === null
+    ? `begun    ${elapsed} ago${first}`
+    : `ended    ${endedAt}, after ${elapsed}${first}`;
+}
+
+function bytesText(report: ExplainReport): string {
+  const { endedAt, bytesSaved, bytesPeers, bytesMirror, bytesLocal } = report;
+  const from = `${formatBytes(bytesPeers)} from nodes, ${formatBytes(bytesMirror)} from mirrors, ` +
+    `${formatBytes(bytesLocal)} here before`;
+  return endedAt === null
+    ? `so far   ${from}`
+    : `saved    ${formatBytes(bytesSaved)} that no mirror had to give; ${from}`;
+}
+
+function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {
+  if (bytesThrownAway === 0) return [];
+  return [`  wasted   ${formatBytes(bytesThrownAway)} thrown away: it was not the file`];
 }
 
 /** A line for each giver; nothing for none. */
 function giverTable({ givers }: ExplainReport): string {
   if (givers.length === 0) return "";
   const total = givers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const isWasted = givers.some(({ bytesThrownAway }) => bytesThrownAway > 0);
   return formatTable(
     [
       { title: "FROM" },
       { title: "BYTES", align: "right" },
       { title: "SHARE", align: "right" },
       { title: "CHUNKS" },
+      ...(isWasted ? [{ title: "THROWN AWAY", align: "right" } as const] : []),
       { title: "STRIKES", align: "right" },
     ],
-    givers.map(({ kind, giver, bytes, chunks, strikes }) => [
+    givers.map(({ kind, giver, bytes, chunks, bytesThrownAway, strikes }) => [
       kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${giver}`,
       formatBytes(bytes),
       total === 0 ? "-" : `${(bytes / total * 100).toFixed(1)}%`,
       shortRanges(chunks),
+      ...(isWasted ? [bytesThrownAway === 0 ? "-" : formatBytes(bytesThrownAway)] : []),
       strikes === 0 ? "-" : String(strikes),
     ]),
   );

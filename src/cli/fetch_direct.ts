@@ -20,7 +20,8 @@ export async function openDirectSource(plan: FetchPlan): Promise<FetchSource> {
   return {
     kind: "direct",
     gives: "rest",
-    isChecked: isChecked(request),
+    // Of a part alone neither can be said.
+    isChecked: isChecked(request) && request.chunks === null,
     events(output: FetchOutput | undefined, signal: AbortSignal) {
       const partPath = output?.isResumed ? output.path : null;
       return fetchDirect(request, { origin, partPath, signal });

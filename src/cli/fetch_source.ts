@@ -5,7 +5,6 @@
 
 import { resolve } from "node:path";
 import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../base/errors.ts";
-import { CHUNK_BYTES } from "../base/geometry.ts";
 import type { Logger } from "../base/log.ts";
 import type { FetchEvent, FetchRequest } from "../client/types.ts";
 import { formatAddress } from "./address.ts";
@@ -104,10 +103,19 @@ export async function nextSource(
     source.kind === "node" && error instanceof EnvironmentError && error.code !== "no-space";
   if (!isOthers) return undefined;
   const isNews = !(error instanceof FetchFailure && error.exit === "notFound");
+  const next = await straight(plan);
+  // What a daemon refused, for its bytes or for its size, which is told as "nobody has it", must not
+  // come by another way that does not look at it. A file of this machine it has not seen.
+  const isRefused = source.kind === "daemon" && !plan.url.isFile &&
+    error instanceof FetchFailure && (error.exit === "checkFailed" || error.exit === "notFound");
+  if (isRefused && !next.isChecked) {
+    await next[Symbol.asyncDispose]();
+    return undefined;
+  }
   if (plan.style === "people" && isNews) {
     note(`${messageOf(error)}; straight from ${plan.url.host}`);
   }
-  return await straight(plan);
+  return next;
 }
 
 /** For a URL, a node of its own only if it would have anybody to ask. */
@@ -137,48 +145,22 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
   const log = await ownLog();
   const { trustedRequest } = await import("./fetch_trust.ts");
   const request = await trustedRequest(plan, log);
+  const { url } = plan;
+  const isProved = url === null || url.isFile || isChecked(request);
+  const headCheck = isProved ? undefined : await import("../client/head_check.ts");
   return {
     kind: "node",
     gives: "nothing",
     isChecked: isChecked(request),
     events(output, signal) {
       if (output === undefined) throw new TypeError("A node of its own needs an output");
-      const outputPath = resolve(output.path);
-      const events = fetchAlone(request, { outputPath, ...settings, log, signal });
-      const isProved = plan.url === null || plan.url.isFile || isChecked(request);
-      return isProved ? events : withHeadCheck(events, plan, { path: outputPath, log, signal });
+      const path = resolve(output.path);
+      const events = fetchAlone(request, { outputPath: path, ...settings, log, signal });
+      if (url === null || headCheck === undefined) return events;
+      return headCheck.withHeadCheck(events, { request, url: url.url, path, log, signal });
     },
     async [Symbol.asyncDispose]() {},
   };
-}
-
-/**
- * What a node of its own gets by the name alone may be anybody's file of that name: before it
- * counts as done, its first bytes are held to those at the URL.
- */
-async function* withHeadCheck(
-  events: AsyncIterable<FetchEvent>,
-  { request, url }: FetchPlan,
-  options: { readonly path: string; readonly log: Logger; readonly signal: AbortSignal },
-): AsyncGenerator<FetchEvent> {
-  for await (const event of events) {
-    if (event.kind === "done" && event.sources.length > 0) {
-      const { headProblem } = await import("../client/head_check.ts");
-      const { mirrorOrigin } = await import("../client/mirror_origin.ts");
-      const { name, chunks } = request;
-      using origin = mirrorOrigin(url!.url, { name, log: options.log });
-      const problem = await headProblem(options.path, origin, {
-        offset: (chunks?.first ?? 0) * CHUNK_BYTES,
-        sizeBytes: event.sizeBytes,
-        signal: options.signal,
-      });
-      if (problem !== undefined) {
-        const message = `Cannot use the ${name} that other nodes gave: ${problem}`;
-        throw new FetchFailure("checkFailed", message);
-      }
-    }
-    yield event;
-  }
 }
 
 /** A fetch tells by its own means how it goes; its node's log is for whoever debugs. */

@@ -37,7 +37,7 @@ max-load = 32
 gateway = "127.0.0.1:8050"
 mirror = ["https://mirror.example.org/$repo/os/$arch"]
 sync-db = "/var/lib/pacman/sync"
-gateway-wait = 0.6
+gateway-wait = 0.5
 log-level = "info"
 log-format = "json"`;
 

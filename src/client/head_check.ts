@@ -4,8 +4,52 @@
  */
 
 import { closeSync, openSync, readSync } from "node:fs";
+import { FetchFailure } from "../base/errors.ts";
+import { CHUNK_BYTES } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { FetchEvent } from "../wire/fetch_event.ts";
+import type { FetchRequest } from "../wire/fetch_request.ts";
 import { type Origin, OriginError } from "./direct_fetch.ts";
+import { mirrorOrigin } from "./mirror_origin.ts";
+
+/** What a fetch by name alone is held to. */
+export interface HeadCheckOptions {
+  readonly request: FetchRequest;
+  /** Where the file that is meant is; http or https. */
+  readonly url: URL;
+  /** The file that the fetch writes. */
+  readonly path: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The events of a fetch that knows its file by the name alone: what others gave may be anybody's
+ * file of that name. Before it counts as done, its first bytes are held to those at the URL.
+ *
+ * @throws {FetchFailure} "checkFailed" when they differ; and what `events` throws.
+ */
+export async function* withHeadCheck(
+  events: AsyncIterable<FetchEvent>,
+  { request: { name, chunks }, url, path, log, signal }: HeadCheckOptions,
+): AsyncGenerator<FetchEvent> {
+  for await (const event of events) {
+    if (event.kind === "done" && event.sources.length > 0) {
+      using origin = mirrorOrigin(url, { name, log });
+      const problem = await headProblem(path, origin, {
+        offset: (chunks?.first ?? 0) * CHUNK_BYTES,
+        sizeBytes: event.sizeBytes,
+        signal,
+      });
+      if (problem !== undefined) {
+        const message = `Cannot use the ${name} that other nodes gave: ${problem}`;
+        throw new FetchFailure("checkFailed", message);
+      }
+    }
+    yield event;
+  }
+}
 
 /**
  * What differs between the file at `path` and the one at `origin`; undefined when nothing does, or
@@ -14,7 +58,7 @@ import { type Origin, OriginError } from "./direct_fetch.ts";
  * @param options.offset Where to look.
  * @param options.sizeBytes The size of the whole file.
  */
-export async function headProblem(
+async function headProblem(
   path: string,
   origin: Origin,
   options: {

@@ -2,7 +2,8 @@
  * What a mirror is asked for while peers are asked for the same file. Pure: no I/O, no clock.
  *
  * Rules
- * - Peers come first: for `hedgeMs` they alone are asked, if there is anybody to ask.
+ * - Peers come first: for `hedgeMs` they alone are asked, if there is anybody to ask. A node that is
+ *   only just getting its first link has peers to ask from then on, within `hedgeLinkMs`.
  * - Whoever waits for the file must not wait for longer than with the mirror alone. So if nobody
  *   offers it by then, the mirror gives all of it, from the first byte that somebody waits for. If
  *   somebody offers it, and nothing of it may be given away yet, the mirror gives its head, and one
@@ -13,8 +14,10 @@
  *   nothing, as the next rules say.
  * - A mirror gives ranges of the file beside the peers when nobody else gives what is missing, or
  *   when all of them together are slower than it: than it is known to be, and than
- *   `hedgeBytesPerSecond`; peers that are as fast as that are never helped. Peers are judged after a quarter of the time that the mirror would take,
- *   within `JUDGE_MS_MIN` and `JUDGE_MS_MAX`; where it is not known how long, after the latter.
+ *   `hedgeBytesPerSecond`; peers that are as fast as that are never helped. Peers are judged after a
+ *   quarter of the time that the mirror would take, within `JUDGE_MS_MIN` and `JUDGE_MS_MAX`; where
+ *   it is not known how long, after the latter.
+ * - One that only gives the whole file, from its first byte, gives that where it would give ranges.
  * - What peers are about to finish within `NEARLY_MS` the mirror is not asked for.
  * - It stops giving ranges when it is known how fast it is, and peers are clearly faster, not just
  *   faster: it would be asked and left in turns.
@@ -66,6 +69,10 @@ export interface HedgeView {
   readonly startMs: number;
   /** Whether there is anybody but mirrors to ask. */
   readonly canAskPeers: boolean;
+  /** Whether those whom a node was told of are being dialled, and no link is up yet. */
+  readonly isLinking: boolean;
+  /** Whether the mirror gives parts of a file. */
+  readonly givesRanges: boolean;
   /** Null while no candidate is followed. */
   readonly peers: PeersView | null;
   /** Whether any byte that did not come from a mirror may be given away. */
@@ -82,25 +89,40 @@ export interface HedgeView {
 /** The part of the mirror in one fetch. */
 export class Hedge {
   #part: MirrorPart["kind"] = "nothing";
+  /** Whether it gives the whole because it gives no ranges. */
+  #isHelping = false;
+  /** The last time that peers were only being dialled. */
+  #linkingMs = -Infinity;
   /** When the head was there, so that drops follow. */
   #headMs: number | null = null;
 
   /** What the mirror is to do from now on. */
   decide(view: HedgeView): MirrorPart {
     const part = this.#choose(view);
-    this.#part = part.kind;
-    return part;
+    const isWhole = part.kind === "ranges" && !view.givesRanges;
+    this.#isHelping = part.kind === "ranges";
+    this.#part = isWhole ? "whole" : part.kind;
+    return isWhole ? { kind: "whole" } : part;
   }
 
   /** Peers write where the mirror wrote until now: its stream of the whole has ended. */
   handedOver(): void {
     this.#part = "nothing";
+    this.#isHelping = false;
+  }
+
+  /** Whether it is too early for a mirror. */
+  #isEarly({ nowMs, startMs, canAskPeers, isLinking }: HedgeView): boolean {
+    if (!canAskPeers) return false;
+    if (isLinking && nowMs - startMs < limits.hedgeLinkMs) this.#linkingMs = nowMs;
+    const sinceMs = Math.max(startMs, this.#linkingMs);
+    return nowMs - sinceMs < limits.hedgeMs && nowMs - startMs < limits.hedgeLinkMs;
   }
 
   #choose(view: HedgeView): MirrorPart {
     const { nowMs, peers } = view;
     if (view.isApart) return { kind: "whole" };
-    const isEarly = view.canAskPeers && nowMs - view.startMs < limits.hedgeMs;
+    const isEarly = this.#isEarly(view);
     if (peers === null) {
       return { kind: isEarly && this.#part !== "whole" ? "nothing" : "whole" };
     }
@@ -110,9 +132,7 @@ export class Hedge {
     }
     if (peers.bytesLeft > 0) {
       if (this.#part === "whole" && isNearlyDone(view)) return { kind: "whole" };
-      if (
-        this.#part === "ranges" ? goesOn(view, peers) : !isEarly && needsHelp(view, peers)
-      ) {
+      if (this.#isHelping ? goesOn(view, peers) : !isEarly && needsHelp(view, peers)) {
         return { kind: "ranges" };
       }
     }

@@ -23,6 +23,7 @@ import type {
   SyncDatabaseReport,
   VerifyReport,
 } from "../wire/reports.ts";
+import { explain } from "./explaining.ts";
 import type { Locating } from "./locating.ts";
 import type { Node } from "./node.ts";
 import { answerFiles, answerPush } from "./push_answers.ts";
@@ -105,7 +106,7 @@ export class Answerer {
         yield* answerFiles(this.#options.node, { peer: addressOf(args), signal: options.signal });
         return;
       case "explain":
-        yield* this.#options.store.stories.of(textOf(args, "target"));
+        yield* explain(this.#options.node, textOf(args, "target"));
         return;
       default:
         return unreachable(verb);

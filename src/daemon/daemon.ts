@@ -132,7 +132,8 @@ async function openGateway(
   const { node, store, databases, log } = parts;
   return await startGateway({
     host: {
-      fetch: (request, options) => node.fetch(request, options),
+      // Whoever asks it has mirrors of its own.
+      fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
       isAlone: () => node.linkCount === 0 && node.directories.size === 0,
       trust: databases,
       mirrors: node.mirrors,

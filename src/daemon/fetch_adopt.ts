@@ -1,32 +1,46 @@
 /** Makes what a mirror gave a file of the store, if it has the root that is wanted. */
 
-import { FetchFailure } from "../base/errors.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
+import type { Root } from "../base/ids.ts";
 import type { Intake } from "../store/intake.ts";
 import type { FileDefinition } from "../store/place.ts";
-import type { FetchRequest } from "../wire/fetch_request.ts";
+
+/** It has another root than was asked for. */
+class OtherRoot extends Error {
+  override readonly name = "OtherRoot";
+  readonly root: Root;
+
+  constructor(root: Root) {
+    super(`Cannot adopt it: its root is ${root}`);
+    this.root = root;
+  }
+}
 
 /**
- * Adopts a whole intake.
+ * Adopts a whole intake. One of another root than `root`, where that is not null, stays an intake;
+ * what its root is comes back instead of the file. `placing` is called before it becomes a file.
  *
- * @throws {FetchFailure} when it has another root than was asked for; nothing is kept then.
  * @throws {EnvironmentError} when the disk refuses.
+ * @throws the signal's reason when it is aborted.
  */
 export async function adopt(
-  store: ChunkStore,
   intake: Intake,
-  { request: { root, name }, signal }: {
-    readonly request: FetchRequest;
+  { root, placing, signal }: {
+    readonly root: Root | null;
+    readonly placing: () => Promise<void>;
     readonly signal: AbortSignal;
   },
-): Promise<FileDefinition> {
-  const before = new Set(store.definitionsByName(name).map((file) => file.root));
-  const file = await intake.adopt({ signal });
-  if (root === null || file.root === root) return file;
-  // What was here before, under this name or another, stays.
-  if (file.name === name && !before.has(file.root)) store.remove(file.root);
-  throw new FetchFailure(
-    "checkFailed",
-    `Cannot fetch ${name || root}: what the mirror gave has root ${file.root}`,
-  );
+): Promise<{ readonly file: FileDefinition } | { readonly otherRoot: Root }> {
+  try {
+    const file = await intake.adopt({
+      signal,
+      placing: async (found) => {
+        if (root !== null && found !== root) throw new OtherRoot(found);
+        await placing();
+      },
+    });
+    return { file };
+  } catch (error) {
+    if (!(error instanceof OtherRoot)) throw error;
+    return { otherRoot: error.root };
+  }
 }

@@ -46,8 +46,10 @@ export function outOfTime(
 export function nobodyLeft(
   request: FetchRequest,
   seen: Surroundings & {
-    /** Whether anything that was offered turned out to be false. */
+    /** Whether anything that peers offered turned out to be false. */
     readonly anyFalse: boolean;
+    /** Whether what a mirror gave did. */
+    readonly isMirrorFalse: boolean;
     /** Whether a copy here failed the check. */
     readonly hasWrongCopy: boolean;
     /** Offers that contradicted the request. */
@@ -95,11 +97,18 @@ function nobodyHas(
       `${cannot}: the copy that is here failed its check, and nobody else has a right one`,
     );
   }
-  if (seen.anyFalse) {
-    return new FetchFailure("checkFailed", `${cannot}: what peers offer failed its check`, {
-      hint: "The peers that gave it were banned for this fetch" +
-        (seen.isAlone ? "." : "; the log names them."),
-    });
+  if (seen.anyFalse || seen.isMirrorFalse) {
+    return new FetchFailure(
+      "checkFailed",
+      `${cannot}: ${falseText(seen)} failed its check`,
+      {
+        hint: seen.anyFalse
+          ? "The peers that gave it were banned for this fetch" +
+            (seen.isAlone ? "." : "; the log names them.")
+          : "The mirror may be older or newer than what says how the file must be; " +
+            (seen.isAlone ? "name another one." : "the log names it."),
+      },
+    );
   }
   if (seen.here !== undefined) {
     return new FetchFailure(
@@ -149,6 +158,14 @@ function nobodyHas(
       (seen.unfit > 0 ? `; ${seen.unfit} offers had another name, root or size` : "") +
       without(troubles),
   );
+}
+
+/** What was wrong. */
+function falseText(
+  { anyFalse, isMirrorFalse }: { readonly anyFalse: boolean; readonly isMirrorFalse: boolean },
+): string {
+  if (!isMirrorFalse) return "what peers offer";
+  return anyFalse ? "what peers offer and what the mirror gives" : "what the mirror gives";
 }
 
 /** Whose answer is missing, as the end of a sentence. */

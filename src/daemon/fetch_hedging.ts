@@ -5,21 +5,23 @@
  */
 
 import { setImmediate } from "node:timers";
-import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import { headBytes, Hedge, type MirrorPart, type PeersView } from "../core/hedge.ts";
-import type { MirrorError } from "../net/mirror.ts";
+import type { MirrorError, Mirrors } from "../net/mirror.ts";
 import type { FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
+import { Feeding } from "./fetch_feeding.ts";
 import type { FetchJournal } from "./fetch_journal.ts";
 import { MirrorTrack, type MirrorTrackHost, type MirrorTrackOwner } from "./fetch_mirror.ts";
 import type { Followed, PeerTrack } from "./fetch_peers.ts";
 import { wantedChunks } from "./fetch_range.ts";
 import type { FetchView } from "./fetch_view.ts";
-import { type Giver, mirrorGiver } from "./giver.ts";
+import type { Giver } from "./giver.ts";
 
-/** How often it is looked at what the mirror should do. */
+/** How often it is looked at what the mirror should do; and while the first link is dialled. */
 const LOOK_MS = 50;
+const LINKING_LOOK_MS = 10;
 /** Left aside when a candidate takes over the place where the mirror writes. */
 const HANDOVER_MS = 300;
 
@@ -29,8 +31,11 @@ export interface HedgingOwner {
   readonly isProved: boolean;
   /** The first bytes of the mirror are here and told. */
   opened(sizeBytes: number): void;
-  /** The mirror's bytes do not go with those of the candidate that is followed. */
-  disagreed(why: string): void;
+  /**
+   * The mirror's bytes do not go with those of the candidate that is followed; `culprit` is the
+   * mirror that gave them.
+   */
+  disagreed(why: string, culprit: string | undefined): void;
   changed(): void;
   failed(error: Error): void;
 }
@@ -40,6 +45,7 @@ export class Hedging implements MirrorTrackOwner {
   readonly track: MirrorTrack;
   /** Whether mirror and candidate differ, and both are to go on until one is proved. */
   isApart = false;
+  readonly #mirrors: Mirrors;
   readonly #request: FetchRequest;
   readonly #owner: HedgingOwner;
   readonly #peers: PeerTrack;
@@ -53,16 +59,18 @@ export class Hedging implements MirrorTrackOwner {
   #part: MirrorPart["kind"] = "nothing";
   #followedMs = 0;
   #begunMs: number | null = null;
-  /** Chunks of the mirror before this one were held against the leaves. */
-  #fedTo = 0;
-  #isFeeding = false;
   /** Whether what the mirror gives is shown to those who wait. */
   #isShown = false;
-  #lastGiver: Giver = mirrorGiver("");
+  readonly #feeding: Feeding;
+  /** When the mirror was asked, or gave something, last. */
+  #heardMs = performance.now();
+  #wasAnswering = true;
   #leaveSwarm: (() => void) | null = null;
   /** Whether a candidate took over the place from the mirror once. */
   #wasHandedOver = false;
   #isMoving = false;
+  /** Whether all rests, because what the mirror gave is being judged. */
+  #isPaused = false;
   #isOver = false;
 
   constructor(
@@ -77,6 +85,7 @@ export class Hedging implements MirrorTrackOwner {
       readonly from: number;
     },
   ) {
+    this.#mirrors = host.mirrors;
     this.#request = request;
     this.#owner = options.owner;
     this.#peers = options.peers;
@@ -84,12 +93,40 @@ export class Hedging implements MirrorTrackOwner {
     this.#journal = options.journal;
     this.#sharesPlace = options.path !== undefined;
     const { journal, path, from } = options;
-    this.track = new MirrorTrack(host, request, { owner: this, journal, path, from });
+    const track = this.track = new MirrorTrack(host, request, { owner: this, journal, path, from });
+    this.#feeding = new Feeding(track, {
+      into: () => this.#isOver || this.#isPaused || this.isApart ? null : this.#peers.current,
+      fed: (range) => this.#fed(range),
+      wrong: (why, culprit) => this.#owner.disagreed(why, culprit),
+      failed: (error) => this.#owner.failed(error),
+    });
   }
 
   /** Whether a mirror may still give the file. */
   get isAlive(): boolean {
     return this.track.refusal === null;
+  }
+
+  /**
+   * Whether a mirror is worth waiting for: it was asked, or gave something, within `hedgeAnswerMs`,
+   * and not all of them failed lately; or what it gave is still being held against the leaves.
+   */
+  get isAnswering(): boolean {
+    const { file } = this.track;
+    if (this.#feeding.hasMore) return true;
+    const nowMs = performance.now();
+    if (nowMs - this.#heardMs >= limits.hedgeAnswerMs) return false;
+    return file.mirror !== null && !this.#mirrors.isBad(file.mirror, nowMs);
+  }
+
+  /** The mirror gave something. */
+  heard(): void {
+    this.#heardMs = performance.now();
+  }
+
+  /** Whether it was this fetch that asked the mirror. */
+  isOwn({ file }: Giver): boolean {
+    return file === this.track.file;
   }
 
   /** Whether the mirror's size and first chunks are those of the candidate that is followed. */
@@ -98,7 +135,7 @@ export class Hedging implements MirrorTrackOwner {
     if (sizeBytes === null || sizeBytes !== this.#peers.current?.swarm.file.sizeBytes) return false;
     const { first, count } = wantedChunks(this.#request, sizeBytes);
     const head = firstChunk + headBytes(sizeBytes) / CHUNK_BYTES;
-    return this.#fedTo >= Math.min(head, first + count);
+    return this.#feeding.fedTo >= Math.min(head, first + count);
   }
 
   /** Whether a mirror's first bytes can be read while peers write: not to the place of theirs. */
@@ -120,11 +157,21 @@ export class Hedging implements MirrorTrackOwner {
     await this.track.end(how);
   }
 
-  /** Takes the mirror out of the peers' download and stops looking; what it brought stays. */
-  stop(): void {
-    this.#isOver = true;
+  /** Takes the mirror out of the peers' download and lets all rest; what it brought stays. */
+  pause(): void {
+    this.#isPaused = true;
     clearTimeout(this.#timer);
     this.#quitSwarm();
+  }
+
+  /** Goes on after {@linkcode pause}. */
+  resume(): void {
+    if (!this.#isPaused || this.#isOver) return;
+    this.#isPaused = false;
+    const { current } = this.#peers;
+    if (current !== null) this.#compareSizes(current.swarm.file.sizeBytes);
+    this.#feeding.goOn();
+    this.#lookOn();
   }
 
   /** Another candidate is followed, or none. */
@@ -133,11 +180,11 @@ export class Hedging implements MirrorTrackOwner {
     this.isApart = false;
     this.#followedMs = performance.now();
     this.#begunMs = null;
-    this.#fedTo = this.track.firstChunk;
+    this.#feeding.startOver();
     if (followed === null) this.#showMirror();
     else this.#compareSizes(followed.swarm.file.sizeBytes);
     // Not before the peers' part is done with following it.
-    queueMicrotask(() => this.#look());
+    this.#soon(() => this.#look());
   }
 
   /** The mirror's bytes are shown apart from those of the peers from now on. */
@@ -148,10 +195,10 @@ export class Hedging implements MirrorTrackOwner {
     this.#look();
   }
 
-  /** Whether a file that is here has the same chunks as the mirror gave. */
-  async isSameAs(reader: FileReader): Promise<boolean> {
+  /** Whether a file that is here has the same chunks as the mirror gave; null when it gave none. */
+  async isSameAs(reader: FileReader): Promise<boolean | null> {
     const { sizeBytes, intake, firstChunk, nextChunk } = this.track;
-    if (intake === null || sizeBytes === null || nextChunk === firstChunk) return true;
+    if (intake === null || sizeBytes === null || nextChunk === firstChunk) return null;
     if (reader.sizeBytes !== sizeBytes) return false;
     const ours = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
     const theirs = new Uint8Array(ours.length);
@@ -165,14 +212,23 @@ export class Hedging implements MirrorTrackOwner {
     return true;
   }
 
-  mirrorFailed(error: MirrorError): void {
+  mirrorFailed(giver: Giver, error: MirrorError | null): void {
+    // What becomes of the mirrors of other fetches is their affair.
+    if (!this.isOwn(giver)) return;
     this.#leaveSwarm = null;
-    this.track.refused(error);
+    if (error === null) {
+      const what = `Mirror ${giver.label} stalled: it is left, and asked again`;
+      return this.#journal.note(what, performance.now());
+    }
+    this.track.rangesFailed(error);
   }
 
-  mirrorWrong(mirror: string, index: number): void {
+  mirrorWrong(giver: Giver, index: number): void {
+    if (!this.isOwn(giver)) return;
     this.#leaveSwarm = null;
-    this.#owner.disagreed(`chunk ${index} of mirror ${mirror} is not what the leaves say`);
+    const { label } = giver;
+    const why = `chunk ${index} of mirror ${label} is not what the leaves say`;
+    if (!this.#isPaused) this.#owner.disagreed(why, label);
   }
 
   // MirrorTrackOwner
@@ -186,22 +242,24 @@ export class Hedging implements MirrorTrackOwner {
 
   arrived(range: ChunkRange, giver: Giver): void {
     const sizeBytes = this.track.sizeBytes!;
-    this.#lastGiver = giver;
-    this.#journal.gave(giver, range, sizeBytes);
+    this.heard();
+    this.#feeding.arrived(range, giver);
+    this.#journal.gave(giver, range, { sizeBytes, track: "mirror" });
     if (this.#isShown) this.#tell(range);
-    this.#feedOn();
+    this.#feeding.goOn();
     if (this.#part === "head") this.#look();
   }
 
   restarted(reason: string): void {
-    this.#fedTo = this.track.firstChunk;
+    this.#feeding.restarted();
     this.#isShown = false;
+    this.#journal.threwAway("mirror");
     this.#view.dropMirror(reason);
   }
 
   changed(): void {
     if (this.track.refusal !== null) this.#quitSwarm();
-    this.#feedOn();
+    this.#feeding.goOn();
     this.#owner.changed();
     this.#look();
   }
@@ -212,7 +270,7 @@ export class Hedging implements MirrorTrackOwner {
 
   /** Of chunks that a mirror gave, those that may be given away before the whole is checked. */
   safe(range: ChunkRange, sizeBytes: number): ChunkRange {
-    if (this.#request.sha256 === null) return range;
+    if (this.#request.sha256 === null && this.#request.root === null) return range;
     const last = chunkCount(sizeBytes) - 1;
     return { first: range.first, count: Math.min(range.count, last - range.first) };
   }
@@ -239,15 +297,19 @@ export class Hedging implements MirrorTrackOwner {
   }
 
   #lookOn(): void {
-    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    if (this.#isOver || this.#isPaused) return;
     this.#look();
-    if (!this.#isOver) this.#timer = setTimeout(() => this.#lookOn(), LOOK_MS);
+    if (this.#isOver || this.#isPaused) return;
+    const lookMs = this.#peers.isLinking ? LINKING_LOOK_MS : LOOK_MS;
+    this.#timer = setTimeout(() => this.#lookOn(), lookMs);
   }
 
   /** Looks what the mirror is to do now. */
   #look(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isPaused) return;
     try {
+      this.#noteAnswering();
       this.#noteBegun();
       if (this.#sharesPlace && this.#mayMove()) return;
       if (this.track.refusal === null && !this.track.isWhole) this.#apply(this.#decide());
@@ -256,23 +318,40 @@ export class Hedging implements MirrorTrackOwner {
     }
   }
 
+  /** Whoever waits for the mirror hears when that is not worth it any more. */
+  #noteAnswering(): void {
+    const { isAnswering } = this;
+    if (isAnswering === this.#wasAnswering) return;
+    this.#wasAnswering = isAnswering;
+    if (isAnswering) return;
+    const { file: { mirror }, bytes } = this.track;
+    const { root, sha256 } = this.#request;
+    const isAsked = root === null && sha256 === null &&
+      (this.#part === "head" || this.#part === "whole");
+    // The next file is not to wait for it as long again.
+    if (isAsked && bytes === 0 && mirror !== null) this.#mirrors.failed(mirror, performance.now());
+    this.#owner.changed();
+  }
+
   #noteBegun(): void {
     const { swarm } = this.#peers.current ?? {};
     if (this.#begunMs !== null || swarm === undefined) return;
     // In a shared place what the mirror wrote is looked through first.
     if (!(this.#sharesPlace ? swarm.download.hasLeaves : swarm.hasBegun)) return;
     this.#begunMs = performance.now();
-    this.#feedOn();
+    this.#feeding.goOn();
   }
 
   #decide(): MirrorPart {
     const nowMs = performance.now();
-    const { current, canAsk } = this.#peers;
+    const { current, canAsk, isLinking } = this.#peers;
     const { bytes, bytesLeft } = this.track;
     return this.#hedge.decide({
       nowMs,
       startMs: this.#startMs,
       canAskPeers: canAsk,
+      isLinking,
+      givesRanges: this.track.givesRanges,
       peers: current === null ? null : this.#peersView(current),
       isVouched: this.#owner.isProved && (current?.swarm.bytesDone ?? 0) > 0,
       isApart: this.isApart,
@@ -298,6 +377,8 @@ export class Hedging implements MirrorTrackOwner {
     // In a shared place nobody reads before the end: first bytes are of no use.
     const kind = part.kind === "head" && this.#sharesPlace ? "nothing" : part.kind;
     if (kind !== this.#part) {
+      // Only from when it is asked is it waited for.
+      if (this.#part === "nothing" || this.#part === "ranges") this.#heardMs = performance.now();
       this.#part = kind;
       this.#journal.note(noteOf(kind), performance.now());
     }
@@ -323,46 +404,30 @@ export class Hedging implements MirrorTrackOwner {
   #compareSizes(sizeBytes: number): void {
     const { sizeBytes: ours } = this.track;
     if (ours === null || ours === sizeBytes) return;
-    queueMicrotask(() => {
-      if (this.#peers.current?.swarm.file.sizeBytes !== sizeBytes || this.#isOver) return;
-      this.#owner.disagreed(`the mirror's file has ${ours} bytes, that of peers ${sizeBytes}`);
+    const culprit = this.track.file.mirror ?? undefined;
+    this.#soon(() => {
+      if (this.#peers.current?.swarm.file.sizeBytes !== sizeBytes || this.#isPaused) return;
+      if (this.track.sizeBytes !== ours) return;
+      const why = `the mirror's file has ${ours} bytes, that of peers ${sizeBytes}`;
+      this.#owner.disagreed(why, culprit);
     });
   }
 
-  #feedOn(): void {
-    if (this.#isFeeding) return;
-    this.#isFeeding = true;
-    this.#feed()
-      .catch((error) => this.#owner.failed(error as Error))
-      .finally(() => this.#isFeeding = false);
+  /** Does something in a turn of its own; what goes wrong ends this fetch alone. */
+  #soon(work: () => void): void {
+    queueMicrotask(() => {
+      if (this.#isOver) return;
+      try {
+        work();
+      } catch (error) {
+        this.#owner.failed(error as Error);
+      }
+    });
   }
 
-  /** Holds what the mirror brought against the leaves, and has what is right taken over. */
-  async #feed(): Promise<void> {
-    let buffer: Uint8Array | null = null;
-    for (;;) {
-      const { current } = this.#peers;
-      const { intake, sizeBytes, nextChunk } = this.track;
-      if (
-        this.#isOver || this.isApart || current === null || intake === null ||
-        !current.swarm.hasBegun || sizeBytes !== current.swarm.file.sizeBytes ||
-        this.#fedTo >= nextChunk
-      ) return;
-      const count = Math.min(limits.requestChunksMax, nextChunk - this.#fedTo);
-      const range = { first: this.#fedTo, count };
-      buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
-      intake.reader(sizeBytes).readRun(range, buffer, 0);
-      const data = buffer.subarray(0, rangeBytes(sizeBytes, range).length);
-      const wrong = current.swarm.feed(this.#lastGiver, range, data);
-      if (wrong.length > 0) {
-        const { label } = this.#lastGiver;
-        return this.#owner.disagreed(`chunk ${wrong[0]} of mirror ${label} is not in the leaves`);
-      }
-      this.#view.confirmed(range);
-      this.#fedTo = range.first + count;
-      if (this.#fedTo >= nextChunk || this.isAgreed) this.#owner.changed();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  #fed(range: ChunkRange): void {
+    this.#view.confirmed(range);
+    if (!this.#feeding.hasMore || this.isAgreed) this.#owner.changed();
   }
 
   // One place for both: what each has written there the other can go on with.

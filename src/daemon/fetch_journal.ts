@@ -1,15 +1,18 @@
 /**
  * What one fetch writes down while it runs: who gave which chunks first, what was decided and why.
  * It decides nothing, and keeps a bounded amount whatever peers do.
+ *
+ * What comes to the peers' place and to the mirror's is noted apart, since one of them may turn out
+ * not to be the file: then all of it counts as thrown away, and what the other brought stays.
  */
 
-import { Bitfield } from "../base/bitfield.ts";
-import { chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
+import type { ChunkRange } from "../base/geometry.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Story, StoryGiver } from "../base/story.ts";
 import type { FileTrust } from "../base/trust.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
+import { type Gift, Gifts, giverKey, GIVERS_MAX, OTHERS } from "./fetch_gifts.ts";
 import type { Giver } from "./giver.ts";
 import { mergedRanges, writeRanges } from "./ranges.ts";
 
@@ -24,12 +27,14 @@ export interface StoryFacts {
   readonly nowMs: number;
 }
 
-interface Gifts {
+/** Where chunks come: to the download of what peers give, or to the mirror's intake. */
+export type FetchTrack = "peers" | "mirror";
+
+/** What one giver did in vain. */
+interface Marks {
   readonly giver: Giver;
-  bytes: number;
   strikes: number;
-  /** Runs in the order in which they came; null when there were too many to keep. */
-  runs: { first: number; count: number }[] | null;
+  bytesThrownAway: number;
 }
 
 interface Step {
@@ -41,13 +46,10 @@ interface Step {
 const FIRST_STEPS = limits.storySteps / 2;
 const LAST_STEPS = limits.storySteps - FIRST_STEPS - 1;
 const STEP_LENGTH_MAX = 300;
-/** Givers that are kept apart while the fetch runs, and those that its story names. */
-const GIVERS_MAX = limits.doneSourcesMax;
+/** Givers that a story names. */
 const STORY_GIVERS_MAX = 64;
-/** Runs of one giver before they are put in order and joined. */
-const RUNS_MAX = 4_096;
-/** All that is said of those that are too many to be named. */
-const OTHERS: Giver = { kind: "peer", label: "others", nodeId: null };
+/** Rejected roots that a story names. */
+const ROOTS_MAX = 16;
 
 /** The journal of one fetch. Times are those of `performance.now()`. */
 export class FetchJournal {
@@ -55,9 +57,15 @@ export class FetchJournal {
   readonly #first: Step[] = [];
   readonly #last: Step[] = [];
   #steps = 0;
-  readonly #gifts = new Map<string, Gifts>();
-  /** Chunks that somebody gave; made when the size is known. */
-  #given: Bitfield | null = null;
+  readonly #tracks: Readonly<Record<FetchTrack, Gifts>> = {
+    peers: new Gifts(),
+    mirror: new Gifts(),
+  };
+  /** Both together: who was the first to give a chunk, to whichever place. */
+  #both = new Gifts();
+  readonly #marks = new Map<string, Marks>();
+  readonly #rootsRejected = new Set<Root>();
+  #bytesThrownAway = 0;
   #firstByteMs: number | null = null;
 
   constructor(nowMs: number) {
@@ -76,32 +84,42 @@ export class FetchJournal {
   }
 
   /** `giver` gave chunks of a file of `sizeBytes`; those that somebody gave before do not count. */
-  gave(giver: Giver, range: ChunkRange, sizeBytes: number): void {
-    const chunks = chunkCount(sizeBytes);
-    if (this.#given?.length !== chunks) {
-      // Another file than before: what was given of that one is no part of this.
-      if (this.#given !== null) this.startOver();
-      this.#given = new Bitfield(chunks);
-    }
-    const given = this.#given;
-    const gifts = this.#of(giver);
-    const end = Math.min(chunks, range.first + range.count);
-    let first = range.first;
-    while (first < end) {
-      while (first < end && given.has(first)) first++;
-      const start = first;
-      while (first < end && given.add(first)) first++;
-      if (first > start) addRun(gifts, { first: start, count: first - start }, sizeBytes);
-    }
+  gave(
+    giver: Giver,
+    range: ChunkRange,
+    { sizeBytes, track = "peers" }: {
+      readonly sizeBytes: number;
+      /** Where they came; what lay here whole counts as the peers'. */
+      readonly track?: FetchTrack;
+    },
+  ): void {
+    const gifts = this.#tracks[track];
+    // Another file than before: what was given of that one is no part of this.
+    if (gifts.sizeBytes !== null && gifts.sizeBytes !== sizeBytes) this.threwAway(track);
+    gifts.gave(giver, range, sizeBytes);
+    this.#both.gave(giver, range, sizeBytes);
   }
 
-  /** What was given until now is thrown away: another file is followed. */
-  startOver(): void {
-    this.#given = null;
-    for (const gifts of this.#gifts.values()) {
-      gifts.bytes = 0;
-      gifts.runs = [];
+  /** What came to one place is not the file, or begins anew: it counts for nobody any more. */
+  threwAway(track: FetchTrack): void {
+    const gone = this.#tracks[track];
+    const kept = this.#tracks[track === "peers" ? "mirror" : "peers"];
+    // What a mirror gave may have been taken over from the other place, and is still there.
+    let bytesKept = gone.mirrorBytesIn(kept);
+    for (const { giver, bytes } of gone) {
+      if (giver.kind === "here") continue;
+      const still = giver.kind === "mirror" ? Math.min(bytesKept, bytes) : 0;
+      bytesKept -= still;
+      this.#markOf(giver).bytesThrownAway += bytes - still;
+      this.#bytesThrownAway += bytes - still;
     }
+    gone.clear();
+    this.#both = kept.clone();
+  }
+
+  /** What was offered under this root is not the file. */
+  rejected(root: Root): void {
+    if (this.#rootsRejected.size < ROOTS_MAX) this.#rootsRejected.add(root);
   }
 
   /** The first bytes can be given away; only the first call counts. */
@@ -111,34 +129,35 @@ export class FetchJournal {
 
   /** A peer gave `n` wrong chunks. */
   strikes(nodeId: NodeId, n: number): void {
-    for (const gifts of this.#gifts.values()) {
-      if (gifts.giver.nodeId === nodeId) {
-        gifts.strikes += n;
-        return;
-      }
-    }
-    this.#of({ kind: "peer", label: nodeId, nodeId }).strikes += n;
+    const known = [...this.#both, ...this.#tracks.peers, ...this.#marks.values()]
+      .find(({ giver }) => giver.nodeId === nodeId)?.giver;
+    this.#markOf(known ?? { kind: "peer", label: nodeId, nodeId }).strikes += n;
   }
 
-  /** All of it, at the end; `outcome` is "done", or why not. */
+  /** All of it, at the end or until now; `outcome` is "done", or why not. */
   story(outcome: string, facts: StoryFacts): Story {
     const { name, root, sizeBytes, trust, hasMirror, nowMs } = facts;
-    const bytesLocal = this.#sum("here");
-    const bytesPeers = this.#sum("peer");
+    const came = this.#came;
+    const bytesPeers = came.sum("peer");
+    const bytesMirror = came.sum("mirror");
     return {
       name,
       root,
+      rootsRejected: [...this.#rootsRejected],
       sizeBytes,
       endedAt: new Date().toISOString(),
       outcome,
       trust,
       elapsedMs: this.#since(nowMs),
       firstByteMs: this.#firstByteMs,
-      bytesLocal,
+      bytesLocal: came.sum("here"),
       bytesPeers,
-      bytesMirror: this.#sum("mirror"),
-      bytesSaved: hasMirror && outcome === "done" ? bytesLocal + bytesPeers : 0,
-      givers: this.#givers(),
+      bytesMirror,
+      bytesThrownAway: this.#bytesThrownAway,
+      bytesSaved: hasMirror && outcome === "done"
+        ? Math.max(0, bytesPeers - (this.#mirrorBytes - bytesMirror))
+        : 0,
+      givers: this.#givers(came),
       steps: this.#allSteps(),
     };
   }
@@ -147,40 +166,63 @@ export class FetchJournal {
     return Math.max(0, Math.round(nowMs - this.#startMs));
   }
 
-  #of(giver: Giver): Gifts {
-    const key = `${giver.kind} ${giver.nodeId ?? giver.label}`;
-    const found = this.#gifts.get(key);
+  /** What counts; while mirror and peers have files of two sizes, that of which more is here. */
+  get #came(): Gifts {
+    const { peers, mirror } = this.#tracks;
+    const isOne = peers.sizeBytes === null || mirror.sizeBytes === null ||
+      peers.sizeBytes === mirror.sizeBytes;
+    if (isOne) return this.#both;
+    return peers.bytes > mirror.bytes ? peers : mirror;
+  }
+
+  /** Bytes that mirrors had to give, though peers may have been sooner with some of them. */
+  get #mirrorBytes(): number {
+    return this.#tracks.peers.mirrorBytesWith(this.#tracks.mirror);
+  }
+
+  #markOf(giver: Giver): Marks {
+    const key = giverKey(giver);
+    const found = this.#marks.get(key);
     if (found !== undefined) return found;
-    if (this.#gifts.size >= GIVERS_MAX && giver !== OTHERS) return this.#of(OTHERS);
-    const gifts: Gifts = { giver, bytes: 0, strikes: 0, runs: [] };
-    this.#gifts.set(key, gifts);
-    return gifts;
+    if (this.#marks.size >= GIVERS_MAX && giver !== OTHERS) return this.#markOf(OTHERS);
+    const marks = { giver, strikes: 0, bytesThrownAway: 0 };
+    this.#marks.set(key, marks);
+    return marks;
   }
 
-  #sum(kind: Giver["kind"]): number {
-    let bytes = 0;
-    for (const gifts of this.#gifts.values()) if (gifts.giver.kind === kind) bytes += gifts.bytes;
-    return bytes;
-  }
-
-  #givers(): StoryGiver[] {
-    const all = [...this.#gifts.values()].filter(({ bytes, strikes }) => bytes + strikes > 0)
-      .sort((a, b) => b.bytes - a.bytes);
+  #givers(came: Gifts): StoryGiver[] {
+    const gifts = new Map<string, Gift>(Array.from(came, (gift) => [giverKey(gift.giver), gift]));
+    for (const [key, { giver }] of this.#marks) {
+      if (!gifts.has(key)) gifts.set(key, { giver, bytes: 0, runs: [] });
+    }
+    const all = Array.from(gifts, ([key, gift]) => {
+      const { strikes, bytesThrownAway } = this.#marks.get(key) ?? NO_MARKS;
+      return { ...gift, strikes, bytesThrownAway };
+    }).filter(({ bytes, strikes, bytesThrownAway }) => bytes + strikes + bytesThrownAway > 0)
+      .sort((a, b) => b.bytes - a.bytes || b.bytesThrownAway - a.bytesThrownAway);
     const told = all.length <= STORY_GIVERS_MAX ? all : all.slice(0, STORY_GIVERS_MAX - 1);
     const rest = all.slice(told.length);
-    const givers = told.map(({ giver, bytes, strikes, runs }) => ({
+    const givers = told.map(({ giver, bytes, runs, bytesThrownAway, strikes }) => ({
       kind: giver.kind,
       giver: giver.kind === "here" ? "" : giver.label,
       nodeId: giver.nodeId,
       bytes,
       chunks: runs === null ? "..." : writeRanges(mergedRanges(runs)),
+      bytesThrownAway,
       strikes,
     }));
     if (rest.length === 0) return givers;
-    const bytes = rest.reduce((sum, gifts) => sum + gifts.bytes, 0);
-    const strikes = rest.reduce((sum, gifts) => sum + gifts.strikes, 0);
-    const giver = `${rest.length} others`;
-    return [...givers, { kind: "peer", giver, nodeId: null, bytes, chunks: "...", strikes }];
+    const sum = (of: (one: typeof rest[number]) => number) =>
+      rest.reduce((total, one) => total + of(one), 0);
+    return [...givers, {
+      kind: "peer",
+      giver: `${rest.length} others`,
+      nodeId: null,
+      bytes: sum(({ bytes }) => bytes),
+      chunks: "...",
+      bytesThrownAway: sum(({ bytesThrownAway }) => bytesThrownAway),
+      strikes: sum(({ strikes }) => strikes),
+    }];
   }
 
   #allSteps(): Step[] {
@@ -191,25 +233,18 @@ export class FetchJournal {
   }
 }
 
-/** Keeps the story of a fetch that ended, and adds it to the savings. */
+const NO_MARKS = { strikes: 0, bytesThrownAway: 0 };
+
+/**
+ * Keeps the story of a fetch that ended. One that got its file, and for which bytes had to come, is
+ * added to the savings: reading a file that is here saves nothing anew.
+ */
 export function keepStory(store: ChunkStore, story: Story): void {
   store.stories.add(story);
-  if (story.outcome !== "done") return;
+  if (story.outcome !== "done" || story.bytesPeers + story.bytesMirror === 0) return;
   store.addStatistic("savedFiles", 1);
   store.addStatistic("bytesLocal", story.bytesLocal);
   store.addStatistic("bytesPeers", story.bytesPeers);
   store.addStatistic("bytesMirror", story.bytesMirror);
   store.addStatistic("bytesSaved", story.bytesSaved);
-}
-
-function addRun(gifts: Gifts, run: ChunkRange, sizeBytes: number): void {
-  gifts.bytes += rangeBytes(sizeBytes, run).length;
-  const { runs } = gifts;
-  if (runs === null) return;
-  const last = runs.at(-1);
-  if (last !== undefined && last.first + last.count === run.first) last.count += run.count;
-  else if (runs.push({ ...run }) >= RUNS_MAX) {
-    const merged = mergedRanges(runs);
-    gifts.runs = merged.length > RUNS_MAX / 2 ? null : merged.map((one) => ({ ...one }));
-  }
 }

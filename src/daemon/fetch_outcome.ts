@@ -4,6 +4,7 @@ import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { type Root, UNKNOWN_ROOT } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import type { Story } from "../base/story.ts";
 import type { FileTrust } from "../base/trust.ts";
 import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FileDefinition } from "../store/place.ts";
@@ -12,6 +13,7 @@ import type { Done } from "../wire/messages.ts";
 import { type FetchJournal, keepStory } from "./fetch_journal.ts";
 import type { PeerTrack } from "./fetch_peers.ts";
 import type { Swarm } from "./swarm.ts";
+import type { Vouching } from "./vouching.ts";
 
 /** What is told of a fetch that got its file. */
 export function doneOf(
@@ -53,52 +55,77 @@ export function logDone(log: Logger, done: Done): void {
   log.info("fetched", { name, root, sizeBytes, elapsedMs, from, queriesSent, offersReceived });
 }
 
+/** What the story of a fetch is made of, besides its journal. */
+export interface FetchEnd {
+  /** "done", or why not. */
+  readonly outcome: string;
+  /** Null when it failed, or still runs. */
+  readonly done: Done | null;
+  readonly request: FetchRequest;
+  readonly isOfDatabase: boolean;
+  /** Whether a mirror would be asked otherwise, though the request names none. */
+  readonly hasMirror: boolean;
+  /** What it followed when it failed. */
+  readonly root: Root | null;
+  readonly sizeBytes: number | null;
+}
+
+/** What this needs of the node. */
+export interface OutcomeHost {
+  readonly store: ChunkStore;
+  readonly vouching: Pick<Vouching, "trustOf">;
+  readonly log: Logger;
+}
+
 /** Keeps the story of a fetch that ended; a disk that refuses it is only told of. */
-export function rememberFetch(
-  host: { readonly store: ChunkStore; readonly log: Logger },
-  journal: FetchJournal,
-  fetch: {
-    /** "done", or why not. */
-    readonly outcome: string;
-    /** Null when it failed. */
-    readonly done: Done | null;
-    readonly request: FetchRequest;
-    readonly isOfDatabase: boolean;
-    /** What it followed when it failed. */
-    readonly root: Root | null;
-    readonly sizeBytes: number | null;
-  },
-): void {
-  const { outcome, done, request, isOfDatabase } = fetch;
-  for (const { nodeId, strikes } of done?.sources ?? []) {
+export function rememberFetch(host: OutcomeHost, journal: FetchJournal, end: FetchEnd): void {
+  for (const { nodeId, strikes } of end.done?.sources ?? []) {
     if (strikes > 0) journal.strikes(nodeId, strikes);
   }
-  const root = done?.root ?? fetch.root;
-  const story = journal.story(outcome, {
-    name: request.name || done?.name || "",
-    root: root === UNKNOWN_ROOT ? null : root,
-    sizeBytes: done?.sizeBytes ?? fetch.sizeBytes,
-    trust: trustOf(request, { done, isOfDatabase }),
-    hasMirror: request.mirrors.length > 0 || isOfDatabase,
-    nowMs: performance.now(),
-  });
   try {
-    keepStory(host.store, story);
+    keepStory(host.store, storyOf(host, journal, end));
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     host.log.warn("cannot keep the story of a fetch", { error: messageOf(error) });
   }
 }
 
+/** The story of a fetch, at its end or until now. */
+export function storyOf(host: OutcomeHost, journal: FetchJournal, end: FetchEnd): Story {
+  const { outcome, done, request, isOfDatabase, hasMirror } = end;
+  const root = done?.root ?? end.root;
+  return journal.story(outcome, {
+    name: request.name || done?.name || "",
+    root: root === UNKNOWN_ROOT ? null : root,
+    sizeBytes: done?.sizeBytes ?? end.sizeBytes,
+    trust: trustOf(host, end),
+    hasMirror: hasMirror || request.mirrors.length > 0 || isOfDatabase,
+    nowMs: performance.now(),
+  });
+}
+
 /** What the file of a fetch is trusted by. */
-function trustOf(
-  { root, sha256 }: FetchRequest,
-  { done, isOfDatabase }: { readonly done: Done | null; readonly isOfDatabase: boolean },
-): FileTrust {
-  if (isOfDatabase) return "sync-db";
-  if (sha256 !== null) return "sha256";
-  if (root !== null) return "root";
+function trustOf(host: OutcomeHost, { request, done, isOfDatabase }: FetchEnd): FileTrust {
+  // The end of a file, of which nobody knows the root: nothing could be checked.
+  if (done?.root === UNKNOWN_ROOT) return "mirror";
+  // Of some chunks of a file the SHA-256 of the whole says nothing, unless it was known before.
+  const { chunks, sha256 } = request;
+  if (chunks === null || done === null || host.store.sha256(done.root) === sha256) {
+    if (isOfDatabase) return "sync-db";
+    if (sha256 !== null) return "sha256";
+  }
+  if (request.root !== null) return "root";
   if (done === null) return "peers";
-  if (done.bytesLocal === done.sizeBytes && done.sources.length === 0) return "local";
-  return done.sources.length === 0 && done.mirrors.length > 0 ? "mirror" : "peers";
+  if (done.sources.length === 0 && done.mirrors.length > 0) return "mirror";
+  // Nobody had to give anything: it is what it was when it came.
+  const isHere = done.sources.length === 0 && host.store.isComplete(done.root);
+  return isHere ? trustOfCopy(host, done.root) : "peers";
+}
+
+function trustOfCopy({ store, vouching }: OutcomeHost, root: Root): FileTrust {
+  const told = store.stories.trustOf(root);
+  // No database names it any more, or the fetch would have known.
+  if (told !== undefined && told !== "sync-db") return told;
+  const file = store.definition(root);
+  return file === undefined ? "local" : vouching.trustOf(file);
 }

@@ -11,65 +11,26 @@
 import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import { chunkCount, type ChunkRange, isRangeWithin } from "../base/geometry.ts";
-import type { NodeId } from "../base/ids.ts";
+import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Candidate, candidateKey, Candidates } from "../core/candidates.ts";
 import type { MirrorError } from "../net/mirror_error.ts";
-import type { ChunkStore } from "../store/chunk_store.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { Hit, MessageOf } from "../wire/messages.ts";
 import type { Sought } from "../wire/structures.ts";
-import type { Directories, DirectoryAnswer } from "./directories.ts";
+import type { DirectoryAnswer } from "./directories.ts";
 import { FetchHolders, SOURCES_ENOUGH } from "./fetch_holders.ts";
 import type { FetchJournal } from "./fetch_journal.ts";
+import type { Followed, PeerTrackHost, PeerTrackOwner } from "./fetch_peers_host.ts";
 import { wantedChunks } from "./fetch_range.ts";
-import { FetchSearch, type FetchSearchHost } from "./fetch_search.ts";
+import { FetchSearch } from "./fetch_search.ts";
 import { type Giver, HERE } from "./giver.ts";
-import type { HolderDialsHost } from "./holder_dials.ts";
 import { Patience } from "./patience.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 import type { Swarm, SwarmFile, SwarmObserver } from "./swarm.ts";
-import type { Swarms } from "./swarms.ts";
-import type { WrongFiles } from "./wrong_files.ts";
 
-/** What the peers' part of a fetch needs of the node. */
-export interface PeerTrackHost extends Omit<HolderDialsHost, "offered">, FetchSearchHost {
-  readonly store: ChunkStore;
-  readonly swarms: Swarms;
-  /** The nodes that can be asked directly. */
-  readonly links: { readonly size: number };
-  /** How many nodes it knows that may become links. */
-  readonly overlay: { readonly addressCount: number };
-  readonly directories: Pick<Directories, "size" | "troubles" | "findHolders">;
-  /** Whether the node lasts as long as this fetch, so that there is no daemon. */
-  readonly isAlone: boolean;
-  /** What other fetches found to be wrong. */
-  readonly wrongFiles: WrongFiles;
-}
-
-/** The candidate that a fetch follows, and what brings it in. */
-export interface Followed {
-  readonly swarm: Swarm;
-  readonly candidate: Candidate;
-}
-
-/** Who hears how the peers' part goes. */
-export interface PeerTrackOwner {
-  /** A candidate is followed from now on; what is here of it may be read. */
-  followed(followed: Followed): void;
-  /** The candidate is not followed any more, because another one leads. */
-  replaced(reason: string): void;
-  gained(range: ChunkRange, giver: Giver): void;
-  /** Something came to its end: see `takeComplete` and `takeHere`. */
-  changed(): void;
-  /** The fetch cannot go on. */
-  failed(error: Error): void;
-  /** A range that a mirror gave is not what the leaves say. */
-  mirrorWrong(mirror: string, index: number): void;
-  /** No mirror gives ranges any more. */
-  mirrorFailed(error: MirrorError): void;
-}
+export type { Followed, PeerTrackHost, PeerTrackOwner } from "./fetch_peers_host.ts";
 
 /** Pause between two looks at whether another download of the same root has ended. */
 const HELD_MS = 50;
@@ -91,6 +52,8 @@ export class PeerTrack implements Searcher, SwarmObserver {
   /** Whether a directory knows somebody who has the file whole. */
   #isKnownWhole = false;
   #current: Followed | null = null;
+  /** The candidate that was followed last, until it is thrown away. */
+  #followed: Candidate | null = null;
   #follows = 0;
   #offers = 0;
   #isOver = false;
@@ -172,6 +135,12 @@ export class PeerTrack implements Searcher, SwarmObserver {
     const mayLink = isAlone && overlay.addressCount > 0;
     return links.size > 0 || directories.size > 0 || mayLink || this.#current !== null ||
       this.candidates.leader() !== undefined;
+  }
+
+  /** Whether those that a node of one fetch was told of are only just being dialled. */
+  get isLinking(): boolean {
+    const { links, isAlone } = this.#host;
+    return isAlone && links.size === 0 && links.dialling > 0;
   }
 
   /** Whether no candidate may be followed now. */
@@ -263,8 +232,18 @@ export class PeerTrack implements Searcher, SwarmObserver {
       `Threw away what ${nodes.length} peers offered, root ${candidate.root}: ${why}`,
       performance.now(),
     );
-    if (this.#current?.candidate.key === candidate.key) await this.leave("discard");
+    this.#journal.rejected(candidate.root);
+    if (this.#followed?.key === candidate.key) await this.#throwAway(candidate.root);
     this.#patience.renew(performance.now());
+  }
+
+  /** What came of the candidate that is followed, or was last, is not the file. */
+  async #throwAway(root: Root): Promise<void> {
+    this.#followed = null;
+    this.#journal.threwAway("peers");
+    await this.leave("discard");
+    // It may have been put away to be gone on with before it was found out.
+    this.#host.store.discardWaiting(root);
   }
 
   /** Follows whatever leads now, if it is not followed already. */
@@ -376,12 +355,12 @@ export class PeerTrack implements Searcher, SwarmObserver {
     this.#journal.note(`${giver.label}: ${what}`, performance.now());
   }
 
-  mirrorWrong(mirror: string, index: number): void {
-    this.#owner.mirrorWrong(mirror, index);
+  mirrorWrong(giver: Giver, index: number): void {
+    this.#owner.mirrorWrong(giver, index);
   }
 
-  mirrorFailed(error: MirrorError): void {
-    this.#owner.mirrorFailed(error);
+  mirrorFailed(giver: Giver, error: MirrorError | null): void {
+    this.#owner.mirrorFailed(giver, error);
   }
 
   #consider(
@@ -422,6 +401,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
         : "more peers offer another file";
       this.#journal.note(`Left root ${candidate.root}: ${reason}`, performance.now());
       this.leave("discard").catch((error) => this.#owner.failed(error as Error));
+      this.#journal.threwAway("peers");
       this.#owner.replaced(reason);
     }
     this.#follow(leader);
@@ -459,6 +439,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     }
     this.#follows++;
     this.#current = { swarm, candidate };
+    this.#followed = candidate;
     this.#patience.renew(performance.now());
     this.#journal.note(`Follows root ${root}, ${sizeBytes} bytes`, performance.now());
     this.#host.log.info("fetching", { name: file.name, root, sizeBytes });

@@ -5,8 +5,8 @@
  * What a mirror gives may be given away at once: whoever names a mirror trusts it as much. What
  * peers give is proved when the root was given; when this root is known to have the SHA-256 that is
  * wanted; when the SHA-256 of the whole was checked; or, where nothing of that is given, when it is
- * settled what most peers offer, and size and first chunks are those of the mirror, if one can be
- * reached.
+ * settled what most peers offer, and size and first chunks are those of the mirror, if one answers
+ * soon.
  */
 
 import type { Candidate, Candidates } from "../core/candidates.ts";
@@ -16,6 +16,8 @@ import type { FetchRequest } from "../wire/fetch_request.ts";
 export interface MirrorOpinion {
   /** Whether a mirror may still give the file. */
   readonly isAlive: boolean;
+  /** Whether one is waited for: false when it has said nothing for long, or all failed lately. */
+  readonly isAnswering: boolean;
   /** Whether a mirror's first bytes can be read while peers write. */
   readonly canCompare: boolean;
   /** Whether the mirror's size and first chunks are those of the candidate. */
@@ -30,7 +32,8 @@ export function needsMirror(
   mirror: MirrorOpinion | null,
 ): boolean {
   if (root !== null || sha256 !== null || mirror === null) return false;
-  return mirror.isAlive && mirror.canCompare && !mirror.isAgreed && !mirror.track.isWhole;
+  return mirror.isAlive && mirror.isAnswering && mirror.canCompare && !mirror.isAgreed &&
+    !mirror.track.isWhole;
 }
 
 /** Whether what is given of a candidate is known to be the file that is meant. */

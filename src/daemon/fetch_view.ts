@@ -53,6 +53,9 @@ export class FetchView {
     parts: { readonly peers?: ViewPart | null; readonly mirror?: ViewPart | null },
   ): void {
     if (this.#sizeBytes !== sizeBytes) {
+      const isOther = this.#reader !== null &&
+        (this.#gained.count > 0 || this.#observer.vouched === undefined);
+      if (isOther) this.#observer.event({ kind: "restarted", reason: "the file has another size" });
       this.#sizeBytes = sizeBytes;
       this.#reader = null;
       this.#forget();

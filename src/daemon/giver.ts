@@ -10,12 +10,17 @@ export interface Giver {
   readonly label: string;
   /** Null for all but peers. */
   readonly nodeId: NodeId | null;
+  /**
+   * Of a mirror, the file at its mirrors that it was asked by: fetches that share a swarm have one
+   * each, and each believes its own only.
+   */
+  readonly file?: object;
 }
 
 /** What lay on this machine before. */
 export const HERE: Giver = { kind: "here", label: "", nodeId: null };
 
-/** The giver that the mirror of this label is. */
-export function mirrorGiver(label: string): Giver {
-  return { kind: "mirror", label, nodeId: null };
+/** The giver that the mirror of this label is, asked by `file`. */
+export function mirrorGiver(label: string, file?: object): Giver {
+  return { kind: "mirror", label, nodeId: null, ...(file === undefined ? {} : { file }) };
 }

@@ -44,6 +44,7 @@ export class Links {
   readonly #host: LinksHost;
   readonly #links = new Map<LinkId, LinkInfo>();
   #nextId = 1;
+  #dialling = 0;
 
   constructor(host: LinksHost) {
     this.#host = host;
@@ -51,6 +52,11 @@ export class Links {
 
   get size(): number {
     return this.#links.size;
+  }
+
+  /** How many are being dialled. */
+  get dialling(): number {
+    return this.#dialling;
   }
 
   get(link: LinkId): LinkInfo | undefined {
@@ -69,6 +75,7 @@ export class Links {
   async dial(address: HostPort): Promise<void> {
     let connection: Connection;
     let remote: RemoteIdentity;
+    this.#dialling++;
     try {
       connection = await this.#host.connect(address);
       remote = await initiate(connection, { identity: this.#host.identity, purpose: "link" });
@@ -76,6 +83,8 @@ export class Links {
       const refusal = error instanceof RefusedError ? { refusal: error.refusal } : {};
       this.#host.step({ kind: "dial-failed", ...address, ...refusal });
       throw error;
+    } finally {
+      this.#dialling--;
     }
     await this.#run(connection, remote, address);
   }

@@ -9,7 +9,7 @@ import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { FetchJournal } from "./fetch_journal.ts";
 import { wantedBytes, wantedChunks } from "./fetch_range.ts";
 import type { FetchView } from "./fetch_view.ts";
-import { fileSha256 } from "./file_reader.ts";
+import { RunningSha256 } from "./file_reader.ts";
 import { HERE } from "./giver.ts";
 
 /** What was found. */
@@ -24,7 +24,11 @@ export interface LocalCopy {
 export async function findLocalCopy(
   store: ChunkStore,
   request: FetchRequest,
-  options: { readonly signal?: AbortSignal } = {},
+  { signal, isMeant }: {
+    readonly signal: AbortSignal;
+    /** Whether a file that fits is the one that is meant. */
+    readonly isMeant: (file: FileDefinition) => Promise<boolean>;
+  },
 ): Promise<LocalCopy> {
   let hasWrongCopy = false;
   for (const file of sameRootOrName(store, request)) {
@@ -32,8 +36,8 @@ export async function findLocalCopy(
     if (request.sizeBytes !== null && request.sizeBytes !== file.sizeBytes) continue;
     if (!isReadable(store, file)) continue;
     const { sha256 } = request;
-    if (await hasSha256(store, file, { sha256, ...options })) return { file, hasWrongCopy };
-    hasWrongCopy = true;
+    if (!await hasSha256(store, file, { sha256, signal })) hasWrongCopy = true;
+    else if (await isMeant(file)) return { file, hasWrongCopy };
   }
   return { file: undefined, hasWrongCopy };
 }
@@ -54,14 +58,19 @@ export function isReadable(store: ChunkStore, { root, sizeBytes }: FileDefinitio
 export async function hasSha256(
   store: ChunkStore,
   file: Pick<FileDefinition, "root" | "sizeBytes">,
-  { sha256, signal }: { readonly sha256: string | null; readonly signal?: AbortSignal },
+  { sha256, signal, running }: {
+    readonly sha256: string | null;
+    readonly signal: AbortSignal;
+    /** Where it was computed while the file came. */
+    readonly running?: RunningSha256 | null;
+  },
 ): Promise<boolean> {
   if (sha256 === null) return true;
   // A file that changed since it was hashed has lost its root, and this with it.
   const known = store.sha256(file.root);
   if (known !== undefined) return known === sha256;
-  const options = signal === undefined ? {} : { signal };
-  if (await fileSha256(readerOf(store, file), options) !== sha256) return false;
+  const hashed = running ?? new RunningSha256(readerOf(store, file));
+  if (await hashed.finish({ signal }) !== sha256) return false;
   store.noteSha256(file.root, sha256);
   return true;
 }
@@ -83,7 +92,7 @@ export function showLocal(
   view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
   view.show(sizeBytes, { peers: { has: () => true, reader: readerOf(store, file) } });
   if (wanted.count > 0) {
-    journal.gave(HERE, wanted, sizeBytes);
+    journal.gave(HERE, wanted, { sizeBytes });
     view.gained(wanted);
     view.vouched(wanted);
   }

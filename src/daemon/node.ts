@@ -204,6 +204,11 @@ export class Node {
     return this.links.size;
   }
 
+  /** What is being fetched, the last begun first. */
+  get fetches(): readonly Fetch[] {
+    return [...this.#fetches].reverse();
+  }
+
   /** Begins to accept, to dial and to let time pass. */
   start(): void {
     this.#port.run().then(
@@ -258,6 +263,8 @@ export class Node {
       readonly begun?: (searcher: Searcher) => void;
       /** The first byte that somebody waits for; see `FetchOptions`. */
       readonly from?: number;
+      /** Whether a mirror would be asked otherwise; see `FetchOptions`. */
+      readonly hasMirror?: boolean;
     },
   ): Promise<Done> {
     if (this.#mayBeNewer(request)) await this.#options.trust?.settle?.();
@@ -283,6 +290,7 @@ export class Node {
         dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
         mirrors: this.mirrors,
         wrongFiles: this.#wrongFiles,
+        vouching: this.vouching,
       },
       vouched.request,
       { ...how, isOfDatabase: vouched.isOfDatabase },

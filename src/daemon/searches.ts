@@ -45,7 +45,9 @@ export interface Searcher {
 
 interface Entry {
   readonly sought: Sought;
-  readonly searcher: Searcher;
+  /** Null once the search ended: who searched, and all that it holds, is let go of. */
+  searcher: Searcher | null;
+  /** Null while it goes on. */
   endedMs: number | null;
 }
 
@@ -59,7 +61,9 @@ export class Searches {
 
   end(id: QueryId, nowMs: number): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) entry.endedMs ??= nowMs;
+    if (entry === undefined) return;
+    entry.endedMs ??= nowMs;
+    entry.searcher = null;
   }
 
   /** The search whose id the holder of this connection proved to know. */
@@ -76,14 +80,11 @@ export class Searches {
     holder: OfferingHolder,
     offers: readonly MessageOf<"offer">[],
   ): Verdict {
-    const entry = this.#entries.get(id);
-    if (entry === undefined || entry.endedMs !== null) return { kind: "enough" };
-    return entry.searcher.offered(holder, offers);
+    return this.#entries.get(id)?.searcher?.offered(holder, offers) ?? { kind: "enough" };
   }
 
   hit(hit: Hit): void {
-    const entry = this.#entries.get(hit.id);
-    if (entry !== undefined && entry.endedMs === null) entry.searcher.hit(hit);
+    this.#entries.get(hit.id)?.searcher?.hit(hit);
   }
 
   /** Forgets what ended long ago. */

@@ -59,6 +59,7 @@ export class Swarm {
   #over = false;
   #checkpointing: Promise<void> | null = null;
   #bytesGood = 0;
+  /** Checked bytes that mirrors were the first to give, fed ones included. */
   #mirrorBytes = 0;
   #bytesHad: number;
 
@@ -119,12 +120,7 @@ export class Swarm {
     return this.#peers.giving().reduce((sum, state) => sum + state.rateBytesPerSecond, 0);
   }
 
-  /** Checked bytes of the wanted chunks that mirrors were the first to give, fed ones included. */
-  get mirrorBytes(): number {
-    return this.#mirrorBytes;
-  }
-
-  /** The same of peers. */
+  /** Checked bytes of the wanted chunks that peers were the first to give. */
   get peerBytes(): number {
     return this.#bytesGood - this.#mirrorBytes;
   }
@@ -429,7 +425,7 @@ export class Swarm {
   #drop(id: number, reason: "bad-data" | "silent"): void {
     const peer = this.#peers.get(id), mirror = this.#mirrors.get(id);
     if (peer !== undefined) this.#peers.drop(peer, reason);
-    if (mirror !== undefined) this.#mirrors.drop(mirror, reason);
+    if (mirror !== undefined) this.#mirrors.drop(mirror);
   }
 
   #end(reason: string): void {

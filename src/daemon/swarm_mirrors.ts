@@ -5,7 +5,7 @@
 
 import type { ChunkRange } from "../base/geometry.ts";
 import type { MirrorFile } from "../net/mirror.ts";
-import { MirrorError } from "../net/mirror_error.ts";
+import type { MirrorError } from "../net/mirror_error.ts";
 import { MirrorSource, type MirrorSourceObserver } from "./mirror_source.ts";
 import type { SwarmCore } from "./swarm_core.ts";
 
@@ -51,11 +51,9 @@ export class SwarmMirrors implements MirrorSourceObserver {
     }
   }
 
-  /** The policy takes a mirror for lost. */
-  drop(source: MirrorSource, reason: "bad-data" | "silent"): void {
-    const { label } = source.giver;
-    const message = `Cannot use mirror ${label}: it is dropped, ${reason}`;
-    this.mirrorFailed(source, new MirrorError("silent", message, { mirror: label }));
+  /** The policy takes a mirror for lost: it gives nothing, and may do so again later. */
+  drop(source: MirrorSource): void {
+    this.#failed(source, null);
   }
 
   /** The swarm is over. */
@@ -86,18 +84,23 @@ export class SwarmMirrors implements MirrorSourceObserver {
   }
 
   mirrorWrong(source: MirrorSource, index: number): void {
-    const { label } = source.giver;
+    const { giver } = source;
     this.#gone(source);
     if (this.#core.isOver()) return;
     const { file, host } = this.#core;
-    const fields = { mirror: label, name: file.name, chunk: index };
+    const fields = { mirror: giver.label, name: file.name, chunk: index };
     host.log.warn("a mirror's chunk is not what the peers' leaves say", fields);
-    this.#core.tell((observer) => observer.mirrorWrong(label, index));
+    this.#core.tell((observer) => observer.mirrorWrong(giver, index));
   }
 
   mirrorFailed(source: MirrorSource, error: MirrorError): void {
+    this.#failed(source, error);
+  }
+
+  #failed(source: MirrorSource, error: MirrorError | null): void {
+    const { giver } = source;
     this.#gone(source);
-    if (!this.#core.isOver()) this.#core.tell((observer) => observer.mirrorFailed(error));
+    if (!this.#core.isOver()) this.#core.tell((observer) => observer.mirrorFailed(giver, error));
   }
 
   #gone(source: MirrorSource): void {

@@ -21,9 +21,12 @@ export interface SwarmObserver {
   /** A node gave what is not true; nothing else that it offers is to be believed. */
   banned(nodeId: NodeId): void;
   /** This chunk, as a mirror gave it, is not what the leaves say; it gives no more ranges here. */
-  mirrorWrong(mirror: string, index: number): void;
-  /** A mirror gives no more ranges here, because it failed. */
-  mirrorFailed(error: MirrorError): void;
+  mirrorWrong(giver: Giver, index: number): void;
+  /**
+   * A mirror gives no more ranges here: it failed, or, with null, it stalled for so long that it is
+   * not counted on any more.
+   */
+  mirrorFailed(giver: Giver, error: MirrorError | null): void;
   /** What became of a source, in words, for a person who asks afterwards. */
   noted?(giver: Giver, what: string): void;
 }

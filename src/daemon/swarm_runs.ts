@@ -5,7 +5,7 @@ import type { Bitfield } from "../base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../base/geometry.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
-const HASH_DIGITS = 64;
+export const HASH_DIGITS = 64;
 
 /** Bytes of the chunks of `wanted` that are in `have`. */
 export function bytesIn(have: Bitfield, sizeBytes: number, wanted: ChunkRange): number {

@@ -164,7 +164,9 @@ export class Vouching implements AsyncDisposable {
     this.#mustLookAgain = true;
     if (this.#isLooking) return;
     this.#isLooking = true;
-    this.#looking = this.#lookThrough().finally(() => this.#isLooking = false);
+    this.#looking = this.#lookThrough()
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#isLooking = false);
   }
 
   async #lookThrough(): Promise<void> {
@@ -187,7 +189,23 @@ export class Vouching implements AsyncDisposable {
   #enqueue(root: Root): void {
     if (this.#stopping.signal.aborted) return;
     this.#waiting.add(root);
-    this.#hashing ??= this.#hashAll().finally(() => this.#hashing = undefined);
+    this.#hashOn();
+  }
+
+  #hashOn(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#hashing ??= this.#hashAll()
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#hashing = undefined;
+        // Some may have come after it had looked for the last time.
+        if (this.#waiting.size > 0) this.#hashOn();
+      });
+  }
+
+  /** What goes on behind must end nothing but itself. */
+  #failed(error: unknown): void {
+    this.#host.log.warn("cannot hold files against the databases", { error: messageOf(error) });
   }
 
   #hurry(root: Root): void {

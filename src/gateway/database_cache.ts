@@ -1,6 +1,15 @@
 /**
- * The last good copies of repositories' databases on the disk, by the path under which clients ask
- * for them: each a file of bytes, and a small one beside it that says what they are. Asks nobody.
+ * The last good copies of repositories' databases on the disk, by where mirrors have them: each a
+ * file of bytes, and a small one beside it that says what they are. Asks nobody.
+ *
+ * Whoever makes up names must not drive out what is in use. So where room is needed:
+ *
+ * 1. What is on its way has its room from the beginning.
+ * 2. What was asked for once goes before what was asked for again, then what was not asked for
+ *    longest.
+ * 3. For one that is asked for the first time, nothing goes that was asked for within
+ *    `databaseInUseMs`; for any other, nothing that was also asked for more than once.
+ * 4. Where nothing may go, the new one is not kept.
  */
 
 import { createHash } from "node:crypto";
@@ -11,24 +20,58 @@ import type { Validators } from "./preconditions.ts";
 
 /** A good copy. */
 export interface CachedDatabase extends Validators {
-  readonly path: string;
+  /** See {@linkcode databaseKey}. */
+  readonly key: string;
   readonly sizeBytes: number;
   /** When a mirror last said that it is the newest, in ms since 1970. */
   readonly checkedMs: number;
+  /** When a client last asked for it, in ms since 1970, and how often clients did. */
+  readonly usedMs: number;
+  readonly uses: number;
   /** The file with its bytes, within the directory. */
   readonly file: string;
 }
 
 /** How the small files and those with bytes are called: nothing else is touched. */
 const NAME = /^([0-9a-f]{64})(?:\.json|-[0-9a-f]{16}\.bin|-[0-9a-f]{16}\.tmp)$/;
-/** The bytes of a small file: a path, two headers, numbers. */
-const FACTS_BYTES_MAX = 2 * limits.urlBytesMax + 4_096;
+/** The bytes of a small file: a key, two headers, numbers. */
+export const FACTS_BYTES_MAX = 4_096;
+
+/** Room for a database that is on its way; given back when it is disposed of. */
+export interface DatabaseRoom extends Disposable {
+  /** Has room for so many bytes in all; false when there is none. */
+  grow(bytes: number): boolean;
+}
+
+/**
+ * By what a database is known: the URLs that it is had from, not the path that a client asked for,
+ * since many paths may mean the same file. Users and passwords are no part of it.
+ */
+export function databaseKey(urls: readonly string[]): string {
+  const parts = urls.map((text) => {
+    // Whoever asks there finds out.
+    if (!URL.canParse(text)) return text;
+    const url = new URL(text);
+    url.username = url.password = url.hash = "";
+    return url.href;
+  });
+  return createHash("sha256").update(parts.join("\n")).digest("hex");
+}
+
+interface Room extends DatabaseRoom {
+  readonly key: string;
+  bytes: number;
+}
 
 /** All copies; those asked for last stand last. */
 export class DatabaseCache {
   readonly #directory: string;
   readonly #log: Logger;
   readonly #copies = new Map<string, CachedDatabase>();
+  #keptBytes = 0;
+  /** How often what is not kept was asked for; the one asked for last stands last. */
+  readonly #seen = new Map<string, number>();
+  readonly #rooms = new Set<Room>();
 
   /** Reads what is there; what is no whole copy is removed. */
   constructor(directory: string, { log }: { readonly log: Logger }) {
@@ -38,13 +81,48 @@ export class DatabaseCache {
     this.#load();
   }
 
-  /** The copy of what clients know by `path`. */
-  get(path: string): CachedDatabase | undefined {
-    const copy = this.#copies.get(path);
-    if (copy === undefined) return undefined;
-    this.#copies.delete(path);
-    this.#copies.set(path, copy);
-    return copy;
+  /** The copy of what is known by `key`. */
+  get(key: string): CachedDatabase | undefined {
+    return this.#copies.get(key);
+  }
+
+  /** A client asks for it, whether or not it is here. */
+  asked(key: string): void {
+    const copy = this.#copies.get(key);
+    if (copy !== undefined) {
+      this.#copies.delete(key);
+      this.#copies.set(key, { ...copy, usedMs: Date.now(), uses: copy.uses + 1 });
+      return;
+    }
+    const uses = this.#seen.get(key) ?? 0;
+    this.#seen.delete(key);
+    this.#seen.set(key, uses + 1);
+    if (this.#seen.size > limits.databasesSeenMax) {
+      for (const oldest of this.#seen.keys()) {
+        this.#seen.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** Room for a new copy of it; undefined when there is none even for its name. */
+  room(key: string): DatabaseRoom | undefined {
+    const room: Room = {
+      key,
+      bytes: 0,
+      grow: (bytes) => {
+        const before = room.bytes;
+        room.bytes = Math.max(before, bytes);
+        if (bytes <= limits.databaseBytesMax && this.#makeRoom(key)) return true;
+        room.bytes = before;
+        return false;
+      },
+      [Symbol.dispose]: () => void this.#rooms.delete(room),
+    };
+    this.#rooms.add(room);
+    if (this.#makeRoom(key)) return room;
+    this.#rooms.delete(room);
+    return undefined;
   }
 
   /** Opens a copy for reading; undefined, and the copy forgotten, when it is gone or not whole. */
@@ -54,44 +132,52 @@ export class DatabaseCache {
       if (file.statSync().size === copy.sizeBytes) return file;
       file.close();
     } catch (error) {
-      this.#log.warn("cannot read a kept database", { path: copy.path, error: messageOf(error) });
+      this.#log.warn("cannot read a kept database", { file: copy.file, error: messageOf(error) });
     }
     this.#drop(copy);
     return undefined;
   }
 
   /** The path of a new file to write a database into, which {@linkcode keep} takes over. */
-  newFile(path: string): string {
+  newFile(key: string): string {
     const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
-    return this.#at(`${hashOf(path)}-${random}.tmp`);
+    return this.#at(`${key}-${random}.tmp`);
   }
 
   /**
-   * Takes a whole file over as the new copy; the old one goes. Atomic: after a crash there is the
-   * one or the other.
+   * Takes a whole file over as the new copy, in the room that it has; the old one goes. Atomic:
+   * after a crash there is the one or the other.
    */
   keep(
     temporary: string,
-    facts: Validators & { readonly path: string; readonly sizeBytes: number },
+    facts: Validators & { readonly key: string; readonly sizeBytes: number },
   ): CachedDatabase {
     const name = temporary.slice(this.#directory.length + 1).replace(/\.tmp$/, ".bin");
-    const { path, sizeBytes, etag, lastModified } = facts;
-    const copy = { path, sizeBytes, etag, lastModified, checkedMs: Date.now(), file: name };
-    const old = this.#copies.get(path);
+    const { key, sizeBytes, etag, lastModified } = facts;
+    const nowMs = Date.now();
+    const old = this.#copies.get(key);
+    const { usedMs, uses } = old ?? { usedMs: nowMs, uses: this.#seen.get(key) ?? 1 };
+    const times = { checkedMs: nowMs, usedMs, uses };
+    const copy = { key, sizeBytes, etag, lastModified, ...times, file: name };
     Deno.renameSync(temporary, this.#at(name));
     this.#write(copy);
-    if (old !== undefined) this.#remove(old.file);
-    this.#copies.delete(path);
-    this.#copies.set(path, copy);
-    this.#makeRoom();
+    if (old !== undefined) {
+      this.#remove(old.file);
+      this.#keptBytes -= old.sizeBytes;
+    }
+    this.#copies.delete(key);
+    this.#copies.set(key, copy);
+    this.#keptBytes += sizeBytes;
+    this.#seen.delete(key);
     return copy;
   }
 
   /** A mirror said that the copy is still the newest. */
   checked(copy: CachedDatabase): void {
-    if (this.#copies.get(copy.path)?.file !== copy.file) return;
-    const now = { ...copy, checkedMs: Date.now() };
-    this.#copies.set(copy.path, now);
+    const known = this.#copies.get(copy.key);
+    if (known?.file !== copy.file) return;
+    const now = { ...known, checkedMs: Date.now() };
+    this.#copies.set(copy.key, now);
     try {
       this.#write(now);
     } catch (error) {
@@ -105,26 +191,59 @@ export class DatabaseCache {
   }
 
   #write(copy: CachedDatabase): void {
-    const facts = this.#at(`${hashOf(copy.path)}.json`);
-    const temporary = this.newFile(copy.path);
+    const facts = this.#at(`${copy.key}.json`);
+    const temporary = this.newFile(copy.key);
     Deno.writeTextFileSync(temporary, JSON.stringify(copy), { mode: 0o600 });
     Deno.renameSync(temporary, facts);
   }
 
-  #makeRoom(): void {
-    let bytes = 0;
-    for (const { sizeBytes } of this.#copies.values()) bytes += sizeBytes;
-    for (const copy of this.#copies.values()) {
-      const isOver = bytes > limits.databaseBytesMax || this.#copies.size > limits.databasesMax;
-      if (!isOver || this.#copies.size === 1) return;
+  /** Lets copies go, as far as they may go for `key`, until there is room; false: there is none. */
+  #makeRoom(key: string): boolean {
+    const going: CachedDatabase[] = [];
+    let { bytes, count } = this.#taken();
+    const isOver = () => bytes > limits.databasesBytesMax || count > limits.databasesMax;
+    if (!isOver()) return true;
+    for (const copy of this.#expendable(key)) {
+      going.push(copy);
       bytes -= copy.sizeBytes;
-      this.#drop(copy);
+      count--;
+      if (!isOver()) {
+        for (const one of going) this.#drop(one);
+        return true;
+      }
     }
+    return false;
+  }
+
+  /** What is kept and what is on its way. A new copy of what is kept is one with it. */
+  #taken(): { bytes: number; count: number } {
+    let bytes = this.#keptBytes, count = this.#copies.size;
+    for (const room of this.#rooms) {
+      bytes += room.bytes;
+      if (!this.#copies.has(room.key)) count++;
+    }
+    return { bytes, count };
+  }
+
+  /** Copies that may go for `key`, the first one first. */
+  #expendable(key: string): CachedDatabase[] {
+    const nowMs = Date.now();
+    const isFirst = !this.#copies.has(key) && (this.#seen.get(key) ?? 0) <= 1;
+    const mayGo = ({ usedMs, uses }: CachedDatabase) =>
+      Math.abs(nowMs - usedMs) >= limits.databaseInUseMs || !isFirst && uses <= 1;
+    const wasOnce = ({ uses }: CachedDatabase) => uses <= 1 ? 0 : 1;
+    return [...this.#copies.values()]
+      .filter((copy) => copy.key !== key && mayGo(copy))
+      .sort((a, b) => wasOnce(a) - wasOnce(b) || a.usedMs - b.usedMs);
   }
 
   #drop(copy: CachedDatabase): void {
-    if (this.#copies.get(copy.path)?.file === copy.file) this.#copies.delete(copy.path);
-    this.#remove(`${hashOf(copy.path)}.json`);
+    const known = this.#copies.get(copy.key);
+    if (known?.file === copy.file) {
+      this.#copies.delete(copy.key);
+      this.#keptBytes -= copy.sizeBytes;
+      this.#remove(`${copy.key}.json`);
+    }
     this.#remove(copy.file);
   }
 
@@ -146,14 +265,16 @@ export class DatabaseCache {
       const copy = name.endsWith(".json") ? this.#read(name) : undefined;
       if (copy !== undefined) copies.push(copy);
     }
-    copies.sort((a, b) => a.checkedMs - b.checkedMs);
+    // Should there be too many of them, for another limit held when they were kept.
+    copies.sort((a, b) => b.usedMs - a.usedMs);
     const good = new Set<string>();
-    for (const copy of copies) {
-      this.#copies.set(copy.path, copy);
-      good.add(copy.file).add(`${hashOf(copy.path)}.json`);
+    for (const copy of copies.slice(0, limits.databasesMax)) {
+      if (this.#keptBytes + copy.sizeBytes > limits.databasesBytesMax) continue;
+      this.#keptBytes += copy.sizeBytes;
+      this.#copies.set(copy.key, copy);
+      good.add(copy.file).add(`${copy.key}.json`);
     }
     for (const name of names) if (!good.has(name)) this.#remove(name);
-    this.#makeRoom();
   }
 
   /** What a small file says, if it is true. */
@@ -161,7 +282,7 @@ export class DatabaseCache {
     try {
       if (Deno.statSync(this.#at(name)).size > FACTS_BYTES_MAX) return undefined;
       const copy: unknown = JSON.parse(Deno.readTextFileSync(this.#at(name)));
-      if (!isCopy(copy) || name !== `${hashOf(copy.path)}.json`) return undefined;
+      if (!isCopy(copy) || name !== `${copy.key}.json`) return undefined;
       return Deno.statSync(this.#at(copy.file)).size === copy.sizeBytes ? copy : undefined;
     } catch {
       return undefined;
@@ -169,16 +290,19 @@ export class DatabaseCache {
   }
 }
 
-function hashOf(path: string): string {
-  return createHash("sha256").update(path).digest("hex");
-}
-
 function isCopy(value: unknown): value is CachedDatabase {
   if (typeof value !== "object" || value === null) return false;
-  const { path, sizeBytes, checkedMs, file, etag, lastModified } = value as Record<string, unknown>;
-  return typeof path === "string" && typeof file === "string" && NAME.test(file) &&
-    Number.isSafeInteger(sizeBytes) && typeof checkedMs === "number" &&
-    isTextOrNull(etag) && isTextOrNull(lastModified);
+  const { key, sizeBytes, file, checkedMs, usedMs, uses, etag, lastModified } = value as Record<
+    string,
+    unknown
+  >;
+  return typeof key === "string" && typeof file === "string" && NAME.test(file) &&
+    [sizeBytes, checkedMs, usedMs, uses].every(isCount) && isTextOrNull(etag) &&
+    isTextOrNull(lastModified);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && value as number >= 0;
 }
 
 function isTextOrNull(value: unknown): boolean {

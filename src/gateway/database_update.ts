@@ -2,12 +2,39 @@
  * One look at the mirrors for a database: whether the copy that is here is still the newest, and if
  * not, the new one on its way to the disk. Clients read it while it grows; it becomes the good copy
  * only when it is whole.
+ *
+ * Before anybody is told that it comes, it begins as a database does, and the disk has taken as many
+ * bytes as it will have: what turns out not to be kept later would break off at its readers.
  */
 
+import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../net/mirror.ts";
-import type { CachedDatabase, DatabaseCache } from "./database_cache.ts";
+import {
+  type CachedDatabase,
+  type DatabaseCache,
+  type DatabaseRoom,
+  FACTS_BYTES_MAX,
+} from "./database_cache.ts";
+import { isDatabaseShaped, SHAPE_BYTES } from "./database_shape.ts";
 import type { Validators } from "./preconditions.ts";
+
+/** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
+export type NotKeptReason = "no-room" | "disk" | "no-database";
+
+/** It cannot be kept: it can only pass through. */
+export class NotKept extends Error {
+  override readonly name = "NotKept";
+  readonly reason: NotKeptReason;
+
+  constructor(reason: NotKeptReason, message: string, options: ErrorOptions = {}) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** Bytes that are written at a time to find out whether the disk has room. */
+const BLOCK_BYTES = 1024 * 1024;
 
 /** How far it is. */
 export type UpdateState =
@@ -22,8 +49,10 @@ export type UpdateState =
 export interface UpdateOptions {
   readonly cache: DatabaseCache;
   readonly file: MirrorFile;
-  /** The path under which clients ask for it. */
-  readonly path: string;
+  /** By what the cache knows it. */
+  readonly key: string;
+  /** Whether it is the signature of a database. */
+  readonly isSignature: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +66,8 @@ export class DatabaseUpdate {
   #state: UpdateState = { kind: "asking" };
   #temporary: string | null = null;
   #bytes = 0;
+  /** The first of them, as far as they are looked at. */
+  readonly #first = new Uint8Array(SHAPE_BYTES);
 
   /** Begins at once. */
   constructor(options: UpdateOptions) {
@@ -51,6 +82,13 @@ export class DatabaseUpdate {
   /** Bytes from the first one on that can be read from {@linkcode open}. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether it failed for more than that all mirrors refuse it (4xx). */
+  get isDown(): boolean {
+    if (this.#state.kind !== "failed") return false;
+    const { error } = this.#state;
+    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
   }
 
   /** Calls back whenever something changed; returns the end of it. */
@@ -77,8 +115,8 @@ export class DatabaseUpdate {
   }
 
   async #look(): Promise<void> {
-    const { cache, file, path, signal } = this.#options;
-    const copy = cache.get(path);
+    const { cache, file, key, signal } = this.#options;
+    const copy = cache.get(key);
     const isAsked = copy !== undefined && (copy.etag ?? copy.lastModified) !== null &&
       isThere(cache, copy);
     const body = isAsked
@@ -87,40 +125,92 @@ export class DatabaseUpdate {
     if (body !== null) await this.#take(body);
     else {
       cache.checked(copy!);
-      this.#become({ kind: "good", copy: cache.get(path) ?? copy!, isNew: false });
+      this.#become({ kind: "good", copy: cache.get(key) ?? copy!, isNew: false });
     }
   }
 
   async #take(first: MirrorBody): Promise<void> {
-    const { cache, path } = this.#options;
+    const { cache, key, isSignature } = this.#options;
     using body = first;
-    checkSize(body.sizeBytes ?? 0);
-    this.#temporary = cache.newFile(path);
-    using target = Deno.openSync(this.#temporary, { write: true, createNew: true, mode: 0o600 });
+    using room = cache.room(key);
     const { sizeBytes, etag, lastModified } = body;
+    if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
+    if (room?.grow(sizeBytes ?? 0) !== true) {
+      throw new NotKept("no-room", "there is no room for it");
+    }
+    using target = this.#openFile();
+    if (sizeBytes !== null) await reserve(target, sizeBytes);
     const validators = { etag, lastModified };
-    this.#become({ kind: "coming", sizeBytes, validators });
-    await this.#download(body, target);
+    await this.#download(body, {
+      target,
+      room,
+      begun: () => this.#become({ kind: "coming", sizeBytes, validators }),
+    });
     if (sizeBytes !== null && this.#bytes !== sizeBytes) {
       throw new Error(`${this.#bytes} bytes came of ${sizeBytes}`);
     }
-    await target.syncData();
-    const copy = cache.keep(this.#temporary, { path, sizeBytes: this.#bytes, ...validators });
-    this.#temporary = null;
+    const copy = await this.#keep(target, validators);
     this.#become({ kind: "good", copy, isNew: true });
   }
 
-  /** Writes all that comes; where the mirror breaks off, the rest is asked for anew. */
-  async #download(first: MirrorBody, target: Deno.FsFile): Promise<void> {
+  #openFile(): Deno.FsFile {
+    const { cache, key } = this.#options;
+    const path = cache.newFile(key);
+    try {
+      const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+      this.#temporary = path;
+      return file;
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
+  }
+
+  async #keep(target: Deno.FsFile, validators: Validators): Promise<CachedDatabase> {
+    const { cache, key } = this.#options;
+    try {
+      // Gives back what was reserved for the small file beside it.
+      await target.truncate(this.#bytes);
+      await target.syncData();
+      const copy = cache.keep(this.#temporary!, { key, sizeBytes: this.#bytes, ...validators });
+      this.#temporary = null;
+      return copy;
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
+  }
+
+  /**
+   * Writes all that comes; where the mirror breaks off, the rest is asked for anew. Calls `begun`
+   * when what came is known to be a database.
+   */
+  async #download(
+    first: MirrorBody,
+    { target, room, begun }: {
+      readonly target: Deno.FsFile;
+      readonly room: DatabaseRoom;
+      begun(): void;
+    },
+  ): Promise<void> {
     let body = first;
     let breaks = 0;
+    let hasBegun = false;
     try {
       for (;;) {
         try {
           const data = await body.read();
+          if (data !== null) {
+            if (!room.grow(this.#bytes + data.length)) {
+              throw new NotKept("no-room", "it is too big to be kept");
+            }
+            this.#write(target, data);
+            breaks = 0;
+          }
+          if (!hasBegun && (data === null || this.#bytes >= SHAPE_BYTES)) {
+            this.#checkShape();
+            hasBegun = true;
+            begun();
+          }
           if (data === null) return;
-          this.#write(target, data);
-          breaks = 0;
         } catch (error) {
           const canResume = error instanceof MirrorError && first.sizeBytes !== null;
           if (!canResume || ++breaks > limits.mirrorRetriesMax) throw error;
@@ -133,9 +223,25 @@ export class DatabaseUpdate {
     }
   }
 
+  /** What is no database must not take the place of one. */
+  #checkShape(): void {
+    if (this.#options.isSignature) return;
+    if (isDatabaseShaped(this.#first.subarray(0, this.#bytes))) return;
+    throw new NotKept("no-database", "it does not begin as a database does");
+  }
+
   #write(target: Deno.FsFile, data: Uint8Array): void {
-    checkSize(this.#bytes + data.length);
-    for (let done = 0; done < data.length;) done += target.writeSync(data.subarray(done));
+    if (this.#options.isSignature && this.#bytes + data.length > limits.signatureBytesMax) {
+      throw tooBigSignature();
+    }
+    if (this.#bytes < SHAPE_BYTES) {
+      this.#first.set(data.subarray(0, SHAPE_BYTES - this.#bytes), this.#bytes);
+    }
+    try {
+      for (let done = 0; done < data.length;) done += target.writeSync(data.subarray(done));
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
     this.#bytes += data.length;
     this.#changed();
   }
@@ -156,11 +262,25 @@ function isThere(cache: DatabaseCache, copy: CachedDatabase): boolean {
   return file !== undefined;
 }
 
-function checkSize(sizeBytes: number): void {
-  if (sizeBytes <= limits.databaseBytesMax) return;
-  throw new Error(
-    `Cannot keep a database of ${sizeBytes} bytes: at most ${limits.databaseBytesMax}`,
-  );
+/** Has the disk take as many bytes as a database and its small file will have. */
+async function reserve(target: Deno.FsFile, sizeBytes: number): Promise<void> {
+  const zeros = new Uint8Array(BLOCK_BYTES);
+  try {
+    for (let left = sizeBytes + FACTS_BYTES_MAX; left > 0;) {
+      left -= await target.write(zeros.subarray(0, Math.min(left, BLOCK_BYTES)));
+    }
+    await target.seek(0, Deno.SeekMode.Start);
+  } catch (cause) {
+    throw diskFailed(cause);
+  }
+}
+
+function diskFailed(cause: unknown): NotKept {
+  return new NotKept("disk", messageOf(cause), { cause });
+}
+
+function tooBigSignature(): NotKept {
+  return new NotKept("no-database", `it is longer than ${limits.signatureBytesMax} bytes`);
 }
 
 function removeQuietly(path: string): void {

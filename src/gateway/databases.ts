@@ -1,18 +1,20 @@
 /**
  * Answers to requests for databases of repositories, and their signatures. They always come from a
  * mirror, since they say what all else has to be: each time it is asked whether the copy here is
- * still the newest, once for all who wait. When every mirror is down, the last good copy is given,
- * and it says so.
+ * still the newest, once for all who wait. When every mirror is down, or says 5xx, the last good copy
+ * is given, and it says so; what all mirrors refuse (4xx) is refused. What is not kept, for want of
+ * room or because it is no database, only passes through.
  */
 
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { Seldom } from "../base/seldom.ts";
 import { MirrorError } from "../net/mirror.ts";
 import type { Bodies } from "./bodies.ts";
 import { changeOf } from "./change_of.ts";
-import { type CachedDatabase, DatabaseCache } from "./database_cache.ts";
+import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseSupply } from "./database_supply.ts";
-import { DatabaseUpdate } from "./database_update.ts";
+import { DatabaseUpdate, NotKept } from "./database_update.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 import { answerRefusal, type PassThrough } from "./pass_through.ts";
@@ -28,11 +30,13 @@ export class Databases {
   readonly #host: GatewayHost;
   readonly #passThrough: PassThrough;
   readonly #cache: DatabaseCache;
+  /** By key, as all that follows. */
   readonly #updates = new Map<string, DatabaseUpdate>();
-  /** Until when the mirrors of a path are taken for down: they were slow to say so. */
+  /** Until when the mirrors of one are taken for down: they were slow to say so. */
   readonly #downUntilMs = new Map<string, number>();
   readonly #bodies: Bodies;
   readonly #stopping = new AbortController();
+  readonly #seldom = new Seldom();
 
   constructor(
     host: GatewayHost,
@@ -52,6 +56,11 @@ export class Databases {
     }
   }
 
+  /** Lets time pass: what was logged a while ago may be logged again. */
+  tick(nowMs: number): void {
+    this.#seldom.tick(nowMs);
+  }
+
   /** Ends everything; resolves when nothing is under way any more. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("the gateway was stopped"));
@@ -60,17 +69,24 @@ export class Databases {
 
   /** The answer to a GET or HEAD; the exchange must name at least one mirror. */
   async answer(exchange: Exchange): Promise<Response> {
-    if (exchange.isHead) return await this.#head(exchange);
-    const { path } = exchange.path;
+    const key = databaseKey(exchange.mirrors);
+    if (exchange.isHead) return await this.#head(exchange, key);
+    this.#cache.asked(key);
     let update: DatabaseUpdate;
     try {
-      update = this.#update(exchange);
+      const under = this.#updates.get(key);
+      if (under === undefined && this.#isBusyFor(key)) {
+        return plainAnswer(503, "Cannot get it now: too many databases are on their way", {
+          headers: { "retry-after": "1" },
+        });
+      }
+      update = under ?? this.#update(exchange, key);
     } catch (error) {
       return answerRefusal(error, exchange);
     }
     const untilMs = exchange.beganMs + limits.gatewayHoldMs;
     const staleMs = exchange.beganMs +
-      (performance.now() < (this.#downUntilMs.get(path) ?? 0) ? 0 : limits.mirrorAnswerMs);
+      (performance.now() < (this.#downUntilMs.get(key) ?? 0) ? 0 : limits.mirrorAnswerMs);
     for (;;) {
       exchange.signal.throwIfAborted();
       const { state } = update;
@@ -79,9 +95,12 @@ export class Databases {
         const { sizeBytes, validators } = state;
         return this.#growing(exchange, update, { sizeBytes, validators });
       }
-      if (state.kind === "failed") return this.#failed(exchange, state.error);
+      if (state.kind === "failed") {
+        const { isDown } = update;
+        return await this.#failed(exchange, key, { error: state.error, isDown });
+      }
       const nowMs = performance.now();
-      const copy = this.#cache.get(path);
+      const copy = this.#cache.get(key);
       if (copy !== undefined && nowMs >= staleMs) return this.#stale(exchange, copy);
       // One whose length nobody knows is waited for as long as it comes.
       if (state.kind === "asking" && nowMs >= untilMs) {
@@ -92,41 +111,57 @@ export class Databases {
     }
   }
 
-  /** The look at the mirrors that is under way for this path, or a new one. */
-  #update(exchange: Exchange): DatabaseUpdate {
-    const { path } = exchange.path;
-    const known = this.#updates.get(path);
-    if (known !== undefined) return known;
+  /** Whether no other database can be got that is not kept here. */
+  #isBusyFor(key: string): boolean {
+    if (this.#updates.size < limits.databaseUpdatesMax || this.#cache.get(key)) return false;
+    let news = 0;
+    for (const other of this.#updates.keys()) if (!this.#cache.get(other)) news++;
+    return news >= limits.databaseUpdatesMax;
+  }
+
+  /** Begins a look at the mirrors. */
+  #update(exchange: Exchange, key: string): DatabaseUpdate {
+    const { mirrors, via } = exchange;
+    const file = this.#host.mirrors.file(mirrors, { via });
     const update = new DatabaseUpdate({
       cache: this.#cache,
-      file: this.#host.mirrors.file(exchange.mirrors),
-      path,
+      file,
+      key,
+      isSignature: /\.sig$/i.test(exchange.path.name),
       signal: this.#stopping.signal,
     });
-    this.#updates.set(path, update);
+    this.#updates.set(key, update);
     update.ended.then(() => {
-      this.#updates.delete(path);
+      this.#updates.delete(key);
       const nowMs = performance.now();
       const isSlow = nowMs - update.beganMs > SLOW_MS;
-      this.#downUntilMs.delete(path);
+      this.#downUntilMs.delete(key);
       if (update.state.kind !== "failed" || !isSlow) return;
-      if (this.#downUntilMs.size < limits.databasesMax) {
-        this.#downUntilMs.set(path, nowMs + limits.mirrorBadMs);
+      // Only whoever has a copy need not wait for mirrors that are down.
+      if (this.#cache.get(key) !== undefined && this.#downUntilMs.size < limits.databasesMax) {
+        this.#downUntilMs.set(key, nowMs + limits.mirrorBadMs);
       }
     });
     return update;
   }
 
   /** What the mirrors say of it; when they are down, the copy that is here. */
-  async #head(exchange: Exchange): Promise<Response> {
+  async #head(exchange: Exchange, key: string): Promise<Response> {
     const answer = await this.#passThrough.answer(exchange);
-    const copy = answer.status >= 500 ? this.#cache.get(exchange.path.path) : undefined;
+    const copy = answer.status >= 500 ? this.#cache.get(key) : undefined;
     return copy === undefined ? answer : this.#stale(exchange, copy);
   }
 
-  #failed(exchange: Exchange, error: unknown): Response {
-    const isDown = !(error instanceof MirrorError) || error.status >= 500;
-    const copy = isDown ? this.#cache.get(exchange.path.path) : undefined;
+  async #failed(
+    exchange: Exchange,
+    key: string,
+    { error, isDown }: { readonly error: unknown; readonly isDown: boolean },
+  ): Promise<Response> {
+    if (error instanceof NotKept) {
+      this.#logNotKept(exchange, error);
+      return await this.#passThrough.answer(exchange);
+    }
+    const copy = isDown ? this.#cache.get(key) : undefined;
     if (copy !== undefined) return this.#stale(exchange, copy);
     if (!(error instanceof MirrorError)) {
       this.#host.log.warn("cannot get a database", {
@@ -135,6 +170,14 @@ export class Databases {
       });
     }
     return answerRefusal(error, exchange);
+  }
+
+  /** Nobody who gets it sees a difference: so the log tells it, once for all while it lasts. */
+  #logNotKept({ path }: Exchange, { reason, message }: NotKept): void {
+    const key = reason === "disk" ? reason : `${reason} ${path.path}`;
+    if (reason === "no-room" || !this.#seldom.isFirst(key)) return;
+    const fields = { path: path.path, error: message };
+    this.#host.log.warn("cannot keep a database: it is passed on", fields);
   }
 
   #whole(
@@ -150,7 +193,7 @@ export class Databases {
       headers,
       body: (range) => {
         const file = this.#cache.open(copy);
-        if (file === undefined) throw new Error(`the copy of ${copy.path} is gone`);
+        if (file === undefined) throw new Error(`the copy of ${exchange.path.path} is gone`);
         const supply = new DatabaseSupply(file, { sizeBytes, update: null });
         return this.#bodies.send(exchange, supply, range);
       },

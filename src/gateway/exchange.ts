@@ -32,10 +32,13 @@ export interface ExchangeHost {
 /** A request and what became of it. */
 export class Exchange {
   readonly path: RequestPath;
-  readonly headers: Headers;
+  /** Of the request; whoever has judged its conditions may replace them by what is still to be met. */
+  headers: Headers;
   readonly isHead: boolean;
   /** Where mirrors have the file; none when there are no mirrors. */
   readonly mirrors: readonly string[];
+  /** Through whom the request came, this gateway last: what mirrors are told. */
+  readonly via: readonly string[];
   /** Aborted when the gateway stops. */
   readonly signal: AbortSignal;
   readonly beganMs = performance.now();
@@ -50,12 +53,14 @@ export class Exchange {
     asked: {
       readonly path: RequestPath;
       readonly mirrors: readonly string[];
+      readonly via: readonly string[];
       readonly signal: AbortSignal;
     },
   ) {
     this.#host = host;
     this.path = asked.path;
     this.mirrors = asked.mirrors;
+    this.via = asked.via;
     this.headers = request.headers;
     this.isHead = request.method === "HEAD";
     this.signal = asked.signal;

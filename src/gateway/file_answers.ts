@@ -52,7 +52,7 @@ export class FileAnswers {
   }
 
   async #get(exchange: Exchange): Promise<Response> {
-    const { path, headers, mirrors } = exchange;
+    const { path, headers, mirrors, via } = exchange;
     const trusted = this.#trusted(exchange);
     const known = answerFromTrust(headers, trusted);
     if (known !== undefined) return known;
@@ -62,13 +62,14 @@ export class FileAnswers {
       name: path.name,
       trusted,
       mirrors,
+      via,
       from: firstByte(range, trusted),
       searchUntilMs: exchange.beganMs + this.#host.waitMs,
       signal: exchange.signal,
     });
     if (boarded === "missing") return notFoundAnswer();
-    if (boarded === "full") {
-      return mirrors.length > 0 ? this.#host.passThrough.answer(exchange) : notFoundAnswer();
+    if (boarded === "full" || boarded === "elsewhere") {
+      return mirrors.length > 0 ? await this.#past(exchange, trusted) : notFoundAnswer();
     }
     try {
       return await this.#answer({ exchange, trusted, range, boarded });
@@ -77,20 +78,18 @@ export class FileAnswers {
     }
   }
 
-  /** What the database of the repository says of the file. */
+  /** What the database of the repository says of the file, be it a package or a signature. */
   #trusted({ path }: Exchange): VouchedFile | undefined {
-    return path.kind === "package"
-      ? this.#host.host.trust?.find(path.name, path.repository ?? undefined)
-      : undefined;
+    return this.#host.host.trust?.find(path.name, path.repository ?? undefined);
   }
 
   async #answer(waiting: Waiting): Promise<Response> {
     const { exchange, boarded: { flight } } = waiting;
     const late = await this.#headReady(waiting);
-    if (late === "elsewhere") return await this.#host.passThrough.answer(exchange);
+    if (late === "elsewhere") return await this.#past(exchange, waiting.trusted);
     if (late !== undefined) return this.#tooLate(waiting);
     const { outcome } = flight;
-    if (outcome?.kind === "failed") return this.#failed(exchange, outcome.error);
+    if (outcome?.kind === "failed") return await this.#failed(waiting, outcome.error);
     const sizeBytes = flight.sizeBytes ?? 0;
     if (isTooBig(exchange, sizeBytes)) {
       flight.abort();
@@ -134,10 +133,11 @@ export class FileAnswers {
       await this.#host.flights.board({
         ...wanted,
         mirrors,
+        via: exchange.via,
         searchUntilMs,
         signal: exchange.signal,
       });
-    if (boarded === "missing" || boarded === "full") return notFoundAnswer();
+    if (typeof boarded === "string") return notFoundAnswer();
     const { flight } = boarded;
     try {
       while (!(flight.isOver || flight.hasFound && flight.sizeBytes !== null)) {
@@ -171,6 +171,8 @@ export class FileAnswers {
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0) {
         if (!flight.hasVouched) return "too-late";
+        // Slow, but it comes: what is not checked yet can still be broken off.
+        if (isBegun(waiting)) return undefined;
         // It comes, but the part that this client wants may come last.
         return exchange.mirrors.length > 0 ? "elsewhere" : undefined;
       }
@@ -194,7 +196,28 @@ export class FileAnswers {
     return notFoundAnswer();
   }
 
-  #failed(exchange: Exchange, error: unknown): Response | Promise<Response> {
+  /**
+   * What a mirror gives past the node, under the tag by which the file is known here: a client that
+   * has begun with one answer goes on with the other.
+   */
+  async #past(exchange: Exchange, trusted: VouchedFile | undefined): Promise<Response> {
+    const { passThrough } = this.#host;
+    if (trusted === undefined) return await passThrough.answer(exchange);
+    exchange.headers = withoutConditions(exchange.headers, trusted);
+    const answer = await passThrough.answer(exchange);
+    if (!answer.ok) return answer;
+    if (!fits(answer, trusted)) {
+      await answer.body?.cancel();
+      return plainAnswer(502, `Cannot get ${trusted.name}: the mirror has a file of another size`);
+    }
+    answer.headers.set("etag", `"${trusted.sha256}"`);
+    return answer;
+  }
+
+  #failed(
+    { exchange, trusted }: Omit<Waiting, "range" | "boarded">,
+    error: unknown,
+  ): Response | Promise<Response> {
     const hasMirrors = exchange.mirrors.length > 0;
     if (!(error instanceof FetchFailure)) {
       const fields = { name: exchange.path.name, error: messageOf(error) };
@@ -202,16 +225,28 @@ export class FileAnswers {
       if (error instanceof EnvironmentError) log.warn("cannot keep a file for the gateway", fields);
       else log.error("the gateway failed", fields);
     }
-    if (hasMirrors && isPassedOn(error)) return this.#host.passThrough.answer(exchange);
+    if (hasMirrors && isPassedOn(error)) return this.#past(exchange, trusted);
     return answerFailure(error, { hasMirrors });
   }
 }
 
 /** Whether the head of the answer can be written now. */
-function isReady({ exchange, range, boarded: { flight } }: Waiting): boolean {
+function isReady(waiting: Waiting): boolean {
+  const { boarded: { flight } } = waiting;
   if (flight.outcome !== null) return true;
   // Its end is near, and with it the entity tag.
-  if (flight.isHere) return false;
+  if (flight.isHere || isCheckNear(flight)) return false;
+  return isBegun(waiting);
+}
+
+/** Whether the file is so small that it is better known to be right before anything is said of it. */
+function isCheckNear({ request, from, sizeBytes, isAllVouched }: Flight): boolean {
+  if (request.sha256 === null || from > 0 || isAllVouched) return false;
+  return sizeBytes !== null && sizeBytes <= limits.gatewayCheckedBytes;
+}
+
+/** Whether the first byte that the client wants may be shown to it. */
+function isBegun({ exchange, range, boarded: { flight } }: Waiting): boolean {
   const { sizeBytes } = flight;
   if (sizeBytes === null || !flight.isSizeCertain) return false;
   const isPart = isRangeWanted(exchange.headers, { etag: flight.etag, lastModified: null });
@@ -235,11 +270,21 @@ function answerFromTrust(
   return resolved.kind === "unsatisfiable" ? unsatisfiableAnswer(trusted.sizeBytes) : undefined;
 }
 
+/** What is left to ask a mirror for when the conditions were judged by what the file has to be. */
+function withoutConditions(headers: Headers, trusted: VouchedFile): Headers {
+  const left = new Headers(headers);
+  const validators = { etag: `"${trusted.sha256}"`, lastModified: null };
+  if (!isRangeWanted(headers, validators)) left.delete("range");
+  for (const name of ["if-range", "if-none-match", "if-modified-since"]) left.delete(name);
+  return left;
+}
+
 /** Whether what a mirror says of a file can be true. */
-function fits(answer: Response, trusted: VouchedFile | undefined): boolean {
-  const length = answer.headers.get("content-length");
-  if (trusted === undefined || length === null) return true;
-  return Number(length) === trusted.sizeBytes;
+function fits({ status, headers }: Response, trusted: VouchedFile | undefined): boolean {
+  const size = status === 206
+    ? /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1] ?? null
+    : headers.get("content-length");
+  return trusted === undefined || size === null || Number(size) === trusted.sizeBytes;
 }
 
 /** The first byte that a client wants, as far as that is known before the size of the file is. */

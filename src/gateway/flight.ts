@@ -6,7 +6,7 @@
  */
 
 import { Bitfield } from "../base/bitfield.ts";
-import { messageOf } from "../base/errors.ts";
+import { type FetchFailure, messageOf } from "../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../wire/fetch_observer.ts";
@@ -100,10 +100,20 @@ export class Flight implements FetchObserver, FileSupply {
     return this.#round;
   }
 
+  /** Whether the whole file is in the store now. */
+  get isKept(): boolean {
+    return this.#outcome?.kind === "done" && !NO_ROOT.test(this.#outcome.done.root);
+  }
+
+  /** Whether every byte of the file may be shown. */
+  get isAllVouched(): boolean {
+    return this.#vouched !== null && this.#vouched.count === this.#vouched.length;
+  }
+
   /** The strong entity tag of the file; null while nobody knows its hash for certain. */
   get etag(): string | null {
     if (this.request.sha256 !== null) return `"${this.request.sha256}"`;
-    if (this.#outcome?.kind !== "done" || NO_ROOT.test(this.#outcome.done.root)) return null;
+    if (this.#outcome?.kind !== "done" || !this.isKept) return null;
     return `"${this.#outcome.done.root}"`;
   }
 
@@ -168,9 +178,9 @@ export class Flight implements FetchObserver, FileSupply {
     return this.#abort.signal.aborted;
   }
 
-  /** Gives the fetch up. */
-  abort(): void {
-    this.#abort.abort();
+  /** Gives the fetch up; `reason` says why, where it is more than that nobody waits any more. */
+  abort(reason?: FetchFailure): void {
+    this.#abort.abort(reason);
   }
 
   // FetchObserver

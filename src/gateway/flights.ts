@@ -1,6 +1,7 @@
 /**
- * The flights of the gateway: one for each file that HTTP clients want now. It bounds how many
- * there are and how often the network is searched, and lets those end that nobody waits for.
+ * The flights of the gateway: one for each file that HTTP clients want now, and beside it at most
+ * one that brings only the end of that file. It bounds how many there are and how often the network
+ * is searched, and lets those end that nobody waits for.
  */
 
 import { FetchFailure } from "../base/errors.ts";
@@ -16,6 +17,8 @@ export interface FlightRequest {
   /** What the file has to be, if anybody can say. */
   readonly trusted: VouchedFile | undefined;
   readonly mirrors: readonly string[];
+  /** What mirrors are told of through whom the request came. */
+  readonly via: readonly string[];
   /** The first byte that is wanted, as far as it is known. */
   readonly from: number;
   /** Until when the search may last, by `performance.now()`. */
@@ -35,6 +38,8 @@ const LOOK_MS = 25;
 const MISSING_MS = 1_000;
 /** Names of such files; the oldest goes. */
 const MISSING_MAX = 4_096;
+/** Files whose tail was fetched; the oldest goes. */
+const TAILED_MAX = 4_096;
 
 /** All flights. */
 export class Flights {
@@ -46,6 +51,8 @@ export class Flights {
   );
   /** Until when each file is known to be nowhere. */
   readonly #missing = new Map<string, number>();
+  /** Until when no second tail of a file is fetched: the first one was not kept. */
+  readonly #tailed = new Map<string, number>();
   #count = 0;
 
   constructor(host: GatewayHost) {
@@ -59,14 +66,16 @@ export class Flights {
 
   /**
    * Finds the flight of a file, or begins one. "missing": nobody had it a moment ago; "full": no
-   * place was free in time.
+   * place was free in time; "elsewhere": it must be had from a mirror, past the flights, because
+   * they would get the same bytes again and again for who asks for one small part after another.
    */
-  async board(wanted: FlightRequest): Promise<Boarded | "missing" | "full"> {
+  async board(wanted: FlightRequest): Promise<Boarded | "missing" | "full" | "elsewhere"> {
     for (;;) {
       const boarded = this.find(wanted);
       if (boarded !== undefined) return boarded;
       const nowMs = performance.now();
       if (this.#isMissing(keyOf(wanted), nowMs)) return "missing";
+      if (!this.#mayHaveTail(wanted, nowMs)) return "elsewhere";
       if (this.#mayBegin(wanted, nowMs)) return this.#begin(wanted, nowMs);
       if (nowMs >= wanted.searchUntilMs) return "full";
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -79,7 +88,7 @@ export class Flights {
     const flights = this.#flights.get(keyOf(wanted)) ?? [];
     let best: Flight | undefined;
     for (const flight of flights) {
-      if (flight.from > wanted.from) continue;
+      if (flight.isAborted || flight.from > wanted.from) continue;
       if (best === undefined || flight.from < best.from) best = flight;
     }
     return best === undefined ? undefined : { flight: best, leave: best.ride() };
@@ -88,7 +97,7 @@ export class Flights {
   /** The search of a flight took too long for whoever rode it last: nobody seems to have the file. */
   giveUp(wanted: Pick<FlightRequest, "name" | "trusted">, flight: Flight): void {
     if (flight.hasFound || flight.aloneSinceMs === null) return;
-    flight.abort();
+    flight.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
     this.#noteMissing(keyOf(wanted));
   }
 
@@ -103,10 +112,8 @@ export class Flights {
         if (nowMs - aloneSinceMs >= (isNear ? limits.gatewayAbandonedMs : 0)) flight.abort();
       }
     }
-    for (const [key, untilMs] of this.#missing) {
-      if (untilMs > nowMs) break;
-      this.#missing.delete(key);
-    }
+    dropPast(this.#missing, nowMs);
+    dropPast(this.#tailed, nowMs);
   }
 
   /** Gives all of them up; resolves when they have ended. */
@@ -118,6 +125,14 @@ export class Flights {
 
   #isMissing(key: string, nowMs: number): boolean {
     return (this.#missing.get(key) ?? -Infinity) > nowMs;
+  }
+
+  /** Whether a flight may begin where this client begins: from the first byte always. */
+  #mayHaveTail(wanted: FlightRequest, nowMs: number): boolean {
+    if (startOf(wanted) === 0) return true;
+    const key = keyOf(wanted);
+    if ((this.#tailed.get(key) ?? -Infinity) > nowMs) return false;
+    return (this.#flights.get(key) ?? []).every((flight) => flight.from === 0);
   }
 
   #mayBegin({ mirrors }: FlightRequest, nowMs: number): boolean {
@@ -138,7 +153,8 @@ export class Flights {
       // Where nobody can be asked, what is not here is not there.
       searchMs: this.#host.isAlone() ? 1 : Math.max(1, Math.ceil(wanted.searchUntilMs - nowMs)),
       mirrors: wanted.mirrors.slice(0, limits.mirrorsMax),
-    }, { from: wanted.mirrors.length > 0 ? wanted.from : 0 });
+      via: wanted.via,
+    }, { from: startOf(wanted) });
     this.#flights.set(key, [...(this.#flights.get(key) ?? []), flight]);
     this.#count++;
     flight.ended.then(() => this.#ended(key, flight));
@@ -150,19 +166,47 @@ export class Flights {
     const others = (this.#flights.get(key) ?? []).filter((other) => other !== flight);
     if (others.length > 0) this.#flights.set(key, others);
     else this.#flights.delete(key);
+    if (flight.from > 0 && !flight.isKept) {
+      noteUntil(this.#tailed, key, {
+        untilMs: performance.now() + limits.gatewayTailMs,
+        max: TAILED_MAX,
+      });
+    }
     if (flight.outcome?.kind !== "failed" || flight.isAborted) return;
     const { error } = flight.outcome;
     if (error instanceof FetchFailure && error.exit === "notFound") this.#noteMissing(key);
   }
 
   #noteMissing(key: string): void {
-    this.#missing.delete(key);
-    this.#missing.set(key, performance.now() + MISSING_MS);
-    if (this.#missing.size <= MISSING_MAX) return;
-    for (const oldest of this.#missing.keys()) {
-      this.#missing.delete(oldest);
-      break;
-    }
+    noteUntil(this.#missing, key, { untilMs: performance.now() + MISSING_MS, max: MISSING_MAX });
+  }
+}
+
+/** Where a flight begins: peers give the whole file anyway. */
+function startOf({ mirrors, from }: FlightRequest): number {
+  return mirrors.length > 0 ? from : 0;
+}
+
+/** Notes something of a file for some time; the oldest entry goes when there are too many. */
+function noteUntil(
+  notes: Map<string, number>,
+  key: string,
+  { untilMs, max }: { readonly untilMs: number; readonly max: number },
+): void {
+  notes.delete(key);
+  notes.set(key, untilMs);
+  if (notes.size <= max) return;
+  for (const oldest of notes.keys()) {
+    notes.delete(oldest);
+    break;
+  }
+}
+
+/** Drops what is over; the oldest entries come first. */
+function dropPast(notes: Map<string, number>, nowMs: number): void {
+  for (const [key, untilMs] of notes) {
+    if (untilMs > nowMs) break;
+    notes.delete(key);
   }
 }
 

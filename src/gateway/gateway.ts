@@ -7,7 +7,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { EnvironmentError, messageOf, unreachable } from "../base/errors.ts";
+import { messageOf, unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Seldom } from "../base/seldom.ts";
 import { VERSION } from "../base/version.ts";
@@ -18,10 +18,13 @@ import { ClientLeft, Exchange, type GatewayCounters } from "./exchange.ts";
 import { FileAnswers } from "./file_answers.ts";
 import { Flights } from "./flights.ts";
 import type { GatewayHost } from "./gateway_host.ts";
+import { HttpServer } from "./http_server.ts";
 import { mirrorUrls } from "./mirror_urls.ts";
 import { PassThrough } from "./pass_through.ts";
+import { hasBody, lastAnswer } from "./last_answer.ts";
 import { notFoundAnswer, plainAnswer } from "./plain_answer.ts";
 import { readPath } from "./request_path.ts";
+import { loopProblem, readVia, viaWith } from "./via.ts";
 
 export type { GatewayCounters } from "./exchange.ts";
 export type { GatewayHost } from "./gateway_host.ts";
@@ -60,7 +63,6 @@ export function startGateway(options: GatewayOptions): Promise<RunningGateway> {
 
 /** One HTTP server and what answers its requests. */
 class Gateway implements RunningGateway {
-  readonly address: HostPort;
   readonly counters: GatewayCounters = {
     requests: 0,
     served: 0,
@@ -74,7 +76,7 @@ class Gateway implements RunningGateway {
   readonly #files: FileAnswers;
   readonly #databases: Databases;
   readonly #passThrough: PassThrough;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #server: HttpServer;
   readonly #stopping = new AbortController();
   readonly #seldom = new Seldom();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -94,10 +96,16 @@ class Gateway implements RunningGateway {
       passThrough: this.#passThrough,
       waitMs: options.waitMs,
     });
-    this.#server = listen(options.listen, (request) => this.#answerAnyway(request));
-    const { hostname, port } = this.#server.addr;
-    this.address = { host: hostname, port };
+    this.#server = new HttpServer({
+      log: host.log,
+      answer: (request) => this.#answerAnyway(request),
+      isBusy: () => this.#open > 0,
+    }, options.listen);
     this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+  }
+
+  get address(): HostPort {
+    return this.#server.address;
   }
 
   async stop(): Promise<void> {
@@ -107,13 +115,15 @@ class Gateway implements RunningGateway {
     this.#bodies.stop(error);
     await Promise.all([this.#flights.stop(), this.#databases.stop()]);
     this.#bodies.stop(error);
-    await this.#server.shutdown();
+    await this.#server.stop();
   }
 
   #tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
     this.#flights.tick(nowMs);
+    this.#databases.tick(nowMs);
     this.#seldom.tick(nowMs);
+    this.#server.tick(nowMs);
   }
 
   async #answerAnyway(request: Request): Promise<Response> {
@@ -130,13 +140,21 @@ class Gateway implements RunningGateway {
     this.counters.requests++;
     const isHead = request.method === "HEAD";
     if (!METHODS.includes(request.method)) {
-      return plainAnswer(405, `Cannot ${request.method}: only GET and HEAD are served`, {
+      const answer = plainAnswer(405, `Cannot ${request.method}: only GET and HEAD are served`, {
         headers: { allow: METHODS.join(", ") },
       });
+      return hasBody(request) ? lastAnswer(answer) : answer;
+    }
+    if (hasBody(request)) {
+      return lastAnswer(plainAnswer(400, "Cannot serve it: the request has a body", { isHead }));
     }
     const path = readPath(request.url);
     if (path === "root") return plainAnswer(200, this.#page(), { isHead });
     if ("problem" in path) return plainAnswer(400, `Cannot serve it: ${path.problem}`, { isHead });
+    const own = this.#options.host.mirrors.via;
+    const via = readVia(request.headers);
+    const loop = loopProblem(via, own);
+    if (loop !== undefined) return this.#answerLoop(loop, { isHead });
     if (this.#open >= limits.gatewayRequestsMax) {
       const text = `Cannot serve it now: ${this.#open} requests are being answered`;
       return plainAnswer(503, text, { isHead, headers: { "retry-after": "1" } });
@@ -152,7 +170,7 @@ class Gateway implements RunningGateway {
         ended: (ended, error) => this.#ended(ended, error),
       },
       request,
-      { path, mirrors, signal },
+      { path, mirrors, via: viaWith(via, own), signal },
     );
     let response: Response;
     try {
@@ -174,6 +192,15 @@ class Gateway implements RunningGateway {
       ms: Math.round(performance.now() - exchange.beganMs),
     });
     return response;
+  }
+
+  /** The answer to a request that goes round in a circle. */
+  #answerLoop(problem: string, { isHead }: { readonly isHead: boolean }): Response {
+    this.counters.failed++;
+    if (this.#seldom.isFirst(problem)) {
+      this.#options.host.log.warn("refused a request that goes in a circle", { problem });
+    }
+    return plainAnswer(508, `Cannot serve it: ${problem}`, { isHead });
   }
 
   #answerFile(exchange: Exchange): Promise<Response> | Response {
@@ -218,33 +245,5 @@ class Gateway implements RunningGateway {
     return `pacsrv ${VERSION}, a gateway for pacman: ${role} = ${url}/$repo/os/$arch; ` +
       `${requests} requests, ${served} files served, ${notFound} not found, ${failed} failed, ` +
       `${bytesSent} bytes sent, ${this.#flights.count} files on their way`;
-  }
-}
-
-function listen(
-  address: HostPort,
-  answer: (request: Request) => Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  const where = formatAddress(address.host, address.port);
-  try {
-    return Deno.serve({
-      hostname: address.host,
-      port: address.port,
-      onListen() {},
-      // Bodies that are broken off on purpose come here; what is wrong was told before.
-      onError: () => plainAnswer(500, "The gateway failed: see the log of the daemon"),
-    }, answer);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new EnvironmentError("in-use", `Cannot listen on ${where}: the port is in use`, {
-        hint: "Another gateway may be running. Choose another port with --gateway HOST:PORT.",
-        cause,
-      });
-    }
-    throw new EnvironmentError(
-      cause instanceof Deno.errors.PermissionDenied ? "no-permission" : "unreachable",
-      `Cannot listen on ${where}: ${messageOf(cause)}`,
-      { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
-    );
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The body of an answer that a mirror gives past the node, at the pace of the client. When the
- * mirror breaks off, the rest is asked for anew before the client has to notice.
+ * mirror breaks off, the rest is asked for anew before the client has to notice. A client that is
+ * too slow is sent away: it holds a connection to a mirror.
  */
 
 import { messageOf } from "../base/errors.ts";
@@ -20,17 +21,22 @@ export interface MirrorStreamOptions {
   readonly abort: AbortController;
   ended(error: Error | undefined): void;
   sent(bytes: number): void;
+  /** What time it is, in ms; by default the system's. */
+  readonly now?: () => number;
 }
 
 /** One answer on its way from a mirror to a client. */
 export class MirrorStream implements Body {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #options: MirrorStreamOptions;
+  readonly #now: () => number;
   #body: MirrorBody;
   #controller: ReadableByteStreamController | null = null;
   #offset: number;
   /** Since when the client takes nothing; null while the mirror is waited for. */
-  #idleSinceMs: number | null = performance.now();
+  #idleSinceMs: number | null;
+  /** How long the client may take nothing: what it takes earns it time. */
+  #patienceMs: number = limits.gatewayPassStalledMs;
   #breaks = 0;
   #hasEnded = false;
 
@@ -38,6 +44,8 @@ export class MirrorStream implements Body {
     this.#options = options;
     this.#body = options.body;
     this.#offset = options.body.offset;
+    this.#now = options.now ?? (() => performance.now());
+    this.#idleSinceMs = this.#now();
     this.stream = new ReadableStream({
       type: "bytes",
       start: (controller) => {
@@ -48,10 +56,11 @@ export class MirrorStream implements Body {
     });
   }
 
-  /** Lets time pass: sends a client away that takes nothing. */
+  /** Lets time pass: sends a client away that takes too little. */
   tick(nowMs: number): void {
-    if (this.#idleSinceMs === null || nowMs - this.#idleSinceMs <= limits.gatewayStalledMs) return;
-    this.breakOff(new Error(`the client took nothing for ${limits.gatewayStalledMs / 1000} s`));
+    if (this.#idleSinceMs === null || nowMs - this.#idleSinceMs <= this.#patienceMs) return;
+    const least = limits.gatewayPassBytesPerSecond;
+    this.breakOff(new Error(`the client took less than ${least} bytes a second`));
   }
 
   /** Ends the connection in the middle, so that the client sees that something is missing. */
@@ -62,6 +71,7 @@ export class MirrorStream implements Body {
   }
 
   async #pull(): Promise<void> {
+    if (this.#idleSinceMs !== null) this.#patienceMs -= this.#now() - this.#idleSinceMs;
     this.#idleSinceMs = null;
     try {
       const data = await this.#read();
@@ -71,13 +81,15 @@ export class MirrorStream implements Body {
         return;
       }
       this.#offset += data.length;
+      const earnedMs = data.length / limits.gatewayPassBytesPerSecond * 1_000;
+      this.#patienceMs = Math.min(limits.gatewayPassStalledMs, this.#patienceMs + earnedMs);
       this.#options.sent(data.length);
       this.#controller!.enqueue(data.slice());
       if (this.#offset === this.#options.end) this.#finish();
     } catch (error) {
       this.breakOff(error instanceof Error ? error : new Error(messageOf(error)));
     } finally {
-      this.#idleSinceMs = performance.now();
+      this.#idleSinceMs = this.#now();
     }
   }
 

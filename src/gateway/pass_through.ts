@@ -1,9 +1,13 @@
 /**
  * Answers that a mirror gives past the node: files that are no packages, and any file that the
  * node cannot take in now. Nothing is kept; the mirror's refusals pass through as they are.
+ *
+ * Each holds a connection to a mirror for as long as its client takes. So there are few at a time,
+ * and they leave connections to packages and databases.
  */
 
 import { messageOf, UsageError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../net/mirror.ts";
 import type { Bodies } from "./bodies.ts";
 import type { Exchange } from "./exchange.ts";
@@ -18,6 +22,8 @@ import { isNotModified, isRangeWanted } from "./preconditions.ts";
 export class PassThrough {
   readonly #host: GatewayHost;
   readonly #bodies: Bodies;
+  /** Answers to GET that are not over. */
+  #passes = 0;
 
   constructor(host: GatewayHost, bodies: Bodies) {
     this.#host = host;
@@ -30,8 +36,14 @@ export class PassThrough {
     const left = () => abort.abort(exchange.signal.reason);
     exchange.signal.addEventListener("abort", left, { once: true });
     try {
-      const file = this.#host.mirrors.file(exchange.mirrors);
+      const placesKeptFree = limits.mirrorConnectionsKept;
+      const { mirrors, via } = exchange;
+      const file = this.#host.mirrors.file(mirrors, { placesKeptFree, via });
       if (exchange.isHead) return await head(exchange, file);
+      if (this.#passes >= limits.gatewayPassesMax) {
+        const text = `Cannot pass it on now: ${this.#passes} files are being passed on`;
+        return plainAnswer(503, text, { headers: { "retry-after": "5" } });
+      }
       return await this.#get(exchange, file, abort);
     } catch (error) {
       abort.abort();
@@ -43,6 +55,15 @@ export class PassThrough {
   }
 
   async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
+    // A body aborts this when it has ended, as does whoever finds that there is none.
+    this.#passes++;
+    abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
+    const answer = await this.#ask(exchange, file, abort);
+    if (exchange.isShort) abort.abort();
+    return answer;
+  }
+
+  async #ask(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
     const { signal } = abort;
     const { headers } = exchange;
     let range: RangeSpec = parseRange(headers.get("range"));

@@ -24,6 +24,8 @@ export interface RequestPath {
   readonly architecture: string | null;
   /** The whole path from its `/`, as it was sent. */
   readonly path: string;
+  /** Its parts, decoded: none is a dot segment or could be taken for more than one. */
+  readonly segments: readonly string[];
 }
 
 /** Why a path is not served: one line for whoever sent it. */
@@ -34,6 +36,9 @@ export interface BadPath {
 const SIGNATURE = /.\.pkg\.tar(\.[a-z0-9]+)?\.sig$/i;
 const PACKAGE = /.\.pkg\.tar(\.[a-z0-9]+)?$/i;
 const DATABASE = /.\.(db|files)(\.tar(\.[a-z0-9]+)?)?(\.sig)?$/i;
+
+/** What a server that decodes twice would take for a step to another directory, or for two parts. */
+const ENCODED_TWICE = /^(\.|%2e){1,2}$|%2f|%5c/i;
 
 /** What a file is by its name. */
 export function kindOf(name: string): FileKind {
@@ -53,14 +58,20 @@ export function readPath(url: string): RequestPath | BadPath | "root" {
   const segments: string[] = [];
   for (const encoded of path.slice(1).split("/")) {
     const segment = decoded(encoded);
-    const problem = segment === undefined ? "it is not well encoded" : nameProblem(segment);
+    const problem = segment === undefined ? "it is not well encoded" : segmentProblem(segment);
     if (segment === undefined || problem !== undefined) {
       return { problem: `a part of the path cannot be served: ${problem}` };
     }
     segments.push(segment);
   }
-  const name = segments.pop()!;
-  return { kind: kindOf(name), name, ...repositoryOf(segments), path };
+  const name = segments.at(-1)!;
+  return {
+    kind: kindOf(name),
+    name,
+    ...repositoryOf(segments.slice(0, -1)),
+    path,
+    segments,
+  };
 }
 
 /** What stands in a URL after its host. `URL` would resolve dot segments: they must be seen. */
@@ -70,6 +81,12 @@ function pathOf(url: string): string {
   if (start < 0) return "/";
   const fragment = url.indexOf("#", start);
   return fragment < 0 ? url.slice(start) : url.slice(start, fragment);
+}
+
+/** Why a part of a path cannot be served. Others may take `\` for a slash, or decode twice. */
+function segmentProblem(segment: string): string | undefined {
+  if (segment.includes("\\")) return "it contains a backslash";
+  return nameProblem(segment) ?? (ENCODED_TWICE.test(segment) ? "it is encoded twice" : undefined);
 }
 
 function decoded(segment: string): string | undefined {

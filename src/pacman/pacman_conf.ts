@@ -7,7 +7,8 @@
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { matchesGlob } from "../base/names.ts";
+import { withoutSecrets } from "../base/mirror_url.ts";
+import { expandGlob, type GlobBudget } from "./glob.ts";
 
 /** A value, and where it stands. */
 export interface PacmanSetting {
@@ -82,6 +83,10 @@ class ConfReader {
   /** The files that are being read, each included by the one before. */
   readonly #open: string[] = [];
   #bytesLeft: number = limits.pacmanConfBytesMax;
+  readonly #globs: GlobBudget = {
+    looks: limits.pacmanConfLooksMax,
+    pathsMax: limits.pacmanConfFilesMax,
+  };
 
   async readFirst(path: string): Promise<void> {
     await this.#lines(path, await this.#text(path));
@@ -138,8 +143,9 @@ class ConfReader {
     const key = (equals < 0 ? text : text.slice(0, equals)).trim();
     const value = equals < 0 ? "" : text.slice(equals + 1).trim();
     if (key === "Include") await this.#include(value, at);
-    else if (this.#section === undefined) this.#note(at, `${key} stands before the first section`);
-    else if (this.#section === null) this.#option(key, { value, ...at });
+    else if (this.#section === undefined) {
+      this.#note(at, `${shown(key)} stands before the first section`);
+    } else if (this.#section === null) this.#option(key, { value, ...at });
     else this.#inRepository(this.#section, key, { value, ...at });
   }
 
@@ -177,19 +183,22 @@ class ConfReader {
       case "Usage":
         break;
       default:
-        this.#note(setting, `pacman knows no ${key} in the section of a repository`);
+        this.#note(setting, `pacman knows no ${shown(key)} in the section of a repository`);
     }
   }
 
   async #include(pattern: string, at: Omit<PacmanSetting, "value">): Promise<void> {
     if (pattern === "") return this.#note(at, "Include has no value");
-    let paths: string[];
+    let paths: readonly string[];
     try {
-      paths = await matchingPaths(isAbsolute(pattern) ? pattern : join(Deno.cwd(), pattern));
+      const path = isAbsolute(pattern) ? pattern : join(Deno.cwd(), pattern);
+      const matches = await expandGlob(path, this.#globs);
+      ({ paths } = matches);
+      if (matches.isCut) this.#note(at, `Include stands for too many files: ${pattern}`);
+      else if (paths.length === 0) this.#note(at, `Include names no file: ${pattern}`);
     } catch (error) {
       return this.#note(at, `cannot include ${pattern}: ${messageOf(error)}`);
     }
-    if (paths.length === 0) this.#note(at, `Include names no file: ${pattern}`);
     for (const path of paths) await this.#includeOne(path, at);
   }
 
@@ -238,42 +247,13 @@ class ConfReader {
   }
 }
 
+/** A key for people. A server whose `Server =` was forgotten is one too, with its password. */
+function shown(key: string): string {
+  return key.includes("://") ? withoutSecrets(key) : key;
+}
+
 async function openFile(path: string): Promise<Deno.FsFile> {
   // Opening a pipe would wait for its other end.
   if (!(await Deno.stat(path)).isFile) throw new Error("it is not a regular file");
   return await Deno.open(path);
-}
-
-/** The paths that a glob stands for, in order; a path without wildcards is itself if it is there. */
-async function matchingPaths(pattern: string): Promise<string[]> {
-  let paths = ["/"];
-  for (const part of pattern.split("/").filter((one) => one !== "")) {
-    const next: string[] = [];
-    for (const path of paths) next.push(...await inDirectory(path, part));
-    paths = next;
-  }
-  return paths;
-}
-
-/** What `part` stands for in a directory. Of glob(3) it knows `*` and `?`: classes are no part. */
-async function inDirectory(directory: string, part: string): Promise<string[]> {
-  if (!/[*?]/.test(part)) {
-    const path = join(directory, part);
-    return await Deno.lstat(path).then(() => [path], (error) => {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    });
-  }
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(directory)) {
-      const isHidden = name.startsWith(".") && !part.startsWith(".");
-      if (!isHidden && matchesGlob(part, name)) names.push(name);
-      if (names.length > limits.pacmanConfFilesMax) break;
-    }
-  } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) return [];
-    throw error;
-  }
-  return names.sort().map((name) => join(directory, name));
 }

@@ -41,7 +41,10 @@ interface Database {
   /** What was read last without a problem. */
   table: PackageTable | undefined;
   writtenMs: number;
-  problem: string | null;
+  /** Why what is in the file cannot be read: as long as it is the same file. */
+  readProblem: string | null;
+  /** Why the file cannot even be found: until it can. */
+  statProblem: string | null;
   /** Whether it was there when it was last looked. */
   isThere: boolean;
 }
@@ -133,7 +136,7 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
       path: database.path,
       packages: database.table?.size ?? 0,
       writtenAt: database.table === undefined ? null : new Date(database.writtenMs).toISOString(),
-      problem: database.problem,
+      problem: problemOf(database),
     }));
     if (this.#problem === null) return states;
     const { path, problem } = { path: this.#directory, problem: this.#problem };
@@ -229,9 +232,10 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
     try {
       stamp = stampOf(await stat(database.path));
     } catch (error) {
-      this.#noteProblemOf(database, messageOf(error));
+      this.#noteProblemOf(database, { statProblem: messageOf(error) });
       return false;
     }
+    this.#noteProblemOf(database, { statProblem: null });
     if (stamp === database.stamp) return false;
     const { table: before } = database;
     const others = [...this.#databases.values()].filter((other) => other !== database);
@@ -243,13 +247,13 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
       database.table = new PackageTable(contents.columns);
       database.writtenMs = contents.writtenMs;
       database.stamp = contents.stamp;
-      this.#noteProblemOf(database, null);
+      this.#noteProblemOf(database, { readProblem: null });
       const { repository, path, table } = database;
       this.#log.info("read a repository's database", { repository, path, packages: table.size });
       return before !== database.table;
     } catch (error) {
       if (this.#isClosed) return false;
-      this.#noteProblemOf(database, messageOf(error));
+      this.#noteProblemOf(database, { readProblem: messageOf(error) });
       // Read again only when it is another file, or was changed while it was read.
       const now = await stat(database.path).then(stampOf, () => undefined);
       if (now === stamp) database.stamp = stamp;
@@ -265,10 +269,14 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
     this.#log.warn("cannot read the repositories' databases", fields);
   }
 
-  #noteProblemOf(database: Database, problem: string | null): void {
-    if (problem === database.problem) return;
-    database.problem = problem;
-    if (problem === null || this.#isClosed) return;
+  #noteProblemOf(
+    database: Database,
+    news: Partial<Pick<Database, "readProblem" | "statProblem">>,
+  ): void {
+    const before = problemOf(database);
+    Object.assign(database, news);
+    const problem = problemOf(database);
+    if (problem === null || problem === before || this.#isClosed) return;
     const { repository, path, table } = database;
     const fields = { repository, path, problem, packagesKnown: table?.size ?? 0 };
     this.#log.warn("cannot read a repository's database", fields);
@@ -328,7 +336,12 @@ function newDatabase(repository: string, path: string): Database {
     stamp: undefined,
     table: undefined,
     writtenMs: 0,
-    problem: null,
+    readProblem: null,
+    statProblem: null,
     isThere: true,
   };
+}
+
+function problemOf({ statProblem, readProblem }: Database): string | null {
+  return statProblem ?? readProblem;
 }

@@ -21,4 +21,6 @@ export interface FetchRequest {
   readonly searchMs: number;
   /** Where else the same file is: http and https URLs, tried in this order; may be empty. */
   readonly mirrors: readonly string[];
+  /** Through whom the request came, as mirrors are told; no part of a client's message. */
+  readonly via?: readonly string[];
 }

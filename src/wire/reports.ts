@@ -57,13 +57,20 @@ export interface SyncDatabaseReport {
   readonly problem: string | null;
 }
 
-/** Where the bytes of finished fetches came from, over all runs with this data directory. */
+/**
+ * Where the bytes came from of finished fetches for which any had to come, over all runs with this
+ * data directory. Reading a file that is here whole does not count.
+ */
 export interface SavingsReport {
   readonly files: number;
+  /** Bytes of these that were here before. */
   readonly bytesLocal: number;
   readonly bytesPeers: number;
   readonly bytesMirror: number;
-  /** Bytes of fetches that named a mirror, or of the gateway, that no mirror had to give. */
+  /**
+   * Bytes that peers gave of fetches that named a mirror, of the gateway, or of packages that a
+   * database names: no mirror had to give them.
+   */
   readonly bytesSaved: number;
 }
 
@@ -224,8 +231,11 @@ export interface PeerFileReport {
   readonly sha256: string | null;
 }
 
-/** `explain`: one for each fetch of the name or root that is remembered, the last one first. */
-export type ExplainReport = Story;
+/**
+ * `explain`: one for each fetch of the name or root that runs or is remembered, the last one first.
+ * Of one that runs `endedAt` is null, and the rest is as of now.
+ */
+export type ExplainReport = Omit<Story, "endedAt"> & { readonly endedAt: string | null };
 
 /** `verify`: one for each file. */
 export interface VerifyReport {

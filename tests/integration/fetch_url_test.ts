@@ -5,6 +5,7 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { pacsrvArgs } from "../../scripts/deno_args.ts";
+import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import { startDaemon } from "./support/daemon.ts";
 import { assertSameFile, namesIn, randomFile, sha256Of, TempDir } from "./support/files.ts";
 import { Mirror } from "./support/mirror.ts";
@@ -160,6 +161,42 @@ Deno.test("fetch URL takes the size and SHA-256 from the databases of --sync-db"
   await assertSameFile(part, path);
 });
 
+Deno.test("fetch URL does not take from the mirror what the daemon's databases refuse", async () => {
+  await using dir = await TempDir.make();
+  const root = await dir.folder("mirror");
+  const repository = await Repository.build(root, {
+    packages: [{ name: "x", payloadBytes: 300_000 }],
+  });
+  const { path, url, fileName } = repository.package("x");
+  await using mirror = Mirror.start(root);
+  await using daemon = await startDaemon({ args: ["--sync-db", `${root}${repository.folder}`] });
+  const part = await dir.sub("out", `${fileName}.part`);
+  const fetch = (...args: readonly string[]) =>
+    runPacsrv(["fetch", mirror.url + url, "-o", part, "--client", daemon.client, ...args]);
+  const right = await Deno.readFile(path);
+  const flipped = right.slice();
+  flipped[100_000]! ^= 0xff;
+  const cases = [
+    [flipped, 4, "what the mirror gives failed its check"],
+    // As if it was not there: it may be a version that is still to come, or gone.
+    [right.subarray(0, 200_000), 3, "no mirror does"],
+  ] as const;
+  for (const [wrong, exit, words] of cases) {
+    await Deno.writeFile(path, wrong);
+    const { code, stderr } = await fetch();
+    assertEquals(code, exit, stderr);
+    assertStringIncludes(stderr, words);
+    assertEquals(await Deno.stat(part).then(({ size }) => size, () => 0), 0);
+  }
+  // Whoever says what it must be has it looked at on the straight way too.
+  assertEquals((await fetch("--sha256", "00".repeat(32))).code, 4);
+  assertEquals(await Deno.stat(part).then(({ size }) => size, () => 0), 0);
+  await Deno.writeFile(path, right);
+  const { code, stderr } = await fetch();
+  assertEquals(code, 0, stderr);
+  await assertSameFile(part, path);
+});
+
 Deno.test("fetch URL copies a file of this machine, and says when there is none", async () => {
   await using scene = await Scene.make();
   await Deno.writeFile(scene.part, (await Deno.readFile(scene.original)).subarray(0, 700_000));
@@ -236,7 +273,7 @@ Deno.test("fetch URL never asks others for a database, and never goes on from an
   }
 });
 
-Deno.test("fetch URL takes what the daemon has from there, and nothing from the mirror", async () => {
+Deno.test("fetch URL takes what the daemon has from there, and next to nothing from the mirror", async () => {
   await using scene = await Scene.make();
   const shared = await scene.sub("shared", PKG);
   await Deno.copyFile(scene.original, shared);
@@ -245,7 +282,8 @@ Deno.test("fetch URL takes what the daemon has from there, and nothing from the 
   const { code, stderr } = await scene.fetch(["--client", daemon.client]);
   assertEquals(code, 0, stderr);
   await assertSameFile(scene.part, scene.original);
-  assertEquals(scene.mirror.packageBytes, 0);
+  // Its first chunk: only a mirror says which file of that name is meant.
+  assertEquals(scene.mirror.packageBytes, CHUNK_BYTES);
 });
 
 Deno.test("fetch URL has the daemon get from the mirror what nobody has, and share it", async () => {
@@ -259,7 +297,7 @@ Deno.test("fetch URL has the daemon get from the mirror what nobody has, and sha
   await Deno.remove(scene.part);
   assertEquals((await scene.fetch(["--client", daemon.client])).code, 0);
   await assertSameFile(scene.part, scene.original);
-  assertEquals(scene.mirror.packageBytes, 0);
+  assertEquals(scene.mirror.packageBytes, CHUNK_BYTES);
 });
 
 Deno.test("fetch URL asks the daemon for a file: URL, and copies what nobody has", async () => {

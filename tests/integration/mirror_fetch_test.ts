@@ -5,7 +5,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "
 import { FetchFailure } from "../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import { UNKNOWN_ROOT } from "../../src/base/ids.ts";
-import { content, readAll, rootOf } from "../unit/store/store_fixture.ts";
+import { addDownloaded, content, readAll, rootOf } from "../unit/store/store_fixture.ts";
 import { FetchRig, sha256Of } from "./support/fetch_rig.ts";
 import type { Behaviour } from "./support/raw_holder.ts";
 import { waitUntil } from "./support/wait.ts";
@@ -306,4 +306,134 @@ Deno.test("Fetch leaves a story of how it went, and one of how it failed", async
   await waitUntil(() => rig.store.statistics().get("bytesMirror") === SMALL.length, {
     what: "the savings",
   });
+});
+
+Deno.test("Fetch vouches nothing that the mirror of another fetch of the same file gave", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await rig.holder(NAME, SMALL, slow(300));
+  const own = rig.fetch(NAME, { mirrors: [], sha256: sha256Of(BIG) });
+  await own.until("found");
+  const other = rig.fetch(NAME);
+  await other.ended();
+  assertGreater(rig.mirror.packageBytes, 0);
+  assertEquals([own.vouchedChunks.count, own.restarts], [0, 0]);
+  await own.abort();
+});
+
+Deno.test("Fetch leaves the mirror that gave a wrong range, at once, and no other", async () => {
+  await using honest = await FetchRig.start({ [NAME]: BIG });
+  await using liar = await FetchRig.start({ [NAME]: BIG });
+  liar.mirror.misbehave({
+    flippedBytes: Array.from({ length: 24 * 64 }, (_, i) => i * CHUNK_BYTES),
+  });
+  await honest.holder(NAME, BIG, slow(150));
+  // The head comes from the first, which then breaks: ranges are asked of the second.
+  const mirrors = [honest.url(NAME), liar.url(NAME)];
+  const fetch = honest.fetch(NAME, { root: rootOf(BIG), mirrors });
+  await honest.mirror.gave(/zst$/, 1);
+  const behave = honest.mirror.misbehave({ status: 503 });
+  await waitUntil(() => liar.mirror.requests.length > 0, { what: "the liar to be asked" });
+  behave();
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+  assertLess(liar.mirror.requests.length, 10);
+  const steps = honest.store.stories.of(NAME)[0]!.steps.map(({ what }) => what);
+  const banned = steps.filter((what) => what.includes("is not asked again"));
+  assert(
+    banned.every((what) => !what.startsWith(`Mirror ${new URL(honest.url("")).host} `)),
+    banned.join(),
+  );
+});
+
+Deno.test("Fetch has a mirror without ranges give all when the peer that gave it goes away", async () => {
+  await using rig = await FetchRig.start({ [NAME]: BIG });
+  rig.mirror.misbehave({ ranges: "none" });
+  let served = 0;
+  const holder = await rig.holder(NAME, BIG, {
+    onRequest: (range, { serve }) => {
+      if (served++ < 10) serve(range);
+    },
+  });
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
+  await waitUntil(() => rig.mirror.requests.length > 1, { what: "a range to be asked for" });
+  await holder[Symbol.asyncDispose]();
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, BIG);
+});
+
+Deno.test("Fetch of a root leaves a mirror whose file has another, and asks the next", async () => {
+  await using rig = await FetchRig.start({ [NAME]: spoilt(SMALL, 70) });
+  await using right = await FetchRig.start({ [NAME]: SMALL });
+  const added: string[] = [];
+  rig.store.onChange((change) => change.kind === "added" && added.push(change.root));
+  const fetch = rig.fetch(NAME, { root: rootOf(SMALL), mirrors: [rig.url(NAME), right.url(NAME)] });
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+  assertEquals([done.root, added], [rootOf(SMALL), [rootOf(SMALL)]]);
+  assertEquals(fetch.restarts, 1);
+});
+
+Deno.test("Fetch of a root goes on with peers when the mirror's file has another", async () => {
+  await using rig = await FetchRig.start({ [NAME]: spoilt(SMALL, SMALL.length - 1) });
+  // Somebody who can be asked, and does not have it yet.
+  await rig.neighbour("other.bin", SMALL.subarray(5));
+  const fetch = rig.fetch(NAME, { root: rootOf(SMALL) });
+  fetch.beforeVouched = (range) => assert(range.first + range.count < fetch.vouchedChunks.length);
+  await fetch.until("restarted");
+  fetch.beforeVouched = undefined;
+  await rig.neighbour(NAME, SMALL);
+  const { bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+});
+
+Deno.test("Fetch waits for no mirror that is silent when peers gave all", async () => {
+  await using rig = await FetchRig.start({});
+  await using next = await FetchRig.start({});
+  rig.mirror.misbehave({ isSilent: true });
+  next.mirror.misbehave({ isSilent: true });
+  await rig.neighbour(NAME, SMALL);
+  const { bytes } = await rig.fetch(NAME, { mirrors: [rig.url(NAME), next.url(NAME)] }).ended();
+  assertSame(bytes, SMALL);
+  assertEquals(next.mirror.requests.length, 0, "it waited until the first mirror was given up");
+});
+
+Deno.test("Fetch keeps nothing of a mirror's when the file turns out to be here", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await addDownloaded(rig.store, "other name.bin", SMALL);
+  rig.mirror.misbehave({ silentAfterBytes: MIB });
+  const fetch = rig.fetch(NAME, { sha256: sha256Of(SMALL) });
+  await fetch.untilVouched(32);
+  await rig.neighbour(NAME, SMALL);
+  const { done, bytes } = await fetch.ended();
+  assertSame(bytes, SMALL);
+  assertEquals(done.bytesLocal, SMALL.length);
+  assertEquals([...Deno.readDirSync(`${rig.store.dataDir}/incoming`)].map(({ name }) => name), []);
+});
+
+Deno.test("Fetch takes a file that is here by its name only if the mirror's is the same", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  await using other = await FetchRig.start({ [NAME]: spoilt(SMALL, 7) });
+  assertSame((await rig.fetch(NAME).ended()).bytes, SMALL);
+  const mirrors = [other.url(NAME)];
+  const first = await rig.fetch(NAME, { mirrors }).ended();
+  assertSame(first.bytes, spoilt(SMALL, 7));
+  rig.mirror.forget();
+  other.mirror.forget();
+  for (const [by, expected] of [[rig, SMALL], [other, first.bytes]] as const) {
+    const { done, bytes } = await rig.fetch(NAME, { mirrors: [by.url(NAME)] }).ended();
+    assertSame(bytes, expected);
+    assertEquals(done.bytesLocal, SMALL.length);
+  }
+  assertLess(rig.mirror.packageBytes + other.mirror.packageBytes, SMALL.length / 10);
+  // Nobody says anything else then.
+  other.mirror.misbehave({ status: 503 });
+  assertEquals((await rig.fetch(NAME, { mirrors }).ended()).done.bytesLocal, SMALL.length);
+});
+
+Deno.test("Fetch takes no file of a peer's that is here when the mirror has another of its name", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const wrong = spoilt(SMALL, 7);
+  await addDownloaded(rig.store, "other name.bin", wrong);
+  await rig.neighbour(NAME, wrong);
+  assertSame((await rig.fetch(NAME).ended()).bytes, SMALL);
 });

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows }
 import { UsageError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import {
+  authorizationOf,
   hostOfUrl,
   isDatabaseName,
   isUrl,
@@ -65,8 +66,31 @@ Deno.test("nameOfUrl() gives the last part of the path, unescaped, if it is a na
 
 Deno.test("withoutSecrets() leaves out user, password and query", () => {
   assertEquals(withoutSecrets("https://u:p@h/x?k=v"), "https://h/x");
-  assertEquals(withoutSecrets("https://u:p/@x@h/x"), "https://u:p/@x@h/x");
-  assertEquals(withoutSecrets("https://h/a@b"), "https://h/a@b");
+  assertEquals(withoutSecrets("http://user:p/ssw0rd@host/$repo"), "http://host/$repo");
+  assertEquals(withoutSecrets("https://u:p/@x@h/x"), "https://h/x");
+  // A slash too few, or no scheme, is no reason to tell it.
+  assertEquals(withoutSecrets("http:/u:secret@h/x"), "h/x");
+  assertEquals(withoutSecrets("u:secret@h/x"), "h/x");
+  // What of these is the password, and what the query?
+  const unclear = ["http://u:p?x@h/a", "http://u:p#x@h/a", "http://h/a?mail=x@y&token=z"];
+  for (const text of unclear) assertEquals(withoutSecrets(text), "http://...");
+  assertEquals(withoutSecrets("https://h/x#y"), "https://h/x");
+});
+
+Deno.test("parseUrl() tells nothing of a password that makes it no URL", () => {
+  for (const password of ["p/ssw0rd", "p#ssw0rd", "p?ssw0rd", "p ssw0rd"]) {
+    const message = refusal(`http://user:${password}@host/$repo`);
+    assertFalse(/user|ss|w0rd/.test(message), message);
+  }
+});
+
+Deno.test("authorizationOf() takes whatever a URL can hold", () => {
+  const of = (text: string) => authorizationOf(new URL(text))?.replace("Basic ", "");
+  assertEquals(of("http://h/"), undefined);
+  assertEquals(of("http://u:p%40@h/"), btoa("u:p@"));
+  // Not escaped as it should be: taken as it stands.
+  assertEquals(of("http://u%zz:%ff@h/"), btoa("u%zz:%ff"));
+  assertEquals(of("http://\u0107:p@h/"), btoa("\u00c4\u0087:p"));
 });
 
 Deno.test("isDatabaseName() knows databases and their signatures", () => {

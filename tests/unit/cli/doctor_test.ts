@@ -13,7 +13,12 @@ import {
   splitAddress,
 } from "../../../src/cli/doctor_checks.ts";
 import type { DaemonFacts, PathFacts, UserFacts } from "../../../src/cli/doctor_facts.ts";
-import { checkGateway, checkPacman, isAtLeast } from "../../../src/cli/doctor_pacman.ts";
+import {
+  checkGateway,
+  checkMirrors,
+  checkPacman,
+  isAtLeast,
+} from "../../../src/cli/doctor_pacman.ts";
 import {
   type Finding,
   finding,
@@ -201,6 +206,20 @@ async function pacmanFindings(
 
 const GATEWAY = "http://localhost:8050/$repo/os/$arch";
 const MIRROR = "Server = https://m.example/$repo/os/$arch";
+
+Deno.test("checkMirrors() wants one that answers, and better all", () => {
+  const good = { host: "good", status: { kind: "known", value: 403 } } as const;
+  const bad = { host: "bad", status: { kind: "known", value: 503 } } as const;
+  const silent = { host: "silent", status: { kind: "unknown", reason: "refused" } } as const;
+  assertEquals(checkMirrors([]), []);
+  assertEquals(levels(checkMirrors([good, good])), ["ok", "ok"]);
+  assertEquals(levels(checkMirrors([bad, good, silent])), ["warning", "ok", "warning"]);
+  assertEquals(levels(checkMirrors([bad, silent])), ["problem", "problem"]);
+  assertEquals(checkMirrors([bad, silent]).map(({ text }) => text), [
+    "bad answers 503",
+    "silent does not answer: refused",
+  ]);
+});
 
 Deno.test("checkPacman() wants each repository to ask the gateway, and first", async () => {
   const cache = await pacmanFindings(`CacheServer = ${GATEWAY}\n${MIRROR}`);

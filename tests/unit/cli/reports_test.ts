@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../src/base/ids.ts";
+import type { StoryGiver } from "../../../src/base/story.ts";
 import { explainText } from "../../../src/cli/explain.ts";
 import { peerFileTable } from "../../../src/cli/files.ts";
 import { infoText } from "../../../src/cli/info.ts";
@@ -340,10 +341,56 @@ Deno.test("isPushed() wants each file whole at some peer", () => {
   assertEquals(isPushed([report("have"), report("have", other)]), true);
 });
 
+function giver(
+  kind: StoryGiver["kind"],
+  label: string,
+  what: Partial<StoryGiver>,
+): StoryGiver {
+  const nothing = { nodeId: null, bytes: 0, chunks: "", bytesThrownAway: 0, strikes: 0 };
+  return { kind, giver: label, ...nothing, ...what };
+}
+
+Deno.test("explainText() tells what was thrown away and who gave it, and how a fetch that runs is doing", () => {
+  const running = {
+    name: "a.pkg",
+    root,
+    rootsRejected: [],
+    sizeBytes: 100_000,
+    endedAt: null,
+    outcome: "still coming",
+    trust: "sync-db",
+    elapsedMs: 1_234,
+    firstByteMs: 41,
+    bytesLocal: 0,
+    bytesPeers: 0,
+    bytesMirror: 50_000,
+    bytesThrownAway: 100_000,
+    bytesSaved: 0,
+    givers: [
+      giver("mirror", "m.test", { bytes: 50_000, chunks: "0-3" }),
+      giver("peer", "h:1", { bytesThrownAway: 100_000 }),
+    ],
+    steps: [],
+  } as const;
+  assertEquals(explainText([running]).split("\n").map((line) => line.trimEnd()), [
+    "a.pkg  100 kB",
+    `  root     ${root}`,
+    "  begun    1.2 s ago, first byte after 41 ms",
+    "  outcome  still coming",
+    "  so far   0 B from nodes, 50 kB from mirrors, 0 B here before",
+    "  wasted   100 kB thrown away: it was not the file",
+    "  FROM           BYTES   SHARE  CHUNKS  THROWN AWAY  STRIKES",
+    "  mirror m.test  50 kB  100.0%  0-3               -        -",
+    "  node h:1         0 B    0.0%  none         100 kB        -",
+    "",
+  ]);
+});
+
 Deno.test("explainText() tells who gave what and why, and escapes what others wrote", () => {
   const done = {
     name: "a\u001b[2J.pkg",
     root,
+    rootsRejected: [],
     sizeBytes: 100_000,
     endedAt: "2026-01-02T03:04:05.000Z",
     outcome: "done",
@@ -353,11 +400,12 @@ Deno.test("explainText() tells who gave what and why, and escapes what others wr
     bytesLocal: 0,
     bytesPeers: 83_616,
     bytesMirror: 16_384,
+    bytesThrownAway: 0,
     bytesSaved: 83_616,
     givers: [
-      { kind: "peer", giver: "h:1", nodeId, bytes: 83_616, chunks: "1-6", strikes: 0 },
-      { kind: "mirror", giver: "m.test", nodeId: null, bytes: 16_384, chunks: "0", strikes: 0 },
-      { kind: "peer", giver: "h:2", nodeId: null, bytes: 0, chunks: "", strikes: 3 },
+      giver("peer", "h:1", { nodeId, bytes: 83_616, chunks: "1-6" }),
+      giver("mirror", "m.test", { bytes: 16_384, chunks: "0" }),
+      giver("peer", "h:2", { strikes: 3 }),
     ],
     steps: [{ atMs: 0, what: "begun" }, { atMs: 1_200, what: "h:2\nis banned" }],
   } as const;

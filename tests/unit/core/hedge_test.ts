@@ -22,6 +22,8 @@ const VIEW: HedgeView = {
   nowMs: 1_000,
   startMs: 0,
   canAskPeers: true,
+  isLinking: false,
+  givesRanges: true,
   peers: null,
   isVouched: false,
   isApart: false,
@@ -55,7 +57,7 @@ Deno.test("Hedge.decide() takes the head while peers give what is not proved, th
   const asked = (nowMs: number) => ({ nowMs, peers: PEERS, mirrorBytes: head });
   assertEquals(
     decide(
-      { nowMs: 30, peers: PEERS },
+      { nowMs: limits.hedgeMs - 1, peers: PEERS },
       { nowMs: 50, peers: PEERS },
       asked(60),
       asked(60 + limits.hedgeDripMs),
@@ -159,4 +161,32 @@ Deno.test("headBytes() is a small part of a file, in whole chunks, and never not
   assertEquals(headBytes(MIB), CHUNK_BYTES);
   assertEquals(headBytes(5 * MIB), 3 * CHUNK_BYTES);
   assertEquals(headBytes(1_000 * MIB), limits.hedgeHeadBytes);
+});
+
+Deno.test("Hedge.decide() lets peers alone while the first link is dialled, for a while", () => {
+  const linking = (nowMs: number) => ({ nowMs, isLinking: true });
+  const { hedgeMs, hedgeLinkMs } = limits;
+  assertEquals(
+    decide(linking(0), linking(300), { nowMs: 299 + hedgeMs }, { nowMs: 300 + hedgeMs }),
+    ["nothing", "nothing", "nothing", "whole"],
+  );
+  assertEquals(decide(linking(0), linking(hedgeLinkMs - 1), linking(hedgeLinkMs)), [
+    "nothing",
+    "nothing",
+    "whole",
+  ]);
+  // Those that refused are not waited for.
+  assertEquals(decide(linking(0), { nowMs: hedgeMs }), ["nothing", "whole"]);
+});
+
+Deno.test("Hedge.decide() takes all of a mirror without ranges where it would take ranges", () => {
+  const slow = { ...PEERS, bytesGiven: 1, bytesPerSecond: 1 };
+  const view = (bytesPerSecond: number) => ({
+    nowMs: 2_000,
+    peers: { ...slow, bytesPerSecond },
+    isVouched: true,
+    givesRanges: false,
+    mirrorBytesPerSecond: 10 * MIB,
+  });
+  assertEquals(decide(view(1), view(12 * MIB), view(16 * MIB)), ["whole", "whole", "nothing"]);
 });

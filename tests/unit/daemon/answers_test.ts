@@ -114,7 +114,9 @@ Deno.test("Answerer.answer() explains fetches by name and root, and sums up what
   await using _ = store;
   const root = rootOf(content(10));
   const journal = new FetchJournal(0);
-  journal.gave({ kind: "peer", label: "h:1", nodeId: null }, { first: 0, count: 1 }, 10);
+  journal.gave({ kind: "peer", label: "h:1", nodeId: null }, { first: 0, count: 1 }, {
+    sizeBytes: 10,
+  });
   journal.note("asked h:1", 5);
   const facts = { name: "x", root, sizeBytes: 10, trust: "sync-db", hasMirror: true } as const;
   const story = journal.story("done", { ...facts, nowMs: 7 });

@@ -20,6 +20,7 @@ const REQUEST: FetchRequest = {
 };
 const NOTHING = {
   anyFalse: false,
+  isMirrorFalse: false,
   hasWrongCopy: false,
   unfit: 0,
   here: undefined,
@@ -52,6 +53,7 @@ Deno.test("nobodyLeft() speaks of a daemon or its log only when there is one", (
   const cases = [
     NOTHING,
     { ...NOTHING, anyFalse: true },
+    { ...NOTHING, isMirrorFalse: true },
     { ...NOTHING, here: { bytesDone: 1, bytesTotal: 2 } },
   ];
   for (const seen of cases) {
@@ -110,4 +112,17 @@ Deno.test("troubleText() says what is wrong with a directory in short", () => {
     ],
   ];
   for (const [error, text] of cases) assert(troubleText(error).startsWith(text), text);
+});
+
+Deno.test("nobodyLeft() blames those whose bytes failed the check", () => {
+  const cases: readonly [boolean, boolean, string][] = [
+    [true, false, "what peers offer failed its check"],
+    [false, true, "what the mirror gives failed its check"],
+    [true, true, "what peers offer and what the mirror gives failed its check"],
+  ];
+  for (const [anyFalse, isMirrorFalse, words] of cases) {
+    const failure = nobodyLeft(REQUEST, { ...NOTHING, ...alone(), anyFalse, isMirrorFalse });
+    assertEquals([failure.exit, failure.message], ["checkFailed", `Cannot fetch a.bin: ${words}`]);
+    assertEquals(failure.hint?.includes("peers"), anyFalse, failure.hint);
+  }
 });

@@ -69,7 +69,7 @@ class Fetching implements AsyncDisposable {
   readonly dials: Pick<Searcher, "offered">[] = [];
   chunksGained = 0;
   isEnded = false;
-  readonly links = { size: 1 };
+  readonly links = { size: 1, dialling: 0 };
   /** What stands against the answer of the only directory. */
   readonly troubles: DirectoryTrouble[] = [];
   readonly #stop = new AbortController();
@@ -95,6 +95,7 @@ class Fetching implements AsyncDisposable {
     this.fetch = new Fetch(
       {
         store,
+        vouching: { trustOf: () => "peers" },
         swarms: this.swarms,
         log: silentLogger,
         links: this.links,

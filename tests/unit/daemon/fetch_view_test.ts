@@ -146,3 +146,18 @@ Deno.test("FetchView.show() begins anew with a file of another size", () => {
   assertEquals([log.news(), view.sizeBytes], [["readable"], SIZE - 1]);
   assertEquals(log.reader!.sizeBytes, SIZE - 1);
 });
+
+Deno.test("FetchView starts over when a file of another size is shown", () => {
+  for (const onlyVouched of [true, false]) {
+    const { log, view, fromPeers } = start({ onlyVouched });
+    fromPeers(chunk(0, 2));
+    log.news();
+    view.show(SIZE - 5, { mirror: new Part(3) });
+    assertEquals(log.news(), ["restarted", "readable"]);
+    assertEquals([view.sizeBytes, view.isVouched], [SIZE - 5, false]);
+  }
+  // What nobody was told anything of cannot have been used.
+  const { log, view } = start();
+  view.show(SIZE - 5, { mirror: new Part(3) });
+  assertEquals(log.news(), ["readable"]);
+});

@@ -49,12 +49,12 @@ class Observer implements SwarmObserver {
     this.banned_.push(nodeId);
   }
 
-  mirrorWrong(mirror: string, index: number): void {
-    this.#outcome.resolve({ mirror, index });
+  mirrorWrong({ label }: Giver, index: number): void {
+    this.#outcome.resolve({ mirror: label, index });
   }
 
-  mirrorFailed(error: MirrorError): void {
-    this.#outcome.resolve(error.code);
+  mirrorFailed(_giver: Giver, error: MirrorError | null): void {
+    this.#outcome.resolve(error?.code ?? null);
   }
 
   /** How it ended: "completed", a mirror's wrong chunk, or the code of its error. */
@@ -170,7 +170,7 @@ Deno.test("Swarm.joinMirror() brings a file by ranges of it, each asked once", (
     assertEquals(readBack(swarm), BYTES);
     assertEquals(observer.chunksBy("mirror"), CHUNKS);
     const { length } = BYTES;
-    assertEquals([swarm.mirrorBytes, swarm.peerBytes, swarm.bytesDone], [length, 0, length]);
+    assertEquals([swarm.peerBytes, swarm.bytesDone], [0, length]);
     assertEquals(mirror.bytesGiven.get(server.host), length);
     assertEquals(swarm.contributions.mirrors(), [{ mirror: server.host, bytes: length }]);
     assertEquals(swarm.contributions.list(), []);

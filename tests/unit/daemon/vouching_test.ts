@@ -282,3 +282,18 @@ Deno.test("Vouching without a book withholds nothing", async () => {
   assertEquals(fileOfRoot(source, root)?.name, "a");
   assertEquals(vouching.trustOf(store.definition(root)!), "peers");
 });
+
+Deno.test("Vouching goes on, and says so, when somebody who listens fails", async () => {
+  await using shelf = await Shelf.open();
+  const bytes = content(100_000);
+  const root = rootOf(bytes);
+  await addDownloaded(shelf.store, "a.pkg", bytes);
+  const end = shelf.vouching.onChange(() => {
+    throw new Error("cannot hear it");
+  });
+  shelf.book.write(vouched("a.pkg", bytes));
+  await waitUntil(() => shelf.warnings.length > 0, { what: "a warning" });
+  end();
+  shelf.book.write(vouched("a.pkg", bytes));
+  await shelf.until(root, "a.pkg", "sync-db");
+});

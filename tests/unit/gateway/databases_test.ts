@@ -1,6 +1,9 @@
 /** Databases and other files that only a mirror has, from a real one on loopback. */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { limits } from "../../../src/base/limits.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { DatabaseCache, databaseKey } from "../../../src/gateway/database_cache.ts";
 import { content, TempDir } from "../store/store_fixture.ts";
 import { CountingMirror } from "./counting_mirror.ts";
 import { bytesOf, curl, PlayedGateway } from "./gateway_fixture.ts";
@@ -8,8 +11,14 @@ import { bytesOf, curl, PlayedGateway } from "./gateway_fixture.ts";
 const PATH = "/core/os/x86_64/core.db";
 const ETAG = '"v1"';
 const DATE = "Wed, 21 Oct 2015 07:28:00 GMT";
-const OLD = content(100_000, 1);
-const NEW = content(120_000, 2);
+const OLD = packed(content(100_000, 1));
+const NEW = packed(content(120_000, 2));
+
+/** The bytes as they are, but for the first ones: those of gzip. */
+function packed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  bytes.set([0x1f, 0x8b]);
+  return bytes;
+}
 
 function mirrorWith(bytes: Uint8Array<ArrayBuffer>): CountingMirror {
   const mirror = new CountingMirror();
@@ -128,6 +137,64 @@ Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () =>
   assertEquals(mirror.asked.at(-1)!.headers.get("if-none-match"), ETAG);
 });
 
+Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has", async () => {
+  await using mirror = mirrorWith(OLD);
+  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await bytesOf(await gateway.get(PATH));
+  const cases = [[403, 403, false], [404, 404, false], [451, 451, false], [
+    500,
+    200,
+    true,
+  ]] as const;
+  for (const [refused, status, isStale] of cases) {
+    mirror.trouble = () => new Response("no", { status: refused });
+    const answer = await gateway.get(PATH);
+    await answer.body?.cancel();
+    assertEquals([answer.status, answer.headers.has("x-pacsrv-stale")], [status, isStale]);
+  }
+  mirror.trouble = undefined;
+  // One that is down might have had it.
+  await using forbidding = new CountingMirror();
+  await using two = await PlayedGateway.start({ mirrors: [forbidding.url, mirror.url] });
+  await bytesOf(await two.get(PATH));
+  forbidding.trouble = () => new Response("no", { status: 403 });
+  await mirror.die();
+  const stale = await two.get(PATH);
+  assertEquals([stale.status, await bytesOf(stale)], [200, OLD]);
+  mirror.live();
+});
+
+Deno.test("Databases.answer() passes on what is no database, and keeps the good copy", async () => {
+  await using mirror = mirrorWith(OLD);
+  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await bytesOf(await gateway.get(PATH));
+  for (const [junk, etag] of [[content(500, 3), '"j1"'], [content(90_000, 4), '"j2"']] as const) {
+    mirror.files.set(PATH, { bytes: junk, etag });
+    for (let i = 0; i < 2; i++) {
+      const passed = await gateway.get(PATH);
+      assertEquals([passed.status, await bytesOf(passed)], [200, junk]);
+    }
+  }
+  const warnings = gateway.lines.filter(({ level }) => level === "warn");
+  assertEquals(warnings.map(({ fields }) => fields["path"]), [PATH]);
+  mirror.trouble = () => new Response("busy", { status: 503 });
+  const stale = await gateway.get(PATH);
+  assertEquals([stale.headers.has("x-pacsrv-stale"), await bytesOf(stale)], [true, OLD]);
+});
+
+Deno.test("Databases.answer() keeps a signature as it is, unless it is too long for one", async () => {
+  const path = `${PATH}.sig`;
+  await using mirror = new CountingMirror();
+  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  const good = content(300, 5), big = content(limits.signatureBytesMax + 1, 6);
+  for (const [bytes, etag] of [[good, '"s1"'], [big, '"s2"']] as const) {
+    mirror.files.set(path, { bytes, etag });
+    assertEquals(await bytesOf(await gateway.get(path)), bytes);
+  }
+  mirror.trouble = () => new Response("busy", { status: 503 });
+  assertEquals(await bytesOf(await gateway.get(path)), good);
+});
+
 Deno.test("Databases.answer() never lets what breaks off take the place of the good copy", async () => {
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
@@ -187,6 +254,109 @@ Deno.test("Databases.answer() takes the next mirror when the first one is down",
   await using gateway = await PlayedGateway.start({ mirrors: [dead.url, mirror.url] });
   assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
   dead.live();
+});
+
+Deno.test("Databases.answer() knows a database by where the mirror has it, whatever the path", async () => {
+  using directory = new TempDir();
+  await using mirror = new CountingMirror();
+  mirror.files.set("/core/x86_64/core.db", { bytes: OLD, etag: ETAG });
+  await using gateway = await PlayedGateway.start({
+    mirrors: [`${mirror.url}/$repo/$arch`],
+    cacheDir: directory.path,
+  });
+  const paths = Array.from({ length: 35 }, (_, i) => `/x${i}${PATH}`);
+  for (const path of [PATH, ...paths]) assertEquals(await bytesOf(await gateway.get(path)), OLD);
+  assertEquals([...Deno.readDirSync(directory.path)].length, 2);
+  const sent = mirror.asked.filter(({ headers }) => headers.get("if-none-match") === null);
+  assertEquals(sent.length, 1);
+  await mirror.die();
+  const stale = await gateway.get(`/made/up${PATH}`);
+  assertEquals([stale.status, stale.headers.has("x-pacsrv-stale")], [200, true]);
+  assertEquals(await bytesOf(stale), OLD);
+  mirror.live();
+});
+
+Deno.test("Databases.answer() passes through what there is no room to keep", async () => {
+  using directory = new TempDir();
+  await using mirror = mirrorWith(OLD);
+  const cache = new DatabaseCache(directory.path, { log: silentLogger });
+  for (let i = 0; i < limits.databasesMax; i++) {
+    const key = databaseKey([`${mirror.url}/${i}.db`]);
+    cache.asked(key);
+    const file = cache.newFile(key);
+    Deno.writeTextFileSync(file, "content");
+    cache.keep(file, { key, sizeBytes: 7, etag: null, lastModified: null });
+  }
+  await using gateway = await PlayedGateway.start({
+    mirrors: [mirror.url],
+    cacheDir: directory.path,
+  });
+  const isKept = () => [...Deno.readDirSync(directory.path)].some(({ name }) => name === facts);
+  const facts = `${databaseKey([mirror.url + PATH])}.json`;
+  const part = await gateway.get(PATH, { headers: { range: "bytes=99990-" } });
+  assertEquals([part.status, await bytesOf(part)], [206, OLD.slice(99_990)]);
+  assertEquals(isKept(), false);
+  // Asked for again, it is worth a place.
+  assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  assertEquals(isKept(), true);
+  assertEquals([...Deno.readDirSync(directory.path)].length, 2 * limits.databasesMax);
+});
+
+Deno.test("Databases.answer() gets only so many at a time that it does not keep", async () => {
+  await using mirror = mirrorWith(OLD);
+  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await bytesOf(await gateway.get(PATH));
+  const go = Promise.withResolvers<undefined>();
+  mirror.trouble = ({ url }) => url.includes("made-up") ? go.promise as never : undefined;
+  const paths = Array.from({ length: limits.databaseUpdatesMax }, (_, i) => `/made-up/${i}.db`);
+  const answers = paths.map((path) => gateway.get(path));
+  const signal = AbortSignal.timeout(10_000);
+  while (mirror.asked.length <= paths.length) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const more = await gateway.get("/made-up/more.db");
+  assertEquals([more.status, more.headers.get("retry-after")], [503, "1"]);
+  await more.body?.cancel();
+  assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  go.resolve(undefined);
+  for (const answer of await Promise.all(answers)) {
+    assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
+  }
+});
+
+Deno.test("PassThrough.answer() lets no client that does not read hold up the others", async () => {
+  await using mirror = mirrorWith(OLD);
+  const endless = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+    });
+  mirror.trouble = ({ url }) =>
+    url.endsWith(".iso")
+      ? new Response(endless(), { headers: { "content-length": `${2 ** 34}` } })
+      : undefined;
+  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => gateway.get(`/iso/${i}.iso`)),
+  );
+  const given = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(({ status }) => status === 503);
+  assertEquals([given.length, refused.length], [limits.gatewayPassesMax, 32]);
+  for (const answer of refused) {
+    assert(Number(answer.headers.get("retry-after")) > 0);
+    await answer.body?.cancel();
+  }
+  assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  for (const answer of given) await answer.body!.cancel();
+  // Noticed when the gateway writes the next time.
+  const signal = AbortSignal.timeout(10_000);
+  for (;;) {
+    const answer = await gateway.get("/iso/again.iso");
+    await answer.body?.cancel();
+    if (answer.status === 200) break;
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 });
 
 Deno.test("PassThrough.answer() passes other files on, and the mirror's answers with them", async () => {

@@ -16,6 +16,8 @@ import { CountingMirror } from "./counting_mirror.ts";
 import { bytesOf, curl, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
 
 const BYTES = content(10 * CHUNK_BYTES - 77);
+/** More than is checked whole before anything of it is sent. */
+const BIG = content(80 * CHUNK_BYTES - 77);
 const NAME = "thing-1-1-any.pkg.tar.zst";
 const PATH = `/core/os/x86_64/${NAME}`;
 const SHA = "cd".repeat(32);
@@ -112,7 +114,8 @@ Deno.test("startGateway() refuses methods and paths that it does not serve, with
     assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
     assertEquals((await answer.text()).split("\n").length, 2);
   }
-  for (const path of ["/a/../x.pkg.tar.zst", "/a%2fx.pkg.tar.zst", "/a//b", "/x.pkg.tar.zst?q=1"]) {
+  const paths = ["/a/../x.pkg.tar.zst", "/a%2fx.pkg.tar.zst", "/a//b", "/x.pkg.tar.zst?q=1"];
+  for (const path of [...paths, "/x\\..\\..\\secret.txt"]) {
     const { stdout } = await curl("-w", "%{http_code}", gateway.url(path));
     assertStringIncludes(new TextDecoder().decode(stdout), "\n400", path);
   }
@@ -148,27 +151,28 @@ Deno.test("startGateway() asks nobody for databases and other files without mirr
 });
 
 Deno.test("startGateway() has one fetch for all who want a file, and passes on what it may", async () => {
-  await using gateway = await PlayedGateway.start({ trusted: [TRUSTED] });
+  const trusted = { ...TRUSTED, sizeBytes: BIG.length };
+  await using gateway = await PlayedGateway.start({ trusted: [trusted] });
   const ranges = ["bytes=0-", "bytes=50000-", "bytes=100000-120000", "bytes=-500"];
   const whole = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
   const parts = ranges.map((range) => gateway.get(PATH, { headers: { range } }));
   await asked(gateway, 5);
-  fetch.found(BYTES.length).readable(BYTES);
+  fetch.found(BIG.length).readable(BIG);
   // Out of order: each part is told as soon as it is vouched for.
-  fetch.vouch({ first: 3, count: 1 }).vouch({ first: 9, count: 1 }).vouch({ first: 6, count: 2 });
+  fetch.vouch({ first: 3, count: 1 }).vouch({ first: 79, count: 1 }).vouch({ first: 6, count: 2 });
   const early = await Promise.all([parts[1]!, parts[2]!, parts[3]!]);
   assertEquals(early.map(({ status }) => status), [206, 206, 206]);
-  assertEquals(await bytesOf(early[1]!), BYTES.slice(100_000, 120_001));
-  assertEquals(await bytesOf(early[2]!), BYTES.slice(-500));
-  fetch.vouch({ first: 0, count: 10 });
-  fetch.endBare(BYTES.length);
-  assertEquals(await bytesOf(early[0]!), BYTES.slice(50_000));
-  assertEquals(await bytesOf(await whole), BYTES);
-  assertEquals(await bytesOf(await parts[0]!), BYTES);
+  assertEquals(await bytesOf(early[1]!), BIG.slice(100_000, 120_001));
+  assertEquals(await bytesOf(early[2]!), BIG.slice(-500));
+  fetch.vouch({ first: 0, count: 80 });
+  fetch.endBare(BIG.length);
+  assertEquals(await bytesOf(early[0]!), BIG.slice(50_000));
+  assertEquals(await bytesOf(await whole), BIG);
+  assertEquals(await bytesOf(await parts[0]!), BIG);
   assertEquals(gateway.fetches.length, 1);
   const { request } = fetch;
-  assertEquals([request.name, request.sha256, request.sizeBytes], [NAME, SHA, BYTES.length]);
+  assertEquals([request.name, request.sha256, request.sizeBytes], [NAME, SHA, BIG.length]);
 });
 
 Deno.test("startGateway() never gives a byte that is not vouched for", async () => {
@@ -313,6 +317,63 @@ Deno.test("startGateway() trusts what the database of that repository says", asy
     [other.sha256, 5],
     [SHA, BYTES.length],
   ]);
+});
+
+Deno.test("startGateway() trusts for a signature what the database of its repository says", async () => {
+  const name = `${NAME}.sig`;
+  const core = { ...TRUSTED, name, sizeBytes: 5 };
+  const custom = { ...core, repository: "custom", sha256: "ef".repeat(32), sizeBytes: 6 };
+  await using gateway = await PlayedGateway.start({ trusted: [core, custom], waitMs: 1 });
+  await bytesOf(await gateway.get(`/custom/os/x86_64/${name}`));
+  await bytesOf(await gateway.get(`${PATH}.sig`));
+  assertEquals(gateway.fetches.map(({ request }) => [request.sha256, request.sizeBytes]), [
+    [custom.sha256, 6],
+    [core.sha256, 5],
+  ]);
+});
+
+Deno.test("startGateway() says nothing of a small file before it was checked", async () => {
+  await using gateway = await PlayedGateway.start({
+    trusted: [TRUSTED],
+    mirrors: ["http://127.0.0.1:9"],
+    play: (fetch) => {
+      // As a mirror's bytes come: all but the last chunk, then the check fails.
+      fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 9 });
+      setTimeout(() => fetch.fail(new FetchFailure("checkFailed", "It is another file")), 20);
+    },
+  });
+  const answer = await gateway.get(PATH);
+  assertEquals([answer.status, await answer.text()], [502, "It is another file\n"]);
+});
+
+Deno.test("startGateway() ends the connection of a request whose body does not come", async () => {
+  await using gateway = await PlayedGateway.start();
+  for (const [method, status] of [["POST", 405], ["GET", 400]] as const) {
+    using client = await Deno.connect({ port: gateway.gateway.address.port });
+    await client.write(
+      new TextEncoder().encode(`${method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab`),
+    );
+    // It ends, though the client neither closes nor sends the rest.
+    const text = await new Response(client.readable).text();
+    assertStringIncludes(text, `HTTP/1.1 ${status} `);
+  }
+});
+
+Deno.test("startGateway() stops though a client reads nothing, or half a head came", async () => {
+  const gateway = await PlayedGateway.start({ play: (fetch) => fetch.end(content(8 << 20)) });
+  const { port } = gateway.gateway.address;
+  const clients: Deno.TcpConn[] = [];
+  for (const text of [`GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`, "GET / HT"]) {
+    const client = await Deno.connect({ port });
+    clients.push(client);
+    await client.write(new TextEncoder().encode(text));
+  }
+  await gateway.fetch(0);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("it does not stop")), 5_000);
+  await Promise.race([gateway[Symbol.asyncDispose](), late]);
+  clearTimeout(timer);
+  for (const client of clients) client.close();
 });
 
 Deno.test("startGateway() bounds the requests that it answers at once", async () => {

@@ -21,9 +21,9 @@ Deno.test("mirrorUrls() fills repository and architecture in, as a mirrorlist ha
   );
 });
 
-Deno.test("mirrorUrls() appends the path as it came to a mirror without variables", () => {
+Deno.test("mirrorUrls() appends the path, encoded anew, to a mirror without variables", () => {
   assertEquals(
-    urls(["http://a/base/", "http://b:81"], "/core/os/x86_64/gtk%2B.pkg.tar.zst"),
+    urls(["http://a/base/", "http://b:81"], "/core/os/x86_64/gtk+.pkg.tar.zst"),
     [
       "http://a/base/core/os/x86_64/gtk%2B.pkg.tar.zst",
       "http://b:81/core/os/x86_64/gtk%2B.pkg.tar.zst",
@@ -42,4 +42,26 @@ Deno.test("mirrorUrls() encodes what it puts in, and takes no pattern of a repla
     urls(["http://a/$repo/os/$arch"], "/re%24%26po/os/x86%2064/a%23b.pkg.tar.zst"),
     ["http://a/re%24%26po/os/x86%2064/a%23b.pkg.tar.zst"],
   );
+});
+
+Deno.test("mirrorUrls() never leaves what the mirror names, whatever a path holds", () => {
+  const path = {
+    kind: "other",
+    name: "secret.txt",
+    repository: "..",
+    architecture: "evil.example#",
+    path: "/x\\..\\..\\secret.txt",
+  } as const;
+  const asked = (mirror: string, segments: readonly string[]) =>
+    mirrorUrls([mirror], { ...path, segments });
+  assertEquals(asked("http://user:pw@a/core", ["x\\..\\..", "secret.txt"]), [
+    "http://user:pw@a/core/x%5C..%5C../secret.txt",
+  ]);
+  assertEquals(asked("http://a/core", ["..", "secret.txt"]), []);
+  assertEquals(asked("http://a/core", ["%2e%2e", "secret.txt"]), [
+    "http://a/core/%252e%252e/secret.txt",
+  ]);
+  assertEquals(asked("http://a/core/$repo", []), []);
+  assertEquals(asked("http://$arch/core", []), []);
+  assertEquals(asked("http://a$arch.example/core", []), []);
 });

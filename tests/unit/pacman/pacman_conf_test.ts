@@ -103,6 +103,49 @@ Deno.test("readPacmanConf() includes what a glob stands for, in order", async ()
   assertEquals(conf.problems, []);
 });
 
+Deno.test("readPacmanConf() looks at no more than so much for a pattern, and says so", async () => {
+  using dir = new TempDir();
+  const empty = new Uint8Array();
+  for (let i = 0; i <= limits.pacmanConfFilesMax; i++) dir.write(`many/${i}.conf`, empty);
+  const many = await read(dir, { "pacman.conf": "Include = @/many/*\n" });
+  assertEquals(
+    problemsOf(many)[0],
+    `pacman.conf:1: Include stands for too many files: ${dir.join("many/*")}`,
+  );
+  for (let i = 0; i < 65; i++) dir.write(`deep/${i}/x`, empty);
+  // 65 directories, each with 65 beside it, and so on.
+  const pattern = `${dir.join("deep")}/*${"/../*".repeat(40)}/none`;
+  const deep = await read(dir, { "pacman.conf": `Include = ${pattern}\n`.repeat(3) });
+  assertEquals(deep.files.length, 1);
+  assertEquals(deep.problems.length, 3);
+  assertStringIncludes(deep.problems[0]?.problem ?? "", "too many files");
+});
+
+Deno.test("readPacmanConf() includes what classes stand for", async () => {
+  using dir = new TempDir();
+  const conf = await read(dir, {
+    "pacman.conf": "Include = @/conf.d/[0-4]?-[!x]*.conf\nInclude = @/conf.d/\\[e].conf\n",
+    "conf.d/10-a.conf": "[a]\n",
+    "conf.d/20-xb.conf": "[b]\n",
+    "conf.d/40-c.conf": "[c]\n",
+    "conf.d/50-d.conf": "[d]\n",
+    "conf.d/[e].conf": "[e]\n",
+  });
+  assertEquals(conf.repositories.map(({ name }) => name), ["a", "c", "e"]);
+  assertEquals(conf.problems, []);
+});
+
+Deno.test("readPacmanConf() tells no password of a server that stands in the wrong place", async () => {
+  using dir = new TempDir();
+  const server = "https://me:secret@h/$repo";
+  Deno.writeTextFileSync(dir.join("pacman.conf"), `${server}\n[core]\n${server}\n`);
+  const conf = await readPacmanConf(dir.join("pacman.conf"));
+  assertEquals(problemsOf(conf), [
+    "pacman.conf:1: https://h/$repo stands before the first section",
+    "pacman.conf:3: pacman knows no https://h/$repo in the section of a repository",
+  ]);
+});
+
 Deno.test("readPacmanConf() tells what is wrong, with file and line", async () => {
   using dir = new TempDir();
   const conf = await read(dir, {

@@ -188,6 +188,26 @@ Deno.test("SyncDatabases reads neither pipes nor directories, and waits for none
   assertEquals(databases.find("a")?.sha256, sha(1));
 });
 
+Deno.test("SyncDatabases forgets that a database could not be found when it is there again", async () => {
+  using dir = new TempDir();
+  dir.write("elsewhere", database([entry("a", 1)]));
+  Deno.symlinkSync(dir.join("elsewhere"), dir.join("core.db"));
+  await using databases = await opened(dir.path);
+  const problem = () => databases.reports()[0]?.problem;
+  assertEquals(problem(), null);
+  Deno.symlinkSync("loop", dir.join("loop"));
+  Deno.renameSync(dir.join("core.db"), dir.join("away"));
+  Deno.symlinkSync(dir.join("loop"), dir.join("core.db"));
+  await databases.settle(WAIT_MS);
+  assert(problem() !== null);
+  assertEquals(databases.find("a")?.sha256, sha(1));
+  Deno.removeSync(dir.join("core.db"));
+  // The very same file: nothing of it has to be read again.
+  Deno.renameSync(dir.join("away"), dir.join("core.db"));
+  await databases.settle(WAIT_MS);
+  assertEquals(problem(), null);
+});
+
 Deno.test("SyncDatabases gives up a database that unpacks to more than it may, and goes on", async () => {
   using dir = new TempDir();
   const hole = new Uint8Array(64 * 1_024 * 1_024);

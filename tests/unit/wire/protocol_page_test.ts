@@ -186,6 +186,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     nodeId: 1,
     bytes: 1,
     chunks: 1,
+    bytesThrownAway: 1,
     strikes: 1,
   };
   const step: Keys<ExplainReport["steps"][number]> = { atMs: 1, what: 1 };
@@ -261,6 +262,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
     explain: {
       name: 1,
       root: 1,
+      rootsRejected: 1,
       sizeBytes: 1,
       endedAt: 1,
       outcome: 1,
@@ -270,6 +272,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       bytesLocal: 1,
       bytesPeers: 1,
       bytesMirror: 1,
+      bytesThrownAway: 1,
       bytesSaved: 1,
       givers: 1,
       steps: 1,

@@ -1,0 +1,226 @@
+/**
+ * The gateway's HTTP server, kept alive: listens, listens anew when that fails, and lets go of
+ * connections that nobody uses. It knows nothing of what is asked or answered.
+ *
+ * `Deno.serve` neither counts connections nor bounds how long one takes to send a head, nor does it
+ * go on when the process may open no more files. So from time to time, while nothing is under way,
+ * all connections are ended and the port is opened anew; and the same is done when accepting fails.
+ */
+
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import { Seldom } from "../base/seldom.ts";
+import { formatAddress } from "../wire/host.ts";
+import { plainAnswer } from "./plain_answer.ts";
+
+/** What the server needs. */
+export interface HttpServerHost {
+  readonly log: Logger;
+  /** Answers a request; never rejects. */
+  answer(request: Request): Promise<Response>;
+  /** Whether an answer is under way that must not be broken off. */
+  isBusy(): boolean;
+}
+
+/** How long things take; `limits.ts` says of each why. */
+export interface HttpServerPatience {
+  readonly turnMs: number;
+  readonly quietMs: number;
+  readonly stalledMs: number;
+  readonly pauseMs: number;
+  readonly stopMs: number;
+}
+
+const PATIENCE: HttpServerPatience = {
+  turnMs: limits.gatewayTurnMs,
+  quietMs: limits.gatewayQuietMs,
+  stalledMs: limits.gatewayStalledMs,
+  pauseMs: limits.gatewayPauseMs,
+  stopMs: limits.gatewayStopMs,
+};
+
+/** One listening socket with all its connections. */
+interface Turn {
+  readonly server: Deno.HttpServer<Deno.NetAddr>;
+  /** Ends all its connections. Not `server.shutdown()`, which waits for clients that never read. */
+  readonly abort: AbortController;
+  readonly beganMs: number;
+}
+
+/** Listens on one port until it is stopped. */
+export class HttpServer {
+  /** Where it listens, the real port included. */
+  readonly address: HostPort;
+  readonly #host: HttpServerHost;
+  readonly #patience: HttpServerPatience;
+  readonly #seldom = new Seldom();
+  readonly #stopping = new AbortController();
+  readonly #ended: Promise<void>;
+  /** Requests whose answers are not out yet. */
+  #unsent = 0;
+  /** When a request came or an answer was out last. */
+  #usedMs = performance.now();
+  /** Called when an answer is out. */
+  #sent: (() => void) | null = null;
+  #turn: Turn;
+
+  /**
+   * Listens at once.
+   *
+   * @throws {EnvironmentError} with a hint when the port cannot be had.
+   */
+  constructor(
+    host: HttpServerHost,
+    listen: HostPort,
+    patience: Partial<HttpServerPatience> = {},
+  ) {
+    this.#host = host;
+    this.#patience = { ...PATIENCE, ...patience };
+    this.#turn = this.#listen(listen);
+    const { hostname, port } = this.#turn.server.addr;
+    this.address = { host: hostname, port };
+    this.#ended = this.#run();
+  }
+
+  /** Lets time pass: ends connections that nobody uses. */
+  tick(nowMs: number): void {
+    this.#seldom.tick(nowMs);
+    const { turnMs, quietMs, stalledMs } = this.#patience;
+    if (nowMs - this.#turn.beganMs < turnMs || this.#host.isBusy()) return;
+    // Whoever has not taken the end of an answer for so long never will.
+    const enoughMs = this.#unsent === 0 ? quietMs : stalledMs;
+    if (nowMs - this.#usedMs >= enoughMs) endConnections(this.#turn);
+  }
+
+  /** Ends it: what is being answered has a moment to get out, then all connections end. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#settle();
+    endConnections(this.#turn);
+    await this.#ended;
+  }
+
+  /** Resolves when all answers are out, or it takes too long. */
+  async #settle(): Promise<void> {
+    if (this.#unsent === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#patience.stopMs);
+      this.#sent = () => {
+        if (this.#unsent > 0) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#sent = null;
+  }
+
+  /** One turn after another, until it is stopped. */
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const turn = this.#turn;
+      try {
+        await turn.server.finished;
+      } catch (error) {
+        this.#warn("the gateway can take no more connections for a moment", error);
+        // Those that it has are what used the files up.
+        endConnections(turn);
+        await this.#pause(this.#patience.pauseMs);
+      }
+      await this.#listenAnew();
+    }
+  }
+
+  async #listenAnew(): Promise<void> {
+    for (let tries = 0; !this.#stopping.signal.aborted; tries++) {
+      try {
+        this.#turn = this.#listen(this.address);
+        return;
+      } catch (error) {
+        if (tries > 0) this.#warn("the gateway cannot listen for a moment", error);
+        // The system may need a moment to let go of the port.
+        await this.#pause(tries === 0 ? 5 : this.#patience.pauseMs);
+      }
+    }
+  }
+
+  #warn(message: string, error: unknown): void {
+    if (this.#stopping.signal.aborted || !this.#seldom.isFirst(message)) return;
+    this.#host.log.warn(message, { error: messageOf(error) });
+  }
+
+  /** Resolves after some time, at once when it is stopped. */
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  #listen(address: HostPort): Turn {
+    const abort = new AbortController();
+    const server = serve(address, {
+      signal: abort.signal,
+      answer: (request, info) => this.#answer(request, info),
+    });
+    return { server, abort, beganMs: performance.now() };
+  }
+
+  #answer(request: Request, info: Deno.ServeHandlerInfo): Promise<Response> {
+    this.#unsent++;
+    this.#usedMs = performance.now();
+    // It rejects when the client has left: that is an end as well.
+    const sent = () => {
+      this.#unsent--;
+      this.#usedMs = performance.now();
+      this.#sent?.();
+    };
+    info.completed.then(sent, sent);
+    return this.#host.answer(request);
+  }
+}
+
+/** Ends all connections of a turn, and with them the turn. */
+function endConnections({ abort }: Turn): void {
+  abort.abort(new DOMException("The connections are ended", "AbortError"));
+}
+
+function serve(
+  address: HostPort,
+  options: {
+    readonly signal: AbortSignal;
+    answer(request: Request, info: Deno.ServeHandlerInfo): Promise<Response>;
+  },
+): Deno.HttpServer<Deno.NetAddr> {
+  const where = formatAddress(address.host, address.port);
+  try {
+    return Deno.serve({
+      hostname: address.host,
+      port: address.port,
+      signal: options.signal,
+      onListen() {},
+      // Bodies that are broken off on purpose come here; what is wrong was told before.
+      onError: () => plainAnswer(500, "The gateway failed: see the log of the daemon"),
+    }, (request, info) => options.answer(request, info));
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new EnvironmentError("in-use", `Cannot listen on ${where}: the port is in use`, {
+        hint: "Another gateway may be running. Choose another port with --gateway HOST:PORT.",
+        cause,
+      });
+    }
+    throw new EnvironmentError(
+      cause instanceof Deno.errors.PermissionDenied ? "no-permission" : "unreachable",
+      `Cannot listen on ${where}: ${messageOf(cause)}`,
+      { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
+    );
+  }
+}
