@@ -1,9 +1,9 @@
 /** A file of this machine, as a `file:` URL names it, as the origin of a fetch. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { setImmediate } from "node:timers";
 import { fileURLToPath } from "node:url";
 import { FetchFailure, messageOf } from "../base/errors.ts";
+import { yieldToEventLoop } from "../net/connection.ts";
 import { type Origin, type OriginBody, OriginError } from "./direct_fetch.ts";
 
 /** Bytes read at a time. */
@@ -45,7 +45,7 @@ function openBody(
     sizeBytes: info.size,
     async read() {
       // A turn for others, such as signals.
-      await new Promise((resolve) => setImmediate(resolve));
+      await yieldToEventLoop();
       signal.throwIfAborted();
       try {
         const wanted = Math.min(block.length, stop - at);

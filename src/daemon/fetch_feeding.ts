@@ -3,9 +3,9 @@
  * taken into their download. What follows from a wrong chunk is judged elsewhere.
  */
 
-import { setImmediate } from "node:timers";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
+import { nextTurn } from "../store/io.ts";
 import type { MirrorTrack } from "./fetch_mirror.ts";
 import type { Followed } from "./fetch_peers.ts";
 import type { Giver } from "./giver.ts";
@@ -98,7 +98,7 @@ export class Feeding {
       }
       this.#fedTo = range.first + count;
       this.#owner.fed(range);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 }

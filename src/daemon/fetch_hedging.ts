@@ -4,11 +4,11 @@
  * when they differ is judged in `fetch.ts`.
  */
 
-import { setImmediate } from "node:timers";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import { headBytes, Hedge, type MirrorPart, type PeersView } from "../core/hedge.ts";
 import type { MirrorError, Mirrors } from "../net/mirror.ts";
+import { nextTurn } from "../store/io.ts";
 import type { FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import { Feeding } from "./fetch_feeding.ts";
@@ -207,7 +207,7 @@ export class Hedging implements MirrorTrackOwner {
       const bytes = intake.reader(sizeBytes).readRun(range, ours, 0);
       reader.readRun(range, theirs, 0);
       for (let at = 0; at < bytes; at++) if (ours[at] !== theirs[at]) return false;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     return true;
   }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import { CHUNK_BYTES, chunkCount } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
+import { nextTurn } from "../store/io.ts";
 import type { FileReader } from "../wire/fetch_observer.ts";
 
 const RUN_CHUNKS = limits.requestChunksMax;
@@ -61,7 +62,7 @@ export class RunningSha256 {
     this.stop();
     while (this.#next < this.#chunks) {
       this.#hashRun();
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       options.signal?.throwIfAborted();
     }
     this.#buffer = null;

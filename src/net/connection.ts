@@ -259,6 +259,7 @@ export class Connection {
   }
 }
 
-function yieldToEventLoop(): Promise<void> {
+/** Ends the current turn, so that connections and timers are served in between. */
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
