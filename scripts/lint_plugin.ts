@@ -4,12 +4,13 @@
 
 /** Which folders of src/ a file of a folder of src/ may import, besides its own. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["client", "daemon", "directory", "pacman", "base"],
-  daemon: ["core", "store", "gateway", "pacman", "net", "wire", "base"],
-  gateway: ["net", "wire", "base"],
+  cli: ["client", "daemon", "directory", "pacman", "http", "base"],
+  daemon: ["core", "store", "gateway", "pacman", "http", "net", "wire", "base"],
+  gateway: ["http", "net", "wire", "base"],
   pacman: ["base"],
   directory: ["core", "net", "wire", "base"],
   client: ["net", "wire", "base"],
+  http: ["net", "wire", "base"],
   core: ["wire", "base"],
   net: ["wire", "base"],
   store: ["base"],

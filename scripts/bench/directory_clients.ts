@@ -5,7 +5,7 @@ import { newNodeId, newSessionId, type SessionId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { Connection } from "../../src/net/connection.ts";
-import { DirectoryTalk } from "../../src/net/directory_talk.ts";
+import { DirectoryTalk } from "../../src/net/directory_connection.ts";
 import { accept, expectMessage, type LocalIdentity } from "../../src/net/handshake.ts";
 import { tcpTransport } from "../../src/net/tcp_transport.ts";
 import type { Duplex, Listener } from "../../src/net/transport.ts";

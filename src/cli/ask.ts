@@ -4,7 +4,7 @@ import { FetchFailure } from "../base/errors.ts";
 import { DaemonClient } from "../client/daemon_client.ts";
 import type { AnswerItems, AskArguments } from "../client/types.ts";
 import type { Arguments } from "./arguments.ts";
-import { readClientAddress } from "./network_settings.ts";
+import { readClientAddress } from "./settings/network_settings.ts";
 import { jsonLine, writeOut } from "./terminal.ts";
 
 /**

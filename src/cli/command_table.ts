@@ -238,7 +238,7 @@ const DAEMON: CommandSpec = {
       note: "give pacman on this machine the packages of its neighbours, and them its own",
     },
   ],
-  load: async () => (await import("./daemon.ts")).runDaemon,
+  load: async () => (await import("./commands/daemon.ts")).runDaemon,
 };
 
 const DIRECTORY: CommandSpec = {
@@ -301,7 +301,7 @@ const DIRECTORY: CommandSpec = {
       note: "only for nodes that hold the key; two copies of what is popular",
     },
   ],
-  load: async () => (await import("./directory.ts")).runDirectory,
+  load: async () => (await import("./commands/directory.ts")).runDirectory,
 };
 
 const FETCH: CommandSpec = {
@@ -381,7 +381,7 @@ const FETCH: CommandSpec = {
       note: "from other nodes, or from there",
     },
   ],
-  load: async () => (await import("./fetch.ts")).runFetch,
+  load: async () => (await import("./commands/fetch.ts")).runFetch,
 };
 
 const SHARE: CommandSpec = {
@@ -394,7 +394,7 @@ const SHARE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv share ~/isos notes.pdf", note: "share a directory and a file" }],
-  load: async () => (await import("./share.ts")).runShare,
+  load: async () => (await import("./commands/share.ts")).runShare,
 };
 
 const UNSHARE: CommandSpec = {
@@ -410,7 +410,7 @@ const UNSHARE: CommandSpec = {
     { line: "pacsrv unshare ~/isos/", note: "stop sharing a directory" },
     { line: "pacsrv unshare notes.pdf", note: "drop what goes by this name" },
   ],
-  load: async () => (await import("./unshare.ts")).runUnshare,
+  load: async () => (await import("./commands/unshare.ts")).runUnshare,
 };
 
 const LIST: CommandSpec = {
@@ -422,7 +422,7 @@ const LIST: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv list --json", note: "the same for a program" }],
-  load: async () => (await import("./list.ts")).runList,
+  load: async () => (await import("./commands/list.ts")).runList,
 };
 
 const SEARCH: CommandSpec = {
@@ -437,7 +437,7 @@ const SEARCH: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
-  load: async () => (await import("./search.ts")).runSearch,
+  load: async () => (await import("./commands/search.ts")).runSearch,
 };
 
 const INFO: CommandSpec = {
@@ -451,7 +451,7 @@ const INFO: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv info linux.iso", note: "what goes by this name" }],
-  load: async () => (await import("./info.ts")).runInfo,
+  load: async () => (await import("./commands/info.ts")).runInfo,
 };
 
 const WHERE: CommandSpec = {
@@ -465,7 +465,7 @@ const WHERE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv where linux.iso", note: "who has it" }],
-  load: async () => (await import("./where.ts")).runWhere,
+  load: async () => (await import("./commands/where.ts")).runWhere,
 };
 
 const PUSH: CommandSpec = {
@@ -483,7 +483,7 @@ const PUSH: CommandSpec = {
     { line: "pacsrv push linux.iso 10.0.0.7", note: "to this node" },
     { line: "pacsrv push linux.iso", note: "to one that a directory names" },
   ],
-  load: async () => (await import("./push.ts")).runPush,
+  load: async () => (await import("./commands/push.ts")).runPush,
 };
 
 const FILES: CommandSpec = {
@@ -496,7 +496,7 @@ const FILES: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv files 10.0.0.7", note: "what this node offers" }],
-  load: async () => (await import("./files.ts")).runFiles,
+  load: async () => (await import("./commands/files.ts")).runFiles,
 };
 
 const PEERS: CommandSpec = {
@@ -505,7 +505,7 @@ const PEERS: CommandSpec = {
   about: ["A line for each link: address, who opened it, round trip, age, node id."],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv peers", note: "who is connected" }],
-  load: async () => (await import("./peers.ts")).runPeers,
+  load: async () => (await import("./commands/peers.ts")).runPeers,
 };
 
 const STATUS: CommandSpec = {
@@ -541,7 +541,7 @@ const STATUS: CommandSpec = {
     { line: "pacsrv status --files", note: "by what each file is trusted" },
     { line: "pacsrv status --directory 10.0.0.2", note: "what a directory knows" },
   ],
-  load: async () => (await import("./status.ts")).runStatus,
+  load: async () => (await import("./commands/status.ts")).runStatus,
 };
 
 const EXPLAIN: CommandSpec = {
@@ -556,7 +556,7 @@ const EXPLAIN: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv explain linux.iso", note: "where this file came from" }],
-  load: async () => (await import("./explain.ts")).runExplain,
+  load: async () => (await import("./commands/explain.ts")).runExplain,
 };
 
 const VERIFY: CommandSpec = {
@@ -569,7 +569,7 @@ const VERIFY: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv verify", note: "check everything" }],
-  load: async () => (await import("./verify.ts")).runVerify,
+  load: async () => (await import("./commands/verify.ts")).runVerify,
 };
 
 const DOCTOR: CommandSpec = {
@@ -606,7 +606,7 @@ const DOCTOR: CommandSpec = {
   examples: [
     { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "look at everything" },
   ],
-  load: async () => (await import("./doctor.ts")).runDoctor,
+  load: async () => (await import("./doctor/doctor.ts")).runDoctor,
 };
 
 /** All commands, in the order of the help. */

@@ -6,7 +6,7 @@ import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import { Connection } from "../net/connection.ts";
-import { DirectoryTalk } from "../net/directory_talk.ts";
+import { DirectoryTalk } from "../net/directory_connection.ts";
 import { type LocalIdentity, RefusedError } from "../net/handshake.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { formatAddress } from "../wire/host.ts";

@@ -13,11 +13,11 @@ import { tcpTransport } from "../net/tcp_transport.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
 import { formatAddress } from "../wire/host.ts";
-import { Answerer } from "./answers.ts";
-import { ClientServer } from "./client_server.ts";
+import { Answerer } from "./control/answers.ts";
+import { ClientServer } from "./control/client_server.ts";
 import type { DaemonConfig, GatewayConfig } from "./config.ts";
-import { Node } from "./node.ts";
-import { openNodeId, openToken } from "./token.ts";
+import { Node } from "./node/node.ts";
+import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
 export interface RunningDaemon {

@@ -1,7 +1,7 @@
 /**
  * What a directory asks of its clients, on connections that it opens: whether the client is who
  * answers there, which files it has, whether it would take one. When to ask what is decided in
- * `core/directory.ts`.
+ * `core/directory/directory.ts`.
  */
 
 import type { HostPort } from "../base/address.ts";

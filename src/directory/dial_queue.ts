@@ -4,7 +4,7 @@
  * thing at a time. What is done on a connection is not known here.
  */
 
-import type { ClientKey } from "../core/directory_events.ts";
+import type { ClientKey } from "../core/directory/directory_events.ts";
 
 /** One thing to do at one client. It must not reject. */
 export interface DialTask {

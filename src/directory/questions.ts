@@ -1,13 +1,13 @@
 /**
- * From a client's question to the frames of its answer. What is known is in `core/directory.ts`;
+ * From a client's question to the frames of its answer. What is known is in `core/directory/directory.ts`;
  * who may ask, and in what order answers go out, is the session's affair.
  */
 
 import { PeerFault, unreachable } from "../base/errors.ts";
 import { isHash, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Directory } from "../core/directory.ts";
-import type { Denial } from "../core/directory_events.ts";
+import type { Directory } from "../core/directory/directory.ts";
+import type { Denial } from "../core/directory/directory_events.ts";
 import type { Message, MessageKind, MessageOf } from "../wire/messages.ts";
 import type { Holder, KnownFile, Sought } from "../wire/structures.ts";
 

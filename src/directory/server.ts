@@ -1,7 +1,7 @@
 /**
  * A directory server: takes clients in, keeps the index for them, and dials them when the index has
  * a question. All that it knows is in memory; what is known, and why somebody is asked, is in
- * `core/directory.ts`.
+ * `core/directory/directory.ts`.
  */
 
 import type { HostPort } from "../base/address.ts";
@@ -10,8 +10,8 @@ import { newNodeId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import { Seldom } from "../base/seldom.ts";
-import { Directory } from "../core/directory.ts";
+import { Seldom } from "../base/log_throttle.ts";
+import { Directory } from "../core/directory/directory.ts";
 import {
   type ClientKey,
   type Denial,
@@ -19,10 +19,10 @@ import {
   type DirectoryEvent,
   type Listed,
   sessionOf,
-} from "../core/directory_events.ts";
+} from "../core/directory/directory_events.ts";
 import type { Connection } from "../net/connection.ts";
 import { Connections } from "../net/connections.ts";
-import { FrontDoor } from "../net/front_door.ts";
+import { FrontDoor } from "../net/acceptor.ts";
 import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../wire/host.ts";

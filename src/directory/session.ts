@@ -1,19 +1,19 @@
 /**
  * One client's connection to a directory: takes its batches and questions in turn and answers in
- * the same order. What is listed is in `core/directory.ts`; it stays when the connection ends.
+ * the same order. What is listed is in `core/directory/directory.ts`; it stays when the connection ends.
  */
 
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Directory } from "../core/directory.ts";
+import type { Directory } from "../core/directory/directory.ts";
 import {
   type ClientKey,
   clientKey,
   type Denial,
   type DirectoryEvent,
   type Listed,
-} from "../core/directory_events.ts";
+} from "../core/directory/directory_events.ts";
 import type { Connection } from "../net/connection.ts";
 import type { RemoteIdentity } from "../net/handshake.ts";
 import { decodePayload } from "../wire/codec.ts";

@@ -5,14 +5,14 @@
 
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { VouchedFile } from "../base/trust.ts";
+import type { VouchedFile } from "../base/package_index.ts";
 import { answerFailure, isPassedOn } from "./failure_answer.ts";
 import type { Bodies } from "./bodies.ts";
-import { changeOf } from "./change_of.ts";
+import { changeOf } from "./databases/wait_for_change.ts";
 import type { Exchange } from "./exchange.ts";
 import { fileHeaders } from "./file_headers.ts";
-import type { Boarded, Flights } from "./flights.ts";
-import type { Flight } from "./flight.ts";
+import type { Boarded, Flights } from "./shared_fetches.ts";
+import type { Flight } from "./shared_fetch.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 import { parseRange, type RangeSpec, resolveRange } from "./http_range.ts";
 import type { PassThrough } from "./pass_through.ts";

@@ -1,8 +1,8 @@
 /** What the gateway needs of the daemon that it belongs to. No code here. */
 
 import type { Logger } from "../base/log.ts";
-import type { TrustBook } from "../base/trust.ts";
-import type { Mirrors } from "../net/mirror.ts";
+import type { TrustBook } from "../base/package_index.ts";
+import type { Mirrors } from "../http/mirrors.ts";
 import type { FetchObserver } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { Done } from "../wire/messages.ts";

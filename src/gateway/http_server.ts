@@ -11,7 +11,7 @@ import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { Seldom } from "../base/seldom.ts";
+import { Seldom } from "../base/log_throttle.ts";
 import { formatAddress } from "../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 

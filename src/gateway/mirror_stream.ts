@@ -6,7 +6,7 @@
 
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../net/mirror.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../http/mirrors.ts";
 import type { Body } from "./bodies.ts";
 import { ClientLeft } from "./exchange.ts";
 

@@ -8,7 +8,7 @@
 
 import { messageOf, UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../net/mirror.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../http/mirrors.ts";
 import type { Bodies } from "./bodies.ts";
 import type { Exchange } from "./exchange.ts";
 import { fileHeaders } from "./file_headers.ts";

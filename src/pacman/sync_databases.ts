@@ -12,7 +12,7 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { isName } from "../base/names.ts";
-import type { TrustBook, VouchedFile } from "../base/trust.ts";
+import type { TrustBook, VouchedFile } from "../base/package_index.ts";
 import { stampOf } from "./database_file.ts";
 import { DatabaseReader } from "./database_reader.ts";
 import { PackageTable } from "./package_table.ts";

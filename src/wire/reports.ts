@@ -4,10 +4,10 @@
  */
 
 import type { NodeId, Root } from "../base/ids.ts";
-import type { Story } from "../base/story.ts";
-import type { FileTrust } from "../base/trust.ts";
+import type { Story } from "../base/fetch_record.ts";
+import type { FileTrust } from "../base/package_index.ts";
 
-export { FILE_TRUSTS, type FileTrust } from "../base/trust.ts";
+export { FILE_TRUSTS, type FileTrust } from "../base/package_index.ts";
 
 /** `status`: one of these. */
 export interface StatusReport {

@@ -6,8 +6,8 @@ import { basename, join } from "@std/path";
 import { FetchFailure } from "../../src/base/errors.ts";
 import { parseCommandLine } from "../../src/cli/arguments.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
-import { readFetchPlan } from "../../src/cli/fetch_plan.ts";
-import { openFetchSource } from "../../src/cli/fetch_source.ts";
+import { readFetchPlan } from "../../src/cli/fetch/fetch_plan.ts";
+import { openFetchSource } from "../../src/cli/fetch/fetch_source.ts";
 import { DaemonProcess, LineProcess, pacsrvCommand } from "./process.ts";
 
 const FILE = Deno.execPath();

@@ -6,7 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { rootPath } from "../../scripts/std_source.ts";
 import { parseCommandLine } from "../../src/cli/arguments.ts";
 import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
-import { parseConfig } from "../../src/cli/config.ts";
+import { parseConfig } from "../../src/cli/settings/config.ts";
 import type { FlagSpec } from "../../src/cli/flag_spec.ts";
 import { EXIT_CODES, helpFor } from "../../src/cli/help.ts";
 import { FILE_TRUSTS } from "../../src/wire/reports.ts";

@@ -1,7 +1,7 @@
 // `pacsrv doctor` on whole setups: one that is right, and ones in which something is not.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Finding } from "../../src/cli/doctor_report.ts";
+import type { Finding } from "../../src/cli/doctor/doctor_report.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { TempDir } from "./support/files.ts";
 import { Mirror } from "./support/mirror.ts";

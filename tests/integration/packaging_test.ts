@@ -7,7 +7,7 @@ import { chooseTargets } from "../../scripts/compile.ts";
 import { rootPath } from "../../scripts/std_source.ts";
 import { parseCommandLine } from "../../src/cli/arguments.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
-import { parseConfig } from "../../src/cli/config.ts";
+import { parseConfig } from "../../src/cli/settings/config.ts";
 import { readPacmanConf } from "../../src/pacman/pacman_conf.ts";
 import { startDaemon } from "./support/daemon.ts";
 import { TempDir } from "./support/files.ts";

@@ -9,7 +9,7 @@ import {
   Advertiser,
   type AdvertiserEffect,
   type AdvertiserEvent,
-} from "../../src/core/advertiser.ts";
+} from "../../src/core/directory/advertiser.ts";
 import type { ListedFile, Load } from "../../src/wire/structures.ts";
 import type { DirectoryNetwork } from "./directory_network.ts";
 import type { SimDirectory } from "./directory_server.ts";

@@ -6,8 +6,8 @@
 import type { NodeId } from "../../src/base/ids.ts";
 import { newNodeId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import type { AdvertiserEffect } from "../../src/core/advertiser.ts";
-import { Directory } from "../../src/core/directory.ts";
+import type { AdvertiserEffect } from "../../src/core/directory/advertiser.ts";
+import { Directory } from "../../src/core/directory/directory.ts";
 import {
   clientKey,
   type Denial,
@@ -15,7 +15,7 @@ import {
   type DirectoryEvent,
   type Listed,
   sessionOf,
-} from "../../src/core/directory_events.ts";
+} from "../../src/core/directory/directory_events.ts";
 import type { Holder, ListedFile, Sought } from "../../src/wire/structures.ts";
 import type { SimClient } from "./directory_client.ts";
 import type { DirectoryNetwork } from "./directory_network.ts";

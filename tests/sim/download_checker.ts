@@ -11,7 +11,7 @@ import {
   type DownloadEffect,
   type DownloadEvent,
   type DownloadOptions,
-} from "../../src/core/download.ts";
+} from "../../src/core/download/download.ts";
 
 const UNIT_CHUNKS = 32;
 

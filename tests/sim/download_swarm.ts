@@ -8,7 +8,7 @@ import { assert } from "@std/assert";
 import { Bitfield } from "../../src/base/bitfield.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../src/base/geometry.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import type { DownloadEffect, DownloadEvent } from "../../src/core/download.ts";
+import type { DownloadEffect, DownloadEvent } from "../../src/core/download/download.ts";
 import { CheckedDownload } from "./download_checker.ts";
 
 const TICK_MS = 100;

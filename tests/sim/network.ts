@@ -9,9 +9,9 @@
 import { newNodeId, newQueryId, type QueryId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import type { LinkId } from "../../src/core/link_id.ts";
-import { Overlay, type OverlayEffect, type OverlayEvent } from "../../src/core/overlay.ts";
-import type { CallbackOutcome } from "../../src/core/search.ts";
+import type { LinkId } from "../../src/core/overlay/link_id.ts";
+import { Overlay, type OverlayEffect, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
+import type { CallbackOutcome } from "../../src/core/overlay/search.ts";
 import { formatAddress } from "../../src/wire/host.ts";
 import type { Hit, Message } from "../../src/wire/messages.ts";
 import type { Sought } from "../../src/wire/structures.ts";

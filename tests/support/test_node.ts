@@ -2,7 +2,7 @@
 
 import type { NodeId } from "../../src/base/ids.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import { Node, type NodeOptions } from "../../src/daemon/node.ts";
+import { Node, type NodeOptions } from "../../src/daemon/node/node.ts";
 
 /** Makes a node over a store and a transport; it is not started. */
 export function testNode(

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Hasher } from "../../src/store/hasher.ts";
-import { EMPTY_ROOT } from "../../src/store/merkle.ts";
+import { Hasher } from "../../src/store/hashing/hasher.ts";
+import { EMPTY_ROOT } from "../../src/store/hashing/merkle.ts";
 import { makeRootFile, ROOT_VECTORS } from "./root_files.ts";
 
 const PYTHON = "/usr/bin/python3";

@@ -6,7 +6,7 @@ import { Bitfield } from "../../../src/base/bitfield.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../src/base/geometry.ts";
 import { newNodeId } from "../../../src/base/ids.ts";
 import { systemRandom } from "../../../src/base/random.ts";
-import type { Node } from "../../../src/daemon/node.ts";
+import type { Node } from "../../../src/daemon/node/node.ts";
 import { tcpTransport } from "../../../src/net/tcp_transport.ts";
 import type { ChunkStore } from "../../../src/store/chunk_store.ts";
 import { formatAddress } from "../../../src/wire/host.ts";

@@ -1,4 +1,4 @@
-// How a mirror of the tests misbehaves, and for whom. What it does then is in `mirror.ts`.
+// How a mirror of the tests misbehaves, and for whom. What it does then is in `mirrors.ts`.
 
 import type { HttpRequest } from "./http_request.ts";
 

@@ -1,7 +1,7 @@
 /** Run as a program: reads the file behind a URL by the mirrors of a node, and prints it. */
 
 import { silentLogger } from "../../../src/base/log.ts";
-import { Mirrors } from "../../../src/net/mirror.ts";
+import { Mirrors } from "../../../src/http/mirrors.ts";
 
 using mirrors = new Mirrors({ log: silentLogger });
 const { signal } = new AbortController();

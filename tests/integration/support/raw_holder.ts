@@ -8,7 +8,7 @@ import { EnvironmentError } from "../../../src/base/errors.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../../src/base/geometry.ts";
 import { HASH_BYTES, type QueryId, type Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { MerkleBuilder } from "../../../src/store/merkle.ts";
+import { MerkleBuilder } from "../../../src/store/hashing/merkle.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../src/wire/codec.ts";
 import type { MessageOf } from "../../../src/wire/messages.ts";
 import type { FileOffer } from "../../../src/wire/structures.ts";

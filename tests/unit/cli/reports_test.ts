@@ -2,19 +2,19 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../src/base/ids.ts";
-import type { StoryGiver } from "../../../src/base/story.ts";
-import { explainText } from "../../../src/cli/explain.ts";
-import { peerFileTable } from "../../../src/cli/files.ts";
-import { infoText } from "../../../src/cli/info.ts";
-import { fileTable } from "../../../src/cli/list.ts";
-import { peerTable } from "../../../src/cli/peers.ts";
-import { isPushed, pushLine } from "../../../src/cli/push.ts";
-import { searchTable } from "../../../src/cli/search.ts";
-import { shareLines } from "../../../src/cli/share.ts";
-import { fileTrustTable, statusText } from "../../../src/cli/status.ts";
-import { unshareTarget } from "../../../src/cli/unshare.ts";
-import { verifyTable } from "../../../src/cli/verify.ts";
-import { holderTable } from "../../../src/cli/where.ts";
+import type { StoryGiver } from "../../../src/base/fetch_record.ts";
+import { explainText } from "../../../src/cli/commands/explain.ts";
+import { peerFileTable } from "../../../src/cli/commands/files.ts";
+import { infoText } from "../../../src/cli/commands/info.ts";
+import { fileTable } from "../../../src/cli/commands/list.ts";
+import { peerTable } from "../../../src/cli/commands/peers.ts";
+import { isPushed, pushLine } from "../../../src/cli/commands/push.ts";
+import { searchTable } from "../../../src/cli/commands/search.ts";
+import { shareLines } from "../../../src/cli/commands/share.ts";
+import { fileTrustTable, statusText } from "../../../src/cli/commands/status.ts";
+import { unshareTarget } from "../../../src/cli/commands/unshare.ts";
+import { verifyTable } from "../../../src/cli/commands/verify.ts";
+import { holderTable } from "../../../src/cli/commands/where.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;

@@ -11,9 +11,12 @@ import { UsageError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { parseCommandLine } from "../../../src/cli/arguments.ts";
 import { findCommand } from "../../../src/cli/command_table.ts";
-import { type DaemonSettings, readDaemonSettings } from "../../../src/cli/daemon_settings.ts";
-import { defaultDataDir } from "../../../src/cli/data_dir.ts";
-import { readKeyFile } from "../../../src/cli/key_file.ts";
+import {
+  type DaemonSettings,
+  readDaemonSettings,
+} from "../../../src/cli/settings/daemon_settings.ts";
+import { defaultDataDir } from "../../../src/cli/settings/data_dir.ts";
+import { readKeyFile } from "../../../src/cli/settings/key_file.ts";
 import { inFolder } from "./in_folder.ts";
 
 async function settings(...words: string[]): Promise<DaemonSettings> {

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { chunkCount } from "../../../src/base/geometry.ts";
 import type { NodeId, Root, SessionId } from "../../../src/base/ids.ts";
 import { seededRandom } from "../../../src/base/random.ts";
-import { Directory } from "../../../src/core/directory.ts";
+import { Directory } from "../../../src/core/directory/directory.ts";
 import {
   type ClientKey,
   clientKey,
@@ -13,7 +13,7 @@ import {
   type DirectoryEvent,
   type DirectoryOptions,
   type Listed,
-} from "../../../src/core/directory_events.ts";
+} from "../../../src/core/directory/directory_events.ts";
 import type { Holder, KnownFile, ListedFile, Load } from "../../../src/wire/structures.ts";
 
 export const REFRESH_MS = 30_000;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Bitfield } from "../../../src/base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../src/base/geometry.ts";
 import { randomBelow, seededRandom } from "../../../src/base/random.ts";
-import type { DownloadEffect } from "../../../src/core/download.ts";
+import type { DownloadEffect } from "../../../src/core/download/download.ts";
 import { CheckedDownload } from "../../sim/download_checker.ts";
 
 const KIB = 1024;

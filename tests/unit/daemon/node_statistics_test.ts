@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { limits } from "../../../src/base/limits.ts";
 import { tcpTransport } from "../../../src/net/tcp_transport.ts";
-import { Catalogue } from "../../../src/store/catalogue.ts";
+import { Catalogue } from "../../../src/store/catalogue/catalogue.ts";
 import { testNode } from "../../support/test_node.ts";
 import { openStore, TempDir } from "../store/store_fixture.ts";
 

@@ -6,7 +6,7 @@ import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { DirectoryServer } from "../../../src/directory/server.ts";
-import { DirectoryTalk } from "../../../src/net/directory_talk.ts";
+import { DirectoryTalk } from "../../../src/net/directory_connection.ts";
 import { DoorTransport } from "../../support/door_transport.ts";
 import { identityOf, NETWORK } from "./fixture.ts";
 

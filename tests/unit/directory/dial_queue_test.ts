@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { randomBelow, seededRandom } from "../../../src/base/random.ts";
 import type { SessionId } from "../../../src/base/ids.ts";
-import { clientKey } from "../../../src/core/directory_events.ts";
+import { clientKey } from "../../../src/core/directory/directory_events.ts";
 import { DialQueue } from "../../../src/directory/dial_queue.ts";
 
 const BOUNDS = { activeMax: 4, activePerHostMax: 2, waitingMax: 100, waitingPerHostMax: 50 };

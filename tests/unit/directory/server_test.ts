@@ -8,7 +8,7 @@ import { systemRandom } from "../../../src/base/random.ts";
 import { DirectoryServer } from "../../../src/directory/server.ts";
 import { DirectorySession } from "../../../src/directory/session.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import { DirectoryTalk } from "../../../src/net/directory_talk.ts";
+import { DirectoryTalk } from "../../../src/net/directory_connection.ts";
 import type { RemoteIdentity } from "../../../src/net/handshake.ts";
 import type { Transport } from "../../../src/net/transport.ts";
 import type { MessageOf } from "../../../src/wire/messages.ts";

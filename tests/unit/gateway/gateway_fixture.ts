@@ -7,13 +7,13 @@ import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { LogFields, Logger } from "../../../src/base/log.ts";
 import { silentLogger } from "../../../src/base/log.ts";
-import type { TrustBook, VouchedFile } from "../../../src/base/trust.ts";
+import type { TrustBook, VouchedFile } from "../../../src/base/package_index.ts";
 import {
   type GatewayHost,
   type RunningGateway,
   startGateway,
 } from "../../../src/gateway/gateway.ts";
-import { Mirrors } from "../../../src/net/mirror.ts";
+import { Mirrors } from "../../../src/http/mirrors.ts";
 import type { FetchObserver } from "../../../src/wire/fetch_observer.ts";
 import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
 import type { Done } from "../../../src/wire/messages.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { MirrorStream } from "../../../src/gateway/mirror_stream.ts";
-import { Mirrors } from "../../../src/net/mirror.ts";
+import { Mirrors } from "../../../src/http/mirrors.ts";
 import { content } from "../store/store_fixture.ts";
 import { CountingMirror } from "./counting_mirror.ts";
 

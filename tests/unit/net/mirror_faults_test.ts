@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { denoArgs } from "../../../scripts/deno_args.ts";
 import { limits } from "../../../src/base/limits.ts";
-import type { MirrorErrorCode } from "../../../src/net/mirror_error.ts";
+import type { MirrorErrorCode } from "../../../src/http/mirror_error.ts";
 import { content } from "../store/store_fixture.ts";
 import {
   errorOf,

@@ -6,8 +6,8 @@ import {
   type MirrorFile,
   type MirrorPatience,
   Mirrors,
-} from "../../../src/net/mirror.ts";
-import { MirrorError } from "../../../src/net/mirror_error.ts";
+} from "../../../src/http/mirrors.ts";
+import { MirrorError } from "../../../src/http/mirror_error.ts";
 
 /** Short, so that a test of what is silent does not last. */
 export const SHORT: MirrorPatience = { answerMs: 400, silentMs: 400, retryMs: 20 };

@@ -4,7 +4,7 @@
  */
 
 import { silentLogger } from "../../../src/base/log.ts";
-import { type MirrorBody, MirrorError, Mirrors } from "../../../src/net/mirror.ts";
+import { type MirrorBody, MirrorError, Mirrors } from "../../../src/http/mirrors.ts";
 import { RawServer } from "./mirror_fixture.ts";
 
 /** A read that did not end by then hangs. */

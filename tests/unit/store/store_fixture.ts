@@ -10,7 +10,7 @@ import {
 import type { Root } from "../../../src/base/ids.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import { ChunkStore } from "../../../src/store/chunk_store.ts";
-import type { Download } from "../../../src/store/download.ts";
+import type { Download } from "../../../src/store/downloads/partial_download.ts";
 
 /** A directory that goes when the test ends. */
 export class TempDir implements Disposable {

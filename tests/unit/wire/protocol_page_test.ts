@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { toHex } from "../../../src/base/bytes.ts";
 import { limits } from "../../../src/base/limits.ts";
-import type { DenialLimit } from "../../../src/core/directory_events.ts";
+import type { DenialLimit } from "../../../src/core/directory/directory_events.ts";
 import { payloadBytesMax } from "../../../src/wire/codec.ts";
 import { DIRECTORY_MESSAGES } from "../../../src/wire/directory_messages.ts";
 import { codeOf, type FrameKind } from "../../../src/wire/gate.ts";

@@ -1,0 +1,113 @@
+/** `pacsrv explain NAME|ROOT`. */
+
+import { type ExitName, FetchFailure } from "../../base/errors.ts";
+import type { ExplainReport } from "../../client/types.ts";
+import type { Arguments } from "../arguments.ts";
+import { askDaemon, printItems } from "../ask.ts";
+import { escapeText } from "../terminal.ts";
+import { formatBytes, formatDuration, formatTable, shortRanges } from "../text_format.ts";
+
+/** Prints how the fetches of a name or root went. */
+export async function runExplain(args: Arguments): Promise<ExitName> {
+  const target = args.positionals[0]!;
+  const reports = await askDaemon(args, "explain", { target });
+  if (reports.length === 0) {
+    throw new FetchFailure(
+      "notFound",
+      `Cannot explain ${JSON.stringify(target)}: no fetch of it is remembered`,
+      { hint: "Only what the daemon fetched can be explained, by its exact name or its root." },
+    );
+  }
+  await printItems(args, reports, explainText);
+  return "done";
+}
+
+/** The stories of fetches, a block of lines for each. */
+export function explainText(reports: readonly ExplainReport[]): string {
+  return reports.map(blockOf).join("\n");
+}
+
+function blockOf(report: ExplainReport): string {
+  const { name, root, sizeBytes, outcome, trust } = report;
+  const isDone = outcome === "done";
+  const size = sizeBytes === null ? "" : `  ${formatBytes(sizeBytes)}`;
+  const facts = [
+    `${name}${size}`,
+    `  root     ${root ?? "not known"}`,
+    `  ${whenText(report)}`,
+    `  outcome  ${outcome}`,
+    ...(isDone ? [`  trust    ${TRUST_WORDS[trust]}`] : []),
+    `  ${bytesText(report)}`,
+    ...thrownAwayLine(report),
+  ];
+  return [
+    ...facts.map((line) => `${escapeText(line)}\n`),
+    ...indented(giverTable(report)),
+    ...report.steps.map(({ atMs, what }) =>
+      escapeText(`  ${`+${atMs} ms`.padStart(10)}  ${what}`) + "\n"
+    ),
+  ].join("");
+}
+
+/** What a file is trusted by, in words. */
+const TRUST_WORDS: Readonly<Record<ExplainReport["trust"], string>> = {
+  "sync-db": "sync-db: a repository's database has its SHA-256",
+  "sha256": "sha256: whoever asked gave its SHA-256",
+  "root": "root: whoever asked gave its root",
+  "mirror": "mirror: a mirror gave it, or agreed with those who did",
+  "peers": "peers: most of those who were asked offered it",
+  "local": "local: it was shared by this machine",
+  "unchecked": "unchecked: it was not held against the repository's database",
+  "contradicted": "contradicted: it is not what the repository's database says",
+};
+
+function whenText({ endedAt, elapsedMs, firstByteMs }: ExplainReport): string {
+  const first = firstByteMs === null ? "" : `, first byte after ${firstByteMs} ms`;
+  const elapsed = formatDuration(elapsedMs);
+  return endedAt === null
+    ? `begun    ${elapsed} ago${first}`
+    : `ended    ${endedAt}, after ${elapsed}${first}`;
+}
+
+function bytesText(report: ExplainReport): string {
+  const { endedAt, bytesSaved, bytesPeers, bytesMirror, bytesLocal } = report;
+  const from = `${formatBytes(bytesPeers)} from nodes, ${formatBytes(bytesMirror)} from mirrors, ` +
+    `${formatBytes(bytesLocal)} here before`;
+  return endedAt === null
+    ? `so far   ${from}`
+    : `saved    ${formatBytes(bytesSaved)} that no mirror had to give; ${from}`;
+}
+
+function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {
+  if (bytesThrownAway === 0) return [];
+  return [`  wasted   ${formatBytes(bytesThrownAway)} thrown away: it was not the file`];
+}
+
+/** A line for each giver; nothing for none. */
+function giverTable({ givers }: ExplainReport): string {
+  if (givers.length === 0) return "";
+  const total = givers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const isWasted = givers.some(({ bytesThrownAway }) => bytesThrownAway > 0);
+  return formatTable(
+    [
+      { title: "FROM" },
+      { title: "BYTES", align: "right" },
+      { title: "SHARE", align: "right" },
+      { title: "CHUNKS" },
+      ...(isWasted ? [{ title: "THROWN AWAY", align: "right" } as const] : []),
+      { title: "STRIKES", align: "right" },
+    ],
+    givers.map(({ kind, giver, bytes, chunks, bytesThrownAway, strikes }) => [
+      kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${giver}`,
+      formatBytes(bytes),
+      total === 0 ? "-" : `${(bytes / total * 100).toFixed(1)}%`,
+      shortRanges(chunks),
+      ...(isWasted ? [bytesThrownAway === 0 ? "-" : formatBytes(bytesThrownAway)] : []),
+      strikes === 0 ? "-" : String(strikes),
+    ]),
+  );
+}
+
+function indented(table: string): string[] {
+  return table.split("\n").filter((line) => line !== "").map((line) => `  ${line}\n`);
+}

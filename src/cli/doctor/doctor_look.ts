@@ -1,0 +1,292 @@
+/**
+ * How `pacsrv doctor` finds out what it judges: asks the daemon, looks at files, talks to gateway
+ * and mirror. Changes nothing, and every wait has a bound. What does not answer is a fact too.
+ */
+
+import { dirname, join } from "node:path";
+import { statfs } from "node:fs/promises";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import type { HostPort } from "../../base/address.ts";
+import { httpReason } from "../../base/http_reason.ts";
+import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
+import type { AnswerItems, AskArguments } from "../../client/types.ts";
+import type { PacmanConf } from "../../pacman/pacman_conf.ts";
+import { splitAddress } from "./doctor_checks.ts";
+import type {
+  Asked,
+  ClockFacts,
+  DaemonFacts,
+  DataFacts,
+  GatewayAnswer,
+  MirrorFacts,
+  PacmanFacts,
+  PathFacts,
+  ShareFacts,
+  UserFacts,
+} from "./doctor_facts.ts";
+
+/** Whatever does not answer by then counts as silent. */
+const ANSWER_MS = 3_000;
+/** What is shown of a line: one of the gateway has room in it, and it ends with a whole word. */
+const LINE_CHARS_MAX = 240;
+/** What is read of an answer over HTTP. */
+const ANSWER_BYTES_MAX = 4_096;
+/** Directories with shared files that are looked at when no configuration names them. */
+const SHARED_DIRS_MAX = 16;
+
+/** What the daemon at `client` says. */
+export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFacts>> {
+  const { DaemonClient } = await import("../../client/daemon_client.ts");
+  try {
+    await using daemon = await DaemonClient.connect(client);
+    const ask = <V extends keyof AskArguments>(verb: V, args: AskArguments[V]) =>
+      Array.fromAsync<AnswerItems[V]>(daemon.ask(verb, args));
+    const [status] = await ask("status", {});
+    if (status === undefined) throw new EnvironmentError("other", "it does not tell its status");
+    const peers = await ask("peers", {});
+    const sharedDirs = new Set<string>();
+    for (const { origin, path } of await ask("list", {})) {
+      if (origin === "shared") sharedDirs.add(dirname(path));
+    }
+    return {
+      kind: "known",
+      value: {
+        version: status.version,
+        node: status.node,
+        client: status.client,
+        gateway: status.gateway,
+        dataDir: status.dataDir,
+        hashing: status.files.hashing,
+        peers,
+        directories: status.directories,
+        syncDatabases: status.syncDatabases,
+        sharedDirs: [...sharedDirs].slice(0, SHARED_DIRS_MAX),
+      },
+    };
+  } catch (error) {
+    return unknown(error);
+  }
+}
+
+/** The data directory, and whose it is. */
+export async function lookAtData(dataDir: string): Promise<Asked<DataFacts>> {
+  try {
+    const directory = await lookAt(dataDir);
+    const token = await lookAt(join(dataDir, "client.token")).catch(() => null);
+    const { bavail, bsize } = await statfs(dataDir);
+    const user = await userOf(directory.uid);
+    return { kind: "known", value: { directory, token, user, freeBytes: bavail * bsize } };
+  } catch (error) {
+    return unknown(error);
+  }
+}
+
+/** A shared path, the way to it, and whether it can be watched. */
+export async function lookAtShare(path: string): Promise<ShareFacts> {
+  const way = await lookAtWay(path);
+  let watchProblem: string | null = null;
+  if (way.kind === "known") {
+    try {
+      Deno.watchFs(path, { recursive: true }).close();
+    } catch (error) {
+      // What may not be read is told by its permissions already.
+      if (!(error instanceof Deno.errors.PermissionDenied)) watchProblem = messageOf(error);
+    }
+  }
+  return { path, way, watchProblem };
+}
+
+/** The first line of what the gateway answers to `GET /` within `answerMs`. */
+export async function askGateway(
+  gateway: string,
+  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+): Promise<Asked<GatewayAnswer>> {
+  const { host, port } = splitAddress(gateway);
+  // What listens on all addresses is not dialled at "all addresses" on every system.
+  const hostname = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  // Connecting has no bound of its own, nor has what follows.
+  const late = new AbortController();
+  const { signal } = late;
+  let connection: Deno.TcpConn | undefined;
+  const timer = setTimeout(() => {
+    late.abort();
+    close(connection);
+  }, answerMs);
+  try {
+    // Spoken by hand: no proxy of the environment may come between.
+    connection = await Deno.connect({ hostname, port: Number(port), signal });
+    const request = `GET / HTTP/1.1\r\nHost: ${gateway}\r\nConnection: close\r\n\r\n`;
+    await writeAll(connection, new TextEncoder().encode(request));
+    const text = new TextDecoder().decode(await readSome(connection));
+    const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
+    if (status === undefined) throw new Error("what answers speaks no HTTP");
+    const body = text.slice(text.indexOf("\r\n\r\n") + 4);
+    return { kind: "known", value: { status: Number(status), text: firstLine(body) } };
+  } catch (error) {
+    return signal.aborted
+      ? { kind: "unknown", reason: `it is silent for ${answerMs / 1000} s` }
+      : unknown(error);
+  } finally {
+    clearTimeout(timer);
+    close(connection);
+  }
+}
+
+/** pacman's configuration with the version of pacman; undefined where there is no pacman. */
+export async function lookAtPacman(path: string): Promise<Asked<PacmanFacts> | undefined> {
+  const { readPacmanConf } = await import("../../pacman/pacman_conf.ts");
+  let conf: PacmanConf;
+  try {
+    conf = await readPacmanConf(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    return unknown(error);
+  }
+  let version: string | null = null;
+  try {
+    // As pacman's own database of what is installed says: no program is started.
+    for await (const { name } of Deno.readDir(join(conf.dbPath, "local"))) {
+      version ??= /^pacman-(\d[^/]*-[^-]+)$/.exec(name)?.[1] ?? null;
+    }
+  } catch {
+    // pacman is not installed by itself here, or has installed nothing.
+  }
+  return { kind: "known", value: { conf, version } };
+}
+
+/** How far the clock of the host of `url` is ahead, by the Date of its answer. */
+export async function askClock(url: string | undefined): Promise<Asked<ClockFacts>> {
+  if (url === undefined) {
+    return { kind: "unknown", reason: "there is no mirror to compare it with" };
+  }
+  const parsed = new URL(url);
+  const host = hostOfUrl(parsed);
+  try {
+    const sentMs = Date.now();
+    const response = await askHead(parsed, { path: "/", answerMs: ANSWER_MS });
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    if (Number.isNaN(dateMs)) throw new Error("it does not tell the time");
+    const hereMs = (sentMs + Date.now()) / 2;
+    return { kind: "known", value: { host, aheadMs: dateMs - hereMs } };
+  } catch (error) {
+    return {
+      kind: "unknown",
+      reason: `cannot compare it with that of ${host}: ${whyNot(error, ANSWER_MS)}`,
+    };
+  }
+}
+
+/** Whether each mirror answers, as the daemon would ask it; none waits for another. */
+export async function askMirrors(
+  mirrors: readonly string[],
+  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+): Promise<MirrorFacts[]> {
+  return await Promise.all(mirrors.map(async (text): Promise<MirrorFacts> => {
+    const url = new URL(text);
+    const host = hostOfUrl(url);
+    // The directory that is the same for all repositories.
+    const path = url.pathname.replace(/\/[^/]*\$.*$/, "/");
+    try {
+      const { status } = await askHead(url, { path, answerMs });
+      return { host, status: { kind: "known", value: status } };
+    } catch (error) {
+      return { host, status: { kind: "unknown", reason: whyNot(error, answerMs) } };
+    }
+  }));
+}
+
+/** Asks the server of `url` for the head of `path`, with the user and password of `url`. */
+async function askHead(
+  url: URL,
+  { path, answerMs }: { readonly path: string; readonly answerMs: number },
+): Promise<Response> {
+  const authorization = authorizationOf(url);
+  const response = await fetch(`${url.origin}${path}`, {
+    method: "HEAD",
+    redirect: "manual",
+    headers: authorization === null ? {} : { authorization },
+    signal: AbortSignal.timeout(answerMs),
+  });
+  await response.body?.cancel();
+  return response;
+}
+
+function whyNot(error: unknown, answerMs: number): string {
+  const isLate = error instanceof DOMException && error.name === "TimeoutError";
+  return isLate ? `it is silent for ${answerMs / 1000} s` : httpReason(error);
+}
+
+async function lookAtWay(path: string): Promise<Asked<readonly PathFacts[]>> {
+  try {
+    const ways: string[] = [];
+    for (let at = await Deno.realPath(path);; at = dirname(at)) {
+      ways.unshift(at);
+      if (dirname(at) === at) break;
+    }
+    return { kind: "known", value: await Promise.all(ways.map(lookAt)) };
+  } catch (error) {
+    return unknown(error);
+  }
+}
+
+async function lookAt(path: string): Promise<PathFacts> {
+  const { isDirectory, uid, gid, mode } = await Deno.stat(path);
+  // Windows knows none of them; it is not looked at there.
+  return { path, isDirectory, uid: uid ?? 0, gid: gid ?? 0, mode: (mode ?? 0o700) & 0o7777 };
+}
+
+/** The user of a number, as far as the system's tables know it. */
+async function userOf(uid: number): Promise<UserFacts> {
+  const rows = async (path: string) =>
+    (await Deno.readTextFile(path).catch(() => "")).split("\n").map((line) => line.split(":"));
+  const row = (await rows("/etc/passwd")).find((fields) => Number(fields[2] || NaN) === uid);
+  const name = row?.[0] ?? String(uid);
+  const gids = (await rows("/etc/group"))
+    .filter((fields) => (fields[3] ?? "").split(",").includes(name))
+    .map((fields) => Number(fields[2]));
+  return { name, uid, gids: row === undefined ? gids : [Number(row[3]), ...gids] };
+}
+
+function close(connection: Deno.TcpConn | undefined): void {
+  try {
+    connection?.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await connection.write(bytes.subarray(done));
+}
+
+async function readSome(connection: Deno.TcpConn): Promise<Uint8Array> {
+  const buffer = new Uint8Array(ANSWER_BYTES_MAX);
+  let length = 0;
+  while (length < buffer.length) {
+    const read = await connection.read(buffer.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return buffer.subarray(0, length);
+}
+
+function firstLine(text: string): string {
+  // Where the length is not said before, a line with it comes first.
+  const lines = text.split(/\r?\n/).filter((line) => !/^[0-9a-f]{1,4}$/.test(line));
+  const line = lines.find((line) => line.trim() !== "") ?? "";
+  return line.length <= LINE_CHARS_MAX
+    ? line
+    : `${line.slice(0, LINE_CHARS_MAX).replace(/\S*$/, "").trimEnd()} ...`;
+}
+
+function unknown<T>(error: unknown): Asked<T> {
+  return { kind: "unknown", reason: plainReason(error) };
+}
+
+/** An error without the URLs that the HTTP client puts into it: they may hold a password. */
+function plainReason(error: unknown): string {
+  return messageOf(error)
+    .replace(/ \(?\S*:\/\/\S*/g, "")
+    .replace(/ \(os error \d+\)/g, "")
+    .slice(0, 200);
+}

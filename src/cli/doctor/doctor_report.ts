@@ -1,0 +1,50 @@
+/** What `pacsrv doctor` finds, and how it is printed. Looks at nothing itself. */
+
+import { escapeText } from "../terminal.ts";
+import { count } from "../text_format.ts";
+
+/**
+ * How a finding counts. "note": nobody can tell from here, or it is a matter of taste. "warning":
+ * it works, but not as well as it could. "problem": something does not work.
+ */
+export const LEVELS = ["ok", "note", "warning", "problem"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** What was looked at, in a word or two. */
+  readonly check: string;
+  readonly level: Level;
+  readonly text: string;
+  /** What to change, each a line that can be copied, or a short sentence. */
+  readonly fix: readonly string[];
+}
+
+/** A finding of one check, its fix in lines. */
+export function finding(
+  check: string,
+  level: Level,
+  text: string,
+  ...fix: readonly string[]
+): Finding {
+  return { check, level, text, fix };
+}
+
+/** Whether something does not work. */
+export function hasProblem(findings: readonly Finding[]): boolean {
+  return findings.some(({ level }) => level === "problem");
+}
+
+/** All findings for people, the sum of them last. */
+export function reportText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, level, text, fix }) => [
+    `${level.padEnd(7)}  ${check.padEnd(width)}  ${text}`,
+    ...fix.map((line) => `${" ".repeat(7 + 2 + width + 2)}-> ${line}`),
+  ]);
+  const of = (level: Level) => findings.filter((one) => one.level === level).length;
+  const sum = of("problem") + of("warning") === 0
+    ? "Nothing is wrong."
+    : `${count(of("problem"), "problem")}, ${count(of("warning"), "warning")}.`;
+  return [...lines, "", sum].map((line) => `${escapeText(line)}\n`).join("");
+}

@@ -1,0 +1,154 @@
+/** What a `pacsrv fetch` is to do, from its flags alone: nothing is opened, dialled or written. */
+
+import type { HostPort } from "../../base/address.ts";
+import { UsageError } from "../../base/errors.ts";
+import { isHash, parseHash, parseRoot, type Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../base/mirror_url.ts";
+import { checkName } from "../../base/names.ts";
+import type { FetchRequest } from "../../client/types.ts";
+import type { Arguments } from "../arguments.ts";
+import { readClientAddress, readDirectories, readPeers } from "../settings/network_settings.ts";
+import { parseChunks, parseSeconds, parseSize } from "../values.ts";
+
+/** How progress is shown. */
+export type FetchStyle = "people" | "json" | "quiet";
+
+/** Where a file is, if nobody else gives it. */
+export interface FetchUrl {
+  readonly url: URL;
+  /** For people: HOST or HOST:PORT, or "file". */
+  readonly host: string;
+  readonly isFile: boolean;
+  /** Whether it changes under its name, so that neither others nor old bytes of it will do. */
+  readonly isDatabase: boolean;
+}
+
+/** A fetch, checked. */
+export interface FetchPlan {
+  readonly request: FetchRequest;
+  /** What is sought, for messages. */
+  readonly label: string;
+  /** `-o`: undefined when it is not given. */
+  readonly output: string | undefined;
+  /** Null when a name or root is sought, and not a URL. */
+  readonly url: FetchUrl | null;
+  /** The directory of the databases that say what the file must be. */
+  readonly syncDbDir: string | undefined;
+  readonly style: FetchStyle;
+  /** Whether a daemon is not even looked for. */
+  readonly isAlone: boolean;
+  readonly client: HostPort;
+  /** Whether that daemon, and no own node, is meant. */
+  readonly isClientGiven: boolean;
+  readonly peers: readonly HostPort[];
+  readonly directories: readonly HostPort[];
+}
+
+/**
+ * Reads the flags of a fetch.
+ *
+ * @throws {UsageError} when one cannot be read, or two contradict each other.
+ */
+export function readFetchPlan(args: Arguments): FetchPlan {
+  const chunksText = args.text("chunks");
+  const chunks = chunksText === undefined ? null : parseChunks(chunksText, "--chunks");
+  const output = args.text("output");
+  const isAlone = args.has("alone");
+  const peers = readPeers(args);
+  const directories = readDirectories(args);
+  const sizeText = args.text("size");
+  const sha256Text = args.text("sha256");
+  const timeoutText = args.text("timeout");
+  const { name, root, url } = readSought(args);
+  const request: FetchRequest = {
+    name,
+    root,
+    sha256: sha256Text === undefined ? null : parseHash(sha256Text, "--sha256"),
+    sizeBytes: sizeText === undefined ? null : parseSize(sizeText, "--size"),
+    chunks,
+    deliver: chunks === null || output !== undefined,
+    timeoutMs: timeoutText === undefined ? 0 : parseSeconds(timeoutText, "--timeout"),
+    searchMs: url === null ? 0 : limits.urlSearchMs,
+    mirrors: url === null || url.isFile ? [] : [url.url.href],
+  };
+  if (args.has("json") && args.has("quiet")) {
+    throw new UsageError("Cannot use --json and --quiet together: the one prints, the other not");
+  }
+  if (args.has("json") && output === "-") {
+    throw new UsageError("Cannot use --json with -o -: both would write to stdout", {
+      hint: "Write the file elsewhere with -o FILE.",
+    });
+  }
+  if (isAlone && args.isGiven("client")) {
+    throw new UsageError("Cannot use --alone and --client together: --alone asks no daemon");
+  }
+  if (isAlone && url === null && peers.length === 0 && directories.length === 0) {
+    throw new UsageError(
+      "Cannot use --alone without --peer or --directory: a node of its own knows nobody",
+      { hint: "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT" },
+    );
+  }
+  if (isAlone && !request.deliver) {
+    throw new UsageError("Cannot use --alone and --chunks without -o: there is no store to fill", {
+      hint: "Say with -o FILE where the range of bytes is to go.",
+    });
+  }
+  if (request.sha256 !== null && chunks !== null) {
+    throw new UsageError("Cannot use --sha256 and --chunks together: it is of the whole file", {
+      hint: "Choose the file with --root or --size.",
+    });
+  }
+  return {
+    request,
+    label: name || root!,
+    output,
+    url,
+    syncDbDir: args.text("sync-db"),
+    style: args.has("json") ? "json" : args.has("quiet") ? "quiet" : "people",
+    isAlone,
+    client: readClientAddress(args, { isDialled: true }),
+    isClientGiven: args.isGiven("client"),
+    peers,
+    directories,
+  };
+}
+
+/**
+ * The name and root that are sought, and where else the file is. 64 hexadecimal digits alone are a
+ * root; beside `--root` they are a name like any other. A URL names the file by its last part.
+ */
+function readSought(args: Arguments): { name: string; root: Root | null; url: FetchUrl | null } {
+  const rootText = args.text("root");
+  const sought = args.positionals[0];
+  if (sought !== undefined && isUrl(sought)) {
+    const url = parseUrl(sought, { what: "URL", schemes: ["http", "https", "file"] });
+    const name = nameOfUrl(url);
+    const isFile = url.protocol === "file:";
+    return {
+      name,
+      root: rootText === undefined ? null : parseRoot(rootText),
+      url: { url, host: hostOfUrl(url), isFile, isDatabase: isDatabaseName(name) },
+    };
+  }
+  return { ...readNameOrRoot(sought, rootText), url: null };
+}
+
+function readNameOrRoot(
+  sought: string | undefined,
+  rootText: string | undefined,
+): { name: string; root: Root | null } {
+  if (rootText !== undefined) {
+    const root = parseRoot(rootText);
+    // The same root twice says no more than once.
+    const isSame = sought !== undefined && sought.toLowerCase() === root;
+    return { name: sought === undefined || isSame ? "" : checkName(sought), root };
+  }
+  if (sought === undefined) {
+    throw new UsageError("Cannot run pacsrv fetch: NAME, ROOT or URL is missing", {
+      hint: '"pacsrv help fetch" shows examples.',
+    });
+  }
+  if (isHash(sought)) return { name: "", root: parseRoot(sought) };
+  return { name: checkName(sought), root: null };
+}

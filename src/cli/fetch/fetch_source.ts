@@ -1,0 +1,173 @@
+/**
+ * Who fetches: the daemon of this machine, a node in this process for the time of the fetch, or
+ * nobody but this command, straight from a URL. Each is loaded only when it is used.
+ */
+
+import { resolve } from "node:path";
+import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { FetchEvent, FetchRequest } from "../../client/types.ts";
+import { formatAddress } from "../address.ts";
+import type { Arguments } from "../arguments.ts";
+import type { FetchOutput } from "./fetch_output.ts";
+import type { FetchPlan } from "./fetch_plan.ts";
+import { readNetworkSettings } from "../settings/network_settings.ts";
+import { note } from "../terminal.ts";
+
+/** A fetch that is ready to begin. */
+export interface FetchSource extends AsyncDisposable {
+  /** "direct": without a daemon and without a node. */
+  readonly kind: "daemon" | "node" | "direct";
+  /**
+   * What of the file comes as events: all of it; what is not in the output yet; nothing, because
+   * the node writes the output's working file itself.
+   */
+  readonly gives: "all" | "rest" | "nothing";
+  /** Whether the whole is held to a SHA-256 or a root before it counts as got. */
+  readonly isChecked: boolean;
+  events(output: FetchOutput | undefined, signal: AbortSignal): AsyncIterable<FetchEvent>;
+}
+
+/**
+ * The daemon; or, where none answers and none was asked for by its address, a node of its own; or,
+ * for a URL, neither. What changes under its name comes straight from its URL at once.
+ *
+ * @throws {FetchFailure} `noDaemon` when neither can be had.
+ */
+export async function openFetchSource(
+  args: Arguments,
+  plan: FetchPlan,
+  options: { readonly signal: AbortSignal },
+): Promise<FetchSource> {
+  if (plan.url?.isDatabase) return await straight(plan);
+  if (plan.isAlone) return await ownNodeOrNone(args, plan);
+  const { DaemonClient } = await import("../../client/daemon_client.ts");
+  try {
+    const client = await DaemonClient.connect(plan.client, options);
+    const flag = plan.peers.length > 0 ? "--peer" : "--directory";
+    if (knowsSomebody(plan) && plan.style === "people") {
+      note(
+        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a node of its own.`,
+      );
+    }
+    return {
+      kind: "daemon",
+      gives: "all",
+      isChecked: isChecked(plan.request),
+      events: (_output, signal) => client.get(plan.request, { signal }),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    const isMissing = error instanceof FetchFailure && error.exit === "noDaemon";
+    const isBound = plan.isClientGiven && (plan.url === null || !plan.request.deliver);
+    if (!isMissing || isBound) throw error;
+    if (plan.url !== null && plan.request.deliver) return await ownNodeOrNone(args, plan);
+    const where = formatAddress(plan.client);
+    if (!knowsSomebody(plan)) {
+      throw new FetchFailure(
+        "noDaemon",
+        `No daemon answers at ${where}, and no --peer or --directory is given`,
+        {
+          hint: "Start one with: pacsrv daemon. Or name a node to ask: --alone --peer HOST:PORT",
+          cause: error,
+        },
+      );
+    }
+    if (!plan.request.deliver) {
+      throw new FetchFailure("noDaemon", `No daemon answers at ${where} that could store chunks`, {
+        hint: "Say with -o FILE where the range of bytes is to go.",
+        cause: error,
+      });
+    }
+    if (plan.style === "people") {
+      note(`No daemon answers at ${where}: a node in this process fetches.`);
+    }
+    return await ownNode(args, plan);
+  }
+}
+
+/**
+ * Who goes on where `source` failed with `error`: for a URL, the URL alone. Undefined: nobody, it
+ * is the end.
+ */
+export async function nextSource(
+  plan: FetchPlan,
+  source: FetchSource,
+  error: unknown,
+): Promise<FetchSource | undefined> {
+  if (plan.url === null || source.kind === "direct" || !plan.request.deliver) return undefined;
+  // A wrong call is wrong with everybody, and the time that a person gave is over for everybody.
+  const isOver = error instanceof FetchFailure &&
+    (error.exit === "usage" || error.exit === "timedOut" && plan.request.timeoutMs > 0);
+  const isOthers = error instanceof PeerFault || error instanceof FetchFailure && !isOver ||
+    source.kind === "node" && error instanceof EnvironmentError && error.code !== "no-space";
+  if (!isOthers) return undefined;
+  const isNews = !(error instanceof FetchFailure && error.exit === "notFound");
+  const next = await straight(plan);
+  // What a daemon refused, for its bytes or for its size, which is told as "nobody has it", must not
+  // come by another way that does not look at it. A file of this machine it has not seen.
+  const isRefused = source.kind === "daemon" && !plan.url.isFile &&
+    error instanceof FetchFailure && (error.exit === "checkFailed" || error.exit === "notFound");
+  if (isRefused && !next.isChecked) {
+    await next[Symbol.asyncDispose]();
+    return undefined;
+  }
+  if (plan.style === "people" && isNews) {
+    note(`${messageOf(error)}; straight from ${plan.url.host}`);
+  }
+  return next;
+}
+
+/** For a URL, a node of its own only if it would have anybody to ask. */
+async function ownNodeOrNone(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
+  if (plan.url !== null && !knowsSomebody(plan)) return await straight(plan);
+  return await ownNode(args, plan);
+}
+
+async function straight(plan: FetchPlan): Promise<FetchSource> {
+  const { openDirectSource } = await import("./fetch_direct.ts");
+  return await openDirectSource(plan);
+}
+
+/** Whether a request says by what the whole is known. */
+export function isChecked({ sha256, root }: FetchRequest): boolean {
+  return sha256 !== null || root !== null;
+}
+
+/** Whether a node of its own would have anybody to ask. */
+function knowsSomebody({ peers, directories }: FetchPlan): boolean {
+  return peers.length > 0 || directories.length > 0;
+}
+
+async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
+  const settings = await readNetworkSettings(args, { nodePort: 0 });
+  const { fetchAlone } = await import("../../daemon/node/alone.ts");
+  const log = await ownLog();
+  const { trustedRequest } = await import("./fetch_trust.ts");
+  const request = await trustedRequest(plan, log);
+  const { url } = plan;
+  const isProved = url === null || url.isFile || isChecked(request);
+  const headCheck = isProved ? undefined : await import("../../http/head_check.ts");
+  return {
+    kind: "node",
+    gives: "nothing",
+    isChecked: isChecked(request),
+    events(output, signal) {
+      if (output === undefined) throw new TypeError("A node of its own needs an output");
+      const path = resolve(output.path);
+      const events = fetchAlone(request, { outputPath: path, ...settings, log, signal });
+      if (url === null || headCheck === undefined) return events;
+      return headCheck.withHeadCheck(events, { request, url: url.url, path, log, signal });
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** A fetch tells by its own means how it goes; its node's log is for whoever debugs. */
+export async function ownLog(): Promise<Logger> {
+  if (Deno.env.get("PACSRV_DEBUG") === "1") {
+    const { openLog } = await import("../log/log_sink.ts");
+    return await openLog({ level: "debug", format: "text" });
+  }
+  return (await import("../../base/log.ts")).silentLogger;
+}

@@ -1,0 +1,134 @@
+/**
+ * The daemon's configuration file: TOML, a key for each flag that the command table marks. It is
+ * checked here for keys and types; what the values mean is checked with the flags.
+ */
+
+import { dirname, resolve } from "node:path";
+import { messageOf, UsageError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { FileValues } from "../arguments.ts";
+import { readBounded } from "./bounded_file.ts";
+import type { CommandSpec, FlagSpec } from "../flag_spec.ts";
+import { suggestion } from "../suggest.ts";
+
+/**
+ * The values that a file sets for the flags of `command`.
+ *
+ * @throws {UsageError} when it is too big, not TOML, or has an unknown key or a wrong type; the
+ * message names the file and, where it is known, the line.
+ * @throws {EnvironmentError} when it cannot be read.
+ */
+export async function readConfig(path: string, command: CommandSpec): Promise<FileValues> {
+  const what = "configuration file";
+  const bytes = await readBounded(path, { what, bytesMax: limits.configBytesMax });
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${what} ${path}: it is not UTF-8 text`, { cause });
+  }
+  return { path, values: await parseConfig(text, { path, command }) };
+}
+
+/** As {@linkcode readConfig}, of text that was read from `path`. */
+export async function parseConfig(
+  text: string,
+  options: { readonly path: string; readonly command: CommandSpec },
+): Promise<Map<string, readonly string[]>> {
+  const { path, command } = options;
+  const table = await parseToml(text, path);
+  const flags = command.flags.filter((flag) => flag.inConfig);
+  const values = new Map<string, readonly string[]>();
+  for (const [key, value] of Object.entries(table)) {
+    const where = place(path, lineOf(text, key));
+    const flag = flags.find((flag) => flag.name === key);
+    if (flag === undefined) throw await unknownKey(key, where, flags);
+    const texts = textsOf(flag, value, where);
+    values.set(
+      key,
+      flag.isPath ? texts.map((text) => resolve(dirname(path), text)) : texts,
+    );
+  }
+  return values;
+}
+
+async function parseToml(text: string, path: string): Promise<Record<string, unknown>> {
+  const { parse, TomlError } = await import("smol-toml");
+  try {
+    return parse(text, { maxDepth: 8 });
+  } catch (error) {
+    // The library's message goes on with a picture of the line; its first line says it all.
+    const reason = messageOf(error).split("\n")[0]!.replace(/^Invalid TOML document: /, "");
+    const line = error instanceof TomlError ? error.line : undefined;
+    throw new UsageError(`Cannot read ${place(path, line)}: ${reason}`, {
+      cause: error,
+      hint: '"pacsrv help config" shows a file to start from.',
+    });
+  }
+}
+
+function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string[] {
+  const wrong = (expected: string, given = typeName(value)) =>
+    new UsageError(`Cannot use ${flag.name} in ${where}: ${given} is not ${expected}`, {
+      hint: `Write ${flag.name} = ${exampleOf(flag)}`,
+    });
+  if (flag.value === undefined) {
+    if (typeof value !== "boolean") throw wrong("true or false");
+    return value ? ["true"] : [];
+  }
+  const isText = (item: unknown): item is string => typeof item === "string" && item !== "";
+  if (flag.isNumber) {
+    const isFit = flag.isDecimal ? Number.isFinite(value) : Number.isSafeInteger(value);
+    if (!isFit) throw wrong(flag.isDecimal ? "a number" : "a whole number");
+    return [String(value)];
+  }
+  if (!flag.repeatable) {
+    if (!isText(value)) throw wrong("a text in quotes");
+    return [value];
+  }
+  const items = isText(value) ? [value] : value;
+  if (!Array.isArray(items)) throw wrong("a list of texts in quotes");
+  const odd = items.findIndex((item) => !isText(item));
+  if (odd >= 0) throw wrong("a text in quotes", `${typeName(items[odd])} in its list`);
+  return items;
+}
+
+async function unknownKey(
+  key: string,
+  where: string,
+  flags: readonly FlagSpec[],
+): Promise<UsageError> {
+  const names = flags.map((flag) => flag.name);
+  const nearest = await suggestion(key.toLowerCase().replaceAll("_", "-"), names);
+  const known = `The keys are ${names.join(", ")}.`;
+  return new UsageError(`Cannot use ${where}: there is no key ${JSON.stringify(key)}`, {
+    hint: nearest === undefined ? known : `Did you mean ${nearest}? ${known}`,
+  });
+}
+
+/** The line on which a key of the top level stands, as far as a look at the text can tell. */
+function lineOf(text: string, key: string): number | undefined {
+  const name = key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const pattern = new RegExp(`^\\s*\\[*\\s*["']?${name}["']?\\s*[=.\\]]`);
+  const index = text.split("\n").findIndex((line) => pattern.test(line));
+  return index < 0 ? undefined : index + 1;
+}
+
+function place(path: string, line: number | undefined): string {
+  return line === undefined ? path : `${path}, line ${line}`;
+}
+
+function typeName(value: unknown): string {
+  if (value === "") return "an empty text";
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Date) return "a date";
+  if (typeof value === "object") return "a table";
+  return `a ${typeof value === "string" ? "text" : typeof value}`;
+}
+
+function exampleOf(flag: FlagSpec): string {
+  if (flag.value === undefined) return "true";
+  if (flag.isNumber) return flag.default ?? "1";
+  const text = JSON.stringify(flag.default ?? flag.value ?? "");
+  return flag.repeatable ? `[${text}]` : text;
+}

@@ -1,0 +1,243 @@
+/**
+ * The clients of a directory: by key and by host, with their bounds, and who may not come back.
+ * What they list is in `directory_files.ts`; when they are asked or forgotten is decided in
+ * `directory.ts`.
+ */
+
+import type { NodeId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Reach } from "../../wire/directory_messages.ts";
+import type { Load } from "../../wire/structures.ts";
+import type { Loaded } from "./balance.ts";
+import type { DecayingCount } from "./moving_average.ts";
+import type { ClientKey, Denial } from "./directory_events.ts";
+import type { Lister } from "./directory_files.ts";
+import { NONE } from "./rows.ts";
+
+/** A batch under way. */
+export interface Batch {
+  readonly whole: boolean;
+  /** What will be answered already: the whole list is wanted, or why it is refused. */
+  refused: "unknown" | Denial | null;
+}
+
+/** Clients at one address. */
+export interface Host {
+  readonly host: string;
+  readonly clients: Set<Client>;
+  listings: number;
+  /** Bytes of names and types that they list. */
+  textBytes: number;
+}
+
+/** One client, for as long as it is known. */
+export class Client implements Lister, Loaded {
+  readonly id: number;
+  readonly key: ClientKey;
+  readonly host: Host;
+  /** When it came, in the order of all clients. */
+  readonly order: number;
+  readonly named: DecayingCount;
+  firstListing = NONE;
+  listings = 0;
+  nodeId: NodeId;
+  port: number;
+  sequence = -1;
+  load: Load;
+  /** When it reported that. */
+  loadMs = -Infinity;
+  reach: Reach = "unreachable";
+  batch: Batch | null = null;
+  /** What its listings are marked with that were named since its last whole list began. */
+  mark = 0;
+  /** Whether it was asked for its files, which may be coming in. */
+  isAskedForFiles = false;
+  /** When it was heard last. */
+  heardMs: number;
+  /** When it was dialled last to prove itself; at which port, while the outcome is open. */
+  checkedMs = -Infinity;
+  checkingPort: number | null = null;
+  /** When it was asked because it had been silent. */
+  silentAskedMs: number | null = null;
+  /** Where it stands among those who take files. */
+  takerAt = NONE;
+
+  constructor(options: {
+    readonly id: number;
+    readonly key: ClientKey;
+    readonly host: Host;
+    readonly order: number;
+    readonly named: DecayingCount;
+    readonly nodeId: NodeId;
+    readonly port: number;
+    readonly load: Load;
+    readonly heardMs: number;
+  }) {
+    this.id = options.id;
+    this.key = options.key;
+    this.host = options.host;
+    this.order = options.order;
+    this.named = options.named;
+    this.nodeId = options.nodeId;
+    this.port = options.port;
+    this.load = options.load;
+    this.heardMs = options.heardMs;
+  }
+
+  get isReachable(): boolean {
+    return this.reach === "reachable";
+  }
+}
+
+/** What a client comes with. */
+export type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
+  readonly host: string;
+};
+
+/** All clients of one directory. */
+export class Clients {
+  readonly #byKey = new Map<ClientKey, Client>();
+  readonly #hosts = new Map<string, Host>();
+  readonly #byId: (Client | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  /** Reachable clients with room for files, for choosing at random. */
+  readonly #takers: Client[] = [];
+  #order = 0;
+  #reachable = 0;
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get reachable(): number {
+    return this.#reachable;
+  }
+
+  /** Reachable clients with room for files, in no order. */
+  get takers(): readonly Client[] {
+    return this.#takers;
+  }
+
+  [Symbol.iterator](): IterableIterator<Client> {
+    return this.#byKey.values();
+  }
+
+  get(key: ClientKey): Client | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The client of an id that is taken. */
+  byId(id: number): Client {
+    return this.#byId[id]!;
+  }
+
+  /** The clients at an address. */
+  at(host: string): ReadonlySet<Client> {
+    return this.#hosts.get(host)?.clients ?? new Set();
+  }
+
+  /** Takes a client in that is not known. */
+  add({ host, ...options }: NewClient): Client {
+    const place = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
+    this.#hosts.set(host, place);
+    const id = this.#freeIds.pop() ?? this.#byId.length;
+    const client = new Client({ ...options, host: place, id, order: this.#order++ });
+    this.#byId[id] = client;
+    this.#byKey.set(client.key, client);
+    place.clients.add(client);
+    return client;
+  }
+
+  /** Forgets a client that lists nothing any more. */
+  remove(client: Client): void {
+    this.update(client, { reach: "unreachable" });
+    this.#byKey.delete(client.key);
+    this.#byId[client.id] = undefined;
+    this.#freeIds.push(client.id);
+    client.host.clients.delete(client);
+    if (client.host.clients.size === 0) this.#hosts.delete(client.host.host);
+  }
+
+  /** Sets how a client can be reached, or its load. */
+  update(client: Client, change: { readonly reach?: Reach; readonly load?: Load }): void {
+    if (client.isReachable) this.#reachable--;
+    client.reach = change.reach ?? client.reach;
+    client.load = change.load ?? client.load;
+    if (client.isReachable) this.#reachable++;
+    const isTaker = client.isReachable && client.load.acceptBytes > 0;
+    if (isTaker === (client.takerAt !== NONE)) return;
+    if (isTaker) client.takerAt = this.#takers.push(client) - 1;
+    else this.#removeTaker(client);
+  }
+
+  #removeTaker(client: Client): void {
+    const last = this.#takers.pop()!;
+    if (last !== client) {
+      this.#takers[client.takerAt] = last;
+      last.takerAt = client.takerAt;
+    }
+    client.takerAt = NONE;
+  }
+}
+
+/**
+ * Sessions that are not clients any more: the last sequence of each, against replays, and those
+ * whose address was somebody else's. Bounded; the oldest go.
+ */
+export class PastSessions {
+  readonly #sequences = new Map<ClientKey, number>();
+  readonly #wrong = new Map<ClientKey, { readonly host: string; readonly untilMs: number }>();
+  /** How many of the wrong ones were at each host. */
+  readonly #wrongAt = new Map<string, number>();
+
+  /** The last sequence of a session; below all others when nothing is remembered. */
+  sequenceOf(key: ClientKey): number {
+    return this.#sequences.get(key) ?? -1;
+  }
+
+  /** A session is not a client any more. */
+  gone(key: ClientKey, sequence: number): void {
+    this.#sequences.delete(key);
+    this.#sequences.set(key, sequence);
+    if (this.#sequences.size <= limits.directoryGoneMax) return;
+    for (const oldest of this.#sequences.keys()) {
+      this.#sequences.delete(oldest);
+      return;
+    }
+  }
+
+  /** Somebody else answered at the address of a session. */
+  wrong(key: ClientKey, host: string, nowMs: number): void {
+    if (this.#wrong.has(key)) return;
+    this.#wrong.set(key, { host, untilMs: nowMs + limits.directoryWrongMs });
+    this.#wrongAt.set(host, this.wrongAt(host) + 1);
+    if (this.#wrong.size > limits.directoryWrongMax) this.#dropOldestWrong();
+  }
+
+  isWrong(key: ClientKey, nowMs: number): boolean {
+    return (this.#wrong.get(key)?.untilMs ?? -Infinity) > nowMs;
+  }
+
+  /** Wrong sessions remembered of a host: each had somebody dialled in vain. */
+  wrongAt(host: string): number {
+    return this.#wrongAt.get(host) ?? 0;
+  }
+
+  /** Forgets what is over. */
+  expire(nowMs: number): void {
+    for (const { untilMs } of this.#wrong.values()) {
+      if (untilMs > nowMs) return;
+      this.#dropOldestWrong();
+    }
+  }
+
+  #dropOldestWrong(): void {
+    for (const [key, { host }] of this.#wrong) {
+      this.#wrong.delete(key);
+      const left = this.wrongAt(host) - 1;
+      if (left > 0) this.#wrongAt.set(host, left);
+      else this.#wrongAt.delete(host);
+      return;
+    }
+  }
+}

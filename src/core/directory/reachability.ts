@@ -1,0 +1,140 @@
+/**
+ * Where the clients of a directory can be reached, and whether they are still there: rules 2 and 6
+ * of `directory.ts`. What they list is not its business.
+ */
+
+import { unreachable } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Client, Clients, PastSessions } from "./clients.ts";
+import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
+import { Suspects } from "./address_conflicts.ts";
+
+/** How often clients are looked through for those that are silent, as a part of a refresh. */
+const SILENCE_CHECKS = 8;
+const SILENCE_CHECK_MS_MAX = 1_000;
+
+/** What it needs of the directory. */
+export interface ReachabilityHost {
+  readonly clients: Clients;
+  readonly past: PastSessions;
+  readonly refreshMs: number;
+  forget(client: Client): void;
+  /** Has something done. */
+  effect(effect: DirectoryEffect): void;
+}
+
+/** Keeps how each client can be reached up to date. */
+export class Reachability {
+  readonly #host: ReachabilityHost;
+  readonly #suspects = new Suspects();
+  #silenceCheckedMs = -Infinity;
+
+  constructor(host: ReachabilityHost) {
+    this.#host = host;
+  }
+
+  /** A client speaks, and says where it listens; 0: nowhere. */
+  heard(
+    client: Client,
+    to: { readonly port: number; readonly isNew: boolean },
+    nowMs: number,
+  ): void {
+    client.heardMs = nowMs;
+    client.silentAskedMs = null;
+    const isMoved = to.isNew || client.port !== to.port;
+    client.port = to.port;
+    if (isMoved) {
+      this.#host.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
+      if (to.port !== 0) this.check(client, nowMs);
+    } else if (
+      !client.isReachable && to.port !== 0 &&
+      nowMs - client.checkedMs >= limits.directoryRecheckMs
+    ) this.check(client, nowMs);
+  }
+
+  /** Has a client dialled, to prove itself. */
+  check(client: Client, nowMs: number): void {
+    client.checkedMs = nowMs;
+    client.checkingPort = client.port;
+    this.#host.effect({ kind: "check", client: client.key, ...placeOf(client) });
+  }
+
+  /** What came of a dial. */
+  checked({ client: key, port, outcome }: DirectoryEventOf<"checked">, nowMs: number): void {
+    const client = this.#host.clients.get(key);
+    if (client === undefined || client.checkingPort !== port || client.port !== port) return;
+    client.checkingPort = null;
+    switch (outcome) {
+      case "proved":
+        return this.#proved(client, nowMs);
+      case "wrong":
+        this.#host.forget(client);
+        this.#host.past.wrong(key, client.host.host, nowMs);
+        return this.#suspects.add(client, nowMs);
+      case "unknown":
+        if (client.isReachable && client.silentAskedMs === null) return;
+        return this.#notFound(client);
+      case "unreachable":
+        return this.#notFound(client);
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  /** Lets time pass. */
+  tick(nowMs: number): void {
+    for (const { host, port, nodeId } of this.#suspects.take(nowMs)) {
+      this.#host.effect({
+        kind: "warn",
+        message: "Forgot a client: another node answers at the address that it gave",
+        fields: { host, port, node: nodeId },
+      });
+    }
+    const everyMs = Math.min(this.#host.refreshMs / SILENCE_CHECKS, SILENCE_CHECK_MS_MAX);
+    if (nowMs - this.#silenceCheckedMs < everyMs) return;
+    this.#silenceCheckedMs = nowMs;
+    for (const client of this.#host.clients) this.#checkSilence(client, nowMs);
+  }
+
+  #notFound(client: Client): void {
+    if (client.silentAskedMs !== null) this.#host.forget(client);
+    else this.#host.clients.update(client, { reach: "unreachable" });
+  }
+
+  #proved(client: Client, nowMs: number): void {
+    this.#host.clients.update(client, { reach: "reachable" });
+    this.#suspects.proved(client);
+    for (const other of [...client.host.clients]) {
+      // That node was started anew: two cannot listen on one port.
+      if (other.port === client.port && other.order < client.order) this.#host.forget(other);
+    }
+    if (client.silentAskedMs === null) return;
+    client.silentAskedMs = null;
+    client.heardMs = nowMs;
+    if (client.batch !== null) return;
+    // Nobody knows what it failed to say meanwhile.
+    client.isAskedForFiles = true;
+    client.mark++;
+    this.#host.effect({ kind: "ask-files", client: client.key, ...placeOf(client) });
+  }
+
+  #checkSilence(client: Client, nowMs: number): void {
+    if (client.silentAskedMs !== null) {
+      if (nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#host.forget(client);
+      return;
+    }
+    if (nowMs - client.heardMs < this.#host.refreshMs * limits.directoryMissedMax) return;
+    if (!client.isReachable) {
+      this.#host.forget(client);
+      return;
+    }
+    client.silentAskedMs = nowMs;
+    this.check(client, nowMs);
+  }
+}
+
+function placeOf(
+  { host: { host }, port }: Client,
+): { readonly host: string; readonly port: number } {
+  return { host, port };
+}

@@ -1,0 +1,474 @@
+/**
+ * Which chunk from whom: the policy of one download. No I/O, no clock, no randomness of its own:
+ * events and the time come in, effects go out. It moves no data and checks none.
+ *
+ * The rules:
+ *
+ * 1. Choice. Units of 32 chunks, rarest first, lowest index among equals. A request is one run of
+ *    chunks within a unit: wanted, missing, had by that source, asked of nobody else.
+ * 2. Window. A source starts with two requests of 128 KiB; it gains one with each answer, up to
+ *    four, and the first answer makes them a unit each. The bytes in flight of all together never
+ *    pass the budget and are shared by rate, in smaller requests where a share is less than a
+ *    unit. No source has more before it than it delivers in a second (but 64 KiB in any case).
+ * 3. Snubbing. With requests outstanding and nothing arriving for `snubMs` a source is snubbed:
+ *    what another usable source has of its requests is cancelled there and open again; what nobody
+ *    else has stays asked. It gets one probe of 64 KiB at a time, on a tick, for chunks that no
+ *    usable source has or as a duplicate in the end game. Any answer ends it. Silent for
+ *    `sourceSilentMs`: dropped.
+ * 4. End game. When no usable source can be asked for anything open, one with room duplicates the
+ *    request that is expected last, if it would answer clearly sooner; one duplicate a unit. Once
+ *    a chunk is there, whoever else was to bring it is told to cancel.
+ * 5. Strikes. Each run of bad chunks is a strike, and those chunks are not asked of that source
+ *    again; at `strikesMax` it is dropped. Rejected chunks are not asked of it again until it says
+ *    that it has them.
+ * 6. The store's bitfield is the truth. A chunk counts once, when it is there. Chunks that come or
+ *    go there by other ways are noticed on ticks and before they are asked for.
+ * 7. `need-sources` is said when missing chunks have no usable source, once until that changes.
+ *    `complete` is said once, and then nothing more.
+ */
+
+import type { Bitfield } from "../../base/bitfield.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
+import { unreachable } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Random } from "../../base/random.ts";
+import { type Budget, hungrier, roomOf, weigh } from "./bandwidth_share.ts";
+import type {
+  DownloadEffect,
+  DownloadEvent,
+  DownloadOptions,
+  FrameClass,
+  SourceId,
+  SourceReport,
+} from "./download_events.ts";
+import { latestFor, sharedWith } from "./end_game.ts";
+import { RequestBook } from "./request_table.ts";
+import { type Request, Source } from "./source.ts";
+import { chunksIn, lowestRun } from "./block_mask.ts";
+import { HOLDINGS_MAX, Units } from "./blocks.ts";
+
+export type {
+  DownloadEffect,
+  DownloadEvent,
+  DownloadOptions,
+  FrameClass,
+  SourceId,
+  SourceReport,
+} from "./download_events.ts";
+
+/** Units compared with the store's bitfield on a tick after it changed by other ways. */
+const SWEEP_UNITS = 1_024;
+const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
+
+/** The state machine of one download. */
+export class Download {
+  readonly #units: Units;
+  readonly #book: RequestBook;
+  readonly #have: Bitfield;
+  readonly #random: Random;
+  readonly #sources = new Map<SourceId, Source>();
+  #inflightBytesMax: number;
+  /** Kept free for a probe that found no room. */
+  #reservedBytes = 0;
+  #needsSources = false;
+  #isDone = false;
+  /** How many chunks the store has, as far as is known here. */
+  #knownChunks: number;
+  /** The unit to compare next with the store's bitfield, and how many are to be compared. */
+  #sweepAt = 0;
+  #sweepUnits = 0;
+  #nowMs = 0;
+  #effects: DownloadEffect[] = [];
+
+  constructor(options: DownloadOptions) {
+    this.#have = options.have;
+    this.#random = options.random;
+    this.#inflightBytesMax = options.inflightBytesMax;
+    this.#knownChunks = options.have.count;
+    this.#units = new Units(options.wanted, options.have);
+    this.#book = new RequestBook(this.#units, options);
+  }
+
+  /** Whether every wanted chunk is there. */
+  get isComplete(): boolean {
+    return this.#book.missingChunks === 0;
+  }
+
+  /** How many wanted chunks are not there. */
+  get missingChunks(): number {
+    return this.#book.missingChunks;
+  }
+
+  /** Bytes of all requests outstanding. */
+  get inflightBytes(): number {
+    return this.#book.inflightBytes;
+  }
+
+  /** Whether `need-sources` was said and still holds. */
+  get needsSources(): boolean {
+    return this.#needsSources;
+  }
+
+  /** The present sources in the order in which they joined. */
+  sources(): SourceReport[] {
+    return [...this.#sources.values()].map((source) => ({
+      source: source.id,
+      bytesGood: source.bytesGood,
+      strikes: source.strikes,
+      snubbed: source.isSnubbed,
+      inflight: source.inflightBytes,
+      rateBytesPerSecond: source.meter.bytesPerSecond ?? 0,
+    }));
+  }
+
+  /** Whether exactly this range is asked of this source and not answered. */
+  isOutstanding(source: SourceId, range: ChunkRange): boolean {
+    return this.#sources.get(source)?.isAsked(range) ?? false;
+  }
+
+  /**
+   * What a frame of chunks is, when it comes in and before its chunks are reported. That of a
+   * cancelled request is reported like any other, or with `rejected` when it is thrown away: either
+   * strikes the request off, so that the same frame again is `unasked`. So that this holds, every
+   * chunk of a frame is reported good or bad, those that were there before included.
+   */
+  classify(source: SourceId, range: ChunkRange): FrameClass {
+    if (this.isOutstanding(source, range)) return "asked";
+    return this.#sources.get(source)?.isExpected(range) ? "cancelled" : "unasked";
+  }
+
+  /** Takes an event in and says what to do. `nowMs` must not go backwards. */
+  step(event: DownloadEvent, nowMs: number): DownloadEffect[] {
+    if (this.#isDone) return [];
+    const effects: DownloadEffect[] = this.#effects = [];
+    this.#nowMs = nowMs;
+    // Bytes that arrive seldom change anything: they come far more often than the rest.
+    if (event.kind === "arriving" && !this.#arriving(event.source, event.bytes)) return effects;
+    this.#apply(event);
+    this.#askAll();
+    this.#conclude();
+    return effects;
+  }
+
+  #apply(event: DownloadEvent): void {
+    switch (event.kind) {
+      case "source-joined":
+        return this.#join(event.source, event.have);
+      case "source-left":
+        return this.#remove(this.#sources.get(event.source));
+      case "chunks-good":
+        return this.#good(this.#sources.get(event.source), event.range, event.frame);
+      case "budget":
+        this.#inflightBytesMax = event.inflightBytesMax;
+        return;
+      case "tick":
+        return this.#tick();
+      case "arriving":
+        return;
+      case "source-has":
+      case "source-lost-chunks":
+      case "chunks-bad":
+      case "rejected": {
+        const source = this.#sources.get(event.source);
+        if (source === undefined) return;
+        if (event.kind === "source-has") return this.#has(source, event.ranges);
+        if (event.kind === "source-lost-chunks") return this.#withdraw(source, event.range);
+        if (event.kind === "chunks-bad") return this.#bad(source, event.range, event.frame);
+        return this.#rejected(source, event.range);
+      }
+      default:
+        return unreachable(event);
+    }
+  }
+
+  // Sources
+
+  #join(id: SourceId, have: Bitfield | "all"): void {
+    this.#remove(this.#sources.get(id));
+    if (this.#sources.size >= HOLDINGS_MAX) {
+      throw new RangeError(`Cannot add source ${id}: a download has at most ${HOLDINGS_MAX}`);
+    }
+    const source = new Source(id, this.#units.hold(have), this.#nowMs);
+    this.#units.setCounted(source.holdings, true);
+    this.#sources.set(id, source);
+    this.#freeSnubbed();
+  }
+
+  #remove(source: Source | undefined): void {
+    if (source === undefined) return;
+    this.#sources.delete(source.id);
+    this.#units.release(source.holdings);
+    for (const request of source.requests) this.#book.strike(request);
+  }
+
+  #drop(source: Source, reason: "bad-data" | "silent"): void {
+    this.#effects.push({ kind: "drop", source: source.id, reason });
+    this.#remove(source);
+  }
+
+  #has(source: Source, ranges: readonly ChunkRange[]): void {
+    for (const range of ranges) {
+      this.#units.forEach(range, (unit, mask) => {
+        this.#units.gain(source.holdings, unit, mask & ~(source.bad.get(unit) ?? 0));
+      });
+    }
+    this.#freeSnubbed();
+  }
+
+  #withdraw(source: Source, range: ChunkRange): void {
+    this.#units.forEach(range, (unit, mask) => this.#units.lose(source.holdings, unit, mask));
+  }
+
+  /** Whether the bytes changed what may be asked. */
+  #arriving(id: SourceId, bytes: number): boolean {
+    const source = this.#sources.get(id);
+    if (source === undefined) return false;
+    source.arrived(bytes, this.#nowMs);
+    return this.#revive(source);
+  }
+
+  /** A source gave a sign of life; whether that ended its being snubbed. */
+  #revive(source: Source): boolean {
+    source.lastActiveMs = this.#nowMs;
+    if (!source.isSnubbed) return false;
+    source.revive(this.#nowMs);
+    this.#units.setCounted(source.holdings, true);
+    return true;
+  }
+
+  #snub(source: Source): void {
+    source.isSnubbed = true;
+    this.#units.setCounted(source.holdings, false);
+    this.#effects.push({ kind: "snubbed", source: source.id });
+    for (const request of [...source.requests]) {
+      if ((this.#units.covered(request.unit) & request.left) !== 0) this.#cancel(request);
+    }
+  }
+
+  /** Takes from snubbed sources what a usable one has by now. */
+  #freeSnubbed(): void {
+    for (const source of this.#sources.values()) {
+      if (!source.isSnubbed) continue;
+      for (const request of [...source.requests]) {
+        const isElsewhere = (this.#units.covered(request.unit) & request.left) !== 0;
+        if (isElsewhere && !request.isDuplicate) this.#cancel(request);
+      }
+    }
+  }
+
+  // Answers
+
+  #good(source: Source | undefined, range: ChunkRange, frame = range): void {
+    this.#units.forEach(range, (unit, mask) => {
+      const request = source?.report(unit, mask, frame);
+      const gained = this.#gain(unit, mask, request);
+      this.#knownChunks += chunksIn(gained);
+      if (source !== undefined) source.bytesGood += this.#book.bytesOf(unit, gained);
+      this.#answer(request, unit, mask);
+    });
+    if (source !== undefined) this.#revive(source);
+  }
+
+  #bad(source: Source, range: ChunkRange, frame = range): void {
+    source.strikes++;
+    this.#effects.push({ kind: "strike", source: source.id, strikes: source.strikes });
+    this.#units.forEach(range, (unit, mask) => {
+      source.bad.set(unit, (source.bad.get(unit) ?? 0) | mask);
+      this.#units.lose(source.holdings, unit, mask);
+      this.#answer(source.report(unit, mask, frame), unit, mask);
+    });
+    this.#revive(source);
+    if (source.strikes >= limits.strikesMax) this.#drop(source, "bad-data");
+  }
+
+  #rejected(source: Source, range: ChunkRange): void {
+    const request = source.refused(range, this.#nowMs);
+    if (request === undefined) return;
+    if (this.#book.in(request.unit).includes(request)) {
+      this.#withdraw(source, range);
+      this.#book.strike(request);
+    }
+    this.#revive(source);
+  }
+
+  /** Takes chunks off what a request was to bring, and ends it when it brings nothing more. */
+  #answer(request: Request | undefined, unit: number, mask: number): void {
+    if (request !== undefined && this.#book.in(unit).includes(request)) {
+      request.left &= ~mask;
+      if (request.left === 0) {
+        request.source.answered(request, this.#nowMs);
+        this.#book.strike(request);
+      }
+    }
+    this.#book.reopen(unit, mask);
+  }
+
+  /** Takes chunks as got; cancels what was to bring nothing else, but for the answer itself. */
+  #gain(unit: number, mask: number, answer?: Request): number {
+    const gained = this.#book.gain(unit, mask);
+    if (gained === 0) return 0;
+    for (const request of [...this.#book.in(unit)]) {
+      if (request.left === 0 && request !== answer) this.#cancel(request);
+    }
+    return gained;
+  }
+
+  #cancel(request: Request): void {
+    request.source.cancelled(request, this.#nowMs);
+    this.#book.strike(request);
+    this.#effects.push({ kind: "cancel", source: request.source.id, range: request.range });
+  }
+
+  // Time
+
+  #tick(): void {
+    this.#sweep();
+    const idle = [...this.#sources.values()].filter(({ isSnubbed, requests }) =>
+      isSnubbed && requests.length === 0
+    );
+    for (const source of [...this.#sources.values()]) {
+      source.meter.run(this.#nowMs, source.requests.length > 0);
+      const silentMs = source.owes ? this.#nowMs - source.lastActiveMs : 0;
+      if (silentMs >= limits.sourceSilentMs) this.#drop(source, "silent");
+      else if (silentMs >= limits.snubMs && !source.isSnubbed) this.#snub(source);
+    }
+    this.#freeSnubbed();
+    this.#reservedBytes = 0;
+    const isEnd = this.#isEndGame();
+    for (const source of idle) if (this.#sources.has(source.id)) this.#probe(source, isEnd);
+  }
+
+  /** Compares some units with the store's bitfield, if others changed that. */
+  #sweep(): void {
+    if (this.#have.count !== this.#knownChunks) this.#sweepUnits = this.#units.count;
+    this.#knownChunks = this.#have.count;
+    const units = Math.min(this.#sweepUnits, SWEEP_UNITS);
+    for (let i = 0; i < units; i++) {
+      this.#gain(this.#sweepAt, -1);
+      this.#book.lose(this.#sweepAt);
+      this.#sweepAt = (this.#sweepAt + 1) % this.#units.count;
+    }
+    this.#sweepUnits -= units;
+  }
+
+  /** Asks a snubbed source for a little, where that costs nobody anything. */
+  #probe(source: Source, isEnd: boolean): void {
+    const { unit, next } = this.#units.pickUncovered(source.holdings, source.probeCursor);
+    source.probeCursor = next;
+    const target = unit === undefined && isEnd ? this.#latestFor(source, true) : undefined;
+    if (unit === undefined && target === undefined) return;
+    const neededBytes = Math.min(PROBE_BYTES, this.#inflightBytesMax);
+    const freeBytes = this.#inflightBytesMax - this.#book.inflightBytes;
+    const chunksMax = Math.floor(Math.min(PROBE_BYTES, freeBytes) / CHUNK_BYTES);
+    if (freeBytes < neededBytes || chunksMax === 0) {
+      this.#reservedBytes = neededBytes;
+    } else if (unit !== undefined) {
+      const only = this.#units.candidates(source.holdings, unit) & ~this.#units.covered(unit);
+      this.#ask(source, unit, lowestRun(only, chunksMax));
+    } else {
+      this.#duplicate(source, target!, chunksMax);
+    }
+  }
+
+  // Asking
+
+  #askAll(): void {
+    if (this.isComplete) return;
+    const usable: Source[] = [];
+    for (const source of this.#sources.values()) if (!source.isSnubbed) usable.push(source);
+    const giving = usable.filter((source) =>
+      source.inflightBytes > 0 || this.#units.seek(source.holdings)
+    );
+    weigh(giving);
+    while (this.#askNext(giving));
+    if (this.#isEndGame()) this.#duplicateAll(usable);
+  }
+
+  /** Makes the next request, if anyone has room and something to give. */
+  #askNext(sources: readonly Source[]): boolean {
+    let next: Source | undefined;
+    for (const source of sources) {
+      if (roomOf(source, this.#budget()) === 0 || !this.#units.seek(source.holdings)) continue;
+      next = next === undefined ? source : hungrier(next, source);
+    }
+    if (next === undefined) return false;
+    const unit = this.#units.pick(next.holdings, this.#random);
+    // What came into the store by other ways is not asked for.
+    if (this.#gain(unit, this.#units.open(unit)) !== 0) return true;
+    const chunksMax = roomOf(next, this.#budget());
+    this.#ask(next, unit, lowestRun(this.#units.candidates(next.holdings, unit), chunksMax));
+    return true;
+  }
+
+  #ask(source: Source, unit: number, run: number, isDuplicate = false): void {
+    const { range } = this.#book.ask(source, unit, { run, isDuplicate, nowMs: this.#nowMs });
+    this.#effects.push({ kind: "request", source: source.id, range });
+  }
+
+  #budget(): Budget {
+    return {
+      inflightBytesMax: this.#inflightBytesMax - this.#reservedBytes,
+      inflightBytes: this.#book.inflightBytes,
+    };
+  }
+
+  // End game
+
+  /** Whether no usable source can be asked for any chunk that is open. */
+  #isEndGame(): boolean {
+    if (this.isComplete) return false;
+    if (this.#units.openChunks === 0) return true;
+    for (const { isSnubbed, holdings } of this.#sources.values()) {
+      if (isSnubbed) continue;
+      if (this.#units.seek(holdings) || !this.#units.isExhausted(holdings)) return false;
+    }
+    return true;
+  }
+
+  #duplicateAll(usable: readonly Source[]): void {
+    for (const source of usable) {
+      for (;;) {
+        const chunksMax = roomOf(source, this.#budget());
+        const target = chunksMax === 0 ? undefined : this.#latestFor(source, false);
+        if (target === undefined) break;
+        this.#duplicate(source, target, chunksMax);
+      }
+    }
+  }
+
+  #duplicate(source: Source, target: Request, chunksMax: number): void {
+    const run = lowestRun(sharedWith(source, target, this.#units), chunksMax);
+    this.#ask(source, target.unit, run, true);
+  }
+
+  #latestFor(source: Source, isProbe: boolean): Request | undefined {
+    const sources = this.#sources.values();
+    return latestFor(source, { units: this.#units, book: this.#book, sources, isProbe });
+  }
+
+  // Conclusions
+
+  #conclude(): void {
+    if (this.isComplete) {
+      this.#isDone = true;
+      this.#needsSources = false;
+      this.#effects.push({ kind: "complete" });
+      return;
+    }
+    const needsSources = this.#lacksSources();
+    if (needsSources && !this.#needsSources) this.#effects.push({ kind: "need-sources" });
+    this.#needsSources = needsSources;
+  }
+
+  #lacksSources(): boolean {
+    if (this.#units.uncoveredUnits > 0) return true;
+    if (this.#units.openChunks > 0 && this.#isEndGame()) return true;
+    let usable = 0;
+    for (const source of this.#sources.values()) {
+      if (!source.isSnubbed) usable++;
+      // What a snubbed source is still asked for, nobody else has.
+      else if (source.requests.some(({ isDuplicate }) => !isDuplicate)) return true;
+    }
+    return usable === 0;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Which outstanding request a source with room should duplicate when nothing else is left to ask
+ * for, so that a slow source does not hold up the end. Sends nothing.
+ */
+
+import type { RequestBook } from "./request_table.ts";
+import type { Request, Source } from "./source.ts";
+import type { Units } from "./blocks.ts";
+
+/** A duplicate must be expected this much sooner, in milliseconds and as a ratio. */
+const GAIN_MS = 20;
+const GAIN_RATIO = 1.25;
+
+/** What the choice is made from. */
+export interface EndGame {
+  readonly units: Units;
+  readonly book: RequestBook;
+  readonly sources: Iterable<Source>;
+  /** The source is only to show whether it lives: it need not be sooner. */
+  readonly isProbe: boolean;
+}
+
+/**
+ * The request, of those that a source could duplicate to some gain, that is expected last. None in
+ * a unit that has a duplicate already.
+ */
+export function latestFor(source: Source, game: EndGame): Request | undefined {
+  const rate = assumedRate(source, game.sources);
+  let latest: Request | undefined;
+  let latestMs = -1;
+  for (const unit of game.book.units()) {
+    const requests = game.book.in(unit);
+    if (requests.some(({ isDuplicate }) => isDuplicate)) continue;
+    for (const request of requests) {
+      if (request.source === source || sharedWith(source, request, game.units) === 0) continue;
+      const expectedMs = request.source.expectedMs(request) ?? 0;
+      if (expectedMs <= latestMs) continue;
+      if (!game.isProbe && !isSooner(source, { rate, request, expectedMs })) continue;
+      latest = request;
+      latestMs = expectedMs;
+    }
+  }
+  return latest;
+}
+
+/** The chunks that a request is still to bring and that a source has. */
+export function sharedWith(source: Source, request: Request, units: Units): number {
+  return request.left & units.held(source.holdings, request.unit);
+}
+
+function isSooner(
+  source: Source,
+  { rate, request, expectedMs }: {
+    readonly rate: number | undefined;
+    readonly request: Request;
+    readonly expectedMs: number;
+  },
+): boolean {
+  if (rate === undefined) return false;
+  const ownMs = (source.inflightBytes + request.bytes) / rate * 1000;
+  return ownMs * GAIN_RATIO < expectedMs && ownMs + GAIN_MS < expectedMs;
+}
+
+/** The rate of a source; of one that is still to show it, the mean of the others. */
+function assumedRate(source: Source, sources: Iterable<Source>): number | undefined {
+  const own = source.meter.bytesPerSecond;
+  if (own !== undefined) return own;
+  let sum = 0, known = 0;
+  for (const { meter } of sources) {
+    if (meter.bytesPerSecond === undefined) continue;
+    sum += meter.bytesPerSecond;
+    known++;
+  }
+  return known === 0 ? undefined : sum / known;
+}

@@ -1,0 +1,208 @@
+/**
+ * Which file a fetch follows when names are only labels. Pure: no I/O, no clock.
+ *
+ * Rules
+ * - A candidate is a root together with a size: a root that comes with two sizes is two candidates,
+ *   since at most one of them can be true.
+ * - An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
+ * - A candidate that a directory names leads over all that none names: a vouched one. Being vouched
+ *   for is no offer: what no node offers does not lead.
+ * - Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
+ * - A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
+ *   size that ends in a chunk of 64 bytes leads only while nobody offers another, vouched or not.
+ * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
+ *   this fetch: their other offers do not count either.
+ * - A fetch follows the first that leads, and may still change to one that leads later for a short
+ *   while; not at all when the request itself tells the right one, and always when nobody that may
+ *   be believed offers it any more.
+ */
+
+import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
+import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { FileOffer, KnownFile } from "../../wire/structures.ts";
+
+/** How long after the first offer a bare name may still come to mean another file. */
+const SETTLE_MS = 100;
+/** A candidate that has been followed for this long is kept, whatever others offer. */
+const KEPT_MS = 3 * SETTLE_MS;
+
+/** What a fetch knows for sure about the file that it wants. */
+export interface Trust {
+  /** The exact name; empty when any name will do. */
+  readonly name: string;
+  readonly root: Root | null;
+  readonly sha256: string | null;
+  readonly sizeBytes: number | null;
+}
+
+/** One possible answer to what is sought. */
+export interface Candidate {
+  readonly key: string;
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly offerers: ReadonlySet<NodeId>;
+}
+
+/** What became of an offer: it counts, or why not. */
+export type OfferVerdict = "counted" | "unfit" | "banned" | "rejected" | "too-many";
+
+/** The candidates of one fetch. */
+export class Candidates {
+  readonly #trust: Trust;
+  readonly #byKey = new Map<string, Candidate & { readonly offerers: Set<NodeId> }>();
+  readonly #rejected = new Set<string>();
+  /** Keys that a directory named, whether anybody offers them or not. */
+  readonly #vouched = new Set<string>();
+  readonly #banned = new Set<NodeId>();
+  #unfit = 0;
+  #firstOfferMs: number | null = null;
+
+  constructor(trust: Trust) {
+    this.#trust = trust;
+  }
+
+  /** Offers that contradicted the request. */
+  get unfit(): number {
+    return this.#unfit;
+  }
+
+  /** Whether anything that was offered turned out to be false. */
+  get anyFalse(): boolean {
+    return this.#rejected.size > 0 || this.#banned.size > 0;
+  }
+
+  isBanned(node: NodeId): boolean {
+    return this.#banned.has(node);
+  }
+
+  /** Takes an offer of `node` into account. */
+  add(offer: FileOffer, node: NodeId, nowMs: number): OfferVerdict {
+    if (!this.#fits(offer)) {
+      this.#unfit++;
+      return "unfit";
+    }
+    const key = candidateKey(offer);
+    if (this.#rejected.has(key)) return "rejected";
+    if (this.#banned.has(node)) return "banned";
+    const known = this.#byKey.get(key);
+    if (known !== undefined) {
+      if (known.offerers.size < limits.offerersMax) known.offerers.add(node);
+    } else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
+    else {
+      const { root, name, sizeBytes } = offer;
+      this.#byKey.set(key, { key, root, name, sizeBytes, offerers: new Set([node]) });
+    }
+    this.#firstOfferMs ??= nowMs;
+    return "counted";
+  }
+
+  /** What another fetch found out to be wrong: these candidates and nodes do not count. */
+  exclude(wrong: {
+    readonly keys: ReadonlySet<string>;
+    readonly nodes: ReadonlySet<NodeId>;
+  }): void {
+    for (const key of wrong.keys) this.#rejected.add(key);
+    for (const node of wrong.nodes) this.#banned.add(node);
+  }
+
+  /** A directory names this file for what is sought. */
+  vouch(file: KnownFile): void {
+    const { sha256 } = this.#trust;
+    const isSame = sha256 === null || file.sha256 === null || file.sha256 === sha256;
+    if (!isSame || !this.#fits({ ...file, chunksHave: 0 })) return;
+    if (this.#vouched.size < limits.candidatesMax) this.#vouched.add(candidateKey(file));
+  }
+
+  isVouched(key: string): boolean {
+    return this.#vouched.has(key);
+  }
+
+  /** Whether an offer of this root and size could count. */
+  isOpen(file: { readonly root: Root; readonly sizeBytes: number }): boolean {
+    const { root, sizeBytes } = this.#trust;
+    return (root === null || file.root === root) &&
+      (sizeBytes === null || file.sizeBytes === sizeBytes) &&
+      !this.#rejected.has(candidateKey(file));
+  }
+
+  /** The candidate to follow now; undefined when there is none. */
+  leader(): Candidate | undefined {
+    let leader: Candidate | undefined;
+    for (const candidate of this.#byKey.values()) {
+      if (leader === undefined || this.#leads(candidate, leader)) leader = candidate;
+    }
+    return leader;
+  }
+
+  /** Whether the request itself says enough to tell this candidate from every other. */
+  isCertain({ sizeBytes }: Pick<Candidate, "sizeBytes">): boolean {
+    const { root, sha256 } = this.#trust;
+    if (sha256 !== null) return true;
+    if (root === null) return false;
+    return this.#trust.sizeBytes !== null || !isForgeableSize(sizeBytes);
+  }
+
+  /** How long it takes from now until the leader is the one to end with. */
+  unsettledMs(nowMs: number): number {
+    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + SETTLE_MS - nowMs;
+  }
+
+  /** Whether the fetch stays with `followed`, whoever offers another file. */
+  isKept(followed: Candidate, nowMs: number): boolean {
+    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > KEPT_MS;
+  }
+
+  /** Whether `followed` may be given up for `leader`. */
+  mayReplace(followed: Candidate, leader: Candidate, nowMs: number): boolean {
+    if (followed.offerers.size === 0) return true;
+    return !this.isKept(followed, nowMs) && this.#leads(leader, followed);
+  }
+
+  /** Throws a candidate away; returns the nodes that are banned with it. */
+  reject(key: string): NodeId[] {
+    this.#rejected.add(key);
+    const offerers = [...this.#byKey.get(key)?.offerers ?? []];
+    this.#byKey.delete(key);
+    for (const node of offerers) this.ban(node);
+    return offerers;
+  }
+
+  /** Lets nothing that `node` offers count any more. */
+  ban(node: NodeId): void {
+    this.#banned.add(node);
+    for (const [key, candidate] of this.#byKey) {
+      if (candidate.offerers.delete(node) && candidate.offerers.size === 0) {
+        this.#byKey.delete(key);
+      }
+    }
+  }
+
+  #leads(candidate: Candidate, leader: Candidate): boolean {
+    const isForgeable = isForgeableSize(candidate.sizeBytes);
+    if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
+    const isVouched = this.#vouched.has(candidate.key);
+    if (isVouched !== this.#vouched.has(leader.key)) return isVouched;
+    return candidate.offerers.size > leader.offerers.size;
+  }
+
+  #fits(offer: Pick<FileOffer, "name" | "root" | "sizeBytes" | "chunksHave">): boolean {
+    const { name, root, sizeBytes } = this.#trust;
+    return (name === "" || root !== null || offer.name === name) &&
+      (root === null || offer.root === root) &&
+      (sizeBytes === null || offer.sizeBytes === sizeBytes) &&
+      offer.sizeBytes <= limits.fetchBytesMax &&
+      offer.chunksHave <= chunkCount(offer.sizeBytes);
+  }
+}
+
+/** Whether the last chunk of a file of this size could be two hashes of a bigger file's tree. */
+export function isForgeableSize(sizeBytes: number): boolean {
+  return sizeBytes % CHUNK_BYTES === 2 * HASH_BYTES;
+}
+
+/** Identity of a candidate: root and size. */
+export function candidateKey(offer: { readonly root: Root; readonly sizeBytes: number }): string {
+  return `${offer.root}:${offer.sizeBytes}`;
+}

@@ -1,0 +1,196 @@
+/**
+ * A node of the overlay network: its links and its part in the search behind one step. The daemon
+ * drives it over TCP, the simulator over memory. It hands events on and has no policy of its own.
+ *
+ * Whoever drives it must answer each `dial` with `link-up` or `dial-failed`, each `look-up` with
+ * `looked-up`, each `call-back` with `callback-answered`, and send `tick` about every
+ * `limits.overlayTickMs`.
+ */
+
+import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
+import type { NodeId } from "../../base/ids.ts";
+import type { Message } from "../../wire/messages.ts";
+import type { LinkId } from "./link_id.ts";
+import {
+  type CloseReason,
+  type LinkInfo,
+  type LinkRefusal,
+  Neighbours,
+  type NeighboursEffect,
+  type NeighboursEvent,
+  type NeighboursOptions,
+} from "./neighbours.ts";
+import { Search, type SearchCounters, type SearchEffect, type SearchEvent } from "./search.ts";
+
+/** What the outside tells. */
+export type OverlayEvent =
+  | Extract<
+    NeighboursEvent,
+    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "ban" | "tick" }
+  >
+  | Extract<
+    SearchEvent,
+    { kind: "search" | "search-ended" | "looked-up" | "callback-answered" | "hit-ready" }
+  >
+  /** Any message that came over a link. */
+  | { readonly kind: "message"; readonly link: LinkId; readonly message: Message };
+
+/** What the outside is to do, in order. */
+export type OverlayEffect =
+  | Extract<NeighboursEffect, { kind: "dial" }>
+  | { readonly kind: "send"; readonly link: LinkId; readonly message: Message }
+  /** Tell the other end by BYE (unless it said "bye" itself) and close the connection. */
+  | {
+    readonly kind: "close";
+    readonly link: LinkId;
+    readonly reason: CloseReason | PeerFaultCode;
+  }
+  | Exclude<SearchEffect, { kind: "send" | "fault" }>
+  /** Something that belongs into the log. */
+  | {
+    readonly kind: "warn";
+    readonly message: string;
+    readonly fields: Readonly<Record<string, string | number>>;
+  };
+
+/** How a node takes part. */
+export interface OverlayOptions extends NeighboursOptions {
+  /** Query ids remembered. */
+  readonly seenQueriesMax?: number;
+}
+
+/** One node's links and searches. */
+export class Overlay {
+  readonly #neighbours: Neighbours;
+  readonly #search: Search;
+
+  constructor(options: OverlayOptions) {
+    this.#neighbours = new Neighbours(options);
+    this.#search = new Search(options);
+  }
+
+  /** What the search has done so far; it goes on counting. */
+  get counters(): Readonly<SearchCounters> {
+    return this.#search.counters;
+  }
+
+  /** How many addresses of nodes are known. */
+  get addressCount(): number {
+    return this.#neighbours.addressCount;
+  }
+
+  /** How many query ids are remembered. */
+  get seenCount(): number {
+    return this.#search.seenCount;
+  }
+
+  /** The links that are up, oldest first. */
+  links(): LinkInfo[] {
+    return this.#neighbours.links();
+  }
+
+  /** Why a node would be closed at once, so that the handshake can say it; undefined if not. */
+  refusal(
+    node: { readonly nodeId: NodeId; readonly host: string; readonly inbound: boolean },
+    nowMs: number,
+  ): LinkRefusal | undefined {
+    return this.#neighbours.refusal(node, nowMs);
+  }
+
+  /** Takes one event; gives what is to be done, in order. */
+  step(event: OverlayEvent, nowMs: number): OverlayEffect[] {
+    const out: OverlayEffect[] = [];
+    switch (event.kind) {
+      case "message":
+        this.#onMessage(event.link, event.message, nowMs, out);
+        break;
+      case "link-up":
+        this.#keep(event, nowMs, out);
+        if (this.#neighbours.has(event.link)) {
+          this.#seek({ kind: "link-up", link: event.link, host: event.host }, nowMs, out);
+        }
+        break;
+      case "link-down":
+        this.#seek({ kind: "link-down", link: event.link }, nowMs, out);
+        this.#keep(event, nowMs, out);
+        break;
+      case "tick":
+        this.#keep(event, nowMs, out);
+        this.#seek(event, nowMs, out);
+        break;
+      case "add-address":
+      case "dial-failed":
+      case "ban":
+        this.#keep(event, nowMs, out);
+        break;
+      case "search":
+      case "search-ended":
+      case "looked-up":
+      case "callback-answered":
+      case "hit-ready":
+        this.#seek(event, nowMs, out);
+        break;
+      default:
+        return unreachable(event);
+    }
+    return out;
+  }
+
+  #onMessage(link: LinkId, message: Message, nowMs: number, out: OverlayEffect[]): void {
+    // What was under way when a link was closed still comes in, and no longer counts.
+    if (!this.#neighbours.has(link)) return;
+    switch (message.kind) {
+      case "ping":
+      case "pong":
+      case "bye":
+      case "peers":
+        this.#keep({ kind: "message", link, message }, nowMs, out);
+        break;
+      case "query":
+        this.#keep({ kind: "heard", link }, nowMs, out);
+        this.#seek({ kind: "query", link, query: message }, nowMs, out);
+        break;
+      case "hit":
+        this.#keep({ kind: "heard", link }, nowMs, out);
+        this.#seek({ kind: "hit", link, hit: message }, nowMs, out);
+        break;
+      default:
+        this.#fault(
+          link,
+          "unexpected",
+          `Cannot read message: ${message.kind} has no place on a link`,
+          nowMs,
+          out,
+        );
+    }
+  }
+
+  #keep(event: NeighboursEvent, nowMs: number, out: OverlayEffect[]): void {
+    for (const effect of this.#neighbours.step(event, nowMs)) {
+      out.push(effect);
+      if (effect.kind === "close") {
+        this.#seek({ kind: "link-down", link: effect.link }, nowMs, out);
+      }
+    }
+  }
+
+  #seek(event: SearchEvent, nowMs: number, out: OverlayEffect[]): void {
+    for (const effect of this.#search.step(event, nowMs)) {
+      if (effect.kind !== "fault") out.push(effect);
+      else this.#fault(effect.link, effect.code, effect.message, nowMs, out);
+    }
+  }
+
+  #fault(
+    link: LinkId,
+    code: PeerFaultCode,
+    message: string,
+    nowMs: number,
+    out: OverlayEffect[],
+  ): void {
+    out.push({ kind: "warn", message, fields: { link, code } });
+    out.push({ kind: "close", link, reason: code });
+    this.#seek({ kind: "link-down", link }, nowMs, out);
+    this.#keep({ kind: "link-down", link, faulty: true }, nowMs, out);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The questions of a node to one directory. They share one connection, which is opened when it is
+ * needed and kept for a moment only. What is asked, and who waits for it, is not known here.
+ */
+
+import { EnvironmentError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { DirectoryTalk } from "../../net/directory_connection.ts";
+
+/** A connection is left to its last questions at this age: the directory ends it at twice that. */
+const AGE_MS_MAX = limits.directoryConnectionMs / 2;
+
+interface Opened {
+  readonly talk: Promise<DirectoryTalk>;
+  readonly openedMs: number;
+  /** Questions without an answer. */
+  waiting: number;
+  /** When the last question was answered. */
+  answeredMs: number;
+}
+
+/** The questions to one directory. */
+export class DirectoryQuestions {
+  readonly #open: () => Promise<DirectoryTalk>;
+  #current: Opened | null = null;
+  #waiting = 0;
+  #failedMs = -Infinity;
+  #isClosed = false;
+
+  /** `open` connects and shakes hands. */
+  constructor(open: () => Promise<DirectoryTalk>) {
+    this.#open = open;
+  }
+
+  /**
+   * Asks over the connection that there is, or a new one.
+   *
+   * @throws {EnvironmentError} "unreachable" when the directory cannot be had, could not be had a
+   * moment ago, or has too many questions already.
+   * @throws {PeerFault | RefusedError} as the talk does.
+   */
+  async ask<T>(question: (talk: DirectoryTalk) => Promise<T>): Promise<T> {
+    if (this.#waiting >= limits.directoryAskedMax) {
+      throw new EnvironmentError(
+        "unreachable",
+        `Cannot ask: ${this.#waiting} questions wait for answers, at most ` +
+          limits.directoryAskedMax,
+      );
+    }
+    this.#waiting++;
+    try {
+      const kept = this.#usable();
+      if (kept === undefined) return await this.#askOn(this.#opened(), question);
+      try {
+        return await this.#askOn(kept, question);
+      } catch (error) {
+        // A kept connection may have ended meanwhile, which shows only now: once more on a new one.
+        if (!(error instanceof EnvironmentError) || this.#isClosed) throw error;
+        return await this.#askOn(this.#usable() ?? this.#opened(), question);
+      }
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** Closes the connection when nobody needs it any more. */
+  tick(nowMs: number): void {
+    const current = this.#current;
+    if (current === null || current.waiting > 0) return;
+    if (nowMs - current.answeredMs > limits.directoryKeptMs) this.#drop(current);
+  }
+
+  /** Ends everything; questions that wait are rejected. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#current !== null) this.#drop(this.#current);
+  }
+
+  /** The connection that there is, if it may still be asked on. */
+  #usable(): Opened | undefined {
+    const current = this.#current;
+    if (current === null || performance.now() - current.openedMs > AGE_MS_MAX) return undefined;
+    return current;
+  }
+
+  #opened(): Opened {
+    const nowMs = performance.now();
+    if (this.#isClosed || nowMs - this.#failedMs < limits.directoryPauseMs) {
+      throw new EnvironmentError("unreachable", "Cannot ask: it could not be had just now");
+    }
+    const opened = { talk: this.#open(), openedMs: nowMs, waiting: 0, answeredMs: nowMs };
+    this.#current = opened;
+    opened.talk.catch(() => this.#failedMs = performance.now());
+    return opened;
+  }
+
+  async #askOn<T>(
+    opened: Opened,
+    question: (talk: DirectoryTalk) => Promise<T>,
+  ): Promise<T> {
+    opened.waiting++;
+    try {
+      return await question(await opened.talk);
+    } catch (error) {
+      this.#drop(opened);
+      throw error;
+    } finally {
+      opened.waiting--;
+      opened.answeredMs = performance.now();
+      // A younger connection has taken its place.
+      if (opened !== this.#current && opened.waiting === 0) this.#drop(opened);
+    }
+  }
+
+  #drop(opened: Opened): void {
+    if (this.#current === opened) this.#current = null;
+    opened.talk.then((talk) => talk.close(), () => {});
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The holders that a fetch dials: those that answered by HIT, and apart from them those that a
+ * directory names. Whether one is worth dialling is decided in `fetch.ts`; here it is bounded.
+ *
+ * Of those that directories name a few are dialled at a time, and none twice in a short while. So a
+ * directory full of addresses where nobody lives any more costs a fetch nothing else.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import { formatAddress } from "../../wire/host.ts";
+import type { MessageOf } from "../../wire/messages.ts";
+import type { Searcher } from "./searches.ts";
+
+/** One of them that was dialled in vain, or has ended, is left alone for this long. */
+const AGAIN_MS = 5_000;
+
+/** What the dials need of their fetch and its node. */
+export interface HolderDialsHost {
+  readonly log: Logger;
+  /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
+  dialHolder(
+    address: HostPort,
+    root: Root,
+    searcher: Pick<Searcher, "offered">,
+  ): Promise<void>;
+  readonly offered: Searcher["offered"];
+}
+
+/** Where one holder is, and what it is to give. */
+export interface HolderDial {
+  readonly address: HostPort;
+  readonly root: Root;
+}
+
+/** The dials of one fetch. */
+export class HolderDials {
+  readonly #host: HolderDialsHost;
+  /** Those under way, by address and root. */
+  readonly #answered = new Set<string>();
+  readonly #listed = new Set<string>();
+  /** When each of those that a directory named was dialled last. */
+  readonly #triedMs = new Map<string, number>();
+
+  constructor(host: HolderDialsHost) {
+    this.#host = host;
+  }
+
+  /** Dials under way to holders that a directory named. */
+  get listedCount(): number {
+    return this.#listed.size;
+  }
+
+  /** Dials one that answered, unless that is under way; together with `sourceCount` bounded. */
+  answered(dial: HolderDial, options: { readonly sourceCount: number }): void {
+    const key = keyOf(dial);
+    const isUnderWay = this.#answered.has(key) || this.#listed.has(key);
+    if (isUnderWay || this.#answered.size + options.sourceCount >= limits.sourcesMax) return;
+    this.#answered.add(key);
+    this.#dial(dial, { done: () => this.#answered.delete(key) });
+  }
+
+  /** Dials one that a directory named, unless that was done lately; `read` sees what it offers. */
+  listed(
+    dial: HolderDial,
+    options: { readonly read: (offer: MessageOf<"offer">) => MessageOf<"offer"> },
+  ): void {
+    const key = keyOf(dial);
+    const nowMs = performance.now();
+    const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < AGAIN_MS;
+    const isUnderWay = this.#answered.has(key) || this.#listed.has(key);
+    if (wasLately || isUnderWay || this.#listed.size >= limits.listedDialsMax) return;
+    if (this.#triedMs.size >= limits.listedTriedMax) this.#triedMs.clear();
+    this.#triedMs.set(key, nowMs);
+    this.#listed.add(key);
+    this.#dial(dial, { ...options, done: () => this.#listed.delete(key) });
+  }
+
+  /** `done` is called when the holder has answered, or cannot be had. */
+  #dial(
+    { address, root }: HolderDial,
+    { done, read = (offer) => offer }: {
+      readonly done: () => void;
+      readonly read?: (offer: MessageOf<"offer">) => MessageOf<"offer">;
+    },
+  ): void {
+    const peer = formatAddress(address.host, address.port);
+    this.#host.dialHolder(address, root, {
+      offered: (holder, offers) => {
+        done();
+        return this.#host.offered(holder, offers.map(read));
+      },
+    })
+      .catch((error) =>
+        this.#host.log.debug("cannot fetch from holder", { peer, error: messageOf(error) })
+      )
+      .finally(done);
+  }
+}
+
+function keyOf({ address, root }: HolderDial): string {
+  return `${formatAddress(address.host, address.port)}/${root}`;
+}

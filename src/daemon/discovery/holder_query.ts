@@ -1,0 +1,274 @@
+/**
+ * A search for one name or root that asks who has what of it: collects what holders offer and what
+ * directories know until no more news comes. It fetches nothing.
+ *
+ * A file here is a root together with a size: a root that comes with two sizes is two files, since
+ * at most one of them can be true.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import { chunkCount } from "../../base/geometry.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { formatAddress } from "../../wire/host.ts";
+import type { Hit, MessageOf } from "../../wire/messages.ts";
+import type { HolderReport, InfoReport } from "../../wire/reports.ts";
+import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
+import type { DirectoryAnswer } from "./directory_answers.ts";
+import { FLOOD, HERE, sayers } from "./provenance.ts";
+import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
+import { QUIET_MS } from "./wait_for_idle.ts";
+
+/** What one node has of a file. */
+interface Held {
+  /** HOST:PORT, or "" when it cannot be dialled. */
+  peer: string;
+  chunksHave: number;
+  loadPermille: number | null;
+  readonly from: Set<string>;
+}
+
+interface Located {
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly names: Map<string, { readonly type: string; readonly from: Set<string> }>;
+  readonly holders: Map<NodeId, Held>;
+  /** What each one who knows a SHA-256 says it is. */
+  readonly sha256: Map<string, string>;
+  /** Counts of the directory that knows most. */
+  whole: number;
+  total: number;
+}
+
+/** All that is known of the files of one name or root. */
+export class Locating implements Searcher {
+  readonly #sought: Sought;
+  readonly #files = new Map<string, Located>();
+  #newsMs: number;
+  /** Names and holders kept, over all files. */
+  #kept = 0;
+
+  constructor(sought: Sought, nowMs: number) {
+    this.#sought = sought;
+    this.#newsMs = nowMs;
+  }
+
+  isQuiet(nowMs: number): boolean {
+    return nowMs - this.#newsMs > QUIET_MS;
+  }
+
+  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
+    for (const { file } of offers) this.#offer(file, holder, FLOOD);
+    return { kind: "more" };
+  }
+
+  hit({ nodeId, holderHost, holderPort, offers }: Hit): void {
+    const holder = { nodeId, address: { host: holderHost, port: holderPort } };
+    for (const file of offers) this.#offer(file, holder, FLOOD);
+  }
+
+  listed({ directory, files, holders }: DirectoryAnswer): void {
+    for (const file of files) this.#known(file, directory);
+    for (const holder of holders) this.#holder(holder, directory);
+  }
+
+  /** Counts a file of this node itself. */
+  here(
+    file: FileOffer,
+    holder: OfferingHolder,
+    options: { readonly sha256?: string | undefined; readonly loadPermille?: number } = {},
+  ): void {
+    const found = this.#offer(file, holder, HERE);
+    if (found === undefined) return;
+    if (options.sha256 !== undefined) found.sha256.set(HERE, options.sha256);
+    const held = found.holders.get(holder.nodeId);
+    if (held !== undefined) held.loadPermille = options.loadPermille ?? null;
+  }
+
+  /** One for each name of each file, the most held file first. */
+  infoReports(): InfoReport[] {
+    return this.#ordered().flatMap((file) => {
+      const { root, sizeBytes, names } = file;
+      const { whole, total } = countsOf(file);
+      if (total === 0) return [];
+      return [...names]
+        .sort(([a, x], [b, y]) => y.from.size - x.from.size || compare(a, b))
+        .map(([name, { type, from }]) => ({
+          name,
+          root,
+          sizeBytes,
+          type,
+          sha256: mostSaid(file.sha256),
+          peersWhole: whole,
+          peersPart: total - whole,
+          from: sayers(from),
+        }));
+    });
+  }
+
+  /** One for each holder of each file, the most held file first, of one file the least loaded. */
+  holderReports(): HolderReport[] {
+    return this.#ordered().flatMap(({ root, sizeBytes, holders }) =>
+      [...holders]
+        .map(([nodeId, { peer, chunksHave, loadPermille, from }]) => ({
+          peer,
+          nodeId,
+          root,
+          sizeBytes,
+          chunks: chunkCount(sizeBytes),
+          chunksHave,
+          loadPermille,
+          from: sayers(from),
+        }))
+        .sort((a, b) =>
+          loadOf(a) - loadOf(b) || b.chunksHave - a.chunksHave || compare(a.nodeId, b.nodeId)
+        )
+    );
+  }
+
+  #offer(file: FileOffer, holder: OfferingHolder, from: string): Located | undefined {
+    const { root, sizeBytes, name, type, whole, chunksHave } = file;
+    if (!this.#isSought({ root, name })) return undefined;
+    const found = this.#file(root, sizeBytes);
+    if (found === undefined) return undefined;
+    this.#named(found, { name, type }, from);
+    this.#hold(found, holder, { chunksHave: whole ? Infinity : chunksHave, from });
+    return found;
+  }
+
+  #known(file: KnownFile, from: string): void {
+    const { root, sizeBytes, sha256, whole, part } = file;
+    if (!this.#isSought(file)) return;
+    const found = this.#file(root, sizeBytes);
+    if (found === undefined) return;
+    this.#named(found, file, from);
+    found.whole = Math.max(found.whole, whole);
+    found.total = Math.max(found.total, whole + part);
+    if (sha256 !== null) found.sha256.set(from, sha256);
+  }
+
+  #holder(holder: Holder, from: string): void {
+    const { root, sizeBytes, nodeId, host, port, chunksHave, loadPermille } = holder;
+    const isSought = this.#sought.by === "name" || root === this.#sought.value;
+    const found = isSought ? this.#file(root, sizeBytes) : undefined;
+    if (found === undefined) return;
+    // The directory was asked for a name, so what it names goes by that.
+    if (this.#sought.by === "name") {
+      this.#named(found, { name: this.#sought.value, type: "" }, from);
+    }
+    const address = { host, port };
+    this.#hold(found, { nodeId, address }, { chunksHave, from, loadPermille });
+  }
+
+  /** Whoever answers may name anything; what was not asked for is left out. */
+  #isSought(file: { readonly root: Root; readonly name: string }): boolean {
+    return (this.#sought.by === "name" ? file.name : file.root) === this.#sought.value;
+  }
+
+  #file(root: Root, sizeBytes: number): Located | undefined {
+    const key = `${root}:${sizeBytes}`;
+    const known = this.#files.get(key);
+    if (known !== undefined) return known;
+    if (this.#files.size >= limits.candidatesMax) return undefined;
+    const found = {
+      root,
+      sizeBytes,
+      names: new Map(),
+      holders: new Map(),
+      sha256: new Map(),
+      whole: 0,
+      total: 0,
+    };
+    this.#files.set(key, found);
+    return found;
+  }
+
+  #named(
+    found: Located,
+    file: { readonly name: string; readonly type: string },
+    from: string,
+  ): void {
+    this.#newsMs = performance.now();
+    const { name, type } = file;
+    let known = found.names.get(name);
+    // Who says the name but not the type does not stand in the way of one who says both.
+    if (known === undefined || known.type === "" && type !== "") {
+      if (known === undefined && !this.#takeRoom()) return;
+      known = { type, from: known?.from ?? new Set() };
+      found.names.set(name, known);
+    }
+    known.from.add(from);
+  }
+
+  #hold(
+    found: Located,
+    { nodeId, address }: OfferingHolder,
+    what: { readonly chunksHave: number; readonly from: string; readonly loadPermille?: number },
+  ): void {
+    this.#newsMs = performance.now();
+    const chunksHave = Math.min(what.chunksHave, chunkCount(found.sizeBytes));
+    let held = found.holders.get(nodeId);
+    if (held === undefined) {
+      if (!this.#takeRoom()) return;
+      held = { peer: "", chunksHave: 0, loadPermille: null, from: new Set() };
+      found.holders.set(nodeId, held);
+    }
+    // A partial copy grows, so the greater number is the newer one.
+    held.chunksHave = Math.max(held.chunksHave, chunksHave);
+    if (address.port !== 0 && held.peer === "") held.peer = labelOf(address);
+    held.loadPermille = what.loadPermille ?? held.loadPermille;
+    held.from.add(what.from);
+  }
+
+  /** Whether one more name or holder may be kept; counts it. */
+  #takeRoom(): boolean {
+    if (this.#kept >= limits.searchResultsMax) return false;
+    this.#kept++;
+    return true;
+  }
+
+  #ordered(): Located[] {
+    return [...this.#files.values()].sort((a, b) =>
+      countsOf(b).total - countsOf(a).total || countsOf(b).whole - countsOf(a).whole ||
+      compare(a.root, b.root) || a.sizeBytes - b.sizeBytes
+    );
+  }
+}
+
+/**
+ * Holders of a file that have it whole, and all. Those who are known by their ids and those whom a
+ * directory counts are partly the same: the greater number is what is sure.
+ */
+function countsOf(file: Located): { readonly whole: number; readonly total: number } {
+  const chunks = chunkCount(file.sizeBytes);
+  let known = 0;
+  for (const { chunksHave } of file.holders.values()) if (chunksHave === chunks) known++;
+  const whole = Math.max(known, file.whole);
+  return { whole, total: Math.max(whole, file.holders.size, file.total) };
+}
+
+/** A node whose load nobody knows may be idle or not: it comes after all others. */
+function loadOf({ loadPermille }: HolderReport): number {
+  return loadPermille ?? Number.MAX_SAFE_INTEGER;
+}
+
+/** What this node knows itself; else what most say, and among equals who spoke first. */
+function mostSaid(said: ReadonlyMap<string, string>): string | null {
+  const own = said.get(HERE);
+  if (own !== undefined) return own;
+  const counts = new Map<string, number>();
+  for (const sha256 of said.values()) counts.set(sha256, (counts.get(sha256) ?? 0) + 1);
+  let best: string | null = null;
+  for (const [sha256, count] of counts) {
+    if (best === null || count > counts.get(best)!) best = sha256;
+  }
+  return best;
+}
+
+function labelOf({ host, port }: HostPort): string {
+  return formatAddress(host, port);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,104 @@
+/**
+ * Holds what a mirror brought of one fetch against the leaves that peers gave, and has what is right
+ * taken into their download. What follows from a wrong chunk is judged elsewhere.
+ */
+
+import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+import { nextTurn } from "../../store/files/io.ts";
+import type { MirrorTrack } from "./mirror_track.ts";
+import type { Followed } from "./peer_track.ts";
+import type { Giver } from "../swarm/provider.ts";
+
+/** Where the chunks go, and who hears of it. */
+export interface FeedingOwner {
+  /** The candidate that they are held against; null while that is none. */
+  into(): Followed | null;
+  /** These chunks are what the leaves say. */
+  fed(range: ChunkRange): void;
+  /** They are not; `culprit` is the mirror that gave the first that is not, if it was only one. */
+  wrong(why: string, culprit: string | undefined): void;
+  failed(error: Error): void;
+}
+
+/** The way of a mirror's chunks into the download of what peers give. */
+export class Feeding {
+  readonly #track: MirrorTrack;
+  readonly #owner: FeedingOwner;
+  /** Who gave what arrived, in order: chunks before `end`, from where the one before ends. */
+  #runs: { readonly giver: Giver; end: number }[] = [];
+  #fedTo: number;
+  #isFeeding = false;
+
+  constructor(track: MirrorTrack, owner: FeedingOwner) {
+    this.#track = track;
+    this.#owner = owner;
+    this.#fedTo = track.firstChunk;
+  }
+
+  /** Chunks before this one were held against the leaves. */
+  get fedTo(): number {
+    return this.#fedTo;
+  }
+
+  /** Whether chunks are here that were not. */
+  get hasMore(): boolean {
+    return this.#fedTo < this.#track.nextChunk;
+  }
+
+  /** Chunks came, in order. */
+  arrived({ first, count }: ChunkRange, giver: Giver): void {
+    const last = this.#runs.at(-1);
+    if (last?.giver.kind === giver.kind && last.giver.label === giver.label) {
+      last.end = first + count;
+    } else this.#runs.push({ giver, end: first + count });
+  }
+
+  /** All that came is to be held against other leaves. */
+  startOver(): void {
+    this.#fedTo = this.#track.firstChunk;
+  }
+
+  /** What came is thrown away. */
+  restarted(): void {
+    this.#runs = [];
+    this.startOver();
+  }
+
+  /** Goes on as far as chunks and leaves are here. */
+  goOn(): void {
+    if (this.#isFeeding) return;
+    this.#isFeeding = true;
+    this.#feed()
+      .catch((error) => this.#owner.failed(error as Error))
+      .finally(() => this.#isFeeding = false);
+  }
+
+  async #feed(): Promise<void> {
+    let buffer: Uint8Array | null = null;
+    for (;;) {
+      const { intake, sizeBytes } = this.#track;
+      const swarm = this.#owner.into()?.swarm;
+      // Of one giver at a time, whose doing it is.
+      const run = this.#runs.find(({ end }) => end > this.#fedTo);
+      if (
+        swarm === undefined || run === undefined || intake === null || !swarm.hasBegun ||
+        sizeBytes !== swarm.file.sizeBytes
+      ) return;
+      const count = Math.min(limits.requestChunksMax, run.end - this.#fedTo);
+      const range = { first: this.#fedTo, count };
+      buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
+      intake.reader(sizeBytes).readRun(range, buffer, 0);
+      const data = buffer.subarray(0, rangeBytes(sizeBytes, range).length);
+      const wrong = swarm.feed(run.giver, range, data);
+      if (wrong.length > 0) {
+        const index = wrong[0]!;
+        const why = `chunk ${index} of mirror ${run.giver.label} is not in the leaves`;
+        return this.#owner.wrong(why, this.#track.giverOf(index) ?? undefined);
+      }
+      this.#fedTo = range.first + count;
+      this.#owner.fed(range);
+      await nextTurn();
+    }
+  }
+}

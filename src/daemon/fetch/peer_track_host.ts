@@ -1,0 +1,51 @@
+/** What the peers' part of one fetch needs of the node, and whom it tells. Types only. */
+
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { Candidate } from "../../core/fetch/candidates.ts";
+import type { MirrorError } from "../../http/mirror_error.ts";
+import type { ChunkStore } from "../../store/chunk_store.ts";
+import type { Directories } from "../directories/directories.ts";
+import type { FetchSearchHost } from "./fetch_search.ts";
+import type { Giver } from "../swarm/provider.ts";
+import type { HolderDialsHost } from "../discovery/holder_dials.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+import type { Swarms } from "../swarm/swarms.ts";
+import type { WrongFiles } from "../trust/rejected_files.ts";
+
+/** What the peers' part of a fetch needs of the node. */
+export interface PeerTrackHost extends Omit<HolderDialsHost, "offered">, FetchSearchHost {
+  readonly store: ChunkStore;
+  readonly swarms: Swarms;
+  /** The nodes that can be asked directly, and how many are being dialled to become such. */
+  readonly links: { readonly size: number; readonly dialling: number };
+  /** How many nodes it knows that may become links. */
+  readonly overlay: { readonly addressCount: number };
+  readonly directories: Pick<Directories, "size" | "troubles" | "findHolders">;
+  /** Whether the node lasts as long as this fetch, so that there is no daemon. */
+  readonly isAlone: boolean;
+  /** What other fetches found to be wrong. */
+  readonly wrongFiles: WrongFiles;
+}
+
+/** The candidate that a fetch follows, and what brings it in. */
+export interface Followed {
+  readonly swarm: Swarm;
+  readonly candidate: Candidate;
+}
+
+/** Who hears how the peers' part goes. */
+export interface PeerTrackOwner {
+  /** A candidate is followed from now on; what is here of it may be read. */
+  followed(followed: Followed): void;
+  /** The candidate is not followed any more, because another one leads. */
+  replaced(reason: string): void;
+  gained(range: ChunkRange, giver: Giver): void;
+  /** Something came to its end: see `takeComplete` and `takeHere`. */
+  changed(): void;
+  /** The fetch cannot go on. */
+  failed(error: Error): void;
+  /** A range that a mirror gave is not what the leaves say. */
+  mirrorWrong(giver: Giver, index: number): void;
+  /** A mirror gives no more ranges: it failed, or, with null, it stalled for too long. */
+  mirrorFailed(giver: Giver, error: MirrorError | null): void;
+}

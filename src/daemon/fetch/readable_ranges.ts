@@ -1,0 +1,200 @@
+/**
+ * What those who wait for one file are told and may read, while its bytes come to two places: to
+ * the download of what peers give, and to the intake of what a mirror gives in order.
+ *
+ * It keeps what was told, so that they are told to start again when, and only when, something that
+ * they may have used is not the file. Who is right is judged in `fetch.ts`.
+ */
+
+import { Bitfield } from "../../base/bitfield.ts";
+import { chunkCount, chunkLength, type ChunkRange } from "../../base/geometry.ts";
+import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
+import type { FetchJournal } from "./transfer_ledger.ts";
+
+/** Chunks of the file in one place. */
+export interface ViewPart {
+  has(range: ChunkRange): boolean;
+  readonly reader: FileReader;
+}
+
+/** One fetch as its observer sees it. */
+export class FetchView {
+  readonly #observer: FetchObserver;
+  readonly #journal: Pick<FetchJournal, "vouchedFirst">;
+  #sizeBytes: number | null = null;
+  #reader: PartsReader | null = null;
+  #gained = new Bitfield(0);
+  #vouched = new Bitfield(0);
+  /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
+  #unconfirmed = new Bitfield(0);
+
+  constructor(observer: FetchObserver, journal: Pick<FetchJournal, "vouchedFirst">) {
+    this.#observer = observer;
+    this.#journal = journal;
+  }
+
+  /** The size of the file that is shown; null before any is. */
+  get sizeBytes(): number | null {
+    return this.#sizeBytes;
+  }
+
+  /** Whether any chunk may be given away. */
+  get isVouched(): boolean {
+    return this.#vouched.count > 0;
+  }
+
+  event(event: FetchNotice): void {
+    this.#observer.event(event);
+  }
+
+  /** Shows chunks of a file of `sizeBytes` from these places; null takes a place away. */
+  show(
+    sizeBytes: number,
+    parts: { readonly peers?: ViewPart | null; readonly mirror?: ViewPart | null },
+  ): void {
+    if (this.#sizeBytes !== sizeBytes) {
+      const isOther = this.#reader !== null &&
+        (this.#gained.count > 0 || this.#observer.vouched === undefined);
+      if (isOther) this.#observer.event({ kind: "restarted", reason: "the file has another size" });
+      this.#sizeBytes = sizeBytes;
+      this.#reader = null;
+      this.#forget();
+    }
+    const isNew = this.#reader === null;
+    this.#reader ??= new PartsReader(sizeBytes);
+    if (parts.peers !== undefined) this.#reader.peers = parts.peers;
+    if (parts.mirror !== undefined) this.#reader.mirror = parts.mirror;
+    if (isNew) this.#observer.readable(this.#reader);
+  }
+
+  /** Chunks can be read; `isMirrors` when they came to the mirror's place. */
+  gained(range: ChunkRange, options: { readonly isMirrors?: boolean } = {}): void {
+    this.#gained.addRange(range);
+    if (options.isMirrors) this.#unconfirmed.addRange(range);
+    this.#observer.gained(range);
+  }
+
+  /** Chunks may be given away. */
+  vouched(range: ChunkRange): void {
+    if (range.count === 0) return;
+    if (this.#vouched.count === 0) this.#journal.vouchedFirst(performance.now());
+    this.#vouched.addRange(range);
+    this.#observer.vouched?.(range);
+  }
+
+  /** All that was gained may be given away. */
+  vouchedAll(): void {
+    for (const range of this.#gained.ranges()) this.vouched(range);
+  }
+
+  /** What the mirror gave of these chunks is what the peers' leaves say. */
+  confirmed(range: ChunkRange): void {
+    removeRange(this.#unconfirmed, range);
+  }
+
+  /** What peers gave is not the file, or is not followed any more: only the mirror's is left. */
+  dropPeers(reason: string): void {
+    if (this.#reader !== null) this.#reader.peers = null;
+    this.#keepOnly(this.#reader?.mirror ?? null, reason);
+  }
+
+  /** What the mirror gave is not the file: only the peers' is left. */
+  dropMirror(reason: string): void {
+    const wrong = this.#unconfirmed;
+    const isWrong = [...this.#used.ranges()].some((range) => hasAny(wrong, range));
+    for (const range of wrong.ranges()) removeRange(this.#vouched, range);
+    if (this.#reader !== null) this.#reader.mirror = null;
+    if (isWrong) this.#restart(reason, this.#reader?.peers ?? null);
+    else this.#keepOnly(this.#reader?.peers ?? null, reason);
+    this.#unconfirmed = new Bitfield(wrong.length);
+  }
+
+  /** What somebody may have used. */
+  get #used(): Bitfield {
+    return this.#observer.vouched === undefined ? this.#gained : this.#vouched;
+  }
+
+  #keepOnly(part: ViewPart | null, reason: string): void {
+    const used = this.#used;
+    const isKept = [...used.ranges()].every((range) => part?.has(range) ?? false);
+    // Somebody who uses what is not vouched is told even when nothing came of it yet.
+    const isTold = !isKept || used.count === 0 && this.#observer.vouched === undefined;
+    if (isTold) this.#restart(reason, part);
+    else {
+      this.#gained = keptOf(this.#gained, part);
+      this.#vouched = keptOf(this.#vouched, part);
+    }
+  }
+
+  /** Has all read anew what is in `part`. */
+  #restart(reason: string, part: ViewPart | null): void {
+    const gained = keptOf(this.#gained, part), vouched = keptOf(this.#vouched, part);
+    const unconfirmed = this.#unconfirmed;
+    const parts = this.#reader;
+    this.#observer.event({ kind: "restarted", reason });
+    this.#forget();
+    this.#reader = null;
+    if (parts === null || part === null) return;
+    this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
+    for (const range of gained.ranges()) this.gained(range);
+    for (const range of vouched.ranges()) this.vouched(range);
+    if (parts.mirror !== null) this.#unconfirmed = keptOf(unconfirmed, part);
+  }
+
+  #forget(): void {
+    const chunks = chunkCount(this.#sizeBytes ?? 0);
+    this.#gained = new Bitfield(chunks);
+    this.#vouched = new Bitfield(chunks);
+    this.#unconfirmed = new Bitfield(chunks);
+  }
+}
+
+/** Those chunks of `set` that are in `part`. */
+function keptOf(set: Bitfield, part: ViewPart | null): Bitfield {
+  const kept = new Bitfield(set.length);
+  for (const { first, count } of set.ranges()) {
+    for (let index = first; index < first + count; index++) {
+      if (part?.has({ first: index, count: 1 })) kept.add(index);
+    }
+  }
+  return kept;
+}
+
+function hasAny(set: Bitfield, range: ChunkRange): boolean {
+  const missing = set.missingRuns(range).reduce((sum, { count }) => sum + count, 0);
+  return missing < range.count;
+}
+
+function removeRange(set: Bitfield, { first, count }: ChunkRange): void {
+  for (let index = first; index < first + count; index++) set.remove(index);
+}
+
+/** Reads each chunk from where it is. */
+class PartsReader implements FileReader {
+  readonly sizeBytes: number;
+  peers: ViewPart | null = null;
+  mirror: ViewPart | null = null;
+
+  constructor(sizeBytes: number) {
+    this.sizeBytes = sizeBytes;
+  }
+
+  readRun(range: ChunkRange, target: Uint8Array, offset: number): number {
+    // What a mirror gave may have been read before, and must read the same again.
+    for (const part of [this.mirror, this.peers]) {
+      if (part?.has(range)) return part.reader.readRun(range, target, offset);
+    }
+    if (range.count <= 1) {
+      // Says why it cannot be read.
+      const part = this.peers ?? this.mirror;
+      if (part === null) throw new RangeError("Cannot read chunks: the file is not here any more");
+      return part.reader.readRun(range, target, offset);
+    }
+    let bytes = 0;
+    for (let index = range.first; index < range.first + range.count; index++) {
+      this.readRun({ first: index, count: 1 }, target, offset + bytes);
+      bytes += chunkLength(this.sizeBytes, index);
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The connections that a node opens about a file: to a requester whose query it can answer, and to
+ * a holder that answered by HIT. Links are opened in `links.ts`.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import { messageOf, unreachable } from "../../base/errors.ts";
+import type { QueryId, Root } from "../../base/ids.ts";
+import type { Logger } from "../../base/log.ts";
+import type { CallbackOutcome } from "../../core/overlay/search.ts";
+import { withDeadline } from "../../net/deadline.ts";
+import { initiate, type LocalIdentity } from "../../net/handshake.ts";
+import { onlyKinds } from "../../wire/gate.ts";
+import { formatAddress } from "../../wire/host.ts";
+import type { Sought } from "../../wire/structures.ts";
+import { callbackProof, offerFiles, receiveOffers } from "../discovery/offer_exchange.ts";
+import type { Connections } from "../../net/connections.ts";
+import type { OfferSource } from "../discovery/offers.ts";
+import type { Searcher } from "../discovery/searches.ts";
+import type { Uploads } from "../upload/uploads.ts";
+
+/** What calls need of the node that makes them. */
+export interface Caller extends OfferSource {
+  readonly connections: Connections;
+  readonly identity: LocalIdentity;
+  readonly uploads: Uploads;
+  readonly log: Logger;
+}
+
+/**
+ * Holder's side of a callback: turns to the requester, and serves it if it wants. `answered` is
+ * told once how it ended; the upload may go on for long after that. Never rejects.
+ */
+export async function callRequester(
+  caller: Caller,
+  call: {
+    readonly id: QueryId;
+    readonly address: HostPort;
+    readonly sought: Sought;
+    readonly answered: (outcome: CallbackOutcome) => void;
+  },
+): Promise<void> {
+  const { id, address, sought } = call;
+  let isAnswered = false;
+  const answer = (outcome: CallbackOutcome) => {
+    if (!isAnswered) call.answered(outcome);
+    isAnswered = true;
+  };
+  let isReached = false;
+  try {
+    const connection = await caller.connections.dial(address);
+    const remote = await initiate(connection, {
+      identity: caller.identity,
+      purpose: "callback",
+      first: (remote) => [callbackProof(id, remote)],
+    });
+    const reply = await offerFiles(connection, {
+      queryId: id,
+      sought,
+      remote,
+      source: caller,
+      proved: () => isReached = true,
+    });
+    switch (reply.kind) {
+      case "want":
+        answer(reply.searchOn ? "search-on" : "enough");
+        await caller.uploads.serve(connection, remote, { root: reply.root });
+        return;
+      case "more":
+        answer("search-on");
+        return connection.close();
+      case "enough":
+        answer("enough");
+        return connection.close();
+      default:
+        return unreachable(reply);
+    }
+  } catch (error) {
+    // Nobody there, or another node than the requester: a router in between may forward the port.
+    answer(isReached ? "failed" : "unreachable");
+    caller.log.debug("callback failed", {
+      peer: formatAddress(address.host, address.port),
+      error: messageOf(error),
+    });
+  }
+}
+
+/**
+ * Requester's side of a hit: dials the holder and has the searcher hear its offer, as if it had
+ * called back. Resolves when the transfer that may come of it has ended.
+ *
+ * @throws {EnvironmentError | PeerFault | RefusedError} when the holder cannot be had.
+ */
+export async function takeFromHolder(
+  caller: Caller,
+  call: {
+    readonly address: HostPort;
+    readonly root: Root;
+    readonly searcher: Pick<Searcher, "offered">;
+  },
+): Promise<void> {
+  const { address, root, searcher } = call;
+  const connection = await caller.connections.dial(address);
+  const remote = await initiate(connection, {
+    identity: caller.identity,
+    purpose: "transfer",
+    first: () => [{ kind: "want", root, searchOn: true }],
+  });
+  connection.setGate(onlyKinds("Cannot hear offers", ["offer", "offers-end"]));
+  const offers = await withDeadline(
+    connection,
+    "Cannot hear offers",
+    () => receiveOffers(connection, { countMax: 1, listing: false }),
+  );
+  const ofRoot = offers.filter(({ file }) => file.root === root);
+  const { nodeId } = remote;
+  const verdict = searcher.offered({ nodeId, address }, ofRoot);
+  // The holder serves what it offered; another root than that was not asked of it.
+  if (verdict.kind === "want" && verdict.root === root) return await verdict.use(connection);
+  connection.close();
+}

@@ -1,0 +1,149 @@
+/** The questions that a node asks another one: what it offers, and whether it takes a file. */
+
+import type { HostPort } from "../../base/address.ts";
+import { EnvironmentError, PeerFault } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Connection } from "../../net/connection.ts";
+import type { Connections } from "../../net/connections.ts";
+import { withDeadline } from "../../net/deadline.ts";
+import {
+  expectMessage,
+  initiate,
+  type LocalIdentity,
+  type RemoteIdentity,
+} from "../../net/handshake.ts";
+import type { UploadAnswer } from "../../wire/directory_messages.ts";
+import { onlyKinds } from "../../wire/gate.ts";
+import type { Message } from "../../wire/messages.ts";
+import type { ListedFile } from "../../wire/structures.ts";
+
+/** What asking needs of the node that asks. */
+export interface QuestionAsker {
+  readonly connections: Connections;
+  readonly identity: LocalIdentity;
+}
+
+const ENDED_HINT = "What listens there may be no node that can be asked, but a directory, or " +
+  "have another network key.";
+
+/** Another node that can be asked; disposing closes the connection. */
+export interface AskedPeer extends Disposable {
+  readonly connection: Connection;
+  readonly remote: RemoteIdentity;
+}
+
+/**
+ * Dials a node to ask it something. `question` travels with the handshake.
+ *
+ * @throws {EnvironmentError | PeerFault | RefusedError} when it cannot be asked; the first is
+ * "unreachable" only when nobody answers.
+ */
+async function askPeer(
+  asker: QuestionAsker,
+  address: HostPort,
+  { question, signal }: { readonly question: Message; readonly signal: AbortSignal },
+): Promise<AskedPeer> {
+  signal.throwIfAborted();
+  const connection = await asker.connections.dial(address);
+  using cleanup = new DisposableStack();
+  const close = () => connection.close();
+  signal.addEventListener("abort", close, { once: true });
+  cleanup.defer(() => {
+    signal.removeEventListener("abort", close);
+    close();
+  });
+  if (signal.aborted) close();
+  const remote = await hearing(() =>
+    initiate(connection, {
+      identity: asker.identity,
+      purpose: "directory",
+      first: () => [question],
+    })
+  );
+  const kept = cleanup.move();
+  return { connection, remote, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Hears who was dialled; what it says by closing may be that it is none that can be asked. */
+async function hearing<T>(talk: () => Promise<T>): Promise<T> {
+  try {
+    return await talk();
+  } catch (cause) {
+    if (!(cause instanceof EnvironmentError)) throw cause;
+    throw new EnvironmentError("other", cause.message, { hint: ENDED_HINT, cause });
+  }
+}
+
+/**
+ * Asks a node to take `file`. When it accepts, and `serves` said that this node gives it, the
+ * connection goes on with an offer; the caller disposes of it.
+ *
+ * @throws {EnvironmentError | PeerFault | RefusedError} when there is no answer; the first is
+ * "unreachable" only when nobody is there.
+ */
+export async function askUpload(
+  asker: QuestionAsker,
+  address: HostPort,
+  options: {
+    readonly file: ListedFile;
+    readonly serves: boolean;
+    readonly signal: AbortSignal;
+  },
+): Promise<AskedPeer & { readonly answer: UploadAnswer }> {
+  const { file, serves, signal } = options;
+  const question = { kind: "upload-request", file, serves } as const;
+  using cleanup = new DisposableStack();
+  const { connection, remote } = cleanup.use(await askPeer(asker, address, { question, signal }));
+  connection.setGate(onlyKinds("Cannot ask to take a file", ["upload-answer"]));
+  const { answer } = await hearing(() =>
+    withDeadline(
+      connection,
+      "Cannot ask to take a file",
+      async () => expectMessage(await connection.receiveOne(), "upload-answer"),
+    )
+  );
+  const kept = cleanup.move();
+  return { connection, remote, answer, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/**
+ * The files that a node offers, as they come; at most `limits.listingsPerClientMax`.
+ *
+ * @throws {EnvironmentError | PeerFault | RefusedError} when it does not tell them.
+ */
+export async function* askFiles(
+  asker: QuestionAsker,
+  address: HostPort,
+  { signal }: { readonly signal: AbortSignal },
+): AsyncGenerator<ListedFile> {
+  const question = { kind: "files-query" } as const;
+  using peer = await askPeer(asker, address, { question, signal });
+  const { connection } = peer;
+  connection.setGate(onlyKinds("Cannot hear the files", ["files", "bye"]));
+  // Each frame has its own bound, but a node could tell its files one by one for days.
+  const late = new PeerFault("silent", "Cannot hear the files: the list takes too long");
+  using cleanup = new DisposableStack();
+  const timer = setTimeout(() => connection.close(late), limits.directoryConnectionMs);
+  cleanup.defer(() => clearTimeout(timer));
+  let count = 0;
+  for (;;) {
+    const message = await hearing(() =>
+      withDeadline(connection, "Cannot hear the files", () => connection.receiveOne())
+    );
+    if (message.kind === "bye") {
+      throw new EnvironmentError("other", "The node tells no more lists of files for now", {
+        hint: "Try again in a minute.",
+      });
+    }
+    const { files, last } = expectMessage(message, "files");
+    count += files.length;
+    if (count > limits.listingsPerClientMax || files.length === 0 && !last) {
+      throw new PeerFault(
+        "flooding",
+        `Cannot hear the files: ${count}, at most ${limits.listingsPerClientMax}`,
+      );
+    }
+    yield* files;
+    if (last) return;
+  }
+}

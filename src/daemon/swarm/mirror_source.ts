@@ -1,0 +1,266 @@
+/**
+ * A mirror as a source of a swarm: every request of the policy is one HTTP range. What comes is
+ * hashed against the leaves, as that of a holder, and given to the swarm a whole request at a time.
+ *
+ * It has no leaves to give, and is told nothing. When it fails for good, or gives what is not in
+ * the file, it tells so once and does nothing more.
+ */
+
+import { hash } from "node:crypto";
+import { CHUNK_BYTES, chunkLength, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+import type { MirrorFile } from "../../http/mirrors.ts";
+import { MirrorError } from "../../http/mirror_error.ts";
+import { Places } from "../../http/semaphore.ts";
+import type { ChunkHasher } from "./chunk_hasher.ts";
+import { type Giver, mirrorGiver } from "./provider.ts";
+import { HASH_DIGITS } from "./swarm_runs.ts";
+import type { SwarmSource } from "./chunk_source.ts";
+
+/** Chunks of a request that is worth a copy to another core. */
+const ELSEWHERE_CHUNKS_MIN = 8;
+const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
+
+/** What a mirror tells the swarm. */
+export interface MirrorSourceObserver {
+  /** Leaves of `range` as hexadecimal, 64 digits a chunk, checked against the root before. */
+  leafDigits(range: ChunkRange): string;
+  arriving(source: MirrorSource, bytes: number): void;
+  /** All chunks of a request, right ones; `data` is valid until this returns. */
+  mirrored(source: MirrorSource, range: ChunkRange, data: Uint8Array): void;
+  /** A request that was cancelled has ended. */
+  passed(source: MirrorSource, range: ChunkRange): void;
+  /** A chunk of it is not in the file. */
+  mirrorWrong(source: MirrorSource, index: number): void;
+  /** None of the mirrors gives any more. */
+  mirrorFailed(source: MirrorSource, error: MirrorError): void;
+}
+
+/** A request under way. */
+interface Work {
+  readonly range: ChunkRange;
+  readonly stop: AbortController;
+  readonly data: Uint8Array;
+  /** Leaves of the range. */
+  readonly digits: string;
+  /** Whether another core shall hash it, once it is whole. */
+  isElsewhere: boolean;
+  filledBytes: number;
+  /** Chunks that were hashed and are right. */
+  checked: number;
+  /** Who gave what is there of the chunk that is not whole. */
+  giver: Giver | null;
+}
+
+/** One file at its mirrors, as a source of ranges. */
+export class MirrorSource implements SwarmSource {
+  readonly id: number;
+  bytesGood = 0;
+  strikes = 0;
+  readonly #observer: MirrorSourceObserver;
+  readonly #mirror: MirrorFile;
+  readonly #sizeBytes: number;
+  readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
+  readonly #works = new Set<Work>();
+  readonly #places = new Places(limits.mirrorRangesMax);
+  readonly #buffers: Uint8Array[] = [];
+  readonly #givers = new Map<string, Giver>();
+  #giver: Giver;
+  #hasLeft = false;
+
+  constructor(
+    observer: MirrorSourceObserver,
+    mirror: MirrorFile,
+    options: {
+      readonly id: number;
+      readonly sizeBytes: number;
+      readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
+    },
+  ) {
+    this.#observer = observer;
+    this.#mirror = mirror;
+    this.#hasher = options.hasher;
+    this.#sizeBytes = options.sizeBytes;
+    this.id = options.id;
+    this.#giver = this.#giverOf(mirror.mirror ?? "");
+  }
+
+  get giver(): Giver {
+    return this.#giver;
+  }
+
+  request(range: ChunkRange): void {
+    if (this.#hasLeft) return;
+    let digits: string;
+    try {
+      digits = this.#observer.leafDigits(range);
+    } catch {
+      // The swarm has failed, and knows why.
+      return;
+    }
+    const work: Work = {
+      range,
+      stop: new AbortController(),
+      data: this.#buffers.pop() ?? new Uint8Array(REQUEST_BYTES),
+      digits,
+      isElsewhere: range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
+      filledBytes: 0,
+      checked: 0,
+      giver: null,
+    };
+    this.#works.add(work);
+    this.#bring(work).catch((error) => this.#failed(work, error));
+  }
+
+  cancel(range: ChunkRange): void {
+    for (const { range: { first, count }, stop } of this.#works) {
+      if (first === range.first && count === range.count) stop.abort();
+    }
+  }
+
+  /** Ends all that is under way, and takes no more requests. */
+  leave(): void {
+    this.#hasLeft = true;
+    for (const { stop } of this.#works) stop.abort();
+    this.#works.clear();
+  }
+
+  /** Brings what was asked for; resolves when it was given to the swarm, or to another core. */
+  async #bring(work: Work): Promise<void> {
+    const { signal } = work.stop;
+    const giveBack = await this.#places.take({ signal });
+    try {
+      const { length } = rangeBytes(this.#sizeBytes, work.range);
+      while (work.filledBytes < length) await this.#read(work);
+    } finally {
+      giveBack();
+    }
+    if (this.#works.has(work)) this.#whole(work);
+  }
+
+  /** Reads from one mirror, until all is there or it breaks off. */
+  async #read(work: Work): Promise<void> {
+    const { signal } = work.stop;
+    const { offset, length } = rangeBytes(this.#sizeBytes, work.range);
+    const from = offset + work.filledBytes;
+    const body = await this.#mirror.open({ offset: from, end: offset + length }, { signal });
+    try {
+      const { mirror, sizeBytes } = body;
+      if (sizeBytes !== null && sizeBytes !== this.#sizeBytes) {
+        throw new MirrorError(
+          "changed",
+          `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${this.#sizeBytes}`,
+          { mirror },
+        );
+      }
+      const giver = this.#giverOf(mirror);
+      if (work.giver !== null && work.giver !== giver && work.isElsewhere) {
+        // What is wrong of what is here is the affair of the one that gave it.
+        work.isElsewhere = false;
+        if (!this.#check(work)) return;
+      }
+      // Each chunk has one culprit: what another one began of it comes again.
+      const restBytes = work.filledBytes % CHUNK_BYTES;
+      if (work.giver !== null && work.giver !== giver && restBytes > 0) {
+        work.filledBytes -= restBytes;
+        work.giver = null;
+        return;
+      }
+      work.giver = giver;
+      const had = work.filledBytes;
+      for (let data = await body.read(); data !== null; data = await body.read()) {
+        if (work.stop.signal.aborted) return;
+        work.data.set(data, work.filledBytes);
+        work.filledBytes += data.length;
+        this.#observer.arriving(this, data.length);
+        if (!this.#check(work)) return;
+      }
+      // Whoever says that it goes on, and gives nothing, would be asked for ever.
+      if (work.filledBytes === had) this.#mirror.ban(mirror);
+    } catch (error) {
+      // It broke off: the mirrors know that, and say who is asked for the rest, if anybody is.
+      if (!(error instanceof MirrorError) || error.code === "changed") throw error;
+    } finally {
+      body.cancel();
+    }
+  }
+
+  /** Hashes the chunks that are whole and not yet checked; false when one is wrong. */
+  #check(work: Work): boolean {
+    if (work.isElsewhere) return true;
+    const { range, data } = work;
+    while (work.checked < range.count) {
+      const at = work.checked * CHUNK_BYTES;
+      const end = at + chunkLength(this.#sizeBytes, range.first + work.checked);
+      if (end > work.filledBytes) return true;
+      const digits = hash("sha256", data.subarray(at, end), "hex");
+      if (!work.digits.startsWith(digits, work.checked * HASH_DIGITS)) {
+        this.#wrong(work);
+        return false;
+      }
+      work.checked++;
+    }
+    return true;
+  }
+
+  /** All bytes of a request are here. */
+  #whole(work: Work): void {
+    const { length } = rangeBytes(this.#sizeBytes, work.range);
+    const data = work.data.subarray(0, length);
+    if (work.isElsewhere && !this.#hasher.hasRoom) {
+      work.isElsewhere = false;
+      if (!this.#check(work)) return;
+    }
+    if (!work.isElsewhere) return this.#give(work, data);
+    this.#hasher.take(data, (digits, copy) => {
+      if (!this.#works.has(work)) return;
+      while (work.checked < work.range.count) {
+        const at = work.checked * HASH_DIGITS;
+        if (!work.digits.startsWith(digits.slice(at, at + HASH_DIGITS), at)) {
+          return this.#wrong(work);
+        }
+        work.checked++;
+      }
+      this.#give(work, copy);
+    });
+  }
+
+  #give(work: Work, data: Uint8Array): void {
+    this.#works.delete(work);
+    this.#giver = work.giver ?? this.#giver;
+    this.#observer.mirrored(this, work.range, data);
+    this.#buffers.push(work.data);
+  }
+
+  #wrong(work: Work): void {
+    this.#giver = work.giver ?? this.#giver;
+    this.strikes++;
+    const index = work.range.first + work.checked;
+    this.leave();
+    this.#observer.mirrorWrong(this, index);
+  }
+
+  /** A request ended without its chunks. */
+  #failed(work: Work, error: unknown): void {
+    if (!this.#works.delete(work)) return;
+    this.#buffers.push(work.data);
+    if (work.stop.signal.aborted) return this.#observer.passed(this, work.range);
+    this.leave();
+    const { label } = this.#giver;
+    const failure = error instanceof MirrorError ? error : new MirrorError(
+      "unreachable",
+      `Cannot ask mirror ${label}: it is left`,
+      { mirror: label, cause: error },
+    );
+    this.#observer.mirrorFailed(this, failure);
+  }
+
+  #giverOf(label: string): Giver {
+    let giver = this.#givers.get(label);
+    if (giver === undefined) {
+      giver = mirrorGiver(label, this.#mirror);
+      this.#givers.set(label, giver);
+    }
+    return giver;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * How the peers of one swarm behave: counts strikes, bans those that give what is not true, and
+ * says so in the log. What follows for the work that they had is the affair of `swarm.ts`.
+ */
+
+import { PeerFault } from "../../base/errors.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { NodeId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { LogFields, Logger } from "../../base/log.ts";
+import type { Contributions } from "./contributions.ts";
+import type { Source } from "./peer_source.ts";
+import type { SwarmFile } from "./swarm_observer.ts";
+
+/** What it needs of the swarm. */
+export interface ConductHost {
+  readonly file: SwarmFile;
+  readonly contributions: Contributions;
+  readonly log: Logger;
+  /** A strike was given, for the counters. */
+  struck(): void;
+  /** A node is banned, and its connection closed. */
+  banned(nodeId: NodeId): void;
+}
+
+/** Strikes and bans of one swarm. */
+export class Conduct {
+  readonly #host: ConductHost;
+  readonly #banned = new Set<NodeId>();
+
+  constructor(host: ConductHost) {
+    this.#host = host;
+  }
+
+  /** A source sent chunks that are not those of the file; it is told, so that it looks at its own. */
+  wrongChunks(source: Source, bad: readonly number[]): void {
+    this.#warn("a peer sent wrong chunks", source, { chunks: bad.slice(0, 8) });
+    this.#strike(source, 1);
+    for (const index of bad.slice(0, limits.strikesMax)) {
+      source.connection.send({ kind: "bad-chunk", first: index, count: 1 });
+    }
+  }
+
+  /**
+   * One of them was the last chunk. Leaves do not tell how long that is: who gives a wrong one may
+   * lie about the size, and then no other chunk will ever show it. Its offer is not believed.
+   */
+  wrongLastChunk(source: Source): void {
+    if (this.#banned.has(source.nodeId)) return;
+    this.ban(source, new PeerFault("bad-data", "Dropped: its last chunk is wrong"));
+  }
+
+  wrongLeaves(source: Source, fault: PeerFault): void {
+    this.#warn("a peer gave leaves that do not make the root", source, { reason: fault.message });
+    this.#strike(source, limits.strikesMax);
+    this.ban(source, fault);
+  }
+
+  /** Only what a source said it has is asked of it; what it lost since, it calls withdrawn. */
+  lied(source: Source, { first, count }: ChunkRange): void {
+    this.#warn("a peer does not have the chunks that it said it has", source, { first, count });
+    this.#strike(source, 1);
+    if (source.strikes < limits.strikesMax) return;
+    this.ban(source, new PeerFault("bad-data", "Dropped: it lies about what it has"));
+  }
+
+  /** The connection of a source ended for its fault. */
+  brokeProtocol(source: Source, fault: PeerFault): void {
+    if (this.#banned.has(source.nodeId)) return;
+    this.#warn("a peer broke the protocol", source, { reason: fault.message });
+    this.#strike(source, 1);
+    this.ban(source, fault);
+  }
+
+  /** Ends the transfer from a source, and lets nothing that its node offers count any more. */
+  ban(source: Source, reason: Error): void {
+    this.#banned.add(source.nodeId);
+    source.connection.close(reason);
+    this.#host.banned(source.nodeId);
+  }
+
+  #strike(source: Source, strikes: number): void {
+    source.strikes += strikes;
+    this.#host.contributions.add(source.giver, { strikes });
+    this.#host.struck();
+  }
+
+  #warn(message: string, source: Source, fields: LogFields): void {
+    const { name, root } = this.#host.file;
+    const { peer, nodeId } = source;
+    this.#host.log.warn(message, { peer, nodeId, name, root, ...fields });
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Holds the files that are here against what the repositories' databases say, and decides by that
+ * which may be given to others. A file that no database names is not its affair, and may.
+ *
+ * What a file is follows at every question from the book and the store as they are then; nothing is
+ * looked through for it. Behind, whatever is not known yet is hashed, one file at a time, and who
+ * wants to know hears what that changed. Nothing is ever removed here.
+ */
+
+import { messageOf } from "../../base/errors.ts";
+import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import type { FileTrust, TrustBook, VouchedFile } from "../../base/package_index.ts";
+import type { ChunkStore } from "../../store/chunk_store.ts";
+import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
+
+/** What vouching works with. */
+export interface VouchingHost {
+  readonly store: ChunkStore;
+  /** Undefined: nobody says anything of any file. */
+  readonly trust: TrustBook | undefined;
+  readonly log: Logger;
+}
+
+/** What of a file it takes to judge it. */
+export type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
+
+/** What the databases say of a file that they name. */
+type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
+
+/** A file of which the databases say something else than before; null: they do not name it. */
+export interface VouchingChange {
+  readonly root: Root;
+  readonly name: string;
+  readonly verdict: Verdict | null;
+}
+
+/** Which files of a store may be given away, and by what each is trusted. */
+export class Vouching implements AsyncDisposable {
+  readonly #host: VouchingHost;
+  readonly #listeners = new Set<(change: VouchingChange) => void>();
+  /** What was last said of the files that are named, for telling what changes. */
+  readonly #verdicts = new Map<string, Verdict>();
+  /** Files that are to be hashed, in order; those that somebody asked for go first. */
+  readonly #waiting = new Set<Root>();
+  readonly #hurried = new Set<Root>();
+  readonly #stopping = new AbortController();
+  readonly #ends: (() => void)[] = [];
+  #looking: Promise<void> = Promise.resolve();
+  #isLooking = false;
+  #mustLookAgain = false;
+  #hashing: Promise<void> | undefined;
+
+  constructor(host: VouchingHost) {
+    this.#host = host;
+    if (host.trust === undefined) return;
+    this.#ends.push(
+      host.store.onChange((change) => this.#storeChanged(change)),
+      host.trust.onChange(() => this.#look()),
+    );
+    this.#look();
+  }
+
+  /** Whether the file may be offered and given to others. */
+  isOfferable(file: JudgedFile): boolean {
+    switch (this.#judge(file)) {
+      case "contradicted":
+        return false;
+      case "unchecked":
+        this.#hurry(file.root);
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  /** By what the file is trusted. */
+  trustOf(file: JudgedFile): FileTrust {
+    const verdict = this.#judge(file);
+    if (verdict !== null) return verdict;
+    if (file.origin === "partial") return "peers";
+    if (file.origin === "shared") return "local";
+    const { store } = this.#host;
+    const told = store.stories.trustOf(file.root);
+    // No database names it any more, but its SHA-256 was checked all the same.
+    if (told === "sync-db") return "sha256";
+    if (told !== undefined) return told;
+    return store.sha256(file.root) === undefined ? "peers" : "sha256";
+  }
+
+  /** Calls back when the databases say something else of a file than before; returns its end. */
+  onChange(listener: (change: VouchingChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Ends what goes on behind. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#ends) end();
+    this.#listeners.clear();
+    this.#stopping.abort();
+    await this.#looking;
+    await this.#hashing;
+  }
+
+  #judge({ root, name, sizeBytes, origin }: JudgedFile): Verdict | null {
+    const { trust, store } = this.#host;
+    const named = trust?.all(name) ?? NOBODY;
+    if (named.length === 0) return null;
+    const ofSize = named.filter((vouched) => vouched.sizeBytes === sizeBytes);
+    if (ofSize.length === 0) return "contradicted";
+    // Of a part nothing more can be said; whoever takes it checks the whole.
+    if (origin === "partial") return null;
+    const sha256 = store.sha256(root);
+    if (sha256 === undefined) return "unchecked";
+    return ofSize.some((vouched) => vouched.sha256 === sha256) ? "sync-db" : "contradicted";
+  }
+
+  #storeChanged(change: StoreChange): void {
+    switch (change.kind) {
+      case "added":
+      case "checked":
+      case "withdrawn":
+      case "discarded":
+        this.#update(change.root, change.name);
+        break;
+      case "gained":
+      case "lost":
+        break;
+    }
+  }
+
+  /** Looks what is said of one file now, tells what changed, and has it hashed if need be. */
+  #update(root: Root, name: string): void {
+    const file = this.#host.store.definitionNamed(root, name);
+    const verdict = file === undefined ? null : this.#judge(file);
+    const key = `${root} ${name}`;
+    if (verdict === "unchecked") this.#enqueue(root);
+    if (verdict === (this.#verdicts.get(key) ?? null)) return;
+    if (verdict === null) this.#verdicts.delete(key);
+    else this.#verdicts.set(key, verdict);
+    if (verdict === "contradicted" && file !== undefined) this.#warn(file);
+    for (const listener of this.#listeners) listener({ root, name, verdict });
+  }
+
+  #warn({ root, name, path, sizeBytes }: FileDefinition): void {
+    const { log, store, trust } = this.#host;
+    const sha256 = store.sha256(root) ?? null;
+    const vouched = trust?.all(name) ?? NOBODY;
+    log.warn("a file is not what the repository's database says; it is not given to anybody", {
+      name,
+      path,
+      sizeBytes,
+      sha256,
+      repository: vouched.map(({ repository }) => repository).join(", "),
+      sizeBytesVouched: vouched[0]?.sizeBytes,
+      sha256Vouched: vouched[0]?.sha256,
+    });
+  }
+
+  /** Looks through all files, bit by bit; what the book says may be another thing for each. */
+  #look(): void {
+    this.#mustLookAgain = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#looking = this.#lookThrough()
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#isLooking = false);
+  }
+
+  async #lookThrough(): Promise<void> {
+    const { signal } = this.#stopping;
+    // Not in the turn that made the node: it may have a hundred thousand files.
+    await turn();
+    while (this.#mustLookAgain && !signal.aborted) {
+      this.#mustLookAgain = false;
+      let sinceMs = performance.now();
+      for (const { root, name } of this.#host.store.distinctFiles()) {
+        this.#update(root, name);
+        if (performance.now() - sinceMs < limits.scanSliceMs) continue;
+        await turn();
+        if (signal.aborted) return;
+        sinceMs = performance.now();
+      }
+    }
+  }
+
+  #enqueue(root: Root): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#waiting.add(root);
+    this.#hashOn();
+  }
+
+  #hashOn(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#hashing ??= this.#hashAll()
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#hashing = undefined;
+        // Some may have come after it had looked for the last time.
+        if (this.#waiting.size > 0) this.#hashOn();
+      });
+  }
+
+  /** What goes on behind must end nothing but itself. */
+  #failed(error: unknown): void {
+    this.#host.log.warn("cannot hold files against the databases", { error: messageOf(error) });
+  }
+
+  #hurry(root: Root): void {
+    if (this.#waiting.has(root)) this.#hurried.add(root);
+  }
+
+  async #hashAll(): Promise<void> {
+    const { store, log } = this.#host;
+    const { signal } = this.#stopping;
+    for (let root = this.#next(); root !== undefined; root = this.#next()) {
+      const isWanted = [...store.definitionsOfRoot(root)]
+        .some((file) => this.#judge(file) === "unchecked");
+      try {
+        // It is noted in the store, which tells that it was.
+        if (isWanted) await store.sha256Of(root, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        // It stays unchecked until it, or a database, changes; mostly it has just gone.
+        log.info("cannot check a file against the databases", { root, error: messageOf(error) });
+      }
+      if (signal.aborted) return;
+    }
+  }
+
+  #next(): Root | undefined {
+    for (const set of [this.#hurried, this.#waiting]) {
+      for (const root of set) {
+        this.#hurried.delete(root);
+        this.#waiting.delete(root);
+        return root;
+      }
+    }
+    return undefined;
+  }
+}
+
+const NOBODY: readonly VouchedFile[] = [];
+
+/** Resolves after whatever else waits for the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

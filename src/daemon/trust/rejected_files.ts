@@ -1,0 +1,58 @@
+/**
+ * What turned out not to have the SHA-256 that a file of that name has to have, and who offered it:
+ * remembered for an hour, so that a later fetch neither follows it nor asks them again.
+ */
+
+import type { NodeId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+
+interface Wrong {
+  /** Candidates, as `candidateKey` names them. */
+  readonly keys: Set<string>;
+  readonly nodes: Set<NodeId>;
+  notedMs: number;
+}
+
+/** Wrong files and their givers, by the SHA-256 that was sought; of one node. */
+export class WrongFiles {
+  readonly #bySha256 = new Map<string, Wrong>();
+
+  /** Remembers that the candidate of `key`, which `nodes` offered, is not the file of `sha256`. */
+  note(
+    sha256: string,
+    wrong: { readonly key: string; readonly nodes: readonly NodeId[] },
+    nowMs: number,
+  ): void {
+    const known = this.#find(sha256, nowMs) ?? { keys: new Set(), nodes: new Set(), notedMs: 0 };
+    known.notedMs = nowMs;
+    addBounded(known.keys, [wrong.key]);
+    addBounded(known.nodes, wrong.nodes);
+    // The one that was noted last is kept longest.
+    this.#bySha256.delete(sha256);
+    this.#bySha256.set(sha256, known);
+    if (this.#bySha256.size <= limits.wrongFilesMax) return;
+    for (const oldest of this.#bySha256.keys()) {
+      this.#bySha256.delete(oldest);
+      break;
+    }
+  }
+
+  /** What is known to be wrong for `sha256`; empty sets when nothing is. */
+  of(
+    sha256: string,
+    nowMs: number,
+  ): { readonly keys: ReadonlySet<string>; readonly nodes: ReadonlySet<NodeId> } {
+    return this.#find(sha256, nowMs) ?? { keys: new Set(), nodes: new Set() };
+  }
+
+  #find(sha256: string, nowMs: number): Wrong | undefined {
+    const known = this.#bySha256.get(sha256);
+    if (known === undefined || nowMs - known.notedMs <= limits.wrongMs) return known;
+    this.#bySha256.delete(sha256);
+    return undefined;
+  }
+}
+
+function addBounded<T>(set: Set<T>, values: readonly T[]): void {
+  for (const value of values) if (set.size < limits.wrongPerFileMax) set.add(value);
+}

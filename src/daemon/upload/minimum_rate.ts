@@ -1,0 +1,34 @@
+/**
+ * The least rate at which a file that is given has to travel, at both ends of a push: each holds a
+ * place for it that others want too. It only judges; whoever asks ends the push.
+ */
+
+import { limits } from "../../base/limits.ts";
+
+/** The pace of one file. */
+export class PushPace {
+  /** Time that it may go on without anything useful; what comes adds to it, up to the most. */
+  #creditMs: number = limits.pushMsMin;
+  #bytes = 0;
+  #seenMs: number;
+
+  constructor(nowMs: number) {
+    this.#seenMs = nowMs;
+  }
+
+  /**
+   * Lets time pass; true when the file goes too slowly. What came fast before does not count for
+   * ever: nothing, or next to nothing, may come for `limits.pushMsMin` at a time at most.
+   *
+   * @param bytes Bytes of the file that were of use so far.
+   */
+  tick(bytes: number, nowMs: number): boolean {
+    const newBytes = Math.max(0, bytes - this.#bytes);
+    const earnedMs = newBytes / limits.pushBytesPerSecondMin * 1_000;
+    const leftMs = this.#creditMs + earnedMs - (nowMs - this.#seenMs);
+    this.#creditMs = Math.min(limits.pushMsMin, leftMs);
+    this.#bytes = bytes;
+    this.#seenMs = nowMs;
+    return leftMs < 0;
+  }
+}

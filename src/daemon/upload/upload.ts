@@ -1,0 +1,313 @@
+/**
+ * The holder's side of one transfer: answers requests for chunks and leaves of one file.
+ *
+ * Requests wait in a bounded queue; the connection asks for the next frame when the one before is
+ * written, and gets it by one positional read into a reused buffer. Nothing is read ahead.
+ */
+
+import { Bitfield } from "../../base/bitfield.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
+import {
+  CHUNK_BYTES,
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+} from "../../base/geometry.ts";
+import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
+import type { ChunkStore } from "../../store/chunk_store.ts";
+import {
+  CHUNKS_HEADER_BYTES,
+  decodePayload,
+  encodeFrame,
+  writeChunksHeader,
+} from "../../wire/codec.ts";
+import type { Frame } from "../../wire/framer.ts";
+import { onlyKinds } from "../../wire/gate.ts";
+import type { Rejection } from "../../wire/messages.ts";
+import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
+import { PushPace } from "./minimum_rate.ts";
+import { mergedRanges } from "../../base/chunk_ranges.ts";
+
+/** What a requester may send once it wants the file. */
+const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "bye"] as const;
+
+/** What an upload needs of the node that it belongs to. */
+export interface UploadHost {
+  readonly store: ChunkStore;
+  readonly log: Logger;
+  /** Tells the time; by default, `performance.now`. */
+  readonly nowMs?: () => number;
+}
+
+/** What is given to whom. */
+export interface UploadedFile {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly nodeId: NodeId;
+  /** The requester's address, for people. */
+  readonly peer: string;
+  /** Whether this node pushes the file: then who takes it must not take for ever over it. */
+  readonly isPushed?: boolean;
+}
+
+/** One requester being served with one file. */
+export class Upload implements FrameHandler, BulkSource {
+  readonly root: Root;
+  readonly name: string;
+  readonly nodeId: NodeId;
+  /** The requester's address, for people. */
+  readonly peer: string;
+  /** File bytes handed to the connection so far. */
+  bytesGiven = 0;
+  readonly #host: UploadHost;
+  readonly #connection: Connection;
+  readonly #sizeBytes: number;
+  readonly #chunks: number;
+  #queue: ChunkRange[] = [];
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
+  #gained: ChunkRange[] = [];
+  #complaints = 0;
+  /** For a file that is pushed: its pace, and the chunks that were given, each of use but once. */
+  readonly #push: { readonly pace: PushPace; readonly given: Bitfield } | null;
+  /** When the requester was last heard, or given data. */
+  #usedMs: number;
+  #wasComplete = false;
+  /** The first byte of the bitfield that the requester has not got yet. */
+  #pageAt = Infinity;
+
+  constructor(
+    host: UploadHost,
+    connection: Connection,
+    file: UploadedFile,
+  ) {
+    this.#host = host;
+    this.#connection = connection;
+    this.root = file.root;
+    this.name = file.name;
+    this.nodeId = file.nodeId;
+    this.peer = file.peer;
+    this.#sizeBytes = file.sizeBytes;
+    this.#chunks = chunkCount(file.sizeBytes);
+    this.#usedMs = this.#nowMs();
+    this.#push = file.isPushed
+      ? { pace: new PushPace(this.#usedMs), given: new Bitfield(this.#chunks) }
+      : null;
+  }
+
+  /** The requester's host. */
+  get host(): string {
+    return this.#connection.remote.host;
+  }
+
+  /**
+   * For how long the requester has neither said anything nor had anything to wait for. HAVE does not
+   * count: it goes to who is gone as well.
+   */
+  idleMs(nowMs: number): number {
+    const isBusy = this.#queue.length > 0 || this.#connection.writeSinceMs !== null;
+    return isBusy ? 0 : nowMs - this.#usedMs;
+  }
+
+  /** Whether the file is pushed, and the requester takes it too slowly. To be asked each tick. */
+  isTooSlow(nowMs: number): boolean {
+    if (this.#push === null) return false;
+    const { pace, given } = this.#push;
+    return pace.tick(given.count * CHUNK_BYTES, nowMs);
+  }
+
+  /**
+   * Serves until the connection ends. A partial holder sends its bitfield again: the one in the
+   * offer has only the first page, and is as old as the requester's answer.
+   */
+  async run(): Promise<void> {
+    this.#wasComplete = this.#host.store.isComplete(this.root);
+    this.#pageAt = this.#wasComplete ? Infinity : 0;
+    this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
+    this.#connection.setBulk(this);
+    this.#connection.wake();
+    try {
+      await this.#connection.receive(this);
+    } finally {
+      this.#connection.setBulk(null);
+      this.#releaseBuffer();
+    }
+  }
+
+  /** Remembers chunks that this partial holder gained; {@linkcode flushGained} tells them. */
+  gained(range: ChunkRange): void {
+    this.#gained.push(range);
+  }
+
+  /** Sends HAVE for what was gained since the last time: in order, each chunk once. */
+  flushGained(): void {
+    if (this.#gained.length === 0) return;
+    const ranges = mergedRanges(this.#gained);
+    this.#gained = [];
+    for (let at = 0; at < ranges.length; at += limits.haveRangesMax) {
+      this.#connection.send({ kind: "have", ranges: ranges.slice(at, at + limits.haveRangesMax) });
+    }
+  }
+
+  /** Ends the upload because the file is not offered any more. */
+  withdraw(reason: string): void {
+    this.#connection.send({ kind: "bye", reason });
+    this.#connection.closeAfterWriting();
+  }
+
+  frame(frame: Frame): void {
+    this.#usedMs = this.#nowMs();
+    const message = decodePayload(frame.code, frame.payload);
+    switch (message.kind) {
+      case "request":
+        return this.#request(message);
+      case "cancel":
+        this.#queue = this.#queue.filter((range) =>
+          range.first !== message.first || range.count !== message.count
+        );
+        return;
+      case "leaves-request":
+        return this.#sendLeaves(message);
+      case "bad-chunk":
+        return this.#complaint(message);
+      case "bye":
+        return this.#connection.close();
+      default:
+        throw new PeerFault("unexpected", `Cannot serve: ${message.kind} is not for a holder`);
+    }
+  }
+
+  nextFrame(): Uint8Array | null {
+    // It holds the frame before, which has been written by now.
+    if (this.#buffer !== null) this.#usedMs = this.#nowMs();
+    const page = this.#nextBitfieldPage();
+    if (page !== null) return page;
+    for (;;) {
+      const range = this.#queue.shift();
+      if (range === undefined) {
+        this.#releaseBuffer();
+        return null;
+      }
+      const { length } = rangeBytes(this.#sizeBytes, range);
+      this.#buffer ??= takeSendBuffer();
+      try {
+        const count = this.#host.store.readRun(
+          this.root,
+          range,
+          this.#buffer,
+          CHUNKS_HEADER_BYTES,
+        );
+        if (count !== length) {
+          throw new EnvironmentError("changed", `Cannot read chunks: ${count} of ${length} bytes`);
+        }
+      } catch (error) {
+        // A file that changed or vanished is the disk's fault, not the requester's.
+        this.#host.log.warn("cannot read a shared file", {
+          name: this.name,
+          root: this.root,
+          error: messageOf(error),
+        });
+        this.#reject(range, "withdrawn");
+        continue;
+      }
+      writeChunksHeader(this.#buffer, range.first, length);
+      this.bytesGiven += length;
+      this.#push?.given.addRange(range);
+      return this.#buffer.subarray(0, CHUNKS_HEADER_BYTES + length);
+    }
+  }
+
+  #request(range: ChunkRange): void {
+    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
+      throw new PeerFault(
+        "malformed",
+        `Cannot serve request: chunks ${range.first}+${range.count} of ${this.#chunks}`,
+      );
+    }
+    if (this.#queue.length >= limits.uploadQueueMax) return this.#reject(range, "busy");
+    if (!this.#has(range)) return this.#reject(range, this.#mayHaveLost ? "withdrawn" : "not-had");
+    this.#queue.push({ first: range.first, count: range.count });
+    this.#connection.wake();
+  }
+
+  /** Whether chunks may be gone that the requester was told of: rotten ones, or a changed file. */
+  get #mayHaveLost(): boolean {
+    return this.#wasComplete || this.#complaints > 0;
+  }
+
+  #has(range: ChunkRange): boolean {
+    const { store } = this.#host;
+    return store.isComplete(this.root) ||
+      store.availableChunks(this.root)?.hasRange(range) === true;
+  }
+
+  #reject(range: ChunkRange, rejection: Rejection): void {
+    this.#connection.send({
+      kind: "reject",
+      range: { first: range.first, count: range.count },
+      rejection,
+    });
+  }
+
+  #sendLeaves(range: ChunkRange): void {
+    if (!isRangeWithin(range, this.#chunks) || range.count > limits.leavesPerFrameMax) {
+      throw new PeerFault(
+        "malformed",
+        `Cannot serve leaves: ${range.first}+${range.count} of ${this.#chunks}`,
+      );
+    }
+    const hashes = new Uint8Array(range.count * HASH_BYTES);
+    try {
+      this.#host.store.readLeaves(this.root, range, hashes, 0);
+    } catch (error) {
+      this.#host.log.warn("cannot read leaves", { root: this.root, error: messageOf(error) });
+      return this.#reject(range, "withdrawn");
+    }
+    this.#connection.send({ kind: "leaves", first: range.first, hashes });
+  }
+
+  /** A requester got a wrong chunk from here: look at our own copy, but not for every cry. */
+  #complaint(range: ChunkRange): void {
+    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
+      throw new PeerFault("malformed", "Cannot take complaint: no such chunks");
+    }
+    if (++this.#complaints > limits.strikesMax) return;
+    this.#host.log.warn("a peer says that a chunk from here is wrong", {
+      peer: this.peer,
+      name: this.name,
+      root: this.root,
+      chunk: range.first,
+    });
+    this.#host.store.recheckRange(this.root, range).catch((error) =>
+      this.#host.log.warn("cannot recheck", { root: this.root, error: messageOf(error) })
+    );
+  }
+
+  /** Bitfields of big partial files go page by page, like data, not into the queue at once. */
+  #nextBitfieldPage(): Uint8Array | null {
+    if (this.#pageAt === Infinity) return null;
+    const have = this.#host.store.availableChunks(this.root);
+    const left = have === undefined ? 0 : Math.ceil(have.length / 8) - this.#pageAt;
+    if (have === undefined || left <= 0) {
+      this.#pageAt = Infinity;
+      return null;
+    }
+    const firstByte = this.#pageAt;
+    const bits = have.page(firstByte, Math.min(limits.bitfieldPageBytesMax, left));
+    this.#pageAt += bits.length;
+    return encodeFrame({ kind: "bitfield", firstByte, bits });
+  }
+
+  #nowMs(): number {
+    return this.#host.nowMs?.() ?? performance.now();
+  }
+
+  #releaseBuffer(): void {
+    if (this.#buffer !== null) giveSendBuffer(this.#buffer);
+    this.#buffer = null;
+  }
+}

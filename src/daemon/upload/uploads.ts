@@ -1,0 +1,192 @@
+/** All uploads of a node: who is being served with what. */
+
+import { PeerFault } from "../../base/errors.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { LogFields } from "../../base/log.ts";
+import type { Connection } from "../../net/connection.ts";
+import type { RemoteIdentity } from "../../net/handshake.ts";
+import type { UploadReport } from "../../wire/reports.ts";
+import { peerLabel } from "../discovery/offer_exchange.ts";
+import { fileOfRoot, type OfferSource } from "../discovery/offers.ts";
+import { Upload, type UploadedFile, type UploadHost } from "./upload.ts";
+
+/** What serving needs of its node. */
+export interface UploadsHost extends UploadHost, OfferSource {}
+
+/** The requesters being served. */
+export class Uploads {
+  readonly #host: UploadsHost;
+  readonly #uploads = new Set<Upload>();
+  readonly #byRoot = new Map<Root, Set<Upload>>();
+  /** Of uploads that have ended. */
+  #bytesGivenBefore = 0;
+  #filesServed = 0;
+
+  constructor(host: UploadsHost) {
+    this.#host = host;
+  }
+
+  /** File bytes handed to connections since the start. */
+  get bytesGiven(): number {
+    let bytes = this.#bytesGivenBefore;
+    for (const upload of this.#uploads) bytes += upload.bytesGiven;
+    return bytes;
+  }
+
+  /** Uploads that ended after their requester had got at least as many bytes as the file has. */
+  get filesServed(): number {
+    return this.#filesServed;
+  }
+
+  /** Uploads whose requester has asked for something lately. */
+  active(nowMs: number): number {
+    let count = 0;
+    for (const upload of this.#uploads) if (upload.idleMs(nowMs) <= limits.uploadEvictMs) count++;
+    return count;
+  }
+
+  /** Whether a requester at `host` would be served, if need be instead of one that is idle. */
+  hasPlaceFor(host: string): boolean {
+    const rivals = this.#rivalsOf(host);
+    return rivals.length === 0 || this.#longestIdle(rivals) !== undefined;
+  }
+
+  /**
+   * Serves `root` over a connection on which it was offered, until that ends; returns how many bytes
+   * of the file were given. A file that `isPushed` is given up when the other side takes too long.
+   */
+  async serve(
+    connection: Connection,
+    remote: RemoteIdentity,
+    { root, isPushed = false }: { readonly root: Root; readonly isPushed?: boolean },
+  ): Promise<number> {
+    const here = fileOfRoot(this.#host, root);
+    if (here === undefined) {
+      connection.close();
+      return 0;
+    }
+    const file: UploadedFile = {
+      root,
+      name: here.name,
+      sizeBytes: here.sizeBytes,
+      nodeId: remote.nodeId,
+      peer: peerLabel(connection, remote),
+      isPushed,
+    };
+    if (!this.#makePlaceFor(connection.remote.host)) {
+      connection.send({ kind: "bye", reason: "too many uploads" });
+      await connection.closeAfterWriting();
+      return 0;
+    }
+    const upload = new Upload(this.#host, connection, file);
+    const ofRoot = this.#byRoot.get(file.root) ?? new Set<Upload>();
+    this.#byRoot.set(file.root, ofRoot);
+    this.#uploads.add(upload);
+    ofRoot.add(upload);
+    this.#host.log.debug("serving", { name: file.name, peer: file.peer });
+    try {
+      await upload.run();
+      return upload.bytesGiven;
+    } finally {
+      this.#remove(upload);
+      this.#countServed(upload, file.sizeBytes);
+      this.#logEnd(connection.reason, { name: file.name, peer: file.peer, nodeId: file.nodeId });
+    }
+  }
+
+  #countServed({ bytesGiven }: Upload, sizeBytes: number): void {
+    if (bytesGiven < sizeBytes) return;
+    this.#filesServed++;
+    this.#host.store.addStatistic("filesServed", 1);
+  }
+
+  #logEnd(reason: Error | undefined, fields: LogFields): void {
+    const { log } = this.#host;
+    if (reason instanceof PeerFault) {
+      log.warn("a peer broke the protocol", { ...fields, reason: reason.message });
+    } else log.debug("stopped serving", { ...fields, reason: reason?.message ?? "closed" });
+  }
+
+  /** Notes that this node has more of a file that it may be serving at the same time. */
+  gained(root: Root, range: ChunkRange): void {
+    const ofRoot = this.#byRoot.get(root);
+    if (ofRoot === undefined) return;
+    for (const upload of ofRoot) upload.gained(range);
+  }
+
+  /** Ends the uploads of a file that is not offered any more. */
+  withdraw(root: Root, reason: string): void {
+    for (const upload of [...this.#byRoot.get(root) ?? []]) upload.withdraw(reason);
+  }
+
+  /** Ends the uploads that nobody uses any more, and sends the others what was noted. */
+  tick(nowMs: number): void {
+    for (const upload of this.#uploads) {
+      if (upload.isTooSlow(nowMs)) this.#endSlow(upload);
+      else if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#endIdle(upload);
+      else upload.flushGained();
+    }
+  }
+
+  reports(): UploadReport[] {
+    return [...this.#uploads].map(({ root, name, peer, nodeId, bytesGiven }) => ({
+      root,
+      name,
+      peer,
+      nodeId,
+      bytes: bytesGiven,
+    }));
+  }
+
+  #makePlaceFor(host: string): boolean {
+    const rivals = this.#rivalsOf(host);
+    if (rivals.length === 0) return true;
+    const idle = this.#longestIdle(rivals);
+    if (idle === undefined) return false;
+    this.#endIdle(idle);
+    return true;
+  }
+
+  /** Of whom one has to go before a requester at `host` can be served; empty: nobody. */
+  #rivalsOf(host: string): Upload[] {
+    const all = [...this.#uploads];
+    const ofHost = all.filter((upload) => upload.host === host);
+    if (ofHost.length >= limits.uploadsPerHostMax) return ofHost;
+    return all.length >= limits.uploadsMax ? all : [];
+  }
+
+  #longestIdle(uploads: readonly Upload[]): Upload | undefined {
+    const nowMs = this.#host.nowMs?.() ?? performance.now();
+    let longest: Upload | undefined;
+    let longestMs: number = limits.uploadEvictMs;
+    for (const upload of uploads) {
+      const idleMs = upload.idleMs(nowMs);
+      if (idleMs > longestMs) [longest, longestMs] = [upload, idleMs];
+    }
+    return longest;
+  }
+
+  /** Its place is free at once: the last words may take a while. */
+  #endIdle(upload: Upload): void {
+    upload.withdraw("idle");
+    this.#remove(upload);
+  }
+
+  #endSlow(upload: Upload): void {
+    const { name, root, peer } = upload;
+    this.#host.log.info("a peer takes a file that is pushed too slowly", { name, root, peer });
+    upload.withdraw("too slow");
+    this.#remove(upload);
+  }
+
+  /** May be called again for the same upload. */
+  #remove(upload: Upload): void {
+    if (!this.#uploads.delete(upload)) return;
+    this.#bytesGivenBefore += upload.bytesGiven;
+    const ofRoot = this.#byRoot.get(upload.root);
+    ofRoot?.delete(upload);
+    if (ofRoot?.size === 0) this.#byRoot.delete(upload.root);
+  }
+}

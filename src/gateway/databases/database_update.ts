@@ -1,0 +1,292 @@
+/**
+ * One look at the mirrors for a database: whether the copy that is here is still the newest, and if
+ * not, the new one on its way to the disk. Clients read it while it grows; it becomes the good copy
+ * only when it is whole.
+ *
+ * Before anybody is told that it comes, it begins as a database does, and the disk has taken as many
+ * bytes as it will have: what turns out not to be kept later would break off at its readers.
+ */
+
+import { messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
+import {
+  type CachedDatabase,
+  type DatabaseCache,
+  type DatabaseRoom,
+  FACTS_BYTES_MAX,
+} from "./database_cache.ts";
+import { isDatabaseShaped, SHAPE_BYTES } from "./archive_magic.ts";
+import type { Validators } from "../preconditions.ts";
+
+/** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
+export type NotKeptReason = "no-room" | "disk" | "no-database";
+
+/** It cannot be kept: it can only pass through. */
+export class NotKept extends Error {
+  override readonly name = "NotKept";
+  readonly reason: NotKeptReason;
+
+  constructor(reason: NotKeptReason, message: string, options: ErrorOptions = {}) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** Bytes that are written at a time to find out whether the disk has room. */
+const BLOCK_BYTES = 1024 * 1024;
+
+/** How far it is. */
+export type UpdateState =
+  | { readonly kind: "asking" }
+  /** The copy that is here is the newest, or there is a whole new one. */
+  | { readonly kind: "good"; readonly copy: CachedDatabase; readonly isNew: boolean }
+  /** A new one comes, `sizeBytes` long if the mirror said so. */
+  | { readonly kind: "coming"; readonly sizeBytes: number | null; readonly validators: Validators }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/** What an update needs. */
+export interface UpdateOptions {
+  readonly cache: DatabaseCache;
+  readonly file: MirrorFile;
+  /** By what the cache knows it. */
+  readonly key: string;
+  /** Whether it is the signature of a database. */
+  readonly isSignature: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A check of one database, and the download that may follow from it. */
+export class DatabaseUpdate {
+  /** Resolves when it has ended, however it did. */
+  readonly ended: Promise<void>;
+  readonly beganMs = performance.now();
+  readonly #options: UpdateOptions;
+  readonly #listeners = new Set<() => void>();
+  #state: UpdateState = { kind: "asking" };
+  #temporary: string | null = null;
+  #bytes = 0;
+  /** The first of them, as far as they are looked at. */
+  readonly #first = new Uint8Array(SHAPE_BYTES);
+
+  /** Begins at once. */
+  constructor(options: UpdateOptions) {
+    this.#options = options;
+    this.ended = this.#run();
+  }
+
+  get state(): UpdateState {
+    return this.#state;
+  }
+
+  /** Bytes from the first one on that can be read from {@linkcode open}. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether it failed for more than that all mirrors refuse it (4xx). */
+  get isDown(): boolean {
+    if (this.#state.kind !== "failed") return false;
+    const { error } = this.#state;
+    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
+  }
+
+  /** Calls back whenever something changed; returns the end of it. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What has come of it; only while it is "coming". */
+  open(): Deno.FsFile {
+    if (this.#temporary === null) throw new RangeError("Cannot read: nothing is coming");
+    return Deno.openSync(this.#temporary, { read: true });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      this.#become({ kind: "failed", error });
+    } finally {
+      if (this.#temporary !== null) removeQuietly(this.#temporary);
+      this.#temporary = null;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { cache, file, key, signal } = this.#options;
+    const copy = cache.get(key);
+    const isAsked = copy !== undefined && (copy.etag ?? copy.lastModified) !== null &&
+      isThere(cache, copy);
+    const body = isAsked
+      ? await file.revalidate(copy, { signal })
+      : await file.open({ offset: 0 }, { signal });
+    if (body !== null) await this.#take(body);
+    else {
+      cache.checked(copy!);
+      this.#become({ kind: "good", copy: cache.get(key) ?? copy!, isNew: false });
+    }
+  }
+
+  async #take(first: MirrorBody): Promise<void> {
+    const { cache, key, isSignature } = this.#options;
+    using body = first;
+    using room = cache.room(key);
+    const { sizeBytes, etag, lastModified } = body;
+    if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
+    if (room?.grow(sizeBytes ?? 0) !== true) {
+      throw new NotKept("no-room", "there is no room for it");
+    }
+    using target = this.#openFile();
+    if (sizeBytes !== null) await reserve(target, sizeBytes);
+    const validators = { etag, lastModified };
+    await this.#download(body, {
+      target,
+      room,
+      begun: () => this.#become({ kind: "coming", sizeBytes, validators }),
+    });
+    if (sizeBytes !== null && this.#bytes !== sizeBytes) {
+      throw new Error(`${this.#bytes} bytes came of ${sizeBytes}`);
+    }
+    const copy = await this.#keep(target, validators);
+    this.#become({ kind: "good", copy, isNew: true });
+  }
+
+  #openFile(): Deno.FsFile {
+    const { cache, key } = this.#options;
+    const path = cache.newFile(key);
+    try {
+      const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+      this.#temporary = path;
+      return file;
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
+  }
+
+  async #keep(target: Deno.FsFile, validators: Validators): Promise<CachedDatabase> {
+    const { cache, key } = this.#options;
+    try {
+      // Gives back what was reserved for the small file beside it.
+      await target.truncate(this.#bytes);
+      await target.syncData();
+      const copy = cache.keep(this.#temporary!, { key, sizeBytes: this.#bytes, ...validators });
+      this.#temporary = null;
+      return copy;
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
+  }
+
+  /**
+   * Writes all that comes; where the mirror breaks off, the rest is asked for anew. Calls `begun`
+   * when what came is known to be a database.
+   */
+  async #download(
+    first: MirrorBody,
+    { target, room, begun }: {
+      readonly target: Deno.FsFile;
+      readonly room: DatabaseRoom;
+      begun(): void;
+    },
+  ): Promise<void> {
+    let body = first;
+    let breaks = 0;
+    let hasBegun = false;
+    try {
+      for (;;) {
+        try {
+          const data = await body.read();
+          if (data !== null) {
+            if (!room.grow(this.#bytes + data.length)) {
+              throw new NotKept("no-room", "it is too big to be kept");
+            }
+            this.#write(target, data);
+            breaks = 0;
+          }
+          if (!hasBegun && (data === null || this.#bytes >= SHAPE_BYTES)) {
+            this.#checkShape();
+            hasBegun = true;
+            begun();
+          }
+          if (data === null) return;
+        } catch (error) {
+          const canResume = error instanceof MirrorError && first.sizeBytes !== null;
+          if (!canResume || ++breaks > limits.mirrorRetriesMax) throw error;
+          const { file, signal } = this.#options;
+          body = await file.open({ offset: this.#bytes }, { signal });
+        }
+      }
+    } finally {
+      body.cancel();
+    }
+  }
+
+  /** What is no database must not take the place of one. */
+  #checkShape(): void {
+    if (this.#options.isSignature) return;
+    if (isDatabaseShaped(this.#first.subarray(0, this.#bytes))) return;
+    throw new NotKept("no-database", "it does not begin as a database does");
+  }
+
+  #write(target: Deno.FsFile, data: Uint8Array): void {
+    if (this.#options.isSignature && this.#bytes + data.length > limits.signatureBytesMax) {
+      throw tooBigSignature();
+    }
+    if (this.#bytes < SHAPE_BYTES) {
+      this.#first.set(data.subarray(0, SHAPE_BYTES - this.#bytes), this.#bytes);
+    }
+    try {
+      for (let done = 0; done < data.length;) done += target.writeSync(data.subarray(done));
+    } catch (cause) {
+      throw diskFailed(cause);
+    }
+    this.#bytes += data.length;
+    this.#changed();
+  }
+
+  #become(state: UpdateState): void {
+    this.#state = state;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function isThere(cache: DatabaseCache, copy: CachedDatabase): boolean {
+  const file = cache.open(copy);
+  file?.close();
+  return file !== undefined;
+}
+
+/** Has the disk take as many bytes as a database and its small file will have. */
+async function reserve(target: Deno.FsFile, sizeBytes: number): Promise<void> {
+  const zeros = new Uint8Array(BLOCK_BYTES);
+  try {
+    for (let left = sizeBytes + FACTS_BYTES_MAX; left > 0;) {
+      left -= await target.write(zeros.subarray(0, Math.min(left, BLOCK_BYTES)));
+    }
+    await target.seek(0, Deno.SeekMode.Start);
+  } catch (cause) {
+    throw diskFailed(cause);
+  }
+}
+
+function diskFailed(cause: unknown): NotKept {
+  return new NotKept("disk", messageOf(cause), { cause });
+}
+
+function tooBigSignature(): NotKept {
+  return new NotKept("no-database", `it is longer than ${limits.signatureBytesMax} bytes`);
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // What is left over goes when the cache is opened again.
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Answers to requests for databases of repositories, and their signatures. They always come from a
+ * mirror, since they say what all else has to be: each time it is asked whether the copy here is
+ * still the newest, once for all who wait. When every mirror is down, or says 5xx, the last good copy
+ * is given, and it says so; what all mirrors refuse (4xx) is refused. What is not kept, for want of
+ * room or because it is no database, only passes through.
+ */
+
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { Seldom } from "../../base/log_throttle.ts";
+import { MirrorError } from "../../http/mirrors.ts";
+import type { Bodies } from "../bodies.ts";
+import { changeOf } from "./wait_for_change.ts";
+import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
+import { DatabaseSupply } from "./database_reader.ts";
+import { DatabaseUpdate, NotKept } from "./database_update.ts";
+import type { Exchange } from "../exchange.ts";
+import type { GatewayHost } from "../gateway_host.ts";
+import { answerRefusal, type PassThrough } from "../pass_through.ts";
+import { plainAnswer } from "../plain_answer.ts";
+import type { Validators } from "../preconditions.ts";
+import { rangedAnswer } from "../ranged_answer.ts";
+
+/** An update that took this long to fail is not waited for again while the mirrors count as bad. */
+const SLOW_MS = 1_000;
+
+/** All databases. */
+export class Databases {
+  readonly #host: GatewayHost;
+  readonly #passThrough: PassThrough;
+  readonly #cache: DatabaseCache;
+  /** By key, as all that follows. */
+  readonly #updates = new Map<string, DatabaseUpdate>();
+  /** Until when the mirrors of one are taken for down: they were slow to say so. */
+  readonly #downUntilMs = new Map<string, number>();
+  readonly #bodies: Bodies;
+  readonly #stopping = new AbortController();
+  readonly #seldom = new Seldom();
+
+  constructor(
+    host: GatewayHost,
+    parts: { readonly bodies: Bodies; readonly passThrough: PassThrough },
+  ) {
+    this.#host = host;
+    this.#bodies = parts.bodies;
+    this.#passThrough = parts.passThrough;
+    const directory = host.openDatabaseCache();
+    try {
+      this.#cache = new DatabaseCache(directory, { log: host.log });
+    } catch (cause) {
+      throw new EnvironmentError("other", `Cannot use ${directory}: ${messageOf(cause)}`, {
+        hint: "The daemon keeps databases of repositories there: check its owner and mode.",
+        cause,
+      });
+    }
+  }
+
+  /** Lets time pass: what was logged a while ago may be logged again. */
+  tick(nowMs: number): void {
+    this.#seldom.tick(nowMs);
+  }
+
+  /** Ends everything; resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the gateway was stopped"));
+    await Promise.all([...this.#updates.values()].map(({ ended }) => ended));
+  }
+
+  /** The answer to a GET or HEAD; the exchange must name at least one mirror. */
+  async answer(exchange: Exchange): Promise<Response> {
+    const key = databaseKey(exchange.mirrors);
+    if (exchange.isHead) return await this.#head(exchange, key);
+    this.#cache.asked(key);
+    let update: DatabaseUpdate;
+    try {
+      const under = this.#updates.get(key);
+      if (under === undefined && this.#isBusyFor(key)) {
+        return plainAnswer(503, "Cannot get it now: too many databases are on their way", {
+          headers: { "retry-after": "1" },
+        });
+      }
+      update = under ?? this.#update(exchange, key);
+    } catch (error) {
+      return answerRefusal(error, exchange);
+    }
+    const untilMs = exchange.beganMs + limits.gatewayHoldMs;
+    const staleMs = exchange.beganMs +
+      (performance.now() < (this.#downUntilMs.get(key) ?? 0) ? 0 : limits.mirrorAnswerMs);
+    for (;;) {
+      exchange.signal.throwIfAborted();
+      const { state } = update;
+      if (state.kind === "good") return this.#whole(exchange, state.copy);
+      if (state.kind === "coming" && state.sizeBytes !== null) {
+        const { sizeBytes, validators } = state;
+        return this.#growing(exchange, update, { sizeBytes, validators });
+      }
+      if (state.kind === "failed") {
+        const { isDown } = update;
+        return await this.#failed(exchange, key, { error: state.error, isDown });
+      }
+      const nowMs = performance.now();
+      const copy = this.#cache.get(key);
+      if (copy !== undefined && nowMs >= staleMs) return this.#stale(exchange, copy);
+      // One whose length nobody knows is waited for as long as it comes.
+      if (state.kind === "asking" && nowMs >= untilMs) {
+        return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
+      }
+      const waitMs = copy !== undefined ? staleMs - nowMs : Math.max(untilMs - nowMs, 1_000);
+      await changeOf(update, waitMs, exchange.signal);
+    }
+  }
+
+  /** Whether no other database can be got that is not kept here. */
+  #isBusyFor(key: string): boolean {
+    if (this.#updates.size < limits.databaseUpdatesMax || this.#cache.get(key)) return false;
+    let news = 0;
+    for (const other of this.#updates.keys()) if (!this.#cache.get(other)) news++;
+    return news >= limits.databaseUpdatesMax;
+  }
+
+  /** Begins a look at the mirrors. */
+  #update(exchange: Exchange, key: string): DatabaseUpdate {
+    const { mirrors, via } = exchange;
+    const file = this.#host.mirrors.file(mirrors, { via });
+    const update = new DatabaseUpdate({
+      cache: this.#cache,
+      file,
+      key,
+      isSignature: /\.sig$/i.test(exchange.path.name),
+      signal: this.#stopping.signal,
+    });
+    this.#updates.set(key, update);
+    update.ended.then(() => {
+      this.#updates.delete(key);
+      const nowMs = performance.now();
+      const isSlow = nowMs - update.beganMs > SLOW_MS;
+      this.#downUntilMs.delete(key);
+      if (update.state.kind !== "failed" || !isSlow) return;
+      // Only whoever has a copy need not wait for mirrors that are down.
+      if (this.#cache.get(key) !== undefined && this.#downUntilMs.size < limits.databasesMax) {
+        this.#downUntilMs.set(key, nowMs + limits.mirrorBadMs);
+      }
+    });
+    return update;
+  }
+
+  /** What the mirrors say of it; when they are down, the copy that is here. */
+  async #head(exchange: Exchange, key: string): Promise<Response> {
+    const answer = await this.#passThrough.answer(exchange);
+    const copy = answer.status >= 500 ? this.#cache.get(key) : undefined;
+    return copy === undefined ? answer : this.#stale(exchange, copy);
+  }
+
+  async #failed(
+    exchange: Exchange,
+    key: string,
+    { error, isDown }: { readonly error: unknown; readonly isDown: boolean },
+  ): Promise<Response> {
+    if (error instanceof NotKept) {
+      this.#logNotKept(exchange, error);
+      return await this.#passThrough.answer(exchange);
+    }
+    const copy = isDown ? this.#cache.get(key) : undefined;
+    if (copy !== undefined) return this.#stale(exchange, copy);
+    if (!(error instanceof MirrorError)) {
+      this.#host.log.warn("cannot get a database", {
+        path: exchange.path.path,
+        error: messageOf(error),
+      });
+    }
+    return answerRefusal(error, exchange);
+  }
+
+  /** Nobody who gets it sees a difference: so the log tells it, once for all while it lasts. */
+  #logNotKept({ path }: Exchange, { reason, message }: NotKept): void {
+    const key = reason === "disk" ? reason : `${reason} ${path.path}`;
+    if (reason === "no-room" || !this.#seldom.isFirst(key)) return;
+    const fields = { path: path.path, error: message };
+    this.#host.log.warn("cannot keep a database: it is passed on", fields);
+  }
+
+  #whole(
+    exchange: Exchange,
+    copy: CachedDatabase,
+    headers: Readonly<Record<string, string>> = {},
+  ): Response {
+    const { sizeBytes } = copy;
+    return rangedAnswer(exchange, {
+      sizeBytes,
+      validators: copy,
+      source: "mirror",
+      headers,
+      body: (range) => {
+        const file = this.#cache.open(copy);
+        if (file === undefined) throw new Error(`the copy of ${exchange.path.path} is gone`);
+        const supply = new DatabaseSupply(file, { sizeBytes, update: null });
+        return this.#bodies.send(exchange, supply, range);
+      },
+    });
+  }
+
+  /** The last good copy, which may not be the newest any more. */
+  #stale(exchange: Exchange, copy: CachedDatabase): Response {
+    const seconds = Math.max(0, Math.round((Date.now() - copy.checkedMs) / 1_000));
+    return this.#whole(exchange, copy, {
+      "warning": '110 - "Response is Stale"',
+      "x-pacsrv-stale": `${seconds}`,
+    });
+  }
+
+  /** One that clients read while it comes. */
+  #growing(
+    exchange: Exchange,
+    update: DatabaseUpdate,
+    { sizeBytes, validators }: { readonly sizeBytes: number; readonly validators: Validators },
+  ): Response {
+    return rangedAnswer(exchange, {
+      sizeBytes,
+      validators,
+      source: "mirror",
+      body: (range) => {
+        const supply = new DatabaseSupply(update.open(), { sizeBytes, update });
+        return this.#bodies.send(exchange, supply, range);
+      },
+    });
+  }
+}

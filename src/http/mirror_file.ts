@@ -1,0 +1,446 @@
+/**
+ * One file at its mirrors: HTTP servers that have the same file. Which of them is asked, what is
+ * known of the file from the first answer on, and who is not asked for it again.
+ *
+ * The rules:
+ *
+ * 1. The mirrors are asked in the order that they were given in, those that failed lately last. The
+ *    one that gave last is asked first.
+ * 2. A mirror that says no (4xx), gives another file, or is banned is not asked for this file again.
+ *    Where it was said how long the file is, a mirror with a longer or shorter one does not have it;
+ *    as a length may be garbled, it is asked once more.
+ * 3. One that breaks off is asked again for the rest; after `mirrorRetriesMax` times in a row with
+ *    little to show for it, it is not asked for this file again.
+ * 4. Once something was given, a round in which all failed is not the end: there is another after a
+ *    pause, up to `mirrorRetriesMax` rounds.
+ *
+ * One request is `mirror_request.ts`, its body `mirror_body.ts`. What is done with the bytes, and
+ * whether they are right, is not known here.
+ */
+
+import { UsageError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { MirrorBody, type MirrorValidators } from "./mirror_body.ts";
+import { checkStatus, type Extent, extentOf } from "./mirror_extent.ts";
+import { MirrorError, mostTelling } from "./mirror_error.ts";
+import {
+  ask,
+  type MirrorAddress,
+  mirrorAddress,
+  type MirrorHead,
+  type MirrorQuestion,
+  type MirrorRange,
+  rangeHeaders,
+} from "./mirror_request.ts";
+import type { Mirrors } from "./mirrors.ts";
+
+/** What is known of a file before a mirror is asked. */
+export interface MirrorFileOptions {
+  /** A mirror whose file has another size does not have this file. */
+  readonly sizeBytes?: number;
+  /** Connections to mirrors that it leaves free for what matters more; by default none. */
+  readonly placesKeptFree?: number;
+  /** Through whom the request came, as mirrors are told (Via); by default nobody is named. */
+  readonly via?: readonly string[];
+}
+
+/** What a mirror says of its file, without the file. */
+export interface MirrorFacts extends MirrorValidators {
+  readonly mirror: string;
+  /** Null when it does not say. */
+  readonly sizeBytes: number | null;
+  readonly contentType: string | null;
+}
+
+/** One of the mirrors, as far as this file goes. */
+interface Place {
+  readonly address: MirrorAddress;
+  /** Its ETag of the file; null before it gave one. */
+  etag: string | null;
+  /** Why it is not asked again; null while it is. */
+  refusal: MirrorError | null;
+  /** How it failed last; null while it did not. */
+  error: MirrorError | null;
+  /** Bodies in a row that broke off early. */
+  breaks: number;
+  /** Whether its file had another size than it has to have. */
+  hadOtherSize: boolean;
+}
+
+/** One file at its mirrors. Made by {@linkcode Mirrors.file}. */
+export class MirrorFile {
+  readonly #mirrors: Mirrors;
+  readonly #places: Place[];
+  readonly #bytesGiven = new Map<string, number>();
+  /** The mirror that gave last: it is asked first. */
+  #last: Place | null = null;
+  /** Bytes that the file has to have; null when nobody said so. */
+  readonly #wantedBytes: number | null;
+  readonly #keptFree: number;
+  /** Headers of every request. */
+  readonly #headers: Readonly<Record<string, string>>;
+  #sizeBytes: number | null;
+  #lastModified: string | null = null;
+
+  /** @throws {UsageError} when there are no URLs, too many, or one is none of http or https. */
+  constructor(mirrors: Mirrors, urls: readonly string[], options: MirrorFileOptions = {}) {
+    if (urls.length === 0 || urls.length > limits.mirrorsMax) {
+      throw new UsageError(
+        `Cannot use ${urls.length} mirrors: at least 1 and at most ${limits.mirrorsMax} are asked`,
+      );
+    }
+    this.#mirrors = mirrors;
+    this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
+    this.#keptFree = options.placesKeptFree ?? 0;
+    const { via = [] } = options;
+    this.#headers = via.length === 0 ? {} : { via: via.join(", ") };
+    this.#places = urls.map((url) => ({
+      address: mirrorAddress(url),
+      etag: null,
+      refusal: null,
+      error: null,
+      breaks: 0,
+      hadOtherSize: false,
+    }));
+  }
+
+  /** Bytes that came, by label of the mirror, be they of use or not. */
+  get bytesGiven(): ReadonlyMap<string, number> {
+    return this.#bytesGiven;
+  }
+
+  /** Bytes of the file, once anybody said it. */
+  get sizeBytes(): number | null {
+    return this.#sizeBytes;
+  }
+
+  /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
+  get hasTrouble(): boolean {
+    return this.#places.some(({ error }) =>
+      error !== null && (error.code !== "refused" || error.status >= 500)
+    );
+  }
+
+  /** The label of the mirror that is asked next; null when none is asked any more. */
+  get mirror(): string | null {
+    return this.#inOrder()[0]?.address.label ?? null;
+  }
+
+  /**
+   * Has only a file with these validators count, as that which an earlier run began with.
+   * `mirror` is whose ETag it is.
+   */
+  expect(
+    known: {
+      readonly mirror?: string;
+      readonly sizeBytes?: number | null;
+      readonly validators?: MirrorValidators | null;
+    },
+  ): void {
+    this.#sizeBytes = known.sizeBytes ?? this.#sizeBytes;
+    this.#lastModified = known.validators?.lastModified ?? this.#lastModified;
+    for (const place of this.#places) {
+      if (place.address.label === known.mirror) place.etag = known.validators?.etag ?? null;
+    }
+  }
+
+  /** Forgets what the file was known by: whatever the mirrors give next is a new beginning. */
+  forget(): void {
+    this.#sizeBytes = this.#wantedBytes;
+    this.#lastModified = null;
+    for (const place of this.#places) {
+      place.etag = null;
+      if (place.refusal?.code === "changed") place.refusal = null;
+    }
+  }
+
+  /** Does not ask this mirror for this file again. */
+  ban(mirror: string): void {
+    for (const place of this.#places) {
+      if (place.address.label !== mirror) continue;
+      // For good, even if it would be asked again after a new beginning.
+      place.refusal = new MirrorError(
+        "unusable",
+        `Cannot use mirror ${mirror}: what it gave is not the file`,
+        { mirror },
+      );
+    }
+  }
+
+  /**
+   * Asks for a part of the file, from one mirror after the other.
+   *
+   * @throws {MirrorError} when none gives it: the most telling of their errors, 404 only if all of
+   * them say so. With "no-range", it can be had from the first byte on.
+   * @throws the reason of `signal`, when that is aborted, before or after the body began.
+   */
+  async open(
+    range: MirrorRange,
+    options: { readonly signal: AbortSignal },
+  ): Promise<MirrorBody> {
+    for (let round = 1;; round++) {
+      const errors: MirrorError[] = [];
+      let isWorthIt = false;
+      for (const place of this.#inOrder()) {
+        try {
+          return await this.#openAt(place, range, options);
+        } catch (cause) {
+          const error = this.#failed(place, cause);
+          errors.push(error);
+          isWorthIt ||= error.isMirrorBad && this.#bytesGiven.size > 0 ||
+            error.code === "other-size" && place.refusal === null;
+        }
+      }
+      const error = this.#mostTelling(errors);
+      if (!isWorthIt || round >= limits.mirrorRetriesMax) throw error;
+      this.#mirrors.log.debug("mirrors failed, asking again", { error: error.message, round });
+      await pause(this.#mirrors.patience.retryMs * 2 ** (round - 1), options);
+    }
+  }
+
+  /**
+   * Asks for the whole file, unless it is still the one with these validators; null then.
+   *
+   * @throws as {@linkcode open} does.
+   */
+  async revalidate(
+    known: MirrorValidators,
+    options: { readonly signal: AbortSignal },
+  ): Promise<MirrorBody | null> {
+    const headers = {
+      ...(known.etag === null ? {} : { "if-none-match": known.etag }),
+      ...(known.lastModified === null ? {} : { "if-modified-since": known.lastModified }),
+    };
+    return await this.#first(async (place) => {
+      const { head, release, abort } = await this.#ask(place, { method: "GET", headers }, options);
+      if (head.status !== 304) return this.#body(place, { offset: 0 }, { head, release, abort });
+      end({ head, release, abort });
+      return null;
+    });
+  }
+
+  /**
+   * Asks what the mirrors say of the file, without having it sent.
+   *
+   * @throws as {@linkcode open} does.
+   */
+  async head(options: { readonly signal: AbortSignal }): Promise<MirrorFacts> {
+    return await this.#first(async (place) => {
+      const asked = await this.#ask(place, { method: "HEAD", headers: {} }, options);
+      end(asked);
+      const { head } = asked;
+      checkStatus(place.address.label, head, [200]);
+      const { etag, lastModified, contentType, contentBytes } = head;
+      const mirror = place.address.label;
+      return { mirror, sizeBytes: contentBytes, etag, lastModified, contentType };
+    });
+  }
+
+  async #first<T>(work: (place: Place) => Promise<T>): Promise<T> {
+    const errors: MirrorError[] = [];
+    for (const place of this.#inOrder()) {
+      try {
+        return await work(place);
+      } catch (error) {
+        errors.push(this.#failed(place, error));
+      }
+    }
+    throw this.#mostTelling(errors);
+  }
+
+  async #openAt(
+    place: Place,
+    range: MirrorRange,
+    options: { readonly signal: AbortSignal },
+  ): Promise<MirrorBody> {
+    const { etag } = place;
+    const headers = rangeHeaders(range, { etag, lastModified: this.#lastModified });
+    return this.#body(place, range, await this.#ask(place, { method: "GET", headers }, options));
+  }
+
+  /** Waits for a place among the connections, and for the head of an answer. */
+  async #ask(
+    place: Place,
+    question: MirrorQuestion,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<Asked> {
+    const { closing, places, client, patience } = this.#mirrors;
+    const abort = new AbortController();
+    const stops = [signal, closing].map((one) => {
+      if (one.aborted) throw one.reason;
+      const stop = () => abort.abort(one.reason);
+      one.addEventListener("abort", stop, { once: true });
+      return () => one.removeEventListener("abort", stop);
+    });
+    const unhear = () => stops.forEach((stop) => stop());
+    try {
+      const giveBack = await places.take({ signal: abort.signal, keptFree: this.#keptFree });
+      const release = () => {
+        unhear();
+        giveBack();
+      };
+      try {
+        const { answerMs } = patience;
+        const headers = { ...this.#headers, ...question.headers };
+        const asked = { ...question, headers };
+        const head = await ask(place.address, asked, { client, abort, answerMs });
+        return { head, release, abort };
+      } catch (error) {
+        giveBack();
+        throw error;
+      }
+    } catch (error) {
+      unhear();
+      throw error;
+    }
+  }
+
+  /** Makes a body of an answer, if it is one of this file. */
+  #body(place: Place, range: MirrorRange, { head, release, abort }: Asked): MirrorBody {
+    try {
+      const extent = extentOf(head, range, {
+        mirror: place.address.label,
+        sizeBytes: this.#sizeBytes,
+        checkSame: (sizeBytes) => this.#checkSame(place, head, sizeBytes),
+      });
+      return this.#given(place, range, { head, release, abort, extent });
+    } catch (error) {
+      end({ head, release, abort });
+      throw error;
+    }
+  }
+
+  #given(
+    place: Place,
+    range: MirrorRange,
+    { head, release, abort, extent }: Asked & { readonly extent: Extent },
+  ): MirrorBody {
+    const { label } = place.address;
+    this.#mirrors.answered(label);
+    this.#last = place;
+    this.#sizeBytes ??= extent.sizeBytes;
+    this.#lastModified ??= head.lastModified;
+    place.etag ??= head.etag;
+    let came = 0;
+    if (extent.isEmpty) end({ head, release, abort });
+    return new MirrorBody({
+      mirror: label,
+      etag: head.etag,
+      lastModified: head.lastModified,
+      contentType: head.contentType,
+      stream: extent.isEmpty ? null : head.response.body,
+      offset: range.offset,
+      skipBytes: extent.skipBytes,
+      end: extent.end,
+      goesOn: extent.goesOn,
+      sizeBytes: this.#sizeBytes,
+      silentMs: this.#mirrors.patience.silentMs,
+      meter: this.#mirrors.meterOf(label).body(),
+      signal: abort.signal,
+      abort: (reason) => abort.abort(reason),
+      came: (bytes) => {
+        came += bytes;
+        this.#bytesGiven.set(label, (this.#bytesGiven.get(label) ?? 0) + bytes);
+      },
+      ended: (error) => {
+        release();
+        if (error !== null) this.#broke(place, { error, came });
+        else if (came > 0) place.breaks = 0;
+      },
+    });
+  }
+
+  /** Parts of two files must not become one. */
+  #checkSame(place: Place, head: MirrorHead, sizeBytes: number | null): void {
+    const mirror = place.address.label;
+    const wanted = this.#wantedBytes;
+    if (wanted !== null && sizeBytes !== null && sizeBytes !== wanted) {
+      throw new MirrorError(
+        "other-size",
+        `Cannot get it from mirror ${mirror}: its file has ${sizeBytes} bytes, not ${wanted}`,
+        { mirror },
+      );
+    }
+    const differs = (what: string, known: unknown, now: unknown) => {
+      if (known === null || now === null || known === now) return;
+      throw new MirrorError(
+        "changed",
+        `Cannot use mirror ${mirror}: its file has ${what} ${now}, expected ${known}`,
+        { mirror },
+      );
+    };
+    differs("size", this.#sizeBytes, sizeBytes);
+    differs("ETag", place.etag, head.etag);
+    differs("date", this.#lastModified, head.lastModified);
+  }
+
+  /** Notes that a mirror failed before it gave anything; rethrows what is not its fault. */
+  #failed(place: Place, error: unknown): MirrorError {
+    if (!(error instanceof MirrorError)) throw error;
+    const mirror = place.address.label;
+    place.error = error;
+    if (error.isMirrorBad) this.#mirrors.failed(mirror, performance.now());
+    else if (error.code === "other-size" && !place.hadOtherSize) place.hadOtherSize = true;
+    else if (error.code !== "no-range") place.refusal = error;
+    this.#mirrors.log.debug("a mirror does not give it", { mirror, error: error.message });
+    return error;
+  }
+
+  /** Notes that a body broke off. */
+  #broke(place: Place, { error, came }: { readonly error: MirrorError; readonly came: number }) {
+    const mirror = place.address.label;
+    place.error = error;
+    this.#mirrors.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
+    place.breaks = came >= limits.mirrorSampleBytes ? 1 : place.breaks + 1;
+    if (place.breaks < limits.mirrorRetriesMax) return;
+    this.#mirrors.failed(mirror, performance.now());
+    place.refusal = error;
+  }
+
+  /** Those that may be asked, best first. */
+  #inOrder(): Place[] {
+    const nowMs = performance.now();
+    const rank = (place: Place) =>
+      this.#mirrors.isBad(place.address.label, nowMs) ? 2 : place === this.#last ? 0 : 1;
+    return this.#places.filter(({ refusal }) => refusal === null)
+      .sort((a, b) => rank(a) - rank(b));
+  }
+
+  /** The most telling of these errors and of why the other mirrors were not asked. */
+  #mostTelling(errors: readonly MirrorError[]): MirrorError {
+    const refusals = this.#places.flatMap(({ refusal }) => refusal ?? []);
+    return mostTelling([...refusals.filter((refusal) => !errors.includes(refusal)), ...errors])!;
+  }
+}
+
+/** An answer under way. */
+interface Asked {
+  readonly head: MirrorHead;
+  /** Gives the connection's place back; to be called when the answer has ended. */
+  release(): void;
+  readonly abort: AbortController;
+}
+
+/** Ends an answer whose body is of no use. */
+function end({ head, release, abort }: Asked): void {
+  release();
+  if (head.response.body === null) return;
+  head.response.body.cancel().catch(() => {});
+  abort.abort(new DOMException("The answer is of no use", "AbortError"));
+}
+
+/** Waits; rejects with the reason of `signal`. */
+function pause(ms: number, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}

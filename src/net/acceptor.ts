@@ -1,0 +1,120 @@
+/**
+ * The door of a port that strangers can reach: accepts connections, shakes hands, and lets in who
+ * may enter. The rest is turned away here, bounded for each host and named in the log seldom. What
+ * a connection is good for once it is inside is not known here.
+ */
+
+import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Seldom } from "../base/log_throttle.ts";
+import type { Refusal } from "../wire/messages.ts";
+import type { Connection } from "./connection.ts";
+import type { Connections } from "./connections.ts";
+import { HalfOpen } from "./pending_handshakes.ts";
+import { accept, type LocalIdentity, RefusedError, type RemoteIdentity } from "./handshake.ts";
+import type { Duplex, Listener } from "./transport.ts";
+
+/** What the door needs of the house. */
+export interface FrontDoorHost {
+  readonly identity: LocalIdentity;
+  readonly connections: Connections;
+  readonly seldom: Seldom;
+  readonly log: Logger;
+  /** Why one that has proved itself may not come in; undefined when it may. */
+  refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined;
+  /** Takes over a connection that was let in. What it throws closes the connection. */
+  entered(connection: Connection, remote: RemoteIdentity): Promise<void>;
+}
+
+/** The accepting side of a port. */
+export class FrontDoor {
+  readonly #host: FrontDoorHost;
+  readonly #listener: Listener;
+  readonly #what: string;
+  readonly #halfOpen = new HalfOpen();
+  #isClosed = false;
+
+  /** `what` names the port in the log: "node port". */
+  constructor(host: FrontDoorHost, listener: Listener, options: { readonly what: string }) {
+    this.#host = host;
+    this.#listener = listener;
+    this.#what = options.what;
+  }
+
+  /** Accepts until closed. */
+  async run(): Promise<void> {
+    for await (const duplex of this.#listener) {
+      const connection = this.#admit(duplex);
+      if (connection === null) continue;
+      this.#accepted(connection).catch((error) => this.#turnedAway(connection, error));
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listener.close();
+  }
+
+  #admit(duplex: Duplex): Connection | null {
+    const place = this.#halfOpen.placeFor(duplex.remote.host);
+    if (place === null) {
+      duplex.close();
+      return null;
+    }
+    const connection = this.#host.connections.admit(duplex);
+    if (connection !== null && place !== "free") this.#crowdOut(place);
+    return connection;
+  }
+
+  /** Ends a handshake whose place another host needs. */
+  #crowdOut(connection: Connection): void {
+    const { log, seldom } = this.#host;
+    const { host } = connection.remote;
+    // At once: the handshake itself learns of its end later than the next one comes.
+    this.#halfOpen.delete(connection);
+    connection.close(
+      new EnvironmentError("unreachable", "Another host needed the place in the handshake"),
+    );
+    if (!seldom.isFirst(`crowded ${this.#what}`)) return;
+    log.warn(`all places for handshakes on the ${this.#what} are taken`, {
+      max: limits.handshakesMax,
+      host,
+      reason: "the host with the most has to give one to each that has fewer",
+    });
+  }
+
+  async #accepted(connection: Connection): Promise<void> {
+    const remote = await this.#shakeHands(connection);
+    await this.#host.entered(connection, remote);
+  }
+
+  async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
+    this.#halfOpen.add(connection);
+    try {
+      return await accept(connection, {
+        identity: this.#host.identity,
+        admit: (remote) => this.#host.refusal(remote, connection),
+      });
+    } finally {
+      this.#halfOpen.delete(connection);
+    }
+  }
+
+  /** Who fails the handshake is named in the log, each host seldom. */
+  #turnedAway(connection: Connection, error: unknown): void {
+    connection.close();
+    const { log, seldom } = this.#host;
+    const { host } = connection.remote;
+    const message = messageOf(error);
+    // A message may have in it what the other side sent, which can be something else each time.
+    const what = error instanceof PeerFault ? error.code : message;
+    if (error instanceof EnvironmentError) {
+      log.debug("connection ended early", { host, error: message });
+    } else if (error instanceof RefusedError || this.#isClosed) {
+      log.debug("connection refused", { host, error: message });
+    } else if (seldom.isFirst(`stranger ${host} ${what}`)) {
+      log.warn(`refused a connection on the ${this.#what}`, { host, reason: message });
+    }
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * What the store remembers across restarts, in SQLite: shared paths, shared files, downloaded
+ * files, partial downloads, SHA-256 of files, how fetches went, statistics. It keeps rows and knows nothing of the
+ * files themselves.
+ *
+ * `node:sqlite` is loaded when a catalogue is opened, so that a store without one never pays for
+ * it.
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
+import type { Root } from "../../base/ids.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
+import { hintFor } from "../files/io.ts";
+import { joinPath, Place, type PlaceOrigin } from "../files/stored_file.ts";
+
+/** A partial download as it is remembered. */
+export interface PartialRow {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** The bitfield: chunks that are on disk and checked. */
+  readonly have: Uint8Array;
+  /** Whether the whole leaf layer is on disk. */
+  readonly hasLeaves: boolean;
+}
+
+/** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
+const STORY_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
+export type StoryKind = keyof typeof STORY_KINDS;
+
+/** How a fetch went, as it is remembered. */
+export interface StoryRow {
+  readonly name: string;
+  readonly root: Root | null;
+  /** Whether it brought the file, found it here, or failed, in vain or at once. */
+  readonly kind: StoryKind;
+  readonly trust: string;
+  readonly endedAt: string;
+  readonly json: string;
+}
+
+/** A path that is shared with all that is below it, or taken out of what is shared above it. */
+export interface ShareRow {
+  readonly path: string;
+  readonly isExcluded: boolean;
+}
+
+type PlaceColumns = [string, string, string | null, number, number, number, Root];
+// Node's documented method, which Deno has and its types lack.
+type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
+const PLACES_PER_READ = 4096;
+
+/**
+ * The database of one data directory. Every method that writes is one transaction; what fails
+ * throws an {@linkcode EnvironmentError}.
+ */
+export class Catalogue implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #filesDirectory: string;
+  readonly #statements = new Map<string, StatementSync>();
+  #isClosed = false;
+
+  private constructor(db: DatabaseSync, path: string, filesDirectory: string) {
+    this.#db = db;
+    this.#path = path;
+    this.#filesDirectory = filesDirectory;
+  }
+
+  /**
+   * Opens or makes the database at `path` and brings its schema up to date.
+   *
+   * @param filesDirectory Where downloaded files lie. Their rows are relative to it, so that a
+   * data directory can be moved.
+   * @throws {EnvironmentError} "corrupt" when it is not a database that this program wrote.
+   */
+  static async open(path: string, filesDirectory: string): Promise<Catalogue> {
+    const { DatabaseSync } = await import("node:sqlite");
+    let db: DatabaseSync | undefined;
+    try {
+      db = new DatabaseSync(path);
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000");
+      migrate(db, path);
+      return new Catalogue(db, path, filesDirectory);
+    } catch (error) {
+      db?.close();
+      throw databaseError(error, `open catalogue ${path}`);
+    }
+  }
+
+  /** All files of one origin, in no particular order. */
+  *places(origin: PlaceOrigin): Generator<Place> {
+    const select = this.#prepare(
+      "SELECT directory, file, name, size, mtime, ino, root FROM places " +
+        "WHERE origin = ? AND (directory, file) > (?, ?) ORDER BY directory, file LIMIT ?",
+    );
+    (select as ArrayStatement).setReturnArrays(true);
+    let directory = "", path = "", file = "";
+    // In parts: rows as arrays are the fastest way out, but all at once would double the memory.
+    let rows: PlaceColumns[];
+    do {
+      rows = this.#guard(
+        "read",
+        () => select.all(origin, directory, file, PLACES_PER_READ),
+      ) as unknown as PlaceColumns[];
+      for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, root] of rows) {
+        // One string object for all files of a directory.
+        if (rowDirectory !== directory) {
+          directory = rowDirectory;
+          path = origin === "shared" ? directory : joinPath(this.#filesDirectory, directory);
+        }
+        file = rowFile;
+        const where = { directory: path, file, name: name ?? file };
+        yield new Place(origin, where, { sizeBytes, mtimeMs, ino, root });
+      }
+    } while (rows.length === PLACES_PER_READ);
+  }
+
+  /** Adds or replaces files by their paths. */
+  putPlaces(places: readonly Place[]): void {
+    this.#transaction(() => {
+      for (const place of places) this.#putPlace(place);
+    });
+  }
+
+  /** Forgets files by their paths. */
+  removePlaces(places: readonly Place[]): void {
+    this.#transaction(() => {
+      for (const place of places) this.#removePlace(place);
+    });
+  }
+
+  /** All partial downloads. */
+  partials(): PartialRow[] {
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare("SELECT root, name, size, have, leaves FROM partials").all().map((row) => ({
+          root: row["root"] as Root,
+          name: row["name"] as string,
+          sizeBytes: row["size"] as number,
+          have: row["have"] as Uint8Array,
+          hasLeaves: row["leaves"] === 1,
+        })),
+    );
+  }
+
+  /** Adds a partial download, or replaces what is known of it. */
+  putPartial(row: PartialRow): void {
+    this.#transaction(() => this.#putPartial(row));
+  }
+
+  removePartial(root: Root): void {
+    this.#transaction(() => this.#removePartial(root));
+  }
+
+  /** A partial download became a complete file. */
+  completePartial(place: Place): void {
+    this.#transaction(() => {
+      this.#removePartial(place.root);
+      this.#putPlace(place);
+    });
+  }
+
+  /** A downloaded file turned out to be rotten in parts, so it is a partial download again. */
+  demoteToPartial(place: Place, row: PartialRow): void {
+    this.#transaction(() => {
+      this.#removePlace(place);
+      this.#putPartial(row);
+    });
+  }
+
+  /** Paths that are shared, and paths below them that are not. */
+  shares(): ShareRow[] {
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare("SELECT path, excluded FROM shares ORDER BY path").all()
+          .map((row) => ({ path: row["path"] as string, isExcluded: row["excluded"] === 1 })),
+    );
+  }
+
+  /** Replaces all shared paths. */
+  putShares(shares: readonly ShareRow[]): void {
+    this.#transaction(() => {
+      this.#prepare("DELETE FROM shares").run();
+      const put = this.#prepare("INSERT INTO shares VALUES (?, ?)");
+      for (const { path, isExcluded } of shares) put.run(path, isExcluded ? 1 : 0);
+    });
+  }
+
+  /** SHA-256 of whole files, by root. */
+  sha256s(): Map<Root, string> {
+    return this.#guard("read", () =>
+      new Map(
+        this.#prepare("SELECT root, sha256 FROM sha256s").all()
+          .map((row) => [row["root"] as Root, row["sha256"] as string]),
+      ));
+  }
+
+  putSha256(root: Root, sha256: string): void {
+    this.#transaction(() => {
+      this.#prepare("INSERT OR REPLACE INTO sha256s VALUES (?, ?)").run(root, sha256);
+    });
+  }
+
+  removeSha256s(roots: Iterable<Root>): void {
+    this.#transaction(() => {
+      const remove = this.#prepare("DELETE FROM sha256s WHERE root = ?");
+      for (const root of roots) remove.run(root);
+    });
+  }
+
+  /**
+   * Adds a story. Of fetches of one file that brought nothing only the last of a kind is kept, and
+   * `idleMax` of all of them; the oldest go beyond `max`.
+   */
+  putStory(
+    row: StoryRow,
+    bounds: { readonly max: number; readonly idleMax: number },
+  ): void {
+    const { name, root, kind, trust, endedAt, json } = row;
+    this.#transaction(() => {
+      if (kind !== "brought") {
+        this.#prepare("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?")
+          .run(name, STORY_KINDS[kind], root);
+      }
+      this.#prepare(
+        "INSERT INTO stories (name, root, ended, kind, trust, json) VALUES (?, ?, ?, ?, ?, ?)",
+      ).run(name, root, endedAt, STORY_KINDS[kind], trust, json);
+      this.#prepare(
+        "DELETE FROM stories WHERE id IN " +
+          `(SELECT id FROM stories WHERE kind <> ${STORY_KINDS.brought} ` +
+          "ORDER BY id DESC LIMIT -1 OFFSET ?)",
+      ).run(bounds.idleMax);
+      this.#prepare(
+        "DELETE FROM stories WHERE id IN " +
+          "(SELECT id FROM stories ORDER BY id DESC LIMIT -1 OFFSET ?)",
+      ).run(bounds.max);
+    });
+  }
+
+  /** The JSON of the stories of a name, or of those that name a root at all; the last one first. */
+  storiesOf(column: "name" | "root", value: string): string[] {
+    // Few enough that all of them can be looked through.
+    const where = column === "name" ? "name = ?" : "instr(json, ?) > 0";
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare(`SELECT json FROM stories WHERE ${where} ORDER BY id DESC`).all(value)
+          .map((row) => row["json"] as string),
+    );
+  }
+
+  /** By what fetches trusted the files that they brought, the last one of a root last. */
+  storyTrusts(): { readonly root: Root; readonly trust: string }[] {
+    return this.#guard(
+      "read",
+      () =>
+        this.#prepare(
+          `SELECT root, trust FROM stories WHERE kind = ${STORY_KINDS.brought} ` +
+            "AND root IS NOT NULL ORDER BY id",
+        ).all().map((row) => ({ root: row["root"] as Root, trust: row["trust"] as string })),
+    );
+  }
+
+  statistics(): Map<string, number> {
+    return this.#guard("read", () =>
+      new Map(
+        this.#prepare("SELECT name, value FROM statistics").all()
+          .map((row) => [row["name"] as string, row["value"] as number]),
+      ));
+  }
+
+  putStatistics(values: ReadonlyMap<string, number>): void {
+    this.#transaction(() => {
+      const put = this.#prepare("INSERT OR REPLACE INTO statistics VALUES (?, ?)");
+      for (const [name, value] of values) put.run(name, value);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #putPlace(place: Place): void {
+    const { origin, file, name, sizeBytes, mtimeMs, ino, root } = place;
+    this.#prepare("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      .run(
+        origin,
+        rowDirectory(place),
+        file,
+        name === file ? null : name,
+        sizeBytes,
+        mtimeMs,
+        ino,
+        root,
+      );
+  }
+
+  #removePlace(place: Place): void {
+    this.#prepare("DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?")
+      .run(place.origin, rowDirectory(place), place.file);
+  }
+
+  #putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
+    this.#prepare("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)")
+      .run(root, name, sizeBytes, have, hasLeaves ? 1 : 0);
+  }
+
+  #removePartial(root: Root): void {
+    this.#prepare("DELETE FROM partials WHERE root = ?").run(root);
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #transaction(write: () => void): void {
+    this.#guard("write", () => {
+      this.#db.exec("BEGIN IMMEDIATE");
+      try {
+        write();
+        this.#db.exec("COMMIT");
+      } catch (error) {
+        // A full disk may have rolled back already.
+        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  #guard<T>(verb: string, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      throw databaseError(error, `${verb} catalogue ${this.#path}`);
+    }
+  }
+}
+
+function rowDirectory({ origin, directory, root }: Place): string {
+  return origin === "shared" ? directory : root;
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  const version = db.prepare("PRAGMA user_version").get()?.["user_version"] as number;
+  if (version > SCHEMA_VERSION) {
+    throw new EnvironmentError(
+      "other",
+      `Cannot open catalogue ${path}: its version ${version} is newer than ${SCHEMA_VERSION}`,
+      { hint: "A newer pacsrv wrote it. Use that one, or another data directory." },
+    );
+  }
+  if (version === SCHEMA_VERSION) return;
+  db.exec("BEGIN IMMEDIATE");
+  for (const step of SCHEMA.slice(version)) db.exec(step);
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+}
+
+// SQLite's own words (sqlite3ErrStr); its number is not passed on.
+const MESSAGES: ReadonlyArray<readonly [string, EnvironmentCode]> = [
+  ["file is not a database", "corrupt"],
+  ["disk image is malformed", "corrupt"],
+  ["no such table", "corrupt"],
+  ["no such column", "corrupt"],
+  ["already exists", "corrupt"],
+  ["disk is full", "no-space"],
+  ["readonly database", "read-only"],
+  ["database is locked", "in-use"],
+  ["unable to open", "no-permission"],
+];
+
+function databaseError(error: unknown, action: string): EnvironmentError {
+  if (error instanceof EnvironmentError) return error;
+  const message = messageOf(error);
+  const code = MESSAGES.find(([words]) => message.includes(words))?.[1] ?? "other";
+  const hint = hintFor(code);
+  return new EnvironmentError(code, `Cannot ${action}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}

@@ -1,0 +1,86 @@
+/** Opens the catalogue of a data directory and reads it; a damaged one is moved aside. */
+
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import type { Root } from "../../base/ids.ts";
+import { Catalogue, type PartialRow, type ShareRow } from "./catalogue.ts";
+import type { DataDirectory } from "../files/data_directory.ts";
+import { codeOf, environmentError } from "../files/io.ts";
+import type { OnWarning, Place } from "../files/stored_file.ts";
+
+/** All that a catalogue held when it was opened, but the shared paths. */
+export interface CatalogueContents {
+  readonly places: readonly Place[];
+  readonly partials: readonly PartialRow[];
+  readonly sha256s: ReadonlyMap<Root, string>;
+  readonly statistics: ReadonlyMap<string, number>;
+  /** By what finished fetches trusted their files. */
+  readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
+}
+
+/**
+ * Opens and reads the catalogue. When it is damaged, it is kept beside under another name, a new
+ * one takes its place, and the shared paths are carried over if they can still be read.
+ *
+ * @throws {EnvironmentError} when the disk refuses, or a newer program wrote it.
+ */
+export async function openCatalogue(
+  directory: DataDirectory,
+  warn: OnWarning,
+): Promise<{ readonly catalogue: Catalogue; readonly contents: CatalogueContents }> {
+  try {
+    return await openAndRead(directory);
+  } catch (error) {
+    if (!(error instanceof EnvironmentError && error.code === "corrupt")) throw error;
+    const shares = await salvageShares(directory);
+    const aside = moveAside(directory.cataloguePath);
+    warn("The catalogue was damaged and is made anew; all shared files are hashed again", {
+      path: directory.cataloguePath,
+      keptAs: aside,
+      cause: messageOf(error),
+      sharesKept: shares.length,
+    });
+    const opened = await openAndRead(directory);
+    opened.catalogue.putShares(shares);
+    return opened;
+  }
+}
+
+async function openAndRead(directory: DataDirectory) {
+  const catalogue = await Catalogue.open(directory.cataloguePath, directory.filesPath);
+  try {
+    // Reading everything is also the check that everything can be read.
+    const contents = {
+      places: [...catalogue.places("shared"), ...catalogue.places("downloaded")],
+      partials: catalogue.partials(),
+      sha256s: catalogue.sha256s(),
+      statistics: catalogue.statistics(),
+      trusts: catalogue.storyTrusts(),
+    };
+    catalogue.shares();
+    return { catalogue, contents };
+  } catch (error) {
+    catalogue.close();
+    throw error;
+  }
+}
+
+async function salvageShares(directory: DataDirectory): Promise<ShareRow[]> {
+  try {
+    using catalogue = await Catalogue.open(directory.cataloguePath, directory.filesPath);
+    return catalogue.shares();
+  } catch {
+    return [];
+  }
+}
+
+function moveAside(path: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    try {
+      Deno.renameSync(path + suffix, aside + suffix);
+    } catch (error) {
+      if (codeOf(error) !== "not-found") throw environmentError(error, `move ${path + suffix}`);
+    }
+  }
+  return aside;
+}

@@ -1,0 +1,122 @@
+/**
+ * Which chunks of a download are here, and which of them are known to survive a crash: the order of
+ * flushing data and remembering chunks. Where the data lies is the download's matter.
+ */
+
+import { Bitfield } from "../../base/bitfield.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+
+/** What progress needs of the download that it is of. */
+export interface ProgressHost {
+  /** Flushes all data written until now to the disk. */
+  flush(isDataDirty: boolean): Promise<void>;
+  /** Remembers these chunks; they are on the disk. */
+  save(have: Uint8Array): void;
+  gained(range: ChunkRange): void;
+  lost(range: ChunkRange): void;
+}
+
+/** The chunks of one download, and their checkpoints. */
+export class Progress {
+  /** Chunks that are written and checked. */
+  readonly have: Bitfield;
+  readonly #host: ProgressHost;
+  /** The chunks of the last checkpoint. */
+  #durable: Bitfield;
+  #dirtyBytes = 0;
+  #dirtySinceMs: number | undefined;
+  #drops = 0;
+  #running: Promise<void> | undefined;
+  #isEnded = false;
+
+  /** @param known The chunks of the last checkpoint; none when it is missing. */
+  constructor(chunks: number, host: ProgressHost, known?: Bitfield) {
+    this.have = known ?? new Bitfield(chunks);
+    // Copying an empty bitfield would take memory for a size that so far is only a claim.
+    this.#durable = known?.clone() ?? new Bitfield(chunks);
+    this.#host = host;
+  }
+
+  /** Counts chunks as had that were written, `bytes` in all. */
+  add(range: ChunkRange, bytes: number): void {
+    this.#dirtyBytes += bytes;
+    if (this.have.addRange(range) > 0) this.#host.gained(range);
+  }
+
+  /** Takes chunks back; that they were had must be forgotten before anything else can fail. */
+  drop(range: ChunkRange): void {
+    let wasDurable = false, isLoss = false;
+    this.#drops++;
+    for (let index = range.first; index < range.first + range.count; index++) {
+      if (this.have.remove(index)) isLoss = true;
+      if (this.#durable.remove(index)) wasDurable = true;
+    }
+    try {
+      if (wasDurable) this.#host.save(this.#durable.toBytes());
+    } finally {
+      if (isLoss) this.#host.lost(range);
+    }
+  }
+
+  /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
+  isDue(nowMs: number): boolean {
+    if (this.#dirtyBytes === 0 || this.#running !== undefined) return false;
+    this.#dirtySinceMs ??= nowMs;
+    return this.#dirtyBytes >= limits.checkpointBytes ||
+      nowMs - this.#dirtySinceMs >= limits.checkpointMs;
+  }
+
+  /** Flushes, then remembers. While one runs, a second call gives the same promise. */
+  checkpoint(): Promise<void> {
+    this.#running ??= this.#checkpoint().finally(() => this.#running = undefined);
+    return this.#running;
+  }
+
+  /** A checkpoint of all that was written before this call. */
+  async settle(): Promise<void> {
+    // One that runs already may have begun before the last write, so a second one follows.
+    await this.#running;
+    await this.checkpoint();
+  }
+
+  /** A checkpoint that still runs remembers nothing from now on. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  async #checkpoint(): Promise<void> {
+    const have = this.have.clone();
+    const bytes = this.#dirtyBytes;
+    const drops = this.#drops;
+    this.#dirtySinceMs = undefined;
+    try {
+      await this.#host.flush(bytes > 0);
+    } catch (error) {
+      // After a failed flush the system may have thrown the data away, and a second flush would
+      // not say so: only the last checkpoint can be relied on.
+      this.#dirtyBytes = 0;
+      for (const range of difference(this.have, this.#durable)) this.drop(range);
+      throw error;
+    }
+    if (this.#isEnded) return;
+    if (this.#drops !== drops) {
+      // A chunk dropped during the flush must not come back.
+      for (const { first, count } of difference(have, this.have)) {
+        for (let index = first; index < first + count; index++) have.remove(index);
+      }
+    }
+    this.#host.save(have.toBytes());
+    this.#durable = have;
+    this.#dirtyBytes -= bytes;
+  }
+}
+
+/** Chunks that are in `field` and not in `other`. */
+function difference(field: Bitfield, other: Bitfield): ChunkRange[] {
+  const rest = field.clone();
+  for (const { first, count } of other.ranges()) {
+    for (let index = first; index < first + count; index++) rest.remove(index);
+  }
+  return [...rest.ranges()];
+}

@@ -1,0 +1,404 @@
+/**
+ * One unfinished file: its data on disk, which chunks of it are there, its leaf layer, and the
+ * checkpoints that make this survive a crash.
+ *
+ * It writes what it is given: checking a chunk against its leaf, before, is the receiver's duty.
+ * Whom to ask for what is the matter of `core/download/download.ts`.
+ */
+
+import { fstatSync, ftruncateSync } from "node:fs";
+import type { Bitfield } from "../../base/bitfield.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
+import {
+  type ByteRange,
+  CHUNK_BYTES,
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+} from "../../base/geometry.ts";
+import type { Root } from "../../base/ids.ts";
+import type { HandleCache } from "../files/handle_cache.ts";
+import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import { LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
+import { flushFile } from "../files/durable.ts";
+import type { OnWarning } from "../files/stored_file.ts";
+import { Progress, type ProgressHost } from "./checkpoint.ts";
+import { checkData } from "../hashing/verify.ts";
+
+/** What a download is of, and where its parts lie. */
+export interface DownloadFile {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Where its data is written. */
+  readonly path: string;
+  readonly leafPath: string;
+}
+
+/** What a download needs of the store around it. */
+export interface DownloadHost {
+  readonly handles: HandleCache;
+  /** Whether data is flushed to the disk: not for a store that nothing outlives. */
+  readonly isDurable: boolean;
+  readonly warn: OnWarning;
+  /** Remembers the chunks that are safely on disk. */
+  saveProgress(download: Download, have: Uint8Array): void;
+  gained(download: Download, range: ChunkRange): void;
+  lost(download: Download, range: ChunkRange): void;
+  /** Puts the whole file in its place and forgets the download. */
+  complete(download: Download, path: string | undefined): Promise<void>;
+  suspended(download: Download): void;
+  discarded(download: Download): void;
+}
+
+/** A file that is being downloaded, or was and may be again. */
+export class Download {
+  readonly root: Root;
+  readonly name: string;
+  readonly chunks: number;
+  readonly path: string;
+  readonly leafPath: string;
+  /** Chunks that are written and checked: these may be served. For reading only. */
+  readonly have: Bitfield;
+  /**
+   * Bytes that were found at the path and of which nothing is known: {@linkcode recheck} sorts
+   * them out once the leaf layer is here.
+   */
+  readonly unverifiedBytes: number;
+  readonly #host: DownloadHost;
+  readonly #progress: Progress;
+  readonly #leaves: LeafLayer;
+  readonly #leafWriter: LeafLayerWriter;
+  #hasLeaves: boolean;
+  #areLeavesSynced: boolean;
+  #sizeBytes: number;
+  #isEnded = false;
+
+  constructor(
+    file: DownloadFile,
+    host: DownloadHost,
+    known: {
+      readonly have?: Bitfield;
+      readonly hasLeaves?: boolean;
+      readonly unverifiedBytes?: number;
+    } = {},
+  ) {
+    this.root = file.root;
+    this.name = file.name;
+    this.#sizeBytes = file.sizeBytes;
+    this.chunks = chunkCount(file.sizeBytes);
+    this.path = file.path;
+    this.leafPath = file.leafPath;
+    this.#progress = new Progress(this.chunks, this.#progressHost(host), known.have);
+    this.have = this.#progress.have;
+    this.unverifiedBytes = known.unverifiedBytes ?? 0;
+    this.#host = host;
+    const layer = { root: file.root, chunks: this.chunks, path: file.leafPath };
+    this.#leaves = new LeafLayer(layer, host.handles);
+    this.#leafWriter = new LeafLayerWriter(layer, host.handles);
+    // The only leaf of a single chunk is the root.
+    this.#hasLeaves = this.chunks <= 1 || known.hasLeaves === true;
+    this.#areLeavesSynced = this.#hasLeaves;
+  }
+
+  /** A claim of peers until the last chunk is here, which proves it. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Whether the leaf layer is here and belongs to the root. */
+  get hasLeaves(): boolean {
+    return this.#hasLeaves;
+  }
+
+  /** The leaf that must come next while the layer is not whole. */
+  get nextLeaf(): number {
+    return this.#hasLeaves ? this.chunks : this.#leafWriter.next;
+  }
+
+  /** Whether it was finished or discarded: nothing can be done with it any more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /**
+   * Takes leaves from a peer: `hashes`, 32 bytes each, from index {@linkcode nextLeaf}.
+   *
+   * @throws {PeerFault} when they do not follow the last ones or go past the end.
+   */
+  addLeaves(first: number, hashes: Uint8Array): void {
+    this.#checkOpen();
+    if (this.#hasLeaves) throw new PeerFault("unexpected", "Cannot take leaves: all are here");
+    this.#leafWriter.add(first, hashes);
+  }
+
+  /**
+   * Checks the leaves against the root.
+   *
+   * @throws {PeerFault} "bad-data" when they do not belong to it; then all must come again.
+   */
+  finishLeaves(): void {
+    this.#checkOpen();
+    if (this.#hasLeaves) return;
+    this.#leafWriter.finish();
+    this.#hasLeaves = true;
+  }
+
+  /**
+   * Throws away leaves of a layer that is not whole, so that another peer can give it. A disk that
+   * refuses is only told of: the next leaves are written over the old ones.
+   */
+  restartLeaves(): void {
+    if (this.#hasLeaves) return;
+    try {
+      this.#leafWriter.discard();
+    } catch (error) {
+      this.#host.warn(messageOf(error), { root: this.root, name: this.name });
+    }
+  }
+
+  /**
+   * Tries another size with as many chunks; what is here stays. Only the last chunk, which must be
+   * missing, differs between the two.
+   */
+  claimSize(sizeBytes: number): void {
+    this.#checkOpen();
+    if (chunkCount(sizeBytes) !== this.chunks || this.have.has(this.chunks - 1)) {
+      throw new RangeError(
+        `Cannot take ${sizeBytes} bytes for ${this.#sizeBytes}: it is disproved`,
+      );
+    }
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /** The leaf layer, to check chunks against. */
+  leaf(): LeafLayer {
+    if (!this.#hasLeaves) throw new RangeError("Cannot read leaves: the layer is not here yet");
+    return this.#leaves;
+  }
+
+  /**
+   * Writes checked chunks, whole ones from index `firstChunk`, and counts them as had: the data is
+   * in the system's cache and may be served at once. Only a checkpoint makes them survive a crash.
+   *
+   * @throws {EnvironmentError} "no-space" and others; then none of these chunks counts as had.
+   */
+  writeRun(firstChunk: number, bytes: Uint8Array): void {
+    this.#checkOpen();
+    const range = { first: firstChunk, count: chunkCount(bytes.length) };
+    if (
+      !Number.isInteger(firstChunk) || !isRangeWithin(range, this.chunks) ||
+      rangeBytes(this.sizeBytes, range).length !== bytes.length
+    ) {
+      throw new RangeError(
+        `Cannot write ${bytes.length} bytes at chunk ${firstChunk}: not whole chunks of the file`,
+      );
+    }
+    try {
+      writeAt(this.#open(), bytes, rangeBytes(this.sizeBytes, range).offset);
+    } catch (error) {
+      throw environmentError(error, `write ${this.path}`);
+    }
+    this.#progress.add(range, bytes.length);
+  }
+
+  /**
+   * Reads chunks that are had into `target` from `offset`; returns the bytes.
+   *
+   * @throws {EnvironmentError} "not-found" when one is not here, "changed" when the data is cut off.
+   */
+  readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
+    const { offset: position, length } = this.bytesOf(range);
+    const read = readAt(this.#open(), target, { offset, length, position });
+    if (read === length) return length;
+    this.#progress.drop(range);
+    throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
+  }
+
+  /**
+   * Where chunks that are had stand in the data.
+   *
+   * @throws {EnvironmentError} "not-found" when one is not here.
+   */
+  bytesOf(range: ChunkRange): ByteRange {
+    if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
+      return rangeBytes(this.sizeBytes, range);
+    }
+    throw new EnvironmentError(
+      "not-found",
+      `Cannot read chunks ${range.first}+${range.count} of ${this.root}: not all are here`,
+    );
+  }
+
+  /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
+  checkpointDue(nowMs: number): boolean {
+    return this.#progress.isDue(nowMs);
+  }
+
+  /**
+   * Makes what was written until now survive a crash: flushes the data, then remembers the chunks.
+   * Chunks may be written meanwhile; they belong to the next checkpoint. While one runs, a second
+   * call gives the same promise.
+   *
+   * @throws {EnvironmentError} when the disk refused; what it may have lost is no longer had.
+   */
+  checkpoint(): Promise<void> {
+    return this.#progress.checkpoint();
+  }
+
+  /**
+   * Hashes the data that is on disk against the leaves and has the chunks that are good; returns
+   * their number. For a file that was found without a bitfield, and against rot.
+   */
+  async recheck(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    const { sizeBytes, path } = this;
+    const handle = this.#host.handles.pin(path, { write: true });
+    try {
+      for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
+        if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
+        if (!run.isGood) this.#progress.drop(run.range);
+        else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
+      }
+    } finally {
+      this.#host.handles.unpin(handle);
+    }
+    return this.have.count;
+  }
+
+  /** Removes chunks that turned out to be bad. */
+  drop(range: ChunkRange): void {
+    this.#checkOpen();
+    this.#progress.drop(range);
+  }
+
+  /**
+   * Puts the file in its place, once every chunk is here: at `path`, else where the store keeps its
+   * files (or, for a download with a path of its own, at that path).
+   *
+   * @throws {EnvironmentError} when the disk refuses; the download is suspended then.
+   */
+  async finish(options: { readonly path?: string } = {}): Promise<void> {
+    this.#checkFull();
+    try {
+      this.#cutToSize();
+      await this.#progress.settle();
+      this.#checkFull();
+      this.#host.handles.forget(this.path);
+      await this.#host.complete(this, options.path);
+    } catch (error) {
+      if (!this.#isEnded) this.#host.suspended(this);
+      throw error;
+    }
+    this.#end();
+  }
+
+  /**
+   * Stops for now: all that is here is kept, and is taken up again later.
+   *
+   * @param options `cutToPrefix` shortens the data to the chunks that are here without a gap from
+   * the first on, for a file that another program may go on with from its length.
+   * @throws {EnvironmentError} when the disk refuses; it is suspended all the same, and what could
+   * not be remembered is so at the next checkpoint.
+   */
+  async suspend(options: { readonly cutToPrefix?: boolean } = {}): Promise<void> {
+    if (this.#isEnded) return;
+    this.restartLeaves();
+    try {
+      await this.#progress.settle();
+    } finally {
+      if (!this.#isEnded) this.#putAway(options.cutToPrefix === true);
+    }
+  }
+
+  /**
+   * Gives up: removes the data and all that is remembered.
+   *
+   * @throws {EnvironmentError} when the data cannot be removed; all else is done then.
+   */
+  discard(): void {
+    if (this.#isEnded) return;
+    this.#end();
+    this.restartLeaves();
+    this.#host.handles.forget(this.path);
+    try {
+      removeIfThere(this.path);
+    } finally {
+      this.#host.discarded(this);
+    }
+  }
+
+  #putAway(cutToPrefix: boolean): void {
+    try {
+      if (cutToPrefix) this.#cutToPrefix();
+    } finally {
+      this.#host.suspended(this);
+    }
+  }
+
+  // Data that is shorter than the file was cut off or taken away; making it longer would put zeros
+  // in the place of chunks.
+  #cutToSize(): void {
+    let bytes: number;
+    try {
+      const fd = this.#open();
+      bytes = fstatSync(fd).size;
+      if (bytes > this.#sizeBytes) ftruncateSync(fd, this.#sizeBytes);
+    } catch (error) {
+      throw environmentError(error, `write ${this.path}`);
+    }
+    if (bytes >= this.#sizeBytes) return;
+    const first = Math.floor(bytes / CHUNK_BYTES);
+    this.#progress.drop({ first, count: this.chunks - first });
+    throw new EnvironmentError("changed", `Cannot finish ${this.path}: it was cut off`);
+  }
+
+  #cutToPrefix(): void {
+    let first = 0;
+    while (first < this.chunks && this.have.has(first)) first++;
+    if (first === this.chunks) return;
+    this.#progress.drop({ first, count: this.chunks - first });
+    try {
+      ftruncateSync(this.#open(), rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
+    } catch (error) {
+      throw environmentError(error, `write ${this.path}`);
+    }
+  }
+
+  #progressHost(host: DownloadHost): ProgressHost {
+    return {
+      flush: async (isDataDirty) => {
+        if (!host.isDurable) return;
+        if (this.#hasLeaves && !this.#areLeavesSynced) {
+          await flushFile(host.handles, this.leafPath);
+          this.#areLeavesSynced = true;
+        }
+        if (isDataDirty) await flushFile(host.handles, this.path);
+      },
+      save: (have) => host.saveProgress(this, have),
+      gained: (range) => host.gained(this, range),
+      lost: (range) => host.lost(this, range),
+    };
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#progress.end();
+  }
+
+  #checkFull(): void {
+    this.#checkOpen();
+    if (this.have.isFull) return;
+    throw new RangeError(`Cannot finish ${this.name}: ${this.have.count} of ${this.chunks} chunks`);
+  }
+
+  #open(): number {
+    return this.#host.handles.open(this.path, { write: true });
+  }
+
+  #checkOpen(): void {
+    if (this.#isEnded) {
+      throw new RangeError(`Cannot use the download of ${this.name}: it has ended`);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/** What must survive a power failure: flushing data, and moving a finished file so that it appears whole. */
+
+import { closeSync, fdatasync, fsyncSync, openSync } from "node:fs";
+import type { HandleCache } from "./handle_cache.ts";
+import { environmentError, removeIfThere } from "./io.ts";
+import { joinPath, OWN_FILE_PREFIX, splitPath } from "./stored_file.ts";
+
+/**
+ * Moves `from` to `to`, over a file that is there.
+ *
+ * @param options `isDurable` makes the new name survive a power failure.
+ * @throws {EnvironmentError} when the disk refuses; then `from` is still there.
+ */
+export async function moveFile(
+  from: string,
+  to: string,
+  { isDurable }: { readonly isDurable: boolean },
+): Promise<void> {
+  const { directory } = splitPath(to);
+  try {
+    try {
+      Deno.renameSync(from, to);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;
+      await copyOver(from, to, { isDurable });
+    }
+    // A name survives only when its directory is flushed.
+    if (isDurable && Deno.build.os !== "windows") sync(directory || "/");
+  } catch (error) {
+    throw environmentError(error, `write ${to}`);
+  }
+}
+
+/**
+ * Flushes the data of a file to the disk, off this thread.
+ *
+ * @throws {EnvironmentError} when the disk refuses.
+ */
+export async function flushFile(handles: HandleCache, path: string): Promise<void> {
+  const handle = handles.pin(path, { write: true });
+  try {
+    await new Promise<void>((resolve, reject) =>
+      fdatasync(handle.fd, (error) => error ? reject(error) : resolve())
+    );
+  } catch (error) {
+    throw environmentError(error, `write ${path} to the disk`);
+  } finally {
+    handles.unpin(handle);
+  }
+}
+
+async function copyOver(
+  from: string,
+  to: string,
+  { isDurable }: { readonly isDurable: boolean },
+): Promise<void> {
+  const { directory, file } = splitPath(to);
+  const copy = joinPath(directory, `${OWN_FILE_PREFIX}${file.slice(0, 100)}`);
+  try {
+    await Deno.copyFile(from, copy);
+    if (isDurable) sync(copy);
+    Deno.renameSync(copy, to);
+  } finally {
+    removeIfThere(copy);
+  }
+  removeIfThere(from);
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

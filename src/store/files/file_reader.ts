@@ -1,0 +1,81 @@
+/** Reads complete files, and sees at each read whether they are still the ones that were hashed. */
+
+import { EnvironmentError } from "../../base/errors.ts";
+import {
+  type ByteRange,
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+} from "../../base/geometry.ts";
+import { isSameFile } from "./fingerprint.ts";
+import type { Handle, HandleCache } from "./handle_cache.ts";
+import { environmentError, readAt } from "./io.ts";
+import type { Place } from "./stored_file.ts";
+
+/**
+ * Reads chunks of `place` into `target` from `offset` in one call to the system; returns the
+ * bytes.
+ *
+ * @throws {EnvironmentError} "changed", "not-found" or another when the file is not what it was;
+ * "in-use" when too many files are open, for which the file is not to blame.
+ */
+export function readPlace(
+  handles: HandleCache,
+  place: Place,
+  read: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
+): number {
+  const { offset: position, length } = placeBytes(place, read.range);
+  const { path } = place;
+  const fd = handles.open(path);
+  try {
+    // After opening: what is open now is then the file that was looked at.
+    checkUnchanged(place);
+    if (readAt(fd, read.target, { offset: read.offset, length, position }) === length) {
+      return length;
+    }
+  } catch (error) {
+    handles.forget(path);
+    throw environmentError(error, `read ${path}`);
+  }
+  handles.forget(path);
+  throw changed(path);
+}
+
+/** Opens `place` for as long as the handle is pinned; throws like {@linkcode readPlace}. */
+export function pinPlace(handles: HandleCache, place: Place): Handle {
+  const handle = handles.pin(place.path);
+  try {
+    checkUnchanged(place);
+    return handle;
+  } catch (error) {
+    handles.unpin(handle);
+    handles.forget(place.path);
+    throw error;
+  }
+}
+
+/** Where chunks of `place` stand in it. @throws {RangeError} when they are not all within. */
+export function placeBytes(place: Place, range: ChunkRange): ByteRange {
+  const chunks = chunkCount(place.sizeBytes);
+  if (!isRangeWithin(range, chunks)) {
+    throw new RangeError(
+      `Cannot read chunks ${range.first}+${range.count} of ${place.name}: it has ${chunks}`,
+    );
+  }
+  return rangeBytes(place.sizeBytes, range);
+}
+
+function checkUnchanged(place: Place): void {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.statSync(place.path);
+  } catch (error) {
+    throw environmentError(error, `read ${place.path}`);
+  }
+  if (!isSameFile(place, info)) throw changed(place.path);
+}
+
+function changed(path: string): EnvironmentError {
+  return new EnvironmentError("changed", `Cannot read ${path}: it changed since it was hashed`);
+}

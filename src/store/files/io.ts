@@ -1,0 +1,106 @@
+/**
+ * Positional reads and writes that are whole or an error, and system errors in this program's
+ * words. Synchronous on purpose: on cached data a call costs less than an awaited one; the
+ * measurements are in `scripts/bench/README.md`.
+ */
+
+import { readSync, writeSync } from "node:fs";
+import { setImmediate } from "node:timers";
+import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
+
+/** Reads `length` bytes at `position` into `target`; returns how many there were until the end. */
+export function readAt(
+  fd: number,
+  target: Uint8Array,
+  at: { readonly offset: number; readonly length: number; readonly position: number },
+): number {
+  checkPosition(at.position);
+  let done = 0;
+  while (done < at.length) {
+    const read = readSync(fd, target, at.offset + done, at.length - done, at.position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+/** Writes all of `bytes` at `position`; a short write is continued. */
+export function writeAt(fd: number, bytes: Uint8Array, position: number): void {
+  checkPosition(position);
+  let done = 0;
+  while (done < bytes.length) {
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+// A position that is not a safe whole number makes the system call use the file's cursor instead:
+// wrong bytes without any error.
+function checkPosition(position: number): void {
+  if (!Number.isSafeInteger(position) || position < 0) {
+    throw new RangeError(`Cannot use file position: ${position} is not a whole number from 0`);
+  }
+}
+
+/** Ends the current turn, so that connections and timers are served in between. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+const CODES: Readonly<Record<string, EnvironmentCode>> = {
+  ENOSPC: "no-space",
+  EDQUOT: "no-space",
+  EFBIG: "no-space",
+  EROFS: "read-only",
+  EACCES: "no-permission",
+  EPERM: "no-permission",
+  ENOENT: "not-found",
+  ENOTDIR: "not-found",
+};
+
+const HINTS: Readonly<Partial<Record<EnvironmentCode, string>>> = {
+  "no-space": "Free some space, or use a directory on another disk.",
+  "read-only": "Use a directory on a disk that can be written.",
+  "no-permission": "Check the owner and mode of the path and of the directories above it.",
+};
+
+/**
+ * A system error as an {@linkcode EnvironmentError}. One that is of this program already passes
+ * through unchanged.
+ *
+ * @param action What failed, to stand after "Cannot": `write /var/lib/x`.
+ */
+export function environmentError(error: unknown, action: string): EnvironmentError {
+  if (error instanceof EnvironmentError) return error;
+  const code = codeOf(error);
+  const hint = hintFor(code);
+  return new EnvironmentError(code, `Cannot ${action}: ${messageOf(error)}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+/** What a person can do about a failure, when that is the same wherever it happens. */
+export function hintFor(code: EnvironmentCode): string | undefined {
+  return HINTS[code];
+}
+
+/** Which family of failure a system error belongs to. */
+export function codeOf(error: unknown): EnvironmentCode {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    const known = CODES[error.code];
+    if (known !== undefined) return known;
+  }
+  if (error instanceof Deno.errors.NotFound) return "not-found";
+  if (error instanceof Deno.errors.PermissionDenied) return "no-permission";
+  if (error instanceof Deno.errors.NotCapable) return "no-permission";
+  return "other";
+}
+
+/** Removes a file; that it is gone already is no error. */
+export function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "not-found") throw environmentError(error, `remove ${path}`);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * A place: one complete file on this machine that holds the content of one root. And what the
+ * rest of the program is told about a file, a definition.
+ */
+
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { Root } from "../../base/ids.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+
+/** How a complete file came here: by sharing it where it lies, or by downloading it. */
+export type PlaceOrigin = "shared" | "downloaded";
+
+/**
+ * One complete file. A class, so that a hundred thousand of them take little memory: the path is
+ * kept as its directory, one string for all files in it, and its last part.
+ */
+export class Place implements Fingerprint {
+  readonly origin: PlaceOrigin;
+  readonly directory: string;
+  /** The last part of the path. */
+  readonly file: string;
+  /** The name under which the file is offered; mostly the same as `file`. */
+  readonly name: string;
+  readonly root: Root;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+
+  constructor(
+    origin: PlaceOrigin,
+    where: { readonly directory: string; readonly file: string; readonly name?: string },
+    content: Fingerprint & { readonly root: Root },
+  ) {
+    this.origin = origin;
+    this.directory = where.directory;
+    this.file = where.file;
+    this.name = where.name ?? where.file;
+    this.root = content.root;
+    this.sizeBytes = content.sizeBytes;
+    this.mtimeMs = content.mtimeMs;
+    this.ino = content.ino;
+  }
+
+  get path(): string {
+    return joinPath(this.directory, this.file);
+  }
+}
+
+/** The path of `file` in `directory`. The directory "" is the root of the file system. */
+export function joinPath(directory: string, file: string): string {
+  return `${directory}/${file}`;
+}
+
+/** An absolute path as its directory and last part, which {@linkcode joinPath} puts together. */
+export function splitPath(path: string): { readonly directory: string; readonly file: string } {
+  const slash = Math.max(path.lastIndexOf("/"), IS_WINDOWS ? path.lastIndexOf("\\") : -1);
+  return { directory: path.slice(0, slash), file: path.slice(slash + 1) };
+}
+
+/** Files of this program in directories of others begin so; they are never shared. */
+export const OWN_FILE_PREFIX = ".pacsrv-";
+
+const IS_WINDOWS = Deno.build.os === "windows";
+
+/** What the store says about a file, or a part of one, that it has. */
+export interface FileDefinition {
+  readonly root: Root;
+  readonly name: string;
+  /** The extension of the name in lower case, or "". */
+  readonly type: string;
+  readonly sizeBytes: number;
+  /** Chunks of the whole file. */
+  readonly chunks: number;
+  /** Chunks of it that are here. */
+  readonly chunksHave: number;
+  readonly origin: PlaceOrigin | "partial";
+  readonly path: string;
+}
+
+/** What happened in the store. */
+export type StoreChange =
+  /** A complete file is here that was not: shared, or downloaded to its end. */
+  | { readonly kind: "added"; readonly root: Root; readonly name: string }
+  /** The SHA-256 of a complete file is known that was not. */
+  | { readonly kind: "checked"; readonly root: Root; readonly name: string }
+  /** A complete file is no longer here; another place or a part of it may be. */
+  | {
+    readonly kind: "withdrawn";
+    readonly root: Root;
+    readonly name: string;
+    readonly path: string;
+  }
+  /** Chunks of a partial file are new here. */
+  | { readonly kind: "gained"; readonly root: Root; readonly range: ChunkRange }
+  /** Chunks of a partial file turned out to be bad. */
+  | { readonly kind: "lost"; readonly root: Root; readonly range: ChunkRange }
+  /** A partial file was given up. */
+  | { readonly kind: "discarded"; readonly root: Root; readonly name: string };
+
+/** Tells a person of something that went wrong and was dealt with. */
+export type OnWarning = (message: string, fields: Record<string, unknown>) => void;

@@ -1,0 +1,163 @@
+/**
+ * Hashes one file from its beginning to its end, in one go: its root, and its leaf layer into a
+ * sidecar, or only its SHA-256. Runs in the worker (`hash_worker.ts`), where it holds nothing up.
+ */
+
+import { createHash } from "node:crypto";
+import { closeSync, fdatasyncSync, openSync } from "node:fs";
+import { EnvironmentError } from "../../base/errors.ts";
+import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
+import { HASH_BYTES, type Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Fingerprint, fingerprintOf, isSameFile } from "../files/fingerprint.ts";
+import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import { leafHex, MerkleBuilder } from "./merkle.ts";
+import { joinPath } from "../files/stored_file.ts";
+
+/** What to hash. */
+export interface HashRequest {
+  readonly path: string;
+  /** The directory of all leaf layers; the sidecar goes to `<2 digits>/<root>` in it. */
+  readonly leavesPath: string;
+  /** Also compute the SHA-256 of the whole file; takes as long again. */
+  readonly sha256?: boolean;
+  /**
+   * What the sidecar is called until the root is known; "hashing" if left out. Whoever hashes
+   * beside others needs a name of its own.
+   */
+  readonly sidecarName?: string;
+}
+
+/** A hashed file, as it was from the first to the last byte read. */
+export interface HashedFile extends Fingerprint {
+  readonly root: Root;
+  /** SHA-256 of the whole file in hexadecimal, when it was asked for. */
+  readonly sha256?: string;
+}
+
+const buffer = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
+const chunkViews = Array.from(
+  { length: limits.requestChunksMax },
+  (_, i) => buffer.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES),
+);
+const leaves = new Uint8Array(limits.leavesPerFrameMax * HASH_BYTES);
+
+/**
+ * Hashes a file.
+ *
+ * @throws {EnvironmentError} "changed" when it changed meanwhile; others when it cannot be read or
+ * the leaf layer cannot be written.
+ */
+export function hashFile(request: HashRequest): HashedFile {
+  const { path, leavesPath, sha256 = false, sidecarName = "hashing" } = request;
+  const before = stat(path);
+  const { sizeBytes } = before;
+  // The name is free of others: only one worker of one store hashes at a time under it.
+  const sidecar = chunkCount(sizeBytes) > 1 ? joinPath(leavesPath, sidecarName) : undefined;
+  const builder = new MerkleBuilder();
+  const whole = sha256 ? createHash("sha256") : undefined;
+  const fd = openFile(path, "r");
+  try {
+    const sidecarFd = sidecar === undefined ? undefined : openFile(sidecar, "w");
+    try {
+      hashLeaves(fd, { sizeBytes, path }, (bytes) => {
+        if (sidecarFd !== undefined) writeAt(sidecarFd, bytes, builder.count * HASH_BYTES);
+        builder.addLeaves(bytes);
+      }, (data) => whole?.update(data));
+      if (sidecarFd !== undefined && builder.count > limits.unsyncedLeavesMax) {
+        fdatasyncSync(sidecarFd);
+      }
+    } finally {
+      if (sidecarFd !== undefined) closeSync(sidecarFd);
+    }
+    if (!isSameFile(before, Deno.statSync(path))) throw changed(path);
+    const root = builder.root();
+    if (sidecar !== undefined) keepSidecar(sidecar, leavesPath, root);
+    return { root, ...before, ...(whole && { sha256: whole.digest("hex") }) };
+  } catch (error) {
+    if (sidecar !== undefined) removeIfThere(sidecar);
+    throw environmentError(error, `hash ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The SHA-256 of a whole file, and nothing else.
+ *
+ * @throws {EnvironmentError} "changed" when it changed meanwhile; others when it cannot be read.
+ */
+export function sha256File(path: string): Fingerprint & { readonly sha256: string } {
+  const before = stat(path);
+  const whole = createHash("sha256");
+  const fd = openFile(path, "r");
+  try {
+    for (let position = 0; position < before.sizeBytes; position += buffer.length) {
+      const length = Math.min(buffer.length, before.sizeBytes - position);
+      if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(path);
+      whole.update(buffer.subarray(0, length));
+    }
+    if (!isSameFile(before, Deno.statSync(path))) throw changed(path);
+    return { ...before, sha256: whole.digest("hex") };
+  } catch (error) {
+    throw environmentError(error, `hash ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Gives the leaves in order, as many at once as the buffer holds, and the data along the way. */
+function hashLeaves(
+  fd: number,
+  file: { readonly sizeBytes: number; readonly path: string },
+  onLeaves: (bytes: Uint8Array) => void,
+  onData: (data: Uint8Array) => void,
+): void {
+  let filled = 0;
+  for (let position = 0; position < file.sizeBytes; position += buffer.length) {
+    const length = Math.min(buffer.length, file.sizeBytes - position);
+    if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(file.path);
+    onData(buffer.subarray(0, length));
+    for (let i = 0; i * CHUNK_BYTES < length; i++) {
+      const end = (i + 1) * CHUNK_BYTES;
+      const chunk = end <= length ? chunkViews[i]! : buffer.subarray(i * CHUNK_BYTES, length);
+      leaves.subarray(filled, filled + HASH_BYTES).setFromHex(leafHex(chunk));
+      filled += HASH_BYTES;
+    }
+    if (filled + limits.requestChunksMax * HASH_BYTES > leaves.length) {
+      onLeaves(leaves.subarray(0, filled));
+      filled = 0;
+    }
+  }
+  if (filled > 0) onLeaves(leaves.subarray(0, filled));
+}
+
+function stat(path: string): Fingerprint {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.statSync(path);
+  } catch (error) {
+    throw environmentError(error, `hash ${path}`);
+  }
+  // Opening a pipe would wait for its other end.
+  if (!info.isFile) throw new EnvironmentError("other", `Cannot hash ${path}: not a regular file`);
+  return fingerprintOf(info);
+}
+
+function openFile(path: string, flags: "r" | "w"): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw environmentError(error, `open ${path}`);
+  }
+}
+
+function keepSidecar(sidecar: string, leavesPath: string, root: Root): void {
+  const directory = joinPath(leavesPath, root.slice(0, 2));
+  Deno.mkdirSync(directory, { recursive: true });
+  Deno.renameSync(sidecar, joinPath(directory, root));
+}
+
+function changed(path: string): EnvironmentError {
+  return new EnvironmentError("changed", `Cannot hash ${path}: it changed meanwhile`);
+}

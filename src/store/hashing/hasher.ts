@@ -1,0 +1,169 @@
+/**
+ * Has files hashed in a worker: started when the first file comes, ended when there was nothing to
+ * do for a while. What is done with the result is the caller's matter.
+ */
+
+import { EnvironmentError, unreachable } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Fingerprint } from "../files/fingerprint.ts";
+import type { HashedFile, HashRequest } from "./hash_file.ts";
+import type { HashAnswer, HashJob, HashResult } from "./hash_worker.ts";
+
+interface PendingJob {
+  readonly job: HashJob;
+  readonly resolve: (file: HashResult) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly release: () => void;
+}
+
+/** Hashes files, one after the other, in the order in which they were given. */
+export class Hasher implements Disposable {
+  #worker: Worker | undefined;
+  readonly #waiting: PendingJob[] = [];
+  // Given to the worker; a few at once, so that it need not wait between small files.
+  readonly #running = new Map<number, PendingJob>();
+  #lastId = 0;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  /** Whether a worker is there now. */
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /**
+   * Hashes a file and leaves its leaf layer in the sidecar.
+   *
+   * @throws {EnvironmentError} as {@linkcode hashFile} does.
+   */
+  async hash(
+    request: HashRequest,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<HashedFile> {
+    // The worker answers what it was asked.
+    return await this.#run({ kind: "root", id: ++this.#lastId, ...request }, options) as HashedFile;
+  }
+
+  /** The SHA-256 of a file, and what the file was like. @throws {EnvironmentError} as above. */
+  async sha256(
+    path: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Fingerprint & { readonly sha256: string }> {
+    const result = await this.#run({ kind: "sha256", id: ++this.#lastId, path }, options);
+    return result as Fingerprint & { readonly sha256: string };
+  }
+
+  #run(
+    job: HashJob,
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<HashResult> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
+      const abort = () => this.#abort(job.id, signal?.reason);
+      const release = () => signal?.removeEventListener("abort", abort);
+      signal?.addEventListener("abort", abort);
+      this.#waiting.push({ job, resolve, reject, release });
+      this.#pump();
+    });
+  }
+
+  /** Ends the worker; files that are not hashed yet are given up with an AbortError. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stopWorker();
+    const reason = new DOMException("The hasher is closed", "AbortError");
+    for (const pending of [...this.#running.values(), ...this.#waiting.splice(0)]) {
+      pending.release();
+      pending.reject(reason);
+    }
+    this.#running.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #pump(): void {
+    while (this.#running.size < limits.hashJobsMax) {
+      const pending = this.#waiting.shift();
+      if (pending === undefined) break;
+      this.#running.set(pending.job.id, pending);
+      this.#startWorker().postMessage(pending.job);
+    }
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = undefined;
+    if (this.#running.size === 0 && this.#worker !== undefined) {
+      this.#idleTimer = setTimeout(() => this.#stopWorker(), limits.hashWorkerIdleMs);
+    }
+  }
+
+  #startWorker(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(new URL("./hash_worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = (event: MessageEvent<HashAnswer>) => this.#settle(event.data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#crash(event.message);
+    };
+    this.#worker = worker;
+    return worker;
+  }
+
+  #stopWorker(): void {
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = undefined;
+    this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  #settle(answer: HashAnswer): void {
+    const pending = this.#running.get(answer.id);
+    if (pending === undefined) return;
+    this.#running.delete(answer.id);
+    pending.release();
+    switch (answer.kind) {
+      case "hashed":
+        pending.resolve(answer.file);
+        break;
+      case "failed": {
+        const { code, message, hint } = answer;
+        pending.reject(new EnvironmentError(code, message, hint === undefined ? {} : { hint }));
+        break;
+      }
+      default:
+        unreachable(answer);
+    }
+    this.#pump();
+  }
+
+  // The worker cannot be interrupted within a file: it is ended, and what else it had starts anew.
+  #abort(id: number, reason: unknown): void {
+    const pending = this.#running.get(id);
+    if (pending === undefined) {
+      const index = this.#waiting.findIndex(({ job }) => job.id === id);
+      if (index < 0) return;
+      const [waiting] = this.#waiting.splice(index, 1);
+      waiting!.release();
+      waiting!.reject(reason);
+      return;
+    }
+    this.#stopWorker();
+    this.#running.delete(id);
+    this.#waiting.unshift(...this.#running.values());
+    this.#running.clear();
+    pending.release();
+    pending.reject(reason);
+    this.#pump();
+  }
+
+  #crash(message: string): void {
+    this.#stopWorker();
+    for (const pending of this.#running.values()) {
+      pending.release();
+      pending.reject(new EnvironmentError("other", `The hash worker failed: ${message}`));
+    }
+    this.#running.clear();
+    this.#pump();
+  }
+}

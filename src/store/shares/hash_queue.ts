@@ -1,0 +1,169 @@
+/**
+ * Shared files that wait to be hashed: not before they rest, again when they changed meanwhile,
+ * and added to the store in batches.
+ */
+
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { isSameFile } from "../files/fingerprint.ts";
+import type { Hasher } from "../hashing/hasher.ts";
+import { Place, splitPath } from "../files/stored_file.ts";
+import type { StoreParts } from "../downloads/store_context.ts";
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** Hashes files and adds them to the store. */
+export class HashQueue {
+  readonly #parts: StoreParts;
+  readonly #hasher: Hasher;
+  readonly #isWanted: (path: string) => boolean;
+  readonly #waiting = new Set<string>();
+  /** Paths that are being hashed, and whether something was reported of them meanwhile. */
+  readonly #hashing = new Map<string, { isStale: boolean }>();
+  /** Paths that wait until they rest. */
+  readonly #unsettled = new Map<string, Timer>();
+  /** How often a file was not at rest when its turn came. */
+  readonly #attempts = new Map<string, number>();
+  #hashed: Place[] = [];
+  #batchTimer: Timer | undefined;
+  #whenIdle = Promise.withResolvers<void>();
+  #isClosed = false;
+
+  constructor(
+    parts: StoreParts,
+    hasher: Hasher,
+    options: { readonly isWanted: (path: string) => boolean },
+  ) {
+    this.#parts = parts;
+    this.#hasher = hasher;
+    this.#isWanted = options.isWanted;
+    this.#whenIdle.resolve();
+  }
+
+  /** Files that are not hashed yet. */
+  get size(): number {
+    return this.#waiting.size + this.#hashing.size + this.#unsettled.size;
+  }
+
+  /** Takes a file that is new or changed. */
+  add(path: string): void {
+    if (this.#isClosed) return;
+    const hashing = this.#hashing.get(path);
+    if (hashing !== undefined) {
+      hashing.isStale = true;
+      return;
+    }
+    if (this.#unsettled.has(path)) return;
+    if (this.size === 0 && this.#hashed.length === 0) this.#whenIdle = Promise.withResolvers();
+    this.#waiting.add(path);
+    this.#pump();
+  }
+
+  /** Resolves when nothing is left to hash and all that was hashed is in the store. */
+  idle(): Promise<void> {
+    return this.#whenIdle.promise;
+  }
+
+  /** Gives up what waits; the hasher is closed by its owner. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.clear();
+    for (const timer of this.#unsettled.values()) clearTimeout(timer);
+    this.#unsettled.clear();
+    this.#flush();
+    this.#whenIdle.resolve();
+  }
+
+  #pump(): void {
+    for (const path of this.#waiting) {
+      if (this.#hashing.size >= 2 * limits.hashJobsMax) return;
+      this.#waiting.delete(path);
+      const restMs = restingMs(path);
+      if (restMs !== undefined && restMs >= 0 && restMs < limits.settleMs) {
+        this.#later(path, limits.settleMs - restMs);
+      } else {
+        void this.#hash(path);
+      }
+    }
+  }
+
+  async #hash(path: string): Promise<void> {
+    const state = { isStale: false };
+    this.#hashing.set(path, state);
+    let isChanged = false;
+    try {
+      const { leavesPath } = this.#parts.directory;
+      const { root, ...print } = await this.#hasher.hash({ path, leavesPath });
+      const place = new Place("shared", this.#where(path), { root, ...print });
+      this.#hashed.push(place);
+      isChanged = state.isStale && !isUnchanged(place);
+    } catch (error) {
+      const code = error instanceof EnvironmentError ? error.code : undefined;
+      isChanged = code === "changed";
+      if (!this.#isClosed && !isChanged && code !== "not-found") {
+        this.#parts.warn(`${messageOf(error)}; the file is not shared`, { path });
+      }
+    }
+    this.#hashing.delete(path);
+    if (this.#isClosed) return;
+    if (isChanged && this.#isWanted(path)) this.#again(path);
+    else this.#attempts.delete(path);
+    this.#pump();
+    if (this.#hashed.length >= limits.hashedBatchMax || this.size === 0) this.#flush();
+    else this.#batchTimer ??= setTimeout(() => this.#flush(), limits.hashedBatchMs);
+  }
+
+  // A file that is written to all the time must not be hashed all the time.
+  #again(path: string): void {
+    const attempts = this.#attempts.get(path) ?? 0;
+    this.#attempts.set(path, attempts + 1);
+    this.#later(path, Math.min(limits.unsettledMs, limits.settleMs * 2 ** attempts));
+  }
+
+  #later(path: string, delayMs: number): void {
+    const timer = setTimeout(() => {
+      this.#unsettled.delete(path);
+      this.#waiting.add(path);
+      this.#pump();
+    }, delayMs);
+    this.#unsettled.set(path, timer);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#batchTimer);
+    this.#batchTimer = undefined;
+    const hashed = this.#hashed;
+    this.#hashed = [];
+    // Its share may have been given up meanwhile.
+    const places = hashed.filter(({ path }) => this.#isWanted(path));
+    if (places.length > 0) this.#parts.addPlaces(places);
+    if (places.length < hashed.length) {
+      for (const { root, sizeBytes } of hashed) this.#parts.collectLeaves(root, sizeBytes);
+    }
+    if (this.size === 0) this.#whenIdle.resolve();
+  }
+
+  // One string for all files of a directory, as in the places that the catalogue gives.
+  #where(path: string): { readonly directory: string; readonly file: string } {
+    const { directory, file } = splitPath(path);
+    const known = this.#parts.index.inDirectory(directory)?.values().next().value;
+    return { directory: known?.directory ?? directory, file };
+  }
+}
+
+function isUnchanged(place: Place): boolean {
+  try {
+    return isSameFile(place, Deno.statSync(place.path));
+  } catch {
+    return false;
+  }
+}
+
+/** How long ago a file changed; undefined when it is not there. */
+function restingMs(path: string): number | undefined {
+  try {
+    return Date.now() - (Deno.statSync(path).mtime?.getTime() ?? 0);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The files that are shared where they lie: which paths, what changes in them, and that the store
+ * follows. It never copies and never writes to what is shared.
+ */
+
+import { basename, resolve } from "node:path";
+import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { nameProblem } from "../../base/names.ts";
+import { HashQueue } from "./hash_queue.ts";
+import type { Hasher } from "../hashing/hasher.ts";
+import { environmentError, nextTurn } from "../files/io.ts";
+import { OWN_FILE_PREFIX, type Place } from "../files/stored_file.ts";
+import { areSameRoots, findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
+import { scanAll, scanPaths } from "./share_scan.ts";
+import { ShareSet } from "./share_set.ts";
+import type { StoreParts } from "../downloads/store_context.ts";
+import { type ChangedPaths, PathWatch } from "./watch.ts";
+
+/** The shared paths of one store. */
+export class Shares implements AsyncDisposable {
+  readonly #parts: StoreParts;
+  readonly #set: ShareSet;
+  readonly #queue: HashQueue;
+  readonly #abort = new AbortController();
+  #watch: PathWatch | undefined;
+  /** What is watched. */
+  #roots: ShareRoots | undefined;
+  #rootTimer: ReturnType<typeof setTimeout> | undefined;
+  #rootCheck: Promise<void> | undefined;
+  #rescanTimer: ReturnType<typeof setTimeout> | undefined;
+  #isStarted = false;
+  /** Whether the watch must be made anew: other paths are shared, or may exist now. */
+  #isWatchStale = true;
+  /** What is to be looked at next. */
+  #requested: Set<string> | "everything" = new Set();
+  #running: Promise<void> | undefined;
+
+  constructor(parts: StoreParts, hasher: Hasher) {
+    this.#parts = parts;
+    this.#set = new ShareSet(parts.catalogue?.shares());
+    this.#queue = new HashQueue(parts, hasher, { isWanted: (path) => this.#set.covers(path) });
+  }
+
+  /** Paths that are shared. */
+  paths(): string[] {
+    return this.#set.paths().map((path) => path === "" ? "/" : path);
+  }
+
+  /** Whether `path` is shared, itself or with a directory above it. */
+  covers(path: string): boolean {
+    return this.#set.covers(normal(path));
+  }
+
+  /** Files that are not hashed yet. */
+  get filesWaiting(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Shares a file, or a directory with all that is below it.
+   *
+   * @param options `persist: false` shares it for this run only.
+   * @throws {EnvironmentError} when it is not there or cannot be read, or when it cannot be kept
+   * for the next start; then it is not shared.
+   * @throws {UsageError} when it is neither file nor directory, or has to do with the data directory.
+   */
+  add(path: string, options: { readonly persist?: boolean } = {}): void {
+    const { persist = true } = options;
+    const share = normal(path);
+    checkShareable(share === "" ? "/" : share, this.#parts);
+    if (persist) this.#keep(share);
+    this.#set.add(share, { isKept: persist });
+    if (!persist) this.#remember();
+    this.#isWatchStale = true;
+    if (this.#isStarted) this.#request(new Set([share]));
+  }
+
+  /**
+   * Stops sharing a file or directory; one that lies in a shared directory is taken out of it.
+   * False when it was not shared.
+   */
+  remove(path: string): boolean {
+    const share = normal(path);
+    if (!this.#set.remove(share)) return false;
+    this.#remember();
+    this.#withdrawUncovered();
+    this.#isWatchStale = true;
+    if (this.#isStarted) this.#request(new Set());
+    return true;
+  }
+
+  /**
+   * Withdraws what is no longer shared, at once, then watches and scans in the background. To be
+   * called once, after the shares of this run were added.
+   */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#withdrawUncovered();
+    this.#parts.listen((change) => {
+      // The store found out by itself that a file changed: it is hashed again.
+      if (change.kind === "withdrawn" && this.#set.covers(change.path)) {
+        this.#watch?.note(change.path);
+      }
+    });
+    this.#request("everything");
+  }
+
+  /** Looks at everything again; resolves when all that is new is hashed and in the store. */
+  async rescan(): Promise<void> {
+    this.#request("everything");
+    await this.settled();
+  }
+
+  /** Resolves when all that is known to be new or changed is in the store. */
+  async settled(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    await this.#queue.idle();
+  }
+
+  /** Stops watching, scanning and hashing. */
+  async close(): Promise<void> {
+    this.#abort.abort(new DOMException("The store is closed", "AbortError"));
+    clearTimeout(this.#rescanTimer);
+    clearTimeout(this.#rootTimer);
+    this.#watch?.close();
+    this.#queue.close();
+    await this.#running;
+    await this.#rootCheck;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // Before it is shared: a person is told that it is for good, or that it is not at all.
+  #keep(share: string): void {
+    const kept = this.#set.copy();
+    kept.add(share, { isKept: true });
+    try {
+      this.#parts.catalogue?.putShares(kept.keptRows());
+    } catch (error) {
+      const { code, hint } = environmentError(error, "write the catalogue");
+      throw new EnvironmentError(
+        code,
+        `Cannot share ${share === "" ? "/" : share}: it cannot be kept: ${messageOf(error)}`,
+        { hint: hint ?? "Check the disk that the data directory is on.", cause: error },
+      );
+    }
+  }
+
+  #remember(): void {
+    this.#parts.remember((catalogue) => catalogue.putShares(this.#set.keptRows()));
+  }
+
+  #withdrawUncovered(): void {
+    const { index } = this.#parts;
+    const stale: Place[] = [];
+    for (const directory of index.directories()) {
+      const files = index.inDirectory(directory)!;
+      // Mostly nothing is said of single files, so that the directory decides for all.
+      const isPlain = !this.#set.hasEntryIn(directory);
+      if (isPlain && this.#set.covers(directory)) continue;
+      for (const place of files.values()) {
+        if (place.origin === "shared" && (isPlain || !this.#set.covers(place.path))) {
+          stale.push(place);
+        }
+      }
+    }
+    this.#parts.withdrawPlaces(stale);
+  }
+
+  #request(paths: ChangedPaths): void {
+    if (this.#abort.signal.aborted) return;
+    if (paths === "everything" || this.#requested === "everything") this.#requested = "everything";
+    else for (const path of paths) this.#requested.add(path);
+    this.#running ??= this.#run().finally(() => this.#running = undefined);
+  }
+
+  // One scan at a time; what is asked for meanwhile comes next.
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    const context = {
+      parts: this.#parts,
+      shares: this.#set,
+      signal,
+      onChanged: (path: string) => this.#queue.add(path),
+    };
+    // Not in the turn of the caller: beginning to watch takes a while, 0.3 s for 100,000 files.
+    await nextTurn();
+    while (
+      this.#isWatchStale || this.#requested === "everything" || this.#requested.size > 0
+    ) {
+      if (signal.aborted) return;
+      if (this.#requested === "everything") this.#isWatchStale ||= await this.#isWatchOutdated();
+      // First watch, then look: what changes in between is seen at least once.
+      if (this.#isWatchStale) await this.#restartWatch();
+      if (signal.aborted) return;
+      const requested = this.#requested;
+      this.#requested = new Set();
+      try {
+        if (requested === "everything") {
+          await scanAll(context);
+          this.#scheduleRescan();
+        } else await scanPaths(context, requested);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#parts.warn("Scanning the shared files failed", { cause: messageOf(error) });
+      }
+    }
+  }
+
+  #scheduleRescan(): void {
+    clearTimeout(this.#rescanTimer);
+    const isWatched = this.#watch?.isWatching === true;
+    const delayMs = isWatched ? limits.rescanMs : limits.rescanUnwatchedMs;
+    this.#rescanTimer = setTimeout(() => {
+      // A share that was missing may be there now, and is watched from now on.
+      this.#isWatchStale = true;
+      this.#request("everything");
+    }, delayMs);
+  }
+
+  async #restartWatch(): Promise<void> {
+    this.#isWatchStale = false;
+    const roots = await findRoots(this.paths());
+    if (this.#abort.signal.aborted) return;
+    let before = this.#watch;
+    const isSame = this.#roots === undefined || areSameRoots(this.#roots, roots);
+    if (before !== undefined && (before.isLost || !isSame)) {
+      // The old one has to be gone altogether: else the runtime takes the new directory for the one
+      // at this path that it watches already. What changes meanwhile is found by looking.
+      this.#request("everything");
+      this.#watch = undefined;
+      before.close();
+      await before.ended;
+      if (this.#abort.signal.aborted) return;
+      before = undefined;
+    }
+    this.#roots = roots;
+    this.#watch = new PathWatch(roots, {
+      onChanged: (paths) => this.#request(paths),
+      onWarning: this.#parts.warn,
+    });
+    before?.close();
+    this.#scheduleRootCheck();
+  }
+
+  // The system watches a directory, not its path: of one that takes the place of another, or comes
+  // back, or that a link leads to from now on, it says nothing.
+  #scheduleRootCheck(): void {
+    clearTimeout(this.#rootTimer);
+    this.#rootTimer = setTimeout(() => this.#rootCheck = this.#checkRoots(), limits.rootCheckMs);
+  }
+
+  /** Only asks for a new watch: one that is made meanwhile must not be closed here. */
+  async #checkRoots(): Promise<void> {
+    if (await this.#isWatchOutdated()) this.#request("everything");
+    if (!this.#abort.signal.aborted) this.#scheduleRootCheck();
+  }
+
+  /** Whether what is watched is not, or not only, what lies at the shared paths now. */
+  async #isWatchOutdated(): Promise<boolean> {
+    if (this.#roots === undefined) return false;
+    return this.#watch?.isLost === true || await haveRootsChanged(this.#roots);
+  }
+}
+
+// Absolute, without "." and "..", and the root of the file system as "".
+function normal(path: string): string {
+  return resolve(path).replace(/[/\\]$/, "");
+}
+
+function checkShareable(path: string, { directory }: StoreParts): void {
+  let info: Deno.FileInfo, real: string;
+  try {
+    info = Deno.statSync(path);
+    real = Deno.realPathSync(path);
+  } catch (error) {
+    throw environmentError(error, `share ${path}`);
+  }
+  if (directory.contains(real)) {
+    throw new UsageError(`Cannot share ${path}: it is in the data directory`);
+  }
+  if (info.isDirectory) return;
+  if (!info.isFile) throw new UsageError(`Cannot share ${path}: neither a file nor a directory`);
+  const name = basename(path);
+  const problem = name.endsWith(".part") || name.startsWith(OWN_FILE_PREFIX)
+    ? "it is an unfinished download"
+    : nameProblem(name);
+  if (problem !== undefined) throw new UsageError(`Cannot share ${path}: ${problem}`);
+}

@@ -1,0 +1,301 @@
+// Single steps of the links; tests/sim has whole networks.
+
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import type { NodeId } from "../../../../src/base/ids.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { seededRandom } from "../../../../src/base/random.ts";
+import {
+  Neighbours,
+  type NeighboursEffect,
+  type NeighboursEvent,
+} from "../../../../src/core/overlay/neighbours.ts";
+
+const OWN = "8".repeat(32) as NodeId;
+const LOWER = "1".repeat(32) as NodeId;
+const HIGHER = "f".repeat(32) as NodeId;
+const host = (number: number) => `10.0.${number >> 8}.${number & 255}`;
+const nodeId = (number: number) => number.toString(16).padStart(32, "0") as NodeId;
+
+function neighbours(options: { linksMin?: number; linksMax?: number } = {}): Neighbours {
+  return new Neighbours({ nodeId: OWN, random: seededRandom(1), linksMin: 0, ...options });
+}
+
+type Up = Partial<Extract<NeighboursEvent, { kind: "link-up" }>>;
+
+/** A link from node `number`, which listens at 8048. */
+function up(number: number, changes: Up = {}): NeighboursEvent {
+  return {
+    kind: "link-up",
+    link: number,
+    nodeId: nodeId(number),
+    host: host(number),
+    port: 40_000,
+    listenPort: 8048,
+    inbound: true,
+    ...changes,
+  };
+}
+
+function add(number: number, pinned: boolean): NeighboursEvent {
+  return { kind: "add-address", host: host(number), port: 8048, pinned };
+}
+
+const dials = (effects: readonly NeighboursEffect[]) =>
+  effects.flatMap((effect) => effect.kind === "dial" ? [effect.host] : []);
+const closes = (effects: readonly NeighboursEffect[]) =>
+  effects.flatMap((effect) => effect.kind === "close" ? [[effect.link, effect.reason]] : []);
+
+Deno.test("Neighbours.step() dials learned addresses only up to the fewest links", () => {
+  const links = neighbours({ linksMin: 2 });
+  const dialled = [1, 2, 3, 4].flatMap((number) => dials(links.step(add(number, false), 0)));
+  assertEquals(dialled, [host(1), host(2)]);
+  assertEquals(links.step({ kind: "tick" }, 0), []);
+  links.step({ kind: "dial-failed", host: host(1), port: 8048 }, 100);
+  const [next] = dials(links.step({ kind: "tick" }, 250));
+  assert(next === host(3) || next === host(4));
+});
+
+Deno.test("Neighbours.step() dials every pinned address while there is room for a link", () => {
+  const links = neighbours({ linksMin: 0, linksMax: 3 });
+  const dialled = [1, 2, 3, 4].flatMap((number) => dials(links.step(add(number, true), 0)));
+  assertEquals(dialled, [host(1), host(2), host(3)]);
+  links.step({ kind: "dial-failed", host: host(2), port: 8048 }, 0);
+  assertEquals(dials(links.step({ kind: "tick" }, 1)), [host(4)]);
+  links.step({ kind: "dial-failed", host: host(4), port: 8048 }, 2);
+  assertEquals(dials(links.step({ kind: "tick" }, 1_002)), [host(2)]);
+});
+
+Deno.test("Neighbours.step() does not dial a pinned address when its node has a link already", () => {
+  const links = neighbours({ linksMin: 3 });
+  links.step(up(1), 0);
+  assertEquals(dials(links.step(add(1, true), 0)), []);
+  assertEquals(dials(links.step({ kind: "link-down", link: 1 }, 60_000)), []);
+  assertEquals(dials(links.step({ kind: "tick" }, 61_000)), [host(1)], "about a second later");
+});
+
+Deno.test("Neighbours.step() waits longer each time when its links end as soon as they are up", () => {
+  const links = neighbours({ linksMin: 1 });
+  links.step(add(1, true), 0);
+  const waitsMs: number[] = [];
+  let endedMs = 0;
+  for (let nowMs = 0, link = 1; waitsMs.length < 4; nowMs += limits.overlayTickMs) {
+    if (nowMs > 0 && dials(links.step({ kind: "tick" }, nowMs)).length === 0) continue;
+    waitsMs.push(nowMs - endedMs);
+    endedMs = nowMs;
+    links.step(up(1, { link, inbound: false, port: 8048 }), nowMs);
+    links.step({ kind: "link-down", link: link++ }, nowMs);
+  }
+  for (const [i, waitMs] of [1_000, 2_000, 4_000].entries()) {
+    assertLessOrEqual(Math.abs(waitsMs[i + 1]! - waitMs), 0.25 * waitMs + limits.overlayTickMs);
+  }
+});
+
+Deno.test("Neighbours.step() gives a dial up when nobody reports on it", () => {
+  const links = neighbours({ linksMin: 1 });
+  assertEquals(dials(links.step(add(1, true), 0)), [host(1)]);
+  const waitMs = limits.dialMs + limits.handshakeMs + 1_000;
+  assertEquals(dials(links.step({ kind: "tick" }, waitMs - 1)), []);
+  assertEquals(dials(links.step({ kind: "tick" }, waitMs)), []);
+  assertEquals(dials(links.step({ kind: "tick" }, waitMs + 1_000)), [host(1)]);
+});
+
+Deno.test("Neighbours.step() knows the dial of a name that was resolved", () => {
+  const links = neighbours({ linksMin: 1 });
+  const address = { host: "seed.example", port: 8048 };
+  assertEquals(dials(links.step({ kind: "add-address", ...address, pinned: true }, 0)), [
+    "seed.example",
+  ]);
+  links.step(up(1, { inbound: false, port: 8048, dialled: address }), 10);
+  assertEquals(links.links()[0]!.host, host(1));
+  assertEquals(dials(links.step({ kind: "tick" }, 20_000)), [], "it is linked");
+  assertEquals(closes(links.step({ kind: "tick" }, 40_000)), [[1, "silent"]]);
+  assertEquals(dials(links.step({ kind: "tick" }, 42_000)).length, 1);
+  // Others are told where it is, not its name.
+  const gossip = links.step(up(2), 50_000).find((effect) => effect.kind === "send");
+  assertEquals(gossip, {
+    kind: "send",
+    link: 2,
+    message: { kind: "peers", addresses: [{ host: host(1), port: 8048 }] },
+  });
+});
+
+Deno.test("Neighbours.step() never dials its own address again", () => {
+  const links = neighbours({ linksMin: 3 });
+  links.step(add(1, true), 0);
+  const self = up(1, { nodeId: OWN, inbound: false, port: 8048 });
+  assertEquals(closes(links.step(self, 0)), [[1, "self"]]);
+  assertEquals(links.step({ kind: "tick" }, 1e9), []);
+  links.step(add(2, true), 1e9);
+  links.step({ kind: "dial-failed", host: host(2), port: 8048, refusal: "self" }, 1e9);
+  assertEquals(links.step({ kind: "tick" }, 2e9), []);
+  assertEquals(closes(links.step(up(9, { nodeId: OWN }), 2e9)), [[9, "self"]]);
+});
+
+for (const [name, other, kept] of [["lower", LOWER, "inbound"], ["higher", HIGHER, "outbound"]]) {
+  Deno.test(`Neighbours.step() keeps the ${kept} link when the other node has the ${name} id`, () => {
+    const inbound = up(1, { nodeId: other as NodeId });
+    const outbound = up(2, { nodeId: other as NodeId, inbound: false, port: 8048 });
+    const keptLink = kept === "inbound" ? 1 : 2;
+    for (const events of [[inbound, outbound], [outbound, inbound]]) {
+      const links = neighbours();
+      const closed = events.flatMap((event) => closes(links.step(event, 0)));
+      assertEquals(closed, [[3 - keptLink, "duplicate"]]);
+      assertEquals(links.links().map((one) => one.link), [keptLink]);
+    }
+  });
+}
+
+Deno.test("Neighbours.step() closes the later of two links when it dialled both, no other", () => {
+  const links = neighbours();
+  const out = { nodeId: LOWER, inbound: false, port: 8048 };
+  links.step(up(1, out), 0);
+  assertEquals(closes(links.step(up(2, { ...out, host: host(9) }), 0)), [[2, "duplicate"]]);
+  const accepting = neighbours();
+  accepting.step(up(1, { nodeId: LOWER }), 0);
+  assertEquals(closes(accepting.step(up(2, { nodeId: LOWER }), 0)), [], "the first may be dead");
+  assertEquals(accepting.linkCount, 2);
+});
+
+Deno.test("Neighbours.refusal() says what would be closed at once", () => {
+  const links = neighbours();
+  links.step({ kind: "ban", banned: { nodeId: nodeId(7) } }, 0);
+  links.step({ kind: "ban", banned: { host: host(8) } }, 0);
+  links.step(up(1, { nodeId: LOWER }), 0);
+  const why = (id: NodeId, from: string, inbound: boolean) =>
+    links.refusal({ nodeId: id, host: from, inbound }, 1);
+  assertEquals(why(OWN, host(1), true), "self");
+  assertEquals(why(nodeId(7), host(1), true), "banned");
+  assertEquals(why(nodeId(6), `::ffff:${host(8)}`, true), "banned");
+  assertEquals(why(LOWER, host(1), false), "duplicate");
+  assertEquals(why(nodeId(6), host(6), true), undefined);
+});
+
+Deno.test("Neighbours.step() tells a few addresses and closes as busy when it is full", () => {
+  const links = neighbours({ linksMax: 2 });
+  links.step(up(1), 0);
+  links.step(up(2), 0);
+  const effects = links.step(up(3), 0);
+  assertEquals(effects.map((effect) => effect.kind), ["send", "close"]);
+  assertEquals(closes(effects), [[3, "busy"]]);
+  assert(effects[0]!.kind === "send" && effects[0]!.message.kind === "peers");
+  assertEquals(effects[0]!.message.addresses.map((one) => one.host).sort(), [host(1), host(2)]);
+  assertEquals(links.linkCount, 2);
+});
+
+Deno.test("Neighbours.step() waits long for a full node when it has links enough", () => {
+  const links = neighbours({ linksMin: 1 });
+  links.step(up(5), 0);
+  links.step(add(1, true), 0);
+  links.step(up(1, { inbound: false, port: 8048 }), 10);
+  const bye = { kind: "bye", reason: "busy" } as const;
+  assertEquals(closes(links.step({ kind: "message", link: 1, message: bye }, 20)), [[1, "bye"]]);
+  assertEquals(dials(links.step({ kind: "tick" }, 29_000)), []);
+});
+
+Deno.test("Neighbours.step() closes and keeps out whom it banned, until the time is over", () => {
+  const links = neighbours({ linksMin: 2 });
+  links.step(up(1), 0);
+  links.step(up(2), 0);
+  assertEquals(closes(links.step({ kind: "ban", banned: { nodeId: nodeId(1) } }, 10)), [[
+    1,
+    "banned",
+  ]]);
+  assertEquals(closes(links.step({ kind: "ban", banned: { host: host(2) } }, 10)), [[2, "banned"]]);
+  assertEquals(closes(links.step(up(3, { nodeId: nodeId(1) }), 20)), [[3, "banned"]]);
+  assertEquals(closes(links.step(up(4, { host: host(2) }), 20)), [[4, "banned"]]);
+  assertEquals(dials(links.step({ kind: "tick" }, limits.banMs)), []);
+  const later = dials(links.step({ kind: "tick" }, limits.banMs + 10));
+  assertEquals(later.sort(), [host(1), host(2)]);
+});
+
+Deno.test("Neighbours.step() pings each link every 5 s and measures the round trip", () => {
+  const links = neighbours();
+  links.step(up(1), 0);
+  let sentMs = 0;
+  const pings: number[] = [];
+  for (let nowMs = 0; nowMs <= 20_000; nowMs += 250) {
+    for (const effect of links.step({ kind: "tick" }, nowMs)) {
+      assert(effect.kind === "send" && effect.message.kind === "ping");
+      pings.push(nowMs - sentMs);
+      sentMs = nowMs;
+      const { token } = effect.message;
+      const pong = (number: number): NeighboursEvent => ({
+        kind: "message",
+        link: 1,
+        message: { kind: "pong", token: number },
+      });
+      links.step(pong((token + 1) % 2 ** 32), nowMs + 7);
+      links.step(pong(token), nowMs + 40);
+      links.step(pong(token), nowMs + 90);
+    }
+  }
+  assertLessOrEqual(pings[0]!, 5_000);
+  for (const betweenMs of pings.slice(1)) assertLessOrEqual(Math.abs(betweenMs - 5_000), 250);
+  assertEquals(links.links()[0]!.roundTripMs, 40);
+});
+
+Deno.test("Neighbours.step() answers PING with its token", () => {
+  const links = neighbours();
+  links.step(up(1), 0);
+  const ping = { kind: "ping", token: 77 } as const;
+  assertEquals(links.step({ kind: "message", link: 1, message: ping }, 0), [
+    { kind: "send", link: 1, message: { kind: "pong", token: 77 } },
+  ]);
+  assertEquals(links.step({ kind: "message", link: 9, message: ping }, 0), []);
+});
+
+Deno.test("Neighbours.step() closes a link 30 s after the last message of any kind", () => {
+  const links = neighbours();
+  links.step(up(1), 0);
+  links.step({ kind: "heard", link: 1 }, 10_000);
+  assertEquals(closes(links.step({ kind: "tick" }, 39_999)), []);
+  assertEquals(closes(links.step({ kind: "tick" }, 40_000)), [[1, "silent"]]);
+  assertEquals(links.links(), []);
+  assertEquals(links.step({ kind: "link-down", link: 1 }, 40_000), []);
+});
+
+Deno.test("Neighbours.step() learns from PEERS what can be dialled, within its rate", () => {
+  const links = neighbours({ linksMin: 30 });
+  links.step(up(1), 0);
+  const tell = (addresses: readonly { host: string; port: number }[]) =>
+    links.step({ kind: "message", link: 1, message: { kind: "peers", addresses } }, 0);
+  const told = [
+    { host: host(2), port: 8048 },
+    { host: host(3), port: 0 },
+    { host: "127.0.0.1", port: 8048 },
+    { host: "0.0.0.0", port: 8048 },
+    { host: "::ffff:10.0.0.4", port: 8048 },
+  ];
+  assertEquals(dials(tell(told)).sort(), [host(2), host(4)]);
+  let learned = 0;
+  for (let i = 0; i < 100; i++) learned += dials(tell([{ host: host(100 + i), port: 1 }])).length;
+  assertEquals(learned, limits.peersBurstMax - 1);
+});
+
+Deno.test("Neighbours.step() tells loopback addresses to its own machine only", () => {
+  const links = neighbours();
+  links.step(up(1, { host: "127.0.0.1", listenPort: 5_001 }), 0);
+  const told = (event: NeighboursEvent) =>
+    links.step(event, 0).flatMap((effect) =>
+      effect.kind === "send" && effect.message.kind === "peers" ? effect.message.addresses : []
+    );
+  assertEquals(told(up(2)), []);
+  assertEquals(told(up(3, { host: "::1", listenPort: 0 })).map((one) => one.port).sort(), [
+    5_001,
+    8048,
+  ]);
+});
+
+Deno.test("Neighbours.step() is quiet when 500 idle links tick between their pings", () => {
+  const links = neighbours({ linksMax: 500 });
+  for (let number = 1; number <= 500; number++) links.step(up(number), 0);
+  assertEquals(links.linkCount, 500);
+  let pings = 0;
+  for (let nowMs = 0; nowMs < 5_000; nowMs += limits.overlayTickMs) {
+    const effects = links.step({ kind: "tick" }, nowMs);
+    // The phases are random: no tick has to send to all links at once.
+    assertLessOrEqual(effects.length, 60);
+    pings += effects.length;
+  }
+  assertLessOrEqual(Math.abs(pings - 500), 40);
+});

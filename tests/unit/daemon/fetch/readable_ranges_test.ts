@@ -1,0 +1,163 @@
+/** What an observer is told while bytes come to two places, one of which may turn out wrong. */
+
+import { assertEquals } from "@std/assert";
+import { Bitfield } from "../../../../src/base/bitfield.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
+import { FetchView, type ViewPart } from "../../../../src/daemon/fetch/readable_ranges.ts";
+import type { FetchObserver, FileReader } from "../../../../src/wire/fetch_observer.ts";
+
+const CHUNKS = 8;
+const SIZE = CHUNKS * CHUNK_BYTES;
+const chunk = (first: number, count = 1): ChunkRange => ({ first, count });
+
+/** A place whose bytes all are `value`. */
+class Part implements ViewPart {
+  readonly have = new Bitfield(CHUNKS);
+  readonly #value: number;
+
+  constructor(value: number) {
+    this.#value = value;
+  }
+
+  has(range: ChunkRange): boolean {
+    return this.have.hasRange(range);
+  }
+
+  readonly reader: FileReader = {
+    sizeBytes: SIZE,
+    readRun: ({ count }, target, offset) => {
+      target.fill(this.#value, offset, offset + count * CHUNK_BYTES);
+      return count * CHUNK_BYTES;
+    },
+  };
+}
+
+/** Writes down what it is told. */
+class Log {
+  readonly lines: string[] = [];
+  reader: FileReader | null = null;
+
+  observer(options: { readonly onlyVouched: boolean }): FetchObserver {
+    const range = ({ first, count }: ChunkRange) => `${first}+${count}`;
+    return {
+      event: ({ kind }) => this.lines.push(kind),
+      readable: (reader) => {
+        this.reader = reader;
+        this.lines.push("readable");
+      },
+      gained: (gained) => this.lines.push(`gained ${range(gained)}`),
+      ...(options.onlyVouched
+        ? { vouched: (vouched) => this.lines.push(`vouched ${range(vouched)}`) }
+        : {}),
+    };
+  }
+
+  /** The lines since the last call. */
+  news(): string[] {
+    return this.lines.splice(0);
+  }
+}
+
+function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true }) {
+  const log = new Log();
+  const view = new FetchView(log.observer(options), { vouchedFirst: () => {} });
+  const peers = new Part(1), mirror = new Part(2);
+  view.show(SIZE, { peers, mirror });
+  log.news();
+  const fromPeers = (range: ChunkRange) => {
+    peers.have.addRange(range);
+    view.gained(range);
+  };
+  const fromMirror = (range: ChunkRange) => {
+    mirror.have.addRange(range);
+    view.gained(range, { isMirrors: true });
+    view.vouched(range);
+  };
+  return { log, view, peers, mirror, fromPeers, fromMirror };
+}
+
+Deno.test("FetchView reads each chunk where it is, the mirror's first", () => {
+  const { log, fromPeers, fromMirror } = start();
+  fromPeers(chunk(0, 3));
+  fromMirror(chunk(2, 2));
+  const bytes = new Uint8Array(SIZE);
+  assertEquals(log.reader!.readRun(chunk(0, 4), bytes, 0), 4 * CHUNK_BYTES);
+  assertEquals([0, 1, 2, 3].map((at) => bytes[at * CHUNK_BYTES]), [1, 1, 2, 2]);
+});
+
+Deno.test("FetchView.dropPeers() restarts nobody who only used what the mirror gave", () => {
+  const { log, view, fromPeers, fromMirror } = start();
+  fromMirror(chunk(0));
+  fromPeers(chunk(0, 4));
+  log.news();
+  view.dropPeers("wrong");
+  assertEquals(log.news(), []);
+  view.vouchedAll();
+  assertEquals(log.news(), ["vouched 0+1"]);
+});
+
+Deno.test("FetchView.dropPeers() restarts those who used what peers gave", () => {
+  const { log, view, fromPeers, fromMirror } = start();
+  fromMirror(chunk(0));
+  fromPeers(chunk(1, 3));
+  view.vouched(chunk(1));
+  log.news();
+  view.dropPeers("wrong");
+  assertEquals(log.news(), ["restarted", "readable", "gained 0+1", "vouched 0+1"]);
+});
+
+Deno.test("FetchView.dropPeers() restarts those who use all that is gained", () => {
+  const { log, view, fromPeers } = start({ onlyVouched: false });
+  fromPeers(chunk(0));
+  log.news();
+  view.dropPeers("wrong");
+  assertEquals(log.news(), ["restarted", "readable"]);
+});
+
+Deno.test("FetchView.dropMirror() restarts those who used what nobody confirmed", () => {
+  const { log, view, fromPeers, fromMirror } = start();
+  fromMirror(chunk(0));
+  fromPeers(chunk(0, 2));
+  view.vouched(chunk(1));
+  log.news();
+  view.dropMirror("wrong");
+  assertEquals(log.news(), ["restarted", "readable", "gained 0+2", "vouched 1+1"]);
+  const bytes = new Uint8Array(SIZE);
+  log.reader!.readRun(chunk(0), bytes, 0);
+  assertEquals(bytes[0], 1);
+});
+
+Deno.test("FetchView.dropMirror() restarts nobody when peers have the same", () => {
+  const { log, view, fromPeers, fromMirror } = start();
+  fromMirror(chunk(0, 2));
+  fromPeers(chunk(0, 3));
+  view.confirmed(chunk(0, 2));
+  log.news();
+  view.dropMirror("wrong later on");
+  assertEquals(log.news(), []);
+});
+
+Deno.test("FetchView.show() begins anew with a file of another size", () => {
+  const { log, view, fromPeers } = start();
+  fromPeers(chunk(0));
+  view.dropPeers("wrong");
+  log.news();
+  view.show(SIZE - 1, { mirror: new Part(3) });
+  assertEquals([log.news(), view.sizeBytes], [["readable"], SIZE - 1]);
+  assertEquals(log.reader!.sizeBytes, SIZE - 1);
+});
+
+Deno.test("FetchView starts over when a file of another size is shown", () => {
+  for (const onlyVouched of [true, false]) {
+    const { log, view, fromPeers } = start({ onlyVouched });
+    fromPeers(chunk(0, 2));
+    log.news();
+    view.show(SIZE - 5, { mirror: new Part(3) });
+    assertEquals(log.news(), ["restarted", "readable"]);
+    assertEquals([view.sizeBytes, view.isVouched], [SIZE - 5, false]);
+  }
+  // What nobody was told anything of cannot have been used.
+  const { log, view } = start();
+  view.show(SIZE - 5, { mirror: new Part(3) });
+  assertEquals(log.news(), ["readable"]);
+});

@@ -1,0 +1,118 @@
+/** A swarm that begins from bytes on disk, and sources that come at the wrong moment or malformed. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { PeerFault } from "../../../../src/base/errors.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
+import { newNodeId } from "../../../../src/base/ids.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
+import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
+import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
+import { Connection } from "../../../../src/net/connection.ts";
+import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
+import { memoryPair } from "../../../support/memory_transport.ts";
+
+const CHUNKS = 13;
+const BYTES = content(CHUNKS * CHUNK_BYTES);
+const ROOT = rootOf(BYTES);
+
+/** Runs a test with a swarm on a real store that found the first 8 chunks on disk, unverified. */
+async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.path);
+  Deno.mkdirSync(dir.join("partial"), { recursive: true });
+  Deno.writeFileSync(dir.join(`partial/${ROOT}`), BYTES.subarray(0, 8 * CHUNK_BYTES));
+  const hasher = new ChunkHasher();
+  const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
+  const swarm = new Swarm(
+    { log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+    store.beginDownload(file),
+    {
+      file,
+      wanted: { first: 0, count: CHUNKS },
+      inflightBytesMax: limits.inflightBytesMax,
+      hasOwnPath: false,
+    },
+  );
+  try {
+    await test(swarm);
+  } finally {
+    await swarm.suspend();
+    hasher.close();
+    await store.close();
+  }
+}
+
+function observe(swarm: Swarm): { readonly gained: ChunkRange[]; readonly begun: Promise<void> } {
+  const gained: ChunkRange[] = [];
+  const { promise: begun, resolve, reject } = Promise.withResolvers<void>();
+  swarm.subscribe({
+    gained: (range) => gained.push(range),
+    completed: () => {},
+    failed: reject,
+    needsSources: resolve,
+    banned: () => {},
+    mirrorWrong: () => {},
+    mirrorFailed: () => {},
+  });
+  return { gained, begun };
+}
+
+Deno.test("Swarm looks once through what is on disk when a second fetch joins meanwhile", () =>
+  withSwarm(async (swarm) => {
+    swarm.download.addLeaves(0, leavesOf(BYTES));
+    swarm.download.finishLeaves();
+    const recheck = swarm.download.recheck.bind(swarm.download);
+    const rechecks: Promise<unknown>[] = [];
+    swarm.download.recheck = () => {
+      const checking = recheck();
+      rechecks.push(checking);
+      return checking;
+    };
+    const { gained, begun } = observe(swarm);
+    swarm.start();
+    swarm.start();
+    await begun;
+    await Promise.allSettled(rechecks);
+    assertEquals(rechecks.length, 1);
+    assertEquals(gained, [{ first: 0, count: 8 }]);
+    assertEquals(swarm.bytesDone, 8 * CHUNK_BYTES);
+  }));
+
+Deno.test("Swarm does not keep a source whose bitfield is none of its file", () =>
+  withSwarm(async (swarm) => {
+    const [near, far] = memoryPair();
+    const connection = new Connection(near), holder = new Connection(far);
+    const nodeId = newNodeId(systemRandom);
+    // 13 chunks: the last three bits belong to none.
+    await assertRejects(
+      () =>
+        swarm.useSource(connection, {
+          nodeId,
+          peer: "192.0.2.1:1",
+          whole: false,
+          bitfield: Uint8Array.of(0, 0xff),
+        }),
+      PeerFault,
+    );
+    connection.close();
+    holder.close();
+    assertEquals([swarm.sourceCount, swarm.hasSource(nodeId)], [0, false]);
+  }));
+
+Deno.test("Swarm closes the connection of a source that comes when it is over", () =>
+  withSwarm(async (swarm) => {
+    await swarm.suspend();
+    const [near, far] = memoryPair();
+    const connection = new Connection(near), holder = new Connection(far);
+    const ended = holder.receive({ frame: () => {} });
+    await swarm.useSource(connection, {
+      nodeId: newNodeId(systemRandom),
+      peer: "192.0.2.1:1",
+      whole: true,
+      bitfield: new Uint8Array(),
+    });
+    await ended;
+    assertEquals(swarm.sourceCount, 0);
+  }));

@@ -1,0 +1,63 @@
+/** What a request takes from the repositories' databases. */
+
+import { assertEquals } from "@std/assert";
+import type { TrustBook, VouchedFile } from "../../../../src/base/package_index.ts";
+import { vouchedRequest } from "../../../../src/daemon/trust/apply_sync_db.ts";
+import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+
+const NAME = "dup-1-1-any.pkg.tar.zst";
+const FILES: VouchedFile[] = [
+  { name: NAME, repository: "core", sizeBytes: 1, sha256: "a".repeat(64) },
+  { name: NAME, repository: "custom", sizeBytes: 2, sha256: "b".repeat(64) },
+];
+
+function book(files: readonly VouchedFile[]): TrustBook {
+  const all = (name: string) => files.filter((file) => file.name === name);
+  return {
+    find: (name, repository) =>
+      all(name).find((file) => file.repository === repository) ?? all(name)[0],
+    all,
+    onChange: () => () => {},
+  };
+}
+
+function request(fields: Partial<FetchRequest>): FetchRequest {
+  return {
+    name: NAME,
+    root: null,
+    sha256: null,
+    sizeBytes: null,
+    chunks: null,
+    deliver: false,
+    timeoutMs: 0,
+    searchMs: 0,
+    mirrors: [],
+    ...fields,
+  };
+}
+
+/** Size of what a fetch from these mirrors has to be. */
+function sizeFrom(...mirrors: string[]): number | null {
+  return vouchedRequest(request({ mirrors }), book(FILES)).request.sizeBytes;
+}
+
+Deno.test("vouchedRequest() takes the file of the repository that a mirror's URL names", () => {
+  assertEquals(sizeFrom(`https://m.test/a/custom/os/x86_64/${NAME}`), 2);
+  assertEquals(sizeFrom(`https://m.test/core/os/x86_64/${NAME}`), 1);
+  assertEquals(sizeFrom("https://m.test/x", `https://n.test/cus%74om/os/any/${NAME}`), 2);
+});
+
+Deno.test("vouchedRequest() takes the first file where no repository is named that has it", () => {
+  assertEquals(sizeFrom(), 1);
+  assertEquals(sizeFrom(`https://m.test/custom/${NAME}`), 1);
+  assertEquals(sizeFrom(`https://m.test/extra/os/x86_64/${NAME}`), 1);
+});
+
+Deno.test("vouchedRequest() leaves what a person said as it is", () => {
+  const asked = request({ sizeBytes: 7 });
+  assertEquals(vouchedRequest(asked, book(FILES)), { request: asked, isOfDatabase: false });
+  const checked = request({ sha256: "b".repeat(64) });
+  assertEquals(vouchedRequest(checked, book(FILES)), { request: checked, isOfDatabase: true });
+  assertEquals(vouchedRequest(request({}), undefined).isOfDatabase, false);
+  assertEquals(vouchedRequest(request({ name: "other" }), book(FILES)).isOfDatabase, false);
+});

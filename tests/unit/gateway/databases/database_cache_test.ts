@@ -1,0 +1,148 @@
+import { assert, assertEquals } from "@std/assert";
+import { limits } from "../../../../src/base/limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
+import { TempDir } from "../../store/store_fixture.ts";
+
+function open(directory: TempDir): DatabaseCache {
+  return new DatabaseCache(directory.path, { log: silentLogger });
+}
+
+/** What a database at this path of a mirror is known by. */
+function keyOf(path: string): string {
+  return databaseKey([`http://h${path}`]);
+}
+
+/** A client asks for one, and it is kept if there is room. */
+function ask(cache: DatabaseCache, path: string, text = "content"): void {
+  cache.asked(keyOf(path));
+  using room = cache.room(keyOf(path));
+  if (room?.grow(text.length)) keep(cache, path, text);
+}
+
+function keep(cache: DatabaseCache, path: string, text: string): void {
+  const key = keyOf(path);
+  const file = cache.newFile(key);
+  Deno.writeTextFileSync(file, text);
+  cache.keep(file, { key, sizeBytes: text.length, etag: `"${text}"`, lastModified: null });
+}
+
+function isKept(cache: DatabaseCache, path: string): boolean {
+  return cache.get(keyOf(path)) !== undefined;
+}
+
+function read(cache: DatabaseCache, path: string): string | undefined {
+  const copy = cache.get(keyOf(path));
+  const file = copy && cache.open(copy);
+  if (file === undefined) return undefined;
+  using _ = file;
+  const bytes = new Uint8Array(100);
+  return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+}
+
+Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened anew", () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  keep(cache, "/core/core.db", "one");
+  keep(cache, "/core/core.db", "two");
+  keep(cache, "/extra/extra.db", "three");
+  assertEquals([...Deno.readDirSync(directory.path)].length, 4);
+  const again = open(directory);
+  assertEquals([read(again, "/core/core.db"), read(again, "/extra/extra.db")], ["two", "three"]);
+  assertEquals(again.get(keyOf("/core/core.db"))?.etag, '"two"');
+  assertEquals(read(again, "/core/other.db"), undefined);
+});
+
+Deno.test("DatabaseCache() removes what is no whole copy, and nothing that is not its own", () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  for (const path of ["/short", "/gone", "/false"]) keep(cache, path, "content");
+  const fileOf = (path: string) => directory.join(cache.get(keyOf(path))!.file);
+  Deno.writeTextFileSync(fileOf("/short"), "con");
+  Deno.removeSync(fileOf("/gone"));
+  const facts = fileOf("/false").replace(/-[0-9a-f]{16}\.bin$/, ".json");
+  const json = JSON.parse(Deno.readTextFileSync(facts));
+  Deno.writeTextFileSync(facts, JSON.stringify({ ...json, file: "../../etc/passwd" }));
+  Deno.writeTextFileSync(cache.newFile(keyOf("/new")), "half");
+  directory.write("notes.txt", new Uint8Array(1));
+  const again = open(directory);
+  for (const path of ["/short", "/gone", "/false", "/new"]) {
+    assertEquals(again.get(keyOf(path)), undefined, path);
+  }
+  assertEquals([...Deno.readDirSync(directory.path)].map(({ name }) => name), ["notes.txt"]);
+});
+
+Deno.test("DatabaseCache.open() forgets a copy that was tampered with", () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  keep(cache, "/core", "content");
+  Deno.writeTextFileSync(directory.join(cache.get(keyOf("/core"))!.file), "");
+  assertEquals(read(cache, "/core"), undefined);
+  assertEquals(cache.get(keyOf("/core")), undefined);
+});
+
+Deno.test("databaseKey() is of where a database is, not of who asks", () => {
+  assertEquals(databaseKey(["http://u:p@h/core.db"]), databaseKey(["http://h/core.db"]));
+  assert(databaseKey(["http://h/core.db"]) !== databaseKey(["http://h/extra.db"]));
+  assert(databaseKey(["http://a/x", "http://b/x"]) !== databaseKey(["http://b/x", "http://a/x"]));
+});
+
+Deno.test("DatabaseCache.room() lets nothing in use go for what is asked for the first time", () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  ask(cache, "/good");
+  ask(cache, "/good");
+  for (let i = 1; i < limits.databasesMax; i++) ask(cache, `/${i}`);
+  for (let i = 0; i < 10; i++) ask(cache, `/made-up/${i}`);
+  assertEquals(isKept(cache, "/made-up/0"), false);
+  // Asked for again: the place is that of the first one that nobody asked for again.
+  ask(cache, "/made-up/0");
+  assertEquals([isKept(cache, "/made-up/0"), isKept(cache, "/1")], [true, false]);
+  assert(isKept(cache, "/good") && isKept(cache, "/2"));
+  for (let i = 0; i < 2 * limits.databasesMax; i++) {
+    ask(cache, `/twice/${i}`);
+    ask(cache, `/twice/${i}`);
+  }
+  assert(isKept(cache, "/good"));
+  assertEquals([...Deno.readDirSync(directory.path)].length, 2 * limits.databasesMax);
+});
+
+Deno.test("DatabaseCache.room() lets what nobody wants any more go, also after a new start", () => {
+  using directory = new TempDir();
+  const before = open(directory);
+  for (let i = 0; i < limits.databasesMax; i++) ask(before, `/${i}`);
+  for (const [path, uses] of [["/5", 9], ["/6", 1]] as const) {
+    const facts = directory.join(`${keyOf(path)}.json`);
+    const json = JSON.parse(Deno.readTextFileSync(facts));
+    const usedMs = json.usedMs - limits.databaseInUseMs;
+    Deno.writeTextFileSync(facts, JSON.stringify({ ...json, usedMs, uses }));
+  }
+  const cache = open(directory);
+  ask(cache, "/more");
+  assertEquals([isKept(cache, "/more"), isKept(cache, "/6"), isKept(cache, "/5")], [
+    true,
+    false,
+    true,
+  ]);
+  ask(cache, "/even/more");
+  assertEquals([isKept(cache, "/even/more"), isKept(cache, "/5")], [true, false]);
+  ask(cache, "/too/much");
+  assertEquals(isKept(cache, "/too/much"), false);
+});
+
+Deno.test("DatabaseCache.room() counts what is on its way, one and all of them", () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  using one = cache.room(keyOf("/1"))!;
+  assertEquals(one.grow(limits.databaseBytesMax + 1), false);
+  const rooms = [one];
+  for (let i = 2; i <= limits.databasesBytesMax / limits.databaseBytesMax; i++) {
+    rooms.push(cache.room(keyOf(`/${i}`))!);
+  }
+  for (const room of rooms) assert(room.grow(limits.databaseBytesMax));
+  using late = cache.room(keyOf("/late"))!;
+  assertEquals(late.grow(1), false);
+  rooms.at(-1)![Symbol.dispose]();
+  assert(late.grow(1));
+  for (const room of rooms) room[Symbol.dispose]();
+});
