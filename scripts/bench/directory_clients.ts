@@ -5,7 +5,7 @@ import { newNodeId, newSessionId, type SessionId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { Connection } from "../../src/net/connection.ts";
-import { DirectoryTalk } from "../../src/net/directory_connection.ts";
+import { DirectoryConnection } from "../../src/net/directory_connection.ts";
 import { accept, expectMessage, type LocalIdentity } from "../../src/net/handshake.ts";
 import { tcpTransport } from "../../src/net/tcp_transport.ts";
 import type { Duplex, Listener } from "../../src/net/transport.ts";
@@ -122,9 +122,9 @@ class DirectoryClient implements AsyncDisposable {
 }
 
 class DirectoryAsker implements Asker {
-  readonly #talk: DirectoryTalk;
+  readonly #talk: DirectoryConnection;
 
-  private constructor(talk: DirectoryTalk) {
+  private constructor(talk: DirectoryConnection) {
     this.#talk = talk;
   }
 
@@ -167,9 +167,9 @@ class DirectoryAsker implements Asker {
   }
 }
 
-async function openTalk(port: number, identity: LocalIdentity): Promise<DirectoryTalk> {
+async function openTalk(port: number, identity: LocalIdentity): Promise<DirectoryConnection> {
   const duplex = await tcpTransport.dial({ host: "127.0.0.1", port }, { timeoutMs: limits.dialMs });
-  return await DirectoryTalk.open(new Connection(duplex), identity);
+  return await DirectoryConnection.open(new Connection(duplex), identity);
 }
 
 function identity(listenPort: number): LocalIdentity {

@@ -98,14 +98,14 @@ async function runBench(args: string[]): Promise<number> {
 async function runInside(request: Request, memoryRoot: string): Promise<number> {
   const installDir = await Deno.makeTempDir({ prefix: "pacsrv-bench-install-" });
   let isTidy = false;
-  const tidy = () => {
+  const recover = () => {
     removeAllWorkspaces();
     if (!isTidy) Deno.removeSync(installDir, { recursive: true });
     isTidy = true;
   };
   const interrupted = async () => {
     await endAll({ forGood: true });
-    tidy();
+    recover();
     Deno.exit(130);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupted);
@@ -114,7 +114,7 @@ async function runInside(request: Request, memoryRoot: string): Promise<number> 
     return await measureAll(request, new Bench(request.options, { product, memoryRoot }));
   } finally {
     await endAll({ forGood: true });
-    tidy();
+    recover();
   }
 }
 

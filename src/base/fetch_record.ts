@@ -8,7 +8,7 @@ import { isHash, type NodeId, type Root } from "./ids.ts";
 import { FILE_TRUSTS, type FileTrust } from "./package_index.ts";
 
 /** One fetch that ended. */
-export interface Story {
+export interface FetchRecord {
   readonly name: string;
   /** Null when the fetch ended before it was known. */
   readonly root: Root | null;
@@ -32,13 +32,13 @@ export interface Story {
   /** Bytes that peers gave, so that no mirror had to. */
   readonly bytesSaved: number;
   /** Who gave what, most bytes first. */
-  readonly givers: readonly StoryGiver[];
+  readonly givers: readonly ProviderRecord[];
   /** What was decided, and why, in order. */
   readonly steps: readonly { readonly atMs: number; readonly what: string }[];
 }
 
-/** What one giver gave. */
-export interface StoryGiver {
+/** What one provider gave. */
+export interface ProviderRecord {
   readonly kind: "peer" | "mirror" | "here";
   /** HOST:PORT of a peer, HOST of a mirror, "" for this machine. */
   readonly giver: string;
@@ -51,9 +51,9 @@ export interface StoryGiver {
   readonly strikes: number;
 }
 
-/** Whether the story is of a fetch of this name, or of this root, right or rejected. */
-export function isStoryOf(
-  { name, root, rootsRejected }: Pick<Story, "name" | "root" | "rootsRejected">,
+/** Whether the fetch record is of a fetch of this name, or of this root, right or rejected. */
+export function isRecordOf(
+  { name, root, rootsRejected }: Pick<FetchRecord, "name" | "root" | "rootsRejected">,
   target: string,
 ): boolean {
   if (!isHash(target)) return name === target;
@@ -70,8 +70,8 @@ const COUNTS = [
   "bytesSaved",
 ];
 
-/** Whether `value`, read from a disk, has the shape of a story. */
-export function isStory(value: unknown): value is Story {
+/** Whether `value`, read from a disk, has the shape of a fetch record. */
+export function isFetchRecord(value: unknown): value is FetchRecord {
   if (!isRecord(value)) return false;
   const { root, rootsRejected, sizeBytes, firstByteMs, trust, givers, steps } = value;
   return ["name", "endedAt", "outcome"].every((key) => typeof value[key] === "string") &&
@@ -81,11 +81,11 @@ export function isStory(value: unknown): value is Story {
     (sizeBytes === null || isCount(sizeBytes)) &&
     (firstByteMs === null || isCount(firstByteMs)) &&
     FILE_TRUSTS.some((known) => known === trust) &&
-    Array.isArray(givers) && givers.every(isGiver) &&
+    Array.isArray(givers) && givers.every(isProvider) &&
     Array.isArray(steps) && steps.every(isStep);
 }
 
-function isGiver(value: unknown): boolean {
+function isProvider(value: unknown): boolean {
   return isRecord(value) &&
     (value["kind"] === "peer" || value["kind"] === "mirror" || value["kind"] === "here") &&
     typeof value["giver"] === "string" && typeof value["chunks"] === "string" &&

@@ -47,7 +47,7 @@ export const limits = {
   // Connections
   /** An idle link holds this much read buffer; it grows to what its next frame needs. */
   idleReadBytes: 4 * KIB,
-  /** Read buffer of a transfer: all that may be in flight on it plus one frame. */
+  /** Read buffer of a transfer: all that may be in shared fetch on it plus one frame. */
   transferReadBytes: 3 * MIB,
   /** Unsent control bytes of a connection; a peer that reads slower than this is dropped. */
   writeQueueBytesMax: 1 * MIB,
@@ -112,9 +112,9 @@ export const limits = {
   fetchesMax: 64,
 
   // Transfers
-  /** Bytes in flight over all connections: keeps the ping of others under 10 ms. */
+  /** Bytes in shared fetch over all connections: keeps the ping of others under 10 ms. */
   inflightBytesMax: 4 * MIB,
-  /** Requests in flight on one connection. */
+  /** Requests in shared fetch on one connection. */
   requestsPerPeerMax: 4,
   /** Sources of one fetch at once. */
   sourcesMax: 16,
@@ -187,11 +187,11 @@ export const limits = {
   /** Cancelled requests of a source whose frames may still come: as many as its queue can hold. */
   cancelledRequestsMax: 64,
   /** Units compared for the rarest in one choice: 2 GiB of file. */
-  pickUnitsMax: 4_096,
+  pickBlocksMax: 4_096,
   /** Units of one random place that a choice in a bigger file compares as well. */
-  pickSampleUnits: 1_024,
+  pickSampleBlocks: 1_024,
   /** Units that a choice may pass over to reach the next that its source has: 16 GiB of file. */
-  skipUnitsMax: 32_768,
+  skipBlocksMax: 32_768,
 
   // Links and search, the inner bounds
   /** How often the daemon lets time pass for links and searches. */
@@ -282,7 +282,7 @@ export const limits = {
   /** Such sessions remembered; the oldest goes. */
   directoryWrongMax: 4_096,
   /** A node that was started anew on the same port has this long to say so before it is logged. */
-  directorySuspectMs: 15_000,
+  directoryConflictMs: 15_000,
   /** A client that could not be dialled is tried again when it refreshes after this long. */
   directoryRecheckMs: 300_000,
   /** A silent client that was asked has to prove itself within this: a dial and a handshake. */
@@ -376,15 +376,15 @@ export const limits = {
   /** Of them so many at one address count that is no client's: too few to make a holder busy. */
   sentPerHostMin: 3,
   /** Busy holders are spared while so few have a file whole: of more, load chooses. */
-  spareBelowCopies: 8,
+  protectBelowCopies: 8,
   /** Smaller files are not worth anybody's waiting. */
-  spareBytesMin: 8 * MIB,
+  protectBytesMin: 8 * MIB,
   /** A holder is not busy with fewer uploads than these, unless they are its full load. */
-  spareUploadsMin: 4,
+  protectUploadsMin: 4,
   /** A node that has nothing of a file waits this long before it is sent to a busy holder. */
-  spareMs: 3_000,
+  protectMs: 3_000,
   /** One that has begun with others waits longer; but those may lack, or hold back, the rest. */
-  spareBegunMs: 20_000,
+  protectBegunMs: 20_000,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
@@ -415,11 +415,11 @@ export const limits = {
   pushBytesPerSecondMin: 16 * KIB,
   /** Any stretch of it may be slower for this long: to begin, and to put a small file away. */
   pushMsMin: 60_000,
-  /** A file whose giver has gone is given up when nobody else gives it for this long. */
+  /** A file whose provider has gone is given up when nobody else gives it for this long. */
   pushAloneMs: 3_000,
   /** What a file takes of a disk at least, with its directory: tiny ones must not fill it either. */
   takenFileBytesMin: 8 * KIB,
-  /** How long a giver waits for the other side to have the file whole: it may hash and flush. */
+  /** How long a provider waits for the other side to have the file whole: it may hash and flush. */
   pushSettleMs: 60_000,
   /** Nodes that a push without a peer asks before it gives up. */
   pushTakersMax: 16,
@@ -476,9 +476,9 @@ export const limits = {
   /** How long a mirror's measured speed is believed. */
   hedgeSpeedMs: 600_000,
   /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */
-  intakesMax: 64,
+  unverifiedMax: 64,
   /** A file that was put away for later is given up after this long. */
-  intakeKeptMs: 600_000,
+  unverifiedKeptMs: 600_000,
 
   /** How long a node looks for a file whose URL a client named, before that alone is asked. */
   urlSearchMs: 700,
@@ -505,7 +505,7 @@ export const limits = {
   gatewayWaitMs: 500,
   gatewayWaitMsMax: 8_000,
   /** Files that the gateway brings in at once: the rest of fetchesMax is for other clients. */
-  gatewayFlightsMax: 48,
+  gatewaySharedFetchesMax: 48,
   /** Searches that the gateway begins in a second, and in a burst: neighbours refuse more. */
   gatewaySearchesPerSecondMax: 50,
   gatewaySearchesBurstMax: 100,
@@ -574,11 +574,11 @@ export const limits = {
 
   // What is remembered of fetches
   /** Fetches that can be explained afterwards; the oldest goes. */
-  storiesMax: 1_000,
+  fetchRecordsMax: 1_000,
   /** Steps of one fetch that are told: the first and the last of them. */
-  storySteps: 64,
-  /** Files whose wrong roots and givers are remembered, roots and givers of each, and how long. */
-  wrongFilesMax: 256,
+  recordSteps: 64,
+  /** Files whose wrong roots and providers are remembered, roots and providers of each, and how long. */
+  rejectedFilesMax: 256,
   wrongPerFileMax: 256,
   wrongMs: 3_600_000,
 } as const;

@@ -6,7 +6,7 @@ const QUIET_MS = 60_000;
 const KEYS_MAX = 1_024;
 
 /** Remembers what was logged in the last minute. */
-export class Seldom {
+export class LogThrottle {
   readonly #loggedMs = new Map<string, number>();
 
   /** Whether `key` was not asked about within the last minute. */

@@ -4,7 +4,7 @@
  */
 
 /** A file as it has to be. */
-export interface VouchedFile {
+export interface PackageFile {
   readonly name: string;
   /** The repository whose database says so. */
   readonly repository: string;
@@ -14,14 +14,14 @@ export interface VouchedFile {
 }
 
 /** Knows names, sizes and SHA-256. */
-export interface TrustBook {
+export interface PackageIndex {
   /**
    * What a file called `name` has to be; undefined when nobody says anything of it. Where several
    * repositories have a file of that name, that of `repository` counts, else the first.
    */
-  find(name: string, repository?: string): VouchedFile | undefined;
+  find(name: string, repository?: string): PackageFile | undefined;
   /** Every file of that name: repositories may disagree, and either may be right. */
-  all(name: string): readonly VouchedFile[];
+  all(name: string): readonly PackageFile[];
   /** Calls back when it may say something else than before; returns the end of it. */
   onChange(listener: () => void): () => void;
   /**

@@ -551,7 +551,7 @@ const EXPLAIN: CommandSpec = {
   about: [
     "For each fetch of the name or root that the daemon remembers, the last one first: when and " +
     "how it ended, by what the file is trusted, who gave how much of it, what was decided on the " +
-    `way and why, and what that saved the mirrors. The last ${limits.storiesMax} fetches are ` +
+    `way and why, and what that saved the mirrors. The last ${limits.fetchRecordsMax} fetches are ` +
     "remembered. Exit code 3: none of this name or root is.",
   ],
   flags: [CLIENT, JSON_LINES],

@@ -6,7 +6,7 @@ import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import { Connection } from "../net/connection.ts";
-import { DirectoryTalk } from "../net/directory_connection.ts";
+import { DirectoryConnection } from "../net/directory_connection.ts";
 import { type LocalIdentity, RefusedError } from "../net/handshake.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { formatAddress } from "../wire/host.ts";
@@ -54,10 +54,10 @@ async function ask(
     random: systemRandom,
   };
   let connection: Connection | undefined;
-  let talk: DirectoryTalk | undefined;
+  let talk: DirectoryConnection | undefined;
   try {
     connection = new Connection(await tcpTransport.dial(address, { timeoutMs: limits.dialMs }));
-    talk = await DirectoryTalk.open(connection, identity);
+    talk = await DirectoryConnection.open(connection, identity);
     return await talk.status();
   } catch (cause) {
     const message = `Cannot ask the directory at ${directory}: ${messageOf(cause)}`;

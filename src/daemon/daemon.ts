@@ -154,7 +154,7 @@ function startSharing({ shares, log }: DaemonConfig, store: ChunkStore): void {
     }
   }
   store.shares.start();
-  store.tidy().catch((error) =>
+  store.recover().catch((error) =>
     log.warn("cannot tidy the data directory", { error: messageOf(error) })
   );
 }

@@ -10,7 +10,7 @@ import { newNodeId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import { Seldom } from "../base/log_throttle.ts";
+import { LogThrottle } from "../base/log_throttle.ts";
 import { Directory } from "../core/directory/directory.ts";
 import {
   type ClientKey,
@@ -22,7 +22,7 @@ import {
 } from "../core/directory/directory_events.ts";
 import type { Connection } from "../net/connection.ts";
 import { Connections } from "../net/connections.ts";
-import { FrontDoor } from "../net/acceptor.ts";
+import { Acceptor } from "../net/acceptor.ts";
 import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../wire/host.ts";
@@ -53,8 +53,8 @@ export class DirectoryServer {
   readonly failed: Promise<Error>;
   readonly #failed = Promise.withResolvers<Error>();
   readonly #log: Logger;
-  readonly #seldom = new Seldom();
-  readonly #door: FrontDoor;
+  readonly #throttle = new LogThrottle();
+  readonly #door: Acceptor;
   readonly #dials = new DialQueue({
     activeMax: limits.directoryDialsMax,
     activePerHostMax: limits.directoryDialsPerHostMax,
@@ -93,11 +93,11 @@ export class DirectoryServer {
     this.address = listener.address;
     const listenPort = listener.address.port;
     this.identity = { nodeId: this.instance, listenPort, network, networkKey, random };
-    this.#door = new FrontDoor(
+    this.#door = new Acceptor(
       {
         identity: this.identity,
         connections: this.connections,
-        seldom: this.#seldom,
+        throttle: this.#throttle,
         log: this.#log,
         refusal: ({ purpose }) => purpose === "directory" ? undefined : "not-supported",
         entered: (connection, remote) => this.#entered(connection, remote),
@@ -146,7 +146,7 @@ export class DirectoryServer {
   }
 
   denied(host: string, { limit, bound, message }: MessageOf<"denied">): void {
-    if (this.#seldom.isFirst(`denied ${host} ${limit}`)) {
+    if (this.#throttle.isFirst(`denied ${host} ${limit}`)) {
       this.#log.warn("refused a client", { host, limit, bound, reason: message });
     }
   }
@@ -160,7 +160,7 @@ export class DirectoryServer {
       const { host } = connection.remote;
       if (!(error instanceof PeerFault)) this.#log.error("cannot serve a client", { host, error });
       else if (error.code === "silent") this.#log.debug("a client is silent", { host });
-      else if (this.#seldom.isFirst(`fault ${host} ${error.code}`)) {
+      else if (this.#throttle.isFirst(`fault ${host} ${error.code}`)) {
         this.#log.warn("a client broke the protocol", { host, reason: error.message });
       }
     } finally {
@@ -169,7 +169,7 @@ export class DirectoryServer {
   }
 
   #crowdedOut({ remote: { host } }: Connection): void {
-    if (!this.#seldom.isFirst("crowded connections")) return;
+    if (!this.#throttle.isFirst("crowded connections")) return;
     this.#log.warn("all places for connections are taken", {
       max: limits.connectionsMax,
       host,
@@ -182,7 +182,7 @@ export class DirectoryServer {
     this.step({ kind: "tick" });
     for (const session of this.#sessions.values()) session.tick(nowMs);
     this.connections.tick(nowMs);
-    this.#seldom.tick(nowMs);
+    this.#throttle.tick(nowMs);
   }
 
   #apply(effect: Exclude<DirectoryEffect, EffectOf<"answer">>): void {
@@ -195,7 +195,7 @@ export class DirectoryServer {
         return this.#requestUpload(effect);
       case "warn":
         // Ports and ids are the client's choice: with them each line would be a new one.
-        if (this.#seldom.isFirst(`${effect.message} ${effect.fields.host}`)) {
+        if (this.#throttle.isFirst(`${effect.message} ${effect.fields.host}`)) {
           this.#log.warn(effect.message, effect.fields);
         }
         return;

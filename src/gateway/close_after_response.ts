@@ -14,7 +14,7 @@ export function hasBody({ headers }: Request): boolean {
  * breaks off when a body fails, here after all of it was given. One to a HEAD has none that could
  * fail: its connection goes when the server next ends those that nobody uses.
  */
-export function lastAnswer(answer: Response): Response {
+export function closeAfterResponse(answer: Response): Response {
   const { status, headers } = answer;
   headers.set("connection", "close");
   const reader = answer.body?.getReader();

@@ -1,18 +1,18 @@
 /**
- * Answers to requests for packages and signatures: from a flight, and where that cannot be had,
+ * Answers to requests for packages and signatures: from a shared fetch, and where that cannot be had,
  * from a mirror past the node. It chooses status and headers; the bytes are `file_body.ts`.
  */
 
 import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { VouchedFile } from "../base/package_index.ts";
+import type { PackageFile } from "../base/package_index.ts";
 import { answerFailure, isPassedOn } from "./failure_answer.ts";
 import type { Bodies } from "./bodies.ts";
-import { changeOf } from "./databases/wait_for_change.ts";
+import { waitForChange } from "./databases/wait_for_change.ts";
 import type { Exchange } from "./exchange.ts";
 import { fileHeaders } from "./file_headers.ts";
-import type { Boarded, Flights } from "./shared_fetches.ts";
-import type { Flight } from "./shared_fetch.ts";
+import type { Joined, SharedFetches } from "./shared_fetches.ts";
+import type { SharedFetch } from "./shared_fetch.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 import { parseRange, type RangeSpec, resolveRange } from "./http_range.ts";
 import type { PassThrough } from "./pass_through.ts";
@@ -23,7 +23,7 @@ import { rangedAnswer } from "./ranged_answer.ts";
 /** What the answers need. */
 export interface FileAnswersHost {
   readonly host: GatewayHost;
-  readonly flights: Flights;
+  readonly sharedFetches: SharedFetches;
   readonly bodies: Bodies;
   readonly passThrough: PassThrough;
   /** How long a file that nobody seems to have is looked for. */
@@ -33,9 +33,9 @@ export interface FileAnswersHost {
 /** A request while its head is not answered. */
 interface Waiting {
   readonly exchange: Exchange;
-  readonly trusted: VouchedFile | undefined;
+  readonly trusted: PackageFile | undefined;
   readonly range: RangeSpec;
-  readonly boarded: Boarded;
+  readonly joined: Joined;
 }
 
 /** Answers for files that peers may have. */
@@ -56,9 +56,9 @@ export class FileAnswers {
     const trusted = this.#trusted(exchange);
     const known = answerFromTrust(headers, trusted);
     if (known !== undefined) return known;
-    const { flights } = this.#host;
+    const { sharedFetches } = this.#host;
     const range = parseRange(headers.get("range"));
-    const boarded = await flights.board({
+    const joined = await sharedFetches.join({
       name: path.name,
       trusted,
       mirrors,
@@ -67,45 +67,45 @@ export class FileAnswers {
       searchUntilMs: exchange.beganMs + this.#host.waitMs,
       signal: exchange.signal,
     });
-    if (boarded === "missing") return notFoundAnswer();
-    if (boarded === "full" || boarded === "elsewhere") {
+    if (joined === "missing") return notFoundAnswer();
+    if (joined === "full" || joined === "elsewhere") {
       return mirrors.length > 0 ? await this.#past(exchange, trusted) : notFoundAnswer();
     }
     try {
-      return await this.#answer({ exchange, trusted, range, boarded });
+      return await this.#answer({ exchange, trusted, range, joined });
     } finally {
-      boarded.leave();
+      joined.leave();
     }
   }
 
   /** What the database of the repository says of the file, be it a package or a signature. */
-  #trusted({ path }: Exchange): VouchedFile | undefined {
+  #trusted({ path }: Exchange): PackageFile | undefined {
     return this.#host.host.trust?.find(path.name, path.repository ?? undefined);
   }
 
   async #answer(waiting: Waiting): Promise<Response> {
-    const { exchange, boarded: { flight } } = waiting;
+    const { exchange, joined: { sharedFetch } } = waiting;
     const late = await this.#headReady(waiting);
     if (late === "elsewhere") return await this.#past(exchange, waiting.trusted);
     if (late !== undefined) return this.#tooLate(waiting);
-    const { outcome } = flight;
+    const { outcome } = sharedFetch;
     if (outcome?.kind === "failed") return await this.#failed(waiting, outcome.error);
-    const sizeBytes = flight.sizeBytes ?? 0;
+    const sizeBytes = sharedFetch.sizeBytes ?? 0;
     if (isTooBig(exchange, sizeBytes)) {
-      flight.abort();
+      sharedFetch.abort();
       return exchange.mirrors.length > 0
         ? plainAnswer(502, `Cannot give a signature of ${sizeBytes} bytes: that is none`)
         : notFoundAnswer();
     }
-    return this.#send(exchange, flight, sizeBytes);
+    return this.#send(exchange, sharedFetch, sizeBytes);
   }
 
-  #send(exchange: Exchange, flight: Flight, sizeBytes: number): Response {
+  #send(exchange: Exchange, sharedFetch: SharedFetch, sizeBytes: number): Response {
     return rangedAnswer(exchange, {
       sizeBytes,
-      validators: { etag: flight.etag, lastModified: null },
-      source: flight.source,
-      body: (range) => this.#host.bodies.send(exchange, flight, range),
+      validators: { etag: sharedFetch.etag, lastModified: null },
+      source: sharedFetch.source,
+      body: (range) => this.#host.bodies.send(exchange, sharedFetch, range),
     });
   }
 
@@ -119,7 +119,7 @@ export class FileAnswers {
     const known = answerFromTrust(headers, trusted);
     if (known?.status === 304) return known;
     const wanted = { name: path.name, trusted, from: 0 };
-    const flying = this.#host.flights.find(wanted);
+    const flying = this.#host.sharedFetches.find(wanted);
     if (flying === undefined && mirrors.length > 0) {
       const answer = await this.#host.passThrough.answer(exchange);
       if (answer.status < 400 && fits(answer, trusted)) {
@@ -129,70 +129,70 @@ export class FileAnswers {
       }
     }
     const searchUntilMs = exchange.beganMs + this.#host.waitMs;
-    const boarded = flying ??
-      await this.#host.flights.board({
+    const joined = flying ??
+      await this.#host.sharedFetches.join({
         ...wanted,
         mirrors,
         via: exchange.via,
         searchUntilMs,
         signal: exchange.signal,
       });
-    if (typeof boarded === "string") return notFoundAnswer();
-    const { flight } = boarded;
+    if (typeof joined === "string") return notFoundAnswer();
+    const { sharedFetch } = joined;
     try {
-      while (!(flight.isOver || flight.hasFound && flight.sizeBytes !== null)) {
-        const leftMs = this.#untilMs(exchange, flight) - performance.now();
-        if (leftMs <= 0) return this.#tooLate({ exchange, trusted, boarded });
-        await changeOf(flight, leftMs, exchange.signal);
+      while (!(sharedFetch.isOver || sharedFetch.hasFound && sharedFetch.sizeBytes !== null)) {
+        const leftMs = this.#untilMs(exchange, sharedFetch) - performance.now();
+        if (leftMs <= 0) return this.#tooLate({ exchange, trusted, joined });
+        await waitForChange(sharedFetch, leftMs, exchange.signal);
         exchange.signal.throwIfAborted();
       }
-      const { outcome } = flight;
+      const { outcome } = sharedFetch;
       if (outcome?.kind === "failed") {
         return answerFailure(outcome.error, { hasMirrors: mirrors.length > 0 });
       }
-      return this.#send(exchange, flight, flight.sizeBytes ?? 0);
+      return this.#send(exchange, sharedFetch, sharedFetch.sizeBytes ?? 0);
     } finally {
-      boarded.leave();
+      joined.leave();
       // Nobody asked for the file itself.
-      if (flying === undefined && flight.aloneSinceMs !== null) flight.abort();
+      if (flying === undefined && sharedFetch.aloneSinceMs !== null) sharedFetch.abort();
     }
   }
 
   /**
    * Resolves when the head can be sent: what is wanted first may be shown, or it is known how the
-   * flight ended. With why not, when that took too long.
+   * shared fetch ended. With why not, when that took too long.
    */
   async #headReady(waiting: Waiting): Promise<"too-late" | "elsewhere" | undefined> {
-    const { exchange, boarded: { flight } } = waiting;
+    const { exchange, joined: { sharedFetch } } = waiting;
     for (;;) {
       exchange.signal.throwIfAborted();
       if (isReady(waiting)) return undefined;
-      const untilMs = this.#untilMs(exchange, flight);
+      const untilMs = this.#untilMs(exchange, sharedFetch);
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0) {
-        if (!flight.hasVouched) return "too-late";
+        if (!sharedFetch.hasReleased) return "too-late";
         // Slow, but it comes: what is not checked yet can still be broken off.
         if (isBegun(waiting)) return undefined;
         // It comes, but the part that this client wants may come last.
         return exchange.mirrors.length > 0 ? "elsewhere" : undefined;
       }
-      await changeOf(flight, leftMs, exchange.signal);
+      await waitForChange(sharedFetch, leftMs, exchange.signal);
     }
   }
 
   /** Until when this client waits for the head. */
-  #untilMs({ beganMs, mirrors }: Exchange, flight: Flight): number {
-    const isSought = mirrors.length === 0 && !flight.hasFound;
+  #untilMs({ beganMs, mirrors }: Exchange, sharedFetch: SharedFetch): number {
+    const isSought = mirrors.length === 0 && !sharedFetch.hasFound;
     return beganMs + (isSought ? this.#host.waitMs : limits.gatewayHoldMs);
   }
 
-  #tooLate({ exchange, trusted, boarded }: Omit<Waiting, "range">): Response {
-    boarded.leave();
+  #tooLate({ exchange, trusted, joined }: Omit<Waiting, "range">): Response {
+    joined.leave();
     if (exchange.mirrors.length > 0) {
       return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
     }
     // What was found comes in behind: the next request finds it here.
-    this.#host.flights.giveUp({ name: exchange.path.name, trusted }, boarded.flight);
+    this.#host.sharedFetches.giveUp({ name: exchange.path.name, trusted }, joined.sharedFetch);
     return notFoundAnswer();
   }
 
@@ -200,7 +200,7 @@ export class FileAnswers {
    * What a mirror gives past the node, under the tag by which the file is known here: a client that
    * has begun with one answer goes on with the other.
    */
-  async #past(exchange: Exchange, trusted: VouchedFile | undefined): Promise<Response> {
+  async #past(exchange: Exchange, trusted: PackageFile | undefined): Promise<Response> {
     const { passThrough } = this.#host;
     if (trusted === undefined) return await passThrough.answer(exchange);
     exchange.headers = withoutConditions(exchange.headers, trusted);
@@ -215,7 +215,7 @@ export class FileAnswers {
   }
 
   #failed(
-    { exchange, trusted }: Omit<Waiting, "range" | "boarded">,
+    { exchange, trusted }: Omit<Waiting, "range" | "joined">,
     error: unknown,
   ): Response | Promise<Response> {
     const hasMirrors = exchange.mirrors.length > 0;
@@ -232,33 +232,33 @@ export class FileAnswers {
 
 /** Whether the head of the answer can be written now. */
 function isReady(waiting: Waiting): boolean {
-  const { boarded: { flight } } = waiting;
-  if (flight.outcome !== null) return true;
+  const { joined: { sharedFetch } } = waiting;
+  if (sharedFetch.outcome !== null) return true;
   // Its end is near, and with it the entity tag.
-  if (flight.isHere || isCheckNear(flight)) return false;
+  if (sharedFetch.isHere || isCheckNear(sharedFetch)) return false;
   return isBegun(waiting);
 }
 
 /** Whether the file is so small that it is better known to be right before anything is said of it. */
-function isCheckNear({ request, from, sizeBytes, isAllVouched }: Flight): boolean {
-  if (request.sha256 === null || from > 0 || isAllVouched) return false;
+function isCheckNear({ request, from, sizeBytes, isAllReleased }: SharedFetch): boolean {
+  if (request.sha256 === null || from > 0 || isAllReleased) return false;
   return sizeBytes !== null && sizeBytes <= limits.gatewayCheckedBytes;
 }
 
 /** Whether the first byte that the client wants may be shown to it. */
-function isBegun({ exchange, range, boarded: { flight } }: Waiting): boolean {
-  const { sizeBytes } = flight;
-  if (sizeBytes === null || !flight.isSizeCertain) return false;
-  const isPart = isRangeWanted(exchange.headers, { etag: flight.etag, lastModified: null });
+function isBegun({ exchange, range, joined: { sharedFetch } }: Waiting): boolean {
+  const { sizeBytes } = sharedFetch;
+  if (sizeBytes === null || !sharedFetch.isSizeCertain) return false;
+  const isPart = isRangeWanted(exchange.headers, { etag: sharedFetch.etag, lastModified: null });
   const resolved = resolveRange(isPart ? range : { kind: "whole" }, sizeBytes);
   if (resolved.kind === "unsatisfiable") return true;
-  return flight.vouchedEnd(resolved.start, { max: 1 }) > resolved.start;
+  return sharedFetch.releasedEnd(resolved.start, { max: 1 }) > resolved.start;
 }
 
 /** What can be answered without the file itself. */
 function answerFromTrust(
   headers: Headers,
-  trusted: VouchedFile | undefined,
+  trusted: PackageFile | undefined,
 ): Response | undefined {
   if (trusted === undefined) return undefined;
   const validators = { etag: `"${trusted.sha256}"`, lastModified: null };
@@ -271,7 +271,7 @@ function answerFromTrust(
 }
 
 /** What is left to ask a mirror for when the conditions were judged by what the file has to be. */
-function withoutConditions(headers: Headers, trusted: VouchedFile): Headers {
+function withoutConditions(headers: Headers, trusted: PackageFile): Headers {
   const left = new Headers(headers);
   const validators = { etag: `"${trusted.sha256}"`, lastModified: null };
   if (!isRangeWanted(headers, validators)) left.delete("range");
@@ -280,7 +280,7 @@ function withoutConditions(headers: Headers, trusted: VouchedFile): Headers {
 }
 
 /** Whether what a mirror says of a file can be true. */
-function fits({ status, headers }: Response, trusted: VouchedFile | undefined): boolean {
+function fits({ status, headers }: Response, trusted: PackageFile | undefined): boolean {
   const size = status === 206
     ? /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1] ?? null
     : headers.get("content-length");
@@ -288,7 +288,7 @@ function fits({ status, headers }: Response, trusted: VouchedFile | undefined): 
 }
 
 /** The first byte that a client wants, as far as that is known before the size of the file is. */
-function firstByte(range: RangeSpec, trusted: VouchedFile | undefined): number {
+function firstByte(range: RangeSpec, trusted: PackageFile | undefined): number {
   if (range.kind === "from") return range.first;
   if (range.kind === "whole" || trusted === undefined) return 0;
   return Math.max(0, trusted.sizeBytes - range.length);

@@ -29,7 +29,7 @@ export interface FileSupply {
   /** Somebody reads from it; the returned function ends that. */
   ride(): () => void;
   /** Where the run of bytes ends that begins at `offset` and may be shown; `offset` for none. */
-  vouchedEnd(offset: number, options: { readonly max: number }): number;
+  releasedEnd(offset: number, options: { readonly max: number }): number;
   /** Bytes that may be shown, from `offset`: so many of the `length` as one read gives. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
@@ -163,7 +163,7 @@ export class FileBody implements Body {
 
   #available(): number {
     const max = Math.min(RUN_BYTES + RESERVE_BYTES, this.#options.end - this.#offset);
-    return this.#supply.vouchedEnd(this.#offset, { max }) - this.#offset;
+    return this.#supply.releasedEnd(this.#offset, { max }) - this.#offset;
   }
 
   #finish(): void {

@@ -1,6 +1,6 @@
 /** The headers that all answers with a file share. */
 
-import type { FlightSource } from "./shared_fetch.ts";
+import type { SharedFetchSource } from "./shared_fetch.ts";
 import { isFieldValue } from "./plain_answer.ts";
 import type { Validators } from "./preconditions.ts";
 
@@ -8,7 +8,7 @@ import type { Validators } from "./preconditions.ts";
  * Headers of an answer with a file, but for its length. `source` says who gave its first bytes;
  * null where no bytes go out.
  */
-export function fileHeaders(validators: Validators, source: FlightSource | null): Headers {
+export function fileHeaders(validators: Validators, source: SharedFetchSource | null): Headers {
   const headers = new Headers({
     "accept-ranges": "bytes",
     // Deno would pack what its type says can be packed; a range of that is none of the file.

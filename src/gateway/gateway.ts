@@ -9,19 +9,19 @@
 import type { HostPort } from "../base/address.ts";
 import { messageOf, unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { Seldom } from "../base/log_throttle.ts";
+import { LogThrottle } from "../base/log_throttle.ts";
 import { VERSION } from "../base/version.ts";
 import { formatAddress } from "../wire/host.ts";
 import { Bodies } from "./bodies.ts";
 import { Databases } from "./databases/databases.ts";
 import { ClientLeft, Exchange, type GatewayCounters } from "./exchange.ts";
 import { FileAnswers } from "./file_answers.ts";
-import { Flights } from "./shared_fetches.ts";
+import { SharedFetches } from "./shared_fetches.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 import { HttpServer } from "./http_server.ts";
 import { mirrorUrls } from "./mirror_urls.ts";
 import { PassThrough } from "./pass_through.ts";
-import { hasBody, lastAnswer } from "./close_after_response.ts";
+import { closeAfterResponse, hasBody } from "./close_after_response.ts";
 import { notFoundAnswer, plainAnswer } from "./plain_answer.ts";
 import { readPath } from "./request_path.ts";
 import { loopProblem, readVia, viaWith } from "./via.ts";
@@ -72,13 +72,13 @@ class Gateway implements RunningGateway {
   };
   readonly #options: GatewayOptions;
   readonly #bodies = new Bodies();
-  readonly #flights: Flights;
+  readonly #sharedFetches: SharedFetches;
   readonly #files: FileAnswers;
   readonly #databases: Databases;
   readonly #passThrough: PassThrough;
   readonly #server: HttpServer;
   readonly #stopping = new AbortController();
-  readonly #seldom = new Seldom();
+  readonly #throttle = new LogThrottle();
   readonly #timer: ReturnType<typeof setInterval>;
   /** Requests whose answers are not over. */
   #open = 0;
@@ -86,12 +86,12 @@ class Gateway implements RunningGateway {
   constructor(options: GatewayOptions) {
     const { host } = options;
     this.#options = options;
-    this.#flights = new Flights(host);
+    this.#sharedFetches = new SharedFetches(host);
     this.#passThrough = new PassThrough(host, this.#bodies);
     this.#databases = new Databases(host, { bodies: this.#bodies, passThrough: this.#passThrough });
     this.#files = new FileAnswers({
       host,
-      flights: this.#flights,
+      sharedFetches: this.#sharedFetches,
       bodies: this.#bodies,
       passThrough: this.#passThrough,
       waitMs: options.waitMs,
@@ -113,16 +113,16 @@ class Gateway implements RunningGateway {
     this.#stopping.abort(error);
     clearInterval(this.#timer);
     this.#bodies.stop(error);
-    await Promise.all([this.#flights.stop(), this.#databases.stop()]);
+    await Promise.all([this.#sharedFetches.stop(), this.#databases.stop()]);
     this.#bodies.stop(error);
     await this.#server.stop();
   }
 
   #tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
-    this.#flights.tick(nowMs);
+    this.#sharedFetches.tick(nowMs);
     this.#databases.tick(nowMs);
-    this.#seldom.tick(nowMs);
+    this.#throttle.tick(nowMs);
     this.#server.tick(nowMs);
   }
 
@@ -143,10 +143,12 @@ class Gateway implements RunningGateway {
       const answer = plainAnswer(405, `Cannot ${request.method}: only GET and HEAD are served`, {
         headers: { allow: METHODS.join(", ") },
       });
-      return hasBody(request) ? lastAnswer(answer) : answer;
+      return hasBody(request) ? closeAfterResponse(answer) : answer;
     }
     if (hasBody(request)) {
-      return lastAnswer(plainAnswer(400, "Cannot serve it: the request has a body", { isHead }));
+      return closeAfterResponse(
+        plainAnswer(400, "Cannot serve it: the request has a body", { isHead }),
+      );
     }
     const path = readPath(request.url);
     if (path === "root") return plainAnswer(200, this.#page(), { isHead });
@@ -197,7 +199,7 @@ class Gateway implements RunningGateway {
   /** The answer to a request that goes round in a circle. */
   #answerLoop(problem: string, { isHead }: { readonly isHead: boolean }): Response {
     this.counters.failed++;
-    if (this.#seldom.isFirst(problem)) {
+    if (this.#throttle.isFirst(problem)) {
       this.#options.host.log.warn("refused a request that goes in a circle", { problem });
     }
     return plainAnswer(508, `Cannot serve it: ${problem}`, { isHead });
@@ -231,7 +233,7 @@ class Gateway implements RunningGateway {
       return;
     }
     this.counters.failed++;
-    if (this.#seldom.isFirst(`${path.name} ${error.message}`)) {
+    if (this.#throttle.isFirst(`${path.name} ${error.message}`)) {
       log.info("broke off an answer of the gateway", fields);
     }
   }
@@ -244,6 +246,6 @@ class Gateway implements RunningGateway {
     const url = `http://${formatAddress(host, port)}`;
     return `pacsrv ${VERSION}, a gateway for pacman: ${role} = ${url}/$repo/os/$arch; ` +
       `${requests} requests, ${served} files served, ${notFound} not found, ${failed} failed, ` +
-      `${bytesSent} bytes sent, ${this.#flights.count} files on their way`;
+      `${bytesSent} bytes sent, ${this.#sharedFetches.count} files on their way`;
   }
 }

@@ -1,7 +1,7 @@
 /** What the gateway needs of the daemon that it belongs to. No code here. */
 
 import type { Logger } from "../base/log.ts";
-import type { TrustBook } from "../base/package_index.ts";
+import type { PackageIndex } from "../base/package_index.ts";
 import type { Mirrors } from "../http/mirrors.ts";
 import type { FetchObserver } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
@@ -26,7 +26,7 @@ export interface GatewayHost {
   ): Promise<Done>;
   /** Whether there is no link and no directory: nobody to ask. */
   isAlone(): boolean;
-  readonly trust: TrustBook | undefined;
+  readonly trust: PackageIndex | undefined;
   /** The HTTP client that all of the node shares. */
   readonly mirrors: Mirrors;
   readonly log: Logger;

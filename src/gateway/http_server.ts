@@ -11,7 +11,7 @@ import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { Seldom } from "../base/log_throttle.ts";
+import { LogThrottle } from "../base/log_throttle.ts";
 import { formatAddress } from "../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
@@ -25,7 +25,7 @@ export interface HttpServerHost {
 }
 
 /** How long things take; `limits.ts` says of each why. */
-export interface HttpServerPatience {
+export interface HttpServerTimeouts {
   readonly turnMs: number;
   readonly quietMs: number;
   readonly stalledMs: number;
@@ -33,7 +33,7 @@ export interface HttpServerPatience {
   readonly stopMs: number;
 }
 
-const PATIENCE: HttpServerPatience = {
+const TIMEOUTS: HttpServerTimeouts = {
   turnMs: limits.gatewayTurnMs,
   quietMs: limits.gatewayQuietMs,
   stalledMs: limits.gatewayStalledMs,
@@ -54,8 +54,8 @@ export class HttpServer {
   /** Where it listens, the real port included. */
   readonly address: HostPort;
   readonly #host: HttpServerHost;
-  readonly #patience: HttpServerPatience;
-  readonly #seldom = new Seldom();
+  readonly #timeouts: HttpServerTimeouts;
+  readonly #throttle = new LogThrottle();
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
   /** Requests whose answers are not out yet. */
@@ -74,10 +74,10 @@ export class HttpServer {
   constructor(
     host: HttpServerHost,
     listen: HostPort,
-    patience: Partial<HttpServerPatience> = {},
+    timeouts: Partial<HttpServerTimeouts> = {},
   ) {
     this.#host = host;
-    this.#patience = { ...PATIENCE, ...patience };
+    this.#timeouts = { ...TIMEOUTS, ...timeouts };
     this.#turn = this.#listen(listen);
     const { hostname, port } = this.#turn.server.addr;
     this.address = { host: hostname, port };
@@ -86,8 +86,8 @@ export class HttpServer {
 
   /** Lets time pass: ends connections that nobody uses. */
   tick(nowMs: number): void {
-    this.#seldom.tick(nowMs);
-    const { turnMs, quietMs, stalledMs } = this.#patience;
+    this.#throttle.tick(nowMs);
+    const { turnMs, quietMs, stalledMs } = this.#timeouts;
     if (nowMs - this.#turn.beganMs < turnMs || this.#host.isBusy()) return;
     // Whoever has not taken the end of an answer for so long never will.
     const enoughMs = this.#unsent === 0 ? quietMs : stalledMs;
@@ -106,7 +106,7 @@ export class HttpServer {
   async #settle(): Promise<void> {
     if (this.#unsent === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#patience.stopMs);
+      const timer = setTimeout(resolve, this.#timeouts.stopMs);
       this.#sent = () => {
         if (this.#unsent > 0) return;
         clearTimeout(timer);
@@ -126,7 +126,7 @@ export class HttpServer {
         this.#warn("the gateway can take no more connections for a moment", error);
         // Those that it has are what used the files up.
         endConnections(turn);
-        await this.#pause(this.#patience.pauseMs);
+        await this.#pause(this.#timeouts.pauseMs);
       }
       await this.#listenAnew();
     }
@@ -140,13 +140,13 @@ export class HttpServer {
       } catch (error) {
         if (tries > 0) this.#warn("the gateway cannot listen for a moment", error);
         // The system may need a moment to let go of the port.
-        await this.#pause(tries === 0 ? 5 : this.#patience.pauseMs);
+        await this.#pause(tries === 0 ? 5 : this.#timeouts.pauseMs);
       }
     }
   }
 
   #warn(message: string, error: unknown): void {
-    if (this.#stopping.signal.aborted || !this.#seldom.isFirst(message)) return;
+    if (this.#stopping.signal.aborted || !this.#throttle.isFirst(message)) return;
     this.#host.log.warn(message, { error: messageOf(error) });
   }
 

@@ -36,9 +36,9 @@ export class PassThrough {
     const left = () => abort.abort(exchange.signal.reason);
     exchange.signal.addEventListener("abort", left, { once: true });
     try {
-      const placesKeptFree = limits.mirrorConnectionsKept;
+      const slotsKeptFree = limits.mirrorConnectionsKept;
       const { mirrors, via } = exchange;
-      const file = this.#host.mirrors.file(mirrors, { placesKeptFree, via });
+      const file = this.#host.mirrors.file(mirrors, { slotsKeptFree, via });
       if (exchange.isHead) return await head(exchange, file);
       if (this.#passes >= limits.gatewayPassesMax) {
         const text = `Cannot pass it on now: ${this.#passes} files are being passed on`;

@@ -2,7 +2,7 @@
 
 import type { Exchange } from "./exchange.ts";
 import { fileHeaders } from "./file_headers.ts";
-import type { FlightSource } from "./shared_fetch.ts";
+import type { SharedFetchSource } from "./shared_fetch.ts";
 import { parseRange, resolveRange } from "./http_range.ts";
 import { unsatisfiableAnswer } from "./plain_answer.ts";
 import { isNotModified, isRangeWanted, type Validators } from "./preconditions.ts";
@@ -17,7 +17,7 @@ export interface BodyRange {
 export interface SendableFile {
   readonly sizeBytes: number;
   readonly validators: Validators;
-  readonly source: FlightSource;
+  readonly source: SharedFetchSource;
   /** Beyond the usual ones. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Begins the body; not called where the answer has none. */

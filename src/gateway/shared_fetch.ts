@@ -15,19 +15,19 @@ import type { Done } from "../wire/messages.ts";
 import type { FileSupply } from "./file_body.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 
-/** How the fetch behind a flight ended. */
-export type FlightOutcome =
+/** How the fetch behind a shared fetch ended. */
+export type SharedFetchOutcome =
   | { readonly kind: "done"; readonly done: Done }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** Where the bytes of a flight come from, as far as it is known. */
-export type FlightSource = "peers" | "mirror" | "here";
+/** Where the bytes of a shared fetch come from, as far as it is known. */
+export type SharedFetchSource = "peers" | "mirror" | "here";
 
 /** The root of a file that was not kept: nobody hashed all of it. */
 const NO_ROOT = /^0+$/;
 
 /** A fetch that HTTP clients wait for. */
-export class Flight implements FetchObserver, FileSupply {
+export class SharedFetch implements FetchObserver, FileSupply {
   readonly request: FetchRequest;
   /** The first byte for which it was begun; what is before it may never come. */
   readonly from: number;
@@ -37,13 +37,13 @@ export class Flight implements FetchObserver, FileSupply {
   readonly #abort = new AbortController();
   readonly #listeners = new Set<() => void>();
   #reader: FileReader | null = null;
-  #vouched: Bitfield | null = null;
+  #released: Bitfield | null = null;
   #hasFound = false;
   #foundBytes: number | null = null;
   #hasPeers = false;
   #isHere = false;
   #round = 0;
-  #outcome: FlightOutcome | null = null;
+  #outcome: SharedFetchOutcome | null = null;
   #riders = 0;
   #aloneSinceMs = performance.now();
 
@@ -63,12 +63,12 @@ export class Flight implements FetchObserver, FileSupply {
   /** Whether the size is that of the file that is meant, and will not change any more. */
   get isSizeCertain(): boolean {
     if (this.request.sizeBytes !== null || this.#outcome?.kind === "done") return true;
-    return this.hasVouched;
+    return this.hasReleased;
   }
 
   /** Whether any byte may be shown yet. */
-  get hasVouched(): boolean {
-    return (this.#vouched?.count ?? 0) > 0;
+  get hasReleased(): boolean {
+    return (this.#released?.count ?? 0) > 0;
   }
 
   /** Whether all of the file was here before, so that the fetch ends at once. */
@@ -81,7 +81,7 @@ export class Flight implements FetchObserver, FileSupply {
     return this.#hasFound;
   }
 
-  get outcome(): FlightOutcome | null {
+  get outcome(): SharedFetchOutcome | null {
     return this.#outcome;
   }
 
@@ -106,8 +106,8 @@ export class Flight implements FetchObserver, FileSupply {
   }
 
   /** Whether every byte of the file may be shown. */
-  get isAllVouched(): boolean {
-    return this.#vouched !== null && this.#vouched.count === this.#vouched.length;
+  get isAllReleased(): boolean {
+    return this.#released !== null && this.#released.count === this.#released.length;
   }
 
   /** The strong entity tag of the file; null while nobody knows its hash for certain. */
@@ -117,7 +117,7 @@ export class Flight implements FetchObserver, FileSupply {
     return `"${this.#outcome.done.root}"`;
   }
 
-  get source(): FlightSource {
+  get source(): SharedFetchSource {
     if (this.#outcome?.kind !== "done") {
       if (this.#isHere) return "here";
       return this.#hasPeers || this.request.mirrors.length === 0 ? "peers" : "mirror";
@@ -150,12 +150,12 @@ export class Flight implements FetchObserver, FileSupply {
   }
 
   /** Where the run of bytes ends that begins at `offset` and may be shown; `offset` for none. */
-  vouchedEnd(offset: number, options: { readonly max: number }): number {
+  releasedEnd(offset: number, options: { readonly max: number }): number {
     const size = this.#reader?.sizeBytes;
-    if (this.#vouched === null || size === undefined || offset >= size) return offset;
+    if (this.#released === null || size === undefined || offset >= size) return offset;
     const last = Math.min(chunkCount(size), Math.ceil((offset + options.max) / CHUNK_BYTES));
     let chunk = Math.floor(offset / CHUNK_BYTES);
-    while (chunk < last && this.#vouched.has(chunk)) chunk++;
+    while (chunk < last && this.#released.has(chunk)) chunk++;
     return Math.max(offset, Math.min(chunk * CHUNK_BYTES, size, offset + options.max));
   }
 
@@ -197,7 +197,7 @@ export class Flight implements FetchObserver, FileSupply {
     } else if (event.kind === "restarted") {
       this.#round++;
       this.#reader = null;
-      this.#vouched = null;
+      this.#released = null;
       this.#hasPeers = this.#isHere = false;
       this.#foundBytes = null;
     } else return;
@@ -206,8 +206,8 @@ export class Flight implements FetchObserver, FileSupply {
 
   readable(reader: FileReader): void {
     this.#hasFound = true;
-    if (this.#vouched?.length !== chunkCount(reader.sizeBytes)) {
-      this.#vouched = new Bitfield(chunkCount(reader.sizeBytes));
+    if (this.#released?.length !== chunkCount(reader.sizeBytes)) {
+      this.#released = new Bitfield(chunkCount(reader.sizeBytes));
     }
     this.#reader = reader;
     this.#changed();
@@ -217,8 +217,8 @@ export class Flight implements FetchObserver, FileSupply {
     // What was gained and is not vouched for is of no use to anybody here.
   }
 
-  vouched(range: ChunkRange): void {
-    if (this.#vouched === null || this.#vouched.addRange(range) === 0) return;
+  released(range: ChunkRange): void {
+    if (this.#released === null || this.#released.addRange(range) === 0) return;
     this.#changed();
   }
 
@@ -231,8 +231,8 @@ export class Flight implements FetchObserver, FileSupply {
       });
       this.#outcome = { kind: "done", done };
       // A file that is here whole is proved whole.
-      if (!NO_ROOT.test(done.root) && this.#vouched !== null) {
-        this.#vouched.addRange({ first: 0, count: this.#vouched.length });
+      if (!NO_ROOT.test(done.root) && this.#released !== null) {
+        this.#released.addRange({ first: 0, count: this.#released.length });
       }
     } catch (error) {
       this.#outcome = { kind: "failed", error };

@@ -1,5 +1,5 @@
 /**
- * The flights of the gateway: one for each file that HTTP clients want now, and beside it at most
+ * The shared fetches of the gateway: one for each file that HTTP clients want now, and beside it at most
  * one that brings only the end of that file. It bounds how many there are and how often the network
  * is searched, and lets those end that nobody waits for.
  */
@@ -7,15 +7,15 @@
 import { FetchFailure } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { RateLimit } from "../base/rate_limit.ts";
-import type { VouchedFile } from "../base/package_index.ts";
-import { Flight } from "./shared_fetch.ts";
+import type { PackageFile } from "../base/package_index.ts";
+import { SharedFetch } from "./shared_fetch.ts";
 import type { GatewayHost } from "./gateway_host.ts";
 
 /** What a client wants. */
-export interface FlightRequest {
+export interface SharedFetchRequest {
   readonly name: string;
   /** What the file has to be, if anybody can say. */
-  readonly trusted: VouchedFile | undefined;
+  readonly trusted: PackageFile | undefined;
   readonly mirrors: readonly string[];
   /** What mirrors are told of through whom the request came. */
   readonly via: readonly string[];
@@ -26,9 +26,9 @@ export interface FlightRequest {
   readonly signal: AbortSignal;
 }
 
-/** A flight that the caller rides until it calls `leave`. */
-export interface Boarded {
-  readonly flight: Flight;
+/** A shared fetch that the caller rides until it calls `leave`. */
+export interface Joined {
+  readonly sharedFetch: SharedFetch;
   leave(): void;
 }
 
@@ -41,10 +41,10 @@ const MISSING_MAX = 4_096;
 /** Files whose tail was fetched; the oldest goes. */
 const TAILED_MAX = 4_096;
 
-/** All flights. */
-export class Flights {
+/** All shared fetches. */
+export class SharedFetches {
   readonly #host: GatewayHost;
-  readonly #flights = new Map<string, Flight[]>();
+  readonly #sharedFetches = new Map<string, SharedFetch[]>();
   readonly #searches = new RateLimit(
     limits.gatewaySearchesPerSecondMax,
     limits.gatewaySearchesBurstMax,
@@ -66,13 +66,13 @@ export class Flights {
 
   /**
    * Finds the flight of a file, or begins one. "missing": nobody had it a moment ago; "full": no
-   * place was free in time; "elsewhere": it must be had from a mirror, past the flights, because
+   * place was free in time; "elsewhere": it must be had from a mirror, past the shared fetches, because
    * they would get the same bytes again and again for who asks for one small part after another.
    */
-  async board(wanted: FlightRequest): Promise<Boarded | "missing" | "full" | "elsewhere"> {
+  async join(wanted: SharedFetchRequest): Promise<Joined | "missing" | "full" | "elsewhere"> {
     for (;;) {
-      const boarded = this.find(wanted);
-      if (boarded !== undefined) return boarded;
+      const joined = this.find(wanted);
+      if (joined !== undefined) return joined;
       const nowMs = performance.now();
       if (this.#isMissing(keyOf(wanted), nowMs)) return "missing";
       if (!this.#mayHaveTail(wanted, nowMs)) return "elsewhere";
@@ -84,32 +84,32 @@ export class Flights {
   }
 
   /** The flight of a file that is under way and gets to what is wanted of it. */
-  find(wanted: Pick<FlightRequest, "name" | "trusted" | "from">): Boarded | undefined {
-    const flights = this.#flights.get(keyOf(wanted)) ?? [];
-    let best: Flight | undefined;
-    for (const flight of flights) {
-      if (flight.isAborted || flight.from > wanted.from) continue;
-      if (best === undefined || flight.from < best.from) best = flight;
+  find(wanted: Pick<SharedFetchRequest, "name" | "trusted" | "from">): Joined | undefined {
+    const sharedFetches = this.#sharedFetches.get(keyOf(wanted)) ?? [];
+    let best: SharedFetch | undefined;
+    for (const sharedFetch of sharedFetches) {
+      if (sharedFetch.isAborted || sharedFetch.from > wanted.from) continue;
+      if (best === undefined || sharedFetch.from < best.from) best = sharedFetch;
     }
-    return best === undefined ? undefined : { flight: best, leave: best.ride() };
+    return best === undefined ? undefined : { sharedFetch: best, leave: best.ride() };
   }
 
-  /** The search of a flight took too long for whoever rode it last: nobody seems to have the file. */
-  giveUp(wanted: Pick<FlightRequest, "name" | "trusted">, flight: Flight): void {
-    if (flight.hasFound || flight.aloneSinceMs === null) return;
-    flight.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
+  /** The search of a shared fetch took too long for whoever rode it last: nobody seems to have the file. */
+  giveUp(wanted: Pick<SharedFetchRequest, "name" | "trusted">, sharedFetch: SharedFetch): void {
+    if (sharedFetch.hasFound || sharedFetch.aloneSinceMs === null) return;
+    sharedFetch.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
     this.#noteMissing(keyOf(wanted));
   }
 
   /** Lets time pass: gives up what nobody waits for. */
   tick(nowMs: number): void {
-    for (const flights of this.#flights.values()) {
-      for (const flight of flights) {
-        const { aloneSinceMs } = flight;
+    for (const sharedFetches of this.#sharedFetches.values()) {
+      for (const sharedFetch of sharedFetches) {
+        const { aloneSinceMs } = sharedFetch;
         if (aloneSinceMs === null) continue;
         // What nobody has begun to give is of no use to a client that comes back.
-        const isNear = flight.hasFound || flight.request.mirrors.length > 0;
-        if (nowMs - aloneSinceMs >= (isNear ? limits.gatewayAbandonedMs : 0)) flight.abort();
+        const isNear = sharedFetch.hasFound || sharedFetch.request.mirrors.length > 0;
+        if (nowMs - aloneSinceMs >= (isNear ? limits.gatewayAbandonedMs : 0)) sharedFetch.abort();
       }
     }
     dropPast(this.#missing, nowMs);
@@ -118,31 +118,31 @@ export class Flights {
 
   /** Gives all of them up; resolves when they have ended. */
   async stop(): Promise<void> {
-    const flights = [...this.#flights.values()].flat();
-    for (const flight of flights) flight.abort();
-    await Promise.all(flights.map((flight) => flight.ended));
+    const sharedFetches = [...this.#sharedFetches.values()].flat();
+    for (const sharedFetch of sharedFetches) sharedFetch.abort();
+    await Promise.all(sharedFetches.map((sharedFetch) => sharedFetch.ended));
   }
 
   #isMissing(key: string, nowMs: number): boolean {
     return (this.#missing.get(key) ?? -Infinity) > nowMs;
   }
 
-  /** Whether a flight may begin where this client begins: from the first byte always. */
-  #mayHaveTail(wanted: FlightRequest, nowMs: number): boolean {
+  /** Whether a shared fetch may begin where this client begins: from the first byte always. */
+  #mayHaveTail(wanted: SharedFetchRequest, nowMs: number): boolean {
     if (startOf(wanted) === 0) return true;
     const key = keyOf(wanted);
     if ((this.#tailed.get(key) ?? -Infinity) > nowMs) return false;
-    return (this.#flights.get(key) ?? []).every((flight) => flight.from === 0);
+    return (this.#sharedFetches.get(key) ?? []).every((sharedFetch) => sharedFetch.from === 0);
   }
 
-  #mayBegin({ mirrors }: FlightRequest, nowMs: number): boolean {
-    if (this.#count >= limits.gatewayFlightsMax) return false;
+  #mayBegin({ mirrors }: SharedFetchRequest, nowMs: number): boolean {
+    if (this.#count >= limits.gatewaySharedFetchesMax) return false;
     return (mirrors.length > 0 && this.#host.isAlone()) || this.#searches.take(nowMs);
   }
 
-  #begin(wanted: FlightRequest, nowMs: number): Boarded {
+  #begin(wanted: SharedFetchRequest, nowMs: number): Joined {
     const key = keyOf(wanted);
-    const flight = new Flight(this.#host, {
+    const sharedFetch = new SharedFetch(this.#host, {
       name: wanted.name,
       root: null,
       sha256: wanted.trusted?.sha256 ?? null,
@@ -155,25 +155,25 @@ export class Flights {
       mirrors: wanted.mirrors.slice(0, limits.mirrorsMax),
       via: wanted.via,
     }, { from: startOf(wanted) });
-    this.#flights.set(key, [...(this.#flights.get(key) ?? []), flight]);
+    this.#sharedFetches.set(key, [...(this.#sharedFetches.get(key) ?? []), sharedFetch]);
     this.#count++;
-    flight.ended.then(() => this.#ended(key, flight));
-    return { flight, leave: flight.ride() };
+    sharedFetch.ended.then(() => this.#ended(key, sharedFetch));
+    return { sharedFetch, leave: sharedFetch.ride() };
   }
 
-  #ended(key: string, flight: Flight): void {
+  #ended(key: string, sharedFetch: SharedFetch): void {
     this.#count--;
-    const others = (this.#flights.get(key) ?? []).filter((other) => other !== flight);
-    if (others.length > 0) this.#flights.set(key, others);
-    else this.#flights.delete(key);
-    if (flight.from > 0 && !flight.isKept) {
+    const others = (this.#sharedFetches.get(key) ?? []).filter((other) => other !== sharedFetch);
+    if (others.length > 0) this.#sharedFetches.set(key, others);
+    else this.#sharedFetches.delete(key);
+    if (sharedFetch.from > 0 && !sharedFetch.isKept) {
       noteUntil(this.#tailed, key, {
         untilMs: performance.now() + limits.gatewayTailMs,
         max: TAILED_MAX,
       });
     }
-    if (flight.outcome?.kind !== "failed" || flight.isAborted) return;
-    const { error } = flight.outcome;
+    if (sharedFetch.outcome?.kind !== "failed" || sharedFetch.isAborted) return;
+    const { error } = sharedFetch.outcome;
     if (error instanceof FetchFailure && error.exit === "notFound") this.#noteMissing(key);
   }
 
@@ -182,8 +182,8 @@ export class Flights {
   }
 }
 
-/** Where a flight begins: peers give the whole file anyway. */
-function startOf({ mirrors, from }: FlightRequest): number {
+/** Where a shared fetch begins: peers give the whole file anyway. */
+function startOf({ mirrors, from }: SharedFetchRequest): number {
   return mirrors.length > 0 ? from : 0;
 }
 
@@ -211,6 +211,6 @@ function dropPast(notes: Map<string, number>, nowMs: number): void {
 }
 
 /** Two repositories may have different files of one name. */
-function keyOf({ name, trusted }: Pick<FlightRequest, "name" | "trusted">): string {
+function keyOf({ name, trusted }: Pick<SharedFetchRequest, "name" | "trusted">): string {
   return `${name}/${trusted?.sha256 ?? ""}`;
 }

@@ -39,7 +39,7 @@ export interface MirrorFileOptions {
   /** A mirror whose file has another size does not have this file. */
   readonly sizeBytes?: number;
   /** Connections to mirrors that it leaves free for what matters more; by default none. */
-  readonly placesKeptFree?: number;
+  readonly slotsKeptFree?: number;
   /** Through whom the request came, as mirrors are told (Via); by default nobody is named. */
   readonly via?: readonly string[];
 }
@@ -53,7 +53,7 @@ export interface MirrorFacts extends MirrorValidators {
 }
 
 /** One of the mirrors, as far as this file goes. */
-interface Place {
+interface MirrorState {
   readonly address: MirrorAddress;
   /** Its ETag of the file; null before it gave one. */
   etag: string | null;
@@ -70,10 +70,10 @@ interface Place {
 /** One file at its mirrors. Made by {@linkcode Mirrors.file}. */
 export class MirrorFile {
   readonly #mirrors: Mirrors;
-  readonly #places: Place[];
+  readonly #slots: MirrorState[];
   readonly #bytesGiven = new Map<string, number>();
   /** The mirror that gave last: it is asked first. */
-  #last: Place | null = null;
+  #last: MirrorState | null = null;
   /** Bytes that the file has to have; null when nobody said so. */
   readonly #wantedBytes: number | null;
   readonly #keptFree: number;
@@ -91,10 +91,10 @@ export class MirrorFile {
     }
     this.#mirrors = mirrors;
     this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
-    this.#keptFree = options.placesKeptFree ?? 0;
+    this.#keptFree = options.slotsKeptFree ?? 0;
     const { via = [] } = options;
     this.#headers = via.length === 0 ? {} : { via: via.join(", ") };
-    this.#places = urls.map((url) => ({
+    this.#slots = urls.map((url) => ({
       address: mirrorAddress(url),
       etag: null,
       refusal: null,
@@ -116,7 +116,7 @@ export class MirrorFile {
 
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
   get hasTrouble(): boolean {
-    return this.#places.some(({ error }) =>
+    return this.#slots.some(({ error }) =>
       error !== null && (error.code !== "refused" || error.status >= 500)
     );
   }
@@ -139,8 +139,8 @@ export class MirrorFile {
   ): void {
     this.#sizeBytes = known.sizeBytes ?? this.#sizeBytes;
     this.#lastModified = known.validators?.lastModified ?? this.#lastModified;
-    for (const place of this.#places) {
-      if (place.address.label === known.mirror) place.etag = known.validators?.etag ?? null;
+    for (const state of this.#slots) {
+      if (state.address.label === known.mirror) state.etag = known.validators?.etag ?? null;
     }
   }
 
@@ -148,18 +148,18 @@ export class MirrorFile {
   forget(): void {
     this.#sizeBytes = this.#wantedBytes;
     this.#lastModified = null;
-    for (const place of this.#places) {
-      place.etag = null;
-      if (place.refusal?.code === "changed") place.refusal = null;
+    for (const state of this.#slots) {
+      state.etag = null;
+      if (state.refusal?.code === "changed") state.refusal = null;
     }
   }
 
   /** Does not ask this mirror for this file again. */
   ban(mirror: string): void {
-    for (const place of this.#places) {
-      if (place.address.label !== mirror) continue;
+    for (const state of this.#slots) {
+      if (state.address.label !== mirror) continue;
       // For good, even if it would be asked again after a new beginning.
-      place.refusal = new MirrorError(
+      state.refusal = new MirrorError(
         "unusable",
         `Cannot use mirror ${mirror}: what it gave is not the file`,
         { mirror },
@@ -181,20 +181,20 @@ export class MirrorFile {
     for (let round = 1;; round++) {
       const errors: MirrorError[] = [];
       let isWorthIt = false;
-      for (const place of this.#inOrder()) {
+      for (const state of this.#inOrder()) {
         try {
-          return await this.#openAt(place, range, options);
+          return await this.#openAt(state, range, options);
         } catch (cause) {
-          const error = this.#failed(place, cause);
+          const error = this.#failed(state, cause);
           errors.push(error);
           isWorthIt ||= error.isMirrorBad && this.#bytesGiven.size > 0 ||
-            error.code === "other-size" && place.refusal === null;
+            error.code === "other-size" && state.refusal === null;
         }
       }
       const error = this.#mostTelling(errors);
       if (!isWorthIt || round >= limits.mirrorRetriesMax) throw error;
       this.#mirrors.log.debug("mirrors failed, asking again", { error: error.message, round });
-      await pause(this.#mirrors.patience.retryMs * 2 ** (round - 1), options);
+      await pause(this.#mirrors.timeouts.retryMs * 2 ** (round - 1), options);
     }
   }
 
@@ -211,9 +211,9 @@ export class MirrorFile {
       ...(known.etag === null ? {} : { "if-none-match": known.etag }),
       ...(known.lastModified === null ? {} : { "if-modified-since": known.lastModified }),
     };
-    return await this.#first(async (place) => {
-      const { head, release, abort } = await this.#ask(place, { method: "GET", headers }, options);
-      if (head.status !== 304) return this.#body(place, { offset: 0 }, { head, release, abort });
+    return await this.#first(async (state) => {
+      const { head, release, abort } = await this.#ask(state, { method: "GET", headers }, options);
+      if (head.status !== 304) return this.#body(state, { offset: 0 }, { head, release, abort });
       end({ head, release, abort });
       return null;
     });
@@ -225,46 +225,46 @@ export class MirrorFile {
    * @throws as {@linkcode open} does.
    */
   async head(options: { readonly signal: AbortSignal }): Promise<MirrorFacts> {
-    return await this.#first(async (place) => {
-      const asked = await this.#ask(place, { method: "HEAD", headers: {} }, options);
+    return await this.#first(async (state) => {
+      const asked = await this.#ask(state, { method: "HEAD", headers: {} }, options);
       end(asked);
       const { head } = asked;
-      checkStatus(place.address.label, head, [200]);
+      checkStatus(state.address.label, head, [200]);
       const { etag, lastModified, contentType, contentBytes } = head;
-      const mirror = place.address.label;
+      const mirror = state.address.label;
       return { mirror, sizeBytes: contentBytes, etag, lastModified, contentType };
     });
   }
 
-  async #first<T>(work: (place: Place) => Promise<T>): Promise<T> {
+  async #first<T>(work: (state: MirrorState) => Promise<T>): Promise<T> {
     const errors: MirrorError[] = [];
-    for (const place of this.#inOrder()) {
+    for (const state of this.#inOrder()) {
       try {
-        return await work(place);
+        return await work(state);
       } catch (error) {
-        errors.push(this.#failed(place, error));
+        errors.push(this.#failed(state, error));
       }
     }
     throw this.#mostTelling(errors);
   }
 
   async #openAt(
-    place: Place,
+    state: MirrorState,
     range: MirrorRange,
     options: { readonly signal: AbortSignal },
   ): Promise<MirrorBody> {
-    const { etag } = place;
+    const { etag } = state;
     const headers = rangeHeaders(range, { etag, lastModified: this.#lastModified });
-    return this.#body(place, range, await this.#ask(place, { method: "GET", headers }, options));
+    return this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
   }
 
   /** Waits for a place among the connections, and for the head of an answer. */
   async #ask(
-    place: Place,
+    state: MirrorState,
     question: MirrorQuestion,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<Asked> {
-    const { closing, places, client, patience } = this.#mirrors;
+    const { closing, slots, client, timeouts } = this.#mirrors;
     const abort = new AbortController();
     const stops = [signal, closing].map((one) => {
       if (one.aborted) throw one.reason;
@@ -274,16 +274,16 @@ export class MirrorFile {
     });
     const unhear = () => stops.forEach((stop) => stop());
     try {
-      const giveBack = await places.take({ signal: abort.signal, keptFree: this.#keptFree });
+      const giveBack = await slots.take({ signal: abort.signal, keptFree: this.#keptFree });
       const release = () => {
         unhear();
         giveBack();
       };
       try {
-        const { answerMs } = patience;
+        const { answerMs } = timeouts;
         const headers = { ...this.#headers, ...question.headers };
         const asked = { ...question, headers };
-        const head = await ask(place.address, asked, { client, abort, answerMs });
+        const head = await ask(state.address, asked, { client, abort, answerMs });
         return { head, release, abort };
       } catch (error) {
         giveBack();
@@ -296,14 +296,14 @@ export class MirrorFile {
   }
 
   /** Makes a body of an answer, if it is one of this file. */
-  #body(place: Place, range: MirrorRange, { head, release, abort }: Asked): MirrorBody {
+  #body(state: MirrorState, range: MirrorRange, { head, release, abort }: Asked): MirrorBody {
     try {
       const extent = extentOf(head, range, {
-        mirror: place.address.label,
+        mirror: state.address.label,
         sizeBytes: this.#sizeBytes,
-        checkSame: (sizeBytes) => this.#checkSame(place, head, sizeBytes),
+        checkSame: (sizeBytes) => this.#checkSame(state, head, sizeBytes),
       });
-      return this.#given(place, range, { head, release, abort, extent });
+      return this.#given(state, range, { head, release, abort, extent });
     } catch (error) {
       end({ head, release, abort });
       throw error;
@@ -311,16 +311,16 @@ export class MirrorFile {
   }
 
   #given(
-    place: Place,
+    state: MirrorState,
     range: MirrorRange,
     { head, release, abort, extent }: Asked & { readonly extent: Extent },
   ): MirrorBody {
-    const { label } = place.address;
+    const { label } = state.address;
     this.#mirrors.answered(label);
-    this.#last = place;
+    this.#last = state;
     this.#sizeBytes ??= extent.sizeBytes;
     this.#lastModified ??= head.lastModified;
-    place.etag ??= head.etag;
+    state.etag ??= head.etag;
     let came = 0;
     if (extent.isEmpty) end({ head, release, abort });
     return new MirrorBody({
@@ -334,7 +334,7 @@ export class MirrorFile {
       end: extent.end,
       goesOn: extent.goesOn,
       sizeBytes: this.#sizeBytes,
-      silentMs: this.#mirrors.patience.silentMs,
+      silentMs: this.#mirrors.timeouts.silentMs,
       meter: this.#mirrors.meterOf(label).body(),
       signal: abort.signal,
       abort: (reason) => abort.abort(reason),
@@ -344,15 +344,15 @@ export class MirrorFile {
       },
       ended: (error) => {
         release();
-        if (error !== null) this.#broke(place, { error, came });
-        else if (came > 0) place.breaks = 0;
+        if (error !== null) this.#broke(state, { error, came });
+        else if (came > 0) state.breaks = 0;
       },
     });
   }
 
   /** Parts of two files must not become one. */
-  #checkSame(place: Place, head: MirrorHead, sizeBytes: number | null): void {
-    const mirror = place.address.label;
+  #checkSame(state: MirrorState, head: MirrorHead, sizeBytes: number | null): void {
+    const mirror = state.address.label;
     const wanted = this.#wantedBytes;
     if (wanted !== null && sizeBytes !== null && sizeBytes !== wanted) {
       throw new MirrorError(
@@ -370,45 +370,48 @@ export class MirrorFile {
       );
     };
     differs("size", this.#sizeBytes, sizeBytes);
-    differs("ETag", place.etag, head.etag);
+    differs("ETag", state.etag, head.etag);
     differs("date", this.#lastModified, head.lastModified);
   }
 
   /** Notes that a mirror failed before it gave anything; rethrows what is not its fault. */
-  #failed(place: Place, error: unknown): MirrorError {
+  #failed(state: MirrorState, error: unknown): MirrorError {
     if (!(error instanceof MirrorError)) throw error;
-    const mirror = place.address.label;
-    place.error = error;
+    const mirror = state.address.label;
+    state.error = error;
     if (error.isMirrorBad) this.#mirrors.failed(mirror, performance.now());
-    else if (error.code === "other-size" && !place.hadOtherSize) place.hadOtherSize = true;
-    else if (error.code !== "no-range") place.refusal = error;
+    else if (error.code === "other-size" && !state.hadOtherSize) state.hadOtherSize = true;
+    else if (error.code !== "no-range") state.refusal = error;
     this.#mirrors.log.debug("a mirror does not give it", { mirror, error: error.message });
     return error;
   }
 
   /** Notes that a body broke off. */
-  #broke(place: Place, { error, came }: { readonly error: MirrorError; readonly came: number }) {
-    const mirror = place.address.label;
-    place.error = error;
+  #broke(
+    state: MirrorState,
+    { error, came }: { readonly error: MirrorError; readonly came: number },
+  ) {
+    const mirror = state.address.label;
+    state.error = error;
     this.#mirrors.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
-    place.breaks = came >= limits.mirrorSampleBytes ? 1 : place.breaks + 1;
-    if (place.breaks < limits.mirrorRetriesMax) return;
+    state.breaks = came >= limits.mirrorSampleBytes ? 1 : state.breaks + 1;
+    if (state.breaks < limits.mirrorRetriesMax) return;
     this.#mirrors.failed(mirror, performance.now());
-    place.refusal = error;
+    state.refusal = error;
   }
 
   /** Those that may be asked, best first. */
-  #inOrder(): Place[] {
+  #inOrder(): MirrorState[] {
     const nowMs = performance.now();
-    const rank = (place: Place) =>
-      this.#mirrors.isBad(place.address.label, nowMs) ? 2 : place === this.#last ? 0 : 1;
-    return this.#places.filter(({ refusal }) => refusal === null)
+    const rank = (state: MirrorState) =>
+      this.#mirrors.isBad(state.address.label, nowMs) ? 2 : state === this.#last ? 0 : 1;
+    return this.#slots.filter(({ refusal }) => refusal === null)
       .sort((a, b) => rank(a) - rank(b));
   }
 
   /** The most telling of these errors and of why the other mirrors were not asked. */
   #mostTelling(errors: readonly MirrorError[]): MirrorError {
-    const refusals = this.#places.flatMap(({ refusal }) => refusal ?? []);
+    const refusals = this.#slots.flatMap(({ refusal }) => refusal ?? []);
     return mostTelling([...refusals.filter((refusal) => !errors.includes(refusal)), ...errors])!;
   }
 }

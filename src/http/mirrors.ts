@@ -7,7 +7,7 @@ import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { MirrorFile, type MirrorFileOptions } from "./mirror_file.ts";
 import { MirrorMeter, MirrorSpeeds } from "./mirror_speeds.ts";
-import { Places } from "./semaphore.ts";
+import { Semaphore } from "./semaphore.ts";
 
 export type { MirrorBody, MirrorValidators } from "./mirror_body.ts";
 export { MirrorError } from "./mirror_error.ts";
@@ -16,13 +16,13 @@ export type { MirrorRange } from "./mirror_request.ts";
 export { MirrorSpeeds } from "./mirror_speeds.ts";
 
 /** How long mirrors are waited for; `limits.ts` says of each why. */
-export interface MirrorPatience {
+export interface MirrorTimeouts {
   readonly answerMs: number;
   readonly silentMs: number;
   readonly retryMs: number;
 }
 
-const PATIENCE: MirrorPatience = {
+const TIMEOUTS: MirrorTimeouts = {
   answerMs: limits.mirrorAnswerMs,
   silentMs: limits.mirrorSilentMs,
   retryMs: limits.mirrorRetryMs,
@@ -33,7 +33,7 @@ export class Mirrors implements Disposable {
   readonly log: Logger;
   readonly speeds: MirrorSpeeds = new MirrorSpeeds();
   /** Connections to mirrors. */
-  readonly places: Places = new Places(limits.mirrorConnectionsMax);
+  readonly slots: Semaphore = new Semaphore(limits.mirrorConnectionsMax);
   readonly #meters = new Map<string, MirrorMeter>();
   /** When mirrors, by label, failed last. */
   readonly #failedMs = new Map<string, number>();
@@ -42,11 +42,11 @@ export class Mirrors implements Disposable {
 
   /** What the gateway of this node is called where requests say through whom they came. */
   readonly via: string = `pacsrv-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-  readonly patience: MirrorPatience;
+  readonly timeouts: MirrorTimeouts;
 
-  constructor({ log, patience }: { readonly log: Logger; readonly patience?: MirrorPatience }) {
+  constructor({ log, timeouts }: { readonly log: Logger; readonly timeouts?: MirrorTimeouts }) {
     this.log = log;
-    this.patience = patience ?? PATIENCE;
+    this.timeouts = timeouts ?? TIMEOUTS;
   }
 
   /** Aborted when the node ends. */

@@ -1,7 +1,7 @@
 /** A bounded number of places, and a queue for those who wait for one. Knows nothing of what for. */
 
 /** How a place is taken. */
-export interface PlaceOptions {
+export interface AcquireOptions {
   readonly signal: AbortSignal;
   /** Places that must stay free for others beside it; by default 0. */
   readonly keptFree?: number;
@@ -14,7 +14,7 @@ interface Waiter {
 }
 
 /** Places that are taken and given back. */
-export class Places {
+export class Semaphore {
   readonly #placesMax: number;
   #taken = 0;
   readonly #queue: Waiter[] = [];
@@ -28,7 +28,7 @@ export class Places {
    *
    * @throws the reason of `signal`, when that is aborted meanwhile.
    */
-  async take({ signal, keptFree = 0 }: PlaceOptions): Promise<() => void> {
+  async take({ signal, keptFree = 0 }: AcquireOptions): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#hasRoom(keptFree)) this.#taken++;
     else await this.#wait(signal, keptFree);

@@ -7,19 +7,19 @@
 import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import type { Seldom } from "../base/log_throttle.ts";
+import type { LogThrottle } from "../base/log_throttle.ts";
 import type { Refusal } from "../wire/messages.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import { HalfOpen } from "./pending_handshakes.ts";
+import { PendingHandshakes } from "./pending_handshakes.ts";
 import { accept, type LocalIdentity, RefusedError, type RemoteIdentity } from "./handshake.ts";
 import type { Duplex, Listener } from "./transport.ts";
 
 /** What the door needs of the house. */
-export interface FrontDoorHost {
+export interface AcceptorHost {
   readonly identity: LocalIdentity;
   readonly connections: Connections;
-  readonly seldom: Seldom;
+  readonly throttle: LogThrottle;
   readonly log: Logger;
   /** Why one that has proved itself may not come in; undefined when it may. */
   refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined;
@@ -28,15 +28,15 @@ export interface FrontDoorHost {
 }
 
 /** The accepting side of a port. */
-export class FrontDoor {
-  readonly #host: FrontDoorHost;
+export class Acceptor {
+  readonly #host: AcceptorHost;
   readonly #listener: Listener;
   readonly #what: string;
-  readonly #halfOpen = new HalfOpen();
+  readonly #pendingHandshakes = new PendingHandshakes();
   #isClosed = false;
 
   /** `what` names the port in the log: "node port". */
-  constructor(host: FrontDoorHost, listener: Listener, options: { readonly what: string }) {
+  constructor(host: AcceptorHost, listener: Listener, options: { readonly what: string }) {
     this.#host = host;
     this.#listener = listener;
     this.#what = options.what;
@@ -57,7 +57,7 @@ export class FrontDoor {
   }
 
   #admit(duplex: Duplex): Connection | null {
-    const place = this.#halfOpen.placeFor(duplex.remote.host);
+    const place = this.#pendingHandshakes.placeFor(duplex.remote.host);
     if (place === null) {
       duplex.close();
       return null;
@@ -69,14 +69,14 @@ export class FrontDoor {
 
   /** Ends a handshake whose place another host needs. */
   #crowdOut(connection: Connection): void {
-    const { log, seldom } = this.#host;
+    const { log, throttle } = this.#host;
     const { host } = connection.remote;
     // At once: the handshake itself learns of its end later than the next one comes.
-    this.#halfOpen.delete(connection);
+    this.#pendingHandshakes.delete(connection);
     connection.close(
       new EnvironmentError("unreachable", "Another host needed the place in the handshake"),
     );
-    if (!seldom.isFirst(`crowded ${this.#what}`)) return;
+    if (!throttle.isFirst(`crowded ${this.#what}`)) return;
     log.warn(`all places for handshakes on the ${this.#what} are taken`, {
       max: limits.handshakesMax,
       host,
@@ -90,21 +90,21 @@ export class FrontDoor {
   }
 
   async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
-    this.#halfOpen.add(connection);
+    this.#pendingHandshakes.add(connection);
     try {
       return await accept(connection, {
         identity: this.#host.identity,
         admit: (remote) => this.#host.refusal(remote, connection),
       });
     } finally {
-      this.#halfOpen.delete(connection);
+      this.#pendingHandshakes.delete(connection);
     }
   }
 
   /** Who fails the handshake is named in the log, each host seldom. */
   #turnedAway(connection: Connection, error: unknown): void {
     connection.close();
-    const { log, seldom } = this.#host;
+    const { log, throttle } = this.#host;
     const { host } = connection.remote;
     const message = messageOf(error);
     // A message may have in it what the other side sent, which can be something else each time.
@@ -113,7 +113,7 @@ export class FrontDoor {
       log.debug("connection ended early", { host, error: message });
     } else if (error instanceof RefusedError || this.#isClosed) {
       log.debug("connection refused", { host, error: message });
-    } else if (seldom.isFirst(`stranger ${host} ${what}`)) {
+    } else if (throttle.isFirst(`stranger ${host} ${what}`)) {
       log.warn(`refused a connection on the ${this.#what}`, { host, reason: message });
     }
   }

@@ -26,7 +26,7 @@ type Answer = MessageOf<(typeof ANSWERS)[number]>;
  * The talk on one connection. All its questions reject, and the connection is closed, when the
  * directory is silent for `limits.directoryAnswerMs`, breaks the protocol, or goes away.
  */
-export class DirectoryTalk {
+export class DirectoryConnection {
   /** Of the directory's present run: another one knows nothing of what was told to this one. */
   readonly instance: NodeId;
   readonly connection: Connection;
@@ -43,9 +43,9 @@ export class DirectoryTalk {
    *
    * @throws {RefusedError | PeerFault | EnvironmentError} as `initiate` does.
    */
-  static async open(connection: Connection, identity: LocalIdentity): Promise<DirectoryTalk> {
+  static async open(connection: Connection, identity: LocalIdentity): Promise<DirectoryConnection> {
     const { nodeId } = await initiate(connection, { identity, purpose: "directory" });
-    return new DirectoryTalk(connection, nodeId);
+    return new DirectoryConnection(connection, nodeId);
   }
 
   /** Says what this node offers: all of it or what changed, as `refresh` says. */

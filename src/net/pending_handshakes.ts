@@ -8,7 +8,7 @@ import { limits } from "../base/limits.ts";
 import type { Connection } from "./connection.ts";
 
 /** Those that have not proved anything yet. */
-export class HalfOpen {
+export class PendingHandshakes {
   /** Each host's own, the oldest first. */
   readonly #ofHost = new Map<string, Set<Connection>>();
   #count = 0;

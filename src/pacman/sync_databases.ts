@@ -1,5 +1,5 @@
 /**
- * The databases of pacman's repositories as a book of trust: which files there are, how big, and
+ * The databases of pacman's repositories as a package index: which files there are, how big, and
  * with which SHA-256. Reads what pacman keeps in a directory (`/var/lib/pacman/sync`), and reads it
  * again when it changes. It neither fetches databases nor checks their signatures: pacman does.
  *
@@ -12,7 +12,7 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { isName } from "../base/names.ts";
-import type { TrustBook, VouchedFile } from "../base/package_index.ts";
+import type { PackageFile, PackageIndex } from "../base/package_index.ts";
 import { stampOf } from "./database_file.ts";
 import { DatabaseReader } from "./database_reader.ts";
 import { PackageTable } from "./package_table.ts";
@@ -50,7 +50,7 @@ interface Database {
 }
 
 /** The databases of one directory. */
-export class SyncDatabases implements TrustBook, AsyncDisposable {
+export class SyncDatabases implements PackageIndex, AsyncDisposable {
   readonly #directory: string;
   readonly #log: Logger;
   readonly #listeners = new Set<() => void>();
@@ -91,7 +91,7 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
     return databases;
   }
 
-  find(name: string, repository?: string): VouchedFile | undefined {
+  find(name: string, repository?: string): PackageFile | undefined {
     if (repository !== undefined) {
       const file = this.#findIn(this.#databases.get(repository), name);
       if (file !== undefined) return file;
@@ -103,8 +103,8 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
     return undefined;
   }
 
-  all(name: string): readonly VouchedFile[] {
-    const files: VouchedFile[] = [];
+  all(name: string): readonly PackageFile[] {
+    const files: PackageFile[] = [];
     for (const database of this.#databases.values()) {
       const file = this.#findIn(database, name);
       if (file !== undefined) files.push(file);
@@ -154,7 +154,7 @@ export class SyncDatabases implements TrustBook, AsyncDisposable {
     await this.#watching;
   }
 
-  #findIn(database: Database | undefined, name: string): VouchedFile | undefined {
+  #findIn(database: Database | undefined, name: string): PackageFile | undefined {
     const file = database?.table?.find(name);
     if (database === undefined || file === undefined) return undefined;
     const { repository } = database;

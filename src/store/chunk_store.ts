@@ -16,19 +16,19 @@ import type { Download } from "./downloads/partial_download.ts";
 import { type DownloadRequest, Downloads } from "./downloads/downloads.ts";
 import { type Handle, HandleCache } from "./files/handle_cache.ts";
 import { Hasher } from "./hashing/hasher.ts";
-import type { Intake, IntakeRequest } from "./downloads/unverified_download.ts";
-import { Intakes } from "./downloads/unverified_downloads.ts";
+import type { UnverifiedDownload, UnverifiedRequest } from "./downloads/unverified_download.ts";
+import { UnverifiedDownloads } from "./downloads/unverified_downloads.ts";
 import { openCatalogue } from "./catalogue/open_catalogue.ts";
-import type { FileDefinition, OnWarning, Place, StoreChange } from "./files/stored_file.ts";
-import { pinPlace, placeBytes, readPlace } from "./files/file_reader.ts";
-import { recheckRange, type VerifyResult, verifyStore } from "./scrub.ts";
+import type { FileDefinition, OnWarning, StoreChange, StoredFile } from "./files/stored_file.ts";
+import { pinStoredFile, readStoredFile, storedFileBytes } from "./files/file_reader.ts";
+import { scrubRange, type VerifyResult, verifyStore } from "./scrub.ts";
 import { Shares } from "./shares/shares.ts";
-import { Sha256Book } from "./catalogue/sha256_index.ts";
+import { Sha256Index } from "./catalogue/sha256_index.ts";
 import { Sha256Queue } from "./shares/sha256_queue.ts";
 import { Statistics } from "./catalogue/statistics.ts";
-import { StoreParts } from "./downloads/store_context.ts";
-import { Stories } from "./catalogue/fetch_history.ts";
-import { tidy, type TidyResult } from "./recover.ts";
+import { StoreContext } from "./downloads/store_context.ts";
+import { FetchHistory } from "./catalogue/fetch_history.ts";
+import { recover, type RecoverResult } from "./recover.ts";
 
 /** How to open a store. */
 export interface ChunkStoreOptions {
@@ -55,39 +55,39 @@ export class ChunkStore implements AsyncDisposable {
   /** The paths that are shared. */
   readonly shares: Shares;
   /** How fetches went. */
-  readonly stories: Stories;
-  readonly #parts: StoreParts;
+  readonly history: FetchHistory;
+  readonly #context: StoreContext;
   readonly #downloads: Downloads;
-  readonly #intakes: Intakes;
+  readonly #unverifiedDownloads: UnverifiedDownloads;
   readonly #hasher: Hasher;
   readonly #statistics: Statistics;
-  readonly #sha256s: Sha256Book;
+  readonly #sha256s: Sha256Index;
   readonly #sha256Queue: Sha256Queue;
   readonly #pinned = new Map<Root, Handle[]>();
   #isClosed = false;
 
   private constructor(
-    parts: StoreParts,
+    context: StoreContext,
     known: {
       readonly statistics: Statistics;
-      readonly sha256s: Sha256Book;
-      readonly stories: Stories;
+      readonly sha256s: Sha256Index;
+      readonly history: FetchHistory;
     },
   ) {
-    this.#parts = parts;
+    this.#context = context;
     this.#statistics = known.statistics;
     this.#sha256s = known.sha256s;
-    this.stories = known.stories;
-    this.#downloads = new Downloads(parts);
-    this.#intakes = new Intakes(parts, {
+    this.history = known.history;
+    this.#downloads = new Downloads(context);
+    this.#unverifiedDownloads = new UnverifiedDownloads(context, {
       downloads: this.#downloads,
       noteSha256: (root, sha256) => this.noteSha256(root, sha256),
       definition: (root) => this.definition(root),
       readRun: (root, range, target, offset) => this.readRun(root, range, target, offset),
     });
     this.#hasher = new Hasher();
-    this.#sha256Queue = new Sha256Queue(parts, { hasher: this.#hasher, book: known.sha256s });
-    this.shares = new Shares(parts, this.#hasher);
+    this.#sha256Queue = new Sha256Queue(context, { hasher: this.#hasher, book: known.sha256s });
+    this.shares = new Shares(context, this.#hasher);
   }
 
   /**
@@ -102,18 +102,18 @@ export class ChunkStore implements AsyncDisposable {
     try {
       const handles = new HandleCache(limits.openFilesMax);
       if (ephemeral) {
-        const parts = new StoreParts({ directory, handles, catalogue: undefined, warn });
-        const sha256s = new Sha256Book(parts);
-        const stories = new Stories(parts);
-        return new ChunkStore(parts, { statistics: new Statistics(), sha256s, stories });
+        const context = new StoreContext({ directory, handles, catalogue: undefined, warn });
+        const sha256s = new Sha256Index(context);
+        const history = new FetchHistory(context);
+        return new ChunkStore(context, { statistics: new Statistics(), sha256s, history });
       }
       const { catalogue, contents } = await openCatalogue(directory, warn);
-      const parts = new StoreParts({ directory, handles, catalogue, warn });
-      for (const place of contents.places) parts.index.add(place);
-      const sha256s = new Sha256Book(parts, contents.sha256s);
+      const context = new StoreContext({ directory, handles, catalogue, warn });
+      for (const storedFile of contents.storedFiles) context.index.add(storedFile);
+      const sha256s = new Sha256Index(context, contents.sha256s);
       const statistics = new Statistics(contents.statistics);
-      const stories = new Stories(parts, contents.trusts);
-      const store = new ChunkStore(parts, { statistics, sha256s, stories });
+      const history = new FetchHistory(context, contents.trusts);
+      const store = new ChunkStore(context, { statistics, sha256s, history });
       store.#downloads.restore(contents.partials);
       sha256s.forgetGone();
       return store;
@@ -125,49 +125,51 @@ export class ChunkStore implements AsyncDisposable {
 
   /** The data directory, absolute and without links. */
   get dataDir(): string {
-    return this.#parts.directory.path;
+    return this.#context.directory.path;
   }
 
   /** Calls back at each change of what is here; returns the end of it. */
   onChange(listener: (change: StoreChange) => void): () => void {
-    return this.#parts.listen(listener);
+    return this.#context.listen(listener);
   }
 
   /** All files, one definition for each place. */
   fileDefinitions(): FileDefinition[] {
     return [
-      ...Array.from(this.#parts.index, definitionOfPlace),
-      ...Array.from(this.#parts.downloads.values(), definitionOfDownload),
+      ...Array.from(this.#context.index, definitionOfStoredFile),
+      ...Array.from(this.#context.downloads.values(), definitionOfDownload),
     ];
   }
 
   /** The file of a root; a complete one first. */
   definition(root: Root): FileDefinition | undefined {
-    const place = this.#parts.index.first(root);
-    if (place !== undefined) return definitionOfPlace(place);
-    const download = this.#parts.downloads.get(root);
+    const storedFile = this.#context.index.first(root);
+    if (storedFile !== undefined) return definitionOfStoredFile(storedFile);
+    const download = this.#context.downloads.get(root);
     return download === undefined ? undefined : definitionOfDownload(download);
   }
 
   /** All files of a root, one definition for each place; complete ones first. */
   *definitionsOfRoot(root: Root): Generator<FileDefinition> {
-    for (const place of this.#parts.index.ofRoot(root)) yield definitionOfPlace(place);
-    const download = this.#parts.downloads.get(root);
+    for (const storedFile of this.#context.index.ofRoot(root)) {
+      yield definitionOfStoredFile(storedFile);
+    }
+    const download = this.#context.downloads.get(root);
     if (download !== undefined) yield definitionOfDownload(download);
   }
 
   /** The file of a root under one of its names; a complete one first. */
   definitionNamed(root: Root, name: string): FileDefinition | undefined {
-    const place = this.#parts.index.named(root, name);
-    if (place !== undefined) return definitionOfPlace(place);
-    const download = this.#parts.downloads.get(root);
+    const storedFile = this.#context.index.named(root, name);
+    if (storedFile !== undefined) return definitionOfStoredFile(storedFile);
+    const download = this.#context.downloads.get(root);
     return download?.name === name ? definitionOfDownload(download) : undefined;
   }
 
   /** Files of a name; they may differ in root. */
   definitionsByName(name: string): FileDefinition[] {
-    const found = this.#parts.index.ofName(name).map(definitionOfPlace);
-    for (const download of this.#parts.downloads.values()) {
+    const found = this.#context.index.ofName(name).map(definitionOfStoredFile);
+    for (const download of this.#context.downloads.values()) {
       if (download.name === name) found.push(definitionOfDownload(download));
     }
     return found;
@@ -186,8 +188,10 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Files whose names match a glob, one by one; the store must not change in between. */
   *eachMatching(glob: string): Generator<FileDefinition> {
-    for (const place of this.#parts.index.matching(glob)) yield definitionOfPlace(place);
-    for (const download of this.#parts.downloads.values()) {
+    for (const storedFile of this.#context.index.matching(glob)) {
+      yield definitionOfStoredFile(storedFile);
+    }
+    for (const download of this.#context.downloads.values()) {
       if (matchesGlob(glob, download.name)) yield definitionOfDownload(download);
     }
   }
@@ -197,10 +201,10 @@ export class ChunkStore implements AsyncDisposable {
    * is withdrawn meanwhile is left out, what is added may be.
    */
   *distinctFiles(): Generator<FileDefinition> {
-    const { index, downloads } = this.#parts;
-    for (const place of [...index]) {
-      const same = index.ofRoot(place.root).find(({ name }) => name === place.name);
-      if (same === place) yield definitionOfPlace(place);
+    const { index, downloads } = this.#context;
+    for (const storedFile of [...index]) {
+      const same = index.ofRoot(storedFile.root).find(({ name }) => name === storedFile.name);
+      if (same === storedFile) yield definitionOfStoredFile(storedFile);
     }
     for (const download of [...downloads.values()]) {
       const isHere = downloads.get(download.root) === download;
@@ -210,7 +214,7 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Files of the data directory: downloaded ones, and those that are here in part. */
   get downloadedFiles(): number {
-    return this.#parts.index.downloadedFiles + this.#parts.downloads.size;
+    return this.#context.index.downloadedFiles + this.#context.downloads.size;
   }
 
   /**
@@ -218,7 +222,7 @@ export class ChunkStore implements AsyncDisposable {
    * what is here of others, also where their root is not known yet.
    */
   downloadedBytes(root?: Root): number {
-    const { index, downloads } = this.#parts;
+    const { index, downloads } = this.#context;
     if (root !== undefined) {
       const download = downloads.get(root);
       let bytes = download === undefined ? 0 : bytesHad(download);
@@ -227,7 +231,7 @@ export class ChunkStore implements AsyncDisposable {
       }
       return bytes;
     }
-    let bytes = index.downloadedBytes + this.#intakes.bytes;
+    let bytes = index.downloadedBytes + this.#unverifiedDownloads.bytes;
     for (const download of downloads.values()) bytes += bytesHad(download);
     return bytes;
   }
@@ -254,14 +258,14 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   isComplete(root: Root): boolean {
-    return this.#parts.index.first(root) !== undefined;
+    return this.#context.index.first(root) !== undefined;
   }
 
   /** How many chunks of `root` are here. */
   chunksHave(root: Root): number {
-    const place = this.#parts.index.first(root);
-    if (place !== undefined) return chunkCount(place.sizeBytes);
-    return this.#parts.downloads.get(root)?.have.count ?? 0;
+    const storedFile = this.#context.index.first(root);
+    if (storedFile !== undefined) return chunkCount(storedFile.sizeBytes);
+    return this.#context.downloads.get(root)?.have.count ?? 0;
   }
 
   /**
@@ -269,9 +273,9 @@ export class ChunkStore implements AsyncDisposable {
    * call for a complete file; the live one, for reading only, for a partial one.
    */
   availableChunks(root: Root): Bitfield | undefined {
-    const place = this.#parts.index.first(root);
-    if (place !== undefined) return Bitfield.full(chunkCount(place.sizeBytes));
-    return this.#parts.downloads.get(root)?.have;
+    const storedFile = this.#context.index.first(root);
+    if (storedFile !== undefined) return Bitfield.full(chunkCount(storedFile.sizeBytes));
+    return this.#context.downloads.get(root)?.have;
   }
 
   /**
@@ -281,9 +285,10 @@ export class ChunkStore implements AsyncDisposable {
    * @throws {EnvironmentError} "changed" or "not-found" when the chunks are no longer here.
    */
   readRun(root: Root, range: ChunkRange, target: Uint8Array, targetOffset = 0): number {
-    return this.#onPlace(
+    return this.#onStoredFile(
       root,
-      (place) => readPlace(this.#parts.handles, place, { range, target, offset: targetOffset }),
+      (storedFile) =>
+        readStoredFile(this.#context.handles, storedFile, { range, target, offset: targetOffset }),
       (download) => download.readRun(range, target, targetOffset),
     );
   }
@@ -293,24 +298,24 @@ export class ChunkStore implements AsyncDisposable {
    * reading only.
    */
   chunkLocation(root: Root, range: ChunkRange): ChunkLocation {
-    return this.#onPlace(
+    return this.#onStoredFile(
       root,
-      (place) => {
-        const bytes = placeBytes(place, range);
-        return { fd: this.#pin(root, pinPlace(this.#parts.handles, place)), ...bytes };
+      (storedFile) => {
+        const bytes = storedFileBytes(storedFile, range);
+        return { fd: this.#pin(root, pinStoredFile(this.#context.handles, storedFile)), ...bytes };
       },
       (download) => ({
         ...download.bytesOf(range),
-        fd: this.#pin(root, this.#parts.handles.pin(download.path, { write: true })),
+        fd: this.#pin(root, this.#context.handles.pin(download.path, { write: true })),
       }),
     );
   }
 
   /** Ends the use of all {@linkcode chunkLocation}s of `root`. */
   chunkClose(root: Root): void {
-    for (const handle of this.#pinned.get(root) ?? []) this.#parts.handles.unpin(handle);
+    for (const handle of this.#pinned.get(root) ?? []) this.#context.handles.unpin(handle);
     this.#pinned.delete(root);
-    this.#parts.dropDuplicate(root);
+    this.#context.dropDuplicate(root);
   }
 
   /**
@@ -320,25 +325,28 @@ export class ChunkStore implements AsyncDisposable {
    * and hashed again if it is shared.
    */
   readLeaves(root: Root, range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const download = this.#parts.downloads.get(root);
-    const place = this.#parts.index.first(root);
-    if (place === undefined) {
+    const download = this.#context.downloads.get(root);
+    const storedFile = this.#context.index.first(root);
+    if (storedFile === undefined) {
       if (download?.hasLeaves) return download.leaf().read(range, target, offset);
       throw notHere(root, "leaves");
     }
     try {
-      return this.#parts.leafLayer(root, place.sizeBytes).read(range, target, offset);
+      return this.#context.leafLayer(root, storedFile.sizeBytes).read(range, target, offset);
     } catch (error) {
       if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-      this.#parts.warn(`${error.message}; the file is withdrawn`, { root, name: place.name });
-      this.#parts.withdrawPlaces(this.#parts.index.ofRoot(root));
+      this.#context.warn(`${error.message}; the file is withdrawn`, {
+        root,
+        name: storedFile.name,
+      });
+      this.#context.withdrawStoredFiles(this.#context.index.ofRoot(root));
       throw error;
     }
   }
 
   /** Whether the whole leaf layer of `root` can be read. */
   hasLeaves(root: Root): boolean {
-    return this.isComplete(root) || this.#parts.downloads.get(root)?.hasLeaves === true;
+    return this.isComplete(root) || this.#context.downloads.get(root)?.hasLeaves === true;
   }
 
   /** Begins a download, or goes on with one. See {@linkcode Downloads.begin} for what it throws. */
@@ -348,15 +356,15 @@ export class ChunkStore implements AsyncDisposable {
 
   /**
    * Begins to take in a file whose root nobody knows yet, or goes on with what was suspended of it.
-   * See {@linkcode Intakes.open} for what it throws.
+   * See {@linkcode Unverified downloads.open} for what it throws.
    */
-  openIntake(request: IntakeRequest): Intake {
-    return this.#intakes.open(request);
+  openUnverified(request: UnverifiedRequest): UnverifiedDownload {
+    return this.#unverifiedDownloads.open(request);
   }
 
   /** The unfinished download of `root`, whether it is under way or waits. */
   download(root: Root): Download | undefined {
-    return this.#parts.downloads.get(root);
+    return this.#context.downloads.get(root);
   }
 
   /** Gives up the download of `root` unless it is under way. */
@@ -366,15 +374,15 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Removes a downloaded or partial file from the data directory; false when there is none. */
   remove(root: Root): boolean {
-    const download = this.#parts.downloads.get(root);
+    const download = this.#context.downloads.get(root);
     download?.discard();
-    const places = this.#parts.index.ofRoot(root)
+    const storedFiles = this.#context.index.ofRoot(root)
       .filter(({ origin, path }) =>
-        origin === "downloaded" && this.#parts.directory.contains(path)
+        origin === "downloaded" && this.#context.directory.contains(path)
       );
-    this.#parts.withdrawPlaces(places);
-    for (const place of places) this.#parts.removeDownloaded(place);
-    return download !== undefined || places.length > 0;
+    this.#context.withdrawStoredFiles(storedFiles);
+    for (const storedFile of storedFiles) this.#context.removeDownloaded(storedFile);
+    return download !== undefined || storedFiles.length > 0;
   }
 
   /**
@@ -384,24 +392,24 @@ export class ChunkStore implements AsyncDisposable {
   verify(
     options: { readonly root?: Root; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<VerifyResult> {
-    return verifyStore(this.#parts, this.#downloads, options);
+    return verifyStore(this.#context, this.#downloads, options);
   }
 
   /** Checks some chunks, when a peer says they are bad; returns how many were. */
-  recheckRange(
+  scrubRange(
     root: Root,
     range: ChunkRange,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<number> {
-    return recheckRange(this.#parts, this.#downloads, { root, range, ...options });
+    return scrubRange(this.#context, this.#downloads, { root, range, ...options });
   }
 
   /**
    * Puts the data directory in order: takes up downloaded files that the catalogue does not know
    * (after it was damaged), each hashed first, and removes what nothing needs. For the background.
    */
-  tidy(options: { readonly signal?: AbortSignal } = {}): Promise<TidyResult> {
-    return tidy(this.#parts, this.#hasher, options);
+  recover(options: { readonly signal?: AbortSignal } = {}): Promise<RecoverResult> {
+    return recover(this.#context, this.#hasher, options);
   }
 
   addStatistic(name: string, delta: number): void {
@@ -415,7 +423,7 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Writes the counters to the disk; {@linkcode close} does so too. */
   flushStatistics(): void {
-    this.#parts.remember((catalogue) => this.#statistics.flush(catalogue));
+    this.#context.remember((catalogue) => this.#statistics.flush(catalogue));
   }
 
   /** Stops everything, makes the last checkpoints, and gives the data directory free. */
@@ -424,12 +432,12 @@ export class ChunkStore implements AsyncDisposable {
     this.#isClosed = true;
     await this.shares.close();
     this.#hasher.close();
-    this.#intakes.close();
+    this.#unverifiedDownloads.close();
     await this.#downloads.suspendAll();
     this.flushStatistics();
-    this.#parts.handles.close();
-    this.#parts.catalogue?.close();
-    this.#parts.directory.close();
+    this.#context.handles.close();
+    this.#context.catalogue?.close();
+    this.#context.directory.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -437,21 +445,25 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   // Tries the places of a root in turn, then its partial download.
-  #onPlace<T>(root: Root, use: (place: Place) => T, usePartial: (download: Download) => T): T {
+  #onStoredFile<T>(
+    root: Root,
+    use: (storedFile: StoredFile) => T,
+    usePartial: (download: Download) => T,
+  ): T {
     let cause: unknown;
     for (;;) {
-      const place = this.#parts.index.first(root);
-      if (place === undefined) break;
+      const storedFile = this.#context.index.first(root);
+      if (storedFile === undefined) break;
       try {
-        return use(place);
+        return use(storedFile);
       } catch (error) {
         if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-        this.#parts.warn(`${error.message}; it is withdrawn`, { root, name: place.name });
-        this.#parts.withdrawPlaces([place]);
+        this.#context.warn(`${error.message}; it is withdrawn`, { root, name: storedFile.name });
+        this.#context.withdrawStoredFiles([storedFile]);
         cause = error;
       }
     }
-    const download = this.#parts.downloads.get(root);
+    const download = this.#context.downloads.get(root);
     if (download !== undefined) return usePartial(download);
     throw cause ?? notHere(root, "chunks");
   }
@@ -464,8 +476,8 @@ export class ChunkStore implements AsyncDisposable {
   }
 }
 
-function definitionOfPlace(place: Place): FileDefinition {
-  const { root, name, sizeBytes, origin, path } = place;
+function definitionOfStoredFile(storedFile: StoredFile): FileDefinition {
+  const { root, name, sizeBytes, origin, path } = storedFile;
   const chunks = chunkCount(sizeBytes);
   return { root, name, type: nameType(name), sizeBytes, chunks, chunksHave: chunks, origin, path };
 }

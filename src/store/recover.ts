@@ -9,11 +9,11 @@ import { limits } from "../base/limits.ts";
 import { isName } from "../base/names.ts";
 import type { Hasher } from "./hashing/hasher.ts";
 import { removeIfThere } from "./files/io.ts";
-import { joinPath, Place } from "./files/stored_file.ts";
-import type { StoreParts } from "./downloads/store_context.ts";
+import { joinPath, StoredFile } from "./files/stored_file.ts";
+import type { StoreContext } from "./downloads/store_context.ts";
 
-/** What {@linkcode tidy} did. */
-export interface TidyResult {
+/** What {@linkcode recover} did. */
+export interface RecoverResult {
   /** Downloaded files that are here again. */
   readonly filesAdopted: number;
   /** Leaf layers that belonged to no file. */
@@ -23,56 +23,58 @@ export interface TidyResult {
 }
 
 /** See {@linkcode ChunkStore.tidy}. */
-export async function tidy(
-  parts: StoreParts,
+export async function recover(
+  context: StoreContext,
   hasher: Hasher,
   options: { readonly signal?: AbortSignal },
-): Promise<TidyResult> {
-  for (const place of [...parts.index]) {
-    if (place.origin === "downloaded") parts.dropDuplicate(place.root);
+): Promise<RecoverResult> {
+  for (const storedFile of [...context.index]) {
+    if (storedFile.origin === "downloaded") context.dropDuplicate(storedFile.root);
   }
-  const filesAdopted = await adoptDownloads(parts, hasher, options);
+  const filesAdopted = await adoptDownloads(context, hasher, options);
   return {
     filesAdopted,
-    leavesRemoved: await removeUnusedLeaves(parts, options),
-    partialsRemoved: await removeUnusedPartials(parts, options),
+    leavesRemoved: await removeUnusedLeaves(context, options),
+    partialsRemoved: await removeUnusedPartials(context, options),
   };
 }
 
 async function adoptDownloads(
-  parts: StoreParts,
+  context: StoreContext,
   hasher: Hasher,
   { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
-  const { filesPath, leavesPath } = parts.directory;
+  const { filesPath, leavesPath } = context.directory;
   let adopted = 0;
-  for await (const { directory, file } of unknownFiles(parts)) {
+  for await (const { directory, file } of unknownFiles(context)) {
     const path = joinPath(directory, file);
     try {
       const { root, ...print } = await hasher.hash({ path, leavesPath }, { signal });
       if (directory === joinPath(filesPath, root)) {
-        parts.addPlaces([new Place("downloaded", { directory, file }, { root, ...print })]);
-        parts.dropDuplicate(root);
+        context.addStoredFiles([
+          new StoredFile("downloaded", { directory, file }, { root, ...print }),
+        ]);
+        context.dropDuplicate(root);
         adopted++;
       } else {
-        parts.warn("A file in the data directory is damaged; it is not offered", { path });
-        parts.collectLeaves(root, print.sizeBytes);
+        context.warn("A file in the data directory is damaged; it is not offered", { path });
+        context.collectLeaves(root, print.sizeBytes);
       }
     } catch (error) {
       if (!(error instanceof EnvironmentError)) throw error;
-      parts.warn(error.message, { path });
+      context.warn(error.message, { path });
     }
   }
   return adopted;
 }
 
-async function* unknownFiles(parts: StoreParts) {
-  const { filesPath } = parts.directory;
-  for (const root of await entriesOf(parts, filesPath)) {
+async function* unknownFiles(context: StoreContext) {
+  const { filesPath } = context.directory;
+  for (const root of await entriesOf(context, filesPath)) {
     if (!root.isDirectory || !isHash(root.name)) continue;
     const directory = joinPath(filesPath, root.name);
-    const known = parts.index.inDirectory(directory);
-    for (const { name, isFile } of await entriesOf(parts, directory)) {
+    const known = context.index.inDirectory(directory);
+    for (const { name, isFile } of await entriesOf(context, directory)) {
       if (isFile && isName(name) && !known?.has(name)) yield { directory, file: name };
     }
   }
@@ -80,19 +82,19 @@ async function* unknownFiles(parts: StoreParts) {
 
 /** Left by a crash between the hashing of a file and the note of it. */
 async function removeUnusedLeaves(
-  parts: StoreParts,
+  context: StoreContext,
   { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
-  const { leavesPath } = parts.directory;
+  const { leavesPath } = context.directory;
   let removed = 0;
-  for (const { name: prefix, isDirectory } of await entriesOf(parts, leavesPath)) {
+  for (const { name: prefix, isDirectory } of await entriesOf(context, leavesPath)) {
     if (!isDirectory) continue;
     const directory = joinPath(leavesPath, prefix);
-    for (const { name } of await entriesOf(parts, directory)) {
+    for (const { name } of await entriesOf(context, directory)) {
       signal?.throwIfAborted();
       const root = name.slice(0, 64) as Root;
-      if (parts.index.first(root) !== undefined || parts.downloads.has(root)) continue;
-      if (removeIfOld(parts, joinPath(directory, name))) removed++;
+      if (context.index.first(root) !== undefined || context.downloads.has(root)) continue;
+      if (removeIfOld(context, joinPath(directory, name))) removed++;
     }
   }
   return removed;
@@ -100,37 +102,37 @@ async function removeUnusedLeaves(
 
 /** Left by a daemon that was killed before the first checkpoint of a download. */
 async function removeUnusedPartials(
-  parts: StoreParts,
+  context: StoreContext,
   { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
-  const { partialsPath } = parts.directory;
+  const { partialsPath } = context.directory;
   let removed = 0;
-  for (const { name, isFile } of await entriesOf(parts, partialsPath)) {
+  for (const { name, isFile } of await entriesOf(context, partialsPath)) {
     signal?.throwIfAborted();
-    if (!isFile || parts.downloads.has(name as Root)) continue;
-    if (removeIfOld(parts, joinPath(partialsPath, name))) removed++;
+    if (!isFile || context.downloads.has(name as Root)) continue;
+    if (removeIfOld(context, joinPath(partialsPath, name))) removed++;
   }
   return removed;
 }
 
 /** A young one may be of a file that is about to be noted, or of a fetch that is tried again. */
-function removeIfOld(parts: StoreParts, path: string): boolean {
+function removeIfOld(context: StoreContext, path: string): boolean {
   try {
     const { mtime } = Deno.statSync(path);
     if (Date.now() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
     removeIfThere(path);
     return true;
   } catch (error) {
-    parts.warn(messageOf(error), { path });
+    context.warn(messageOf(error), { path });
     return false;
   }
 }
 
-async function entriesOf(parts: StoreParts, directory: string): Promise<Deno.DirEntry[]> {
+async function entriesOf(context: StoreContext, directory: string): Promise<Deno.DirEntry[]> {
   try {
     return await Array.fromAsync(Deno.readDir(directory));
   } catch (error) {
-    parts.warn(messageOf(error), { path: directory });
+    context.warn(messageOf(error), { path: directory });
     return [];
   }
 }

@@ -5,9 +5,9 @@ import { chunkCount, type ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
 import type { Download } from "./downloads/partial_download.ts";
 import type { Downloads } from "./downloads/downloads.ts";
-import type { FileDefinition, Place } from "./files/stored_file.ts";
-import { pinPlace } from "./files/file_reader.ts";
-import type { StoreParts } from "./downloads/store_context.ts";
+import type { FileDefinition, StoredFile } from "./files/stored_file.ts";
+import { pinStoredFile } from "./files/file_reader.ts";
+import type { StoreContext } from "./downloads/store_context.ts";
 import { checkData } from "./hashing/verify.ts";
 
 /** What was found of one file. */
@@ -28,41 +28,41 @@ export interface VerifyResult {
 
 /** See {@linkcode ChunkStore.verify}. */
 export async function* verifyStore(
-  parts: StoreParts,
+  context: StoreContext,
   downloads: Downloads,
   options: { readonly root?: Root; readonly signal?: AbortSignal },
 ): AsyncGenerator<VerifyResult> {
   const { root, signal } = options;
   // A copy: what is checked may be withdrawn meanwhile.
-  const places = root === undefined ? [...parts.index] : [...parts.index.ofRoot(root)];
-  const partials = [...parts.downloads.values()].filter((d) =>
+  const storedFiles = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
+  const partials = [...context.downloads.values()].filter((d) =>
     root === undefined || d.root === root
   );
-  for (const place of places) {
-    if (parts.index.at(place.path) !== place) continue;
-    yield await verifyPlace(parts, downloads, { place, signal });
+  for (const storedFile of storedFiles) {
+    if (context.index.at(storedFile.path) !== storedFile) continue;
+    yield await verifyStoredFile(context, downloads, { storedFile, signal });
   }
   for (const download of partials) {
     if (!download.isEnded && download.hasLeaves) {
-      yield await verifyDownload(parts, download, signal);
+      yield await verifyDownload(context, download, signal);
     }
   }
 }
 
 /** See {@linkcode ChunkStore.recheckRange}. */
-export async function recheckRange(
-  parts: StoreParts,
+export async function scrubRange(
+  context: StoreContext,
   downloads: Downloads,
   what: { readonly root: Root; readonly range: ChunkRange; readonly signal?: AbortSignal },
 ): Promise<number> {
   let chunksBad = 0;
-  for (const place of [...parts.index.ofRoot(what.root)]) {
-    const result = await verifyPlace(parts, downloads, { place, ...what });
+  for (const storedFile of [...context.index.ofRoot(what.root)]) {
+    const result = await verifyStoredFile(context, downloads, { storedFile, ...what });
     chunksBad += result.chunksBad;
   }
-  const download = parts.downloads.get(what.root);
+  const download = context.downloads.get(what.root);
   if (chunksBad === 0 && download?.hasLeaves) {
-    const handle = parts.handles.pin(download.path, { write: true });
+    const handle = context.handles.pin(download.path, { write: true });
     try {
       for await (
         const { range, isGood } of checkData(
@@ -76,77 +76,77 @@ export async function recheckRange(
         download.drop(range);
       }
     } finally {
-      parts.handles.unpin(handle);
+      context.handles.unpin(handle);
     }
   }
   return chunksBad;
 }
 
-async function verifyPlace(
-  parts: StoreParts,
+async function verifyStoredFile(
+  context: StoreContext,
   downloads: Downloads,
-  { place, range, signal }: {
-    readonly place: Place;
+  { storedFile, range, signal }: {
+    readonly storedFile: StoredFile;
     readonly range?: ChunkRange;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<VerifyResult> {
-  const { root, name, path, origin, sizeBytes } = place;
+  const { root, name, path, origin, sizeBytes } = storedFile;
   const chunksChecked = range?.count ?? chunkCount(sizeBytes);
   const result = { root, name, path, origin, sizeBytes, chunksChecked };
   const bad: ChunkRange[] = [];
   try {
-    const leaves = parts.leafLayer(root, sizeBytes);
+    const leaves = context.leafLayer(root, sizeBytes);
     // A range is looked at because a peer asks: not a reason to read the whole layer.
     if (range === undefined && !leaves.isSound()) {
       throw new EnvironmentError("corrupt", `The leaf layer of ${path} is damaged`);
     }
-    const handle = pinPlace(parts.handles, place);
+    const handle = pinStoredFile(context.handles, storedFile);
     try {
       const options = { ...(range && { range }), ...(signal && { signal }) };
       for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, options)) {
         if (!run.isGood) bad.push(run.range);
       }
     } finally {
-      parts.handles.unpin(handle);
+      context.handles.unpin(handle);
     }
   } catch (error) {
     if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-    withdraw(parts, place, error.message);
+    withdraw(context, storedFile, error.message);
     return { ...result, chunksBad: 0, outcome: "withdrawn", reason: error.message };
   }
   const chunksBad = bad.reduce((sum, { count }) => sum + count, 0);
   if (chunksBad === 0) return { ...result, chunksBad, outcome: "good" };
   const reason = `${chunksBad} of ${chunksChecked} checked chunks are not what they were`;
-  if (parts.index.at(path) !== place) {
+  if (context.index.at(path) !== storedFile) {
     return { ...result, chunksBad, outcome: "withdrawn", reason };
   }
-  if (origin === "downloaded" && parts.directory.contains(path)) {
+  if (origin === "downloaded" && context.directory.contains(path)) {
     try {
-      downloads.demote(place, bad);
-      parts.warn(`${path}: ${reason}; they are missing now`, { root, name });
+      downloads.demote(storedFile, bad);
+      context.warn(`${path}: ${reason}; they are missing now`, { root, name });
       return { ...result, chunksBad, outcome: "partial", reason };
     } catch (error) {
-      parts.warn(messageOf(error), { root, name });
+      context.warn(messageOf(error), { root, name });
     }
   }
-  withdraw(parts, place, `${path}: ${reason}`);
+  withdraw(context, storedFile, `${path}: ${reason}`);
   return { ...result, chunksBad, outcome: "withdrawn", reason };
 }
 
 async function verifyDownload(
-  parts: StoreParts,
+  context: StoreContext,
   download: Download,
   signal: AbortSignal | undefined,
 ): Promise<VerifyResult> {
   const { root, name, path, sizeBytes } = download;
   const before = download.have.clone();
-  await download.recheck(signal === undefined ? {} : { signal });
+  await download.scrub(signal === undefined ? {} : { signal });
   let chunksBad = 0;
   for (const { first, count } of before.ranges()) {
     for (let i = first; i < first + count; i++) if (!download.have.has(i)) chunksBad++;
   }
-  if (chunksBad > 0) parts.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
+  if (chunksBad > 0) context.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
   const chunksChecked = before.count;
   const result = { root, name, path, origin: "partial" as const, sizeBytes, chunksChecked };
   return { ...result, chunksBad, outcome: chunksBad === 0 ? "good" : "partial" };
@@ -158,7 +158,7 @@ function countHad(download: Download, { first, count }: ChunkRange): number {
   return had;
 }
 
-function withdraw(parts: StoreParts, place: Place, reason: string): void {
-  parts.warn(`${reason}; it is withdrawn`, { root: place.root, name: place.name });
-  parts.withdrawPlaces([place]);
+function withdraw(context: StoreContext, storedFile: StoredFile, reason: string): void {
+  context.warn(`${reason}; it is withdrawn`, { root: storedFile.root, name: storedFile.name });
+  context.withdrawStoredFiles([storedFile]);
 }

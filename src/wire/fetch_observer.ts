@@ -29,5 +29,5 @@ export interface FetchObserver {
    * the whole file is known to be the one that is meant. Told after they were gained; each may be
    * told more than once.
    */
-  vouched?(range: ChunkRange): void;
+  released?(range: ChunkRange): void;
 }

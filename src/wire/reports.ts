@@ -4,7 +4,7 @@
  */
 
 import type { NodeId, Root } from "../base/ids.ts";
-import type { Story } from "../base/fetch_record.ts";
+import type { FetchRecord } from "../base/fetch_record.ts";
 import type { FileTrust } from "../base/package_index.ts";
 
 export { FILE_TRUSTS, type FileTrust } from "../base/package_index.ts";
@@ -235,7 +235,7 @@ export interface PeerFileReport {
  * `explain`: one for each fetch of the name or root that runs or is remembered, the last one first.
  * Of one that runs `endedAt` is null, and the rest is as of now.
  */
-export type ExplainReport = Omit<Story, "endedAt"> & { readonly endedAt: string | null };
+export type ExplainReport = Omit<FetchRecord, "endedAt"> & { readonly endedAt: string | null };
 
 /** `verify`: one for each file. */
 export interface VerifyReport {

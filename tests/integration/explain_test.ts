@@ -26,16 +26,16 @@ Deno.test("explain() credits the mirror with what it gave, and the liar with wha
   const { done } = await rig.fetch(NAME, { sha256: SHA256, sizeBytes: RIGHT.length }).ended();
   assertEquals(done.root, rootOf(RIGHT));
   assertEquals(done.sources, []);
-  const [story] = [...explain(rig.node, NAME)];
+  const [record] = [...explain(rig.node, NAME)];
   assertEquals(
-    [story!.bytesPeers, story!.bytesMirror, story!.bytesSaved],
+    [record!.bytesPeers, record!.bytesMirror, record!.bytesSaved],
     [0, RIGHT.length, 0],
   );
-  assertGreater(story!.bytesThrownAway, 0);
-  const given = story!.givers.find(({ nodeId }) => nodeId === liar.nodeId)!;
-  assertEquals([given.bytes, given.bytesThrownAway], [0, story!.bytesThrownAway]);
+  assertGreater(record!.bytesThrownAway, 0);
+  const given = record!.givers.find(({ nodeId }) => nodeId === liar.nodeId)!;
+  assertEquals([given.bytes, given.bytesThrownAway], [0, record!.bytesThrownAway]);
   // By the root that the log names, too.
-  assertEquals([...explain(rig.node, rootOf(spoilt()))], [story]);
+  assertEquals([...explain(rig.node, rootOf(spoilt()))], [record]);
   await waitUntil(() => rig.store.fileDefinitions().length === 1, {
     what: "what was rejected is gone",
   });
@@ -62,8 +62,8 @@ Deno.test("explain() says that nobody has it of a fetch that was stopped for tha
     everyMs: 5,
   });
   await fetch.abort(new FetchFailure("notFound", "Nobody gave it in time"));
-  const [story] = [...explain(rig.node, NAME)];
-  assert(story!.outcome.includes("what peers offer failed its check"), story!.outcome);
+  const [record] = [...explain(rig.node, NAME)];
+  assert(record!.outcome.includes("what peers offer failed its check"), record!.outcome);
 });
 
 Deno.test("explain() tells how far a fetch is that still runs, by name and root", async () => {
@@ -71,9 +71,9 @@ Deno.test("explain() tells how far a fetch is that still runs, by name and root"
   rig.mirror.misbehave({ bytesPerSecond: 512 * 1_024 });
   const fetch = rig.fetch(NAME);
   await fetch.untilVouched(2);
-  const [story] = [...explain(rig.node, NAME)];
-  assertEquals([story!.outcome, story!.endedAt], ["still coming", null]);
-  assert(story!.bytesMirror >= 2 * CHUNK_BYTES && story!.bytesMirror < RIGHT.length);
+  const [record] = [...explain(rig.node, NAME)];
+  assertEquals([record!.outcome, record!.endedAt], ["still coming", null]);
+  assert(record!.bytesMirror >= 2 * CHUNK_BYTES && record!.bytesMirror < RIGHT.length);
   assertEquals([...explain(rig.node, "another")], []);
   await fetch.abort();
   assertEquals([...explain(rig.node, NAME)].map(({ outcome }) => outcome), [
@@ -100,8 +100,8 @@ Deno.test("explain() trusts a part of a file that nobody checked as much as who 
   await using rig = await FetchRig.start({ [NAME]: RIGHT });
   const wanted = { sha256: SHA256, sizeBytes: RIGHT.length };
   await rig.fetch(NAME, wanted, { from: 2 * 1_024 * 1_024 }).ended();
-  const [story] = [...explain(rig.node, NAME)];
-  assertEquals([story!.outcome, story!.root, story!.trust], ["done", null, "mirror"]);
+  const [record] = [...explain(rig.node, NAME)];
+  assertEquals([record!.outcome, record!.root, record!.trust], ["done", null, "mirror"]);
   await rig.fetch(NAME, { ...wanted, chunks: { first: 0, count: 2 } }).ended();
   assertEquals(explain(rig.node, NAME).next().value!.trust, "mirror");
 });

@@ -57,8 +57,12 @@ Deno.test("Fetch takes a file that nobody has from the mirror, and shares it the
   assertEquals(fetch.restarts, 0);
   assertEquals(rig.mirror.requests.length, 1);
   assertSame(readAll(rig.store, done.root), SMALL);
-  const story = rig.store.stories.of(NAME)[0]!;
-  assertEquals([story.outcome, story.trust, story.bytesMirror], ["done", "mirror", SMALL.length]);
+  const record = rig.store.history.of(NAME)[0]!;
+  assertEquals([record.outcome, record.trust, record.bytesMirror], [
+    "done",
+    "mirror",
+    SMALL.length,
+  ]);
 });
 
 Deno.test("Fetch asks the mirror for no file that is here, and proves it at once", async () => {
@@ -299,7 +303,7 @@ Deno.test("Fetch leaves a story of how it went, and one of how it failed", async
   rig.mirror.misbehave({ status: 403 }, { times: 1 });
   await assertRejects(() => rig.fetch(NAME).ended(), FetchFailure);
   await rig.fetch(NAME).ended();
-  const [last, before] = rig.store.stories.of(NAME);
+  const [last, before] = rig.store.history.of(NAME);
   assertEquals(last!.outcome, "done");
   assert(before!.outcome.includes("status 403"), before!.outcome);
   assert(last!.steps.some(({ what }) => what.includes("mirror")));
@@ -337,7 +341,7 @@ Deno.test("Fetch leaves the mirror that gave a wrong range, at once, and no othe
   const { bytes } = await fetch.ended();
   assertSame(bytes, BIG);
   assertLess(liar.mirror.requests.length, 10);
-  const steps = honest.store.stories.of(NAME)[0]!.steps.map(({ what }) => what);
+  const steps = honest.store.history.of(NAME)[0]!.steps.map(({ what }) => what);
   const banned = steps.filter((what) => what.includes("is not asked again"));
   assert(
     banned.every((what) => !what.startsWith(`Mirror ${new URL(honest.url("")).host} `)),

@@ -13,7 +13,7 @@ import {
   type DownloadOptions,
 } from "../../src/core/download/download.ts";
 
-const UNIT_CHUNKS = 32;
+const BLOCK_CHUNKS = 32;
 
 interface ModelRequest {
   readonly range: ChunkRange;
@@ -186,9 +186,13 @@ export class CheckedDownload {
     const text = `request ${range.first}+${range.count} of source ${id}`;
     const source = this.#sources.get(id);
     assert(source !== undefined, `${text}: not there`);
-    const unit = Math.floor(range.first / UNIT_CHUNKS);
+    const block = Math.floor(range.first / BLOCK_CHUNKS);
     assert(range.count > 0, text);
-    assertEquals(Math.floor((range.first + range.count - 1) / UNIT_CHUNKS), unit, `${text}: units`);
+    assertEquals(
+      Math.floor((range.first + range.count - 1) / BLOCK_CHUNKS),
+      block,
+      `${text}: units`,
+    );
     for (const chunk of chunksOf(range)) {
       assert(this.#wanted.has(chunk), `${text}: ${chunk} is not wanted`);
       assert(!this.#options.have.has(chunk), `${text}: ${chunk} is had`);

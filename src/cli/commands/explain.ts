@@ -22,7 +22,7 @@ export async function runExplain(args: Arguments): Promise<ExitName> {
   return "done";
 }
 
-/** The stories of fetches, a block of lines for each. */
+/** The fetch records of fetches, a block of lines for each. */
 export function explainText(reports: readonly ExplainReport[]): string {
   return reports.map(blockOf).join("\n");
 }
@@ -42,7 +42,7 @@ function blockOf(report: ExplainReport): string {
   ];
   return [
     ...facts.map((line) => `${escapeText(line)}\n`),
-    ...indented(giverTable(report)),
+    ...indented(providerTable(report)),
     ...report.steps.map(({ atMs, what }) =>
       escapeText(`  ${`+${atMs} ms`.padStart(10)}  ${what}`) + "\n"
     ),
@@ -83,11 +83,11 @@ function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {
   return [`  wasted   ${formatBytes(bytesThrownAway)} thrown away: it was not the file`];
 }
 
-/** A line for each giver; nothing for none. */
-function giverTable({ givers }: ExplainReport): string {
-  if (givers.length === 0) return "";
-  const total = givers.reduce((sum, { bytes }) => sum + bytes, 0);
-  const isWasted = givers.some(({ bytesThrownAway }) => bytesThrownAway > 0);
+/** A line for each provider; nothing for none. */
+function providerTable({ givers: providers }: ExplainReport): string {
+  if (providers.length === 0) return "";
+  const total = providers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const isWasted = providers.some(({ bytesThrownAway }) => bytesThrownAway > 0);
   return formatTable(
     [
       { title: "FROM" },
@@ -97,8 +97,8 @@ function giverTable({ givers }: ExplainReport): string {
       ...(isWasted ? [{ title: "THROWN AWAY", align: "right" } as const] : []),
       { title: "STRIKES", align: "right" },
     ],
-    givers.map(({ kind, giver, bytes, chunks, bytesThrownAway, strikes }) => [
-      kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${giver}`,
+    providers.map(({ kind, giver: provider, bytes, chunks, bytesThrownAway, strikes }) => [
+      kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${provider}`,
       formatBytes(bytes),
       total === 0 ? "-" : `${(bytes / total * 100).toFixed(1)}%`,
       shortRanges(chunks),

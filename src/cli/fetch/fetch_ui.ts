@@ -180,8 +180,8 @@ export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): s
 
 /** The last line for people: how much, how fast, from whom, and where it lies. */
 export function doneLine(done: Done, path: string | undefined): string {
-  const givers = [...done.sources, ...done.mirrors];
-  const fetched = givers.reduce((sum, giver) => sum + giver.bytes, 0);
+  const providers = [...done.sources, ...done.mirrors];
+  const fetched = providers.reduce((sum, provider) => sum + provider.bytes, 0);
   const total = fetched + done.bytesLocal;
   const rate = fetched > 0 && done.elapsedMs > 0
     ? `, ${formatRate(fetched / done.elapsedMs * 1000)}`

@@ -9,7 +9,7 @@ import type { NodeId } from "../../base/ids.ts";
 import type { Client } from "./clients.ts";
 
 /** One that was forgotten. */
-export interface Suspect {
+export interface AddressConflict {
   readonly host: string;
   readonly port: number;
   readonly nodeId: NodeId;
@@ -18,31 +18,31 @@ export interface Suspect {
 }
 
 /** Those of the last `limits.directorySuspectMs`. Bounded; the oldest go. */
-export class Suspects {
+export class AddressConflicts {
   /** The oldest first. */
-  readonly #suspects = new Set<Suspect>();
+  readonly #conflicts = new Set<AddressConflict>();
 
   add({ host: { host }, port, nodeId, order }: Client, nowMs: number): void {
-    this.#suspects.add({ host, port, nodeId, order, sinceMs: nowMs });
-    const [oldest] = this.#suspects;
-    if (this.#suspects.size > limits.directoryWrongMax) this.#suspects.delete(oldest!);
+    this.#conflicts.add({ host, port, nodeId, order, sinceMs: nowMs });
+    const [oldest] = this.#conflicts;
+    if (this.#conflicts.size > limits.directoryWrongMax) this.#conflicts.delete(oldest!);
   }
 
   /** A client proved itself: those that came before it to its host and port were the same node. */
   proved({ host: { host }, port, order }: Client): void {
-    for (const suspect of this.#suspects) {
-      const isSame = suspect.host === host && suspect.port === port && suspect.order < order;
-      if (isSame) this.#suspects.delete(suspect);
+    for (const conflict of this.#conflicts) {
+      const isSame = conflict.host === host && conflict.port === port && conflict.order < order;
+      if (isSame) this.#conflicts.delete(conflict);
     }
   }
 
   /** Takes out those that were another node's. */
-  take(nowMs: number): Suspect[] {
-    const taken: Suspect[] = [];
-    for (const suspect of this.#suspects) {
-      if (nowMs - suspect.sinceMs < limits.directorySuspectMs) break;
-      this.#suspects.delete(suspect);
-      taken.push(suspect);
+  take(nowMs: number): AddressConflict[] {
+    const taken: AddressConflict[] = [];
+    for (const conflict of this.#conflicts) {
+      if (nowMs - conflict.sinceMs < limits.directoryConflictMs) break;
+      this.#conflicts.delete(conflict);
+      taken.push(conflict);
     }
     return taken;
   }

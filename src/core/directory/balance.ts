@@ -15,14 +15,14 @@
 import { limits } from "../../base/limits.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Load } from "../../wire/structures.ts";
-import { DecayingCount } from "./moving_average.ts";
+import { MovingAverage } from "./moving_average.ts";
 
 /** What a client says of its load, within what can be true. */
 export interface Loaded {
   load: Load;
   readonly isReachable: boolean;
   /** How often it was named to others lately. */
-  readonly named: DecayingCount;
+  readonly named: MovingAverage;
 }
 
 /** A holder that may be named; `share` of the file is there, from 0 to 1. */
@@ -38,7 +38,7 @@ const PERMILLE = 1000;
 export class Balance {
   readonly #random: Random;
   readonly #isOn: boolean;
-  readonly #named: DecayingCount;
+  readonly #named: MovingAverage;
   readonly #halfLifeMs: number;
   /** Uploads that all clients report together. */
   #uploads = 0;
@@ -50,12 +50,12 @@ export class Balance {
     this.#isOn = options.isOn;
     // A report is at most about this old; namings count for as long.
     this.#halfLifeMs = options.refreshMs;
-    this.#named = new DecayingCount(this.#halfLifeMs);
+    this.#named = new MovingAverage(this.#halfLifeMs);
   }
 
   /** The count of namings for a new client. */
-  newCount(): DecayingCount {
-    return new DecayingCount(this.#halfLifeMs);
+  newCount(): MovingAverage {
+    return new MovingAverage(this.#halfLifeMs);
   }
 
   /** A client reports `after`; `before` is what it reported until now. Either may be none. */

@@ -9,7 +9,7 @@ import { limits } from "../../base/limits.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
 import type { Loaded } from "./balance.ts";
-import type { DecayingCount } from "./moving_average.ts";
+import type { MovingAverage } from "./moving_average.ts";
 import type { ClientKey, Denial } from "./directory_events.ts";
 import type { Lister } from "./directory_files.ts";
 import { NONE } from "./rows.ts";
@@ -37,7 +37,7 @@ export class Client implements Lister, Loaded {
   readonly host: Host;
   /** When it came, in the order of all clients. */
   readonly order: number;
-  readonly named: DecayingCount;
+  readonly named: MovingAverage;
   firstListing = NONE;
   listings = 0;
   nodeId: NodeId;
@@ -67,7 +67,7 @@ export class Client implements Lister, Loaded {
     readonly key: ClientKey;
     readonly host: Host;
     readonly order: number;
-    readonly named: DecayingCount;
+    readonly named: MovingAverage;
     readonly nodeId: NodeId;
     readonly port: number;
     readonly load: Load;

@@ -89,7 +89,7 @@ export class Directory {
       files: this.#files,
       clients: this.#clients,
       balance: this.#balance,
-      sparesHolders: replicas > 0,
+      protectsHolders: replicas > 0,
     });
     this.#replication = new Replication({
       copies: (root) => this.#lookUp.copies(root, { replicas, nowMs: this.#nowMs }),

@@ -13,7 +13,7 @@ import type { Client, Clients } from "./clients.ts";
 import type { DirectoryFiles, FileRow } from "./directory_files.ts";
 import type { Copies } from "./replication.ts";
 import { NONE } from "./rows.ts";
-import { Sparing } from "./seeder_protection.ts";
+import { SeederProtection } from "./seeder_protection.ts";
 
 /** Up to this load a client is asked to take files. */
 const TAKER_LOAD_MAX = 0.5;
@@ -59,7 +59,7 @@ export class LookUp {
   readonly #clients: Clients;
   readonly #balance: Balance;
   /** Null: holders are named without regard to what they have to do. */
-  readonly #sparing: Sparing | null;
+  readonly #protection: SeederProtection | null;
   /** Holders whose reports of load are too old for what they were given to do since. */
   readonly #reportsWanted = new Set<Client>();
 
@@ -69,11 +69,11 @@ export class LookUp {
       readonly files: DirectoryFiles;
       readonly clients: Clients;
       readonly balance: Balance;
-      readonly sparesHolders: boolean;
+      readonly protectsHolders: boolean;
     },
   ) {
     const clientsAt = (host: string) => parts.clients.at(host).size;
-    this.#sparing = parts.sparesHolders ? new Sparing(clientsAt) : null;
+    this.#protection = parts.protectsHolders ? new SeederProtection(clientsAt) : null;
     this.#random = parts.random;
     this.#files = parts.files;
     this.#clients = parts.clients;
@@ -158,23 +158,23 @@ export class LookUp {
    */
   #line(group: Group, { max, askerNode, askedForMs, nowMs }: Wanted): Candidate[] {
     const line = this.#balance.order([...group.candidates.values()], nowMs) as Candidate[];
-    const sparing = this.#sparingFor(group, max);
-    if (sparing === null) return line;
+    const protection = this.#protectionFor(group, max);
+    if (protection === null) return line;
     const free = line.filter(({ client }) =>
-      !sparing.isBusy(client, nowMs) || sparing.wasSent(client, askerNode, nowMs)
+      !protection.isBusy(client, nowMs) || protection.wasSent(client, askerNode, nowMs)
     );
     if (free.length === line.length) return line;
     for (const { client } of line) {
-      if (sparing.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
+      if (protection.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
     }
     const isServed = group.isBegun && free.length > 0;
-    const spareMs = isServed ? limits.spareBegunMs : limits.spareMs;
-    return askedForMs(group.root) < spareMs ? free : line;
+    const protectMs = isServed ? limits.protectBegunMs : limits.protectMs;
+    return askedForMs(group.root) < protectMs ? free : line;
   }
 
   /** Reachable holders whose load is to be asked for now. */
   reportsWanted(nowMs: number): Client[] {
-    this.#sparing?.tick(nowMs);
+    this.#protection?.tick(nowMs);
     const wanted = [...this.#reportsWanted].filter((client) =>
       client.isReachable && this.#clients.get(client.key) === client
     );
@@ -184,18 +184,18 @@ export class LookUp {
 
   #named(group: Group, { client }: Candidate, { max, asker, askerNode, nowMs }: Wanted): void {
     this.#balance.named(client, nowMs);
-    const sparing = this.#sparingFor(group, max);
-    if (sparing === null) return;
-    sparing.sent(client, { node: askerNode, host: asker }, nowMs);
-    if (sparing.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
+    const protection = this.#protectionFor(group, max);
+    if (protection === null) return;
+    protection.sent(client, { node: askerNode, host: asker }, nowMs);
+    if (protection.isReportWanted(client, nowMs)) this.#reportsWanted.add(client);
   }
 
   /** What spares the holders of a file; null where many have it, or where it costs them little. */
-  #sparingFor({ whole, sizeBytes }: Group, max: number): Sparing | null {
+  #protectionFor({ whole, sizeBytes }: Group, max: number): SeederProtection | null {
     // Who asks for more than a fetch can use wants to know who they are, and takes nothing.
     if (max > limits.directoryHoldersAsked) return null;
-    return whole < limits.spareBelowCopies && sizeBytes >= limits.spareBytesMin
-      ? this.#sparing
+    return whole < limits.protectBelowCopies && sizeBytes >= limits.protectBytesMin
+      ? this.#protection
       : null;
   }
 

@@ -1,7 +1,7 @@
 /** A count that forgets: what was counted one half-life ago counts half. */
 
 /** How much was counted lately. Time comes in as an argument and must not go back. */
-export class DecayingCount {
+export class MovingAverage {
   readonly #halfLifeMs: number;
   #value = 0;
   #atMs = 0;

@@ -7,7 +7,7 @@ import { unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
-import { Suspects } from "./address_conflicts.ts";
+import { AddressConflicts } from "./address_conflicts.ts";
 
 /** How often clients are looked through for those that are silent, as a part of a refresh. */
 const SILENCE_CHECKS = 8;
@@ -26,7 +26,7 @@ export interface ReachabilityHost {
 /** Keeps how each client can be reached up to date. */
 export class Reachability {
   readonly #host: ReachabilityHost;
-  readonly #suspects = new Suspects();
+  readonly #conflicts = new AddressConflicts();
   #silenceCheckedMs = -Infinity;
 
   constructor(host: ReachabilityHost) {
@@ -70,7 +70,7 @@ export class Reachability {
       case "wrong":
         this.#host.forget(client);
         this.#host.past.wrong(key, client.host.host, nowMs);
-        return this.#suspects.add(client, nowMs);
+        return this.#conflicts.add(client, nowMs);
       case "unknown":
         if (client.isReachable && client.silentAskedMs === null) return;
         return this.#notFound(client);
@@ -83,7 +83,7 @@ export class Reachability {
 
   /** Lets time pass. */
   tick(nowMs: number): void {
-    for (const { host, port, nodeId } of this.#suspects.take(nowMs)) {
+    for (const { host, port, nodeId } of this.#conflicts.take(nowMs)) {
       this.#host.effect({
         kind: "warn",
         message: "Forgot a client: another node answers at the address that it gave",
@@ -103,7 +103,7 @@ export class Reachability {
 
   #proved(client: Client, nowMs: number): void {
     this.#host.clients.update(client, { reach: "reachable" });
-    this.#suspects.proved(client);
+    this.#conflicts.proved(client);
     for (const other of [...client.host.clients]) {
       // That node was started anew: two cannot listen on one port.
       if (other.port === client.port && other.order < client.order) this.#host.forget(other);

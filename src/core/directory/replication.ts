@@ -20,7 +20,7 @@ import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 import { type ClientKey, hostOf } from "./directory_events.ts";
-import { DecayingCount } from "./moving_average.ts";
+import { MovingAverage } from "./moving_average.ts";
 
 /** How often roots that wait for a client are looked at in one go. */
 const DUE_PER_TICK_MAX = 256;
@@ -66,7 +66,7 @@ interface Pending {
 
 interface Demand {
   readonly root: Root;
-  readonly score: DecayingCount;
+  readonly score: MovingAverage;
   readonly askers: Map<NodeId, number>;
   readonly pending: Map<ClientKey, Pending>;
   readonly refusedUntilMs: Map<ClientKey, number>;
@@ -292,7 +292,7 @@ export class Replication<T extends Taker> {
 function newDemand(root: Root): Demand {
   return {
     root,
-    score: new DecayingCount(limits.demandHalfLifeMs),
+    score: new MovingAverage(limits.demandHalfLifeMs),
     askers: new Map(),
     pending: new Map(),
     refusedUntilMs: new Map(),

@@ -22,7 +22,7 @@ import type { ClientKey } from "./directory_events.ts";
 const BUSY_SHARE = 8;
 
 /** A holder, as far as this is concerned. */
-export interface Spared {
+export interface ProtectedSeeder {
   readonly key: ClientKey;
   readonly load: Load;
   /** When it reported its load. */
@@ -36,7 +36,7 @@ interface Sent {
 }
 
 /** Who was sent to whom lately. */
-export class Sparing {
+export class SeederProtection {
   /** By holder, then by node, the one sent longest ago first. */
   readonly #holders = new Map<ClientKey, Map<NodeId, Sent>>();
   readonly #clientsAt: (host: string) => number;
@@ -49,7 +49,7 @@ export class Sparing {
 
   /** A holder was named to a node that asked from `host`. */
   sent(
-    holder: Spared,
+    holder: ProtectedSeeder,
     { node, host }: { readonly node: NodeId; readonly host: string },
     nowMs: number,
   ): void {
@@ -62,18 +62,18 @@ export class Sparing {
   }
 
   /** Whether a node was sent to this holder lately. */
-  wasSent({ key }: Spared, node: NodeId, nowMs: number): boolean {
+  wasSent({ key }: ProtectedSeeder, node: NodeId, nowMs: number): boolean {
     const sent = this.#holders.get(key)?.get(node);
     return sent !== undefined && nowMs - sent.atMs < limits.sentMs;
   }
 
   /** Whether a holder has enough to serve, by its report and by those who were sent to it since. */
-  isBusy(holder: Spared, nowMs: number): boolean {
+  isBusy(holder: ProtectedSeeder, nowMs: number): boolean {
     return holder.load.uploads + this.#sentSince(holder, nowMs) >= enoughOf(holder);
   }
 
   /** Whether a holder is busy, or soon will be, by what may have changed since its last report. */
-  isReportWanted(holder: Spared, nowMs: number): boolean {
+  isReportWanted(holder: ProtectedSeeder, nowMs: number): boolean {
     if (nowMs - holder.loadMs < limits.loadAgeMs) return false;
     return holder.load.uploads + 2 * this.#sentSince(holder, nowMs) >= enoughOf(holder);
   }
@@ -86,7 +86,7 @@ export class Sparing {
     }
   }
 
-  #sentSince({ key, loadMs }: Spared, nowMs: number): number {
+  #sentSince({ key, loadMs }: ProtectedSeeder, nowMs: number): number {
     const nodes = this.#holders.get(key);
     if (nodes === undefined) return 0;
     // Who was sent just before the report had no time to begin.
@@ -102,7 +102,7 @@ export class Sparing {
     return count;
   }
 
-  #nodesOf({ key }: Spared): Map<NodeId, Sent> {
+  #nodesOf({ key }: ProtectedSeeder): Map<NodeId, Sent> {
     const known = this.#holders.get(key);
     if (known !== undefined) return known;
     const nodes = new Map<NodeId, Sent>();
@@ -129,6 +129,6 @@ export class Sparing {
 }
 
 /** Uploads with which a holder is busy. */
-function enoughOf({ load: { uploadsMax } }: Spared): number {
-  return Math.min(uploadsMax, Math.max(limits.spareUploadsMin, uploadsMax / BUSY_SHARE));
+function enoughOf({ load: { uploadsMax } }: ProtectedSeeder): number {
+  return Math.min(uploadsMax, Math.max(limits.protectUploadsMin, uploadsMax / BUSY_SHARE));
 }

@@ -1,17 +1,17 @@
 /**
- * A unit is an aligned run of 32 chunks, 512 KiB: what a download chooses among. A mask says which
- * chunks of one unit are meant: a signed 32-bit number with the first chunk in the highest bit, so
- * that four bytes of a {@linkcode Bitfield} are the mask of a unit as they stand.
+ * A block is an aligned run of 32 chunks, 512 KiB: what a download chooses among. A mask says which
+ * chunks of one block are meant: a signed 32-bit number with the first chunk in the highest bit, so
+ * that four bytes of a {@linkcode Bitfield} are the mask of a block as they stand.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
 
-/** Chunks of a unit: the bits of a mask. */
-export const UNIT_CHUNKS = 32;
+/** Chunks of a block: the bits of a mask. */
+export const BLOCK_CHUNKS = 32;
 
-/** The mask of `count` chunks from the `first` of the unit on. */
+/** The mask of `count` chunks from the `first` of the block on. */
 export function maskOf(first: number, count: number): number {
-  return count >= UNIT_CHUNKS ? -1 : ~(-1 >>> count) >>> first | 0;
+  return count >= BLOCK_CHUNKS ? -1 : ~(-1 >>> count) >>> first | 0;
 }
 
 /** How many chunks a mask names. */
@@ -27,20 +27,20 @@ export function lowestRun(mask: number, chunksMax: number): number {
   return maskOf(first, Math.min(Math.clz32(~(mask << first)), chunksMax));
 }
 
-/** The masks of `count` units from the unit `first` on, copied out of a bitfield. */
+/** The masks of `count` blocks from the block `first` on, copied out of a bitfield. */
 export function masksOf(field: Bitfield, first: number, count: number): Int32Array<ArrayBuffer> {
   const bytes = field.page(first * 4, count * 4);
   const masks = new Int32Array(count);
-  for (let unit = 0; unit < count; unit++) masks[unit] = readMask(bytes, unit * 4);
+  for (let block = 0; block < count; block++) masks[block] = readMask(bytes, block * 4);
   return masks;
 }
 
-/** The mask of one unit of a bitfield. */
-export function maskIn(field: Bitfield, unit: number): number {
-  return readMask(field.page(unit * 4, 4), 0);
+/** The mask of one block of a bitfield. */
+export function maskIn(field: Bitfield, block: number): number {
+  return readMask(field.page(block * 4, 4), 0);
 }
 
 function readMask(bytes: Uint8Array, at: number): number {
-  // A bitfield may end inside its last unit: what is missing there shifts as zero.
+  // A bitfield may end inside its last block: what is missing there shifts as zero.
   return bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
 }

@@ -4,19 +4,19 @@
  *
  * The rules:
  *
- * 1. Choice. Units of 32 chunks, rarest first, lowest index among equals. A request is one run of
- *    chunks within a unit: wanted, missing, had by that source, asked of nobody else.
+ * 1. Choice. Blocks of 32 chunks, rarest first, lowest index among equals. A request is one run of
+ *    chunks within a block: wanted, missing, had by that source, asked of nobody else.
  * 2. Window. A source starts with two requests of 128 KiB; it gains one with each answer, up to
- *    four, and the first answer makes them a unit each. The bytes in flight of all together never
+ *    four, and the first answer makes them a block each. The bytes in flight of all together never
  *    pass the budget and are shared by rate, in smaller requests where a share is less than a
- *    unit. No source has more before it than it delivers in a second (but 64 KiB in any case).
+ *    block. No source has more before it than it delivers in a second (but 64 KiB in any case).
  * 3. Snubbing. With requests outstanding and nothing arriving for `snubMs` a source is snubbed:
  *    what another usable source has of its requests is cancelled there and open again; what nobody
  *    else has stays asked. It gets one probe of 64 KiB at a time, on a tick, for chunks that no
  *    usable source has or as a duplicate in the end game. Any answer ends it. Silent for
  *    `sourceSilentMs`: dropped.
  * 4. End game. When no usable source can be asked for anything open, one with room duplicates the
- *    request that is expected last, if it would answer clearly sooner; one duplicate a unit. Once
+ *    request that is expected last, if it would answer clearly sooner; one duplicate a block. Once
  *    a chunk is there, whoever else was to bring it is told to cancel.
  * 5. Strikes. Each run of bad chunks is a strike, and those chunks are not asked of that source
  *    again; at `strikesMax` it is dropped. Rejected chunks are not asked of it again until it says
@@ -45,7 +45,7 @@ import { latestFor, sharedWith } from "./end_game.ts";
 import { RequestBook } from "./request_table.ts";
 import { type Request, Source } from "./source.ts";
 import { chunksIn, lowestRun } from "./block_mask.ts";
-import { HOLDINGS_MAX, Units } from "./blocks.ts";
+import { Blocks, HOLDINGS_MAX } from "./blocks.ts";
 
 export type {
   DownloadEffect,
@@ -56,13 +56,13 @@ export type {
   SourceReport,
 } from "./download_events.ts";
 
-/** Units compared with the store's bitfield on a tick after it changed by other ways. */
-const SWEEP_UNITS = 1_024;
+/** Blocks compared with the store's bitfield on a tick after it changed by other ways. */
+const SWEEP_BLOCKS = 1_024;
 const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
 
 /** The state machine of one download. */
 export class Download {
-  readonly #units: Units;
+  readonly #blocks: Blocks;
   readonly #book: RequestBook;
   readonly #have: Bitfield;
   readonly #random: Random;
@@ -74,9 +74,9 @@ export class Download {
   #isDone = false;
   /** How many chunks the store has, as far as is known here. */
   #knownChunks: number;
-  /** The unit to compare next with the store's bitfield, and how many are to be compared. */
+  /** The block to compare next with the store's bitfield, and how many are to be compared. */
   #sweepAt = 0;
-  #sweepUnits = 0;
+  #sweepBlocks = 0;
   #nowMs = 0;
   #effects: DownloadEffect[] = [];
 
@@ -85,8 +85,8 @@ export class Download {
     this.#random = options.random;
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#knownChunks = options.have.count;
-    this.#units = new Units(options.wanted, options.have);
-    this.#book = new RequestBook(this.#units, options);
+    this.#blocks = new Blocks(options.wanted, options.have);
+    this.#book = new RequestBook(this.#blocks, options);
   }
 
   /** Whether every wanted chunk is there. */
@@ -188,8 +188,8 @@ export class Download {
     if (this.#sources.size >= HOLDINGS_MAX) {
       throw new RangeError(`Cannot add source ${id}: a download has at most ${HOLDINGS_MAX}`);
     }
-    const source = new Source(id, this.#units.hold(have), this.#nowMs);
-    this.#units.setCounted(source.holdings, true);
+    const source = new Source(id, this.#blocks.hold(have), this.#nowMs);
+    this.#blocks.setCounted(source.holdings, true);
     this.#sources.set(id, source);
     this.#freeSnubbed();
   }
@@ -197,7 +197,7 @@ export class Download {
   #remove(source: Source | undefined): void {
     if (source === undefined) return;
     this.#sources.delete(source.id);
-    this.#units.release(source.holdings);
+    this.#blocks.release(source.holdings);
     for (const request of source.requests) this.#book.strike(request);
   }
 
@@ -208,15 +208,15 @@ export class Download {
 
   #has(source: Source, ranges: readonly ChunkRange[]): void {
     for (const range of ranges) {
-      this.#units.forEach(range, (unit, mask) => {
-        this.#units.gain(source.holdings, unit, mask & ~(source.bad.get(unit) ?? 0));
+      this.#blocks.forEach(range, (block, mask) => {
+        this.#blocks.gain(source.holdings, block, mask & ~(source.bad.get(block) ?? 0));
       });
     }
     this.#freeSnubbed();
   }
 
   #withdraw(source: Source, range: ChunkRange): void {
-    this.#units.forEach(range, (unit, mask) => this.#units.lose(source.holdings, unit, mask));
+    this.#blocks.forEach(range, (block, mask) => this.#blocks.lose(source.holdings, block, mask));
   }
 
   /** Whether the bytes changed what may be asked. */
@@ -232,16 +232,16 @@ export class Download {
     source.lastActiveMs = this.#nowMs;
     if (!source.isSnubbed) return false;
     source.revive(this.#nowMs);
-    this.#units.setCounted(source.holdings, true);
+    this.#blocks.setCounted(source.holdings, true);
     return true;
   }
 
   #snub(source: Source): void {
     source.isSnubbed = true;
-    this.#units.setCounted(source.holdings, false);
+    this.#blocks.setCounted(source.holdings, false);
     this.#effects.push({ kind: "snubbed", source: source.id });
     for (const request of [...source.requests]) {
-      if ((this.#units.covered(request.unit) & request.left) !== 0) this.#cancel(request);
+      if ((this.#blocks.covered(request.block) & request.left) !== 0) this.#cancel(request);
     }
   }
 
@@ -250,7 +250,7 @@ export class Download {
     for (const source of this.#sources.values()) {
       if (!source.isSnubbed) continue;
       for (const request of [...source.requests]) {
-        const isElsewhere = (this.#units.covered(request.unit) & request.left) !== 0;
+        const isElsewhere = (this.#blocks.covered(request.block) & request.left) !== 0;
         if (isElsewhere && !request.isDuplicate) this.#cancel(request);
       }
     }
@@ -259,12 +259,12 @@ export class Download {
   // Answers
 
   #good(source: Source | undefined, range: ChunkRange, frame = range): void {
-    this.#units.forEach(range, (unit, mask) => {
-      const request = source?.report(unit, mask, frame);
-      const gained = this.#gain(unit, mask, request);
+    this.#blocks.forEach(range, (block, mask) => {
+      const request = source?.report(block, mask, frame);
+      const gained = this.#gain(block, mask, request);
       this.#knownChunks += chunksIn(gained);
-      if (source !== undefined) source.bytesGood += this.#book.bytesOf(unit, gained);
-      this.#answer(request, unit, mask);
+      if (source !== undefined) source.bytesGood += this.#book.bytesOf(block, gained);
+      this.#answer(request, block, mask);
     });
     if (source !== undefined) this.#revive(source);
   }
@@ -272,10 +272,10 @@ export class Download {
   #bad(source: Source, range: ChunkRange, frame = range): void {
     source.strikes++;
     this.#effects.push({ kind: "strike", source: source.id, strikes: source.strikes });
-    this.#units.forEach(range, (unit, mask) => {
-      source.bad.set(unit, (source.bad.get(unit) ?? 0) | mask);
-      this.#units.lose(source.holdings, unit, mask);
-      this.#answer(source.report(unit, mask, frame), unit, mask);
+    this.#blocks.forEach(range, (block, mask) => {
+      source.bad.set(block, (source.bad.get(block) ?? 0) | mask);
+      this.#blocks.lose(source.holdings, block, mask);
+      this.#answer(source.report(block, mask, frame), block, mask);
     });
     this.#revive(source);
     if (source.strikes >= limits.strikesMax) this.#drop(source, "bad-data");
@@ -284,7 +284,7 @@ export class Download {
   #rejected(source: Source, range: ChunkRange): void {
     const request = source.refused(range, this.#nowMs);
     if (request === undefined) return;
-    if (this.#book.in(request.unit).includes(request)) {
+    if (this.#book.in(request.block).includes(request)) {
       this.#withdraw(source, range);
       this.#book.strike(request);
     }
@@ -292,22 +292,22 @@ export class Download {
   }
 
   /** Takes chunks off what a request was to bring, and ends it when it brings nothing more. */
-  #answer(request: Request | undefined, unit: number, mask: number): void {
-    if (request !== undefined && this.#book.in(unit).includes(request)) {
+  #answer(request: Request | undefined, block: number, mask: number): void {
+    if (request !== undefined && this.#book.in(block).includes(request)) {
       request.left &= ~mask;
       if (request.left === 0) {
         request.source.answered(request, this.#nowMs);
         this.#book.strike(request);
       }
     }
-    this.#book.reopen(unit, mask);
+    this.#book.reopen(block, mask);
   }
 
   /** Takes chunks as got; cancels what was to bring nothing else, but for the answer itself. */
-  #gain(unit: number, mask: number, answer?: Request): number {
-    const gained = this.#book.gain(unit, mask);
+  #gain(block: number, mask: number, answer?: Request): number {
+    const gained = this.#book.gain(block, mask);
     if (gained === 0) return 0;
-    for (const request of [...this.#book.in(unit)]) {
+    for (const request of [...this.#book.in(block)]) {
       if (request.left === 0 && request !== answer) this.#cancel(request);
     }
     return gained;
@@ -338,33 +338,33 @@ export class Download {
     for (const source of idle) if (this.#sources.has(source.id)) this.#probe(source, isEnd);
   }
 
-  /** Compares some units with the store's bitfield, if others changed that. */
+  /** Compares some blocks with the store's bitfield, if others changed that. */
   #sweep(): void {
-    if (this.#have.count !== this.#knownChunks) this.#sweepUnits = this.#units.count;
+    if (this.#have.count !== this.#knownChunks) this.#sweepBlocks = this.#blocks.count;
     this.#knownChunks = this.#have.count;
-    const units = Math.min(this.#sweepUnits, SWEEP_UNITS);
-    for (let i = 0; i < units; i++) {
+    const blocks = Math.min(this.#sweepBlocks, SWEEP_BLOCKS);
+    for (let i = 0; i < blocks; i++) {
       this.#gain(this.#sweepAt, -1);
       this.#book.lose(this.#sweepAt);
-      this.#sweepAt = (this.#sweepAt + 1) % this.#units.count;
+      this.#sweepAt = (this.#sweepAt + 1) % this.#blocks.count;
     }
-    this.#sweepUnits -= units;
+    this.#sweepBlocks -= blocks;
   }
 
   /** Asks a snubbed source for a little, where that costs nobody anything. */
   #probe(source: Source, isEnd: boolean): void {
-    const { unit, next } = this.#units.pickUncovered(source.holdings, source.probeCursor);
+    const { block, next } = this.#blocks.pickUncovered(source.holdings, source.probeCursor);
     source.probeCursor = next;
-    const target = unit === undefined && isEnd ? this.#latestFor(source, true) : undefined;
-    if (unit === undefined && target === undefined) return;
+    const target = block === undefined && isEnd ? this.#latestFor(source, true) : undefined;
+    if (block === undefined && target === undefined) return;
     const neededBytes = Math.min(PROBE_BYTES, this.#inflightBytesMax);
     const freeBytes = this.#inflightBytesMax - this.#book.inflightBytes;
     const chunksMax = Math.floor(Math.min(PROBE_BYTES, freeBytes) / CHUNK_BYTES);
     if (freeBytes < neededBytes || chunksMax === 0) {
       this.#reservedBytes = neededBytes;
-    } else if (unit !== undefined) {
-      const only = this.#units.candidates(source.holdings, unit) & ~this.#units.covered(unit);
-      this.#ask(source, unit, lowestRun(only, chunksMax));
+    } else if (block !== undefined) {
+      const only = this.#blocks.candidates(source.holdings, block) & ~this.#blocks.covered(block);
+      this.#ask(source, block, lowestRun(only, chunksMax));
     } else {
       this.#duplicate(source, target!, chunksMax);
     }
@@ -377,7 +377,7 @@ export class Download {
     const usable: Source[] = [];
     for (const source of this.#sources.values()) if (!source.isSnubbed) usable.push(source);
     const giving = usable.filter((source) =>
-      source.inflightBytes > 0 || this.#units.seek(source.holdings)
+      source.inflightBytes > 0 || this.#blocks.seek(source.holdings)
     );
     weigh(giving);
     while (this.#askNext(giving));
@@ -388,20 +388,20 @@ export class Download {
   #askNext(sources: readonly Source[]): boolean {
     let next: Source | undefined;
     for (const source of sources) {
-      if (roomOf(source, this.#budget()) === 0 || !this.#units.seek(source.holdings)) continue;
+      if (roomOf(source, this.#budget()) === 0 || !this.#blocks.seek(source.holdings)) continue;
       next = next === undefined ? source : hungrier(next, source);
     }
     if (next === undefined) return false;
-    const unit = this.#units.pick(next.holdings, this.#random);
+    const block = this.#blocks.pick(next.holdings, this.#random);
     // What came into the store by other ways is not asked for.
-    if (this.#gain(unit, this.#units.open(unit)) !== 0) return true;
+    if (this.#gain(block, this.#blocks.open(block)) !== 0) return true;
     const chunksMax = roomOf(next, this.#budget());
-    this.#ask(next, unit, lowestRun(this.#units.candidates(next.holdings, unit), chunksMax));
+    this.#ask(next, block, lowestRun(this.#blocks.candidates(next.holdings, block), chunksMax));
     return true;
   }
 
-  #ask(source: Source, unit: number, run: number, isDuplicate = false): void {
-    const { range } = this.#book.ask(source, unit, { run, isDuplicate, nowMs: this.#nowMs });
+  #ask(source: Source, block: number, run: number, isDuplicate = false): void {
+    const { range } = this.#book.ask(source, block, { run, isDuplicate, nowMs: this.#nowMs });
     this.#effects.push({ kind: "request", source: source.id, range });
   }
 
@@ -417,10 +417,10 @@ export class Download {
   /** Whether no usable source can be asked for any chunk that is open. */
   #isEndGame(): boolean {
     if (this.isComplete) return false;
-    if (this.#units.openChunks === 0) return true;
+    if (this.#blocks.openChunks === 0) return true;
     for (const { isSnubbed, holdings } of this.#sources.values()) {
       if (isSnubbed) continue;
-      if (this.#units.seek(holdings) || !this.#units.isExhausted(holdings)) return false;
+      if (this.#blocks.seek(holdings) || !this.#blocks.isExhausted(holdings)) return false;
     }
     return true;
   }
@@ -437,13 +437,13 @@ export class Download {
   }
 
   #duplicate(source: Source, target: Request, chunksMax: number): void {
-    const run = lowestRun(sharedWith(source, target, this.#units), chunksMax);
-    this.#ask(source, target.unit, run, true);
+    const run = lowestRun(sharedWith(source, target, this.#blocks), chunksMax);
+    this.#ask(source, target.block, run, true);
   }
 
   #latestFor(source: Source, isProbe: boolean): Request | undefined {
     const sources = this.#sources.values();
-    return latestFor(source, { units: this.#units, book: this.#book, sources, isProbe });
+    return latestFor(source, { blocks: this.#blocks, book: this.#book, sources, isProbe });
   }
 
   // Conclusions
@@ -461,8 +461,8 @@ export class Download {
   }
 
   #lacksSources(): boolean {
-    if (this.#units.uncoveredUnits > 0) return true;
-    if (this.#units.openChunks > 0 && this.#isEndGame()) return true;
+    if (this.#blocks.uncoveredBlocks > 0) return true;
+    if (this.#blocks.openChunks > 0 && this.#isEndGame()) return true;
     let usable = 0;
     for (const source of this.#sources.values()) {
       if (!source.isSnubbed) usable++;

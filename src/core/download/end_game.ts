@@ -5,7 +5,7 @@
 
 import type { RequestBook } from "./request_table.ts";
 import type { Request, Source } from "./source.ts";
-import type { Units } from "./blocks.ts";
+import type { Blocks } from "./blocks.ts";
 
 /** A duplicate must be expected this much sooner, in milliseconds and as a ratio. */
 const GAIN_MS = 20;
@@ -13,7 +13,7 @@ const GAIN_RATIO = 1.25;
 
 /** What the choice is made from. */
 export interface EndGame {
-  readonly units: Units;
+  readonly blocks: Blocks;
   readonly book: RequestBook;
   readonly sources: Iterable<Source>;
   /** The source is only to show whether it lives: it need not be sooner. */
@@ -22,17 +22,17 @@ export interface EndGame {
 
 /**
  * The request, of those that a source could duplicate to some gain, that is expected last. None in
- * a unit that has a duplicate already.
+ * a block that has a duplicate already.
  */
 export function latestFor(source: Source, game: EndGame): Request | undefined {
   const rate = assumedRate(source, game.sources);
   let latest: Request | undefined;
   let latestMs = -1;
-  for (const unit of game.book.units()) {
-    const requests = game.book.in(unit);
+  for (const block of game.book.blocks()) {
+    const requests = game.book.in(block);
     if (requests.some(({ isDuplicate }) => isDuplicate)) continue;
     for (const request of requests) {
-      if (request.source === source || sharedWith(source, request, game.units) === 0) continue;
+      if (request.source === source || sharedWith(source, request, game.blocks) === 0) continue;
       const expectedMs = request.source.expectedMs(request) ?? 0;
       if (expectedMs <= latestMs) continue;
       if (!game.isProbe && !isSooner(source, { rate, request, expectedMs })) continue;
@@ -44,8 +44,8 @@ export function latestFor(source: Source, game: EndGame): Request | undefined {
 }
 
 /** The chunks that a request is still to bring and that a source has. */
-export function sharedWith(source: Source, request: Request, units: Units): number {
-  return request.left & units.held(source.holdings, request.unit);
+export function sharedWith(source: Source, request: Request, blocks: Blocks): number {
+  return request.left & blocks.held(source.holdings, request.block);
 }
 
 function isSooner(

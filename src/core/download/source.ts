@@ -14,8 +14,8 @@ export interface Request {
   readonly source: Source;
   readonly range: ChunkRange;
   readonly bytes: number;
-  readonly unit: number;
-  /** The chunks of the unit that it is still to bring. */
+  readonly block: number;
+  /** The chunks of the block that it is still to bring. */
   left: number;
   /** The chunks of its answer that nothing was said of. */
   unreported: number;
@@ -33,7 +33,7 @@ export class Source {
   meter: RateMeter;
   /** Requests outstanding, oldest first: a source answers in order. */
   readonly requests: Request[] = [];
-  /** Chunks by unit that it sent wrong; they are not asked of it again. */
+  /** Chunks by block that it sent wrong; they are not asked of it again. */
   readonly bad = new Map<number, number>();
   /** How many requests it may have outstanding. */
   window: number = limits.requestsAtFirst;
@@ -59,7 +59,7 @@ export class Source {
     this.meter = new RateMeter(nowMs);
   }
 
-  /** Bytes that it may have in flight: a slow source gets little, so that it holds up little. */
+  /** Bytes that it may have in shared fetch: a slow source gets little, so that it holds up little. */
   get inflightBytesMax(): number {
     const all = limits.requestsPerPeerMax * limits.requestChunksMax * CHUNK_BYTES;
     if (!this.meter.isSettled) return all;
@@ -134,9 +134,9 @@ export class Source {
    * Notes that chunks of an answer came, and returns whose: the oldest request's for exactly the
    * range of the frame, or else the oldest's that they can belong to, as answers come in order.
    */
-  report(unit: number, mask: number, frame: ChunkRange): Request | undefined {
+  report(block: number, mask: number, frame: ChunkRange): Request | undefined {
     const requests = this.#expected.filter((expected) =>
-      expected.unit === unit && (mask & ~expected.unreported) === 0
+      expected.block === block && (mask & ~expected.unreported) === 0
     );
     const request = requests.find(({ range }) => isSame(range, frame)) ?? requests[0];
     if (request === undefined) return undefined;

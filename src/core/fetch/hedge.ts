@@ -76,7 +76,7 @@ export interface HedgeView {
   /** Null while no candidate is followed. */
   readonly peers: PeersView | null;
   /** Whether any byte that did not come from a mirror may be given away. */
-  readonly isVouched: boolean;
+  readonly isReleased: boolean;
   /** Whether the mirror's bytes do not go with the candidate's, and both are to go on. */
   readonly isApart: boolean;
   /** Bytes that the mirror gave in order, and how many are missing to the end, if that is known. */
@@ -140,7 +140,7 @@ export class Hedge {
   }
 
   #head(view: HedgeView, { sizeBytes }: PeersView): MirrorPart {
-    if (view.isVouched) return { kind: "nothing" };
+    if (view.isReleased) return { kind: "nothing" };
     const bytes = headBytes(sizeBytes);
     if (view.mirrorBytes < bytes) return { kind: "head", bytes };
     this.#headMs ??= view.nowMs;
@@ -149,7 +149,7 @@ export class Hedge {
   }
 }
 
-/** How many bytes of a file the mirror gives while nothing of it is vouched: whole chunks. */
+/** How many bytes of a file the mirror gives while nothing of it is released: whole chunks. */
 export function headBytes(sizeBytes: number): number {
   const part = Math.min(limits.hedgeHeadBytes, sizeBytes * limits.hedgeHeadPermille / 1_000);
   return Math.max(1, Math.floor(part / CHUNK_BYTES)) * CHUNK_BYTES;

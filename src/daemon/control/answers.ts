@@ -24,7 +24,7 @@ import type {
   VerifyReport,
 } from "../../wire/reports.ts";
 import { explain } from "./explain.ts";
-import type { Locating } from "../discovery/holder_query.ts";
+import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { answerFiles, answerPush } from "../push/push_answers.ts";
 import { formatRanges } from "../../base/chunk_ranges.ts";
@@ -121,7 +121,7 @@ export class Answerer {
       files[file.origin]++;
       if (file.origin === "partial") continue;
       files.bytes += file.sizeBytes;
-      trust[node.vouching.trustOf(file)]++;
+      trust[node.offerPolicy.trustOf(file)]++;
     }
     const { overlay, connections } = node;
     const counters = overlay.counters;
@@ -166,13 +166,13 @@ export class Answerer {
     const { node, store } = this.#options;
     for (const file of store.fileDefinitions()) {
       if (file.origin !== "partial") {
-        yield { ...file, have: "all", trust: node.vouching.trustOf(file) };
+        yield { ...file, have: "all", trust: node.offerPolicy.trustOf(file) };
         continue;
       }
       // A long list is sent bit by bit, and a download may have ended meanwhile.
       const download = store.download(file.root);
       if (download !== undefined) {
-        const trust = node.vouching.trustOf(file);
+        const trust = node.offerPolicy.trustOf(file);
         yield { ...file, have: formatRanges(download.have), trust };
       }
     }
@@ -195,7 +195,7 @@ export class Answerer {
   }
 
   /** Asks the network who has what of a name or root. */
-  async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<Locating> {
+  async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {
     const timeoutMs = boundedTimeout(args["timeoutMs"]);
     return await this.#options.node.locate(soughtOf(args), { timeoutMs, signal });
   }

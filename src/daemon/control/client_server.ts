@@ -6,14 +6,14 @@ import { limits } from "../../base/limits.ts";
 import { Connection } from "../../net/connection.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
 import { ClientSession, type SessionHost } from "./client_session.ts";
-import { Seldom } from "../../base/log_throttle.ts";
+import { LogThrottle } from "../../base/log_throttle.ts";
 
 /** Serves the clients of one daemon. */
 export class ClientServer {
   readonly address: HostPort;
   readonly #host: SessionHost;
   readonly #listener: Listener;
-  readonly #seldom = new Seldom();
+  readonly #throttle = new LogThrottle();
   #sessions: ClientSession[] = [];
   #isStopped = false;
 
@@ -42,10 +42,10 @@ export class ClientServer {
 
   async #acceptAll(): Promise<void> {
     for await (const duplex of this.#listener) {
-      this.#seldom.tick(performance.now());
+      this.#throttle.tick(performance.now());
       if (this.#sessions.length >= limits.clientsMax) {
         turnAway(new Connection(duplex));
-        if (this.#seldom.isFirst("full")) {
+        if (this.#throttle.isFirst("full")) {
           this.#host.log.warn("refused a client: all places are taken", {
             clients: limits.clientsMax,
           });
@@ -65,7 +65,7 @@ export class ClientServer {
       const { host } = session.remote;
       if (this.#isStopped || error instanceof EnvironmentError) {
         this.#host.log.debug("client gone", { host, reason });
-      } else if (this.#seldom.isFirst(`${host} ${reason}`)) {
+      } else if (this.#throttle.isFirst(`${host} ${reason}`)) {
         this.#host.log.warn("dropped a client", { host, reason });
       }
     } finally {

@@ -1,9 +1,9 @@
 /**
- * Answers how a file came: what is known of fetches that still run, and the stories of those that
+ * Answers how a file came: what is known of fetches that still run, and the fetch records of those that
  * ended. It only looks; what is told is written down in `transfer_ledger.ts`.
  */
 
-import { isStoryOf } from "../../base/fetch_record.ts";
+import { isRecordOf } from "../../base/fetch_record.ts";
 import type { ExplainReport } from "../../wire/reports.ts";
 import type { Node } from "../node/node.ts";
 
@@ -13,8 +13,8 @@ export function* explain(
   target: string,
 ): Generator<ExplainReport> {
   for (const fetch of node.fetches) {
-    const story = fetch.soFar();
-    if (isStoryOf(story, target)) yield { ...story, endedAt: null };
+    const record = fetch.soFar();
+    if (isRecordOf(record, target)) yield { ...record, endedAt: null };
   }
-  yield* node.store.stories.of(target);
+  yield* node.store.history.of(target);
 }

@@ -9,7 +9,7 @@ import { messageOf, unreachable } from "../../base/errors.ts";
 import type { Root, SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { AdvertiserEvent } from "../../core/directory/advertiser.ts";
-import type { DirectoryTalk } from "../../net/directory_connection.ts";
+import type { DirectoryConnection } from "../../net/directory_connection.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { StoreChange } from "../../store/files/stored_file.ts";
 import { macEquals, sessionMac } from "../../wire/proofs.ts";
@@ -21,17 +21,17 @@ import {
   plausibleHolders,
 } from "../discovery/directory_answers.ts";
 import { DirectoryClient, type DirectoryClientHost } from "./directory_client.ts";
-import { InstanceClaims } from "./duplicates.ts";
-import type { DirectoryTrouble } from "./directory_errors.ts";
+import { Duplicates } from "./duplicates.ts";
+import type { DirectoryError } from "./directory_errors.ts";
 import { isOffered, listedFile, listedFiles } from "../discovery/offers.ts";
-import type { Vouching } from "../trust/offer_policy.ts";
+import type { OfferPolicy } from "../trust/offer_policy.ts";
 
 export type { DirectoryAnswer } from "../discovery/directory_answers.ts";
 
 /** What the directories need of their node. */
 export interface DirectoriesHost extends Omit<DirectoryClientHost, "listed" | "claims"> {
   readonly store: ChunkStore;
-  readonly vouching: Pick<Vouching, "isOfferable" | "onChange">;
+  readonly offerPolicy: Pick<OfferPolicy, "isOfferable" | "onChange">;
 }
 
 /** Hears an answer; not called any more once the question was ended. */
@@ -50,13 +50,13 @@ export class Directories {
   /** Files that changed since the last tick. */
   readonly #dirty = new Map<string, Dirty>();
   #endStoreEvents: () => void = () => {};
-  #endVouchingEvents: () => void = () => {};
+  #endOfferPolicyEvents: () => void = () => {};
   #isStarted = false;
 
   constructor(host: DirectoriesHost, addresses: readonly HostPort[]) {
     this.#host = host;
     const listed = () => listedFiles(host);
-    const claims = new InstanceClaims<DirectoryClient>();
+    const claims = new Duplicates<DirectoryClient>();
     const clientHost: DirectoryClientHost = { ...host, listed, claims };
     this.#clients = addresses.map((address) => new DirectoryClient(clientHost, address));
   }
@@ -67,7 +67,7 @@ export class Directories {
   }
 
   /** Those that did not answer last time, and why. */
-  get troubles(): DirectoryTrouble[] {
+  get troubles(): DirectoryError[] {
     return this.#clients.flatMap(({ trouble, twin }) =>
       trouble === undefined || twin !== undefined ? [] : trouble
     );
@@ -78,7 +78,7 @@ export class Directories {
     if (this.#clients.length === 0) return;
     this.#isStarted = true;
     this.#endStoreEvents = this.#host.store.onChange((change) => this.#changed(change));
-    this.#endVouchingEvents = this.#host.vouching.onChange(({ root, name }) =>
+    this.#endOfferPolicyEvents = this.#host.offerPolicy.onChange(({ root, name }) =>
       this.#dirty.set(`${root} ${name}`, { root, name })
     );
     this.tick(performance.now());
@@ -96,7 +96,7 @@ export class Directories {
   async stop(): Promise<void> {
     this.#isStarted = false;
     this.#endStoreEvents();
-    this.#endVouchingEvents();
+    this.#endOfferPolicyEvents();
     await Promise.all(this.#clients.map((client) => client.leave()));
   }
 
@@ -142,7 +142,7 @@ export class Directories {
   }
 
   #askForHolders(
-    question: (talk: DirectoryTalk) => ReturnType<DirectoryTalk["holders"]>,
+    question: (talk: DirectoryConnection) => ReturnType<DirectoryConnection["holders"]>,
     heard: Heard,
   ): () => void {
     return this.#askAll(

@@ -11,31 +11,31 @@ import { newSessionId, type NodeId, type SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import type { Seldom } from "../../base/log_throttle.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
 import {
   Advertiser,
   type AdvertiserEffect,
   type AdvertiserEvent,
 } from "../../core/directory/advertiser.ts";
 import type { Connection } from "../../net/connection.ts";
-import { type Denied, DirectoryTalk } from "../../net/directory_connection.ts";
+import { type Denied, DirectoryConnection } from "../../net/directory_connection.ts";
 import { type LocalIdentity, RefusedError } from "../../net/handshake.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { DirectoryReport } from "../../wire/reports.ts";
 import type { ListedFile, Load } from "../../wire/structures.ts";
-import type { InstanceClaims } from "./duplicates.ts";
+import type { Duplicates } from "./duplicates.ts";
 import { DirectoryQuestions } from "./directory_questions.ts";
-import { type DirectoryTrouble, troubleText } from "./directory_errors.ts";
+import { type DirectoryError, directoryErrorText } from "./directory_errors.ts";
 
 /** What the client of a directory needs of its node. */
 export interface DirectoryClientHost {
   readonly identity: LocalIdentity;
   readonly random: Random;
-  readonly seldom: Seldom;
+  readonly throttle: LogThrottle;
   readonly log: Logger;
   /** Shared by all clients of the node. */
-  readonly claims: InstanceClaims<DirectoryClient>;
+  readonly claims: Duplicates<DirectoryClient>;
   /** Opens a connection, counted and bounded with all others. */
   connect(address: HostPort, signal: AbortSignal): Promise<Connection>;
   load(nowMs: number): Load;
@@ -54,13 +54,13 @@ export class DirectoryClient {
   readonly #advertiser: Advertiser;
   readonly #questions: DirectoryQuestions;
   /** The batch under way. */
-  #batchTalk: DirectoryTalk | null = null;
+  #batchTalk: DirectoryConnection | null = null;
   #sending: Promise<void> = Promise.resolve();
   #isLeaving = false;
   /** Ends dials and handshakes that are under way. */
   readonly #ending = new AbortController();
   /** What stands against an answer; null since the last one. */
-  #trouble: Omit<DirectoryTrouble, "directory"> | null = {
+  #trouble: Omit<DirectoryError, "directory"> | null = {
     reason: "no answer yet",
     isFailed: false,
   };
@@ -91,7 +91,7 @@ export class DirectoryClient {
   }
 
   /** Why the last question or batch was not answered; undefined when it was. */
-  get trouble(): DirectoryTrouble | undefined {
+  get trouble(): DirectoryError | undefined {
     return this.#trouble === null ? undefined : { directory: this.label, ...this.#trouble };
   }
 
@@ -111,7 +111,7 @@ export class DirectoryClient {
    * says, or when this client is idle.
    */
   async ask<T extends object>(
-    question: (talk: DirectoryTalk) => Promise<T | Denied>,
+    question: (talk: DirectoryConnection) => Promise<T | Denied>,
   ): Promise<T | undefined> {
     if (this.twin !== undefined) return undefined;
     try {
@@ -187,7 +187,7 @@ export class DirectoryClient {
     this.step(event, performance.now());
   }
 
-  async #openForQuestions(): Promise<DirectoryTalk> {
+  async #openForQuestions(): Promise<DirectoryConnection> {
     const talk = await this.#openOwn();
     this.step({ kind: "instance-seen", instance: talk.instance }, performance.now());
     return talk;
@@ -198,7 +198,7 @@ export class DirectoryClient {
    *
    * @throws {TwinError} when one does.
    */
-  async #openOwn(): Promise<DirectoryTalk> {
+  async #openOwn(): Promise<DirectoryConnection> {
     const talk = await this.#open();
     this.#instance = talk.instance;
     const twin = this.#host.claims.claim(talk.instance, this);
@@ -207,7 +207,7 @@ export class DirectoryClient {
     throw new TwinError(twin.label);
   }
 
-  async #open(): Promise<DirectoryTalk> {
+  async #open(): Promise<DirectoryConnection> {
     try {
       return await this.#connect();
     } catch (error) {
@@ -216,14 +216,14 @@ export class DirectoryClient {
     }
   }
 
-  async #connect(): Promise<DirectoryTalk> {
+  async #connect(): Promise<DirectoryConnection> {
     const { signal } = this.#ending;
     const connection = await this.#host.connect(this.#address, signal);
     const close = () => connection.close();
     signal.addEventListener("abort", close, { once: true });
     try {
       if (signal.aborted) close();
-      return await DirectoryTalk.open(connection, this.#host.identity);
+      return await DirectoryConnection.open(connection, this.#host.identity);
     } finally {
       signal.removeEventListener("abort", close);
     }
@@ -244,7 +244,7 @@ export class DirectoryClient {
   }
 
   #noteFailed(error: unknown): void {
-    this.#trouble = { reason: troubleText(error), isFailed: true };
+    this.#trouble = { reason: directoryErrorText(error), isFailed: true };
     // By its other name the directory may be there.
     this.#host.claims.release(this);
   }
@@ -265,8 +265,8 @@ export class DirectoryClient {
   }
 
   #sayDenied({ limit, bound, message }: Denied, what: "batch" | "question"): void {
-    const { log, seldom } = this.#host;
-    if (!seldom.isFirst(`directory ${this.label} denied ${what}`)) return;
+    const { log, throttle } = this.#host;
+    if (!throttle.isFirst(`directory ${this.label} denied ${what}`)) return;
     log.warn("a directory refuses", { directory: this.label, limit, bound, reason: message });
   }
 
@@ -274,11 +274,14 @@ export class DirectoryClient {
     if (this.#isLeaving) return;
     if (error instanceof TwinError) return this.#sayIdle(error);
     this.#said = "";
-    const { log, seldom } = this.#host;
+    const { log, throttle } = this.#host;
     const isAway = error instanceof EnvironmentError;
-    const fields = { directory: this.label, error: isAway ? troubleText(error) : messageOf(error) };
+    const fields = {
+      directory: this.label,
+      error: isAway ? directoryErrorText(error) : messageOf(error),
+    };
     // Not by the text, which the other side may make new each time.
-    if (!seldom.isFirst(`directory ${this.label} ${faultKind(error)}`)) return;
+    if (!throttle.isFirst(`directory ${this.label} ${faultKind(error)}`)) return;
     if (isAway) log.info("cannot reach a directory", fields);
     else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
     else log.warn("cannot talk to a directory", fields);

@@ -4,7 +4,7 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { RefusedError } from "../../net/handshake.ts";
 
 /** A directory that has not answered the last question. */
-export interface DirectoryTrouble {
+export interface DirectoryError {
   /** HOST:PORT as it was given. */
   readonly directory: string;
   readonly reason: string;
@@ -13,7 +13,7 @@ export interface DirectoryTrouble {
 }
 
 /** The reason for `error`, which talking to a directory threw; without its address. */
-export function troubleText(error: unknown): string {
+export function directoryErrorText(error: unknown): string {
   if (error instanceof RefusedError) {
     const { refusal } = error;
     return refusal === "wrong-network" ? "it is of another network" : `it refuses: ${refusal}`;
@@ -30,6 +30,6 @@ export function troubleText(error: unknown): string {
 }
 
 /** All of them in one line. */
-export function troublesText(troubles: readonly DirectoryTrouble[]): string {
+export function directoryErrorsText(troubles: readonly DirectoryError[]): string {
   return troubles.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
 }

@@ -5,13 +5,13 @@
 
 import { EnvironmentError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { DirectoryTalk } from "../../net/directory_connection.ts";
+import type { DirectoryConnection } from "../../net/directory_connection.ts";
 
 /** A connection is left to its last questions at this age: the directory ends it at twice that. */
 const AGE_MS_MAX = limits.directoryConnectionMs / 2;
 
 interface Opened {
-  readonly talk: Promise<DirectoryTalk>;
+  readonly talk: Promise<DirectoryConnection>;
   readonly openedMs: number;
   /** Questions without an answer. */
   waiting: number;
@@ -21,14 +21,14 @@ interface Opened {
 
 /** The questions to one directory. */
 export class DirectoryQuestions {
-  readonly #open: () => Promise<DirectoryTalk>;
+  readonly #open: () => Promise<DirectoryConnection>;
   #current: Opened | null = null;
   #waiting = 0;
   #failedMs = -Infinity;
   #isClosed = false;
 
   /** `open` connects and shakes hands. */
-  constructor(open: () => Promise<DirectoryTalk>) {
+  constructor(open: () => Promise<DirectoryConnection>) {
     this.#open = open;
   }
 
@@ -39,7 +39,7 @@ export class DirectoryQuestions {
    * moment ago, or has too many questions already.
    * @throws {PeerFault | RefusedError} as the talk does.
    */
-  async ask<T>(question: (talk: DirectoryTalk) => Promise<T>): Promise<T> {
+  async ask<T>(question: (talk: DirectoryConnection) => Promise<T>): Promise<T> {
     if (this.#waiting >= limits.directoryAskedMax) {
       throw new EnvironmentError(
         "unreachable",
@@ -96,7 +96,7 @@ export class DirectoryQuestions {
 
   async #askOn<T>(
     opened: Opened,
-    question: (talk: DirectoryTalk) => Promise<T>,
+    question: (talk: DirectoryConnection) => Promise<T>,
   ): Promise<T> {
     opened.waiting++;
     try {

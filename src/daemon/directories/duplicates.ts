@@ -7,7 +7,7 @@
 import type { NodeId } from "../../base/ids.ts";
 
 /** The instances that clients of type `T` have for themselves, one each. */
-export class InstanceClaims<T> {
+export class Duplicates<T> {
   readonly #claims = new Map<T, NodeId>();
 
   /**

@@ -15,9 +15,9 @@ import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { HolderReport, InfoReport } from "../../wire/reports.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
-import { FLOOD, HERE, sayers } from "./provenance.ts";
+import { FLOOD, HERE, provenance } from "./provenance.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
-import { QUIET_MS } from "./wait_for_idle.ts";
+import { IDLE_MS } from "./wait_for_idle.ts";
 
 /** What one node has of a file. */
 interface Held {
@@ -41,7 +41,7 @@ interface Located {
 }
 
 /** All that is known of the files of one name or root. */
-export class Locating implements Searcher {
+export class HolderQuery implements Searcher {
   readonly #sought: Sought;
   readonly #files = new Map<string, Located>();
   #newsMs: number;
@@ -53,8 +53,8 @@ export class Locating implements Searcher {
     this.#newsMs = nowMs;
   }
 
-  isQuiet(nowMs: number): boolean {
-    return nowMs - this.#newsMs > QUIET_MS;
+  isIdle(nowMs: number): boolean {
+    return nowMs - this.#newsMs > IDLE_MS;
   }
 
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
@@ -101,7 +101,7 @@ export class Locating implements Searcher {
           sha256: mostSaid(file.sha256),
           peersWhole: whole,
           peersPart: total - whole,
-          from: sayers(from),
+          from: provenance(from),
         }));
     });
   }
@@ -118,7 +118,7 @@ export class Locating implements Searcher {
           chunks: chunkCount(sizeBytes),
           chunksHave,
           loadPermille,
-          from: sayers(from),
+          from: provenance(from),
         }))
         .sort((a, b) =>
           loadOf(a) - loadOf(b) || b.chunksHave - a.chunksHave || compare(a.nodeId, b.nodeId)

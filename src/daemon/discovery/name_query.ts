@@ -8,9 +8,9 @@ import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { FileOffer } from "../../wire/structures.ts";
 import type { SearchReport } from "../../wire/reports.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
-import { FLOOD, sayers } from "./provenance.ts";
+import { FLOOD, provenance } from "./provenance.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
-import { QUIET_MS } from "./wait_for_idle.ts";
+import { IDLE_MS } from "./wait_for_idle.ts";
 
 interface Found {
   readonly name: string;
@@ -27,7 +27,7 @@ interface Found {
 }
 
 /** The answers to one glob. */
-export class Listing implements Searcher {
+export class NameQuery implements Searcher {
   readonly #found = new Map<string, Found>();
   #newsMs: number;
 
@@ -36,8 +36,8 @@ export class Listing implements Searcher {
   }
 
   /** Whether no answer has come for a while. */
-  isQuiet(nowMs: number): boolean {
-    return nowMs - this.#newsMs > QUIET_MS;
+  isIdle(nowMs: number): boolean {
+    return nowMs - this.#newsMs > IDLE_MS;
   }
 
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
@@ -76,7 +76,7 @@ export class Listing implements Searcher {
         type,
         peersWhole: Math.max(whole.size, listedWhole),
         peersPart: Math.max(part.size, listedPart),
-        from: sayers(from),
+        from: provenance(from),
       }))
       .sort((a, b) =>
         b.peersWhole + b.peersPart - a.peersWhole - a.peersPart ||

@@ -27,7 +27,7 @@ export type CallbackAnswer =
   | { readonly kind: "more" }
   | { readonly kind: "enough" };
 
-/** The message with which a holder proves to know the query, for the handshake's first flight. */
+/** The message with which a holder proves to know the query, for the handshake's first shared fetch. */
 export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message {
   return { kind: "callback", mac: callbackMac("holder", queryId, remote.nonces) };
 }

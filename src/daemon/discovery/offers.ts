@@ -10,12 +10,12 @@ import { limits } from "../../base/limits.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { FileOffer, ListedFile, Sought } from "../../wire/structures.ts";
-import type { Vouching } from "../trust/offer_policy.ts";
+import type { OfferPolicy } from "../trust/offer_policy.ts";
 
 /** From what offers are made. */
 export interface OfferSource {
   readonly store: ChunkStore;
-  readonly vouching: Pick<Vouching, "isOfferable">;
+  readonly offerPolicy: Pick<OfferPolicy, "isOfferable">;
 }
 
 /** How many files are offered when nobody says how many. */
@@ -107,5 +107,5 @@ function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition>
 /** Whether there is something of a file to offer, of an empty one there always is, and it may be. */
 export function isOffered(source: OfferSource, file: FileDefinition): boolean {
   const hasAny = file.sizeBytes === 0 || file.chunksHave > 0;
-  return hasAny && source.vouching.isOfferable(file);
+  return hasAny && source.offerPolicy.isOfferable(file);
 }

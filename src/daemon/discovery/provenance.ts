@@ -6,7 +6,7 @@ export const HERE = "here";
 export const FLOOD = "flood";
 
 /** "here", "flood", then the directories in order. */
-export function sayers(from: ReadonlySet<string>): string[] {
+export function provenance(from: ReadonlySet<string>): string[] {
   const directories = [...from].filter((one) => one !== HERE && one !== FLOOD).sort();
   return [...[HERE, FLOOD].filter((one) => from.has(one)), ...directories];
 }

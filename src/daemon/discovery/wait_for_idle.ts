@@ -4,16 +4,16 @@
 const POLL_MS = 50;
 
 /** Answers end when none has come for this long. */
-export const QUIET_MS = 2_000;
+export const IDLE_MS = 2_000;
 
 /** What collects answers. */
 export interface Collector {
   /** Whether no answer has come for a while. */
-  isQuiet(nowMs: number): boolean;
+  isIdle(nowMs: number): boolean;
 }
 
 /** Resolves when `collector` is quiet, the time is out, or the signal says so. */
-export async function untilQuiet(
+export async function waitForIdle(
   collector: Collector,
   options: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -22,6 +22,6 @@ export async function untilQuiet(
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     const nowMs = performance.now();
-    if (nowMs > endMs || collector.isQuiet(nowMs)) return;
+    if (nowMs > endMs || collector.isIdle(nowMs)) return;
   }
 }

@@ -10,7 +10,7 @@
 import { FetchFailure, messageOf } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
-import type { Story } from "../../base/fetch_record.ts";
+import type { FetchRecord } from "../../base/fetch_record.ts";
 import type { MirrorError } from "../../http/mirrors.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver } from "../../wire/fetch_observer.ts";
@@ -27,14 +27,14 @@ import {
   type FetchEnd,
   logDone,
   type OutcomeHost,
+  recordOf,
   rememberFetch,
-  storyOf,
 } from "./fetch_outcome.ts";
 import { type Followed, PeerTrack, type PeerTrackHost, type PeerTrackOwner } from "./peer_track.ts";
 import { FetchProgress } from "./fetch_progress.ts";
 import { rangeOutside } from "./fetch_range.ts";
 import { FetchView } from "./readable_ranges.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 import { showLocal } from "./local_lookup.ts";
 import { searchTimeMs } from "./fetch_timeouts.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
@@ -200,19 +200,19 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
     this.#judging.replaced(reason);
   }
 
-  gained(range: ChunkRange, giver: Giver): void {
+  gained(range: ChunkRange, provider: Provider): void {
     const sizeBytes = this.#peers.current?.swarm.file.sizeBytes;
     if (this.#isOver || sizeBytes === undefined) return;
-    this.#journal.gave(giver, range, { sizeBytes });
-    this.#judging.gained(range, giver);
+    this.#journal.gave(provider, range, { sizeBytes });
+    this.#judging.gained(range, provider);
   }
 
-  mirrorWrong(giver: Giver, index: number): void {
-    this.#hedging?.mirrorWrong(giver, index);
+  mirrorWrong(provider: Provider, index: number): void {
+    this.#hedging?.mirrorWrong(provider, index);
   }
 
-  mirrorFailed(giver: Giver, error: MirrorError | null): void {
-    this.#hedging?.mirrorFailed(giver, error);
+  mirrorFailed(provider: Provider, error: MirrorError | null): void {
+    this.#hedging?.mirrorFailed(provider, error);
   }
 
   changed(): void {
@@ -351,8 +351,8 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
   }
 
   /** How it went until now, for whoever asks while it runs. */
-  soFar(): Story {
-    return storyOf(this.#host, this.#journal, this.#asOf("still coming", null));
+  soFar(): FetchRecord {
+    return recordOf(this.#host, this.#journal, this.#asOf("still coming", null));
   }
 
   /** Somebody stopped it, perhaps because of what is not to be had of it. */
@@ -364,7 +364,7 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
     else this.failed(new FetchFailure("failed", "The fetch was stopped"));
   }
 
-  /** Keeps the story of this fetch, so that it can be explained afterwards. */
+  /** Keeps the fetch record of this fetch, so that it can be explained afterwards. */
   #remember(outcome: string, done: Done | null): void {
     rememberFetch(this.#host, this.#journal, this.#asOf(outcome, done));
   }

@@ -2,7 +2,7 @@
 
 import { FetchFailure, type UpstreamRefusal } from "../../base/errors.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import { type DirectoryTrouble, troublesText } from "../directories/directory_errors.ts";
+import { type DirectoryError, directoryErrorsText } from "../directories/directory_errors.ts";
 
 /** Bytes of a file that are here, and that it has. */
 export interface BytesHere {
@@ -23,7 +23,7 @@ export interface Surroundings {
   readonly linkCount: number;
   readonly directories: {
     readonly size: number;
-    readonly troubles: readonly DirectoryTrouble[];
+    readonly troubles: readonly DirectoryError[];
   };
   /** Whether directories named holders, and none that can be dialled. */
   readonly isHidden: boolean;
@@ -131,7 +131,7 @@ function nobodyHas(
       return new FetchFailure(
         "notFound",
         `${cannot}: there is no link to any other node, and no directory answers: ` +
-          troublesText(troubles),
+          directoryErrorsText(troubles),
         {
           hint: isAlone
             ? "Name another --directory, or a node that runs with --peer."
@@ -169,8 +169,8 @@ function falseText(
 }
 
 /** Whose answer is missing, as the end of a sentence. */
-function without(troubles: readonly DirectoryTrouble[]): string {
-  return troubles.length === 0 ? "" : `; without an answer of ${troublesText(troubles)}`;
+function without(troubles: readonly DirectoryError[]): string {
+  return troubles.length === 0 ? "" : `; without an answer of ${directoryErrorsText(troubles)}`;
 }
 
 function label(request: FetchRequest): string {

@@ -4,16 +4,16 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Story } from "../../base/fetch_record.ts";
+import type { FetchRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
-import { type FetchJournal, keepStory } from "./transfer_ledger.ts";
+import { type FetchJournal, keepRecord } from "./transfer_ledger.ts";
 import type { PeerTrack } from "./peer_track.ts";
 import type { Swarm } from "../swarm/swarm.ts";
-import type { Vouching } from "../trust/offer_policy.ts";
+import type { OfferPolicy } from "../trust/offer_policy.ts";
 
 /** What is told of a fetch that got its file. */
 export function doneOf(
@@ -47,15 +47,15 @@ export function doneOf(
 /** Says in the log what came and from whom; the few that gave most are enough there. */
 export function logDone(log: Logger, done: Done): void {
   const { name, root, sizeBytes, elapsedMs, sources, queriesSent, offersReceived } = done;
-  const givers = [
+  const providers = [
     ...sources.map(({ peer, bytes }) => `${peer} ${bytes}`),
     ...done.mirrors.map(({ mirror, bytes }) => `mirror ${mirror} ${bytes}`),
   ];
-  const from = givers.slice(0, 8).join(", ");
+  const from = providers.slice(0, 8).join(", ");
   log.info("fetched", { name, root, sizeBytes, elapsedMs, from, queriesSent, offersReceived });
 }
 
-/** What the story of a fetch is made of, besides its journal. */
+/** What the fetch record of a fetch is made of, besides its journal. */
 export interface FetchEnd {
   /** "done", or why not. */
   readonly outcome: string;
@@ -73,28 +73,28 @@ export interface FetchEnd {
 /** What this needs of the node. */
 export interface OutcomeHost {
   readonly store: ChunkStore;
-  readonly vouching: Pick<Vouching, "trustOf">;
+  readonly offerPolicy: Pick<OfferPolicy, "trustOf">;
   readonly log: Logger;
 }
 
-/** Keeps the story of a fetch that ended; a disk that refuses it is only told of. */
+/** Keeps the fetch record of a fetch that ended; a disk that refuses it is only told of. */
 export function rememberFetch(host: OutcomeHost, journal: FetchJournal, end: FetchEnd): void {
   for (const { nodeId, strikes } of end.done?.sources ?? []) {
     if (strikes > 0) journal.strikes(nodeId, strikes);
   }
   try {
-    keepStory(host.store, storyOf(host, journal, end));
+    keepRecord(host.store, recordOf(host, journal, end));
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     host.log.warn("cannot keep the story of a fetch", { error: messageOf(error) });
   }
 }
 
-/** The story of a fetch, at its end or until now. */
-export function storyOf(host: OutcomeHost, journal: FetchJournal, end: FetchEnd): Story {
+/** The fetch record of a fetch, at its end or until now. */
+export function recordOf(host: OutcomeHost, journal: FetchJournal, end: FetchEnd): FetchRecord {
   const { outcome, done, request, isOfDatabase, hasMirror } = end;
   const root = done?.root ?? end.root;
-  return journal.story(outcome, {
+  return journal.record(outcome, {
     name: request.name || done?.name || "",
     root: root === UNKNOWN_ROOT ? null : root,
     sizeBytes: done?.sizeBytes ?? end.sizeBytes,
@@ -122,10 +122,10 @@ function trustOf(host: OutcomeHost, { request, done, isOfDatabase }: FetchEnd): 
   return isHere ? trustOfCopy(host, done.root) : "peers";
 }
 
-function trustOfCopy({ store, vouching }: OutcomeHost, root: Root): FileTrust {
-  const told = store.stories.trustOf(root);
+function trustOfCopy({ store, offerPolicy }: OutcomeHost, root: Root): FileTrust {
+  const told = store.history.trustOf(root);
   // No database names it any more, or the fetch would have known.
   if (told !== undefined && told !== "sync-db") return told;
   const file = store.definition(root);
-  return file === undefined ? "local" : vouching.trustOf(file);
+  return file === undefined ? "local" : offerPolicy.trustOf(file);
 }

@@ -27,8 +27,8 @@ export interface Supply {
   readonly needsSources: boolean;
 }
 
-/** The patience of one fetch. */
-export class Patience {
+/** The timeouts of one fetch. */
+export class FetchTimeouts {
   readonly #searchMs: number;
   /** Since when there is nobody to ask. */
   #aloneSinceMs: number;

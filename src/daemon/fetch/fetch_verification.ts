@@ -2,7 +2,7 @@
  * Judges what one fetch was brought: whether what peers give is proved, which of peers and mirrors is
  * right where they differ, and whether what is complete is the file that is wanted.
  *
- * It has what is right shown and vouched, and what is wrong thrown away with those who gave it. How
+ * It has what is right shown and released, and what is wrong thrown away with those who gave it. How
  * the fetch goes on, and ends, is the affair of `fetch.ts`.
  */
 
@@ -22,7 +22,7 @@ import { isProved, needsMirror } from "./fetch_proof.ts";
 import { lastOf } from "./fetch_range.ts";
 import type { FetchView } from "./readable_ranges.ts";
 import { RunningSha256 } from "./file_reader.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_lookup.ts";
 import { agreesWithMirror } from "./mirror_comparison.ts";
 import type { Swarm } from "../swarm/swarm.ts";
@@ -143,18 +143,18 @@ export class Judging {
   }
 
   /** Chunks came of what is followed. */
-  gained(range: ChunkRange, giver: Giver): void {
+  gained(range: ChunkRange, provider: Provider): void {
     const { swarm } = this.#peers.current!;
     const { sizeBytes } = swarm.file;
     const hedging = this.#hedging;
     // The mirror of another fetch of the same file says nothing to this one.
-    const isMirrors = hedging !== null && giver.kind === "mirror" && hedging.isOwn(giver);
+    const isMirrors = hedging !== null && provider.kind === "mirror" && hedging.isOwn(provider);
     if (isMirrors) hedging.heard();
     this.#running?.gained(swarm.download.have);
     if (hedging?.isApart || this.#view.sizeBytes !== sizeBytes) return;
     this.#view.gained(range);
-    if (this.#isProved) return this.#view.vouched(range);
-    if (isMirrors) this.#view.vouched(hedging.safe(range, sizeBytes));
+    if (this.#isProved) return this.#view.released(range);
+    if (isMirrors) this.#view.released(hedging.safe(range, sizeBytes));
     this.assess();
   }
 
@@ -210,13 +210,13 @@ export class Judging {
   async takeMirrors(hedging: Hedging): Promise<Found | undefined> {
     const { track } = hedging;
     const { sha256, root, name } = this.#request;
-    const intake = track.intake!;
+    const unverified = track.unverified!;
     const sizeBytes = track.sizeBytes!;
     const signal = this.#signal;
     // It must not begin anew while it is hashed.
     hedging.pause();
     if (track.isWholeFile && sha256 !== null) {
-      const found = await intake.sha256({ signal });
+      const found = await unverified.sha256({ signal });
       if (found !== sha256) {
         return await this.#leaveMirrors(hedging, `its SHA-256 is ${found}, expected ${sha256}`);
       }
@@ -225,24 +225,24 @@ export class Judging {
     const { candidate, swarm } = this.#peers.current ?? {};
     const last = lastOf(track.firstChunk, track.nextChunk);
     if (!track.isWholeFile) {
-      this.#view.vouched(last);
+      this.#view.released(last);
       await this.#peers.bar(true);
       this.#owner.found();
       return { file: { root: UNKNOWN_ROOT, name, sizeBytes }, swarm };
     }
     if (root === null) {
       this.#isProved ||= !hedging.isApart;
-      this.#view.vouched(last);
+      this.#view.released(last);
       await this.#peers.bar(true);
     }
     // Nothing is followed when it gets its place: that would be left over beside the file.
     const placing = () => this.#peers.bar(true);
-    const adopted = await adopt(intake, { root, placing, signal });
+    const adopted = await adopt(unverified, { root, placing, signal });
     if ("otherRoot" in adopted) {
       return await this.#leaveMirrors(hedging, `its root is ${adopted.otherRoot}`);
     }
     const { file } = adopted;
-    this.#view.vouchedAll();
+    this.#view.releasedAll();
     this.#owner.found();
     if (candidate !== undefined && file.root !== candidate.root) {
       await this.#peers.reject(candidate, `the right file has root ${file.root}`);
@@ -336,7 +336,7 @@ export class Judging {
       this.#journal.note(`What peers give is proved, root ${swarm.file.root}`, performance.now());
     }
     this.#isProved = true;
-    this.#view.vouchedAll();
+    this.#view.releasedAll();
   }
 
   #showPeers({ file, download: { have } }: Swarm): void {
@@ -355,7 +355,7 @@ export class Judging {
     this.#showPeers(swarm);
     for (const range of swarm.download.have.ranges()) this.#view.gained(range);
     this.assess();
-    if (this.#isProved) this.#view.vouchedAll();
+    if (this.#isProved) this.#view.releasedAll();
   }
 
   /** What the mirror gave is not the file: the next one is asked, and peers go on. */

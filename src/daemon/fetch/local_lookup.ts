@@ -94,7 +94,7 @@ export function showLocal(
   if (wanted.count > 0) {
     journal.gave(HERE, wanted, { sizeBytes });
     view.gained(wanted);
-    view.vouched(wanted);
+    view.released(wanted);
   }
   return bytes;
 }

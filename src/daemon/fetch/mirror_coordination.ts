@@ -17,7 +17,7 @@ import { MirrorTrack, type MirrorTrackHost, type MirrorTrackOwner } from "./mirr
 import type { Followed, PeerTrack } from "./peer_track.ts";
 import { wantedChunks } from "./fetch_range.ts";
 import type { FetchView } from "./readable_ranges.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 
 /** How often it is looked at what the mirror should do; and while the first link is dialled. */
 const LOOK_MS = 50;
@@ -125,7 +125,7 @@ export class Hedging implements MirrorTrackOwner {
   }
 
   /** Whether it was this fetch that asked the mirror. */
-  isOwn({ file }: Giver): boolean {
+  isOwn({ file }: Provider): boolean {
     return file === this.track.file;
   }
 
@@ -197,14 +197,14 @@ export class Hedging implements MirrorTrackOwner {
 
   /** Whether a file that is here has the same chunks as the mirror gave; null when it gave none. */
   async isSameAs(reader: FileReader): Promise<boolean | null> {
-    const { sizeBytes, intake, firstChunk, nextChunk } = this.track;
-    if (intake === null || sizeBytes === null || nextChunk === firstChunk) return null;
+    const { sizeBytes, unverified, firstChunk, nextChunk } = this.track;
+    if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
     if (reader.sizeBytes !== sizeBytes) return false;
     const ours = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
     const theirs = new Uint8Array(ours.length);
     for (let first = firstChunk; first < nextChunk; first += limits.requestChunksMax) {
       const range = { first, count: Math.min(limits.requestChunksMax, nextChunk - first) };
-      const bytes = intake.reader(sizeBytes).readRun(range, ours, 0);
+      const bytes = unverified.reader(sizeBytes).readRun(range, ours, 0);
       reader.readRun(range, theirs, 0);
       for (let at = 0; at < bytes; at++) if (ours[at] !== theirs[at]) return false;
       await nextTurn();
@@ -212,21 +212,21 @@ export class Hedging implements MirrorTrackOwner {
     return true;
   }
 
-  mirrorFailed(giver: Giver, error: MirrorError | null): void {
+  mirrorFailed(provider: Provider, error: MirrorError | null): void {
     // What becomes of the mirrors of other fetches is their affair.
-    if (!this.isOwn(giver)) return;
+    if (!this.isOwn(provider)) return;
     this.#leaveSwarm = null;
     if (error === null) {
-      const what = `Mirror ${giver.label} stalled: it is left, and asked again`;
+      const what = `Mirror ${provider.label} stalled: it is left, and asked again`;
       return this.#journal.note(what, performance.now());
     }
     this.track.rangesFailed(error);
   }
 
-  mirrorWrong(giver: Giver, index: number): void {
-    if (!this.isOwn(giver)) return;
+  mirrorWrong(provider: Provider, index: number): void {
+    if (!this.isOwn(provider)) return;
     this.#leaveSwarm = null;
-    const { label } = giver;
+    const { label } = provider;
     const why = `chunk ${index} of mirror ${label} is not what the leaves say`;
     if (!this.#isPaused) this.#owner.disagreed(why, label);
   }
@@ -240,11 +240,11 @@ export class Hedging implements MirrorTrackOwner {
     else this.#showMirror();
   }
 
-  arrived(range: ChunkRange, giver: Giver): void {
+  arrived(range: ChunkRange, provider: Provider): void {
     const sizeBytes = this.track.sizeBytes!;
     this.heard();
-    this.#feeding.arrived(range, giver);
-    this.#journal.gave(giver, range, { sizeBytes, track: "mirror" });
+    this.#feeding.arrived(range, provider);
+    this.#journal.gave(provider, range, { sizeBytes, track: "mirror" });
     if (this.#isShown) this.#tell(range);
     this.#feeding.goOn();
     if (this.#part === "head") this.#look();
@@ -277,11 +277,11 @@ export class Hedging implements MirrorTrackOwner {
 
   /** Shows what the mirror gave; all of it is told again when it was not shown. */
   #showMirror(): void {
-    const { sizeBytes, intake, firstChunk, nextChunk } = this.track;
-    if (sizeBytes === null || intake === null) return;
+    const { sizeBytes, unverified, firstChunk, nextChunk } = this.track;
+    if (sizeBytes === null || unverified === null) return;
     const part = {
-      has: (range: ChunkRange) => intake.has(range),
-      reader: intake.reader(sizeBytes),
+      has: (range: ChunkRange) => unverified.has(range),
+      reader: unverified.reader(sizeBytes),
     };
     this.#view.show(sizeBytes, { mirror: part });
     this.#owner.opened(sizeBytes);
@@ -293,7 +293,7 @@ export class Hedging implements MirrorTrackOwner {
   #tell(range: ChunkRange): void {
     if (range.count === 0) return;
     this.#view.gained(range, { isMirrors: true });
-    this.#view.vouched(this.safe(range, this.track.sizeBytes!));
+    this.#view.released(this.safe(range, this.track.sizeBytes!));
   }
 
   #lookOn(): void {
@@ -353,7 +353,7 @@ export class Hedging implements MirrorTrackOwner {
       isLinking,
       givesRanges: this.track.givesRanges,
       peers: current === null ? null : this.#peersView(current),
-      isVouched: this.#owner.isProved && (current?.swarm.bytesDone ?? 0) > 0,
+      isReleased: this.#owner.isProved && (current?.swarm.bytesDone ?? 0) > 0,
       isApart: this.isApart,
       mirrorBytes: bytes,
       mirrorBytesLeft: bytesLeft,

@@ -8,7 +8,7 @@ import { limits } from "../../base/limits.ts";
 import { nextTurn } from "../../store/files/io.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 import type { Followed } from "./peer_track.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 
 /** Where the chunks go, and who hears of it. */
 export interface FeedingOwner {
@@ -26,7 +26,7 @@ export class Feeding {
   readonly #track: MirrorTrack;
   readonly #owner: FeedingOwner;
   /** Who gave what arrived, in order: chunks before `end`, from where the one before ends. */
-  #runs: { readonly giver: Giver; end: number }[] = [];
+  #runs: { readonly provider: Provider; end: number }[] = [];
   #fedTo: number;
   #isFeeding = false;
 
@@ -47,11 +47,11 @@ export class Feeding {
   }
 
   /** Chunks came, in order. */
-  arrived({ first, count }: ChunkRange, giver: Giver): void {
+  arrived({ first, count }: ChunkRange, provider: Provider): void {
     const last = this.#runs.at(-1);
-    if (last?.giver.kind === giver.kind && last.giver.label === giver.label) {
+    if (last?.provider.kind === provider.kind && last.provider.label === provider.label) {
       last.end = first + count;
-    } else this.#runs.push({ giver, end: first + count });
+    } else this.#runs.push({ provider, end: first + count });
   }
 
   /** All that came is to be held against other leaves. */
@@ -77,24 +77,24 @@ export class Feeding {
   async #feed(): Promise<void> {
     let buffer: Uint8Array | null = null;
     for (;;) {
-      const { intake, sizeBytes } = this.#track;
+      const { unverified, sizeBytes } = this.#track;
       const swarm = this.#owner.into()?.swarm;
-      // Of one giver at a time, whose doing it is.
+      // Of one provider at a time, whose doing it is.
       const run = this.#runs.find(({ end }) => end > this.#fedTo);
       if (
-        swarm === undefined || run === undefined || intake === null || !swarm.hasBegun ||
+        swarm === undefined || run === undefined || unverified === null || !swarm.hasBegun ||
         sizeBytes !== swarm.file.sizeBytes
       ) return;
       const count = Math.min(limits.requestChunksMax, run.end - this.#fedTo);
       const range = { first: this.#fedTo, count };
       buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
-      intake.reader(sizeBytes).readRun(range, buffer, 0);
+      unverified.reader(sizeBytes).readRun(range, buffer, 0);
       const data = buffer.subarray(0, rangeBytes(sizeBytes, range).length);
-      const wrong = swarm.feed(run.giver, range, data);
+      const wrong = swarm.feed(run.provider, range, data);
       if (wrong.length > 0) {
         const index = wrong[0]!;
-        const why = `chunk ${index} of mirror ${run.giver.label} is not in the leaves`;
-        return this.#owner.wrong(why, this.#track.giverOf(index) ?? undefined);
+        const why = `chunk ${index} of mirror ${run.provider.label} is not in the leaves`;
+        return this.#owner.wrong(why, this.#track.providerOf(index) ?? undefined);
       }
       this.#fedTo = range.first + count;
       this.#owner.fed(range);

@@ -2,8 +2,8 @@
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 
-/** Who brought the bytes of one intake. */
-export class MirrorGivers {
+/** Who brought the bytes of one unverified download. */
+export class MirrorProviders {
   /** Up to which byte each gave, in order; null is an earlier fetch, which is first if at all. */
   readonly #runs: { readonly mirror: string | null; end: number }[] = [];
 

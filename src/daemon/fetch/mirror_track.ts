@@ -1,6 +1,6 @@
 /**
  * The mirror's part of one fetch: a download of the file in order, from its first byte or from that
- * which somebody waits for, into an intake of the store. How far it goes is said from outside
+ * which somebody waits for, into an unverified download of the store. How far it goes is said from outside
  * (`core/fetch/hedge.ts`), as is whether what came is right.
  */
 
@@ -16,17 +16,20 @@ import {
   type Mirrors,
 } from "../../http/mirrors.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import type { Intake, IntakeValidators } from "../../store/downloads/unverified_download.ts";
+import type {
+  ResumeValidators,
+  UnverifiedDownload,
+} from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import { canTell, goesOnWith, intakeName, isWholeChecked } from "./resume_check.ts";
+import { canTell, goesOnWith, isWholeChecked, unverifiedName } from "./resume_check.ts";
 import type { FetchJournal } from "./transfer_ledger.ts";
 import { rangeOutside } from "./fetch_range.ts";
-import { type Giver, HERE, mirrorGiver } from "../swarm/provider.ts";
-import { MirrorGivers } from "./mirror_providers.ts";
+import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
+import { MirrorProviders } from "./mirror_providers.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
 export interface MirrorTrackHost {
-  readonly store: Pick<ChunkStore, "openIntake">;
+  readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
   readonly log: Logger;
 }
@@ -36,7 +39,7 @@ export interface MirrorTrackOwner {
   /** How long the file is, before anything of it is told. */
   opened(sizeBytes: number): void;
   /** Chunks came, in order; each is told once. */
-  arrived(range: ChunkRange, giver: Giver): void;
+  arrived(range: ChunkRange, provider: Provider): void;
   /** What came until now is no part of what comes next: the file there is another one. */
   restarted(reason: string): void;
   /** Something came to its end: see `isWhole` and `refusal`. */
@@ -65,7 +68,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   /** The first byte that is wanted, and the one behind the last; null for the file's end. */
   readonly #start: number;
   readonly #end: number | null;
-  #intake: Intake | null = null;
+  #unverified: UnverifiedDownload | null = null;
   /** Whether the size is known and told. */
   #isOpen = false;
   #sizeBytes: number | null = null;
@@ -88,10 +91,10 @@ export class MirrorTrack implements FetchMirrorBytes {
   #isFromFirst = false;
   /** How often the file at the mirrors was another one. */
   #changes = 0;
-  /** Who gave what is in the intake. */
-  readonly #givers = new MirrorGivers();
+  /** Who gave what is in the unverified download. */
+  readonly #providers = new MirrorProviders();
   /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
-  #earlier: IntakeValidators | null = null;
+  #earlier: ResumeValidators | null = null;
 
   constructor(
     host: MirrorTrackHost,
@@ -125,8 +128,8 @@ export class MirrorTrack implements FetchMirrorBytes {
     return this.#sizeBytes;
   }
 
-  get intake(): Intake | null {
-    return this.#intake;
+  get unverified(): UnverifiedDownload | null {
+    return this.#unverified;
   }
 
   get bytes(): number {
@@ -155,7 +158,7 @@ export class MirrorTrack implements FetchMirrorBytes {
 
   /** Whether that is the file from its first byte to its last. */
   get isWholeFile(): boolean {
-    return this.#isWhole && (this.#intake?.isWhole ?? false);
+    return this.#isWhole && (this.#unverified?.isWhole ?? false);
   }
 
   /** Why no mirror gives it; null while one may. */
@@ -184,8 +187,8 @@ export class MirrorTrack implements FetchMirrorBytes {
   }
 
   /** The mirror that all of a chunk came from; null when there is no one such. */
-  giverOf(index: number): string | null {
-    return this.#givers.of(index, this.#sizeBytes ?? Infinity);
+  providerOf(index: number): string | null {
+    return this.#providers.of(index, this.#sizeBytes ?? Infinity);
   }
 
   /**
@@ -221,7 +224,7 @@ export class MirrorTrack implements FetchMirrorBytes {
     await this.#stopReading();
     this.#isHalted = false;
     if (this.#isOver) return;
-    const culprits = culprit === undefined ? this.#givers.culprits : [culprit];
+    const culprits = culprit === undefined ? this.#providers.culprits : [culprit];
     for (const mirror of culprits) {
       this.#journal.note(`Mirror ${mirror} is not asked again: ${why}`, performance.now());
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
@@ -246,18 +249,18 @@ export class MirrorTrack implements FetchMirrorBytes {
   async end(how: "suspend" | "discard"): Promise<void> {
     this.#isOver = true;
     await this.#stopReading();
-    const intake = this.#intake;
-    if (intake?.isEnded === false) intake[this.#isTorn(intake) ? "discard" : how]();
+    const unverified = this.#unverified;
+    if (unverified?.isEnded === false) unverified[this.#isTorn(unverified) ? "discard" : how]();
   }
 
   /** Leaves the place where it writes to others; it may go on there later. */
   async leavePlace(): Promise<void> {
     this.#readTo = 0;
     await this.#stopReading();
-    if (this.#intake?.isEnded === false) this.#intake.suspend();
-    this.#intake = null;
+    if (this.#unverified?.isEnded === false) this.#unverified.suspend();
+    this.#unverified = null;
     this.#earlier = null;
-    this.#givers.clear();
+    this.#providers.clear();
     this.#isOpen = false;
     this.#position = this.#start;
     this.#toldChunk = this.firstChunk;
@@ -267,14 +270,14 @@ export class MirrorTrack implements FetchMirrorBytes {
    * Whether it is a piece of a file in which both ends lack, so that it will hardly be gone on with:
    * who wants the whole begins anew. Where its end is here, somebody may still be reading that.
    */
-  #isTorn(intake: Intake): boolean {
+  #isTorn(unverified: UnverifiedDownload): boolean {
     const isTail = this.#start > 0 && this.#request.chunks === null;
-    return isTail && !this.#isWhole && intake.nextMissing(0) === 0;
+    return isTail && !this.#isWhole && unverified.nextMissing(0) === 0;
   }
 
   /** Whether a mirror gave something, and nothing of what is here. */
   #gaveElsewhere(mirror: string): boolean {
-    return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.#givers.has(mirror);
+    return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.#providers.has(mirror);
   }
 
   get #isWanting(): boolean {
@@ -306,7 +309,7 @@ export class MirrorTrack implements FetchMirrorBytes {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      this.#intake ??= this.#openIntake();
+      this.#unverified ??= this.#openUnverified();
       let tries = 0;
       while (this.#isWanting && !signal.aborted) {
         const before = this.#position;
@@ -332,44 +335,44 @@ export class MirrorTrack implements FetchMirrorBytes {
     }
   }
 
-  #openIntake(): Intake {
+  #openUnverified(): UnverifiedDownload {
     const { sizeBytes, mirrors } = this.#request;
-    const intake = this.#host.store.openIntake({
-      name: intakeName(this.#request),
+    const unverified = this.#host.store.openUnverified({
+      name: unverifiedName(this.#request),
       sizeBytes,
       key: mirrors[0]!,
       ...(this.#path === undefined ? {} : { path: this.#path }),
     });
-    const position = intake.nextMissing(this.#start);
-    if (position > this.#start) this.#goOnAt(position, intake);
-    return intake;
+    const position = unverified.nextMissing(this.#start);
+    if (position > this.#start) this.#goOnAt(position, unverified);
+    return unverified;
   }
 
   /** Goes on with what an earlier fetch brought, if it can be seen whether that is of this file. */
-  #goOnAt(position: number, intake: Intake): void {
-    const { validators } = intake;
+  #goOnAt(position: number, unverified: UnverifiedDownload): void {
+    const { validators } = unverified;
     const isChecked = this.#start === 0 && isWholeChecked(this.#request);
     if (!isChecked && !canTell(validators)) {
       const what = `Nothing tells of which file the ${position} bytes are that are here`;
       this.#journal.note(`${what}: begins anew`, performance.now());
-      intake.restart();
-      intake.sizeBytes = this.#request.sizeBytes;
+      unverified.restart();
+      unverified.sizeBytes = this.#request.sizeBytes;
       return;
     }
     this.#journal.note(`Goes on at byte ${position} of an earlier fetch`, performance.now());
     this.#position = position;
-    this.#givers.gave(null, position);
+    this.#providers.gave(null, position);
     this.#earlier = isChecked ? null : validators;
     const mirror = validators === null ? {} : { mirror: validators.mirror };
-    this.file.expect({ ...mirror, sizeBytes: intake.sizeBytes, validators });
+    this.file.expect({ ...mirror, sizeBytes: unverified.sizeBytes, validators });
   }
 
   /** Reads one answer as far as it is wanted. */
   async #readOne(signal: AbortSignal): Promise<void> {
-    const intake = this.#intake!;
-    if (intake.sizeBytes !== null && this.#position >= intake.sizeBytes) {
+    const unverified = this.#unverified!;
+    if (unverified.sizeBytes !== null && this.#position >= unverified.sizeBytes) {
       // All of it was here before.
-      this.#opened(intake.sizeBytes);
+      this.#opened(unverified.sizeBytes);
       this.#tell(HERE);
       return this.#ended();
     }
@@ -412,11 +415,11 @@ export class MirrorTrack implements FetchMirrorBytes {
 
   /** Writes what comes behind the next byte to write, and lets pass what comes before it. */
   async #take(body: MirrorBody): Promise<void> {
-    const intake = this.#intake!;
+    const unverified = this.#unverified!;
     const { mirror, etag, lastModified } = body;
     if (body.sizeBytes !== null) this.#opened(body.sizeBytes);
-    intake.validators ??= { mirror, etag, lastModified };
-    const giver = mirrorGiver(mirror, this.file);
+    unverified.validators ??= { mirror, etag, lastModified };
+    const provider = mirrorProvider(mirror, this.file);
     if (this.#isOpen) this.#tell(HERE);
     let position = body.offset;
     const skipTo = this.#position;
@@ -426,15 +429,15 @@ export class MirrorTrack implements FetchMirrorBytes {
       const skip = Math.min(data.length, Math.max(0, skipTo - position));
       position += data.length;
       if (skip === data.length) continue;
-      intake.write(position - data.length + skip, skip === 0 ? data : data.subarray(skip));
+      unverified.write(position - data.length + skip, skip === 0 ? data : data.subarray(skip));
       this.#position = position;
-      this.#givers.gave(mirror, position);
-      if (this.#isOpen) this.#tell(giver);
+      this.#providers.gave(mirror, position);
+      if (this.#isOpen) this.#tell(provider);
     }
     if (!this.#isOpen && this.#isWanting) {
       // The mirror did not say how long the file is: now it is known.
       this.#opened(this.#position);
-      this.#tell(giver);
+      this.#tell(provider);
     }
     if (this.#lastByte !== null && this.#position >= this.#lastByte) this.#ended();
   }
@@ -446,21 +449,21 @@ export class MirrorTrack implements FetchMirrorBytes {
       throw rangeOutside(chunks, chunkCount(sizeBytes));
     }
     this.#sizeBytes = sizeBytes;
-    this.#intake!.sizeBytes = sizeBytes;
+    this.#unverified!.sizeBytes = sizeBytes;
     this.#position = Math.max(this.#start, Math.min(this.#position, sizeBytes));
     this.#isOpen = true;
     this.#owner.opened(sizeBytes);
   }
 
   /** Tells chunks that are whole now. */
-  #tell(giver: Giver): void {
+  #tell(provider: Provider): void {
     const end = this.#position === this.#sizeBytes
       ? chunkCount(this.#position)
       : Math.floor(this.#position / CHUNK_BYTES);
     const first = this.#toldChunk;
     if (end <= first) return;
     this.#toldChunk = end;
-    this.#owner.arrived({ first, count: end - first }, giver);
+    this.#owner.arrived({ first, count: end - first }, provider);
   }
 
   #ended(): void {
@@ -480,9 +483,9 @@ export class MirrorTrack implements FetchMirrorBytes {
   #startAnew(reason: string): void {
     this.file.forget();
     this.#owner.restarted(reason);
-    this.#givers.clear();
+    this.#providers.clear();
     this.#earlier = null;
-    this.#intake?.restart();
+    this.#unverified?.restart();
     this.#isOpen = this.#isWhole = false;
     this.#sizeBytes = null;
     this.#position = this.#start;

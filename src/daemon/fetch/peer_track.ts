@@ -25,8 +25,8 @@ import type { FetchJournal } from "./transfer_ledger.ts";
 import type { Followed, PeerTrackHost, PeerTrackOwner } from "./peer_track_host.ts";
 import { wantedChunks } from "./fetch_range.ts";
 import { FetchSearch } from "./fetch_search.ts";
-import { type Giver, HERE } from "../swarm/provider.ts";
-import { Patience } from "./fetch_timeouts.ts";
+import { HERE, type Provider } from "../swarm/provider.ts";
+import { FetchTimeouts } from "./fetch_timeouts.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
 import type { Swarm, SwarmFile, SwarmObserver } from "../swarm/swarm.ts";
 
@@ -48,7 +48,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
   readonly #search: FetchSearch;
   readonly #holders: FetchHolders;
   readonly #startMs = performance.now();
-  readonly #patience: Patience;
+  readonly #timeouts: FetchTimeouts;
   /** Whether a directory knows somebody who has the file whole. */
   #isKnownWhole = false;
   #current: Followed | null = null;
@@ -87,14 +87,14 @@ export class PeerTrack implements Searcher, SwarmObserver {
     this.#owner = options.owner;
     this.#journal = options.journal;
     this.#path = options.path;
-    this.#patience = new Patience(performance.now(), { searchMs: options.searchMs });
+    this.#timeouts = new FetchTimeouts(performance.now(), { searchMs: options.searchMs });
     const sought: Sought = request.root !== null
       ? { by: "root", value: request.root }
       : { by: "name", value: request.name };
     this.#search = new FetchSearch(host, sought, this);
     this.candidates = new Candidates(request);
     if (request.sha256 !== null) {
-      this.candidates.exclude(host.wrongFiles.of(request.sha256, performance.now()));
+      this.candidates.exclude(host.rejectedFiles.of(request.sha256, performance.now()));
     }
     this.#holders = new FetchHolders(host, request, {
       candidates: this.candidates,
@@ -154,14 +154,14 @@ export class PeerTrack implements Searcher, SwarmObserver {
   }
 
   /**
-   * Lets time pass: further searches. Returns whether patience is at its end, or nobody can be
+   * Lets time pass: further searches. Returns whether timeouts is at its end, or nobody can be
    * asked any more.
    */
   tick(nowMs: number): boolean {
     const { swarm } = this.#current ?? {};
     if (this.candidates.unsettledMs(nowMs) <= 0) this.#followLeader();
     if (swarm?.isComplete) return false;
-    const isOver = this.#patience.tick(swarm, nowMs) || this.#isHopeless(nowMs);
+    const isOver = this.#timeouts.tick(swarm, nowMs) || this.#isHopeless(nowMs);
     if (!isOver) this.search(nowMs);
     return isOver;
   }
@@ -180,7 +180,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     this.#isBarred = isBarred;
     if (isBarred) await this.leave("suspend");
     else {
-      this.#patience.renew(performance.now());
+      this.#timeouts.renew(performance.now());
       this.#sentAway = true;
       this.#followLeader();
     }
@@ -220,7 +220,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     const nodes = this.candidates.reject(candidate.key);
     const { sha256 } = this.#request;
     if (sha256 !== null && nodes.length > 0) {
-      this.#host.wrongFiles.note(sha256, { key: candidate.key, nodes }, performance.now());
+      this.#host.rejectedFiles.note(sha256, { key: candidate.key, nodes }, performance.now());
     }
     this.#host.log.warn("a complete file failed its check", {
       name: candidate.name,
@@ -234,7 +234,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     );
     this.#journal.rejected(candidate.root);
     if (this.#followed?.key === candidate.key) await this.#throwAway(candidate.root);
-    this.#patience.renew(performance.now());
+    this.#timeouts.renew(performance.now());
   }
 
   /** What came of the candidate that is followed, or was last, is not the file. */
@@ -317,15 +317,15 @@ export class PeerTrack implements Searcher, SwarmObserver {
    * or them after all.
    */
   #toldToWait(nowMs: number): void {
-    const isSoon = nowMs - this.#startMs < limits.spareMs + limits.searchMs;
-    if (this.#isKnownWhole && isSoon) this.#patience.renew(nowMs);
+    const isSoon = nowMs - this.#startMs < limits.protectMs + limits.searchMs;
+    if (this.#isKnownWhole && isSoon) this.#timeouts.renew(nowMs);
   }
 
   // SwarmObserver
 
-  gained(range: ChunkRange, giver: Giver): void {
-    this.#patience.fed();
-    this.#owner.gained(range, giver);
+  gained(range: ChunkRange, provider: Provider): void {
+    this.#timeouts.fed();
+    this.#owner.gained(range, provider);
   }
 
   completed(): void {
@@ -347,20 +347,20 @@ export class PeerTrack implements Searcher, SwarmObserver {
     this.candidates.ban(nodeId);
     this.#holders.forget(nodeId);
     if (this.#current !== null && this.candidates.leader() === undefined) {
-      this.#patience.renew(performance.now());
+      this.#timeouts.renew(performance.now());
     }
   }
 
-  noted(giver: Giver, what: string): void {
-    this.#journal.note(`${giver.label}: ${what}`, performance.now());
+  noted(provider: Provider, what: string): void {
+    this.#journal.note(`${provider.label}: ${what}`, performance.now());
   }
 
-  mirrorWrong(giver: Giver, index: number): void {
-    this.#owner.mirrorWrong(giver, index);
+  mirrorWrong(provider: Provider, index: number): void {
+    this.#owner.mirrorWrong(provider, index);
   }
 
-  mirrorFailed(giver: Giver, error: MirrorError | null): void {
-    this.#owner.mirrorFailed(giver, error);
+  mirrorFailed(provider: Provider, error: MirrorError | null): void {
+    this.#owner.mirrorFailed(provider, error);
   }
 
   #consider(
@@ -434,13 +434,13 @@ export class PeerTrack implements Searcher, SwarmObserver {
     if (swarm === undefined) {
       // Another part of the same file is on its way, or it is just being put away: a time to wait,
       // not one without anybody to ask.
-      this.#patience.renew(performance.now());
+      this.#timeouts.renew(performance.now());
       return this.#followLater(file);
     }
     this.#follows++;
     this.#current = { swarm, candidate };
     this.#followed = candidate;
-    this.#patience.renew(performance.now());
+    this.#timeouts.renew(performance.now());
     this.#journal.note(`Follows root ${root}, ${sizeBytes} bytes`, performance.now());
     this.#host.log.info("fetching", { name: file.name, root, sizeBytes });
     this.#owner.followed(this.#current);

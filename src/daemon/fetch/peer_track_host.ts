@@ -6,11 +6,11 @@ import type { MirrorError } from "../../http/mirror_error.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { FetchSearchHost } from "./fetch_search.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 import type { HolderDialsHost } from "../discovery/holder_dials.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { Swarms } from "../swarm/swarms.ts";
-import type { WrongFiles } from "../trust/rejected_files.ts";
+import type { RejectedFiles } from "../trust/rejected_files.ts";
 
 /** What the peers' part of a fetch needs of the node. */
 export interface PeerTrackHost extends Omit<HolderDialsHost, "offered">, FetchSearchHost {
@@ -24,7 +24,7 @@ export interface PeerTrackHost extends Omit<HolderDialsHost, "offered">, FetchSe
   /** Whether the node lasts as long as this fetch, so that there is no daemon. */
   readonly isAlone: boolean;
   /** What other fetches found to be wrong. */
-  readonly wrongFiles: WrongFiles;
+  readonly rejectedFiles: RejectedFiles;
 }
 
 /** The candidate that a fetch follows, and what brings it in. */
@@ -39,13 +39,13 @@ export interface PeerTrackOwner {
   followed(followed: Followed): void;
   /** The candidate is not followed any more, because another one leads. */
   replaced(reason: string): void;
-  gained(range: ChunkRange, giver: Giver): void;
+  gained(range: ChunkRange, provider: Provider): void;
   /** Something came to its end: see `takeComplete` and `takeHere`. */
   changed(): void;
   /** The fetch cannot go on. */
   failed(error: Error): void;
   /** A range that a mirror gave is not what the leaves say. */
-  mirrorWrong(giver: Giver, index: number): void;
+  mirrorWrong(provider: Provider, index: number): void;
   /** A mirror gives no more ranges: it failed, or, with null, it stalled for too long. */
-  mirrorFailed(giver: Giver, error: MirrorError | null): void;
+  mirrorFailed(provider: Provider, error: MirrorError | null): void;
 }

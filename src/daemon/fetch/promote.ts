@@ -1,7 +1,7 @@
 /** Makes what a mirror gave a file of the store, if it has the root that is wanted. */
 
 import type { Root } from "../../base/ids.ts";
-import type { Intake } from "../../store/downloads/unverified_download.ts";
+import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 
 /** It has another root than was asked for. */
@@ -16,14 +16,14 @@ class OtherRoot extends Error {
 }
 
 /**
- * Adopts a whole intake. One of another root than `root`, where that is not null, stays an intake;
+ * Adopts a whole unverified download. One of another root than `root`, where that is not null, stays an unverified download;
  * what its root is comes back instead of the file. `placing` is called before it becomes a file.
  *
  * @throws {EnvironmentError} when the disk refuses.
  * @throws the signal's reason when it is aborted.
  */
 export async function adopt(
-  intake: Intake,
+  unverified: UnverifiedDownload,
   { root, placing, signal }: {
     readonly root: Root | null;
     readonly placing: () => Promise<void>;
@@ -31,7 +31,7 @@ export async function adopt(
   },
 ): Promise<{ readonly file: FileDefinition } | { readonly otherRoot: Root }> {
   try {
-    const file = await intake.adopt({
+    const file = await unverified.adopt({
       signal,
       placing: async (found) => {
         if (root !== null && found !== root) throw new OtherRoot(found);

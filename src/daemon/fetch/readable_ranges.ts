@@ -1,6 +1,6 @@
 /**
  * What those who wait for one file are told and may read, while its bytes come to two places: to
- * the download of what peers give, and to the intake of what a mirror gives in order.
+ * the download of what peers give, and to the unverified download of what a mirror gives in order.
  *
  * It keeps what was told, so that they are told to start again when, and only when, something that
  * they may have used is not the file. Who is right is judged in `fetch.ts`.
@@ -20,15 +20,15 @@ export interface ViewPart {
 /** One fetch as its observer sees it. */
 export class FetchView {
   readonly #observer: FetchObserver;
-  readonly #journal: Pick<FetchJournal, "vouchedFirst">;
+  readonly #journal: Pick<FetchJournal, "releasedFirst">;
   #sizeBytes: number | null = null;
   #reader: PartsReader | null = null;
   #gained = new Bitfield(0);
-  #vouched = new Bitfield(0);
+  #released = new Bitfield(0);
   /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
   #unconfirmed = new Bitfield(0);
 
-  constructor(observer: FetchObserver, journal: Pick<FetchJournal, "vouchedFirst">) {
+  constructor(observer: FetchObserver, journal: Pick<FetchJournal, "releasedFirst">) {
     this.#observer = observer;
     this.#journal = journal;
   }
@@ -39,8 +39,8 @@ export class FetchView {
   }
 
   /** Whether any chunk may be given away. */
-  get isVouched(): boolean {
-    return this.#vouched.count > 0;
+  get isReleased(): boolean {
+    return this.#released.count > 0;
   }
 
   event(event: FetchNotice): void {
@@ -54,7 +54,7 @@ export class FetchView {
   ): void {
     if (this.#sizeBytes !== sizeBytes) {
       const isOther = this.#reader !== null &&
-        (this.#gained.count > 0 || this.#observer.vouched === undefined);
+        (this.#gained.count > 0 || this.#observer.released === undefined);
       if (isOther) this.#observer.event({ kind: "restarted", reason: "the file has another size" });
       this.#sizeBytes = sizeBytes;
       this.#reader = null;
@@ -75,16 +75,16 @@ export class FetchView {
   }
 
   /** Chunks may be given away. */
-  vouched(range: ChunkRange): void {
+  released(range: ChunkRange): void {
     if (range.count === 0) return;
-    if (this.#vouched.count === 0) this.#journal.vouchedFirst(performance.now());
-    this.#vouched.addRange(range);
-    this.#observer.vouched?.(range);
+    if (this.#released.count === 0) this.#journal.releasedFirst(performance.now());
+    this.#released.addRange(range);
+    this.#observer.released?.(range);
   }
 
   /** All that was gained may be given away. */
-  vouchedAll(): void {
-    for (const range of this.#gained.ranges()) this.vouched(range);
+  releasedAll(): void {
+    for (const range of this.#gained.ranges()) this.released(range);
   }
 
   /** What the mirror gave of these chunks is what the peers' leaves say. */
@@ -102,7 +102,7 @@ export class FetchView {
   dropMirror(reason: string): void {
     const wrong = this.#unconfirmed;
     const isWrong = [...this.#used.ranges()].some((range) => hasAny(wrong, range));
-    for (const range of wrong.ranges()) removeRange(this.#vouched, range);
+    for (const range of wrong.ranges()) removeRange(this.#released, range);
     if (this.#reader !== null) this.#reader.mirror = null;
     if (isWrong) this.#restart(reason, this.#reader?.peers ?? null);
     else this.#keepOnly(this.#reader?.peers ?? null, reason);
@@ -111,24 +111,24 @@ export class FetchView {
 
   /** What somebody may have used. */
   get #used(): Bitfield {
-    return this.#observer.vouched === undefined ? this.#gained : this.#vouched;
+    return this.#observer.released === undefined ? this.#gained : this.#released;
   }
 
   #keepOnly(part: ViewPart | null, reason: string): void {
     const used = this.#used;
     const isKept = [...used.ranges()].every((range) => part?.has(range) ?? false);
-    // Somebody who uses what is not vouched is told even when nothing came of it yet.
-    const isTold = !isKept || used.count === 0 && this.#observer.vouched === undefined;
+    // Somebody who uses what is not released is told even when nothing came of it yet.
+    const isTold = !isKept || used.count === 0 && this.#observer.released === undefined;
     if (isTold) this.#restart(reason, part);
     else {
       this.#gained = keptOf(this.#gained, part);
-      this.#vouched = keptOf(this.#vouched, part);
+      this.#released = keptOf(this.#released, part);
     }
   }
 
   /** Has all read anew what is in `part`. */
   #restart(reason: string, part: ViewPart | null): void {
-    const gained = keptOf(this.#gained, part), vouched = keptOf(this.#vouched, part);
+    const gained = keptOf(this.#gained, part), released = keptOf(this.#released, part);
     const unconfirmed = this.#unconfirmed;
     const parts = this.#reader;
     this.#observer.event({ kind: "restarted", reason });
@@ -137,14 +137,14 @@ export class FetchView {
     if (parts === null || part === null) return;
     this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
     for (const range of gained.ranges()) this.gained(range);
-    for (const range of vouched.ranges()) this.vouched(range);
+    for (const range of released.ranges()) this.released(range);
     if (parts.mirror !== null) this.#unconfirmed = keptOf(unconfirmed, part);
   }
 
   #forget(): void {
     const chunks = chunkCount(this.#sizeBytes ?? 0);
     this.#gained = new Bitfield(chunks);
-    this.#vouched = new Bitfield(chunks);
+    this.#released = new Bitfield(chunks);
     this.#unconfirmed = new Bitfield(chunks);
   }
 }

@@ -6,26 +6,26 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import type { Giver } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 import { mergedRanges } from "../../base/chunk_ranges.ts";
 
-/** What one giver gave. */
+/** What one provider gave. */
 export interface Gift {
-  readonly giver: Giver;
+  readonly provider: Provider;
   bytes: number;
   /** Runs in the order in which they came; null when there were too many to keep. */
   runs: { first: number; count: number }[] | null;
 }
 
-/** Givers that are kept apart. */
-export const GIVERS_MAX = limits.doneSourcesMax;
+/** Providers that are kept apart. */
+export const PROVIDERS_MAX = limits.doneSourcesMax;
 /** All that is said of those that are too many to be named. */
-export const OTHERS: Giver = { kind: "peer", label: "others", nodeId: null };
-/** Runs of one giver before they are put in order and joined. */
+export const OTHERS: Provider = { kind: "peer", label: "others", nodeId: null };
+/** Runs of one provider before they are put in order and joined. */
 const RUNS_MAX = 4_096;
 
-/** By what the notes of one giver are found again. */
-export function giverKey({ kind, nodeId, label }: Giver): string {
+/** By what the notes of one provider are found again. */
+export function providerKey({ kind, nodeId, label }: Provider): string {
   return `${kind} ${nodeId ?? label}`;
 }
 
@@ -51,24 +51,24 @@ export class Gifts {
     return this.#gifts.values();
   }
 
-  /** Bytes that givers of this kind were the first to give. */
-  sum(kind: Giver["kind"]): number {
+  /** Bytes that providers of this kind were the first to give. */
+  sum(kind: Provider["kind"]): number {
     let bytes = 0;
-    for (const gift of this.#gifts.values()) if (gift.giver.kind === kind) bytes += gift.bytes;
+    for (const gift of this.#gifts.values()) if (gift.provider.kind === kind) bytes += gift.bytes;
     return bytes;
   }
 
-  /** `giver` gave chunks; those that somebody gave before do not count. */
-  gave(giver: Giver, range: ChunkRange, sizeBytes: number): void {
+  /** `provider` gave chunks; those that somebody gave before do not count. */
+  gave(provider: Provider, range: ChunkRange, sizeBytes: number): void {
     if (this.#sizeBytes !== sizeBytes) this.#begin(sizeBytes);
     const given = this.#given;
     const end = Math.min(given.length, range.first + range.count);
     if (end <= range.first) return;
     const within = { first: range.first, count: end - range.first };
-    const gift = this.#of(giver);
+    const gift = this.#of(provider);
     for (const run of given.missingRuns(within)) {
       addRun(gift, run, sizeBytes);
-      if (giver.kind === "mirror") this.#byMirror.addRange(run);
+      if (provider.kind === "mirror") this.#byMirror.addRange(run);
     }
     given.addRange(within);
   }
@@ -102,8 +102,8 @@ export class Gifts {
     copy.#sizeBytes = this.#sizeBytes;
     copy.#given = this.#given.clone();
     copy.#byMirror = this.#byMirror.clone();
-    for (const [key, { giver, bytes, runs }] of this.#gifts) {
-      copy.#gifts.set(key, { giver, bytes, runs: runs?.map((run) => ({ ...run })) ?? null });
+    for (const [key, { provider, bytes, runs }] of this.#gifts) {
+      copy.#gifts.set(key, { provider, bytes, runs: runs?.map((run) => ({ ...run })) ?? null });
     }
     return copy;
   }
@@ -116,12 +116,12 @@ export class Gifts {
     this.#byMirror = new Bitfield(chunks);
   }
 
-  #of(giver: Giver): Gift {
-    const key = giverKey(giver);
+  #of(provider: Provider): Gift {
+    const key = providerKey(provider);
     const found = this.#gifts.get(key);
     if (found !== undefined) return found;
-    if (this.#gifts.size >= GIVERS_MAX && giver !== OTHERS) return this.#of(OTHERS);
-    const gift: Gift = { giver, bytes: 0, runs: [] };
+    if (this.#gifts.size >= PROVIDERS_MAX && provider !== OTHERS) return this.#of(OTHERS);
+    const gift: Gift = { provider, bytes: 0, runs: [] };
     this.#gifts.set(key, gift);
     return gift;
   }

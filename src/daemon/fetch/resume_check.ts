@@ -5,11 +5,11 @@
 
 import { nameOfUrl } from "../../base/mirror_url.ts";
 import type { MirrorBody } from "../../http/mirrors.ts";
-import type { IntakeValidators } from "../../store/downloads/unverified_download.ts";
+import type { ResumeValidators } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 
 /** The name of what a request's mirrors give: where it names only a root, that in their URL. */
-export function intakeName({ name, root, mirrors }: FetchRequest): string {
+export function unverifiedName({ name, root, mirrors }: FetchRequest): string {
   if (name !== "") return name;
   try {
     return nameOfUrl(new URL(mirrors[0]!));
@@ -24,13 +24,13 @@ export function isWholeChecked({ sha256, root, chunks }: FetchRequest): boolean 
 }
 
 /** Whether a file can be known again by these at all. */
-export function canTell(known: IntakeValidators | null): known is IntakeValidators {
+export function canTell(known: ResumeValidators | null): known is ResumeValidators {
   return known !== null && (known.lastModified !== null || isStrong(known.etag));
 }
 
 /** Whether an answer is certainly of the file that `earlier` tells of. */
 export function goesOnWith(
-  earlier: IntakeValidators,
+  earlier: ResumeValidators,
   { mirror, etag, lastModified }: Pick<MirrorBody, "mirror" | "etag" | "lastModified">,
 ): boolean {
   if (earlier.lastModified !== null && lastModified === earlier.lastModified) return true;

@@ -9,30 +9,30 @@
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Story, StoryGiver } from "../../base/fetch_record.ts";
+import type { FetchRecord, ProviderRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import { type Gift, Gifts, giverKey, GIVERS_MAX, OTHERS } from "./received.ts";
-import type { Giver } from "../swarm/provider.ts";
+import { type Gift, Gifts, OTHERS, providerKey, PROVIDERS_MAX } from "./received.ts";
+import type { Provider } from "../swarm/provider.ts";
 import { mergedRanges, writeRanges } from "../../base/chunk_ranges.ts";
 
 /** What only the fetch itself knows when it ends. */
-export interface StoryFacts {
+export interface FetchFacts {
   readonly name: string;
   readonly root: Root | null;
   readonly sizeBytes: number | null;
   readonly trust: FileTrust;
-  /** Whether a mirror would have had to give what others gave: named, or of a vouched package. */
+  /** Whether a mirror would have had to give what others gave: named, or of a released package. */
   readonly hasMirror: boolean;
   readonly nowMs: number;
 }
 
-/** Where chunks come: to the download of what peers give, or to the mirror's intake. */
+/** Where chunks come: to the download of what peers give, or to the mirror's unverified download. */
 export type FetchTrack = "peers" | "mirror";
 
-/** What one giver did in vain. */
+/** What one provider did in vain. */
 interface Marks {
-  readonly giver: Giver;
+  readonly provider: Provider;
   strikes: number;
   bytesThrownAway: number;
 }
@@ -43,12 +43,12 @@ interface Step {
 }
 
 /** Steps of the beginning that are kept; of the end as many, less the one that counts the rest. */
-const FIRST_STEPS = limits.storySteps / 2;
-const LAST_STEPS = limits.storySteps - FIRST_STEPS - 1;
+const FIRST_STEPS = limits.recordSteps / 2;
+const LAST_STEPS = limits.recordSteps - FIRST_STEPS - 1;
 const STEP_LENGTH_MAX = 300;
-/** Givers that a story names. */
-const STORY_GIVERS_MAX = 64;
-/** Rejected roots that a story names. */
+/** Providers that a fetch record names. */
+const RECORD_PROVIDERS_MAX = 64;
+/** Rejected roots that a fetch record names. */
 const ROOTS_MAX = 16;
 
 /** The journal of one fetch. Times are those of `performance.now()`. */
@@ -83,9 +83,9 @@ export class FetchJournal {
     }
   }
 
-  /** `giver` gave chunks of a file of `sizeBytes`; those that somebody gave before do not count. */
+  /** `provider` gave chunks of a file of `sizeBytes`; those that somebody gave before do not count. */
   gave(
-    giver: Giver,
+    provider: Provider,
     range: ChunkRange,
     { sizeBytes, track = "peers" }: {
       readonly sizeBytes: number;
@@ -96,8 +96,8 @@ export class FetchJournal {
     const gifts = this.#tracks[track];
     // Another file than before: what was given of that one is no part of this.
     if (gifts.sizeBytes !== null && gifts.sizeBytes !== sizeBytes) this.threwAway(track);
-    gifts.gave(giver, range, sizeBytes);
-    this.#both.gave(giver, range, sizeBytes);
+    gifts.gave(provider, range, sizeBytes);
+    this.#both.gave(provider, range, sizeBytes);
   }
 
   /** What came to one place is not the file, or begins anew: it counts for nobody any more. */
@@ -106,11 +106,11 @@ export class FetchJournal {
     const kept = this.#tracks[track === "peers" ? "mirror" : "peers"];
     // What a mirror gave may have been taken over from the other place, and is still there.
     let bytesKept = gone.mirrorBytesIn(kept);
-    for (const { giver, bytes } of gone) {
-      if (giver.kind === "here") continue;
-      const still = giver.kind === "mirror" ? Math.min(bytesKept, bytes) : 0;
+    for (const { provider, bytes } of gone) {
+      if (provider.kind === "here") continue;
+      const still = provider.kind === "mirror" ? Math.min(bytesKept, bytes) : 0;
       bytesKept -= still;
-      this.#markOf(giver).bytesThrownAway += bytes - still;
+      this.#markOf(provider).bytesThrownAway += bytes - still;
       this.#bytesThrownAway += bytes - still;
     }
     gone.clear();
@@ -123,19 +123,19 @@ export class FetchJournal {
   }
 
   /** The first bytes can be given away; only the first call counts. */
-  vouchedFirst(nowMs: number): void {
+  releasedFirst(nowMs: number): void {
     this.#firstByteMs ??= this.#since(nowMs);
   }
 
   /** A peer gave `n` wrong chunks. */
   strikes(nodeId: NodeId, n: number): void {
     const known = [...this.#both, ...this.#tracks.peers, ...this.#marks.values()]
-      .find(({ giver }) => giver.nodeId === nodeId)?.giver;
+      .find(({ provider }) => provider.nodeId === nodeId)?.provider;
     this.#markOf(known ?? { kind: "peer", label: nodeId, nodeId }).strikes += n;
   }
 
   /** All of it, at the end or until now; `outcome` is "done", or why not. */
-  story(outcome: string, facts: StoryFacts): Story {
+  record(outcome: string, facts: FetchFacts): FetchRecord {
     const { name, root, sizeBytes, trust, hasMirror, nowMs } = facts;
     const came = this.#came;
     const bytesPeers = came.sum("peer");
@@ -157,7 +157,7 @@ export class FetchJournal {
       bytesSaved: hasMirror && outcome === "done"
         ? Math.max(0, bytesPeers - (this.#mirrorBytes - bytesMirror))
         : 0,
-      givers: this.#givers(came),
+      givers: this.#providers(came),
       steps: this.#allSteps(),
     };
   }
@@ -180,41 +180,43 @@ export class FetchJournal {
     return this.#tracks.peers.mirrorBytesWith(this.#tracks.mirror);
   }
 
-  #markOf(giver: Giver): Marks {
-    const key = giverKey(giver);
+  #markOf(provider: Provider): Marks {
+    const key = providerKey(provider);
     const found = this.#marks.get(key);
     if (found !== undefined) return found;
-    if (this.#marks.size >= GIVERS_MAX && giver !== OTHERS) return this.#markOf(OTHERS);
-    const marks = { giver, strikes: 0, bytesThrownAway: 0 };
+    if (this.#marks.size >= PROVIDERS_MAX && provider !== OTHERS) return this.#markOf(OTHERS);
+    const marks = { provider, strikes: 0, bytesThrownAway: 0 };
     this.#marks.set(key, marks);
     return marks;
   }
 
-  #givers(came: Gifts): StoryGiver[] {
-    const gifts = new Map<string, Gift>(Array.from(came, (gift) => [giverKey(gift.giver), gift]));
-    for (const [key, { giver }] of this.#marks) {
-      if (!gifts.has(key)) gifts.set(key, { giver, bytes: 0, runs: [] });
+  #providers(came: Gifts): ProviderRecord[] {
+    const gifts = new Map<string, Gift>(
+      Array.from(came, (gift) => [providerKey(gift.provider), gift]),
+    );
+    for (const [key, { provider }] of this.#marks) {
+      if (!gifts.has(key)) gifts.set(key, { provider, bytes: 0, runs: [] });
     }
     const all = Array.from(gifts, ([key, gift]) => {
       const { strikes, bytesThrownAway } = this.#marks.get(key) ?? NO_MARKS;
       return { ...gift, strikes, bytesThrownAway };
     }).filter(({ bytes, strikes, bytesThrownAway }) => bytes + strikes + bytesThrownAway > 0)
       .sort((a, b) => b.bytes - a.bytes || b.bytesThrownAway - a.bytesThrownAway);
-    const told = all.length <= STORY_GIVERS_MAX ? all : all.slice(0, STORY_GIVERS_MAX - 1);
+    const told = all.length <= RECORD_PROVIDERS_MAX ? all : all.slice(0, RECORD_PROVIDERS_MAX - 1);
     const rest = all.slice(told.length);
-    const givers = told.map(({ giver, bytes, runs, bytesThrownAway, strikes }) => ({
-      kind: giver.kind,
-      giver: giver.kind === "here" ? "" : giver.label,
-      nodeId: giver.nodeId,
+    const providers = told.map(({ provider, bytes, runs, bytesThrownAway, strikes }) => ({
+      kind: provider.kind,
+      giver: provider.kind === "here" ? "" : provider.label,
+      nodeId: provider.nodeId,
       bytes,
       chunks: runs === null ? "..." : writeRanges(mergedRanges(runs)),
       bytesThrownAway,
       strikes,
     }));
-    if (rest.length === 0) return givers;
+    if (rest.length === 0) return providers;
     const sum = (of: (one: typeof rest[number]) => number) =>
       rest.reduce((total, one) => total + of(one), 0);
-    return [...givers, {
+    return [...providers, {
       kind: "peer",
       giver: `${rest.length} others`,
       nodeId: null,
@@ -236,15 +238,15 @@ export class FetchJournal {
 const NO_MARKS = { strikes: 0, bytesThrownAway: 0 };
 
 /**
- * Keeps the story of a fetch that ended. One that got its file, and for which bytes had to come, is
+ * Keeps the fetch record of a fetch that ended. One that got its file, and for which bytes had to come, is
  * added to the savings: reading a file that is here saves nothing anew.
  */
-export function keepStory(store: ChunkStore, story: Story): void {
-  store.stories.add(story);
-  if (story.outcome !== "done" || story.bytesPeers + story.bytesMirror === 0) return;
+export function keepRecord(store: ChunkStore, record: FetchRecord): void {
+  store.history.add(record);
+  if (record.outcome !== "done" || record.bytesPeers + record.bytesMirror === 0) return;
   store.addStatistic("savedFiles", 1);
-  store.addStatistic("bytesLocal", story.bytesLocal);
-  store.addStatistic("bytesPeers", story.bytesPeers);
-  store.addStatistic("bytesMirror", story.bytesMirror);
-  store.addStatistic("bytesSaved", story.bytesSaved);
+  store.addStatistic("bytesLocal", record.bytesLocal);
+  store.addStatistic("bytesPeers", record.bytesPeers);
+  store.addStatistic("bytesMirror", record.bytesMirror);
+  store.addStatistic("bytesSaved", record.bytesSaved);
 }

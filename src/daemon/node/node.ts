@@ -17,7 +17,7 @@ import { newQueryId, type NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import type { TrustBook } from "../../base/package_index.ts";
+import type { PackageIndex } from "../../base/package_index.ts";
 import { permilleOf } from "../../core/directory/balance.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection } from "../../net/connection.ts";
@@ -39,22 +39,22 @@ import { Connections } from "../../net/connections.ts";
 import { Directories, type DirectoryAnswer } from "../directories/directories.ts";
 import { Fetch } from "../fetch/fetch.ts";
 import { Links } from "./links.ts";
-import { Listing } from "../discovery/name_query.ts";
+import { NameQuery } from "../discovery/name_query.ts";
 import { LoadMeter } from "../upload/load_meter.ts";
-import { Locating } from "../discovery/holder_query.ts";
+import { HolderQuery } from "../discovery/holder_query.ts";
 import { NodePort } from "./node_port.ts";
 import { fileOffer, fileOfRoot, filesSought, holdsAny } from "../discovery/offers.ts";
-import { PushIntake } from "../push/push_receiver.ts";
+import { PushReceiver } from "../push/push_receiver.ts";
 import { Questions } from "./questions.ts";
 import { HERE } from "../discovery/provenance.ts";
 import { type Searcher, Searches } from "../discovery/searches.ts";
-import { Seldom } from "../../base/log_throttle.ts";
+import { LogThrottle } from "../../base/log_throttle.ts";
 import { Swarms } from "../swarm/swarms.ts";
-import { untilQuiet } from "../discovery/wait_for_idle.ts";
+import { waitForIdle } from "../discovery/wait_for_idle.ts";
 import { Uploads } from "../upload/uploads.ts";
-import { vouchedRequest } from "../trust/apply_sync_db.ts";
-import { Vouching, type VouchingChange } from "../trust/offer_policy.ts";
-import { WrongFiles } from "../trust/rejected_files.ts";
+import { applySyncDb } from "../trust/apply_sync_db.ts";
+import { OfferPolicy, type OfferPolicyChange } from "../trust/offer_policy.ts";
+import { RejectedFiles } from "../trust/rejected_files.ts";
 
 /** How a node is set up. */
 export interface NodeOptions {
@@ -78,7 +78,7 @@ export interface NodeOptions {
   readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
   /** Knows what files have to be by their names; nobody does by default. */
-  readonly trust?: TrustBook | undefined;
+  readonly trust?: PackageIndex | undefined;
   readonly transport: Transport;
   readonly log: Logger;
 }
@@ -87,7 +87,7 @@ export interface NodeOptions {
 export class Node {
   readonly nodeId: NodeId;
   readonly store: ChunkStore;
-  readonly vouching: Vouching;
+  readonly offerPolicy: OfferPolicy;
   readonly log: Logger;
   readonly overlay: Overlay;
   readonly connections: Connections;
@@ -95,7 +95,7 @@ export class Node {
   readonly uploads: Uploads;
   readonly swarms: Swarms;
   readonly loadMeter: LoadMeter;
-  readonly intake: PushIntake;
+  readonly pushReceiver: PushReceiver;
   readonly questions: Questions;
   readonly directories: Directories;
   readonly identity: LocalIdentity;
@@ -109,8 +109,8 @@ export class Node {
   readonly searches = new Searches();
   readonly #hasher = new ChunkHasher();
   readonly #fetches = new Set<Fetch>();
-  readonly #wrongFiles = new WrongFiles();
-  readonly seldom = new Seldom();
+  readonly #rejectedFiles = new RejectedFiles();
+  readonly throttle = new LogThrottle();
   readonly #endStoreEvents: () => void;
   readonly #failed = Promise.withResolvers<Error>();
   readonly #stopping = new AbortController();
@@ -131,8 +131,8 @@ export class Node {
     this.log = options.log;
     const listener = options.transport.listen(options.listen);
     this.mirrors = new Mirrors({ log: options.log });
-    this.vouching = new Vouching({ store: this.store, trust: options.trust, log: this.log });
-    this.vouching.onChange((change) => this.#vouchingChanged(change));
+    this.offerPolicy = new OfferPolicy({ store: this.store, trust: options.trust, log: this.log });
+    this.offerPolicy.onChange((change) => this.#offerPolicyChanged(change));
     this.address = listener.address;
     this.identity = {
       nodeId: options.nodeId,
@@ -154,7 +154,7 @@ export class Node {
       connect: (address) => this.connections.dial(address),
       ended: (connection, remote) => this.#linkEnded(connection, remote),
     });
-    this.uploads = new Uploads({ store: this.store, vouching: this.vouching, log: this.log });
+    this.uploads = new Uploads({ store: this.store, offerPolicy: this.offerPolicy, log: this.log });
     this.swarms = new Swarms({
       log: this.log,
       random: systemRandom,
@@ -164,9 +164,9 @@ export class Node {
     this.loadMeter = new LoadMeter({
       uploads: (nowMs) => this.uploads.active(nowMs),
       bytesGiven: () => this.uploads.bytesGiven,
-      room: () => this.intake.room,
+      room: () => this.pushReceiver.room,
     }, { uploadsMax: options.uploadsLoaded ?? limits.uploadsLoadedDefault });
-    this.intake = new PushIntake({
+    this.pushReceiver = new PushReceiver({
       store: this.store,
       log: this.log,
       isFull: (nowMs) => this.loadMeter.isFull(nowMs),
@@ -176,18 +176,18 @@ export class Node {
     this.directories = new Directories({
       identity: this.identity,
       store: this.store,
-      vouching: this.vouching,
+      offerPolicy: this.offerPolicy,
       random: systemRandom,
-      seldom: this.seldom,
+      throttle: this.throttle,
       log: this.log,
       connect: (address, signal) => this.connections.dial(address, { signal }),
       load: (nowMs) => this.loadMeter.load(nowMs),
     }, options.directories ?? []);
     this.questions = new Questions({
       store: this.store,
-      vouching: this.vouching,
+      offerPolicy: this.offerPolicy,
       loadMeter: this.loadMeter,
-      intake: this.intake,
+      pushReceiver: this.pushReceiver,
       sessionByProof: (mac, nonces) => this.directories.sessionByProof(mac, nonces),
     });
     this.#port = new NodePort(this, listener);
@@ -233,8 +233,8 @@ export class Node {
       this.links.closeAll(),
       this.directories.stop(),
       this.swarms.suspendAll(),
-      this.intake.stop(),
-      this.vouching[Symbol.asyncDispose](),
+      this.pushReceiver.stop(),
+      this.offerPolicy[Symbol.asyncDispose](),
     ]);
     for (const end of ends) {
       if (end.status === "fulfilled") continue;
@@ -276,7 +276,7 @@ export class Node {
       );
     }
     const { begun, signal, ...how } = options;
-    const vouched = vouchedRequest(request, this.#options.trust);
+    const vouched = applySyncDb(request, this.#options.trust);
     const fetch = new Fetch(
       {
         store: this.store,
@@ -289,8 +289,8 @@ export class Node {
         search: (sought, searcher) => this.#search(sought, searcher),
         dialHolder: (address, root, searcher) => takeFromHolder(this, { address, root, searcher }),
         mirrors: this.mirrors,
-        wrongFiles: this.#wrongFiles,
-        vouching: this.vouching,
+        rejectedFiles: this.#rejectedFiles,
+        offerPolicy: this.offerPolicy,
       },
       vouched.request,
       { ...how, isOfDatabase: vouched.isOfDatabase },
@@ -317,14 +317,14 @@ export class Node {
     glob: string,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<SearchReport[]> {
-    const listing = new Listing(performance.now());
+    const listing = new NameQuery(performance.now());
     for (const file of filesSought(this, { by: "glob", value: glob })) {
       listing.add(fileOffer(file), this.nodeId, { from: HERE });
     }
     const end = this.#search({ by: "glob", value: glob }, listing);
     try {
       const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
-      await untilQuiet(listing, { ...options, signal });
+      await waitForIdle(listing, { ...options, signal });
     } finally {
       end();
     }
@@ -335,23 +335,23 @@ export class Node {
   async locate(
     sought: Sought,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<Locating> {
-    const locating = new Locating(sought, performance.now());
+  ): Promise<HolderQuery> {
+    const holderQuery = new HolderQuery(sought, performance.now());
     const { listenPort: port } = this.identity;
     const self = { nodeId: this.nodeId, address: { host: this.address.host, port } };
     const loadPermille = permilleOf(this.loadMeter.load(performance.now()));
     for (const file of filesSought(this, sought)) {
       const sha256 = this.store.sha256(file.root);
-      locating.here(fileOffer(file), self, { sha256, loadPermille });
+      holderQuery.here(fileOffer(file), self, { sha256, loadPermille });
     }
-    const end = this.#search(sought, locating, { holdersMax: limits.holdersMax });
+    const end = this.#search(sought, holderQuery, { holdersMax: limits.holdersMax });
     try {
       const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
-      await untilQuiet(locating, { ...options, signal });
+      await waitForIdle(holderQuery, { ...options, signal });
     } finally {
       end();
     }
-    return locating;
+    return holderQuery;
   }
 
   /** Floods a query and asks the directories at the same time; the returned function ends both. */
@@ -393,7 +393,7 @@ export class Node {
     this.uploads.tick(nowMs);
     this.loadMeter.tick(nowMs);
     this.connections.tick(nowMs);
-    this.seldom.tick(nowMs);
+    this.throttle.tick(nowMs);
     this.#saveStatistics();
     if (nowMs - this.#flushedMs < limits.statisticsFlushMs) return;
     this.#flushedMs = nowMs;
@@ -445,7 +445,7 @@ export class Node {
         this.searches.hit(effect.hit);
         break;
       case "warn":
-        if (this.seldom.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
+        if (this.throttle.isFirst(`${effect.message} ${JSON.stringify(effect.fields)}`)) {
           this.log.warn(effect.message, effect.fields);
         }
         break;
@@ -463,7 +463,7 @@ export class Node {
         host === address.host && port === address.port
       );
       if (!isGiven) this.log.debug("cannot link", fields);
-      else if (this.seldom.isFirst(`dial ${peer} ${fields.error}`)) {
+      else if (this.throttle.isFirst(`dial ${peer} ${fields.error}`)) {
         this.log.info("cannot link", fields);
       }
     });
@@ -497,7 +497,7 @@ export class Node {
   }
 
   /** Those who began before a file was contradicted get no more of it. */
-  #vouchingChanged({ root, verdict }: VouchingChange): void {
+  #offerPolicyChanged({ root, verdict }: OfferPolicyChange): void {
     if (verdict !== "contradicted" || fileOfRoot(this, root) !== undefined) return;
     this.uploads.withdraw(root, "the file is not offered any more");
   }

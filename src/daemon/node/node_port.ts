@@ -8,7 +8,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Overlay } from "../../core/overlay/overlay.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
-import { FrontDoor } from "../../net/acceptor.ts";
+import { Acceptor } from "../../net/acceptor.ts";
 import { expectMessage, type LocalIdentity, type RemoteIdentity } from "../../net/handshake.ts";
 import type { Listener } from "../../net/transport.ts";
 import { onlyKinds } from "../../wire/gate.ts";
@@ -19,7 +19,7 @@ import type { Links } from "./links.ts";
 import { fileOfRoot, offerMessage, type OfferSource } from "../discovery/offers.ts";
 import type { Searches } from "../discovery/searches.ts";
 import type { Questions } from "./questions.ts";
-import type { Seldom } from "../../base/log_throttle.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
 import type { Uploads } from "../upload/uploads.ts";
 
 /** What the port needs of its node. */
@@ -31,23 +31,23 @@ export interface NodePortHost extends OfferSource {
   readonly uploads: Uploads;
   readonly searches: Searches;
   readonly questions: Questions;
-  readonly seldom: Seldom;
+  readonly throttle: LogThrottle;
   readonly log: Logger;
 }
 
 /** The accepting side of one node. */
 export class NodePort {
   readonly #host: NodePortHost;
-  readonly #door: FrontDoor;
+  readonly #door: Acceptor;
 
   constructor(host: NodePortHost, listener: Listener) {
     this.#host = host;
-    const { identity, connections, seldom, log } = host;
-    this.#door = new FrontDoor(
+    const { identity, connections, throttle, log } = host;
+    this.#door = new Acceptor(
       {
         identity,
         connections,
-        seldom,
+        throttle,
         log,
         refusal: (remote, connection) => this.#refusal(remote, connection),
         entered: (connection, remote) => this.#entered(connection, remote),

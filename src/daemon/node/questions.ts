@@ -19,14 +19,14 @@ import { peerLabel } from "../discovery/offer_exchange.ts";
 import { HostLimits } from "./host_limits.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
 import { listedFiles, type OfferSource } from "../discovery/offers.ts";
-import type { PushIntake } from "../push/push_receiver.ts";
+import type { PushReceiver } from "../push/push_receiver.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
 /** What the answers are drawn from. */
 export interface QuestionsHost extends OfferSource {
   readonly loadMeter: LoadMeter;
-  readonly intake: PushIntake;
+  readonly pushReceiver: PushReceiver;
   /** The session that a directory proves to know, under the nonces of its connection. */
   sessionByProof(mac: Uint8Array, nonces: Uint8Array): SessionId | undefined;
 }
@@ -175,15 +175,15 @@ export class Questions {
 
   #upload(asker: Asker, request: MessageOf<"upload-request">): Sequel | undefined {
     const { connection, remote } = asker;
-    const pushes = this.#host.intake;
-    const { answer, intake } = pushes.consider(request, {
+    const pushes = this.#host.pushReceiver;
+    const { answer, incoming } = pushes.consider(request, {
       host: connection.remote.host,
       isDirectory: asker.isDirectory,
     });
     connection.send({ kind: "upload-answer", answer });
-    if (intake === undefined) return undefined;
-    if (request.serves) return () => pushes.take(intake, connection, remote);
-    pushes.takeElsewhere(intake, peerLabel(connection, remote));
+    if (incoming === undefined) return undefined;
+    if (request.serves) return () => pushes.take(incoming, connection, remote);
+    pushes.takeElsewhere(incoming, peerLabel(connection, remote));
     return undefined;
   }
 }

@@ -43,7 +43,7 @@ export async function* answerPush(
       hint: "Fetch the rest of it first.",
     });
   }
-  const withheld = files.find((file) => !host.vouching.isOfferable(file));
+  const withheld = files.find((file) => !host.offerPolicy.isOfferable(file));
   if (withheld !== undefined) {
     throw new UsageError(`Cannot push ${withheld.name}: it is not what the databases say`, {
       hint: "Or its SHA-256 is not known yet: `pacsrv list` says which.",

@@ -20,11 +20,11 @@ import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Done, MessageOf } from "../../wire/messages.ts";
 import { checkOffer, peerLabel } from "../discovery/offer_exchange.ts";
-import { PushPace } from "../upload/minimum_rate.ts";
+import { MinimumRate } from "../upload/minimum_rate.ts";
 import type { Searcher } from "../discovery/searches.ts";
 
 /** What taking needs of the node that it is done for. */
-export interface IntakeHost {
+export interface PushReceiverHost {
   readonly store: ChunkStore;
   readonly log: Logger;
   /** Whether this node is too busy to take anything now. */
@@ -42,32 +42,32 @@ export interface IntakeHost {
   isFetching(root: Root): boolean;
 }
 
-/** A place that is kept for one file until {@linkcode PushIntake.take} has ended. */
-export interface Intake {
+/** A place that is kept for one file until {@linkcode PushReceiver.take} has ended. */
+export interface IncomingPush {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
   /** Where the asker is that gives the file itself; null for a directory, which only names it. */
-  readonly giverHost: string | null;
+  readonly providerHost: string | null;
 }
 
 /** Who asks this node to take a file. */
-export interface IntakeAsker {
+export interface PushAsker {
   readonly host: string;
   /** Whether it may also name a file that it does not give itself. */
   readonly isDirectory: boolean;
 }
 
 /** The files that this node lets itself be given. */
-export class PushIntake {
-  readonly #host: IntakeHost;
+export class PushReceiver {
+  readonly #host: PushReceiverHost;
   readonly #acceptBytes: number;
-  readonly #underWay = new Map<Root, Intake>();
+  readonly #underWay = new Map<Root, IncomingPush>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
   /** `acceptBytes` is what all downloads together may come to; 0: nothing is taken. */
-  constructor(host: IntakeHost, options: { readonly acceptBytes: number }) {
+  constructor(host: PushReceiverHost, options: { readonly acceptBytes: number }) {
     this.#host = host;
     this.#acceptBytes = options.acceptBytes;
   }
@@ -86,8 +86,8 @@ export class PushIntake {
    */
   consider(
     { file: { file }, serves }: MessageOf<"upload-request">,
-    { host, isDirectory }: IntakeAsker,
-  ): { readonly answer: UploadAnswer; readonly intake?: Intake } {
+    { host, isDirectory }: PushAsker,
+  ): { readonly answer: UploadAnswer; readonly incoming?: IncomingPush } {
     const { root, name, sizeBytes } = file;
     const { store } = this.#host;
     if (sizeBytes > limits.fetchBytesMax) {
@@ -97,7 +97,7 @@ export class PushIntake {
       );
     }
     if (store.isComplete(root)) return { answer: "have" };
-    // A giver asks so how far its file has got: it is still on its way, not unwanted.
+    // A provider asks so how far its file has got: it is still on its way, not unwanted.
     if (this.#underWay.has(root)) return { answer: "busy" };
     if (this.#acceptBytes === 0 || !serves && !isDirectory) return { answer: "unwilling" };
     const files = store.downloadedFiles + this.#underWay.size + 1;
@@ -105,13 +105,13 @@ export class PushIntake {
       this.#takenBytes() + this.#bytesLeft(file) > this.#acceptBytes ||
       files * limits.takenFileBytesMin > this.#acceptBytes
     ) return { answer: "no-room" };
-    const giverHost = serves ? host : null;
-    const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(giverHost) ||
+    const providerHost = serves ? host : null;
+    const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(providerHost) ||
       this.#host.isFull(performance.now()) || this.#stopping.signal.aborted;
     if (isFull) return { answer: "busy" };
-    const intake = { root, name, sizeBytes, giverHost };
-    this.#underWay.set(root, intake);
-    return { answer: "accepted", intake };
+    const incoming = { root, name, sizeBytes, providerHost };
+    this.#underWay.set(root, incoming);
+    return { answer: "accepted", incoming };
   }
 
   /**
@@ -120,13 +120,17 @@ export class PushIntake {
    *
    * @throws {PeerFault} when the asker offers another file than it asked to take.
    */
-  async take(intake: Intake, connection: Connection, remote: RemoteIdentity): Promise<void> {
+  async take(
+    incoming: IncomingPush,
+    connection: Connection,
+    remote: RemoteIdentity,
+  ): Promise<void> {
     let talk = Promise.resolve();
     try {
-      await this.#during(intake, async () => {
-        const offer = await this.#offerOf(intake, connection);
+      await this.#during(incoming, async () => {
+        const offer = await this.#offerOf(incoming, connection);
         const from = peerLabel(connection, remote);
-        await this.#fetch(intake, {
+        await this.#fetch(incoming, {
           from,
           begun: (searcher, left) => {
             talk = use(searcher, { connection, remote, offer, left });
@@ -143,8 +147,8 @@ export class PushIntake {
   }
 
   /** Takes the file from whoever has it, because `from` wishes so. Never rejects. */
-  async takeElsewhere(intake: Intake, from: string): Promise<void> {
-    await this.#during(intake, () => this.#fetch(intake, { from }));
+  async takeElsewhere(incoming: IncomingPush, from: string): Promise<void> {
+    await this.#during(incoming, () => this.#fetch(incoming, { from }));
   }
 
   /** Gives up what is under way; resolves when it is put away. */
@@ -153,7 +157,7 @@ export class PushIntake {
     await Promise.allSettled(this.#tasks);
   }
 
-  async #offerOf(intake: Intake, connection: Connection): Promise<MessageOf<"offer">> {
+  async #offerOf(incoming: IncomingPush, connection: Connection): Promise<MessageOf<"offer">> {
     const { signal } = this.#stopping;
     const close = () => connection.close();
     signal.addEventListener("abort", close, { once: true });
@@ -162,30 +166,30 @@ export class PushIntake {
       return await withDeadline(
         connection,
         "Cannot take a file",
-        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), intake),
+        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), incoming),
       );
     } finally {
       signal.removeEventListener("abort", close);
     }
   }
 
-  async #during(intake: Intake, work: () => Promise<void>): Promise<void> {
+  async #during(incoming: IncomingPush, work: () => Promise<void>): Promise<void> {
     const task = work();
     this.#tasks.add(task);
     try {
       await task;
     } finally {
       this.#tasks.delete(task);
-      this.#underWay.delete(intake.root);
-      this.#dropEmpty(intake.root);
+      this.#underWay.delete(incoming.root);
+      this.#dropEmpty(incoming.root);
     }
   }
 
   async #fetch(
-    { root, name, sizeBytes }: Intake,
+    { root, name, sizeBytes }: IncomingPush,
     { from, begun }: {
       readonly from: string;
-      /** Is given what to call when the giver, of whom the fetch took something, is gone. */
+      /** Is given what to call when the provider, of whom the fetch took something, is gone. */
       readonly begun?: (searcher: Searcher, left: () => void) => void;
     },
   ): Promise<void> {
@@ -209,7 +213,7 @@ export class PushIntake {
       await this.#host.fetch(request, {
         observer: watch,
         signal: AbortSignal.any([this.#stopping.signal, watch.signal]),
-        begun: (searcher) => begun?.(searcher, () => watch.giverLeft()),
+        begun: (searcher) => begun?.(searcher, () => watch.providerLeft()),
       });
       log.info("took a file", fields);
     } catch (cause) {
@@ -230,16 +234,16 @@ export class PushIntake {
     }
   }
 
-  /** Whether the giver at `host` gives as many files as one may at once. */
+  /** Whether the provider at `host` gives as many files as one may at once. */
   #hasMany(host: string | null): boolean {
     if (host === null) return false;
-    const ofHost = [...this.#underWay.values()].filter(({ giverHost }) => giverHost === host);
+    const ofHost = [...this.#underWay.values()].filter(({ providerHost }) => providerHost === host);
     return ofHost.length >= limits.pushesTakenPerHostMax;
   }
 
   #takenBytes(): number {
     let bytes = this.#host.store.downloadedBytes();
-    for (const intake of this.#underWay.values()) bytes += this.#bytesLeft(intake);
+    for (const incoming of this.#underWay.values()) bytes += this.#bytesLeft(incoming);
     return bytes;
   }
 
@@ -247,17 +251,17 @@ export class PushIntake {
    * What does not count as downloaded yet. A size is a claim: more may be here of the root than it
    * says, which makes no room for anything else.
    */
-  #bytesLeft({ root, sizeBytes }: Pick<Intake, "root" | "sizeBytes">): number {
+  #bytesLeft({ root, sizeBytes }: Pick<IncomingPush, "root" | "sizeBytes">): number {
     return Math.max(0, sizeBytes - this.#host.store.downloadedBytes(root));
   }
 }
 
 /** Looks how a file comes, and gives it up when it takes a place for too little. */
 class Watch implements FetchObserver {
-  readonly #pace = new PushPace(performance.now());
+  readonly #pace = new MinimumRate(performance.now());
   readonly #givenUp = new AbortController();
   #bytesHad = 0;
-  /** Since when the giver is gone and nobody else gives; null while it is there. */
+  /** Since when the provider is gone and nobody else gives; null while it is there. */
   #aloneSinceMs: number | null = null;
 
   /** Aborted, with the reason, when the file is not worth its place. */
@@ -266,7 +270,7 @@ class Watch implements FetchObserver {
   }
 
   /** Others who have the file must be there soon now. */
-  giverLeft(): void {
+  providerLeft(): void {
     this.#aloneSinceMs = performance.now();
   }
 
@@ -319,7 +323,10 @@ async function use(
   await connection.closeAfterWriting();
 }
 
-function sameFile(offer: MessageOf<"offer">, { root, sizeBytes }: Intake): MessageOf<"offer"> {
+function sameFile(
+  offer: MessageOf<"offer">,
+  { root, sizeBytes }: IncomingPush,
+): MessageOf<"offer"> {
   checkOffer(offer, false);
   if (offer.file.root === root && offer.file.sizeBytes === sizeBytes) return offer;
   throw new PeerFault(

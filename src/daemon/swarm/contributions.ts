@@ -1,7 +1,7 @@
 /** Who gave how much of a file, and who gave what is wrong: kept when a source is gone. */
 
 import type { NodeId } from "../../base/ids.ts";
-import type { Giver } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 
 /** What one node did for a file. */
 export interface Contribution {
@@ -24,17 +24,17 @@ export interface MirrorContribution {
 /** The contributions of all to one file. */
 export class Contributions {
   /** By node, and by label where there is none. */
-  readonly #given = new Map<string, { giver: Giver; bytes: number; strikes: number }>();
+  readonly #given = new Map<string, { provider: Provider; bytes: number; strikes: number }>();
 
-  /** Adds to what `giver` has done so far. */
+  /** Adds to what `provider` has done so far. */
   add(
-    giver: Giver,
+    provider: Provider,
     { bytes = 0, strikes = 0 }: { readonly bytes?: number; readonly strikes?: number },
   ): void {
-    const key = giver.nodeId ?? giver.label;
+    const key = provider.nodeId ?? provider.label;
     let given = this.#given.get(key);
     if (given === undefined) {
-      given = { giver, bytes: 0, strikes: 0 };
+      given = { provider, bytes: 0, strikes: 0 };
       this.#given.set(key, given);
     }
     given.bytes += bytes;
@@ -43,14 +43,14 @@ export class Contributions {
 
   /** Nodes that gave something, right or wrong; most bytes first. */
   list(): Contribution[] {
-    return [...this.#given.values()].flatMap(({ giver: { nodeId, label }, bytes, strikes }) =>
+    return [...this.#given.values()].flatMap(({ provider: { nodeId, label }, bytes, strikes }) =>
       nodeId === null ? [] : [{ nodeId, peer: label, bytes, strikes }]
     ).sort((a, b) => b.bytes - a.bytes);
   }
 
   /** Mirrors that gave something; most bytes first. */
   mirrors(): MirrorContribution[] {
-    return [...this.#given.values()].flatMap(({ giver: { kind, label }, bytes }) =>
+    return [...this.#given.values()].flatMap(({ provider: { kind, label }, bytes }) =>
       kind === "mirror" && bytes > 0 ? [{ mirror: label, bytes }] : []
     ).sort((a, b) => b.bytes - a.bytes);
   }

@@ -11,9 +11,9 @@ import { CHUNK_BYTES, chunkLength, type ChunkRange, rangeBytes } from "../../bas
 import { limits } from "../../base/limits.ts";
 import type { MirrorFile } from "../../http/mirrors.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
-import { Places } from "../../http/semaphore.ts";
+import { Semaphore } from "../../http/semaphore.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
-import { type Giver, mirrorGiver } from "./provider.ts";
+import { mirrorProvider, type Provider } from "./provider.ts";
 import { HASH_DIGITS } from "./swarm_runs.ts";
 import type { SwarmSource } from "./chunk_source.ts";
 
@@ -49,7 +49,7 @@ interface Work {
   /** Chunks that were hashed and are right. */
   checked: number;
   /** Who gave what is there of the chunk that is not whole. */
-  giver: Giver | null;
+  provider: Provider | null;
 }
 
 /** One file at its mirrors, as a source of ranges. */
@@ -62,10 +62,10 @@ export class MirrorSource implements SwarmSource {
   readonly #sizeBytes: number;
   readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   readonly #works = new Set<Work>();
-  readonly #places = new Places(limits.mirrorRangesMax);
+  readonly #places = new Semaphore(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
-  readonly #givers = new Map<string, Giver>();
-  #giver: Giver;
+  readonly #providers = new Map<string, Provider>();
+  #provider: Provider;
   #hasLeft = false;
 
   constructor(
@@ -82,11 +82,11 @@ export class MirrorSource implements SwarmSource {
     this.#hasher = options.hasher;
     this.#sizeBytes = options.sizeBytes;
     this.id = options.id;
-    this.#giver = this.#giverOf(mirror.mirror ?? "");
+    this.#provider = this.#providerOf(mirror.mirror ?? "");
   }
 
-  get giver(): Giver {
-    return this.#giver;
+  get provider(): Provider {
+    return this.#provider;
   }
 
   request(range: ChunkRange): void {
@@ -106,7 +106,7 @@ export class MirrorSource implements SwarmSource {
       isElsewhere: range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
       filledBytes: 0,
       checked: 0,
-      giver: null,
+      provider: null,
     };
     this.#works.add(work);
     this.#bring(work).catch((error) => this.#failed(work, error));
@@ -153,20 +153,20 @@ export class MirrorSource implements SwarmSource {
           { mirror },
         );
       }
-      const giver = this.#giverOf(mirror);
-      if (work.giver !== null && work.giver !== giver && work.isElsewhere) {
+      const provider = this.#providerOf(mirror);
+      if (work.provider !== null && work.provider !== provider && work.isElsewhere) {
         // What is wrong of what is here is the affair of the one that gave it.
         work.isElsewhere = false;
         if (!this.#check(work)) return;
       }
       // Each chunk has one culprit: what another one began of it comes again.
       const restBytes = work.filledBytes % CHUNK_BYTES;
-      if (work.giver !== null && work.giver !== giver && restBytes > 0) {
+      if (work.provider !== null && work.provider !== provider && restBytes > 0) {
         work.filledBytes -= restBytes;
-        work.giver = null;
+        work.provider = null;
         return;
       }
-      work.giver = giver;
+      work.provider = provider;
       const had = work.filledBytes;
       for (let data = await body.read(); data !== null; data = await body.read()) {
         if (work.stop.signal.aborted) return;
@@ -227,13 +227,13 @@ export class MirrorSource implements SwarmSource {
 
   #give(work: Work, data: Uint8Array): void {
     this.#works.delete(work);
-    this.#giver = work.giver ?? this.#giver;
+    this.#provider = work.provider ?? this.#provider;
     this.#observer.mirrored(this, work.range, data);
     this.#buffers.push(work.data);
   }
 
   #wrong(work: Work): void {
-    this.#giver = work.giver ?? this.#giver;
+    this.#provider = work.provider ?? this.#provider;
     this.strikes++;
     const index = work.range.first + work.checked;
     this.leave();
@@ -246,7 +246,7 @@ export class MirrorSource implements SwarmSource {
     this.#buffers.push(work.data);
     if (work.stop.signal.aborted) return this.#observer.passed(this, work.range);
     this.leave();
-    const { label } = this.#giver;
+    const { label } = this.#provider;
     const failure = error instanceof MirrorError ? error : new MirrorError(
       "unreachable",
       `Cannot ask mirror ${label}: it is left`,
@@ -255,12 +255,12 @@ export class MirrorSource implements SwarmSource {
     this.#observer.mirrorFailed(this, failure);
   }
 
-  #giverOf(label: string): Giver {
-    let giver = this.#givers.get(label);
-    if (giver === undefined) {
-      giver = mirrorGiver(label, this.#mirror);
-      this.#givers.set(label, giver);
+  #providerOf(label: string): Provider {
+    let provider = this.#providers.get(label);
+    if (provider === undefined) {
+      provider = mirrorProvider(label, this.#mirror);
+      this.#providers.set(label, provider);
     }
-    return giver;
+    return provider;
   }
 }

@@ -13,7 +13,7 @@ import type { Source } from "./peer_source.ts";
 import type { SwarmFile } from "./swarm_observer.ts";
 
 /** What it needs of the swarm. */
-export interface ConductHost {
+export interface PenaltiesHost {
   readonly file: SwarmFile;
   readonly contributions: Contributions;
   readonly log: Logger;
@@ -24,11 +24,11 @@ export interface ConductHost {
 }
 
 /** Strikes and bans of one swarm. */
-export class Conduct {
-  readonly #host: ConductHost;
+export class PeerPenalties {
+  readonly #host: PenaltiesHost;
   readonly #banned = new Set<NodeId>();
 
-  constructor(host: ConductHost) {
+  constructor(host: PenaltiesHost) {
     this.#host = host;
   }
 
@@ -81,7 +81,7 @@ export class Conduct {
 
   #strike(source: Source, strikes: number): void {
     source.strikes += strikes;
-    this.#host.contributions.add(source.giver, { strikes });
+    this.#host.contributions.add(source.provider, { strikes });
     this.#host.struck();
   }
 

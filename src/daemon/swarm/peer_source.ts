@@ -27,7 +27,7 @@ import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import { CHUNKS_CODE, MESSAGES, type Rejection } from "../../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { Giver } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 import type { SwarmSource } from "./chunk_source.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
@@ -77,7 +77,7 @@ export class Source implements FrameHandler, SwarmSource {
   readonly nodeId: NodeId;
   /** The holder's address, for people. */
   readonly peer: string;
-  readonly giver: Giver;
+  readonly provider: Provider;
   readonly connection: Connection;
   /** Checked file bytes that came from here. */
   bytesGood = 0;
@@ -108,7 +108,7 @@ export class Source implements FrameHandler, SwarmSource {
     this.id = options.id;
     this.nodeId = options.nodeId;
     this.peer = options.peer;
-    this.giver = { kind: "peer", label: options.peer, nodeId: options.nodeId };
+    this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
     this.#sizeBytes = options.sizeBytes;
     this.#chunks = chunkCount(options.sizeBytes);
   }
@@ -289,7 +289,7 @@ function countOf(ranges: readonly ChunkRange[]): number {
   return chunks;
 }
 
-/** Read buffer for a source when `sources` share what may be in flight. */
+/** Read buffer for a source when `sources` share what may be in shared fetch. */
 export function sourceReadBytes(sources: number): number {
   return sources <= 2 ? limits.transferReadBytes : limits.transferReadBytes / 2;
 }

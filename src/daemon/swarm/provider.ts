@@ -3,7 +3,7 @@
 import type { NodeId } from "../../base/ids.ts";
 
 /** Somebody, or something, that gives chunks of a file. */
-export interface Giver {
+export interface Provider {
   /** A node, a server with the same file, or this machine itself. */
   readonly kind: "peer" | "mirror" | "here";
   /** HOST:PORT of a peer, HOST or HOST:PORT of a mirror, "" for this machine. */
@@ -18,9 +18,9 @@ export interface Giver {
 }
 
 /** What lay on this machine before. */
-export const HERE: Giver = { kind: "here", label: "", nodeId: null };
+export const HERE: Provider = { kind: "here", label: "", nodeId: null };
 
-/** The giver that the mirror of this label is, asked by `file`. */
-export function mirrorGiver(label: string, file?: object): Giver {
+/** The provider that the mirror of this label is, asked by `file`. */
+export function mirrorProvider(label: string, file?: object): Provider {
   return { kind: "mirror", label, nodeId: null, ...(file === undefined ? {} : { file }) };
 }

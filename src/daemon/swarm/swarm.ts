@@ -23,7 +23,7 @@ import type { MirrorFile } from "../../http/mirrors.ts";
 import type { Download as StoreDownload } from "../../store/downloads/partial_download.ts";
 import type { TransferReport } from "../../wire/reports.ts";
 import { Contributions } from "./contributions.ts";
-import { type Giver, HERE } from "./provider.ts";
+import { HERE, type Provider } from "./provider.ts";
 import { RateMeter } from "./rate_meter.ts";
 import type { GoodChunks, SwarmCore } from "./swarm_core.ts";
 import { SwarmMirrors } from "./swarm_mirrors.ts";
@@ -199,12 +199,12 @@ export class Swarm {
 
   /**
    * Takes whole chunks that came by another way than from a source: what matches the leaves is
-   * written and counts as given by `giver`. Returns the indices of what does not. All at once, so
+   * written and counts as given by `provider`. Returns the indices of what does not. All at once, so
    * `data` should be no more than a few megabytes.
    *
    * @throws {RangeError} before {@linkcode hasBegun}, and when `data` is not the chunks of `range`.
    */
-  feed(giver: Giver, range: ChunkRange, data: Uint8Array): number[] {
+  feed(provider: Provider, range: ChunkRange, data: Uint8Array): number[] {
     const { sizeBytes } = this.file;
     if (!this.hasBegun || rangeBytes(sizeBytes, range).length !== data.length) {
       throw new RangeError(
@@ -215,7 +215,7 @@ export class Swarm {
     const wrong = wrongChunks(range, data, this.#leafDigits(range));
     for (const right of runsBetween(range, wrong)) {
       for (const run of this.download.have.missingRuns(right)) {
-        const source = { id: FED_ID, giver, bytesGood: 0 };
+        const source = { id: FED_ID, provider, bytesGood: 0 };
         this.#good(source, run, { data: cut(data, range.first, run) });
       }
     }
@@ -319,7 +319,7 @@ export class Swarm {
     this.#isBeginning = true;
     const { download } = this;
     if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
-    download.recheck().then(
+    download.scrub().then(
       () => this.#over || this.#decide(),
       (error) => this.fail(error as Error),
     );
@@ -345,7 +345,7 @@ export class Swarm {
   }
 
   #good(
-    source: Pick<SwarmSource, "id" | "giver" | "bytesGood">,
+    source: Pick<SwarmSource, "id" | "provider" | "bytesGood">,
     range: ChunkRange,
     { data, frame }: GoodChunks,
   ): void {
@@ -358,14 +358,14 @@ export class Swarm {
       // The disk's fault: the source did nothing wrong, but no source can help either.
       return this.fail(error as Error);
     }
-    const { giver } = source;
+    const { provider } = source;
     for (const run of news) {
       const bytes = rangeBytes(this.file.sizeBytes, run).length;
       source.bytesGood += bytes;
       this.#bytesGood += bytes;
-      if (giver.kind === "mirror") this.#mirrorBytes += bytes;
-      this.contributions.add(giver, { bytes });
-      for (const observer of this.#observers) observer.gained(run, giver);
+      if (provider.kind === "mirror") this.#mirrorBytes += bytes;
+      this.contributions.add(provider, { bytes });
+      for (const observer of this.#observers) observer.gained(run, provider);
     }
     const part = frame === undefined ? {} : { frame };
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
@@ -417,9 +417,9 @@ export class Swarm {
 
   #snubbed(source: SwarmSource | undefined): void {
     if (source === undefined) return;
-    const fields = { peer: source.giver.label, name: this.file.name };
+    const fields = { peer: source.provider.label, name: this.file.name };
     this.#host.log.info("a source stalls; its chunks are asked elsewhere", fields);
-    this.#tell((observer) => observer.noted?.(source.giver, "stalls: it is asked for less"));
+    this.#tell((observer) => observer.noted?.(source.provider, "stalls: it is asked for less"));
   }
 
   #drop(id: number, reason: "bad-data" | "silent"): void {

@@ -39,7 +39,7 @@ export class SwarmMirrors implements MirrorSourceObserver {
       hasher: host.hasher,
     });
     this.#sources.set(source.id, source);
-    host.log.debug("mirror joined", { mirror: source.giver.label, name: file.name });
+    host.log.debug("mirror joined", { mirror: source.provider.label, name: file.name });
     this.#core.step({ kind: "source-joined", source: source.id, have: "all" });
     return () => this.#gone(source);
   }
@@ -84,13 +84,13 @@ export class SwarmMirrors implements MirrorSourceObserver {
   }
 
   mirrorWrong(source: MirrorSource, index: number): void {
-    const { giver } = source;
+    const { provider } = source;
     this.#gone(source);
     if (this.#core.isOver()) return;
     const { file, host } = this.#core;
-    const fields = { mirror: giver.label, name: file.name, chunk: index };
+    const fields = { mirror: provider.label, name: file.name, chunk: index };
     host.log.warn("a mirror's chunk is not what the peers' leaves say", fields);
-    this.#core.tell((observer) => observer.mirrorWrong(giver, index));
+    this.#core.tell((observer) => observer.mirrorWrong(provider, index));
   }
 
   mirrorFailed(source: MirrorSource, error: MirrorError): void {
@@ -98,9 +98,9 @@ export class SwarmMirrors implements MirrorSourceObserver {
   }
 
   #failed(source: MirrorSource, error: MirrorError | null): void {
-    const { giver } = source;
+    const { provider } = source;
     this.#gone(source);
-    if (!this.#core.isOver()) this.#core.tell((observer) => observer.mirrorFailed(giver, error));
+    if (!this.#core.isOver()) this.#core.tell((observer) => observer.mirrorFailed(provider, error));
   }
 
   #gone(source: MirrorSource): void {
@@ -108,7 +108,7 @@ export class SwarmMirrors implements MirrorSourceObserver {
     source.leave();
     if (this.#core.isOver()) return;
     const { file, host } = this.#core;
-    host.log.debug("mirror left", { mirror: source.giver.label, name: file.name });
+    host.log.debug("mirror left", { mirror: source.provider.label, name: file.name });
     this.#core.step({ kind: "source-left", source: source.id });
   }
 }

@@ -6,12 +6,12 @@ import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { MirrorError } from "../../http/mirror_error.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { Giver } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 
 /** What a fetch hears of its swarm. */
 export interface SwarmObserver {
   /** Chunks were checked and written, or were found where they are to be. */
-  gained(range: ChunkRange, giver: Giver): void;
+  gained(range: ChunkRange, provider: Provider): void;
   /** Every wanted chunk is there. */
   completed(): void;
   /** The swarm is over: the disk refused, or the file cannot be what it was said to be. */
@@ -21,14 +21,14 @@ export interface SwarmObserver {
   /** A node gave what is not true; nothing else that it offers is to be believed. */
   banned(nodeId: NodeId): void;
   /** This chunk, as a mirror gave it, is not what the leaves say; it gives no more ranges here. */
-  mirrorWrong(giver: Giver, index: number): void;
+  mirrorWrong(provider: Provider, index: number): void;
   /**
    * A mirror gives no more ranges here: it failed, or, with null, it stalled for so long that it is
    * not counted on any more.
    */
-  mirrorFailed(giver: Giver, error: MirrorError | null): void;
+  mirrorFailed(provider: Provider, error: MirrorError | null): void;
   /** What became of a source, in words, for a person who asks afterwards. */
-  noted?(giver: Giver, what: string): void;
+  noted?(provider: Provider, what: string): void;
 }
 
 /** What a swarm needs of the node that it belongs to. */

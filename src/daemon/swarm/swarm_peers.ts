@@ -10,7 +10,7 @@ import { HASH_BYTES, type NodeId } from "../../base/ids.ts";
 import type { FrameClass, SourceReport } from "../../core/download/download.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { Rejection } from "../../wire/messages.ts";
-import { Conduct } from "./peer_penalties.ts";
+import { PeerPenalties } from "./peer_penalties.ts";
 import { LeafFetch } from "./leaf_fetch.ts";
 import { Source, type SourceObserver, sourceReadBytes } from "./peer_source.ts";
 import type { SwarmCore } from "./swarm_core.ts";
@@ -21,7 +21,7 @@ import { cut, runsBetween } from "./swarm_runs.ts";
 export class SwarmPeers implements SourceObserver {
   readonly #core: SwarmCore;
   readonly #sources = new Map<number, Source>();
-  readonly #conduct: Conduct;
+  readonly #penalties: PeerPenalties;
   readonly #leaves: LeafFetch;
   /** What partial holders have; a source that is not here has everything. */
   readonly #partial = new Map<number, Bitfield>();
@@ -33,7 +33,7 @@ export class SwarmPeers implements SourceObserver {
     this.#core = core;
     const { file, download, host, contributions } = core;
     this.#leaves = new LeafFetch(chunkCount(file.sizeBytes), download);
-    this.#conduct = new Conduct({
+    this.#penalties = new PeerPenalties({
       file,
       contributions,
       log: host.log,
@@ -139,8 +139,8 @@ export class SwarmPeers implements SourceObserver {
   drop(source: Source, reason: "bad-data" | "silent"): void {
     const isBad = reason === "bad-data";
     const what = isBad ? "dropped: it gave wrong chunks" : "dropped: it is silent";
-    this.#core.tell((observer) => observer.noted?.(source.giver, what));
-    if (isBad) this.#conduct.ban(source, new PeerFault("bad-data", `Dropped: ${reason}`));
+    this.#core.tell((observer) => observer.noted?.(source.provider, what));
+    if (isBad) this.#penalties.ban(source, new PeerFault("bad-data", `Dropped: ${reason}`));
     else source.connection.close();
   }
 
@@ -173,7 +173,7 @@ export class SwarmPeers implements SourceObserver {
     // It may have been cancelled while it came, because another source was sooner.
     if (this.classify(source, range) !== "asked") return this.passed(source, range);
     if (bad.length === 0) return this.#core.good(source, range, { data });
-    this.#conduct.wrongChunks(source, bad);
+    this.#penalties.wrongChunks(source, bad);
     for (const run of runsBetween(range, bad)) {
       this.#core.good(source, run, { data: cut(data, range.first, run), frame: range });
     }
@@ -182,7 +182,7 @@ export class SwarmPeers implements SourceObserver {
       this.#core.step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
     }
     const { sizeBytes } = this.#core.file;
-    if (bad.at(-1) === chunkCount(sizeBytes) - 1) this.#conduct.wrongLastChunk(source);
+    if (bad.at(-1) === chunkCount(sizeBytes) - 1) this.#penalties.wrongLastChunk(source);
   }
 
   passed({ id: source }: Source, range: ChunkRange): void {
@@ -198,7 +198,7 @@ export class SwarmPeers implements SourceObserver {
       if (!this.#leaves.take(source, first, hashes, performance.now())) return;
     } catch (error) {
       if (!(error instanceof PeerFault)) return this.#core.fail(error as Error);
-      return this.#conduct.wrongLeaves(source, error);
+      return this.#penalties.wrongLeaves(source, error);
     }
     this.#core.begin();
   }
@@ -231,7 +231,7 @@ export class SwarmPeers implements SourceObserver {
     }
     const isAsked = this.classify(source, range) !== "unasked";
     this.passed(source, range);
-    if (isAsked && rejection === "not-had") this.#conduct.lied(source, range);
+    if (isAsked && rejection === "not-had") this.#penalties.lied(source, range);
   }
 
   #join(id: number): void {
@@ -245,7 +245,7 @@ export class SwarmPeers implements SourceObserver {
     this.#partial.delete(source.id);
     const { reason } = source.connection;
     if (this.#core.isOver()) return;
-    if (reason instanceof PeerFault) this.#conduct.brokeProtocol(source, reason);
+    if (reason instanceof PeerFault) this.#penalties.brokeProtocol(source, reason);
     const { file, host } = this.#core;
     host.log.debug("source left", {
       peer: source.peer,

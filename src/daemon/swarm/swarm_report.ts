@@ -23,9 +23,9 @@ export function transferReport(
     bytesDone: swarm.bytesDone,
     bytesPerSecond: Math.round(swarm.rate.bytesPerSecond),
     have: formatRanges(swarm.download.have),
-    sources: Array.from(sources, ({ id, giver, bytesGood, strikes }) => ({
-      peer: giver.label,
-      nodeId: giver.nodeId,
+    sources: Array.from(sources, ({ id, provider, bytesGood, strikes }) => ({
+      peer: provider.label,
+      nodeId: provider.nodeId,
       bytes: bytesGood,
       bytesPerSecond: Math.round(rates.get(id)?.rateBytesPerSecond ?? 0),
       strikes,

@@ -1,6 +1,6 @@
 /** What the repositories' databases say of the file that a request names. Asks nobody else. */
 
-import type { TrustBook } from "../../base/package_index.ts";
+import type { PackageIndex } from "../../base/package_index.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 
 /** Where a mirror has the packages of a repository: REPOSITORY/os/ARCHITECTURE/NAME. */
@@ -12,9 +12,9 @@ const REPOSITORY = /\/([^/]+)\/os\/[^/]+\/[^/]+$/;
  * stands in the URL of a mirror, else any of them is right: the first. `isOfDatabase` is whether its
  * SHA-256 stands in a database.
  */
-export function vouchedRequest(
+export function applySyncDb(
   request: FetchRequest,
-  trust: TrustBook | undefined,
+  trust: PackageIndex | undefined,
 ): { readonly request: FetchRequest; readonly isOfDatabase: boolean } {
   const { name, root, sha256, sizeBytes, mirrors } = request;
   if (sha256 !== null) {

@@ -11,15 +11,15 @@ import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import type { FileTrust, TrustBook, VouchedFile } from "../../base/package_index.ts";
+import type { FileTrust, PackageFile, PackageIndex } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
 
 /** What vouching works with. */
-export interface VouchingHost {
+export interface OfferPolicyHost {
   readonly store: ChunkStore;
   /** Undefined: nobody says anything of any file. */
-  readonly trust: TrustBook | undefined;
+  readonly trust: PackageIndex | undefined;
   readonly log: Logger;
 }
 
@@ -30,16 +30,16 @@ export type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "o
 type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
 
 /** A file of which the databases say something else than before; null: they do not name it. */
-export interface VouchingChange {
+export interface OfferPolicyChange {
   readonly root: Root;
   readonly name: string;
   readonly verdict: Verdict | null;
 }
 
 /** Which files of a store may be given away, and by what each is trusted. */
-export class Vouching implements AsyncDisposable {
-  readonly #host: VouchingHost;
-  readonly #listeners = new Set<(change: VouchingChange) => void>();
+export class OfferPolicy implements AsyncDisposable {
+  readonly #host: OfferPolicyHost;
+  readonly #listeners = new Set<(change: OfferPolicyChange) => void>();
   /** What was last said of the files that are named, for telling what changes. */
   readonly #verdicts = new Map<string, Verdict>();
   /** Files that are to be hashed, in order; those that somebody asked for go first. */
@@ -52,7 +52,7 @@ export class Vouching implements AsyncDisposable {
   #mustLookAgain = false;
   #hashing: Promise<void> | undefined;
 
-  constructor(host: VouchingHost) {
+  constructor(host: OfferPolicyHost) {
     this.#host = host;
     if (host.trust === undefined) return;
     this.#ends.push(
@@ -82,7 +82,7 @@ export class Vouching implements AsyncDisposable {
     if (file.origin === "partial") return "peers";
     if (file.origin === "shared") return "local";
     const { store } = this.#host;
-    const told = store.stories.trustOf(file.root);
+    const told = store.history.trustOf(file.root);
     // No database names it any more, but its SHA-256 was checked all the same.
     if (told === "sync-db") return "sha256";
     if (told !== undefined) return told;
@@ -90,7 +90,7 @@ export class Vouching implements AsyncDisposable {
   }
 
   /** Calls back when the databases say something else of a file than before; returns its end. */
-  onChange(listener: (change: VouchingChange) => void): () => void {
+  onChange(listener: (change: OfferPolicyChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -242,7 +242,7 @@ export class Vouching implements AsyncDisposable {
   }
 }
 
-const NOBODY: readonly VouchedFile[] = [];
+const NOBODY: readonly PackageFile[] = [];
 
 /** Resolves after whatever else waits for the event loop. */
 function turn(): Promise<void> {

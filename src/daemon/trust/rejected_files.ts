@@ -13,8 +13,8 @@ interface Wrong {
   notedMs: number;
 }
 
-/** Wrong files and their givers, by the SHA-256 that was sought; of one node. */
-export class WrongFiles {
+/** Wrong files and their providers, by the SHA-256 that was sought; of one node. */
+export class RejectedFiles {
   readonly #bySha256 = new Map<string, Wrong>();
 
   /** Remembers that the candidate of `key`, which `nodes` offered, is not the file of `sha256`. */
@@ -30,7 +30,7 @@ export class WrongFiles {
     // The one that was noted last is kept longest.
     this.#bySha256.delete(sha256);
     this.#bySha256.set(sha256, known);
-    if (this.#bySha256.size <= limits.wrongFilesMax) return;
+    if (this.#bySha256.size <= limits.rejectedFilesMax) return;
     for (const oldest of this.#bySha256.keys()) {
       this.#bySha256.delete(oldest);
       break;

@@ -6,7 +6,7 @@
 import { limits } from "../../base/limits.ts";
 
 /** The pace of one file. */
-export class PushPace {
+export class MinimumRate {
   /** Time that it may go on without anything useful; what comes adds to it, up to the most. */
   #creditMs: number = limits.pushMsMin;
   #bytes = 0;

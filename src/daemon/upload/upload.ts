@@ -29,7 +29,7 @@ import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Rejection } from "../../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
-import { PushPace } from "./minimum_rate.ts";
+import { MinimumRate } from "./minimum_rate.ts";
 import { mergedRanges } from "../../base/chunk_ranges.ts";
 
 /** What a requester may send once it wants the file. */
@@ -73,7 +73,7 @@ export class Upload implements FrameHandler, BulkSource {
   #gained: ChunkRange[] = [];
   #complaints = 0;
   /** For a file that is pushed: its pace, and the chunks that were given, each of use but once. */
-  readonly #push: { readonly pace: PushPace; readonly given: Bitfield } | null;
+  readonly #push: { readonly pace: MinimumRate; readonly given: Bitfield } | null;
   /** When the requester was last heard, or given data. */
   #usedMs: number;
   #wasComplete = false;
@@ -95,7 +95,7 @@ export class Upload implements FrameHandler, BulkSource {
     this.#chunks = chunkCount(file.sizeBytes);
     this.#usedMs = this.#nowMs();
     this.#push = file.isPushed
-      ? { pace: new PushPace(this.#usedMs), given: new Bitfield(this.#chunks) }
+      ? { pace: new MinimumRate(this.#usedMs), given: new Bitfield(this.#chunks) }
       : null;
   }
 
@@ -282,7 +282,7 @@ export class Upload implements FrameHandler, BulkSource {
       root: this.root,
       chunk: range.first,
     });
-    this.#host.store.recheckRange(this.root, range).catch((error) =>
+    this.#host.store.scrubRange(this.root, range).catch((error) =>
       this.#host.log.warn("cannot recheck", { root: this.root, error: messageOf(error) })
     );
   }

@@ -4,7 +4,7 @@
  */
 
 /** So many bytes tell; a shorter file is judged by what it has. */
-export const SHAPE_BYTES = 512;
+export const MAGIC_BYTES = 512;
 
 const PACKED: readonly (readonly number[])[] = [
   [0x1f, 0x8b], // gzip
@@ -18,9 +18,9 @@ const USTAR_AT = 257;
 const USTAR = [0x75, 0x73, 0x74, 0x61, 0x72];
 
 /** Whether a file that begins so is packed, or a tar; one without files is nothing but zeros. */
-export function isDatabaseShaped(first: Uint8Array): boolean {
+export function hasArchiveMagic(first: Uint8Array): boolean {
   if (PACKED.some((magic) => hasAt(first, 0, magic)) || hasAt(first, USTAR_AT, USTAR)) return true;
-  return first.length >= SHAPE_BYTES && first.every((byte) => byte === 0);
+  return first.length >= MAGIC_BYTES && first.every((byte) => byte === 0);
 }
 
 function hasAt(bytes: Uint8Array, at: number, magic: readonly number[]): boolean {

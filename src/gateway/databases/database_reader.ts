@@ -41,7 +41,7 @@ export class DatabaseSupply implements FileSupply {
     return () => this.#file.close();
   }
 
-  vouchedEnd(offset: number, { max }: { readonly max: number }): number {
+  releasedEnd(offset: number, { max }: { readonly max: number }): number {
     // The last byte waits until all of it is kept: nobody has a database whole that failed.
     const here = this.#update === null || this.isOver
       ? this.#sizeBytes

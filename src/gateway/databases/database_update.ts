@@ -16,7 +16,7 @@ import {
   type DatabaseRoom,
   FACTS_BYTES_MAX,
 } from "./database_cache.ts";
-import { isDatabaseShaped, SHAPE_BYTES } from "./archive_magic.ts";
+import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
 import type { Validators } from "../preconditions.ts";
 
 /** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
@@ -67,7 +67,7 @@ export class DatabaseUpdate {
   #temporary: string | null = null;
   #bytes = 0;
   /** The first of them, as far as they are looked at. */
-  readonly #first = new Uint8Array(SHAPE_BYTES);
+  readonly #first = new Uint8Array(MAGIC_BYTES);
 
   /** Begins at once. */
   constructor(options: UpdateOptions) {
@@ -205,7 +205,7 @@ export class DatabaseUpdate {
             this.#write(target, data);
             breaks = 0;
           }
-          if (!hasBegun && (data === null || this.#bytes >= SHAPE_BYTES)) {
+          if (!hasBegun && (data === null || this.#bytes >= MAGIC_BYTES)) {
             this.#checkShape();
             hasBegun = true;
             begun();
@@ -226,7 +226,7 @@ export class DatabaseUpdate {
   /** What is no database must not take the place of one. */
   #checkShape(): void {
     if (this.#options.isSignature) return;
-    if (isDatabaseShaped(this.#first.subarray(0, this.#bytes))) return;
+    if (hasArchiveMagic(this.#first.subarray(0, this.#bytes))) return;
     throw new NotKept("no-database", "it does not begin as a database does");
   }
 
@@ -234,8 +234,8 @@ export class DatabaseUpdate {
     if (this.#options.isSignature && this.#bytes + data.length > limits.signatureBytesMax) {
       throw tooBigSignature();
     }
-    if (this.#bytes < SHAPE_BYTES) {
-      this.#first.set(data.subarray(0, SHAPE_BYTES - this.#bytes), this.#bytes);
+    if (this.#bytes < MAGIC_BYTES) {
+      this.#first.set(data.subarray(0, MAGIC_BYTES - this.#bytes), this.#bytes);
     }
     try {
       for (let done = 0; done < data.length;) done += target.writeSync(data.subarray(done));

@@ -8,10 +8,10 @@
 
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { Seldom } from "../../base/log_throttle.ts";
+import { LogThrottle } from "../../base/log_throttle.ts";
 import { MirrorError } from "../../http/mirrors.ts";
 import type { Bodies } from "../bodies.ts";
-import { changeOf } from "./wait_for_change.ts";
+import { waitForChange } from "./wait_for_change.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseSupply } from "./database_reader.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
@@ -36,7 +36,7 @@ export class Databases {
   readonly #downUntilMs = new Map<string, number>();
   readonly #bodies: Bodies;
   readonly #stopping = new AbortController();
-  readonly #seldom = new Seldom();
+  readonly #throttle = new LogThrottle();
 
   constructor(
     host: GatewayHost,
@@ -58,7 +58,7 @@ export class Databases {
 
   /** Lets time pass: what was logged a while ago may be logged again. */
   tick(nowMs: number): void {
-    this.#seldom.tick(nowMs);
+    this.#throttle.tick(nowMs);
   }
 
   /** Ends everything; resolves when nothing is under way any more. */
@@ -107,7 +107,7 @@ export class Databases {
         return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
       }
       const waitMs = copy !== undefined ? staleMs - nowMs : Math.max(untilMs - nowMs, 1_000);
-      await changeOf(update, waitMs, exchange.signal);
+      await waitForChange(update, waitMs, exchange.signal);
     }
   }
 
@@ -175,7 +175,7 @@ export class Databases {
   /** Nobody who gets it sees a difference: so the log tells it, once for all while it lasts. */
   #logNotKept({ path }: Exchange, { reason, message }: NotKept): void {
     const key = reason === "disk" ? reason : `${reason} ${path.path}`;
-    if (reason === "no-room" || !this.#seldom.isFirst(key)) return;
+    if (reason === "no-room" || !this.#throttle.isFirst(key)) return;
     const fields = { path: path.path, error: message };
     this.#host.log.warn("cannot keep a database: it is passed on", fields);
   }

@@ -1,7 +1,7 @@
 /** Waiting for something that tells when it changes. */
 
 /** Resolves at the next change of `source`, after `ms`, or when `signal` is aborted. */
-export async function changeOf(
+export async function waitForChange(
   source: { listen(listener: () => void): () => void },
   ms: number,
   signal: AbortSignal,

@@ -12,7 +12,7 @@ import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/er
 import type { Root } from "../../base/ids.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
 import { hintFor } from "../files/io.ts";
-import { joinPath, Place, type PlaceOrigin } from "../files/stored_file.ts";
+import { joinPath, StoredFile, type StoredFileOrigin } from "../files/stored_file.ts";
 
 /** A partial download as it is remembered. */
 export interface PartialRow {
@@ -26,15 +26,15 @@ export interface PartialRow {
 }
 
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
-const STORY_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
-export type StoryKind = keyof typeof STORY_KINDS;
+const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
+export type RecordKind = keyof typeof RECORD_KINDS;
 
 /** How a fetch went, as it is remembered. */
-export interface StoryRow {
+export interface RecordRow {
   readonly name: string;
   readonly root: Root | null;
   /** Whether it brought the file, found it here, or failed, in vain or at once. */
-  readonly kind: StoryKind;
+  readonly kind: RecordKind;
   readonly trust: string;
   readonly endedAt: string;
   readonly json: string;
@@ -46,7 +46,7 @@ export interface ShareRow {
   readonly isExcluded: boolean;
 }
 
-type PlaceColumns = [string, string, string | null, number, number, number, Root];
+type StoredFileColumns = [string, string, string | null, number, number, number, Root];
 // Node's documented method, which Deno has and its types lack.
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 const PLACES_PER_READ = 4096;
@@ -90,7 +90,7 @@ export class Catalogue implements Disposable {
   }
 
   /** All files of one origin, in no particular order. */
-  *places(origin: PlaceOrigin): Generator<Place> {
+  *storedFiles(origin: StoredFileOrigin): Generator<StoredFile> {
     const select = this.#prepare(
       "SELECT directory, file, name, size, mtime, ino, root FROM places " +
         "WHERE origin = ? AND (directory, file) > (?, ?) ORDER BY directory, file LIMIT ?",
@@ -98,12 +98,12 @@ export class Catalogue implements Disposable {
     (select as ArrayStatement).setReturnArrays(true);
     let directory = "", path = "", file = "";
     // In parts: rows as arrays are the fastest way out, but all at once would double the memory.
-    let rows: PlaceColumns[];
+    let rows: StoredFileColumns[];
     do {
       rows = this.#guard(
         "read",
         () => select.all(origin, directory, file, PLACES_PER_READ),
-      ) as unknown as PlaceColumns[];
+      ) as unknown as StoredFileColumns[];
       for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, root] of rows) {
         // One string object for all files of a directory.
         if (rowDirectory !== directory) {
@@ -112,22 +112,22 @@ export class Catalogue implements Disposable {
         }
         file = rowFile;
         const where = { directory: path, file, name: name ?? file };
-        yield new Place(origin, where, { sizeBytes, mtimeMs, ino, root });
+        yield new StoredFile(origin, where, { sizeBytes, mtimeMs, ino, root });
       }
     } while (rows.length === PLACES_PER_READ);
   }
 
   /** Adds or replaces files by their paths. */
-  putPlaces(places: readonly Place[]): void {
+  putStoredFiles(storedFiles: readonly StoredFile[]): void {
     this.#transaction(() => {
-      for (const place of places) this.#putPlace(place);
+      for (const storedFile of storedFiles) this.#putStoredFile(storedFile);
     });
   }
 
   /** Forgets files by their paths. */
-  removePlaces(places: readonly Place[]): void {
+  removeStoredFiles(storedFiles: readonly StoredFile[]): void {
     this.#transaction(() => {
-      for (const place of places) this.#removePlace(place);
+      for (const storedFile of storedFiles) this.#removeStoredFile(storedFile);
     });
   }
 
@@ -156,17 +156,17 @@ export class Catalogue implements Disposable {
   }
 
   /** A partial download became a complete file. */
-  completePartial(place: Place): void {
+  completePartial(storedFile: StoredFile): void {
     this.#transaction(() => {
-      this.#removePartial(place.root);
-      this.#putPlace(place);
+      this.#removePartial(storedFile.root);
+      this.#putStoredFile(storedFile);
     });
   }
 
   /** A downloaded file turned out to be rotten in parts, so it is a partial download again. */
-  demoteToPartial(place: Place, row: PartialRow): void {
+  demoteToPartial(storedFile: StoredFile, row: PartialRow): void {
     this.#transaction(() => {
-      this.#removePlace(place);
+      this.#removeStoredFile(storedFile);
       this.#putPartial(row);
     });
   }
@@ -213,25 +213,25 @@ export class Catalogue implements Disposable {
   }
 
   /**
-   * Adds a story. Of fetches of one file that brought nothing only the last of a kind is kept, and
+   * Adds a fetch record. Of fetches of one file that brought nothing only the last of a kind is kept, and
    * `idleMax` of all of them; the oldest go beyond `max`.
    */
-  putStory(
-    row: StoryRow,
+  putRecord(
+    row: RecordRow,
     bounds: { readonly max: number; readonly idleMax: number },
   ): void {
     const { name, root, kind, trust, endedAt, json } = row;
     this.#transaction(() => {
       if (kind !== "brought") {
         this.#prepare("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?")
-          .run(name, STORY_KINDS[kind], root);
+          .run(name, RECORD_KINDS[kind], root);
       }
       this.#prepare(
         "INSERT INTO stories (name, root, ended, kind, trust, json) VALUES (?, ?, ?, ?, ?, ?)",
-      ).run(name, root, endedAt, STORY_KINDS[kind], trust, json);
+      ).run(name, root, endedAt, RECORD_KINDS[kind], trust, json);
       this.#prepare(
         "DELETE FROM stories WHERE id IN " +
-          `(SELECT id FROM stories WHERE kind <> ${STORY_KINDS.brought} ` +
+          `(SELECT id FROM stories WHERE kind <> ${RECORD_KINDS.brought} ` +
           "ORDER BY id DESC LIMIT -1 OFFSET ?)",
       ).run(bounds.idleMax);
       this.#prepare(
@@ -241,8 +241,8 @@ export class Catalogue implements Disposable {
     });
   }
 
-  /** The JSON of the stories of a name, or of those that name a root at all; the last one first. */
-  storiesOf(column: "name" | "root", value: string): string[] {
+  /** The JSON of the fetch records of a name, or of those that name a root at all; the last one first. */
+  recordsOf(column: "name" | "root", value: string): string[] {
     // Few enough that all of them can be looked through.
     const where = column === "name" ? "name = ?" : "instr(json, ?) > 0";
     return this.#guard(
@@ -254,12 +254,12 @@ export class Catalogue implements Disposable {
   }
 
   /** By what fetches trusted the files that they brought, the last one of a root last. */
-  storyTrusts(): { readonly root: Root; readonly trust: string }[] {
+  recordTrusts(): { readonly root: Root; readonly trust: string }[] {
     return this.#guard(
       "read",
       () =>
         this.#prepare(
-          `SELECT root, trust FROM stories WHERE kind = ${STORY_KINDS.brought} ` +
+          `SELECT root, trust FROM stories WHERE kind = ${RECORD_KINDS.brought} ` +
             "AND root IS NOT NULL ORDER BY id",
         ).all().map((row) => ({ root: row["root"] as Root, trust: row["trust"] as string })),
     );
@@ -291,12 +291,12 @@ export class Catalogue implements Disposable {
     this.close();
   }
 
-  #putPlace(place: Place): void {
-    const { origin, file, name, sizeBytes, mtimeMs, ino, root } = place;
+  #putStoredFile(storedFile: StoredFile): void {
+    const { origin, file, name, sizeBytes, mtimeMs, ino, root } = storedFile;
     this.#prepare("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
       .run(
         origin,
-        rowDirectory(place),
+        rowDirectory(storedFile),
         file,
         name === file ? null : name,
         sizeBytes,
@@ -306,9 +306,9 @@ export class Catalogue implements Disposable {
       );
   }
 
-  #removePlace(place: Place): void {
+  #removeStoredFile(storedFile: StoredFile): void {
     this.#prepare("DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?")
-      .run(place.origin, rowDirectory(place), place.file);
+      .run(storedFile.origin, rowDirectory(storedFile), storedFile.file);
   }
 
   #putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
@@ -352,7 +352,7 @@ export class Catalogue implements Disposable {
   }
 }
 
-function rowDirectory({ origin, directory, root }: Place): string {
+function rowDirectory({ origin, directory, root }: StoredFile): string {
   return origin === "shared" ? directory : root;
 }
 

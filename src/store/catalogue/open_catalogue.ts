@@ -5,11 +5,11 @@ import type { Root } from "../../base/ids.ts";
 import { Catalogue, type PartialRow, type ShareRow } from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { codeOf, environmentError } from "../files/io.ts";
-import type { OnWarning, Place } from "../files/stored_file.ts";
+import type { OnWarning, StoredFile } from "../files/stored_file.ts";
 
 /** All that a catalogue held when it was opened, but the shared paths. */
 export interface CatalogueContents {
-  readonly places: readonly Place[];
+  readonly storedFiles: readonly StoredFile[];
   readonly partials: readonly PartialRow[];
   readonly sha256s: ReadonlyMap<Root, string>;
   readonly statistics: ReadonlyMap<string, number>;
@@ -50,11 +50,11 @@ async function openAndRead(directory: DataDirectory) {
   try {
     // Reading everything is also the check that everything can be read.
     const contents = {
-      places: [...catalogue.places("shared"), ...catalogue.places("downloaded")],
+      storedFiles: [...catalogue.storedFiles("shared"), ...catalogue.storedFiles("downloaded")],
       partials: catalogue.partials(),
       sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
-      trusts: catalogue.storyTrusts(),
+      trusts: catalogue.recordTrusts(),
     };
     catalogue.shares();
     return { catalogue, contents };

@@ -4,15 +4,15 @@
  */
 
 import type { Root } from "../../base/ids.ts";
-import type { StoreParts } from "../downloads/store_context.ts";
+import type { StoreContext } from "../downloads/store_context.ts";
 
 /** Root to SHA-256, in memory and in the catalogue. */
-export class Sha256Book {
-  readonly #parts: StoreParts;
+export class Sha256Index {
+  readonly #context: StoreContext;
   readonly #byRoot: Map<Root, string>;
 
-  constructor(parts: StoreParts, known: ReadonlyMap<Root, string> = new Map()) {
-    this.#parts = parts;
+  constructor(context: StoreContext, known: ReadonlyMap<Root, string> = new Map()) {
+    this.#context = context;
     this.#byRoot = new Map(known);
   }
 
@@ -25,19 +25,19 @@ export class Sha256Book {
   note(root: Root, sha256: string): void {
     if (this.#byRoot.get(root) === sha256) return;
     this.#byRoot.set(root, sha256);
-    this.#parts.remember((catalogue) => catalogue.putSha256(root, sha256));
-    for (const { name } of this.#parts.index.ofRoot(root)) {
-      this.#parts.emit({ kind: "checked", root, name });
+    this.#context.remember((catalogue) => catalogue.putSha256(root, sha256));
+    for (const { name } of this.#context.index.ofRoot(root)) {
+      this.#context.emit({ kind: "checked", root, name });
     }
   }
 
   /** Forgets the files that are here neither whole nor in part: for the start. */
   forgetGone(): void {
-    const { index, downloads } = this.#parts;
+    const { index, downloads } = this.#context;
     const gone = [...this.#byRoot.keys()]
       .filter((root) => index.first(root) === undefined && !downloads.has(root));
     if (gone.length === 0) return;
     for (const root of gone) this.#byRoot.delete(root);
-    this.#parts.remember((catalogue) => catalogue.removeSha256s(gone));
+    this.#context.remember((catalogue) => catalogue.removeSha256s(gone));
   }
 }

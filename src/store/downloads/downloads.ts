@@ -12,8 +12,8 @@ import { fingerprintOf, isSameFile } from "../files/fingerprint.ts";
 import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
 import { EMPTY_ROOT } from "../hashing/merkle.ts";
 import { moveFile } from "../files/durable.ts";
-import { joinPath, Place, splitPath } from "../files/stored_file.ts";
-import type { StoreParts } from "./store_context.ts";
+import { joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
+import type { StoreContext } from "./store_context.ts";
 
 /** What to download. */
 export interface DownloadRequest {
@@ -30,47 +30,47 @@ export interface DownloadRequest {
 /** Begins and ends downloads, and is what they need of the store. */
 export class Downloads implements DownloadHost {
   readonly isDurable: boolean;
-  readonly #parts: StoreParts;
+  readonly #context: StoreContext;
   readonly #active = new Set<Download>();
 
-  constructor(parts: StoreParts) {
-    this.#parts = parts;
-    this.isDurable = parts.catalogue !== undefined;
+  constructor(context: StoreContext) {
+    this.#context = context;
+    this.isDurable = context.catalogue !== undefined;
   }
 
-  get handles(): StoreParts["handles"] {
-    return this.#parts.handles;
+  get handles(): StoreContext["handles"] {
+    return this.#context.handles;
   }
 
-  get warn(): StoreParts["warn"] {
-    return this.#parts.warn;
+  get warn(): StoreContext["warn"] {
+    return this.#context.warn;
   }
 
   /** Takes up what the catalogue remembers, as far as it is still on the disk. */
   restore(rows: readonly PartialRow[]): void {
-    const stale = [...this.#parts.index].filter((place) =>
-      place.origin === "downloaded" && !isUnchanged(place)
+    const stale = [...this.#context.index].filter((storedFile) =>
+      storedFile.origin === "downloaded" && !isUnchanged(storedFile)
     );
     for (const { path } of stale) {
-      this.#parts.warn("A downloaded file is gone or changed", { path });
+      this.#context.warn("A downloaded file is gone or changed", { path });
     }
-    this.#parts.withdrawPlaces(stale);
+    this.#context.withdrawStoredFiles(stale);
     for (const row of rows) {
       const file = this.#internal(row);
       const have = this.#bitsOnDisk(row, file.path);
       if (have === undefined) {
-        this.#parts.warn("Partial download lost its data", { name: row.name, root: row.root });
-        this.#parts.remember((catalogue) => catalogue.removePartial(row.root));
+        this.#context.warn("Partial download lost its data", { name: row.name, root: row.root });
+        this.#context.remember((catalogue) => catalogue.removePartial(row.root));
         continue;
       }
       if (have === "completed") continue;
       if (have.count === 0) {
-        this.#parts.remember((catalogue) => catalogue.removePartial(row.root));
+        this.#context.remember((catalogue) => catalogue.removePartial(row.root));
         continue;
       }
       const leavesBytes = sizeOf(file.leafPath);
       const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(row.sizeBytes) * HASH_BYTES;
-      this.#parts.downloads.set(row.root, new Download(file, this, { have, hasLeaves }));
+      this.#context.downloads.set(row.root, new Download(file, this, { have, hasLeaves }));
     }
   }
 
@@ -87,10 +87,10 @@ export class Downloads implements DownloadHost {
     checkName(name);
     checkLocalName(name);
     checkSize(root, sizeBytes);
-    if (this.#parts.index.first(root) !== undefined) {
+    if (this.#context.index.first(root) !== undefined) {
       throw new UsageError(`Cannot download ${name}: it is here already, root ${root}`);
     }
-    const waiting = this.#parts.downloads.get(root);
+    const waiting = this.#context.downloads.get(root);
     if (waiting !== undefined) {
       if (this.#active.has(waiting)) {
         throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
@@ -106,48 +106,48 @@ export class Downloads implements DownloadHost {
     const file = path === undefined
       ? this.#internal({ root, name, sizeBytes })
       : { ...this.#internal({ root, name, sizeBytes }), path };
-    this.#parts.directory.newLeafPath(root);
+    this.#context.directory.newLeafPath(root);
     const unverifiedBytes = sizeOf(file.path) ?? 0;
     const download = new Download(file, this, { unverifiedBytes });
-    this.#parts.downloads.set(root, download);
+    this.#context.downloads.set(root, download);
     this.#active.add(download);
     return download;
   }
 
   /** Makes a file that is no longer whole a partial download, without the chunks in `bad`. */
-  demote(place: Place, bad: readonly ChunkRange[]): Download {
-    const file = this.#internal(place);
-    const have = Bitfield.full(chunkCount(place.sizeBytes));
+  demote(storedFile: StoredFile, bad: readonly ChunkRange[]): Download {
+    const file = this.#internal(storedFile);
+    const have = Bitfield.full(chunkCount(storedFile.sizeBytes));
     for (const { first, count } of bad) {
       for (let index = first; index < first + count; index++) have.remove(index);
     }
-    const { downloads, handles, index } = this.#parts;
-    handles.forget(place.path);
+    const { downloads, handles, index } = this.#context;
+    handles.forget(storedFile.path);
     try {
-      Deno.renameSync(place.path, file.path);
+      Deno.renameSync(storedFile.path, file.path);
     } catch (error) {
-      throw environmentError(error, `move ${place.path}`);
+      throw environmentError(error, `move ${storedFile.path}`);
     }
-    index.remove(place);
+    index.remove(storedFile);
     const download = new Download(file, this, { have, hasLeaves: true });
-    downloads.set(place.root, download);
-    this.#parts.remember((catalogue) =>
-      catalogue.demoteToPartial(place, rowOf(download, have.toBytes()))
+    downloads.set(storedFile.root, download);
+    this.#context.remember((catalogue) =>
+      catalogue.demoteToPartial(storedFile, rowOf(download, have.toBytes()))
     );
-    this.#parts.removeDownloaded(place);
-    const { root, name, path } = place;
-    this.#parts.emit({ kind: "withdrawn", root, name, path });
+    this.#context.removeDownloaded(storedFile);
+    const { root, name, path } = storedFile;
+    this.#context.emit({ kind: "withdrawn", root, name, path });
     return download;
   }
 
   /** Gives up the download of `root` if it waits: the file came another way. */
   discardWaiting(root: Root): void {
-    const waiting = this.#parts.downloads.get(root);
+    const waiting = this.#context.downloads.get(root);
     if (waiting === undefined || this.#active.has(waiting)) return;
     try {
       waiting.discard();
     } catch (error) {
-      this.#parts.warn(messageOf(error), { root, name: waiting.name });
+      this.#context.warn(messageOf(error), { root, name: waiting.name });
     }
   }
 
@@ -157,94 +157,94 @@ export class Downloads implements DownloadHost {
       try {
         await download.suspend();
       } catch (error) {
-        this.#parts.warn(messageOf(error), { name: download.name });
+        this.#context.warn(messageOf(error), { name: download.name });
       }
     }
   }
 
   saveProgress(download: Download, have: Uint8Array): void {
-    if (this.#isInternal(download)) this.#parts.catalogue?.putPartial(rowOf(download, have));
+    if (this.#isInternal(download)) this.#context.catalogue?.putPartial(rowOf(download, have));
   }
 
   gained({ root }: Download, range: ChunkRange): void {
-    this.#parts.emit({ kind: "gained", root, range });
+    this.#context.emit({ kind: "gained", root, range });
   }
 
   lost({ root }: Download, range: ChunkRange): void {
-    this.#parts.emit({ kind: "lost", root, range });
+    this.#context.emit({ kind: "lost", root, range });
   }
 
   async complete(download: Download, path: string | undefined): Promise<void> {
     const { root, name } = download;
     const isKept = path === undefined && this.#isInternal(download);
-    if (isKept && this.#parts.index.first(root) !== undefined) {
+    if (isKept && this.#context.index.first(root) !== undefined) {
       // Meanwhile the same content is shared from elsewhere: not kept twice.
       removeIfThere(download.path);
       this.#forget(download);
-      this.#parts.remember((catalogue) => catalogue.removePartial(root));
+      this.#context.remember((catalogue) => catalogue.removePartial(root));
       return;
     }
     const target = path ??
-      (isKept ? joinPath(this.#parts.directory.fileDirectory(root), name) : download.path);
+      (isKept ? joinPath(this.#context.directory.fileDirectory(root), name) : download.path);
     if (target !== download.path) {
-      if (isKept) this.#parts.directory.newFileDirectory(root);
+      if (isKept) this.#context.directory.newFileDirectory(root);
       await moveFile(download.path, target, { isDurable: this.isDurable });
     }
-    const place = placeAt(target, download);
+    const storedFile = storedFileAt(target, download);
     this.#forget(download);
-    this.#parts.index.add(place);
-    this.#parts.remember((catalogue) => {
-      if (isKept) catalogue.completePartial(place);
+    this.#context.index.add(storedFile);
+    this.#context.remember((catalogue) => {
+      if (isKept) catalogue.completePartial(storedFile);
       else catalogue.removePartial(root);
     });
-    this.#parts.emit({ kind: "added", root, name });
+    this.#context.emit({ kind: "added", root, name });
   }
 
   suspended(download: Download): void {
     this.#active.delete(download);
     if (this.#isInternal(download)) return this.#dropEmpty(download);
     this.#forget(download);
-    this.#parts.handles.forget(download.path);
-    this.#parts.collectLeaves(download.root, download.sizeBytes);
+    this.#context.handles.forget(download.path);
+    this.#context.collectLeaves(download.root, download.sizeBytes);
   }
 
   discarded(download: Download): void {
     const { root, name, sizeBytes } = download;
     this.#forget(download);
-    this.#parts.remember((catalogue) => catalogue.removePartial(root));
-    this.#parts.collectLeaves(root, sizeBytes);
-    this.#parts.emit({ kind: "discarded", root, name });
+    this.#context.remember((catalogue) => catalogue.removePartial(root));
+    this.#context.collectLeaves(root, sizeBytes);
+    this.#context.emit({ kind: "discarded", root, name });
   }
 
   /** Forgets a download that was put away without a chunk: there is nothing to go on with. */
   #dropEmpty(download: Download): void {
-    if (this.#parts.downloads.get(download.root) !== download) return;
+    if (this.#context.downloads.get(download.root) !== download) return;
     if (download.have.count > 0 || download.unverifiedBytes > 0) return;
-    this.#parts.handles.forget(download.path);
+    this.#context.handles.forget(download.path);
     try {
       removeIfThere(download.path);
     } catch (error) {
-      this.#parts.warn(messageOf(error), { root: download.root, name: download.name });
+      this.#context.warn(messageOf(error), { root: download.root, name: download.name });
     }
     this.discarded(download);
   }
 
   #forget(download: Download): void {
     this.#active.delete(download);
-    if (this.#parts.downloads.get(download.root) === download) {
-      this.#parts.downloads.delete(download.root);
+    if (this.#context.downloads.get(download.root) === download) {
+      this.#context.downloads.delete(download.root);
     }
   }
 
   #internal(file: Pick<DownloadFile, "root" | "name" | "sizeBytes">): DownloadFile {
     const { root, name, sizeBytes } = file;
-    const { directory } = this.#parts;
+    const { directory } = this.#context;
     const path = directory.partialPath(root);
     return { root, name, sizeBytes, path, leafPath: directory.leafPath(root) };
   }
 
   #isInternal(download: Download): boolean {
-    return download.path === this.#parts.directory.partialPath(download.root);
+    return download.path === this.#context.directory.partialPath(download.root);
   }
 
   // A crash may have come between the renaming of a finished file and the note of it.
@@ -259,11 +259,11 @@ export class Downloads implements DownloadHost {
     const sizeBytes = sizeOf(path);
     if (sizeBytes === undefined) {
       if (!have.isFull) return have.count === 0 ? have : undefined;
-      const target = joinPath(this.#parts.directory.fileDirectory(row.root), row.name);
+      const target = joinPath(this.#context.directory.fileDirectory(row.root), row.name);
       if (sizeOf(target) !== row.sizeBytes) return undefined;
-      const place = placeAt(target, row);
-      this.#parts.index.add(place);
-      this.#parts.remember((catalogue) => catalogue.completePartial(place));
+      const storedFile = storedFileAt(target, row);
+      this.#context.index.add(storedFile);
+      this.#context.remember((catalogue) => catalogue.completePartial(storedFile));
       return "completed";
     }
     for (let index = chunks - 1; index >= 0; index--) {
@@ -280,14 +280,20 @@ function rowOf(download: Download, have: Uint8Array): PartialRow {
   return { root, name, sizeBytes, have, hasLeaves };
 }
 
-function placeAt(path: string, file: { readonly root: Root; readonly name: string }): Place {
+function storedFileAt(
+  path: string,
+  file: { readonly root: Root; readonly name: string },
+): StoredFile {
   const where = { ...splitPath(path), name: file.name };
-  return new Place("downloaded", where, { root: file.root, ...fingerprintOf(Deno.statSync(path)) });
+  return new StoredFile("downloaded", where, {
+    root: file.root,
+    ...fingerprintOf(Deno.statSync(path)),
+  });
 }
 
-function isUnchanged(place: Place): boolean {
+function isUnchanged(storedFile: StoredFile): boolean {
   try {
-    return isSameFile(place, Deno.statSync(place.path));
+    return isSameFile(storedFile, Deno.statSync(storedFile.path));
   } catch {
     return false;
   }

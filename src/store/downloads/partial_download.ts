@@ -62,7 +62,7 @@ export class Download {
   /** Chunks that are written and checked: these may be served. For reading only. */
   readonly have: Bitfield;
   /**
-   * Bytes that were found at the path and of which nothing is known: {@linkcode recheck} sorts
+   * Bytes that were found at the path and of which nothing is known: {@linkcode scrub} sorts
    * them out once the leaf layer is here.
    */
   readonly unverifiedBytes: number;
@@ -251,7 +251,7 @@ export class Download {
    * Hashes the data that is on disk against the leaves and has the chunks that are good; returns
    * their number. For a file that was found without a bitfield, and against rot.
    */
-  async recheck(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+  async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     const { sizeBytes, path } = this;
     const handle = this.#host.handles.pin(path, { write: true });
     try {

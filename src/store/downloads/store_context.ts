@@ -9,11 +9,11 @@ import { FileIndex } from "../files/file_index.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
 import { removeIfThere } from "../files/io.ts";
 import { LeafLayer } from "../hashing/leaf_layer.ts";
-import type { OnWarning, Place, StoreChange } from "../files/stored_file.ts";
+import type { OnWarning, StoreChange, StoredFile } from "../files/stored_file.ts";
 import { chunkCount } from "../../base/geometry.ts";
 
 /** The state of one open store; its parts change it, nothing outside `src/store` sees it. */
-export class StoreParts {
+export class StoreContext {
   readonly directory: DataDirectory;
   readonly handles: HandleCache;
   /** Missing in an ephemeral store. */
@@ -24,16 +24,16 @@ export class StoreParts {
   readonly warn: OnWarning;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
-  constructor(parts: {
+  constructor(context: {
     readonly directory: DataDirectory;
     readonly handles: HandleCache;
     readonly catalogue: Catalogue | undefined;
     readonly warn: OnWarning;
   }) {
-    this.directory = parts.directory;
-    this.handles = parts.handles;
-    this.catalogue = parts.catalogue;
-    this.warn = parts.warn;
+    this.directory = context.directory;
+    this.handles = context.handles;
+    this.catalogue = context.catalogue;
+    this.warn = context.warn;
   }
 
   listen(listener: (change: StoreChange) => void): () => void {
@@ -56,19 +56,19 @@ export class StoreParts {
   }
 
   /** Adds complete files that are new here. */
-  addPlaces(places: readonly Place[]): void {
-    for (const place of places) this.index.add(place);
-    this.remember((catalogue) => catalogue.putPlaces(places));
-    for (const { root, name } of places) this.emit({ kind: "added", root, name });
-    for (const { root, origin } of places) if (origin === "shared") this.dropDuplicate(root);
+  addStoredFiles(storedFiles: readonly StoredFile[]): void {
+    for (const storedFile of storedFiles) this.index.add(storedFile);
+    this.remember((catalogue) => catalogue.putStoredFiles(storedFiles));
+    for (const { root, name } of storedFiles) this.emit({ kind: "added", root, name });
+    for (const { root, origin } of storedFiles) if (origin === "shared") this.dropDuplicate(root);
   }
 
   /** Forgets complete files, and the leaf layers that nothing else needs, unless they are to stay. */
-  withdrawPlaces(places: readonly Place[], { keepLeaves = false } = {}): void {
-    const known = places.filter((place) => this.index.remove(place));
+  withdrawStoredFiles(storedFiles: readonly StoredFile[], { keepLeaves = false } = {}): void {
+    const known = storedFiles.filter((storedFile) => this.index.remove(storedFile));
     if (known.length === 0) return;
-    for (const place of known) this.handles.forget(place.path);
-    this.remember((catalogue) => catalogue.removePlaces(known));
+    for (const storedFile of known) this.handles.forget(storedFile.path);
+    this.remember((catalogue) => catalogue.removeStoredFiles(known));
     for (const { root, name, path, sizeBytes } of known) {
       if (!keepLeaves) this.collectLeaves(root, sizeBytes);
       this.emit({ kind: "withdrawn", root, name, path });
@@ -80,32 +80,32 @@ export class StoreParts {
    * the next call does it.
    */
   dropDuplicate(root: Root): void {
-    const places = this.index.ofRoot(root);
-    if (!places.some((place) => place.origin === "shared")) return;
-    for (const place of places) {
-      if (place.origin !== "downloaded" || !this.directory.contains(place.path)) continue;
-      if (this.handles.isPinned(place.path)) continue;
-      this.withdrawPlaces([place]);
-      this.removeDownloaded(place);
+    const storedFiles = this.index.ofRoot(root);
+    if (!storedFiles.some((storedFile) => storedFile.origin === "shared")) return;
+    for (const storedFile of storedFiles) {
+      if (storedFile.origin !== "downloaded" || !this.directory.contains(storedFile.path)) continue;
+      if (this.handles.isPinned(storedFile.path)) continue;
+      this.withdrawStoredFiles([storedFile]);
+      this.removeDownloaded(storedFile);
     }
   }
 
   /** Removes the data of a downloaded file, and the directory made for it. */
-  removeDownloaded(place: Place): void {
+  removeDownloaded(storedFile: StoredFile): void {
     try {
-      removeIfThere(place.path);
-      Deno.removeSync(place.directory);
+      removeIfThere(storedFile.path);
+      Deno.removeSync(storedFile.directory);
     } catch (error) {
       // A directory that holds a second name of the same content stays.
       if (Deno.build.os !== "windows" && isNotEmpty(error)) return;
-      this.warn(messageOf(error), { path: place.path });
+      this.warn(messageOf(error), { path: storedFile.path });
     }
   }
 
   /** The leaf layer of a file that is here, whole or in part. */
   leafLayer(root: Root, sizeBytes: number): LeafLayer {
-    const place = { root, chunks: chunkCount(sizeBytes), path: this.directory.leafPath(root) };
-    return new LeafLayer(place, this.handles);
+    const storedFile = { root, chunks: chunkCount(sizeBytes), path: this.directory.leafPath(root) };
+    return new LeafLayer(storedFile, this.handles);
   }
 
   /** Removes the leaf layer of a root that is no longer here at all. */

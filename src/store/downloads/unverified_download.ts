@@ -18,7 +18,7 @@ import type { FileDefinition } from "../files/stored_file.ts";
 import { type Span, Spans } from "./spans.ts";
 
 /** What is to be taken in. */
-export interface IntakeRequest {
+export interface UnverifiedRequest {
   readonly name: string;
   /** Null while it is not known. */
   readonly sizeBytes: number | null;
@@ -26,13 +26,13 @@ export interface IntakeRequest {
   readonly key: string;
   /**
    * Write the data here, absolute, instead of into the data directory. What lies there counts as
-   * the beginning of the file, and stays when the intake is given up.
+   * the beginning of the file, and stays when the unverified download is given up.
    */
   readonly path?: string;
 }
 
 /** By what a server tells whether a file is still the same. */
-export interface IntakeValidators {
+export interface ResumeValidators {
   /** Whose ETag it is: HOST or HOST:PORT. */
   readonly mirror: string;
   readonly etag: string | null;
@@ -40,17 +40,17 @@ export interface IntakeValidators {
 }
 
 /** Reads chunks that are here: the shape of a FileReader. */
-export interface IntakeReader {
+export interface UnverifiedReader {
   readonly sizeBytes: number;
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
-/** What an intake needs of the store around it. */
-export interface IntakeHost {
+/** What an unverified download needs of the store around it. */
+export interface UnverifiedDownloadHost {
   readonly handles: HandleCache;
   /** Makes a whole file one of the store. */
   adopt(
-    intake: Intake,
+    unverified: UnverifiedDownload,
     options: {
       /** Its SHA-256, where that was computed on the way. */
       readonly sha256: string | undefined;
@@ -61,15 +61,15 @@ export interface IntakeHost {
     },
   ): Promise<void>;
   /** Keeps it for a while. */
-  suspended(intake: Intake): void;
+  suspended(unverified: UnverifiedDownload): void;
   /** Removes its data. */
-  discarded(intake: Intake): void;
+  discarded(unverified: UnverifiedDownload): void;
   /** Reads of the file that it was adopted as. */
   readAdopted(file: FileDefinition, range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
 /** One file that is being taken in. */
-export class Intake implements IntakeRequest {
+export class UnverifiedDownload implements UnverifiedRequest {
   readonly name: string;
   readonly key: string;
   /** Where its data lies; after it was adopted, where it lay. */
@@ -77,8 +77,8 @@ export class Intake implements IntakeRequest {
   /** Whether the data lies where the caller wanted it, so that it is the caller's. */
   readonly isForeign: boolean;
   /** Set by whoever learns them; kept while it waits to be gone on with. */
-  validators: IntakeValidators | null = null;
-  readonly #host: IntakeHost;
+  validators: ResumeValidators | null = null;
+  readonly #host: UnverifiedDownloadHost;
   readonly #spans = new Spans();
   #sizeBytes: number | null;
   #state: "open" | "adopting" | "suspended" | "ended" = "open";
@@ -88,8 +88,8 @@ export class Intake implements IntakeRequest {
   #digestBytes = 0;
 
   constructor(
-    request: IntakeRequest & { readonly path: string; readonly isForeign: boolean },
-    host: IntakeHost,
+    request: UnverifiedRequest & { readonly path: string; readonly isForeign: boolean },
+    host: UnverifiedDownloadHost,
   ) {
     this.name = request.name;
     this.key = request.key;
@@ -173,9 +173,9 @@ export class Intake implements IntakeRequest {
 
   /**
    * Reads it as a file of `sizeBytes`: whole chunks, and the last one as long as that makes it. It
-   * goes on reading when the intake is adopted.
+   * goes on reading when the unverified download is adopted.
    */
-  reader(sizeBytes: number): IntakeReader {
+  reader(sizeBytes: number): UnverifiedReader {
     return {
       sizeBytes,
       readRun: (range, target, offset) =>
@@ -219,7 +219,7 @@ export class Intake implements IntakeRequest {
    * counts, and this data is removed. `placing` is called with its root before that is done with it;
    * what it throws leaves all as it was.
    *
-   * @throws {EnvironmentError} when the disk refuses; the intake stays as it was.
+   * @throws {EnvironmentError} when the disk refuses; the unverified download stays as it was.
    * @throws {RangeError} when not all bytes are here.
    * @throws the signal's reason when it is aborted.
    */

@@ -1,4 +1,4 @@
-/** The intakes of a store: begins them, keeps those that wait, makes whole ones files of the store. */
+/** The unverified downloads of a store: begins them, keeps those that wait, makes whole ones files of the store. */
 
 import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
@@ -10,13 +10,17 @@ import { flushFile, moveFile } from "../files/durable.ts";
 import { isSameFile } from "../files/fingerprint.ts";
 import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
 import { Hasher } from "../hashing/hasher.ts";
-import { Intake, type IntakeHost, type IntakeRequest } from "./unverified_download.ts";
+import {
+  UnverifiedDownload,
+  type UnverifiedDownloadHost,
+  type UnverifiedRequest,
+} from "./unverified_download.ts";
 import { removeIfThere } from "../files/io.ts";
-import { type FileDefinition, joinPath, Place, splitPath } from "../files/stored_file.ts";
-import type { StoreParts } from "./store_context.ts";
+import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
+import type { StoreContext } from "./store_context.ts";
 
-/** What intakes need of the store besides its parts. */
-export interface IntakesHost {
+/** What unverified downloads need of the store besides its parts. */
+export interface UnverifiedDownloadsHost {
   readonly downloads: Downloads;
   noteSha256(root: Root, sha256: string): void;
   /** The file of a root; a complete one first. */
@@ -29,43 +33,43 @@ const HASHED_HERE_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** The intakes of one store. */
-export class Intakes implements IntakeHost {
-  readonly #parts: StoreParts;
-  readonly #host: IntakesHost;
+/** The unverified downloads of one store. */
+export class UnverifiedDownloads implements UnverifiedDownloadHost {
+  readonly #context: StoreContext;
+  readonly #host: UnverifiedDownloadsHost;
   // A worker of its own: a fetch must not wait until thousands of shared files are hashed.
   readonly #hasher = new Hasher();
-  readonly #active = new Set<Intake>();
+  readonly #active = new Set<UnverifiedDownload>();
   /** Those that wait, the one that waits longest first, and when each is given up. */
-  readonly #waiting = new Map<Intake, Timer>();
+  readonly #waiting = new Map<UnverifiedDownload, Timer>();
   #lastNumber = 0;
   #isClosed = false;
 
-  constructor(parts: StoreParts, host: IntakesHost) {
-    this.#parts = parts;
+  constructor(context: StoreContext, host: UnverifiedDownloadsHost) {
+    this.#context = context;
     this.#host = host;
   }
 
-  get handles(): StoreParts["handles"] {
-    return this.#parts.handles;
+  get handles(): StoreContext["handles"] {
+    return this.#context.handles;
   }
 
   /** Bytes of the data directory that they take up. */
   get bytes(): number {
     let bytes = 0;
-    for (const intake of this.#active) if (!intake.isForeign) bytes += intake.bytesHad;
-    for (const intake of this.#waiting.keys()) bytes += intake.bytesHad;
+    for (const unverified of this.#active) if (!unverified.isForeign) bytes += unverified.bytesHad;
+    for (const unverified of this.#waiting.keys()) bytes += unverified.bytesHad;
     return bytes;
   }
 
   /**
-   * Begins an intake, or goes on with one of this name and key that was suspended, if it can be of
+   * Begins an unverified download, or goes on with one of this name and key that was suspended, if it can be of
    * this size.
    *
    * @throws {UsageError} when the name or the size cannot be.
    * @throws {EnvironmentError} when the disk refuses, or too many are under way ("in-use").
    */
-  open(request: IntakeRequest): Intake {
+  open(request: UnverifiedRequest): UnverifiedDownload {
     checkName(request.name);
     checkSize(request);
     const waiting = request.path === undefined ? this.#takeWaiting(request) : undefined;
@@ -73,14 +77,14 @@ export class Intakes implements IntakeHost {
     this.#makeRoom(request.name);
     const isForeign = request.path !== undefined;
     const path = request.path ??
-      joinPath(this.#parts.directory.incomingPath, String(++this.#lastNumber));
-    const intake = new Intake({ ...request, path, isForeign }, this);
-    this.#active.add(intake);
-    return intake;
+      joinPath(this.#context.directory.incomingPath, String(++this.#lastNumber));
+    const unverified = new UnverifiedDownload({ ...request, path, isForeign }, this);
+    this.#active.add(unverified);
+    return unverified;
   }
 
   async adopt(
-    intake: Intake,
+    unverified: UnverifiedDownload,
     { sha256, signal, placing, adopted }: {
       readonly sha256: string | undefined;
       readonly signal: AbortSignal | undefined;
@@ -89,59 +93,59 @@ export class Intakes implements IntakeHost {
     },
   ): Promise<void> {
     // Its bytes may be shown as this file's after a power failure only if they are on the disk.
-    const isDurable = this.#parts.catalogue !== undefined && !intake.isForeign;
-    if (isDurable) await flushFile(this.#parts.handles, intake.path);
+    const isDurable = this.#context.catalogue !== undefined && !unverified.isForeign;
+    if (isDurable) await flushFile(this.#context.handles, unverified.path);
     signal?.throwIfAborted();
-    const hashed = await this.#hash(intake, signal);
+    const hashed = await this.#hash(unverified, signal);
     const { root, sizeBytes } = hashed;
-    if (sizeBytes !== intake.sizeBytes) {
-      this.#parts.collectLeaves(root, sizeBytes);
-      throw new EnvironmentError("changed", `Cannot keep ${intake.name}: its data changed`);
+    if (sizeBytes !== unverified.sizeBytes) {
+      this.#context.collectLeaves(root, sizeBytes);
+      throw new EnvironmentError("changed", `Cannot keep ${unverified.name}: its data changed`);
     }
     try {
       await placing?.(root);
     } catch (error) {
-      this.#parts.collectLeaves(root, sizeBytes);
+      this.#context.collectLeaves(root, sizeBytes);
       throw error;
     }
     // Before anybody hears of the file: who looks at it then finds what is known of it.
     if (sha256 !== undefined) this.#host.noteSha256(root, sha256);
-    const here = intake.isForeign ? undefined : this.#completeFile(root);
+    const here = unverified.isForeign ? undefined : this.#completeFile(root);
     if (here !== undefined) {
       adopted(here);
-      this.#remove(intake);
-      this.#active.delete(intake);
+      this.#remove(unverified);
+      this.#active.delete(unverified);
       return;
     }
     // Who reads it goes on while it moves: a new descriptor could not be had then.
-    const { handles } = this.#parts;
-    const handle = handles.pin(intake.path, { write: true });
+    const { handles } = this.#context;
+    const handle = handles.pin(unverified.path, { write: true });
     try {
-      await this.#place(intake, hashed, isDurable);
+      await this.#storedFile(unverified, hashed, isDurable);
       adopted(this.#host.definition(root)!);
     } catch (error) {
-      this.#parts.collectLeaves(root, sizeBytes);
+      this.#context.collectLeaves(root, sizeBytes);
       throw error;
     } finally {
       handles.unpin(handle);
-      handles.forget(intake.path);
+      handles.forget(unverified.path);
     }
-    this.#active.delete(intake);
+    this.#active.delete(unverified);
   }
 
-  suspended(intake: Intake): void {
-    this.#active.delete(intake);
-    if (intake.isForeign) return;
-    if (intake.bytesHad === 0 || this.#isClosed) return intake.discard();
-    const giveUp = setTimeout(() => intake.discard(), limits.intakeKeptMs);
-    this.#waiting.set(intake, giveUp);
+  suspended(unverified: UnverifiedDownload): void {
+    this.#active.delete(unverified);
+    if (unverified.isForeign) return;
+    if (unverified.bytesHad === 0 || this.#isClosed) return unverified.discard();
+    const giveUp = setTimeout(() => unverified.discard(), limits.unverifiedKeptMs);
+    this.#waiting.set(unverified, giveUp);
   }
 
-  discarded(intake: Intake): void {
-    this.#active.delete(intake);
-    clearTimeout(this.#waiting.get(intake));
-    this.#waiting.delete(intake);
-    if (!intake.isForeign) this.#remove(intake);
+  discarded(unverified: UnverifiedDownload): void {
+    this.#active.delete(unverified);
+    clearTimeout(this.#waiting.get(unverified));
+    this.#waiting.delete(unverified);
+    if (!unverified.isForeign) this.#remove(unverified);
   }
 
   readAdopted(
@@ -157,33 +161,33 @@ export class Intakes implements IntakeHost {
   close(): void {
     this.#isClosed = true;
     this.#hasher.close();
-    for (const intake of [...this.#active, ...this.#waiting.keys()]) intake.discard();
+    for (const unverified of [...this.#active, ...this.#waiting.keys()]) unverified.discard();
   }
 
-  #takeWaiting({ name, key, sizeBytes }: IntakeRequest): Intake | undefined {
-    for (const [intake, giveUp] of this.#waiting) {
-      if (intake.name !== name || intake.key !== key) continue;
-      const fits = sizeBytes === null || (intake.sizeBytes ?? sizeBytes) === sizeBytes;
+  #takeWaiting({ name, key, sizeBytes }: UnverifiedRequest): UnverifiedDownload | undefined {
+    for (const [unverified, giveUp] of this.#waiting) {
+      if (unverified.name !== name || unverified.key !== key) continue;
+      const fits = sizeBytes === null || (unverified.sizeBytes ?? sizeBytes) === sizeBytes;
       if (!fits) {
-        intake.discard();
+        unverified.discard();
         continue;
       }
       clearTimeout(giveUp);
-      this.#waiting.delete(intake);
-      intake.resume(sizeBytes);
-      this.#active.add(intake);
-      return intake;
+      this.#waiting.delete(unverified);
+      unverified.resume(sizeBytes);
+      this.#active.add(unverified);
+      return unverified;
     }
     return undefined;
   }
 
   #makeRoom(name: string): void {
-    while (this.#active.size + this.#waiting.size >= limits.intakesMax) {
+    while (this.#active.size + this.#waiting.size >= limits.unverifiedMax) {
       const [oldest] = this.#waiting.keys();
       if (oldest === undefined) {
         throw new EnvironmentError(
           "in-use",
-          `Cannot take in ${name}: ${limits.intakesMax} files are being taken in already`,
+          `Cannot take in ${name}: ${limits.unverifiedMax} files are being taken in already`,
           { hint: "Try again when some of them have come." },
         );
       }
@@ -192,10 +196,10 @@ export class Intakes implements IntakeHost {
   }
 
   async #hash(
-    { path, sizeBytes }: Intake,
+    { path, sizeBytes }: UnverifiedDownload,
     signal: AbortSignal | undefined,
   ): Promise<HashedFile> {
-    const { leavesPath } = this.#parts.directory;
+    const { leavesPath } = this.#context.directory;
     if ((sizeBytes ?? Infinity) <= HASHED_HERE_BYTES) {
       return hashFile({ path, leavesPath, sidecarName: "hashing-here" });
     }
@@ -205,43 +209,47 @@ export class Intakes implements IntakeHost {
   /** A complete file of this content that is still what it was. */
   #completeFile(root: Root): FileDefinition | undefined {
     for (;;) {
-      const place = this.#parts.index.first(root);
-      if (place === undefined) return undefined;
-      if (isUnchanged(place)) return this.#host.definition(root);
+      const storedFile = this.#context.index.first(root);
+      if (storedFile === undefined) return undefined;
+      if (isUnchanged(storedFile)) return this.#host.definition(root);
       // The leaves were written anew: they must not go with the file that is gone.
-      this.#parts.withdrawPlaces([place], { keepLeaves: true });
+      this.#context.withdrawStoredFiles([storedFile], { keepLeaves: true });
     }
   }
 
-  async #place(intake: Intake, hashed: HashedFile, isDurable: boolean): Promise<void> {
+  async #storedFile(
+    unverified: UnverifiedDownload,
+    hashed: HashedFile,
+    isDurable: boolean,
+  ): Promise<void> {
     const { root } = hashed;
-    const { name, isForeign } = intake;
-    let path = intake.path;
+    const { name, isForeign } = unverified;
+    let path = unverified.path;
     if (!isForeign) {
-      path = joinPath(this.#parts.directory.newFileDirectory(root), name);
-      await moveFile(intake.path, path, { isDurable });
+      path = joinPath(this.#context.directory.newFileDirectory(root), name);
+      await moveFile(unverified.path, path, { isDurable });
     }
-    const place = new Place("downloaded", { ...splitPath(path), name }, hashed);
-    this.#parts.index.add(place);
-    if (!isForeign) this.#parts.remember((catalogue) => catalogue.putPlaces([place]));
+    const storedFile = new StoredFile("downloaded", { ...splitPath(path), name }, hashed);
+    this.#context.index.add(storedFile);
+    if (!isForeign) this.#context.remember((catalogue) => catalogue.putStoredFiles([storedFile]));
     // After it is in the index, so that the leaf layer stays.
     this.#host.downloads.discardWaiting(root);
-    this.#parts.emit({ kind: "added", root, name });
+    this.#context.emit({ kind: "added", root, name });
     // Meanwhile the same content may have been shared.
-    this.#parts.dropDuplicate(root);
+    this.#context.dropDuplicate(root);
   }
 
-  #remove({ path }: Intake): void {
-    this.#parts.handles.forget(path);
+  #remove({ path }: UnverifiedDownload): void {
+    this.#context.handles.forget(path);
     try {
       removeIfThere(path);
     } catch (error) {
-      this.#parts.warn(messageOf(error), { path });
+      this.#context.warn(messageOf(error), { path });
     }
   }
 }
 
-function checkSize({ name, sizeBytes }: IntakeRequest): void {
+function checkSize({ name, sizeBytes }: UnverifiedRequest): void {
   if (sizeBytes === null) return;
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > limits.fetchBytesMax) {
     throw new UsageError(
@@ -250,9 +258,9 @@ function checkSize({ name, sizeBytes }: IntakeRequest): void {
   }
 }
 
-function isUnchanged(place: Place): boolean {
+function isUnchanged(storedFile: StoredFile): boolean {
   try {
-    return isSameFile(place, Deno.statSync(place.path));
+    return isSameFile(storedFile, Deno.statSync(storedFile.path));
   } catch {
     return false;
   }

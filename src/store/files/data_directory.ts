@@ -66,7 +66,7 @@ export class DataDirectory implements Disposable {
     return joinPath(this.path, "partial");
   }
 
-  /** Where intakes lie; see `unverified_download.ts`. */
+  /** Where unverified downloads lie; see `unverified_download.ts`. */
   get incomingPath(): string {
     return joinPath(this.path, "incoming");
   }

@@ -2,13 +2,13 @@
 
 import type { Root } from "../../base/ids.ts";
 import { matchesGlob } from "../../base/names.ts";
-import { type Place, splitPath } from "./stored_file.ts";
+import { splitPath, type StoredFile } from "./stored_file.ts";
 
 /** All places that the store knows. */
 export class FileIndex {
-  readonly #byRoot = new Map<Root, Place | Place[]>();
-  readonly #byName = new Map<string, Place | Place[]>();
-  readonly #byDirectory = new Map<string, Map<string, Place>>();
+  readonly #byRoot = new Map<Root, StoredFile | StoredFile[]>();
+  readonly #byName = new Map<string, StoredFile | StoredFile[]>();
+  readonly #byDirectory = new Map<string, Map<string, StoredFile>>();
   #size = 0;
   #downloadedBytes = 0;
   #downloadedFiles = 0;
@@ -29,70 +29,70 @@ export class FileIndex {
   }
 
   /** Adds a place, instead of one that was known at the same path. */
-  add(place: Place): void {
-    let directory = this.#byDirectory.get(place.directory);
+  add(storedFile: StoredFile): void {
+    let directory = this.#byDirectory.get(storedFile.directory);
     if (directory === undefined) {
       directory = new Map();
-      this.#byDirectory.set(place.directory, directory);
+      this.#byDirectory.set(storedFile.directory, directory);
     }
-    const before = directory.get(place.file);
+    const before = directory.get(storedFile.file);
     if (before !== undefined) this.remove(before);
     // Removing the last file of a directory drops its map.
-    if (directory.size === 0) this.#byDirectory.set(place.directory, directory);
-    directory.set(place.file, place);
-    addTo(this.#byRoot, place.root, place);
-    addTo(this.#byName, place.name, place);
+    if (directory.size === 0) this.#byDirectory.set(storedFile.directory, directory);
+    directory.set(storedFile.file, storedFile);
+    addTo(this.#byRoot, storedFile.root, storedFile);
+    addTo(this.#byName, storedFile.name, storedFile);
     this.#size++;
-    if (place.origin === "downloaded") {
-      this.#downloadedBytes += place.sizeBytes;
+    if (storedFile.origin === "downloaded") {
+      this.#downloadedBytes += storedFile.sizeBytes;
       this.#downloadedFiles++;
     }
   }
 
   /** Removes a place; false when it was not known. */
-  remove(place: Place): boolean {
-    const directory = this.#byDirectory.get(place.directory);
-    if (directory?.get(place.file) !== place) return false;
-    directory.delete(place.file);
-    if (directory.size === 0) this.#byDirectory.delete(place.directory);
-    removeFrom(this.#byRoot, place.root, place);
-    removeFrom(this.#byName, place.name, place);
+  remove(storedFile: StoredFile): boolean {
+    const directory = this.#byDirectory.get(storedFile.directory);
+    if (directory?.get(storedFile.file) !== storedFile) return false;
+    directory.delete(storedFile.file);
+    if (directory.size === 0) this.#byDirectory.delete(storedFile.directory);
+    removeFrom(this.#byRoot, storedFile.root, storedFile);
+    removeFrom(this.#byName, storedFile.name, storedFile);
     this.#size--;
-    if (place.origin === "downloaded") {
-      this.#downloadedBytes -= place.sizeBytes;
+    if (storedFile.origin === "downloaded") {
+      this.#downloadedBytes -= storedFile.sizeBytes;
       this.#downloadedFiles--;
     }
     return true;
   }
 
   /** The first place of `root`. */
-  first(root: Root): Place | undefined {
+  first(root: Root): StoredFile | undefined {
     const found = this.#byRoot.get(root);
     return Array.isArray(found) ? found[0] : found;
   }
 
-  ofRoot(root: Root): readonly Place[] {
+  ofRoot(root: Root): readonly StoredFile[] {
     return listOf(this.#byRoot.get(root));
   }
 
-  ofName(name: string): readonly Place[] {
+  ofName(name: string): readonly StoredFile[] {
     return listOf(this.#byName.get(name));
   }
 
   /** A place of `root` under `name`. Thousands may share the one or the other, but seldom both. */
-  named(root: Root, name: string): Place | undefined {
+  named(root: Root, name: string): StoredFile | undefined {
     const ofRoot = this.ofRoot(root), ofName = this.ofName(name);
     return ofRoot.length <= ofName.length
-      ? ofRoot.find((place) => place.name === name)
-      : ofName.find((place) => place.root === root);
+      ? ofRoot.find((storedFile) => storedFile.name === name)
+      : ofName.find((storedFile) => storedFile.root === root);
   }
 
-  at(path: string): Place | undefined {
+  at(path: string): StoredFile | undefined {
     const { directory, file } = splitPath(path);
     return this.#byDirectory.get(directory)?.get(file);
   }
 
-  inDirectory(directory: string): ReadonlyMap<string, Place> | undefined {
+  inDirectory(directory: string): ReadonlyMap<string, StoredFile> | undefined {
     return this.#byDirectory.get(directory);
   }
 
@@ -101,31 +101,35 @@ export class FileIndex {
   }
 
   /** Places whose name matches `glob`. */
-  *matching(glob: string): Generator<Place> {
+  *matching(glob: string): Generator<StoredFile> {
     for (const [name, found] of this.#byName) {
       if (matchesGlob(glob, name)) yield* listOf(found);
     }
   }
 
-  *[Symbol.iterator](): Generator<Place> {
+  *[Symbol.iterator](): Generator<StoredFile> {
     for (const directory of this.#byDirectory.values()) yield* directory.values();
   }
 }
 
 // Nearly every key has one value, so an array is made only for the second.
-function addTo<K>(map: Map<K, Place | Place[]>, key: K, place: Place): void {
+function addTo<K>(map: Map<K, StoredFile | StoredFile[]>, key: K, storedFile: StoredFile): void {
   const found = map.get(key);
-  if (found === undefined) map.set(key, place);
-  else if (Array.isArray(found)) found.push(place);
-  else map.set(key, [found, place]);
+  if (found === undefined) map.set(key, storedFile);
+  else if (Array.isArray(found)) found.push(storedFile);
+  else map.set(key, [found, storedFile]);
 }
 
-function removeFrom<K>(map: Map<K, Place | Place[]>, key: K, place: Place): void {
-  const left = listOf(map.get(key)).filter((other) => other !== place);
+function removeFrom<K>(
+  map: Map<K, StoredFile | StoredFile[]>,
+  key: K,
+  storedFile: StoredFile,
+): void {
+  const left = listOf(map.get(key)).filter((other) => other !== storedFile);
   if (left.length === 0) map.delete(key);
   else map.set(key, left.length === 1 ? left[0]! : left);
 }
 
-function listOf(found: Place | Place[] | undefined): Place[] {
+function listOf(found: StoredFile | StoredFile[] | undefined): StoredFile[] {
   return found === undefined ? [] : Array.isArray(found) ? found : [found];
 }

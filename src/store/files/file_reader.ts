@@ -11,7 +11,7 @@ import {
 import { isSameFile } from "./fingerprint.ts";
 import type { Handle, HandleCache } from "./handle_cache.ts";
 import { environmentError, readAt } from "./io.ts";
-import type { Place } from "./stored_file.ts";
+import type { StoredFile } from "./stored_file.ts";
 
 /**
  * Reads chunks of `place` into `target` from `offset` in one call to the system; returns the
@@ -20,17 +20,17 @@ import type { Place } from "./stored_file.ts";
  * @throws {EnvironmentError} "changed", "not-found" or another when the file is not what it was;
  * "in-use" when too many files are open, for which the file is not to blame.
  */
-export function readPlace(
+export function readStoredFile(
   handles: HandleCache,
-  place: Place,
+  storedFile: StoredFile,
   read: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
 ): number {
-  const { offset: position, length } = placeBytes(place, read.range);
-  const { path } = place;
+  const { offset: position, length } = storedFileBytes(storedFile, read.range);
+  const { path } = storedFile;
   const fd = handles.open(path);
   try {
     // After opening: what is open now is then the file that was looked at.
-    checkUnchanged(place);
+    checkUnchanged(storedFile);
     if (readAt(fd, read.target, { offset: read.offset, length, position }) === length) {
       return length;
     }
@@ -43,37 +43,37 @@ export function readPlace(
 }
 
 /** Opens `place` for as long as the handle is pinned; throws like {@linkcode readPlace}. */
-export function pinPlace(handles: HandleCache, place: Place): Handle {
-  const handle = handles.pin(place.path);
+export function pinStoredFile(handles: HandleCache, storedFile: StoredFile): Handle {
+  const handle = handles.pin(storedFile.path);
   try {
-    checkUnchanged(place);
+    checkUnchanged(storedFile);
     return handle;
   } catch (error) {
     handles.unpin(handle);
-    handles.forget(place.path);
+    handles.forget(storedFile.path);
     throw error;
   }
 }
 
 /** Where chunks of `place` stand in it. @throws {RangeError} when they are not all within. */
-export function placeBytes(place: Place, range: ChunkRange): ByteRange {
-  const chunks = chunkCount(place.sizeBytes);
+export function storedFileBytes(storedFile: StoredFile, range: ChunkRange): ByteRange {
+  const chunks = chunkCount(storedFile.sizeBytes);
   if (!isRangeWithin(range, chunks)) {
     throw new RangeError(
-      `Cannot read chunks ${range.first}+${range.count} of ${place.name}: it has ${chunks}`,
+      `Cannot read chunks ${range.first}+${range.count} of ${storedFile.name}: it has ${chunks}`,
     );
   }
-  return rangeBytes(place.sizeBytes, range);
+  return rangeBytes(storedFile.sizeBytes, range);
 }
 
-function checkUnchanged(place: Place): void {
+function checkUnchanged(storedFile: StoredFile): void {
   let info: Deno.FileInfo;
   try {
-    info = Deno.statSync(place.path);
+    info = Deno.statSync(storedFile.path);
   } catch (error) {
-    throw environmentError(error, `read ${place.path}`);
+    throw environmentError(error, `read ${storedFile.path}`);
   }
-  if (!isSameFile(place, info)) throw changed(place.path);
+  if (!isSameFile(storedFile, info)) throw changed(storedFile.path);
 }
 
 function changed(path: string): EnvironmentError {

@@ -8,14 +8,14 @@ import type { Root } from "../../base/ids.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 
 /** How a complete file came here: by sharing it where it lies, or by downloading it. */
-export type PlaceOrigin = "shared" | "downloaded";
+export type StoredFileOrigin = "shared" | "downloaded";
 
 /**
  * One complete file. A class, so that a hundred thousand of them take little memory: the path is
  * kept as its directory, one string for all files in it, and its last part.
  */
-export class Place implements Fingerprint {
-  readonly origin: PlaceOrigin;
+export class StoredFile implements Fingerprint {
+  readonly origin: StoredFileOrigin;
   readonly directory: string;
   /** The last part of the path. */
   readonly file: string;
@@ -27,7 +27,7 @@ export class Place implements Fingerprint {
   readonly ino: number;
 
   constructor(
-    origin: PlaceOrigin,
+    origin: StoredFileOrigin,
     where: { readonly directory: string; readonly file: string; readonly name?: string },
     content: Fingerprint & { readonly root: Root },
   ) {
@@ -73,7 +73,7 @@ export interface FileDefinition {
   readonly chunks: number;
   /** Chunks of it that are here. */
   readonly chunksHave: number;
-  readonly origin: PlaceOrigin | "partial";
+  readonly origin: StoredFileOrigin | "partial";
   readonly path: string;
 }
 

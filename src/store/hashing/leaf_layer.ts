@@ -21,7 +21,7 @@ import { MerkleBuilder } from "./merkle.ts";
 export const HEX_PER_HASH = 2 * HASH_BYTES;
 
 /** Where the layer of which file lies. */
-export interface LeafLayerPlace {
+export interface LeafLayerStoredFile {
   readonly root: Root;
   /** Chunks of the file, so leaves of the layer. */
   readonly chunks: number;
@@ -31,14 +31,14 @@ export interface LeafLayerPlace {
 
 /** Reads the leaves of one file. */
 export class LeafLayer {
-  readonly #place: LeafLayerPlace;
+  readonly #storedFile: LeafLayerStoredFile;
   readonly #handles: HandleCache;
   readonly #single: Uint8Array | undefined;
 
-  constructor(place: LeafLayerPlace, handles: HandleCache) {
-    this.#place = place;
+  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
+    this.#storedFile = storedFile;
     this.#handles = handles;
-    if (place.chunks <= 1) this.#single = fromHex(place.root);
+    if (storedFile.chunks <= 1) this.#single = fromHex(storedFile.root);
   }
 
   /**
@@ -48,7 +48,7 @@ export class LeafLayer {
    * @throws {EnvironmentError} "not-found" or "corrupt" when the sidecar is gone or not whole.
    */
   read(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { chunks, path } = this.#place;
+    const { chunks, path } = this.#storedFile;
     if (!isRangeWithin(range, chunks)) {
       throw new RangeError(`Cannot read leaves: ${range.first}+${range.count} of ${chunks}`);
     }
@@ -83,7 +83,7 @@ export class LeafLayer {
    * layer of a file of 2 GiB, in one go.
    */
   isSound(): boolean {
-    const { chunks, root } = this.#place;
+    const { chunks, root } = this.#storedFile;
     if (chunks <= 1) return true;
     const builder = new MerkleBuilder();
     for (let first = 0; first < chunks; first += limits.leavesPerFrameMax) {
@@ -95,11 +95,11 @@ export class LeafLayer {
 
   /** Closes the sidecar if it is open. */
   forget(): void {
-    this.#handles.forget(this.#place.path);
+    this.#handles.forget(this.#storedFile.path);
   }
 
   #checkFresh(fd: number): void {
-    const { chunks, root } = this.#place;
+    const { chunks, root } = this.#storedFile;
     const sizeBytes = fstatSync(fd).size;
     if (sizeBytes !== chunks * HASH_BYTES) {
       throw this.#corrupt(`it has ${sizeBytes} bytes, not ${chunks * HASH_BYTES}`);
@@ -115,7 +115,10 @@ export class LeafLayer {
   }
 
   #corrupt(why: string): EnvironmentError {
-    return new EnvironmentError("corrupt", `Cannot read leaf layer ${this.#place.path}: ${why}`);
+    return new EnvironmentError(
+      "corrupt",
+      `Cannot read leaf layer ${this.#storedFile.path}: ${why}`,
+    );
   }
 }
 
@@ -126,13 +129,13 @@ const scratch = new Uint8Array(
 
 /** Takes a layer from a peer, in order, and keeps it only when it belongs to the root. */
 export class LeafLayerWriter {
-  readonly #place: LeafLayerPlace;
+  readonly #storedFile: LeafLayerStoredFile;
   readonly #handles: HandleCache;
   #builder = new MerkleBuilder();
   #isLastZero = false;
 
-  constructor(place: LeafLayerPlace, handles: HandleCache) {
-    this.#place = place;
+  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
+    this.#storedFile = storedFile;
     this.#handles = handles;
   }
 
@@ -148,7 +151,7 @@ export class LeafLayerWriter {
    * @throws {EnvironmentError} when they cannot be written.
    */
   add(first: number, hashes: Uint8Array): void {
-    const { chunks } = this.#place;
+    const { chunks } = this.#storedFile;
     const count = hashes.length / HASH_BYTES;
     if (!Number.isInteger(count) || count === 0) {
       throw new PeerFault("malformed", `Cannot take leaves: ${hashes.length} bytes`);
@@ -175,7 +178,7 @@ export class LeafLayerWriter {
    * @throws {PeerFault} "bad-data" when leaves are missing, belong to another root or are padding.
    */
   finish(): void {
-    const { root, chunks, path } = this.#place;
+    const { root, chunks, path } = this.#storedFile;
     if (this.next !== chunks || this.#builder.root() !== root) {
       const count = this.next;
       this.discard();
@@ -210,7 +213,7 @@ export class LeafLayerWriter {
   }
 
   get #newPath(): string {
-    return `${this.#place.path}.new`;
+    return `${this.#storedFile.path}.new`;
   }
 
   #open(): number {

@@ -7,14 +7,14 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { isSameFile } from "../files/fingerprint.ts";
 import type { Hasher } from "../hashing/hasher.ts";
-import { Place, splitPath } from "../files/stored_file.ts";
-import type { StoreParts } from "../downloads/store_context.ts";
+import { splitPath, StoredFile } from "../files/stored_file.ts";
+import type { StoreContext } from "../downloads/store_context.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
 /** Hashes files and adds them to the store. */
 export class HashQueue {
-  readonly #parts: StoreParts;
+  readonly #context: StoreContext;
   readonly #hasher: Hasher;
   readonly #isWanted: (path: string) => boolean;
   readonly #waiting = new Set<string>();
@@ -24,17 +24,17 @@ export class HashQueue {
   readonly #unsettled = new Map<string, Timer>();
   /** How often a file was not at rest when its turn came. */
   readonly #attempts = new Map<string, number>();
-  #hashed: Place[] = [];
+  #hashed: StoredFile[] = [];
   #batchTimer: Timer | undefined;
   #whenIdle = Promise.withResolvers<void>();
   #isClosed = false;
 
   constructor(
-    parts: StoreParts,
+    context: StoreContext,
     hasher: Hasher,
     options: { readonly isWanted: (path: string) => boolean },
   ) {
-    this.#parts = parts;
+    this.#context = context;
     this.#hasher = hasher;
     this.#isWanted = options.isWanted;
     this.#whenIdle.resolve();
@@ -92,16 +92,16 @@ export class HashQueue {
     this.#hashing.set(path, state);
     let isChanged = false;
     try {
-      const { leavesPath } = this.#parts.directory;
+      const { leavesPath } = this.#context.directory;
       const { root, ...print } = await this.#hasher.hash({ path, leavesPath });
-      const place = new Place("shared", this.#where(path), { root, ...print });
-      this.#hashed.push(place);
-      isChanged = state.isStale && !isUnchanged(place);
+      const storedFile = new StoredFile("shared", this.#where(path), { root, ...print });
+      this.#hashed.push(storedFile);
+      isChanged = state.isStale && !isUnchanged(storedFile);
     } catch (error) {
       const code = error instanceof EnvironmentError ? error.code : undefined;
       isChanged = code === "changed";
       if (!this.#isClosed && !isChanged && code !== "not-found") {
-        this.#parts.warn(`${messageOf(error)}; the file is not shared`, { path });
+        this.#context.warn(`${messageOf(error)}; the file is not shared`, { path });
       }
     }
     this.#hashing.delete(path);
@@ -135,10 +135,10 @@ export class HashQueue {
     const hashed = this.#hashed;
     this.#hashed = [];
     // Its share may have been given up meanwhile.
-    const places = hashed.filter(({ path }) => this.#isWanted(path));
-    if (places.length > 0) this.#parts.addPlaces(places);
-    if (places.length < hashed.length) {
-      for (const { root, sizeBytes } of hashed) this.#parts.collectLeaves(root, sizeBytes);
+    const storedFiles = hashed.filter(({ path }) => this.#isWanted(path));
+    if (storedFiles.length > 0) this.#context.addStoredFiles(storedFiles);
+    if (storedFiles.length < hashed.length) {
+      for (const { root, sizeBytes } of hashed) this.#context.collectLeaves(root, sizeBytes);
     }
     if (this.size === 0) this.#whenIdle.resolve();
   }
@@ -146,14 +146,14 @@ export class HashQueue {
   // One string for all files of a directory, as in the places that the catalogue gives.
   #where(path: string): { readonly directory: string; readonly file: string } {
     const { directory, file } = splitPath(path);
-    const known = this.#parts.index.inDirectory(directory)?.values().next().value;
+    const known = this.#context.index.inDirectory(directory)?.values().next().value;
     return { directory: known?.directory ?? directory, file };
   }
 }
 
-function isUnchanged(place: Place): boolean {
+function isUnchanged(storedFile: StoredFile): boolean {
   try {
-    return isSameFile(place, Deno.statSync(place.path));
+    return isSameFile(storedFile, Deno.statSync(storedFile.path));
   } catch {
     return false;
   }

@@ -4,22 +4,22 @@ import { EnvironmentError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { isSamePrint } from "../files/fingerprint.ts";
 import type { Hasher } from "../hashing/hasher.ts";
-import type { Sha256Book } from "../catalogue/sha256_index.ts";
-import type { StoreParts } from "../downloads/store_context.ts";
+import type { Sha256Index } from "../catalogue/sha256_index.ts";
+import type { StoreContext } from "../downloads/store_context.ts";
 
 /** Files that wait to be hashed, in the order in which somebody asked for them. */
 export class Sha256Queue {
-  readonly #parts: StoreParts;
+  readonly #context: StoreContext;
   readonly #hasher: Hasher;
-  readonly #book: Sha256Book;
+  readonly #book: Sha256Index;
   /** The one that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    parts: StoreParts,
-    { hasher, book }: { readonly hasher: Hasher; readonly book: Sha256Book },
+    context: StoreContext,
+    { hasher, book }: { readonly hasher: Hasher; readonly book: Sha256Index },
   ) {
-    this.#parts = parts;
+    this.#context = context;
     this.#hasher = hasher;
     this.#book = book;
   }
@@ -37,17 +37,17 @@ export class Sha256Queue {
     const known = this.#book.get(root);
     if (known !== undefined) return known;
     for (;;) {
-      const place = this.#parts.index.first(root);
-      if (place === undefined) {
+      const storedFile = this.#context.index.first(root);
+      if (storedFile === undefined) {
         throw new EnvironmentError("not-found", `Cannot hash ${root}: it is not here`);
       }
-      const { sha256, ...print } = await this.#hasher.sha256(place.path, { signal });
-      if (isSamePrint(place, print)) {
+      const { sha256, ...print } = await this.#hasher.sha256(storedFile.path, { signal });
+      if (isSamePrint(storedFile, print)) {
         this.#book.note(root, sha256);
         return sha256;
       }
       // It is another file by now than the one of this root.
-      this.#parts.withdrawPlaces([place]);
+      this.#context.withdrawStoredFiles([storedFile]);
     }
   }
 }

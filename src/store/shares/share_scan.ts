@@ -8,13 +8,13 @@ import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
 import { isSameFile } from "../files/fingerprint.ts";
 import { codeOf, environmentError, nextTurn } from "../files/io.ts";
-import { joinPath, OWN_FILE_PREFIX, type Place, splitPath } from "../files/stored_file.ts";
+import { joinPath, OWN_FILE_PREFIX, splitPath, type StoredFile } from "../files/stored_file.ts";
 import { isBelow, type ShareSet } from "./share_set.ts";
-import type { StoreParts } from "../downloads/store_context.ts";
+import type { StoreContext } from "../downloads/store_context.ts";
 
 /** What a scan needs around it. */
-export interface ScanContext {
-  readonly parts: StoreParts;
+export interface ScanOptions {
+  readonly context: StoreContext;
   readonly shares: ShareSet;
   readonly signal: AbortSignal;
   /** Called for each file that must be hashed. */
@@ -22,32 +22,34 @@ export interface ScanContext {
 }
 
 /** Scans everything that is shared, and withdraws what no longer is or is gone. */
-export async function scanAll(context: ScanContext): Promise<void> {
-  const { parts, shares } = context;
-  const scan = new Scan(context);
+export async function scanAll(options: ScanOptions): Promise<void> {
+  const { context, shares } = options;
+  const scan = new Scan(options);
   for (const path of shares.paths()) await scan.path(path);
   scan.warnUnreadableNames();
   // Directories that are gone, and files whose share was given up.
-  const stale: Place[] = [];
-  for (const directory of [...parts.index.directories()]) {
+  const stale: StoredFile[] = [];
+  for (const directory of [...context.index.directories()]) {
     if (scan.hasSeen(directory)) continue;
-    for (const place of parts.index.inDirectory(directory)?.values() ?? []) {
-      if (place.origin === "shared" && !scan.hasSeenFile(place.path)) stale.push(place);
+    for (const storedFile of context.index.inDirectory(directory)?.values() ?? []) {
+      if (storedFile.origin === "shared" && !scan.hasSeenFile(storedFile.path)) {
+        stale.push(storedFile);
+      }
     }
     await scan.pause();
   }
-  parts.withdrawPlaces(stale);
+  context.withdrawStoredFiles(stale);
 }
 
 /** Looks at single paths that are said to have changed: files, directories, or gone. */
-export async function scanPaths(context: ScanContext, paths: Iterable<string>): Promise<void> {
-  const scan = new Scan(context);
-  for (const path of paths) if (context.shares.covers(path)) await scan.path(path);
+export async function scanPaths(options: ScanOptions, paths: Iterable<string>): Promise<void> {
+  const scan = new Scan(options);
+  for (const path of paths) if (options.shares.covers(path)) await scan.path(path);
   scan.warnUnreadableNames();
 }
 
 class Scan {
-  readonly #context: ScanContext;
+  readonly #options: ScanOptions;
   readonly #seenDirectories = new Set<string>();
   readonly #seenFiles = new Set<string>();
   #sliceStart = performance.now();
@@ -55,8 +57,8 @@ class Scan {
   #unreadableNames = 0;
   #unreadablePath = "";
 
-  constructor(context: ScanContext) {
-    this.#context = context;
+  constructor(options: ScanOptions) {
+    this.#options = options;
   }
 
   hasSeen(directory: string): boolean {
@@ -70,7 +72,7 @@ class Scan {
   /** Tells once of all names that are not text. */
   warnUnreadableNames(): void {
     if (this.#unreadableNames === 0) return;
-    this.#context.parts.warn(
+    this.#options.context.warn(
       "Files or directories are not shared, for their names will not do: not valid UTF-8",
       { names: this.#unreadableNames, path: this.#unreadablePath },
     );
@@ -80,7 +82,7 @@ class Scan {
   async pause(): Promise<void> {
     if (performance.now() - this.#sliceStart < limits.scanSliceMs) return;
     await nextTurn();
-    this.#context.signal.throwIfAborted();
+    this.#options.signal.throwIfAborted();
     this.#sliceStart = performance.now();
   }
 
@@ -98,7 +100,7 @@ class Scan {
     if (info.isDirectory) {
       const { directory, file } = splitPath(path);
       // A directory that is shared itself may be a link to one; below it links are not followed.
-      const isShare = this.#context.shares.paths().includes(path);
+      const isShare = this.#options.shares.paths().includes(path);
       if (isShare || !this.#isLink(joinPath(directory, file))) await this.#directory(path, 0);
       return;
     }
@@ -109,10 +111,10 @@ class Scan {
   }
 
   async #directory(path: string, depth: number): Promise<void> {
-    const { parts, shares } = this.#context;
+    const { context, shares } = this.#options;
     if (this.#seenDirectories.has(path) || this.#isPrivate(path)) return;
     if (depth > limits.shareDepthMax) {
-      parts.warn("A shared directory is too deep; what is below is not shared", { path });
+      context.warn("A shared directory is too deep; what is below is not shared", { path });
       return;
     }
     let entries: Deno.DirEntry[];
@@ -122,9 +124,9 @@ class Scan {
       if (codeOf(error) !== "not-found") this.#warn(error, path);
       entries = [];
     }
-    this.#context.signal.throwIfAborted();
+    this.#options.signal.throwIfAborted();
     this.#seenDirectories.add(path);
-    const before = new Map(parts.index.inDirectory(path));
+    const before = new Map(context.index.inDirectory(path));
     const subdirectories: string[] = [];
     const isDirectoryShared = shares.covers(path);
     for (const entry of entries) {
@@ -142,7 +144,7 @@ class Scan {
       await this.pause();
     }
     const gone = [...before.values()].filter(({ origin }) => origin === "shared");
-    parts.withdrawPlaces(gone);
+    context.withdrawStoredFiles(gone);
     for (const subdirectory of subdirectories) {
       if (shares.covers(subdirectory)) await this.#directory(subdirectory, depth + 1);
     }
@@ -163,13 +165,13 @@ class Scan {
   }
 
   #file(path: string, info: Deno.FileInfo): void {
-    const { parts, onChanged } = this.#context;
-    const known = parts.index.at(path);
+    const { context, onChanged } = this.#options;
+    const known = context.index.at(path);
     if (known !== undefined && isSameFile(known, info)) return;
-    if (known?.origin === "shared") parts.withdrawPlaces([known]);
+    if (known?.origin === "shared") context.withdrawStoredFiles([known]);
     if (!info.isFile || this.#isPrivate(path)) return;
-    if (parts.index.size >= limits.sharedFilesMax) {
-      if (!this.#isFull) parts.warn("Too many shared files; the rest is not shared", { path });
+    if (context.index.size >= limits.sharedFilesMax) {
+      if (!this.#isFull) context.warn("Too many shared files; the rest is not shared", { path });
       this.#isFull = true;
       return;
     }
@@ -178,17 +180,17 @@ class Scan {
 
   #isWanted(path: string, name: string): boolean {
     if (name.endsWith(".part") || name.startsWith(OWN_FILE_PREFIX)) return false;
-    const { parts, shares } = this.#context;
+    const { context, shares } = this.#options;
     if (!shares.covers(path)) return false;
     const problem = nameProblem(name);
     if (problem === undefined) return true;
-    parts.warn(`A file is not shared, for its name will not do: ${problem}`, { path });
+    context.warn(`A file is not shared, for its name will not do: ${problem}`, { path });
     return false;
   }
 
   /** Whether it is of the data directory, which holds the token and is never shared. */
   #isPrivate(path: string): boolean {
-    return this.#context.parts.directory.contains(path);
+    return this.#options.context.directory.contains(path);
   }
 
   #isLink(path: string): boolean {
@@ -200,8 +202,8 @@ class Scan {
   }
 
   #withdrawBelow(path: string): void {
-    const { index } = this.#context.parts;
-    const gone: Place[] = [];
+    const { index } = this.#options.context;
+    const gone: StoredFile[] = [];
     const file = index.at(path);
     if (file !== undefined) gone.push(file);
     else {
@@ -210,14 +212,14 @@ class Scan {
         gone.push(...index.inDirectory(directory)?.values() ?? []);
       }
     }
-    this.#context.parts.withdrawPlaces(gone.filter(({ origin }) => origin === "shared"));
+    this.#options.context.withdrawStoredFiles(gone.filter(({ origin }) => origin === "shared"));
   }
 
   #warn(error: unknown, path: string): void {
     const { message } = error instanceof EnvironmentError
       ? error
       : environmentError(error, `look at ${path}`);
-    this.#context.parts.warn(message, { path, cause: messageOf(error) });
+    this.#options.context.warn(message, { path, cause: messageOf(error) });
   }
 }
 

@@ -10,16 +10,16 @@ import { nameProblem } from "../../base/names.ts";
 import { HashQueue } from "./hash_queue.ts";
 import type { Hasher } from "../hashing/hasher.ts";
 import { environmentError, nextTurn } from "../files/io.ts";
-import { OWN_FILE_PREFIX, type Place } from "../files/stored_file.ts";
+import { OWN_FILE_PREFIX, type StoredFile } from "../files/stored_file.ts";
 import { areSameRoots, findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
 import { scanAll, scanPaths } from "./share_scan.ts";
 import { ShareSet } from "./share_set.ts";
-import type { StoreParts } from "../downloads/store_context.ts";
+import type { StoreContext } from "../downloads/store_context.ts";
 import { type ChangedPaths, PathWatch } from "./watch.ts";
 
 /** The shared paths of one store. */
 export class Shares implements AsyncDisposable {
-  readonly #parts: StoreParts;
+  readonly #context: StoreContext;
   readonly #set: ShareSet;
   readonly #queue: HashQueue;
   readonly #abort = new AbortController();
@@ -36,10 +36,10 @@ export class Shares implements AsyncDisposable {
   #requested: Set<string> | "everything" = new Set();
   #running: Promise<void> | undefined;
 
-  constructor(parts: StoreParts, hasher: Hasher) {
-    this.#parts = parts;
-    this.#set = new ShareSet(parts.catalogue?.shares());
-    this.#queue = new HashQueue(parts, hasher, { isWanted: (path) => this.#set.covers(path) });
+  constructor(context: StoreContext, hasher: Hasher) {
+    this.#context = context;
+    this.#set = new ShareSet(context.catalogue?.shares());
+    this.#queue = new HashQueue(context, hasher, { isWanted: (path) => this.#set.covers(path) });
   }
 
   /** Paths that are shared. */
@@ -68,7 +68,7 @@ export class Shares implements AsyncDisposable {
   add(path: string, options: { readonly persist?: boolean } = {}): void {
     const { persist = true } = options;
     const share = normal(path);
-    checkShareable(share === "" ? "/" : share, this.#parts);
+    checkShareable(share === "" ? "/" : share, this.#context);
     if (persist) this.#keep(share);
     this.#set.add(share, { isKept: persist });
     if (!persist) this.#remember();
@@ -98,7 +98,7 @@ export class Shares implements AsyncDisposable {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#withdrawUncovered();
-    this.#parts.listen((change) => {
+    this.#context.listen((change) => {
       // The store found out by itself that a file changed: it is hashed again.
       if (change.kind === "withdrawn" && this.#set.covers(change.path)) {
         this.#watch?.note(change.path);
@@ -139,7 +139,7 @@ export class Shares implements AsyncDisposable {
     const kept = this.#set.copy();
     kept.add(share, { isKept: true });
     try {
-      this.#parts.catalogue?.putShares(kept.keptRows());
+      this.#context.catalogue?.putShares(kept.keptRows());
     } catch (error) {
       const { code, hint } = environmentError(error, "write the catalogue");
       throw new EnvironmentError(
@@ -151,24 +151,24 @@ export class Shares implements AsyncDisposable {
   }
 
   #remember(): void {
-    this.#parts.remember((catalogue) => catalogue.putShares(this.#set.keptRows()));
+    this.#context.remember((catalogue) => catalogue.putShares(this.#set.keptRows()));
   }
 
   #withdrawUncovered(): void {
-    const { index } = this.#parts;
-    const stale: Place[] = [];
+    const { index } = this.#context;
+    const stale: StoredFile[] = [];
     for (const directory of index.directories()) {
       const files = index.inDirectory(directory)!;
       // Mostly nothing is said of single files, so that the directory decides for all.
       const isPlain = !this.#set.hasEntryIn(directory);
       if (isPlain && this.#set.covers(directory)) continue;
-      for (const place of files.values()) {
-        if (place.origin === "shared" && (isPlain || !this.#set.covers(place.path))) {
-          stale.push(place);
+      for (const storedFile of files.values()) {
+        if (storedFile.origin === "shared" && (isPlain || !this.#set.covers(storedFile.path))) {
+          stale.push(storedFile);
         }
       }
     }
-    this.#parts.withdrawPlaces(stale);
+    this.#context.withdrawStoredFiles(stale);
   }
 
   #request(paths: ChangedPaths): void {
@@ -182,7 +182,7 @@ export class Shares implements AsyncDisposable {
   async #run(): Promise<void> {
     const { signal } = this.#abort;
     const context = {
-      parts: this.#parts,
+      context: this.#context,
       shares: this.#set,
       signal,
       onChanged: (path: string) => this.#queue.add(path),
@@ -206,7 +206,7 @@ export class Shares implements AsyncDisposable {
         } else await scanPaths(context, requested);
       } catch (error) {
         if (signal.aborted) return;
-        this.#parts.warn("Scanning the shared files failed", { cause: messageOf(error) });
+        this.#context.warn("Scanning the shared files failed", { cause: messageOf(error) });
       }
     }
   }
@@ -241,7 +241,7 @@ export class Shares implements AsyncDisposable {
     this.#roots = roots;
     this.#watch = new PathWatch(roots, {
       onChanged: (paths) => this.#request(paths),
-      onWarning: this.#parts.warn,
+      onWarning: this.#context.warn,
     });
     before?.close();
     this.#scheduleRootCheck();
@@ -272,7 +272,7 @@ function normal(path: string): string {
   return resolve(path).replace(/[/\\]$/, "");
 }
 
-function checkShareable(path: string, { directory }: StoreParts): void {
+function checkShareable(path: string, { directory }: StoreContext): void {
   let info: Deno.FileInfo, real: string;
   try {
     info = Deno.statSync(path);

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../src/base/ids.ts";
-import type { StoryGiver } from "../../../src/base/fetch_record.ts";
+import type { ProviderRecord } from "../../../src/base/fetch_record.ts";
 import { explainText } from "../../../src/cli/commands/explain.ts";
 import { peerFileTable } from "../../../src/cli/commands/files.ts";
 import { infoText } from "../../../src/cli/commands/info.ts";
@@ -342,10 +342,10 @@ Deno.test("isPushed() wants each file whole at some peer", () => {
 });
 
 function giver(
-  kind: StoryGiver["kind"],
+  kind: ProviderRecord["kind"],
   label: string,
-  what: Partial<StoryGiver>,
-): StoryGiver {
+  what: Partial<ProviderRecord>,
+): ProviderRecord {
   const nothing = { nodeId: null, bytes: 0, chunks: "", bytesThrownAway: 0, strikes: 0 };
   return { kind, giver: label, ...nothing, ...what };
 }

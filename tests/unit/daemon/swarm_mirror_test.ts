@@ -8,7 +8,7 @@ import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../src/base/random.ts";
 import { ChunkHasher } from "../../../src/daemon/swarm/chunk_hasher.ts";
-import { type Giver, mirrorGiver } from "../../../src/daemon/swarm/provider.ts";
+import { mirrorProvider, type Provider } from "../../../src/daemon/swarm/provider.ts";
 import { Swarm, type SwarmObserver } from "../../../src/daemon/swarm/swarm.ts";
 import { Connection } from "../../../src/net/connection.ts";
 import type { Mirrors } from "../../../src/http/mirrors.ts";
@@ -25,13 +25,13 @@ const WAIT_MS = 20_000;
 
 /** Notes what a swarm tells; each outcome can be waited for. */
 class Observer implements SwarmObserver {
-  readonly gains: { range: ChunkRange; giver: Giver }[] = [];
+  readonly gains: { range: ChunkRange; provider: Provider }[] = [];
   readonly banned_: string[] = [];
   readonly #outcome = Promise.withResolvers<unknown>();
   readonly #some = Promise.withResolvers<void>();
 
-  gained(range: ChunkRange, giver: Giver): void {
-    this.gains.push({ range, giver });
+  gained(range: ChunkRange, provider: Provider): void {
+    this.gains.push({ range, provider });
     this.#some.resolve();
   }
 
@@ -49,11 +49,11 @@ class Observer implements SwarmObserver {
     this.banned_.push(nodeId);
   }
 
-  mirrorWrong({ label }: Giver, index: number): void {
+  mirrorWrong({ label }: Provider, index: number): void {
     this.#outcome.resolve({ mirror: label, index });
   }
 
-  mirrorFailed(_giver: Giver, error: MirrorError | null): void {
+  mirrorFailed(_giver: Provider, error: MirrorError | null): void {
     this.#outcome.resolve(error?.code ?? null);
   }
 
@@ -67,9 +67,9 @@ class Observer implements SwarmObserver {
     return within(this.#some.promise);
   }
 
-  chunksBy(kind: Giver["kind"]): number {
+  chunksBy(kind: Provider["kind"]): number {
     let chunks = 0;
-    for (const { range, giver } of this.gains) if (giver.kind === kind) chunks += range.count;
+    for (const { range, provider } of this.gains) if (provider.kind === kind) chunks += range.count;
     return chunks;
   }
 }
@@ -261,18 +261,18 @@ Deno.test("Swarm.feed() takes what matches the leaves, and cancels what it was a
     const mirror = mirrors.file([server.url()]);
     swarm.joinMirror(mirror);
     await within(asked.promise);
-    const giver = mirrorGiver("other.example");
+    const provider = mirrorProvider("other.example");
     const begin = bytesOf({ first: 0, count: 40 });
     begin[3 * CHUNK_BYTES]! ^= 1;
     begin[40 * CHUNK_BYTES - 1]! ^= 1;
-    assertEquals(swarm.feed(giver, { first: 0, count: 40 }, begin), [3, 39]);
+    assertEquals(swarm.feed(provider, { first: 0, count: 40 }, begin), [3, 39]);
     assertEquals(observer.gains.map(({ range }) => range), [
       { first: 0, count: 3 },
       { first: 4, count: 35 },
     ]);
     for (let first = 0; first < CHUNKS; first += 50) {
       const range = { first, count: Math.min(50, CHUNKS - first) };
-      assertEquals(swarm.feed(giver, range, bytesOf(range)), []);
+      assertEquals(swarm.feed(provider, range, bytesOf(range)), []);
     }
     assertEquals(await observer.outcome, "completed");
     await within(ended.promise);
@@ -282,16 +282,16 @@ Deno.test("Swarm.feed() takes what matches the leaves, and cancels what it was a
 
 Deno.test("Swarm.feed() refuses what cannot be held against leaves", () =>
   withSwarm({ leaves: false }, async ({ swarm, observer }) => {
-    const giver = mirrorGiver("a");
+    const provider = mirrorProvider("a");
     const range = { first: 0, count: 1 };
-    assertThrows(() => swarm.feed(giver, range, bytesOf(range)), RangeError);
+    assertThrows(() => swarm.feed(provider, range, bytesOf(range)), RangeError);
     giveLeaves(swarm.download, BYTES);
     swarm.start();
-    assertThrows(() => swarm.feed(giver, range, bytesOf(range).subarray(1)), RangeError);
-    assertEquals(swarm.feed(giver, range, bytesOf(range)), []);
+    assertThrows(() => swarm.feed(provider, range, bytesOf(range).subarray(1)), RangeError);
+    assertEquals(swarm.feed(provider, range, bytesOf(range)), []);
     // What is here already is held against the leaves as well, and not counted twice.
-    assertEquals(swarm.feed(giver, range, new Uint8Array(CHUNK_BYTES)), [0]);
-    assertEquals(swarm.feed(giver, range, bytesOf(range)), []);
+    assertEquals(swarm.feed(provider, range, new Uint8Array(CHUNK_BYTES)), [0]);
+    assertEquals(swarm.feed(provider, range, bytesOf(range)), []);
     assertEquals([observer.gains.length, swarm.bytesDone], [1, CHUNK_BYTES]);
     await Promise.resolve();
   }));

@@ -6,7 +6,7 @@ import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { DirectoryServer } from "../../../src/directory/server.ts";
-import { DirectoryTalk } from "../../../src/net/directory_connection.ts";
+import { DirectoryConnection } from "../../../src/net/directory_connection.ts";
 import { DoorTransport } from "../../support/door_transport.ts";
 import { identityOf, NETWORK } from "./fixture.ts";
 
@@ -24,8 +24,8 @@ Deno.test("DirectoryServer serves another host when two hold all connections", a
   }, { transport: door, random: systemRandom });
   server.start();
   try {
-    const open = (host: string) => DirectoryTalk.open(door.connect(host), identityOf(1));
-    const talks: DirectoryTalk[] = [];
+    const open = (host: string) => DirectoryConnection.open(door.connect(host), identityOf(1));
+    const talks: DirectoryConnection[] = [];
     for (let left = limits.connectionsMax; left > 0; left -= 64) {
       const hosts = Array.from({ length: 64 }, (_, i) => `192.0.2.${1 + i % 2}`);
       talks.push(...await Promise.all(hosts.map(open)));

@@ -8,7 +8,7 @@ import { systemRandom } from "../../../src/base/random.ts";
 import { DirectoryServer } from "../../../src/directory/server.ts";
 import { DirectorySession } from "../../../src/directory/session.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import { DirectoryTalk } from "../../../src/net/directory_connection.ts";
+import { DirectoryConnection } from "../../../src/net/directory_connection.ts";
 import type { RemoteIdentity } from "../../../src/net/handshake.ts";
 import type { Transport } from "../../../src/net/transport.ts";
 import type { MessageOf } from "../../../src/wire/messages.ts";
@@ -68,10 +68,10 @@ class Client implements AsyncDisposable {
     this.node = new Answering(transport, options.answer ?? proving);
   }
 
-  async open(): Promise<DirectoryTalk> {
+  async open(): Promise<DirectoryConnection> {
     const duplex = await this.#transport.dial(this.#server.address, { timeoutMs: 1_000 });
     const { nodeId } = this.node.identity;
-    return await DirectoryTalk.open(
+    return await DirectoryConnection.open(
       new Connection(duplex),
       identityOf(this.node.address.port, { nodeId }),
     );

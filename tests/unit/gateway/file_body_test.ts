@@ -26,7 +26,7 @@ class Supply implements FileSupply {
     return () => this.riders--;
   }
 
-  vouchedEnd(offset: number, { max }: { readonly max: number }): number {
+  releasedEnd(offset: number, { max }: { readonly max: number }): number {
     return Math.max(offset, Math.min(this.here, offset + max));
   }
 

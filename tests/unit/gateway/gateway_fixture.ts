@@ -7,7 +7,7 @@ import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { LogFields, Logger } from "../../../src/base/log.ts";
 import { silentLogger } from "../../../src/base/log.ts";
-import type { TrustBook, VouchedFile } from "../../../src/base/package_index.ts";
+import type { PackageFile, PackageIndex } from "../../../src/base/package_index.ts";
 import {
   type GatewayHost,
   type RunningGateway,
@@ -70,7 +70,7 @@ export class PlayedFetch {
 
   vouch(range: ChunkRange): this {
     this.observer.gained(range);
-    this.observer.vouched?.(range);
+    this.observer.released?.(range);
     return this;
   }
 
@@ -110,7 +110,7 @@ export interface Played {
   readonly mirrors?: readonly string[];
   readonly waitMs?: number;
   readonly isAlone?: boolean;
-  readonly trusted?: readonly VouchedFile[];
+  readonly trusted?: readonly PackageFile[];
   /** Keeps databases in this directory instead of one of its own. */
   readonly cacheDir?: string;
 }
@@ -217,7 +217,7 @@ export async function curl(
   return { code, stdout };
 }
 
-function bookOf(files: readonly VouchedFile[]): TrustBook {
+function bookOf(files: readonly PackageFile[]): PackageIndex {
   const all = (name: string) => files.filter((file) => file.name === name);
   return {
     all,

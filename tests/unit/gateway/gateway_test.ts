@@ -265,7 +265,7 @@ Deno.test("startGateway() lets the fetch go on when its last client leaves", asy
   await reader.read().catch(() => {});
   await line(gateway, "an answer was left");
   assertEquals(fetch.signal.aborted, false);
-  // Who comes back takes the same flight.
+  // Who comes back takes the same shared fetch.
   const again = gateway.get(PATH, { headers: { range: "bytes=40000-" } });
   await asked(gateway, 2);
   fetch.vouch({ first: 0, count: 10 });

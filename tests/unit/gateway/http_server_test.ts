@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { silentLogger } from "../../../src/base/log.ts";
-import { HttpServer, type HttpServerPatience } from "../../../src/gateway/http_server.ts";
+import { HttpServer, type HttpServerTimeouts } from "../../../src/gateway/http_server.ts";
 
 const LISTEN = { host: "127.0.0.1", port: 0 };
 
 /** A server that answers with `OK`, over HTTP on loopback. */
-function serverOf(patience: Partial<HttpServerPatience>, isBusy = () => false) {
+function serverOf(timeouts: Partial<HttpServerTimeouts>, isBusy = () => false) {
   const answer = () => Promise.resolve(new Response("OK"));
-  return new HttpServer({ log: silentLogger, answer, isBusy }, LISTEN, patience);
+  return new HttpServer({ log: silentLogger, answer, isBusy }, LISTEN, timeouts);
 }
 
 async function connect({ address: { port } }: HttpServer, text: string): Promise<Deno.TcpConn> {

@@ -4,7 +4,7 @@ import { newNodeId, newSessionId, type NodeId, type Root } from "../../../src/ba
 import { limits } from "../../../src/base/limits.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import { DirectoryTalk } from "../../../src/net/directory_connection.ts";
+import { DirectoryConnection } from "../../../src/net/directory_connection.ts";
 import type { LocalIdentity } from "../../../src/net/handshake.ts";
 import type { Message, MessageOf } from "../../../src/wire/messages.ts";
 import type { Holder, KnownFile, ListedFile } from "../../../src/wire/structures.ts";
@@ -43,7 +43,7 @@ function holder(port: number): Holder {
 /** A talk with a directory that keeps to the script, whose answers get its instance. */
 async function talking(
   answer: (heard: readonly Message[], instance: NodeId) => readonly Message[],
-  use: (talk: DirectoryTalk, directory: ScriptedDirectory) => Promise<void>,
+  use: (talk: DirectoryConnection, directory: ScriptedDirectory) => Promise<void>,
 ): Promise<void> {
   const transport = new MemoryTransport({ bufferBytes: 10_000 });
   const script: Script = { answer: (heard) => answer(heard, directory.instance) };
@@ -56,7 +56,7 @@ async function talking(
     random: systemRandom,
   };
   const duplex = await transport.dial(directory.address, { timeoutMs: 1_000 });
-  const talk = await DirectoryTalk.open(new Connection(duplex), identity);
+  const talk = await DirectoryConnection.open(new Connection(duplex), identity);
   assertEquals(talk.instance, directory.instance);
   await use(talk, directory);
   talk.close();

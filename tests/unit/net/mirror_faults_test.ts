@@ -116,7 +116,7 @@ Deno.test("MirrorBody.read() waits for as long as a mirror goes on, however slow
     // Four pauses that together are longer than the silence that ends it.
     const drops = new ReadableStream({
       async pull(controller) {
-        await new Promise((resolve) => setTimeout(resolve, 0.3 * mirrors.patience.silentMs));
+        await new Promise((resolve) => setTimeout(resolve, 0.3 * mirrors.timeouts.silentMs));
         controller.enqueue(BYTES.subarray(0, 10));
         if (--left === 0) controller.close();
       },

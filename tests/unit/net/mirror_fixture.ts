@@ -4,13 +4,13 @@ import { silentLogger } from "../../../src/base/log.ts";
 import {
   type MirrorBody,
   type MirrorFile,
-  type MirrorPatience,
   Mirrors,
+  type MirrorTimeouts,
 } from "../../../src/http/mirrors.ts";
 import { MirrorError } from "../../../src/http/mirror_error.ts";
 
 /** Short, so that a test of what is silent does not last. */
-export const SHORT: MirrorPatience = { answerMs: 400, silentMs: 400, retryMs: 20 };
+export const SHORT: MirrorTimeouts = { answerMs: 400, silentMs: 400, retryMs: 20 };
 
 /** Says what is sent for a request, given as its head; "hold" keeps the connection open after it. */
 export type RawAnswer = (head: string, request: number) => {
@@ -148,9 +148,9 @@ export class FileServer implements AsyncDisposable {
   }
 }
 
-/** Runs `test` with mirrors that have little patience. */
+/** Runs `test` with mirrors that have little timeouts. */
 export async function withMirrors(test: (mirrors: Mirrors) => Promise<void>): Promise<void> {
-  const mirrors = new Mirrors({ log: silentLogger, patience: SHORT });
+  const mirrors = new Mirrors({ log: silentLogger, timeouts: SHORT });
   try {
     await test(mirrors);
   } finally {

@@ -46,8 +46,8 @@ async function failure(reading: Promise<unknown>): Promise<string> {
   return text;
 }
 
-const patience = { answerMs: 5_000, silentMs: 60_000, retryMs: 20 };
-const mirrors = new Mirrors({ log: silentLogger, patience });
+const timeouts = { answerMs: 5_000, silentMs: 60_000, retryMs: 20 };
+const mirrors = new Mirrors({ log: silentLogger, timeouts });
 const abort = new AbortController();
 const aborted = (await begin(mirrors, abort.signal)).read();
 const closed = (await begin(mirrors, new AbortController().signal)).read();
@@ -57,7 +57,7 @@ console.log(`aborted: ${await failure(aborted)}`);
 mirrors.close();
 console.log(`closed: ${await failure(closed)}`);
 
-const hasty = new Mirrors({ log: silentLogger, patience: { ...patience, silentMs: 300 } });
+const hasty = new Mirrors({ log: silentLogger, timeouts: { ...timeouts, silentMs: 300 } });
 const silent = (await begin(hasty, new AbortController().signal)).read();
 await collect();
 console.log(`silent: ${await failure(silent)}`);

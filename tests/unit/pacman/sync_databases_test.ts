@@ -1,4 +1,4 @@
-/** The book of trust that the databases of a directory make, and how it follows them. */
+/** The package index that the databases of a directory make, and how it follows them. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Readable } from "node:stream";

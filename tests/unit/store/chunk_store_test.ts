@@ -204,7 +204,7 @@ Deno.test("open() makes a damaged catalogue anew, keeps it aside and says so", a
     assertEquals(warnings.length, 1);
     assert(warnings[0]!.message.includes("damaged"));
     assert(Deno.statSync(warnings[0]!.fields["keptAs"] as string).isFile);
-    assertEquals((await again.tidy()).filesAdopted, 1);
+    assertEquals((await again.recover()).filesAdopted, 1);
     again.shares.add(dir.join("shared"));
     again.shares.start();
     await again.shares.settled();
@@ -219,7 +219,7 @@ Deno.test("tidy() does not take up a file whose bytes are not those of its root"
   await using _ = store;
   const root = rootOf(content(100, 1));
   dir.write(`data/files/${root}/f`, content(100, 2));
-  assertEquals((await store.tidy()).filesAdopted, 0);
+  assertEquals((await store.recover()).filesAdopted, 0);
   assertEquals(store.fileDefinitions(), []);
   assert(warnings[0]!.message.includes("damaged"));
 });
@@ -233,7 +233,7 @@ Deno.test("tidy() removes old data of downloads that nothing is known of", async
   // TempDir writes files of long ago.
   for (const root of [old, young, known]) dir.write(`data/partial/${root}`, content(50));
   Deno.utimeSync(dir.join(`data/partial/${young}`), new Date(), new Date());
-  assertEquals((await store.tidy()).partialsRemoved, 1);
+  assertEquals((await store.recover()).partialsRemoved, 1);
   const left = [...Deno.readDirSync(dir.join("data/partial"))].map(({ name }) => name);
   assertEquals(left.sort(), [young!, known!].sort());
 });
@@ -361,7 +361,7 @@ Deno.test("tidy() removes old leaf layers of no file, and no others", async () =
   dir.write(young, new Uint8Array(64));
   Deno.utimeSync(dir.join(young), new Date(), new Date());
   Deno.utimeSync(`${store.dataDir}/leaves/${root.slice(0, 2)}/${root}`, 1e9, 1e9);
-  assertEquals((await store.tidy()).leavesRemoved, 1);
+  assertEquals((await store.recover()).leavesRemoved, 1);
   assert(Deno.statSync(dir.join(young)).isFile);
   assertThrows(() => Deno.statSync(dir.join(old)), Deno.errors.NotFound);
   assertEquals((await Array.fromAsync(store.verify()))[0]!.outcome, "good");

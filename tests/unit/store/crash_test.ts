@@ -16,9 +16,9 @@ async function runAndKill(dataDir: string, options: { seed: number; lines: numbe
   }).spawn();
   let checkpointed = 0, begunWith = 0, isFinished = false, lines = 0, rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop()!;
-    for (const line of parts) {
+    const context = (rest + text).split("\n");
+    rest = context.pop()!;
+    for (const line of context) {
       const [word, count] = line.split(" ");
       if (word === "ready") begunWith = Number(count);
       if (word === "checkpoint") checkpointed = Number(count);

@@ -92,15 +92,15 @@ diskTest(
     await using _ = store;
     const ballast = `${disk.path}/ballast`;
     const bytes = content(20 * CHUNK_BYTES);
-    const intake = store.openIntake({ name: "f", sizeBytes: bytes.length, key: "k" });
-    intake.write(0, bytes.subarray(0, CHUNK_BYTES));
+    const unverified = store.openUnverified({ name: "f", sizeBytes: bytes.length, key: "k" });
+    unverified.write(0, bytes.subarray(0, CHUNK_BYTES));
     fill(ballast);
     const rest = bytes.subarray(CHUNK_BYTES);
-    const error = assertThrows(() => intake.write(CHUNK_BYTES, rest), EnvironmentError);
-    assertEquals([error.code, intake.bytesHad], ["no-space", CHUNK_BYTES]);
+    const error = assertThrows(() => unverified.write(CHUNK_BYTES, rest), EnvironmentError);
+    assertEquals([error.code, unverified.bytesHad], ["no-space", CHUNK_BYTES]);
     Deno.removeSync(ballast);
-    intake.write(CHUNK_BYTES, rest);
-    assertEquals(readAll(store, (await intake.adopt()).root), bytes);
+    unverified.write(CHUNK_BYTES, rest);
+    assertEquals(readAll(store, (await unverified.adopt()).root), bytes);
   },
 );
 

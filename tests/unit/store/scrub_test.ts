@@ -126,7 +126,7 @@ Deno.test("verify() withdraws a file whose leaf layer rotted", async () => {
   const [result] = await Array.fromAsync(store.verify());
   assertEquals(result!.outcome, "withdrawn");
   // The data itself is good, and is taken up again once it is hashed.
-  assertEquals((await store.tidy()).filesAdopted, 1);
+  assertEquals((await store.recover()).filesAdopted, 1);
   assertEquals(readAll(store, root), bytes);
 });
 
@@ -136,15 +136,15 @@ Deno.test("recheckRange() looks at these chunks only", async () => {
   await using _ = store;
   const bytes = content(40 * CHUNK_BYTES);
   const root = await addDownloaded(store, "f", bytes);
-  assertEquals(await store.recheckRange(root, { first: 0, count: 40 }), 0);
+  assertEquals(await store.scrubRange(root, { first: 0, count: 40 }), 0);
   rot(store.definition(root)!.path, 20 * CHUNK_BYTES);
-  assertEquals(await store.recheckRange(root, { first: 0, count: 20 }), 0);
+  assertEquals(await store.scrubRange(root, { first: 0, count: 20 }), 0);
   assert(store.isComplete(root));
-  assertEquals(await store.recheckRange(root, { first: 19, count: 3 }), 1);
+  assertEquals(await store.scrubRange(root, { first: 19, count: 3 }), 1);
   assertEquals(store.isComplete(root), false);
   assertEquals(store.chunksHave(root), 39);
   // What a peer says of chunks that are not here changes nothing.
-  assertEquals(await store.recheckRange(root, { first: 20, count: 1 }), 0);
+  assertEquals(await store.scrubRange(root, { first: 20, count: 1 }), 0);
 });
 
 Deno.test("verify() stops when its signal aborts", async () => {

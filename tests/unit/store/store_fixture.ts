@@ -44,9 +44,9 @@ export function content(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function sha256(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+function sha256(...context: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
+  for (const part of context) hash.update(part);
   return new Uint8Array(hash.digest());
 }
 

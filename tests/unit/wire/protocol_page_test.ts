@@ -284,7 +284,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
   const inOrder = [status, list, peers, search, info, where, files, push, share, verify, explain];
   assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;
-  const story = shown.at(-1);
+  const record = shown.at(-1);
   assertEquals(
     [
       one.counters,
@@ -296,8 +296,8 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       one.syncDatabases[0],
       one.savings,
       one.trust,
-      story.givers[0],
-      story.steps[0],
+      record.givers[0],
+      record.steps[0],
     ].map(keys),
     [
       counters,

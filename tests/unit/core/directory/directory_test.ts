@@ -432,7 +432,7 @@ Deno.test("Directory.step() warns of somebody else at an address once it is sure
   fixture.list(liar, []);
   fixture.checked(liar, "wrong");
   // It was there before the liar came, so it is not the liar, started anew.
-  fixture.nowMs += limits.directorySuspectMs - 1;
+  fixture.nowMs += limits.directoryConflictMs - 1;
   fixture.change(honest, {});
   assertEquals(kinds(fixture.tick()), []);
   fixture.nowMs += 1;
@@ -440,7 +440,7 @@ Deno.test("Directory.step() warns of somebody else at an address once it is sure
   assert(warning?.kind === "warn");
   assertEquals(warning.fields, { host, port: liar.port, node: liar.nodeId });
   assertEquals(more, []);
-  fixture.nowMs += limits.directorySuspectMs;
+  fixture.nowMs += limits.directoryConflictMs;
   assertEquals(kinds(fixture.tick()), [], "once");
 });
 
@@ -454,7 +454,7 @@ Deno.test("Directory.step() warns of no client whose node was started anew", () 
     fixture.checked(client, "wrong");
   }
   fixture.join(fixture.client(3, { host }));
-  fixture.nowMs += limits.directorySuspectMs;
+  fixture.nowMs += limits.directoryConflictMs;
   const ports = fixture.tick().map((effect) => effect.kind === "warn" && effect.fields.port);
   assertEquals(ports, [8_047]);
 });

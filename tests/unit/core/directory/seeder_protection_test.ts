@@ -4,25 +4,28 @@ import { assertEquals } from "@std/assert";
 import { chunkCount } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { type Spared, Sparing } from "../../../../src/core/directory/seeder_protection.ts";
+import {
+  type ProtectedSeeder,
+  SeederProtection,
+} from "../../../../src/core/directory/seeder_protection.ts";
 import type { ClientKey } from "../../../../src/core/directory/directory_events.ts";
 import { DirectoryFixture, fileOf, IDLE, nodeOf, type TestClient } from "../directory_fixture.ts";
 
-const SIZE_BYTES = limits.spareBytesMin;
+const SIZE_BYTES = limits.protectBytesMin;
 const FILE = fileOf(1, { sizeBytes: SIZE_BYTES });
 const PART = fileOf(1, { sizeBytes: SIZE_BYTES, chunksHave: chunkCount(SIZE_BYTES) >> 1 });
 /** Nodes that a holder with the default load serves before it is busy. */
-const BUSY = Math.max(limits.spareUploadsMin, IDLE.uploadsMax / 8);
+const BUSY = Math.max(limits.protectUploadsMin, IDLE.uploadsMax / 8);
 
-function holder(number: number, load: Partial<Spared["load"]> = {}): Spared {
+function holder(number: number, load: Partial<ProtectedSeeder["load"]> = {}): ProtectedSeeder {
   return { key: `10.0.0.${number} 5` as ClientKey, load: { ...IDLE, ...load }, loadMs: -1_000 };
 }
 
 /** An address with many clients. */
 const BIG_HOST = "192.0.2.1";
 
-function newSparing(): Sparing {
-  return new Sparing((host) => host === BIG_HOST ? 1_000 : 0);
+function newSparing(): SeederProtection {
+  return new SeederProtection((host) => host === BIG_HOST ? 1_000 : 0);
 }
 
 function to(number: number): { node: NodeId; host: string } {
@@ -62,10 +65,10 @@ function named(
 }
 
 Deno.test("Sparing.isBusy() is true from an eighth of the full load on, and not below four", () => {
-  const sparing = newSparing();
-  const isBusyWith = (one: Spared, nodes: number) => {
-    for (let i = 0; i < nodes; i++) sparing.sent(one, to(i), 0);
-    return sparing.isBusy(one, 0);
+  const protection = newSparing();
+  const isBusyWith = (one: ProtectedSeeder, nodes: number) => {
+    for (let i = 0; i < nodes; i++) protection.sent(one, to(i), 0);
+    return protection.isBusy(one, 0);
   };
   assertEquals(isBusyWith(holder(1), 3), false);
   assertEquals(isBusyWith(holder(1), 4), true);
@@ -73,75 +76,75 @@ Deno.test("Sparing.isBusy() is true from an eighth of the full load on, and not 
   assertEquals(isBusyWith(holder(2, { uploadsMax: 80 }), 10), true);
   assertEquals(isBusyWith(holder(3, { uploadsMax: 2 }), 1), false);
   assertEquals(isBusyWith(holder(3, { uploadsMax: 2 }), 2), true);
-  assertEquals(sparing.isBusy(holder(4, { uploads: 4 }), 0), true);
+  assertEquals(protection.isBusy(holder(4, { uploads: 4 }), 0), true);
 });
 
 Deno.test("Sparing.sent() counts a node once, and forgets it after a while", () => {
-  const sparing = newSparing();
+  const protection = newSparing();
   const one = holder(1);
-  for (let i = 0; i < 10; i++) sparing.sent(one, to(1), i);
-  assertEquals(sparing.isBusy(one, 10), false);
-  for (let i = 2; i <= 4; i++) sparing.sent(one, to(i), 10);
-  assertEquals(sparing.isBusy(one, 10), true);
-  assertEquals(sparing.wasSent(one, nodeOf(1), 8 + limits.sentMs), true);
-  assertEquals(sparing.wasSent(one, nodeOf(1), 9 + limits.sentMs), false);
-  assertEquals(sparing.isBusy(one, 9 + limits.sentMs), false);
+  for (let i = 0; i < 10; i++) protection.sent(one, to(1), i);
+  assertEquals(protection.isBusy(one, 10), false);
+  for (let i = 2; i <= 4; i++) protection.sent(one, to(i), 10);
+  assertEquals(protection.isBusy(one, 10), true);
+  assertEquals(protection.wasSent(one, nodeOf(1), 8 + limits.sentMs), true);
+  assertEquals(protection.wasSent(one, nodeOf(1), 9 + limits.sentMs), false);
+  assertEquals(protection.isBusy(one, 9 + limits.sentMs), false);
 });
 
 Deno.test("Sparing.sent() forgets those who were sent longest ago when there are too many", () => {
-  const sparing = newSparing();
+  const protection = newSparing();
   const one = holder(1);
-  for (let i = 0; i <= limits.sentPerHolderMax + 1; i++) sparing.sent(one, to(i), 0);
-  assertEquals(sparing.wasSent(one, nodeOf(0), 0), false);
-  assertEquals(sparing.wasSent(one, nodeOf(2), 0), true);
+  for (let i = 0; i <= limits.sentPerHolderMax + 1; i++) protection.sent(one, to(i), 0);
+  assertEquals(protection.wasSent(one, nodeOf(0), 0), false);
+  assertEquals(protection.wasSent(one, nodeOf(2), 0), true);
   const holders = Math.ceil(limits.sentMax / limits.sentPerHolderMax) + 1;
   for (let h = 2; h <= holders + 1; h++) {
-    for (let i = 0; i < limits.sentPerHolderMax; i++) sparing.sent(holder(h), to(i), 0);
+    for (let i = 0; i < limits.sentPerHolderMax; i++) protection.sent(holder(h), to(i), 0);
   }
-  assertEquals(sparing.wasSent(one, nodeOf(2), 0), false);
-  assertEquals(sparing.wasSent(holder(holders + 1), nodeOf(2), 0), true);
+  assertEquals(protection.wasSent(one, nodeOf(2), 0), false);
+  assertEquals(protection.wasSent(holder(holders + 1), nodeOf(2), 0), true);
 });
 
 Deno.test("Sparing.isBusy() is false again when a report says that those who were sent are done", () => {
-  const sparing = newSparing();
+  const protection = newSparing();
   const one = holder(1);
-  for (let i = 0; i < BUSY; i++) sparing.sent(one, to(i), 0);
-  assertEquals(sparing.isBusy(one, 400), true);
-  assertEquals(sparing.isBusy({ ...one, loadMs: limits.sentSettleMs - 1 }, 400), true);
-  assertEquals(sparing.isBusy({ ...one, loadMs: limits.sentSettleMs }, 400), false);
-  assertEquals(sparing.wasSent(one, nodeOf(0), 400), true);
+  for (let i = 0; i < BUSY; i++) protection.sent(one, to(i), 0);
+  assertEquals(protection.isBusy(one, 400), true);
+  assertEquals(protection.isBusy({ ...one, loadMs: limits.sentSettleMs - 1 }, 400), true);
+  assertEquals(protection.isBusy({ ...one, loadMs: limits.sentSettleMs }, 400), false);
+  assertEquals(protection.wasSent(one, nodeOf(0), 400), true);
 });
 
 Deno.test("Sparing.isReportWanted() is true half way to busy, unless there is a new one", () => {
-  const sparing = newSparing();
+  const protection = newSparing();
   const one = holder(1);
   const half = Math.ceil(BUSY / 2);
-  for (let i = 0; i < half - 1; i++) sparing.sent(one, to(i), 0);
-  assertEquals(sparing.isReportWanted(one, 0), false);
-  sparing.sent(one, to(half), 0);
-  assertEquals(sparing.isReportWanted(one, 0), true);
+  for (let i = 0; i < half - 1; i++) protection.sent(one, to(i), 0);
+  assertEquals(protection.isReportWanted(one, 0), false);
+  protection.sent(one, to(half), 0);
+  assertEquals(protection.isReportWanted(one, 0), true);
   const reported = { ...one, loadMs: -limits.loadAgeMs + 1 };
-  assertEquals(sparing.isReportWanted(reported, 0), false);
+  assertEquals(protection.isReportWanted(reported, 0), false);
   const busy = { ...holder(2, { uploads: BUSY }), loadMs: 0 };
-  assertEquals(sparing.isReportWanted(busy, limits.loadAgeMs), true);
+  assertEquals(protection.isReportWanted(busy, limits.loadAgeMs), true);
 });
 
 Deno.test("Sparing.sent() does not count more nodes of an address than it has clients", () => {
-  const sparing = newSparing();
+  const protection = newSparing();
   const one = holder(1);
   for (let i = 0; i < 3 * BUSY; i++) {
-    sparing.sent(one, { node: nodeOf(i), host: "198.51.100.7" }, 0);
+    protection.sent(one, { node: nodeOf(i), host: "198.51.100.7" }, 0);
   }
-  assertEquals(sparing.isBusy(one, 0), false);
-  for (let i = 0; i < BUSY - limits.sentPerHostMin; i++) sparing.sent(one, to(100 + i), 0);
-  assertEquals(sparing.isBusy(one, 0), true);
+  assertEquals(protection.isBusy(one, 0), false);
+  for (let i = 0; i < BUSY - limits.sentPerHostMin; i++) protection.sent(one, to(100 + i), 0);
+  assertEquals(protection.isBusy(one, 0), true);
 });
 
 Deno.test("Directory.holders() spares a busy holder until the asker has waited", () => {
   const { fixture, holder } = rush({ sent: BUSY });
   const late = nodeOf(500);
   assertEquals(named(fixture, late), []);
-  fixture.nowMs += limits.spareMs - 1;
+  fixture.nowMs += limits.protectMs - 1;
   assertEquals(named(fixture, late), []);
   fixture.nowMs += 1;
   assertEquals(named(fixture, late), [holder.nodeId]);
@@ -204,7 +207,7 @@ Deno.test("Directory.holders() names those who have a part in the stead of a bus
   assertEquals(named(fixture, late.nodeId), [begun.nodeId]);
   // Once it has a part itself, the others do for as long as there are any.
   fixture.list(late, [PART]);
-  fixture.nowMs += limits.spareMs;
+  fixture.nowMs += limits.protectMs;
   assertEquals(named(fixture, late.nodeId), [begun.nodeId]);
 });
 
@@ -218,7 +221,7 @@ Deno.test("Directory.holders() names a busy holder in the end to one who has beg
   fixture.list(late, [PART]);
   assertEquals(named(fixture, late.nodeId), [begun.nodeId]);
   // Those who have a part may lack the rest, or claim what they do not give.
-  fixture.nowMs += limits.spareBegunMs;
+  fixture.nowMs += limits.protectBegunMs;
   assertEquals(named(fixture, late.nodeId).sort(), [holder.nodeId, begun.nodeId].sort());
 });
 
@@ -238,7 +241,7 @@ Deno.test("Directory.holders() names a busy holder to whoever wants to know all 
 });
 
 Deno.test("Directory.holders() spares nobody for a small file, or with balancing off", () => {
-  const small = fileOf(1, { sizeBytes: limits.spareBytesMin - 1 });
+  const small = fileOf(1, { sizeBytes: limits.protectBytesMin - 1 });
   for (const options of [{ file: small }, { replicas: 0 }]) {
     const { fixture, holder } = rush({ sent: 2 * BUSY, ...options });
     assertEquals(named(fixture, nodeOf(500)), [holder.nodeId]);

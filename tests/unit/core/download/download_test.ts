@@ -142,11 +142,12 @@ Deno.test("Download.step() goes through the file in order when sources have it w
 });
 
 Deno.test("Download.step() asks for the rarest unit first, the lowest among equals", () => {
-  const units = (...indices: number[]) => indices.map((unit) => ({ first: unit * 32, count: 32 }));
+  const blocks = (...indices: number[]) =>
+    indices.map((block) => ({ first: block * 32, count: 32 }));
   const scene = new Scene({ sizeBytes: 4 * MIB, budgetBytes: 0 });
-  scene.join(1, ...units(0, 1, 2, 3, 4, 5, 6));
-  scene.join(2, ...units(0, 1, 2, 4, 5));
-  scene.join(3, ...units(0, 1));
+  scene.join(1, ...blocks(0, 1, 2, 3, 4, 5, 6));
+  scene.join(2, ...blocks(0, 1, 2, 4, 5));
+  scene.join(3, ...blocks(0, 1));
   const effects = scene.step({ kind: "budget", inflightBytesMax: 4 * MIB });
   assertEquals(requests(effects, 1).map(({ first }) => first), [96, 104]);
   assertEquals(requests(effects, 2).map(({ first }) => first), [64, 72]);
@@ -154,7 +155,7 @@ Deno.test("Download.step() asks for the rarest unit first, the lowest among equa
 });
 
 Deno.test("Download.step() finds rare units beyond those that it compares at once", () => {
-  const nearUnits = limits.pickUnitsMax + 1;
+  const nearUnits = limits.pickBlocksMax + 1;
   const chunks = 2 * nearUnits * 32;
   const download = new Download({
     sizeBytes: chunks * CHUNK_BYTES,
@@ -188,7 +189,7 @@ Deno.test("Download.step() counts a unit again when its holders change", () => {
   scene.join(2, { first: 0, count: 64 });
   scene.step({ kind: "source-lost-chunks", source: 2, range: { first: 0, count: 32 } });
   scene.step({ kind: "source-has", source: 2, ranges: [{ first: 64, count: 64 }] });
-  // Only unit 0 has one holder now.
+  // Only block 0 has one holder now.
   const effects = scene.step({ kind: "budget", inflightBytesMax: 4 * MIB });
   assertEquals(requests(effects, 1), [{ first: 0, count: 8 }, { first: 8, count: 8 }]);
 });

@@ -30,7 +30,7 @@ const VIEW: HedgeView = {
   isLinking: false,
   givesRanges: true,
   peers: null,
-  isVouched: false,
+  isReleased: false,
   isApart: false,
   mirrorBytes: 0,
   mirrorBytesLeft: null,
@@ -66,7 +66,7 @@ Deno.test("Hedge.decide() takes the head while peers give what is not proved, th
       { nowMs: 50, peers: PEERS },
       asked(60),
       asked(60 + limits.hedgeDripMs),
-      { ...asked(61 + limits.hedgeDripMs), isVouched: true },
+      { ...asked(61 + limits.hedgeDripMs), isReleased: true },
     ),
     ["nothing", head, head, head + CHUNK_BYTES, "nothing"],
   );
@@ -78,7 +78,7 @@ Deno.test("Hedge.decide() takes all when those who offer it do not begin", () =>
 });
 
 Deno.test("Hedge.decide() goes on with a stream of all until peers begin", () => {
-  const begun = { nowMs: 200, peers: PEERS, isVouched: true };
+  const begun = { nowMs: 200, peers: PEERS, isReleased: true };
   assertEquals(
     decide({ nowMs: 50 }, { nowMs: 60, peers: { ...PEERS, begunMs: null } }, begun),
     ["whole", "whole", "nothing"],
@@ -100,7 +100,7 @@ Deno.test("Hedge.decide() has the mirror help peers that are slower than it", ()
   const known = (mirrorBytesPerSecond: number) => ({
     nowMs: 2_000,
     peers: slow,
-    isVouched: true,
+    isReleased: true,
     mirrorBytesPerSecond,
   });
   assertEquals(decide(known(6 * MIB)), ["ranges"]);
@@ -112,7 +112,7 @@ Deno.test("Hedge.decide() judges peers sooner where the mirror would soon be don
   const at = (nowMs: number, mirrorBytesPerSecond?: number) => ({
     nowMs,
     peers: { ...peers, bytesPerSecond: 0 },
-    isVouched: true,
+    isReleased: true,
     mirrorBytesPerSecond,
   });
   assertEquals(decide(at(119, 50 * MIB), at(121, 50 * MIB)), ["nothing", "ranges"]);
@@ -121,18 +121,18 @@ Deno.test("Hedge.decide() judges peers sooner where the mirror would soon be don
 
 Deno.test("Hedge.decide() never has a mirror help peers that are fast, however fast it is", () => {
   const peers = { ...PEERS, bytesPerSecond: limits.hedgeBytesPerSecond };
-  const view = { nowMs: 2_000, peers, isVouched: true, mirrorBytesPerSecond: 1_000 * MIB };
+  const view = { nowMs: 2_000, peers, isReleased: true, mirrorBytesPerSecond: 1_000 * MIB };
   assertEquals(decide(view), ["nothing"]);
 });
 
 Deno.test("Hedge.decide() has the mirror help when nobody gives what is missing", () => {
   const peers = { ...PEERS, isStalled: true };
-  assertEquals(decide({ peers, isVouched: true, mirrorBytesPerSecond: 1 }), ["ranges"]);
+  assertEquals(decide({ peers, isReleased: true, mirrorBytesPerSecond: 1 }), ["ranges"]);
 });
 
 Deno.test("Hedge.decide() lets peers finish what they are about to", () => {
   const peers = { ...PEERS, bytesPerSecond: 10 * MIB, bytesLeft: 2 * MIB };
-  assertEquals(decide({ nowMs: 2_000, peers, isVouched: true }), ["nothing"]);
+  assertEquals(decide({ nowMs: 2_000, peers, isReleased: true }), ["nothing"]);
 });
 
 Deno.test("Hedge.decide() ends the help when peers are clearly faster than the mirror", () => {
@@ -140,7 +140,7 @@ Deno.test("Hedge.decide() ends the help when peers are clearly faster than the m
   const view = (bytesPerSecond: number, mirrorBytesPerSecond?: number) => ({
     nowMs: 2_000,
     peers: { ...slow, bytesPerSecond },
-    isVouched: true,
+    isReleased: true,
     mirrorBytesPerSecond,
   });
   assertEquals(
@@ -150,7 +150,7 @@ Deno.test("Hedge.decide() ends the help when peers are clearly faster than the m
 });
 
 Deno.test("Hedge.decide() has the mirror give all apart when it and peers disagree", () => {
-  assertEquals(decide({ peers: PEERS, isApart: true, isVouched: true }), ["whole"]);
+  assertEquals(decide({ peers: PEERS, isApart: true, isReleased: true }), ["whole"]);
 });
 
 Deno.test("Hedge.handedOver() ends the stream of all", () => {
@@ -189,7 +189,7 @@ Deno.test("Hedge.decide() takes all of a mirror without ranges where it would ta
   const view = (bytesPerSecond: number) => ({
     nowMs: 2_000,
     peers: { ...slow, bytesPerSecond },
-    isVouched: true,
+    isReleased: true,
     givesRanges: false,
     mirrorBytesPerSecond: 10 * MIB,
   });

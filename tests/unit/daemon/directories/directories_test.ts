@@ -5,12 +5,12 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { newNodeId, type Root } from "../../../../src/base/ids.ts";
 import { type Logger, silentLogger } from "../../../../src/base/log.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
-import { Seldom } from "../../../../src/base/log_throttle.ts";
+import { LogThrottle } from "../../../../src/base/log_throttle.ts";
 import {
   Directories,
   type DirectoryAnswer,
 } from "../../../../src/daemon/directories/directories.ts";
-import { Vouching } from "../../../../src/daemon/trust/offer_policy.ts";
+import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
 import { Connections } from "../../../../src/net/connections.ts";
 import type { HostPort } from "../../../../src/base/address.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
@@ -71,9 +71,9 @@ class Client implements AsyncDisposable {
         random: systemRandom,
       },
       store: this.store,
-      vouching: new Vouching({ store: this.store, trust: undefined, log: logger }),
+      offerPolicy: new OfferPolicy({ store: this.store, trust: undefined, log: logger }),
       random: systemRandom,
-      seldom: new Seldom(),
+      throttle: new LogThrottle(),
       log: logger,
       connect: (address, signal) => connections.dial(address, { signal }),
       load: () => LOAD,

@@ -5,7 +5,7 @@ import { limits } from "../../../../src/base/limits.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
 import { DirectoryQuestions } from "../../../../src/daemon/directories/directory_questions.ts";
 import { Connection } from "../../../../src/net/connection.ts";
-import { DirectoryTalk } from "../../../../src/net/directory_connection.ts";
+import { DirectoryConnection } from "../../../../src/net/directory_connection.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
 import { MemoryTransport } from "../../../support/memory_transport.ts";
 import { type Script, ScriptedDirectory } from "../../../support/scripted_directory.ts";
@@ -35,7 +35,7 @@ async function asking(
   const questions = new DirectoryQuestions(async () => {
     opened++;
     const duplex = await transport.dial(directory.address, { timeoutMs: 1_000 });
-    return await DirectoryTalk.open(new Connection(duplex), identity);
+    return await DirectoryConnection.open(new Connection(duplex), identity);
   });
   await use({ questions, directory, opened: () => opened });
   questions.close();
@@ -45,7 +45,7 @@ function nothingFound(_heard: readonly Message[], { instance }: ScriptedDirector
   return [{ kind: "metadata", instance, files: [], last: true }];
 }
 
-const ask = (talk: DirectoryTalk) => talk.metadata(SOUGHT);
+const ask = (talk: DirectoryConnection) => talk.metadata(SOUGHT);
 
 Deno.test("DirectoryQuestions asks all on one connection, and gives it up when it is not used", async () => {
   await asking(nothingFound, async ({ questions, directory, opened }) => {

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { NodeId, QueryId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { Locating } from "../../../../src/daemon/discovery/holder_query.ts";
+import { HolderQuery } from "../../../../src/daemon/discovery/holder_query.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../../../src/wire/structures.ts";
 
 const nodes = ["a", "b", "c", "d"].map((letter) => letter.repeat(32) as NodeId);
@@ -34,20 +34,25 @@ function holderOf(nodeId: NodeId, values: Partial<Holder> = {}): Holder {
   return { ...file, nodeId, host: "192.0.2.9", port: 9, loadPermille: 0, ...values };
 }
 
-function offer(locating: Locating, nodeId: NodeId, values: Partial<FileOffer> = {}, port = 1) {
+function offer(
+  holderQuery: HolderQuery,
+  nodeId: NodeId,
+  values: Partial<FileOffer> = {},
+  port = 1,
+) {
   const holder = { nodeId, address: { host: "192.0.2.1", port } };
   const message = { kind: "offer", file: offerOf(values), bitfield: new Uint8Array() } as const;
-  assertEquals(locating.offered(holder, [message]), { kind: "more" });
+  assertEquals(holderQuery.offered(holder, [message]), { kind: "more" });
 }
 
 Deno.test("Locating.infoReports() joins what the flood, this node and directories say", () => {
-  const locating = new Locating(BY_NAME, 0);
-  offer(locating, A);
-  offer(locating, B, { whole: false, chunksHave: 1, type: "iso" });
-  locating.here(offerOf(), { nodeId: C, address: { host: "192.0.2.3", port: 3 } });
-  locating.listed({ directory: "d:8047", files: [known({ sha256: SHA256 })], holders: [] });
-  locating.listed({ directory: "c:8047", files: [], holders: [holderOf(A), holderOf(D)] });
-  assertEquals(locating.infoReports(), [{
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  offer(holderQuery, A);
+  offer(holderQuery, B, { whole: false, chunksHave: 1, type: "iso" });
+  holderQuery.here(offerOf(), { nodeId: C, address: { host: "192.0.2.3", port: 3 } });
+  holderQuery.listed({ directory: "d:8047", files: [known({ sha256: SHA256 })], holders: [] });
+  holderQuery.listed({ directory: "c:8047", files: [], holders: [holderOf(A), holderOf(D)] });
+  assertEquals(holderQuery.infoReports(), [{
     name: "x",
     root: X,
     sizeBytes: SIZE_BYTES,
@@ -60,68 +65,68 @@ Deno.test("Locating.infoReports() joins what the flood, this node and directorie
 });
 
 Deno.test("Locating.infoReports() counts no node twice where a directory only counts", () => {
-  const locating = new Locating(BY_NAME, 0);
-  offer(locating, A);
-  const counts = () => locating.infoReports().map((one) => [one.peersWhole, one.peersPart]);
-  locating.listed({ directory: "d", files: [known({ whole: 1, part: 2 })], holders: [] });
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  offer(holderQuery, A);
+  const counts = () => holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]);
+  holderQuery.listed({ directory: "d", files: [known({ whole: 1, part: 2 })], holders: [] });
   assertEquals(counts(), [[1, 2]]);
   // One of the two parts is whole by now, as its node says itself.
-  offer(locating, B);
+  offer(holderQuery, B);
   assertEquals(counts(), [[2, 1]]);
-  locating.listed({ directory: "e", files: [known({ whole: 5 })], holders: [] });
+  holderQuery.listed({ directory: "e", files: [known({ whole: 5 })], holders: [] });
   assertEquals(counts(), [[5, 0]]);
 });
 
 Deno.test("Locating.infoReports() leaves out what nobody has", () => {
-  const locating = new Locating(BY_NAME, 0);
-  locating.listed({ directory: "d", files: [known()], holders: [] });
-  assertEquals(locating.infoReports(), []);
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  holderQuery.listed({ directory: "d", files: [known()], holders: [] });
+  assertEquals(holderQuery.infoReports(), []);
 });
 
 Deno.test("Locating.infoReports() has every root of a name, the most held first", () => {
-  const locating = new Locating(BY_NAME, 0);
-  offer(locating, A);
-  offer(locating, B, { root: Y });
-  offer(locating, C, { root: Y });
-  offer(locating, D, { root: Y, sizeBytes: SIZE_BYTES + 1 });
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  offer(holderQuery, A);
+  offer(holderQuery, B, { root: Y });
+  offer(holderQuery, C, { root: Y });
+  offer(holderQuery, D, { root: Y, sizeBytes: SIZE_BYTES + 1 });
   assertEquals(
-    locating.infoReports().map(({ root, sizeBytes }) => [root, sizeBytes]),
+    holderQuery.infoReports().map(({ root, sizeBytes }) => [root, sizeBytes]),
     [[Y, SIZE_BYTES], [X, SIZE_BYTES], [Y, SIZE_BYTES + 1]],
   );
 });
 
 Deno.test("Locating.infoReports() has every name of a root, each with the holders of the root", () => {
-  const locating = new Locating(BY_ROOT, 0);
-  offer(locating, A, { name: "p" });
-  offer(locating, B, { name: "q" });
-  locating.listed({ directory: "d", files: [known({ name: "q" })], holders: [] });
+  const holderQuery = new HolderQuery(BY_ROOT, 0);
+  offer(holderQuery, A, { name: "p" });
+  offer(holderQuery, B, { name: "q" });
+  holderQuery.listed({ directory: "d", files: [known({ name: "q" })], holders: [] });
   assertEquals(
-    locating.infoReports().map((one) => [one.name, one.peersWhole, one.from]),
+    holderQuery.infoReports().map((one) => [one.name, one.peersWhole, one.from]),
     [["q", 2, ["flood", "d"]], ["p", 2, ["flood"]]],
   );
 });
 
 Deno.test("Locating.infoReports() takes the SHA-256 of this node, else the one that most say", () => {
-  const locating = new Locating(BY_NAME, 0);
-  const sha256 = () => locating.infoReports()[0]?.sha256;
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  const sha256 = () => holderQuery.infoReports()[0]?.sha256;
   const say = (directory: string, value: string) =>
-    locating.listed({ directory, files: [known({ sha256: value, whole: 1 })], holders: [] });
+    holderQuery.listed({ directory, files: [known({ sha256: value, whole: 1 })], holders: [] });
   say("d", OTHER_SHA256);
   say("e", SHA256);
   assertEquals(sha256(), OTHER_SHA256);
   say("f", SHA256);
   assertEquals(sha256(), SHA256);
   const self = { nodeId: A, address: { host: "192.0.2.1", port: 1 } };
-  locating.here(offerOf(), self, { sha256: OTHER_SHA256 });
+  holderQuery.here(offerOf(), self, { sha256: OTHER_SHA256 });
   assertEquals(sha256(), OTHER_SHA256);
 });
 
 Deno.test("Locating leaves out what was not asked for", () => {
-  const byName = new Locating(BY_NAME, 0);
+  const byName = new HolderQuery(BY_NAME, 0);
   offer(byName, A, { name: "y" });
   byName.listed({ directory: "d", files: [known({ name: "z" })], holders: [] });
   assertEquals([byName.infoReports(), byName.holderReports()], [[], []]);
-  const byRoot = new Locating(BY_ROOT, 0);
+  const byRoot = new HolderQuery(BY_ROOT, 0);
   offer(byRoot, A, { root: Y });
   byRoot.listed({
     directory: "d",
@@ -132,10 +137,10 @@ Deno.test("Locating leaves out what was not asked for", () => {
 });
 
 Deno.test("Locating.holderReports() has each node once, the least loaded first, unknown last", () => {
-  const locating = new Locating(BY_NAME, 0);
-  offer(locating, A, { whole: false, chunksHave: 1 });
-  offer(locating, B, { whole: false, chunksHave: 2 }, 0);
-  locating.hit({
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  offer(holderQuery, A, { whole: false, chunksHave: 1 });
+  offer(holderQuery, B, { whole: false, chunksHave: 2 }, 0);
+  holderQuery.hit({
     kind: "hit",
     id: "00".repeat(16) as QueryId,
     hops: 0,
@@ -144,7 +149,7 @@ Deno.test("Locating.holderReports() has each node once, the least loaded first, 
     holderPort: 7,
     offers: [offerOf()],
   });
-  locating.listed({
+  holderQuery.listed({
     directory: "d",
     files: [],
     holders: [
@@ -153,7 +158,7 @@ Deno.test("Locating.holderReports() has each node once, the least loaded first, 
     ],
   });
   assertEquals(
-    locating.holderReports().map((one) => [
+    holderQuery.holderReports().map((one) => [
       one.nodeId,
       one.peer,
       one.loadPermille,
@@ -171,24 +176,24 @@ Deno.test("Locating.holderReports() has each node once, the least loaded first, 
 });
 
 Deno.test("Locating.holderReports() learns an address from whoever knows one", () => {
-  const locating = new Locating(BY_ROOT, 0);
-  locating.listed({ directory: "d", files: [], holders: [holderOf(A, { host: "", port: 0 })] });
-  offer(locating, A);
-  assertEquals(locating.holderReports().map(({ peer }) => peer), ["192.0.2.1:1"]);
+  const holderQuery = new HolderQuery(BY_ROOT, 0);
+  holderQuery.listed({ directory: "d", files: [], holders: [holderOf(A, { host: "", port: 0 })] });
+  offer(holderQuery, A);
+  assertEquals(holderQuery.holderReports().map(({ peer }) => peer), ["192.0.2.1:1"]);
 });
 
 Deno.test("Locating takes a file of no bytes for whole", () => {
-  const locating = new Locating(BY_NAME, 0);
-  offer(locating, A, { sizeBytes: 0, chunksHave: 0 });
-  assertEquals(locating.infoReports().map((one) => [one.peersWhole, one.peersPart]), [[1, 0]]);
-  assertEquals(locating.holderReports().map((one) => [one.chunks, one.chunksHave]), [[0, 0]]);
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  offer(holderQuery, A, { sizeBytes: 0, chunksHave: 0 });
+  assertEquals(holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]), [[1, 0]]);
+  assertEquals(holderQuery.holderReports().map((one) => [one.chunks, one.chunksHave]), [[0, 0]]);
 });
 
 Deno.test("Locating keeps no more files and holders than its bounds", () => {
-  const files = new Locating(BY_NAME, 0);
+  const files = new HolderQuery(BY_NAME, 0);
   for (let i = 0; i <= limits.candidatesMax; i++) offer(files, A, { sizeBytes: i });
   assertEquals(files.infoReports().length, limits.candidatesMax);
-  const holders = new Locating(BY_NAME, 0);
+  const holders = new HolderQuery(BY_NAME, 0);
   const answer = Array.from(
     { length: limits.searchResultsMax + 10 },
     (_, i) => holderOf(i.toString(16).padStart(32, "0") as NodeId),
@@ -199,10 +204,10 @@ Deno.test("Locating keeps no more files and holders than its bounds", () => {
 });
 
 Deno.test("Locating.isQuiet() is true two seconds after the last news", () => {
-  const locating = new Locating(BY_NAME, 0);
-  assertEquals([locating.isQuiet(2_000), locating.isQuiet(2_001)], [false, true]);
+  const holderQuery = new HolderQuery(BY_NAME, 0);
+  assertEquals([holderQuery.isIdle(2_000), holderQuery.isIdle(2_001)], [false, true]);
   const beforeMs = performance.now();
-  offer(locating, A);
-  assert(!locating.isQuiet(beforeMs + 1_999));
-  assert(locating.isQuiet(performance.now() + 2_001));
+  offer(holderQuery, A);
+  assert(!holderQuery.isIdle(beforeMs + 1_999));
+  assert(holderQuery.isIdle(performance.now() + 2_001));
 });

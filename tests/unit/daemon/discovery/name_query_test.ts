@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { NodeId, QueryId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { Listing } from "../../../../src/daemon/discovery/name_query.ts";
+import { NameQuery } from "../../../../src/daemon/discovery/name_query.ts";
 import type { FileOffer } from "../../../../src/wire/structures.ts";
 
 const nodes = ["a", "b", "c"].map((letter) => letter.repeat(32) as NodeId);
@@ -16,12 +16,12 @@ function holder(nodeId: NodeId) {
   return { nodeId, address: { host: "192.0.2.1", port: 1 } };
 }
 
-function counts(listing: Listing): [string, number, number][] {
+function counts(listing: NameQuery): [string, number, number][] {
   return listing.reports().map((one) => [one.name, one.peersWhole, one.peersPart]);
 }
 
 Deno.test("Listing counts each node once a file, whether it answers by callback or by HIT", () => {
-  const listing = new Listing(0);
+  const listing = new NameQuery(0);
   const offer = { kind: "offer", file: file("x"), bitfield: new Uint8Array() } as const;
   assertEquals(listing.offered(holder(A), [offer]), { kind: "more" });
   listing.offered(holder(A), [offer]);
@@ -39,7 +39,7 @@ Deno.test("Listing counts each node once a file, whether it answers by callback 
 });
 
 Deno.test("Listing keeps files apart that differ in root, size or name", () => {
-  const listing = new Listing(0);
+  const listing = new NameQuery(0);
   listing.add(file("x"), A);
   listing.add(file("x", { root: "cd".repeat(32) as Root }), A);
   listing.add(file("x", { sizeBytes: 2 }), A);
@@ -48,23 +48,23 @@ Deno.test("Listing keeps files apart that differ in root, size or name", () => {
 });
 
 Deno.test("Listing.reports() has the most held first, then goes by name", () => {
-  const listing = new Listing(0);
+  const listing = new NameQuery(0);
   for (const name of ["c", "a", "b"]) listing.add(file(name), A);
   listing.add(file("b", { whole: false }), B);
   assertEquals(counts(listing), [["b", 1, 1], ["a", 1, 0], ["c", 1, 0]]);
 });
 
 Deno.test("Listing.isQuiet() is true two seconds after the last news", () => {
-  const listing = new Listing(0);
-  assertEquals([listing.isQuiet(2_000), listing.isQuiet(2_001)], [false, true]);
+  const listing = new NameQuery(0);
+  assertEquals([listing.isIdle(2_000), listing.isIdle(2_001)], [false, true]);
   const beforeMs = performance.now();
   listing.add(file("x"), A);
-  assert(!listing.isQuiet(beforeMs + 1_999));
-  assert(listing.isQuiet(performance.now() + 2_001));
+  assert(!listing.isIdle(beforeMs + 1_999));
+  assert(listing.isIdle(performance.now() + 2_001));
 });
 
 Deno.test("Listing leaves new files out past its bound, and goes on counting the old ones", () => {
-  const listing = new Listing(0);
+  const listing = new NameQuery(0);
   for (let i = 0; i < limits.searchResultsMax + 10; i++) listing.add(file(`${i}`), A);
   listing.add(file("0"), B);
   const reports = listing.reports();
@@ -72,7 +72,7 @@ Deno.test("Listing leaves new files out past its bound, and goes on counting the
 });
 
 Deno.test("Listing.listed() takes the greater count, and says who knows the file", () => {
-  const listing = new Listing(0);
+  const listing = new NameQuery(0);
   const [x, y] = [file("x"), file("y")];
   const known = (one: FileOffer, whole: number, part: number) => {
     const { root, name, type, sizeBytes } = one;

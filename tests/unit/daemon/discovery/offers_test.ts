@@ -10,7 +10,7 @@ import {
   holdsAny,
   type OfferSource,
 } from "../../../../src/daemon/discovery/offers.ts";
-import { Vouching } from "../../../../src/daemon/trust/offer_policy.ts";
+import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
@@ -58,7 +58,7 @@ async function heard(
 }
 
 function sourceOf(store: ChunkStore): OfferSource {
-  return { store, vouching: new Vouching({ store, trust: undefined, log: silentLogger }) };
+  return { store, offerPolicy: new OfferPolicy({ store, trust: undefined, log: silentLogger }) };
 }
 
 function closing(it: Connection): { readonly it: Connection } & Disposable {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EnvironmentError, PeerFault } from "../../../../src/base/errors.ts";
-import { troubleText } from "../../../../src/daemon/directories/directory_errors.ts";
+import { directoryErrorText } from "../../../../src/daemon/directories/directory_errors.ts";
 import {
   nobodyLeft,
   outOfTime,
@@ -115,7 +115,7 @@ Deno.test("troubleText() says what is wrong with a directory in short", () => {
       "the other side is not a pacsrv node",
     ],
   ];
-  for (const [error, text] of cases) assert(troubleText(error).startsWith(text), text);
+  for (const [error, text] of cases) assert(directoryErrorText(error).startsWith(text), text);
 });
 
 Deno.test("nobodyLeft() blames those whose bytes failed the check", () => {

@@ -9,11 +9,11 @@ import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
-import type { DirectoryTrouble } from "../../../../src/daemon/directories/directory_errors.ts";
+import type { DirectoryError } from "../../../../src/daemon/directories/directory_errors.ts";
 import { Fetch } from "../../../../src/daemon/fetch/fetch.ts";
 import type { Searcher } from "../../../../src/daemon/discovery/searches.ts";
 import { Swarms } from "../../../../src/daemon/swarm/swarms.ts";
-import { WrongFiles } from "../../../../src/daemon/trust/rejected_files.ts";
+import { RejectedFiles } from "../../../../src/daemon/trust/rejected_files.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { Mirrors } from "../../../../src/http/mirrors.ts";
 import {
@@ -75,7 +75,7 @@ class Fetching implements AsyncDisposable {
   isEnded = false;
   readonly links = { size: 1, dialling: 0 };
   /** What stands against the answer of the only directory. */
-  readonly troubles: DirectoryTrouble[] = [];
+  readonly troubles: DirectoryError[] = [];
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
   readonly #hasher = new ChunkHasher();
@@ -99,7 +99,7 @@ class Fetching implements AsyncDisposable {
     this.fetch = new Fetch(
       {
         store,
-        vouching: { trustOf: () => "peers" },
+        offerPolicy: { trustOf: () => "peers" },
         swarms: this.swarms,
         log: silentLogger,
         links: this.links,
@@ -124,7 +124,7 @@ class Fetching implements AsyncDisposable {
           return this.#dials.promise;
         },
         mirrors: this.#mirrors,
-        wrongFiles: new WrongFiles(),
+        rejectedFiles: new RejectedFiles(),
       },
       {
         name: NAME,

@@ -108,7 +108,7 @@ class Rig {
     if (owner.failures.length > 0) throw owner.failures[0];
     const { restarts } = owner;
     const bytes = track.isWhole ? bytesOf(track) : null;
-    const outcome = { bytes, restarts, refusal: track.refusal, name: track.intake!.name };
+    const outcome = { bytes, restarts, refusal: track.refusal, name: track.unverified!.name };
     await track.end("discard");
     return outcome;
   }
@@ -132,10 +132,10 @@ interface Outcome {
   readonly name: string;
 }
 
-function bytesOf({ intake, sizeBytes }: MirrorTrack): Uint8Array {
+function bytesOf({ unverified, sizeBytes }: MirrorTrack): Uint8Array {
   const bytes = new Uint8Array(sizeBytes!);
   const count = Math.ceil(sizeBytes! / CHUNK_BYTES);
-  intake!.reader(sizeBytes!).readRun({ first: 0, count }, bytes, 0);
+  unverified!.reader(sizeBytes!).readRun({ first: 0, count }, bytes, 0);
   return bytes;
 }
 
@@ -328,7 +328,7 @@ Deno.test("MirrorTrack.reject() leaves the mirrors alone that are not to blame",
     isBusy = false;
     await track.reject("a range of it is wrong", second.host);
     assertEquals([track.refusal, owner.restarts.length, track.bytes >= FAR], [null, 0, true]);
-    assertEquals([track.giverOf(0), track.file.mirror], [first.host, first.host]);
+    assertEquals([track.providerOf(0), track.file.mirror], [first.host, first.host]);
     track.readTo(Infinity);
     await owner.until(() => track.isWhole);
     assertEquals([which(bytesOf(track)), second.requests.length], ["one", 1]);

@@ -47,7 +47,7 @@ class Log {
       },
       gained: (gained) => this.lines.push(`gained ${range(gained)}`),
       ...(options.onlyVouched
-        ? { vouched: (vouched) => this.lines.push(`vouched ${range(vouched)}`) }
+        ? { released: (released) => this.lines.push(`vouched ${range(released)}`) }
         : {}),
     };
   }
@@ -60,7 +60,7 @@ class Log {
 
 function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true }) {
   const log = new Log();
-  const view = new FetchView(log.observer(options), { vouchedFirst: () => {} });
+  const view = new FetchView(log.observer(options), { releasedFirst: () => {} });
   const peers = new Part(1), mirror = new Part(2);
   view.show(SIZE, { peers, mirror });
   log.news();
@@ -71,7 +71,7 @@ function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true 
   const fromMirror = (range: ChunkRange) => {
     mirror.have.addRange(range);
     view.gained(range, { isMirrors: true });
-    view.vouched(range);
+    view.released(range);
   };
   return { log, view, peers, mirror, fromPeers, fromMirror };
 }
@@ -92,7 +92,7 @@ Deno.test("FetchView.dropPeers() restarts nobody who only used what the mirror g
   log.news();
   view.dropPeers("wrong");
   assertEquals(log.news(), []);
-  view.vouchedAll();
+  view.releasedAll();
   assertEquals(log.news(), ["vouched 0+1"]);
 });
 
@@ -100,7 +100,7 @@ Deno.test("FetchView.dropPeers() restarts those who used what peers gave", () =>
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0));
   fromPeers(chunk(1, 3));
-  view.vouched(chunk(1));
+  view.released(chunk(1));
   log.news();
   view.dropPeers("wrong");
   assertEquals(log.news(), ["restarted", "readable", "gained 0+1", "vouched 0+1"]);
@@ -118,7 +118,7 @@ Deno.test("FetchView.dropMirror() restarts those who used what nobody confirmed"
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0));
   fromPeers(chunk(0, 2));
-  view.vouched(chunk(1));
+  view.released(chunk(1));
   log.news();
   view.dropMirror("wrong");
   assertEquals(log.news(), ["restarted", "readable", "gained 0+2", "vouched 1+1"]);
@@ -154,7 +154,7 @@ Deno.test("FetchView starts over when a file of another size is shown", () => {
     log.news();
     view.show(SIZE - 5, { mirror: new Part(3) });
     assertEquals(log.news(), ["restarted", "readable"]);
-    assertEquals([view.sizeBytes, view.isVouched], [SIZE - 5, false]);
+    assertEquals([view.sizeBytes, view.isReleased], [SIZE - 5, false]);
   }
   // What nobody was told anything of cannot have been used.
   const { log, view } = start();

@@ -4,26 +4,26 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { isStory } from "../../../../src/base/fetch_record.ts";
+import { isFetchRecord } from "../../../../src/base/fetch_record.ts";
 import {
+  type FetchFacts,
   FetchJournal,
-  keepStory,
-  type StoryFacts,
+  keepRecord,
 } from "../../../../src/daemon/fetch/transfer_ledger.ts";
-import { type Giver, HERE, mirrorGiver } from "../../../../src/daemon/swarm/provider.ts";
+import { HERE, mirrorProvider, type Provider } from "../../../../src/daemon/swarm/provider.ts";
 import { openStore, TempDir } from "../../store/store_fixture.ts";
 
 const root = "ab".repeat(32) as Root;
 const SIZE = 9 * CHUNK_BYTES + 100;
 
-function peer(n: number): Giver {
+function peer(n: number): Provider {
   const nodeId = n.toString(16).padStart(32, "0") as NodeId;
   return { kind: "peer", label: `10.0.0.${n}:8048`, nodeId };
 }
 
-const mirror = mirrorGiver("m.test");
+const mirror = mirrorProvider("m.test");
 
-function facts(extras: Partial<StoryFacts> = {}): StoryFacts {
+function facts(extras: Partial<FetchFacts> = {}): FetchFacts {
   return {
     name: "a",
     root,
@@ -39,13 +39,13 @@ Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", (
   const journal = new FetchJournal(1_000);
   journal.gave(HERE, { first: 0, count: 2 }, { sizeBytes: SIZE });
   journal.gave(peer(1), { first: 1, count: 3 }, { sizeBytes: SIZE });
-  journal.gave(mirrorGiver("m.test"), { first: 0, count: 10 }, { sizeBytes: SIZE });
+  journal.gave(mirrorProvider("m.test"), { first: 0, count: 10 }, { sizeBytes: SIZE });
   journal.gave(peer(1), { first: 9, count: 1 }, { sizeBytes: SIZE });
-  journal.vouchedFirst(1_040.4);
-  journal.vouchedFirst(1_200);
-  const story = journal.story("done", facts());
-  assert(isStory(story));
-  const { bytesLocal, bytesPeers, bytesMirror, bytesSaved, firstByteMs, elapsedMs } = story;
+  journal.releasedFirst(1_040.4);
+  journal.releasedFirst(1_200);
+  const record = journal.record("done", facts());
+  assert(isFetchRecord(record));
+  const { bytesLocal, bytesPeers, bytesMirror, bytesSaved, firstByteMs, elapsedMs } = record;
   assertEquals([bytesLocal, bytesPeers, bytesMirror], [
     2 * CHUNK_BYTES,
     2 * CHUNK_BYTES,
@@ -53,7 +53,7 @@ Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", (
   ]);
   assertEquals(bytesSaved, 2 * CHUNK_BYTES);
   assertEquals([firstByteMs, elapsedMs], [40, 500]);
-  assertEquals(story.givers.map(({ kind, giver, chunks }) => [kind, giver, chunks]), [
+  assertEquals(record.givers.map(({ kind, giver, chunks }) => [kind, giver, chunks]), [
     ["mirror", "m.test", "4-9"],
     ["here", "", "0-1"],
     ["peer", "10.0.0.1:8048", "2-3"],
@@ -63,9 +63,9 @@ Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", (
 Deno.test("FetchJournal.story() saves nothing without a mirror, nor when the fetch failed", () => {
   const journal = new FetchJournal(0);
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
-  assertEquals(journal.story("done", facts({ hasMirror: false })).bytesSaved, 0);
-  assertEquals(journal.story("The disk is full", facts()).bytesSaved, 0);
-  assertEquals(journal.story("done", facts()).bytesSaved, SIZE);
+  assertEquals(journal.record("done", facts({ hasMirror: false })).bytesSaved, 0);
+  assertEquals(journal.record("The disk is full", facts()).bytesSaved, 0);
+  assertEquals(journal.record("done", facts()).bytesSaved, SIZE);
 });
 
 Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but as thrown away", () => {
@@ -74,7 +74,7 @@ Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but 
   journal.strikes(peer(1).nodeId!, 3);
   journal.threwAway("peers");
   journal.gave(peer(2), { first: 0, count: 10 }, { sizeBytes: SIZE });
-  const { givers, bytesPeers, bytesThrownAway } = journal.story("done", facts());
+  const { givers, bytesPeers, bytesThrownAway } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesThrownAway], [SIZE, SIZE]);
   assertEquals(
     givers.map(({ giver, bytes, bytesThrownAway, strikes }) => [
@@ -92,10 +92,10 @@ Deno.test("FetchJournal.threwAway() leaves what the mirror gave of chunks that p
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
   journal.threwAway("peers");
-  const story = journal.story("done", facts());
-  const { bytesPeers, bytesMirror, bytesThrownAway, bytesSaved } = story;
+  const record = journal.record("done", facts());
+  const { bytesPeers, bytesMirror, bytesThrownAway, bytesSaved } = record;
   assertEquals([bytesPeers, bytesMirror, bytesThrownAway, bytesSaved], [0, SIZE, SIZE, 0]);
-  assertEquals(story.givers.map(({ giver, bytes }) => [giver, bytes]), [
+  assertEquals(record.givers.map(({ giver, bytes }) => [giver, bytes]), [
     ["m.test", SIZE],
     ["10.0.0.1:8048", 0],
   ]);
@@ -107,8 +107,8 @@ Deno.test("FetchJournal.threwAway() of the mirror keeps what peers took over fro
   journal.gave(mirror, { first: 0, count: 2 }, { sizeBytes: SIZE });
   journal.gave(peer(1), { first: 2, count: 8 }, { sizeBytes: SIZE });
   journal.threwAway("mirror");
-  const story = journal.story("done", facts());
-  assertEquals([story.bytesMirror, story.bytesPeers, story.bytesThrownAway], [
+  const record = journal.record("done", facts());
+  assertEquals([record.bytesMirror, record.bytesPeers, record.bytesThrownAway], [
     2 * CHUNK_BYTES,
     SIZE - 2 * CHUNK_BYTES,
     2 * CHUNK_BYTES,
@@ -119,7 +119,7 @@ Deno.test("FetchJournal.story() saves no bytes that a mirror had to give as well
   const journal = new FetchJournal(0);
   journal.gave(peer(1), { first: 0, count: 5 }, { sizeBytes: SIZE });
   journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
-  const { bytesPeers, bytesSaved } = journal.story("done", facts());
+  const { bytesPeers, bytesSaved } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesSaved], [5 * CHUNK_BYTES, 0]);
 });
 
@@ -127,27 +127,27 @@ Deno.test("FetchJournal.story() names a bounded number of rejected roots, each o
   const journal = new FetchJournal(0);
   journal.rejected(root);
   journal.rejected(root);
-  assertEquals(journal.story("no", facts()).rootsRejected, [root]);
+  assertEquals(journal.record("no", facts()).rootsRejected, [root]);
   for (let i = 0; i < 1_000; i++) journal.rejected(i.toString(16).padStart(64, "0") as Root);
-  assertEquals(journal.story("no", facts()).rootsRejected.length, 16);
+  assertEquals(journal.record("no", facts()).rootsRejected.length, 16);
 });
 
 Deno.test("FetchJournal.gave() starts over by itself when the file has another number of chunks", () => {
   const journal = new FetchJournal(0);
   journal.gave(peer(1), { first: 0, count: 2 }, { sizeBytes: 2 * CHUNK_BYTES });
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
-  const { bytesPeers, bytesThrownAway } = journal.story("done", facts());
+  const { bytesPeers, bytesThrownAway } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesThrownAway], [SIZE, 2 * CHUNK_BYTES]);
 });
 
 Deno.test("FetchJournal.note() keeps the first and the last steps and counts the rest", () => {
   const journal = new FetchJournal(0);
-  for (let i = 0; i < limits.storySteps; i++) journal.note(`step ${i}`, i);
+  for (let i = 0; i < limits.recordSteps; i++) journal.note(`step ${i}`, i);
   journal.note("x".repeat(10_000), 99);
-  const { steps } = journal.story("done", facts());
-  assertEquals(steps.length, limits.storySteps);
+  const { steps } = journal.record("done", facts());
+  assertEquals(steps.length, limits.recordSteps);
   assertEquals(steps[0], { atMs: 0, what: "step 0" });
-  const half = limits.storySteps / 2;
+  const half = limits.recordSteps / 2;
   assertEquals(steps[half], { atMs: half - 1, what: "(2 steps left out)" });
   assertEquals(steps[half + 1], { atMs: half + 2, what: `step ${half + 2}` });
   assertEquals(steps.at(-1)!.what.length, 300);
@@ -160,7 +160,7 @@ Deno.test("FetchJournal.story() names so many givers and sums up the rest", () =
     journal.gave(peer(i), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
     journal.strikes(peer(i).nodeId!, 1);
   }
-  const { givers, bytesPeers } = journal.story("done", facts());
+  const { givers, bytesPeers } = journal.record("done", facts());
   assertEquals(givers.length, 64);
   assertEquals(bytesPeers, chunks * CHUNK_BYTES);
   assertEquals(givers.reduce((sum, { bytes }) => sum + bytes, 0), bytesPeers);
@@ -177,7 +177,7 @@ Deno.test("FetchJournal.gave() keeps a bounded number of runs, whatever their or
   for (let i = 4_000; i > 0; i--) {
     journal.gave(peer(2), { first: 2 * i - 1, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
   }
-  const { givers } = journal.story("done", facts());
+  const { givers } = journal.record("done", facts());
   assertEquals(givers.map(({ bytes }) => bytes), [20_000 * CHUNK_BYTES, 4_000 * CHUNK_BYTES]);
   assertEquals(givers[0]!.chunks, "...");
   assert(JSON.stringify(givers).length < 2_000);
@@ -189,14 +189,14 @@ Deno.test("keepStory() adds a finished fetch to the savings, and keeps one that 
   await using _ = store;
   const journal = new FetchJournal(0);
   journal.gave(peer(1), { first: 0, count: 9 }, { sizeBytes: SIZE });
-  journal.gave(mirrorGiver("m.test"), { first: 9, count: 1 }, { sizeBytes: SIZE });
-  keepStory(store, journal.story("done", facts()));
-  keepStory(store, journal.story("It was stopped", facts()));
+  journal.gave(mirrorProvider("m.test"), { first: 9, count: 1 }, { sizeBytes: SIZE });
+  keepRecord(store, journal.record("done", facts()));
+  keepRecord(store, journal.record("It was stopped", facts()));
   // Read again from here: nothing came, so nothing was saved anew.
   const again = new FetchJournal(0);
   again.gave(HERE, { first: 0, count: 10 }, { sizeBytes: SIZE });
-  keepStory(store, again.story("done", facts()));
-  assertEquals(store.stories.of("a").map(({ outcome }) => outcome), [
+  keepRecord(store, again.record("done", facts()));
+  assertEquals(store.history.of("a").map(({ outcome }) => outcome), [
     "done",
     "It was stopped",
     "done",

@@ -148,7 +148,7 @@ Deno.test("Questions.refusal() leaves places to others than one host", () =>
 
 Deno.test("PushIntake.consider() says busy when enough files are on their way", () =>
   asking({ acceptBytes: 1_000_000 }, async (asked) => {
-    const { intake } = asked.node;
+    const { pushReceiver } = asked.node;
     const waiting: Connection[] = [];
     for (let seed = 1; seed <= limits.pushesTakenPerHostMax; seed++) {
       const [answer, connection] = await answerTo(asked, content(100, seed));
@@ -160,7 +160,7 @@ Deno.test("PushIntake.consider() says busy when enough files are on their way", 
     const consider = (seed: number, asker: { host: string; isDirectory: boolean }) => {
       const file = fileOf(content(100, seed));
       const serves = !asker.isDirectory;
-      return intake.consider({ kind: "upload-request", file, serves }, asker);
+      return pushReceiver.consider({ kind: "upload-request", file, serves }, asker);
     };
     const places = [
       consider(60, { host: "192.0.2.1", isDirectory: false }),
@@ -169,14 +169,14 @@ Deno.test("PushIntake.consider() says busy when enough files are on their way", 
     assertEquals(places.map(({ answer }) => answer), ["accepted", "accepted"]);
     assertEquals(waiting.length + places.length, limits.pushesTakenMax);
     assertEquals(consider(62, { host: "192.0.2.2", isDirectory: false }).answer, "busy");
-    assertEquals(intake.room, 1_000_000 - 100 * limits.pushesTakenMax);
+    assertEquals(pushReceiver.room, 1_000_000 - 100 * limits.pushesTakenMax);
     for (const connection of waiting) connection.close();
     await later(0, async (pass) => {
-      const taking = places.map(({ intake: place }) => intake.takeElsewhere(place!, "h:1"));
+      const taking = places.map(({ incoming: place }) => pushReceiver.takeElsewhere(place!, "h:1"));
       pass(limits.searchMs + 1_000);
       await Promise.all(taking);
     });
-    while (asked.node.intake.room < 1_000_000) await turn();
+    while (asked.node.pushReceiver.room < 1_000_000) await turn();
     assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
   }));
 
@@ -205,7 +205,7 @@ Deno.test("PushIntake.take() soon gives up a file whose giver has gone, and keep
     warn: (_: string, fields?: LogFields) => errors.push(fields?.error),
   };
   return asking({ acceptBytes: 1_000_000, log }, async (asked) => {
-    const { store, intake } = asked.node;
+    const { store, pushReceiver } = asked.node;
     const bytes = content(3 * CHUNK_BYTES);
     const [answer, connection] = await answerTo(asked, bytes);
     assertEquals(answer, "accepted");
@@ -218,7 +218,7 @@ Deno.test("PushIntake.take() soon gives up a file whose giver has gone, and keep
     await later(limits.pushAloneMs + 1_000, async () => {
       while (store.download(rootOf(bytes)) !== undefined) await turn();
     });
-    while (intake.room < 1_000_000) await turn();
+    while (pushReceiver.room < 1_000_000) await turn();
     assertEquals(store.fileDefinitions(), []);
     assertEquals(errors, ["Its giver has gone, and nobody else gives it"]);
   });
@@ -229,14 +229,14 @@ Deno.test("PushIntake.stop() ends what is under way, for good", () =>
     const bytes = content(3 * CHUNK_BYTES);
     const [, connection] = await answerTo(asked, bytes);
     await offer(connection, bytes);
-    await asked.node.intake.stop();
-    assertEquals(asked.node.intake.room, 1_000_000);
+    await asked.node.pushReceiver.stop();
+    assertEquals(asked.node.pushReceiver.room, 1_000_000);
     assertEquals((await answerTo(asked, bytes))[0], "busy");
   }));
 
 Deno.test("PushIntake.consider() gets no more room by a size that is less than what is here", () =>
   asking({ acceptBytes: 10 * CHUNK_BYTES }, async (asked) => {
-    const { store, intake } = asked.node;
+    const { store, pushReceiver } = asked.node;
     const bytes = content(9 * CHUNK_BYTES);
     const root = rootOf(bytes);
     const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
@@ -248,7 +248,7 @@ Deno.test("PushIntake.consider() gets no more room by a size that is less than w
     const request = { file: { file: claim, sha256: null }, serves: true } as const;
     const connection = await asked.ask({ kind: "upload-request", ...request });
     assertEquals(expectMessage(await connection.receiveOne(), "upload-answer").answer, "accepted");
-    assertEquals(intake.room, 2 * CHUNK_BYTES);
+    assertEquals(pushReceiver.room, 2 * CHUNK_BYTES);
     assertEquals((await answerTo(asked, content(3 * CHUNK_BYTES, 2)))[0], "no-room");
   }));
 
@@ -270,7 +270,7 @@ Deno.test("PushIntake.take() gives up a file that comes too slowly", () =>
     assertEquals(answer, "accepted");
     await offer(connection, file.data);
     await later(0, async (pass) => {
-      // Often enough that the giver is not taken for silent.
+      // Often enough that the provider is not taken for silent.
       const everyMs = limits.sourceSilentMs - 5_000;
       let givenMs = 0;
       for (;;) {
@@ -299,19 +299,19 @@ Deno.test("PushIntake.take() gives up a file that comes too slowly", () =>
 
 Deno.test("PushIntake.takeElsewhere() does not reject when the disk refuses", () =>
   asking({ acceptBytes: 1_000_000 }, async ({ node }) => {
-    const { store, intake } = node;
+    const { store, pushReceiver } = node;
     const bytes = content(3 * CHUNK_BYTES);
     const root = rootOf(bytes);
     const request = { kind: "upload-request", file: fileOf(bytes), serves: false } as const;
     const asker = { host: "192.0.2.1", isDirectory: true };
-    const { intake: place } = intake.consider(request, asker);
+    const { incoming: place } = pushReceiver.consider(request, asker);
     const { path } = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
     // What is not empty cannot be removed as a file is.
     Deno.mkdirSync(`${path}/x`, { recursive: true });
-    const taking = intake.takeElsewhere(place!, "h:1");
-    await intake.stop();
+    const taking = pushReceiver.takeElsewhere(place!, "h:1");
+    await pushReceiver.stop();
     await taking;
-    assertEquals(intake.room, 1_000_000);
+    assertEquals(pushReceiver.room, 1_000_000);
   }));
 
 Deno.test("PushIntake.stop() does not wait for an offer", () =>
@@ -319,7 +319,7 @@ Deno.test("PushIntake.stop() does not wait for an offer", () =>
     const [answer, connection] = await answerTo(asked, content(3 * CHUNK_BYTES));
     assertEquals(answer, "accepted");
     const late = setTimeout(() => connection.close(new Error("It waits")), limits.handshakeMs / 2);
-    await asked.node.intake.stop();
+    await asked.node.pushReceiver.stop();
     await assertRejects(() => connection.receiveOne(), Error, "The other side closed");
     clearTimeout(late);
   }));

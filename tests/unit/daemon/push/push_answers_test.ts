@@ -22,7 +22,7 @@ Deno.test("answerPush() fails at its end when no directory names a node for one 
   const taker = { nodeId: newNodeId(systemRandom), chunksHave: 0, loadPermille: 0, ...address };
   const host: PushAnswerHost = {
     store,
-    vouching: node.vouching,
+    offerPolicy: node.offerPolicy,
     connections: node.connections,
     identity: node.identity,
     uploads: node.uploads,

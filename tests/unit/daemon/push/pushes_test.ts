@@ -14,7 +14,7 @@ import { testNode } from "../../../support/test_node.ts";
 import { addDownloaded, content, openStore, readAll, TempDir } from "../../store/store_fixture.ts";
 
 interface Pair {
-  readonly giver: Node;
+  readonly provider: Node;
   readonly taker: Node;
   /** Comes to the taker, as if it had a question, and asks nothing. */
   ask(): Promise<Connection>;
@@ -32,15 +32,15 @@ async function pair(test: (pair: Pair) => Promise<void>): Promise<void> {
     node.start();
     return node;
   };
-  const giver = await start("giver", 0), taker = await start("taker", 10_000_000);
-  const identity = { ...giver.identity, nodeId: newNodeId(systemRandom) };
+  const provider = await start("giver", 0), taker = await start("taker", 10_000_000);
+  const identity = { ...provider.identity, nodeId: newNodeId(systemRandom) };
   const ask = async () => {
     const connection = new Connection(await transport.dial(taker.address, { timeoutMs: 5_000 }));
     cleanup.defer(() => connection.close());
     await initiate(connection, { identity, purpose: "directory" });
     return connection;
   };
-  await test({ giver, taker, ask });
+  await test({ provider, taker, ask });
 }
 
 async function openStored(dataDir: string) {
@@ -48,12 +48,12 @@ async function openStored(dataDir: string) {
   return { store, [Symbol.asyncDispose]: () => store.close() };
 }
 
-/** Has the giver share a file, and begins to push it. */
-async function begin({ giver, taker }: Pair, bytes: Uint8Array<ArrayBuffer>) {
-  const root = await addDownloaded(giver.store, "f", bytes);
+/** Has the provider share a file, and begins to push it. */
+async function begin({ provider, taker }: Pair, bytes: Uint8Array<ArrayBuffer>) {
+  const root = await addDownloaded(provider.store, "f", bytes);
   const signal = new AbortController().signal;
-  const file = giver.store.definition(root)!;
-  const start = () => push(giver, file, { address: taker.address, signal });
+  const file = provider.store.definition(root)!;
+  const start = () => push(provider, file, { address: taker.address, signal });
   return { root, start };
 }
 
@@ -68,7 +68,7 @@ for (const sizeBytes of [0, 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 1]) {
       const { root, start } = await begin(two, bytes);
       assertEquals(await resultsOf(start()), [["accepted", 0], ["done", sizeBytes]]);
       assertEquals(readAll(two.taker.store, root), bytes);
-      assertEquals(two.taker.intake.room, 10_000_000 - sizeBytes);
+      assertEquals(two.taker.pushReceiver.room, 10_000_000 - sizeBytes);
       assertEquals(await resultsOf(start()), [["have", 0]]);
     }));
 }
@@ -93,7 +93,7 @@ Deno.test("push() waits for the other side when that has no place for questions 
     while (!two.taker.store.isComplete(root)) await turn();
     let isSaid = false;
     isThere.then(() => isSaid = true);
-    // The giver asks at once, and again.
+    // The provider asks at once, and again.
     const bytesIn = two.taker.connections.bytesIn;
     while (!isSaid && two.taker.connections.bytesIn < bytesIn + 500) await turn();
     for (const connection of asking) connection.close();
@@ -102,23 +102,23 @@ Deno.test("push() waits for the other side when that has no place for questions 
 
 Deno.test("push() of a file that changes meanwhile ends, and neither keeps a place", () =>
   pair(async (two) => {
-    const { giver, taker } = two;
+    const { provider, taker } = two;
     const { root, start } = await begin(two, content(3 * CHUNK_BYTES));
     const reports = start();
     assertEquals((await reports.next()).value?.result, "accepted");
-    giver.store.remove(root);
+    provider.store.remove(root);
     const ended = reports.next();
     const isLeft = () => [...taker.swarms].some((one) => one.hadSources && one.sourceCount === 0);
     while (!isLeft()) await turn();
     const now = performance.now;
     performance.now = () => now.call(performance) + limits.pushAloneMs + 1_000;
     try {
-      while (taker.intake.room < 10_000_000) await turn();
+      while (taker.pushReceiver.room < 10_000_000) await turn();
     } finally {
       performance.now = now;
     }
     assertEquals((await ended).value?.result, "failed");
-    assertEquals(giver.uploads.reports(), []);
+    assertEquals(provider.uploads.reports(), []);
     assert(!taker.store.isComplete(root));
   }));
 

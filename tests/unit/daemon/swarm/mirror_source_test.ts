@@ -30,16 +30,16 @@ class Observer implements MirrorSourceObserver {
 
   arriving(): void {}
 
-  mirrored({ giver }: MirrorSource, { first, count }: ChunkRange): void {
-    this.#outcome.resolve(`${giver.label} gave ${first}+${count}`);
+  mirrored({ provider }: MirrorSource, { first, count }: ChunkRange): void {
+    this.#outcome.resolve(`${provider.label} gave ${first}+${count}`);
   }
 
   passed(): void {
     this.#outcome.resolve("passed");
   }
 
-  mirrorWrong({ giver }: MirrorSource, index: number): void {
-    this.#outcome.resolve(`${giver.label} gave a wrong ${index}`);
+  mirrorWrong({ provider }: MirrorSource, index: number): void {
+    this.#outcome.resolve(`${provider.label} gave a wrong ${index}`);
   }
 
   mirrorFailed(_source: MirrorSource, error: MirrorError): void {

@@ -63,10 +63,10 @@ Deno.test("Swarm looks once through what is on disk when a second fetch joins me
   withSwarm(async (swarm) => {
     swarm.download.addLeaves(0, leavesOf(BYTES));
     swarm.download.finishLeaves();
-    const recheck = swarm.download.recheck.bind(swarm.download);
+    const scrub = swarm.download.scrub.bind(swarm.download);
     const rechecks: Promise<unknown>[] = [];
-    swarm.download.recheck = () => {
-      const checking = recheck();
+    swarm.download.scrub = () => {
+      const checking = scrub();
       rechecks.push(checking);
       return checking;
     };

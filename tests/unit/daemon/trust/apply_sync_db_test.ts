@@ -1,17 +1,17 @@
 /** What a request takes from the repositories' databases. */
 
 import { assertEquals } from "@std/assert";
-import type { TrustBook, VouchedFile } from "../../../../src/base/package_index.ts";
-import { vouchedRequest } from "../../../../src/daemon/trust/apply_sync_db.ts";
+import type { PackageFile, PackageIndex } from "../../../../src/base/package_index.ts";
+import { applySyncDb } from "../../../../src/daemon/trust/apply_sync_db.ts";
 import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
 
 const NAME = "dup-1-1-any.pkg.tar.zst";
-const FILES: VouchedFile[] = [
+const FILES: PackageFile[] = [
   { name: NAME, repository: "core", sizeBytes: 1, sha256: "a".repeat(64) },
   { name: NAME, repository: "custom", sizeBytes: 2, sha256: "b".repeat(64) },
 ];
 
-function book(files: readonly VouchedFile[]): TrustBook {
+function book(files: readonly PackageFile[]): PackageIndex {
   const all = (name: string) => files.filter((file) => file.name === name);
   return {
     find: (name, repository) =>
@@ -38,7 +38,7 @@ function request(fields: Partial<FetchRequest>): FetchRequest {
 
 /** Size of what a fetch from these mirrors has to be. */
 function sizeFrom(...mirrors: string[]): number | null {
-  return vouchedRequest(request({ mirrors }), book(FILES)).request.sizeBytes;
+  return applySyncDb(request({ mirrors }), book(FILES)).request.sizeBytes;
 }
 
 Deno.test("vouchedRequest() takes the file of the repository that a mirror's URL names", () => {
@@ -55,9 +55,9 @@ Deno.test("vouchedRequest() takes the first file where no repository is named th
 
 Deno.test("vouchedRequest() leaves what a person said as it is", () => {
   const asked = request({ sizeBytes: 7 });
-  assertEquals(vouchedRequest(asked, book(FILES)), { request: asked, isOfDatabase: false });
+  assertEquals(applySyncDb(asked, book(FILES)), { request: asked, isOfDatabase: false });
   const checked = request({ sha256: "b".repeat(64) });
-  assertEquals(vouchedRequest(checked, book(FILES)), { request: checked, isOfDatabase: true });
-  assertEquals(vouchedRequest(request({}), undefined).isOfDatabase, false);
-  assertEquals(vouchedRequest(request({ name: "other" }), book(FILES)).isOfDatabase, false);
+  assertEquals(applySyncDb(checked, book(FILES)), { request: checked, isOfDatabase: true });
+  assertEquals(applySyncDb(request({}), undefined).isOfDatabase, false);
+  assertEquals(applySyncDb(request({ name: "other" }), book(FILES)).isOfDatabase, false);
 });

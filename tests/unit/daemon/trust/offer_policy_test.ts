@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import type { Root } from "../../../../src/base/ids.ts";
 import { type Logger, silentLogger } from "../../../../src/base/log.ts";
-import type { TrustBook, VouchedFile } from "../../../../src/base/package_index.ts";
+import type { PackageFile, PackageIndex } from "../../../../src/base/package_index.ts";
 import {
   fileOfRoot,
   filesSought,
@@ -12,7 +12,7 @@ import {
   listedFiles,
   type OfferSource,
 } from "../../../../src/daemon/discovery/offers.ts";
-import { Vouching, type VouchingChange } from "../../../../src/daemon/trust/offer_policy.ts";
+import { OfferPolicy, type OfferPolicyChange } from "../../../../src/daemon/trust/offer_policy.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { Sought } from "../../../../src/wire/structures.ts";
 import { waitUntil, within } from "../../../integration/support/wait.ts";
@@ -29,21 +29,21 @@ import {
 const CHUNK = 16_384;
 
 /** A book that a test writes. */
-class Book implements TrustBook {
-  #files: VouchedFile[] = [];
+class Book implements PackageIndex {
+  #files: PackageFile[] = [];
   readonly #listeners = new Set<() => void>();
   looked = 0;
 
-  write(...files: VouchedFile[]): void {
+  write(...files: PackageFile[]): void {
     this.#files = files;
     for (const listener of this.#listeners) listener();
   }
 
-  find(name: string): VouchedFile | undefined {
+  find(name: string): PackageFile | undefined {
     return this.all(name)[0];
   }
 
-  all(name: string): VouchedFile[] {
+  all(name: string): PackageFile[] {
     this.looked++;
     return this.#files.filter((file) => file.name === name);
   }
@@ -54,7 +54,7 @@ class Book implements TrustBook {
   }
 }
 
-function vouched(name: string, bytes: Uint8Array, repository = "core"): VouchedFile {
+function released(name: string, bytes: Uint8Array, repository = "core"): PackageFile {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { name, repository, sizeBytes: bytes.length, sha256 };
 }
@@ -62,16 +62,16 @@ function vouched(name: string, bytes: Uint8Array, repository = "core"): VouchedF
 /** A store, a book and what holds the one against the other. */
 class Shelf implements AsyncDisposable, OfferSource {
   readonly book = new Book();
-  readonly changes: VouchingChange[] = [];
+  readonly changes: OfferPolicyChange[] = [];
   readonly warnings: unknown[] = [];
-  readonly vouching: Vouching;
+  readonly offerPolicy: OfferPolicy;
   readonly #dir: TempDir;
 
   private constructor(readonly store: ChunkStore, dir: TempDir) {
     this.#dir = dir;
     const log: Logger = { ...silentLogger, warn: (_message, fields) => this.warnings.push(fields) };
-    this.vouching = new Vouching({ store, trust: this.book, log });
-    this.vouching.onChange((change) => this.changes.push(change));
+    this.offerPolicy = new OfferPolicy({ store, trust: this.book, log });
+    this.offerPolicy.onChange((change) => this.changes.push(change));
   }
 
   static async open(): Promise<Shelf> {
@@ -95,7 +95,7 @@ class Shelf implements AsyncDisposable, OfferSource {
   }
 
   trustOf(root: Root, name: string): string {
-    return this.vouching.trustOf(this.store.definitionNamed(root, name)!);
+    return this.offerPolicy.trustOf(this.store.definitionNamed(root, name)!);
   }
 
   async until(root: Root, name: string, trust: string): Promise<void> {
@@ -118,7 +118,7 @@ class Shelf implements AsyncDisposable, OfferSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.vouching[Symbol.asyncDispose]();
+    await this.offerPolicy[Symbol.asyncDispose]();
     await this.store.close();
     this.#dir[Symbol.dispose]();
   }
@@ -130,7 +130,7 @@ const EVERYWHERE = Array<boolean>(8).fill(true);
 Deno.test("Vouching withholds a file that a database names until its SHA-256 is known", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(100_000);
-  shelf.book.write(vouched("a.pkg", bytes));
+  shelf.book.write(released("a.pkg", bytes));
   const told: boolean[][] = [];
   // Asked at the very moment at which it comes.
   const end = shelf.store.onChange(({ kind, root }) => {
@@ -147,7 +147,7 @@ Deno.test("Vouching withholds a file that a database names until its SHA-256 is 
 
 Deno.test("Vouching never lets out a file of another size, or of another SHA-256", async () => {
   await using shelf = await Shelf.open();
-  shelf.book.write(vouched("size", content(500)), vouched("hash", content(600, 1)));
+  shelf.book.write(released("size", content(500)), released("hash", content(600, 1)));
   const size = await shelf.share("size", content(501));
   const hash = await shelf.share("hash", content(600, 2));
   await shelf.until(size, "size", "contradicted");
@@ -161,11 +161,11 @@ Deno.test("Vouching never lets out a file of another size, or of another SHA-256
 
 Deno.test("Vouching says once in the log that a file is contradicted", async () => {
   await using shelf = await Shelf.open();
-  shelf.book.write(vouched("a", content(500)));
+  shelf.book.write(released("a", content(500)));
   const root = await shelf.share("a", content(501));
   await waitUntil(() => shelf.warnings.length === 1, { what: "the line" });
   for (let i = 0; i < 3; i++) {
-    shelf.book.write(vouched("a", content(500)), vouched(`b${i}`, content(1)));
+    shelf.book.write(released("a", content(500)), released(`b${i}`, content(1)));
     shelf.offered(root, "a");
   }
   const other = await shelf.share("b2", content(1));
@@ -176,7 +176,7 @@ Deno.test("Vouching says once in the log that a file is contradicted", async () 
 Deno.test("Vouching takes a file that is as any repository says", async () => {
   await using shelf = await Shelf.open();
   const [one, two] = [content(500, 1), content(500, 2)];
-  shelf.book.write(vouched("a", one, "core"), vouched("a", two, "testing"));
+  shelf.book.write(released("a", one, "core"), released("a", two, "testing"));
   const root = await shelf.share("a", two);
   await shelf.until(root, "a", "sync-db");
   assertEquals(shelf.offered(root, "a"), EVERYWHERE);
@@ -185,7 +185,7 @@ Deno.test("Vouching takes a file that is as any repository says", async () => {
 Deno.test("Vouching withholds a file by the name that a database knows, not by another", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(500);
-  shelf.book.write(vouched("wrong", content(501)));
+  shelf.book.write(released("wrong", content(501)));
   const root = await shelf.share("wrong", bytes);
   assertEquals(shelf.offered(root, "wrong"), NOWHERE);
   await shelf.share("other", bytes);
@@ -204,8 +204,8 @@ Deno.test("Vouching looks at everything again when the databases change, and tel
   const root = await shelf.share("a", bytes);
   assertEquals([shelf.trustOf(root, "a"), shelf.changes.length], ["local", 0]);
   const next = async (change: () => void) => {
-    const { promise, resolve } = Promise.withResolvers<VouchingChange>();
-    const end = shelf.vouching.onChange((change) => {
+    const { promise, resolve } = Promise.withResolvers<OfferPolicyChange>();
+    const end = shelf.offerPolicy.onChange((change) => {
       if (change.verdict !== "unchecked") resolve(change);
     });
     change();
@@ -213,8 +213,8 @@ Deno.test("Vouching looks at everything again when the databases change, and tel
     end();
     return verdict;
   };
-  assertEquals(await next(() => shelf.book.write(vouched("a", bytes))), "sync-db");
-  assertEquals(await next(() => shelf.book.write(vouched("a", content(500, 2)))), "contradicted");
+  assertEquals(await next(() => shelf.book.write(released("a", bytes))), "sync-db");
+  assertEquals(await next(() => shelf.book.write(released("a", content(500, 2)))), "contradicted");
   assertEquals(shelf.offered(root, "a"), NOWHERE);
   assertEquals(await next(() => shelf.book.write()), null);
   assertEquals(shelf.offered(root, "a"), EVERYWHERE);
@@ -223,7 +223,7 @@ Deno.test("Vouching looks at everything again when the databases change, and tel
 
 Deno.test("Vouching forgets a file that has gone, and judges what comes in its place", async () => {
   await using shelf = await Shelf.open();
-  shelf.book.write(vouched("a", content(500)));
+  shelf.book.write(released("a", content(500)));
   const wrong = await shelf.share("a", content(501));
   Deno.removeSync(shelf.path("shared/a"));
   await shelf.store.shares.rescan();
@@ -238,7 +238,7 @@ Deno.test("Vouching forgets a file that has gone, and judges what comes in its p
 Deno.test("Vouching lets a part out unless its size shows that it is wrong", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(3 * CHUNK);
-  shelf.book.write(vouched("right", bytes), vouched("wrong", content(5 * CHUNK)));
+  shelf.book.write(released("right", bytes), released("wrong", content(5 * CHUNK)));
   for (const [name, seed] of [["right", 5], ["wrong", 6]] as const) {
     const part = content(bytes.length, seed);
     const root = rootOf(part);
@@ -254,9 +254,9 @@ Deno.test("Vouching.trustOf() says by what a downloaded file is trusted", async 
   await using shelf = await Shelf.open();
   const root = await addDownloaded(shelf.store, "f", content(500));
   assertEquals(shelf.trustOf(root, "f"), "peers");
-  shelf.store.noteSha256(root, vouched("f", content(500)).sha256);
+  shelf.store.noteSha256(root, released("f", content(500)).sha256);
   assertEquals(shelf.trustOf(root, "f"), "sha256");
-  shelf.book.write(vouched("f", content(500)));
+  shelf.book.write(released("f", content(500)));
   assertEquals(shelf.trustOf(root, "f"), "sync-db");
   assertEquals(shelf.offered(root, "f"), EVERYWHERE);
 });
@@ -277,10 +277,10 @@ Deno.test("Vouching without a book withholds nothing", async () => {
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const root = await addDownloaded(store, "a", content(100));
-  await using vouching = new Vouching({ store, trust: undefined, log: silentLogger });
-  const source = { store, vouching };
+  await using offerPolicy = new OfferPolicy({ store, trust: undefined, log: silentLogger });
+  const source = { store, offerPolicy };
   assertEquals(fileOfRoot(source, root)?.name, "a");
-  assertEquals(vouching.trustOf(store.definition(root)!), "peers");
+  assertEquals(offerPolicy.trustOf(store.definition(root)!), "peers");
 });
 
 Deno.test("Vouching goes on, and says so, when somebody who listens fails", async () => {
@@ -288,12 +288,12 @@ Deno.test("Vouching goes on, and says so, when somebody who listens fails", asyn
   const bytes = content(100_000);
   const root = rootOf(bytes);
   await addDownloaded(shelf.store, "a.pkg", bytes);
-  const end = shelf.vouching.onChange(() => {
+  const end = shelf.offerPolicy.onChange(() => {
     throw new Error("cannot hear it");
   });
-  shelf.book.write(vouched("a.pkg", bytes));
+  shelf.book.write(released("a.pkg", bytes));
   await waitUntil(() => shelf.warnings.length > 0, { what: "a warning" });
   end();
-  shelf.book.write(vouched("a.pkg", bytes));
+  shelf.book.write(released("a.pkg", bytes));
   await shelf.until(root, "a.pkg", "sync-db");
 });

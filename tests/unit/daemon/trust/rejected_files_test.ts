@@ -2,12 +2,12 @@ import { assertEquals } from "@std/assert";
 import { newNodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
-import { WrongFiles } from "../../../../src/daemon/trust/rejected_files.ts";
+import { RejectedFiles } from "../../../../src/daemon/trust/rejected_files.ts";
 
 const NODE = newNodeId(systemRandom);
 
 Deno.test("WrongFiles.of() knows what was noted for this SHA-256, and for no other", () => {
-  const wrong = new WrongFiles();
+  const wrong = new RejectedFiles();
   wrong.note("aa", { key: "root:1", nodes: [NODE] }, 0);
   assertEquals([...wrong.of("aa", 1).keys], ["root:1"]);
   assertEquals([...wrong.of("aa", 1).nodes], [NODE]);
@@ -15,7 +15,7 @@ Deno.test("WrongFiles.of() knows what was noted for this SHA-256, and for no oth
 });
 
 Deno.test("WrongFiles.of() forgets after a while, counted from the last note", () => {
-  const wrong = new WrongFiles();
+  const wrong = new RejectedFiles();
   wrong.note("aa", { key: "root:1", nodes: [] }, 0);
   wrong.note("aa", { key: "root:2", nodes: [] }, limits.wrongMs);
   assertEquals([...wrong.of("aa", 2 * limits.wrongMs).keys], ["root:1", "root:2"]);
@@ -23,8 +23,8 @@ Deno.test("WrongFiles.of() forgets after a while, counted from the last note", (
 });
 
 Deno.test("WrongFiles.note() keeps a bounded number of files, roots and nodes", () => {
-  const wrong = new WrongFiles();
-  for (let i = 0; i <= limits.wrongFilesMax; i++) {
+  const wrong = new RejectedFiles();
+  for (let i = 0; i <= limits.rejectedFilesMax; i++) {
     wrong.note(`sha${i}`, { key: "root:1", nodes: [] }, 0);
   }
   assertEquals([wrong.of("sha0", 0).keys.size, wrong.of("sha1", 0).keys.size], [0, 1]);

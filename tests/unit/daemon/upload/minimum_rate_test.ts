@@ -2,25 +2,25 @@
 
 import { assert } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
-import { PushPace } from "../../../../src/daemon/upload/minimum_rate.ts";
+import { MinimumRate } from "../../../../src/daemon/upload/minimum_rate.ts";
 
 const { pushMsMin, pushBytesPerSecondMin } = limits;
 
 Deno.test("PushPace.tick() is true when nothing comes in the first time", () => {
-  const pace = new PushPace(1_000);
+  const pace = new MinimumRate(1_000);
   assert(!pace.tick(0, 1_000 + pushMsMin));
   assert(pace.tick(0, 1_001 + pushMsMin));
 });
 
 Deno.test("PushPace.tick() is false for as long as the least rate is kept", () => {
-  const pace = new PushPace(0);
+  const pace = new MinimumRate(0);
   for (let second = 1; second <= 100_000; second += 7) {
     assert(!pace.tick(second * pushBytesPerSecondMin, second * 1_000), `${second}`);
   }
 });
 
 Deno.test("PushPace.tick() is true when little comes after much came fast", () => {
-  const pace = new PushPace(0);
+  const pace = new MinimumRate(0);
   assert(!pace.tick(1e9, 1_000));
   let bytes = 1e9, nowMs = 1_000;
   while (!pace.tick(bytes, nowMs)) {

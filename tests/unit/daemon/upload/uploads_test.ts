@@ -6,7 +6,7 @@ import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { Uploads } from "../../../../src/daemon/upload/uploads.ts";
-import { Vouching } from "../../../../src/daemon/trust/offer_policy.ts";
+import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
@@ -29,9 +29,9 @@ class Holder implements Disposable {
 
   constructor(store: Awaited<ReturnType<typeof openStore>>["store"], root: Root) {
     this.root = root;
-    const vouching = new Vouching({ store, trust: undefined, log: silentLogger });
+    const offerPolicy = new OfferPolicy({ store, trust: undefined, log: silentLogger });
     const nowMs = () => this.nowMs;
-    this.uploads = new Uploads({ store, vouching, log: silentLogger, nowMs });
+    this.uploads = new Uploads({ store, offerPolicy, log: silentLogger, nowMs });
   }
 
   /** A requester at `host` that has been offered the file, and what becomes of it. */

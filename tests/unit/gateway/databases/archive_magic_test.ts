@@ -1,7 +1,7 @@
 /** What can be a database, by its first bytes. */
 
 import { assertEquals } from "@std/assert";
-import { isDatabaseShaped } from "../../../../src/gateway/databases/archive_magic.ts";
+import { hasArchiveMagic } from "../../../../src/gateway/databases/archive_magic.ts";
 
 Deno.test("isDatabaseShaped() knows archives, packed or not, and nothing else", () => {
   const tar = new Uint8Array(512);
@@ -22,5 +22,5 @@ Deno.test("isDatabaseShaped() knows archives, packed or not, and nothing else", 
     [Uint8Array.of(0x1f), false],
     [new TextEncoder().encode("<html>not found</html>"), false],
   ];
-  for (const [bytes, expected] of cases) assertEquals(isDatabaseShaped(bytes), expected);
+  for (const [bytes, expected] of cases) assertEquals(hasArchiveMagic(bytes), expected);
 });

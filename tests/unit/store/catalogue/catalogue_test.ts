@@ -3,42 +3,50 @@ import { EnvironmentError } from "../../../../src/base/errors.ts";
 import type { Root } from "../../../../src/base/ids.ts";
 import { Catalogue } from "../../../../src/store/catalogue/catalogue.ts";
 import { SCHEMA } from "../../../../src/store/catalogue/catalogue_schema.ts";
-import { Place } from "../../../../src/store/files/stored_file.ts";
+import { StoredFile } from "../../../../src/store/files/stored_file.ts";
 import { TempDir } from "../store_fixture.ts";
 
 const FILES = "/data/files";
 
-function place(path: [string, string], origin: "shared" | "downloaded" = "shared"): Place {
+function storedFile(
+  path: [string, string],
+  origin: "shared" | "downloaded" = "shared",
+): StoredFile {
   const root = path[1].length.toString(16).padStart(64, "0") as Root;
   const [directory, file] = path;
   // An inode above 2^53, as some file systems give.
   const content = { root, sizeBytes: 2 ** 44, mtimeMs: -12.5, ino: 2 ** 60 };
-  return new Place(origin, { directory, file }, content);
+  return new StoredFile(origin, { directory, file }, content);
 }
 
 Deno.test("places() gives back what putPlaces() took, after opening again", async () => {
   using dir = new TempDir();
   const path = dir.join("c.sqlite");
-  const shared = [place(["/a", "x"]), place(["/a", "y ü"]), place(["/b", "x"]), place(["", "r"])];
+  const shared = [
+    storedFile(["/a", "x"]),
+    storedFile(["/a", "y ü"]),
+    storedFile(["/b", "x"]),
+    storedFile(["", "r"]),
+  ];
   const root = "cd".repeat(32) as Root;
-  const named = new Place(
+  const named = new StoredFile(
     "downloaded",
     { directory: `${FILES}/${root}`, file: "f", name: "f" },
     { root, sizeBytes: 0, mtimeMs: 1_700_000_000_123, ino: 7 },
   );
   {
     using catalogue = await Catalogue.open(path, FILES);
-    catalogue.putPlaces([...shared, named]);
-    catalogue.putPlaces([shared[0]!]);
-    catalogue.removePlaces([shared[2]!]);
+    catalogue.putStoredFiles([...shared, named]);
+    catalogue.putStoredFiles([shared[0]!]);
+    catalogue.removeStoredFiles([shared[2]!]);
   }
   using again = await Catalogue.open(path, FILES);
-  const byPath = (a: Place, b: Place) => a.path < b.path ? -1 : 1;
+  const byPath = (a: StoredFile, b: StoredFile) => a.path < b.path ? -1 : 1;
   assertEquals(
-    [...again.places("shared")].sort(byPath),
+    [...again.storedFiles("shared")].sort(byPath),
     [shared[0]!, shared[1]!, shared[3]!].sort(byPath),
   );
-  assertEquals([...again.places("downloaded")], [named]);
+  assertEquals([...again.storedFiles("downloaded")], [named]);
 });
 
 Deno.test("places() finds downloaded files again when the data directory has moved", async () => {
@@ -46,8 +54,8 @@ Deno.test("places() finds downloaded files again when the data directory has mov
   const root = "cd".repeat(32) as Root;
   {
     using catalogue = await Catalogue.open(dir.join("c"), "/old/files");
-    catalogue.putPlaces([
-      new Place("downloaded", { directory: `/old/files/${root}`, file: "f" }, {
+    catalogue.putStoredFiles([
+      new StoredFile("downloaded", { directory: `/old/files/${root}`, file: "f" }, {
         root,
         sizeBytes: 1,
         mtimeMs: 1,
@@ -56,15 +64,15 @@ Deno.test("places() finds downloaded files again when the data directory has mov
     ]);
   }
   using moved = await Catalogue.open(dir.join("c"), "/new/files");
-  assertEquals([...moved.places("downloaded")].map((p) => p.path), [`/new/files/${root}/f`]);
+  assertEquals([...moved.storedFiles("downloaded")].map((p) => p.path), [`/new/files/${root}/f`]);
 });
 
 Deno.test("places() reads more rows than one portion, each once", async () => {
   using dir = new TempDir();
   using catalogue = await Catalogue.open(dir.join("c"), FILES);
   const paths: [string, string][] = Array.from({ length: 9000 }, (_, i) => [`/d${i % 7}`, `f${i}`]);
-  catalogue.putPlaces(paths.map((path) => place(path)));
-  const read = [...catalogue.places("shared")];
+  catalogue.putStoredFiles(paths.map((path) => storedFile(path)));
+  const read = [...catalogue.storedFiles("shared")];
   assertEquals(read.length, 9000);
   assertEquals(new Set(read.map((p) => p.path)).size, 9000);
   assertEquals(new Set(read.map((p) => p.directory)).size, 7);
@@ -73,7 +81,7 @@ Deno.test("places() reads more rows than one portion, each once", async () => {
 Deno.test("completePartial() turns a partial download into a file in one step", async () => {
   using dir = new TempDir();
   using catalogue = await Catalogue.open(dir.join("c"), FILES);
-  const done = place([`${FILES}/${"0".repeat(63)}1`, "f"], "downloaded");
+  const done = storedFile([`${FILES}/${"0".repeat(63)}1`, "f"], "downloaded");
   const row = {
     root: done.root,
     name: "f",
@@ -85,10 +93,10 @@ Deno.test("completePartial() turns a partial download into a file in one step", 
   assertEquals(catalogue.partials(), [row]);
   catalogue.completePartial(done);
   assertEquals(catalogue.partials(), []);
-  assertEquals([...catalogue.places("downloaded")].length, 1);
+  assertEquals([...catalogue.storedFiles("downloaded")].length, 1);
   catalogue.demoteToPartial(done, row);
   assertEquals(catalogue.partials(), [row]);
-  assertEquals([...catalogue.places("downloaded")].length, 0);
+  assertEquals([...catalogue.storedFiles("downloaded")].length, 0);
 });
 
 Deno.test("open() brings a catalogue of version 1 up to date, with all that it holds", async () => {
@@ -103,7 +111,7 @@ Deno.test("open() brings a catalogue of version 1 up to date, with all that it h
   db.close();
   {
     using catalogue = await Catalogue.open(path, FILES);
-    assertEquals([...catalogue.places("shared")].map((one) => [one.path, one.root]), [[
+    assertEquals([...catalogue.storedFiles("shared")].map((one) => [one.path, one.root]), [[
       "/a/x",
       root,
     ]]);
@@ -152,14 +160,14 @@ Deno.test("open() refuses a catalogue of a newer version and leaves it as it is"
 Deno.test("putPlaces() writes all files or none", async () => {
   using dir = new TempDir();
   using catalogue = await Catalogue.open(dir.join("c"), FILES);
-  const bad = new Place("shared", { directory: "/a", file: "bad" }, {
+  const bad = new StoredFile("shared", { directory: "/a", file: "bad" }, {
     root: null as unknown as Root,
     sizeBytes: 1,
     mtimeMs: 1,
     ino: 1,
   });
-  assertThrows(() => catalogue.putPlaces([place(["/a", "good"]), bad]), EnvironmentError);
-  assertEquals([...catalogue.places("shared")], []);
-  catalogue.putPlaces([place(["/a", "good"])]);
-  assertEquals([...catalogue.places("shared")].length, 1);
+  assertThrows(() => catalogue.putStoredFiles([storedFile(["/a", "good"]), bad]), EnvironmentError);
+  assertEquals([...catalogue.storedFiles("shared")], []);
+  catalogue.putStoredFiles([storedFile(["/a", "good"])]);
+  assertEquals([...catalogue.storedFiles("shared")].length, 1);
 });

@@ -203,7 +203,7 @@ Deno.test("recheck() finds the good chunks of a file that was begun elsewhere", 
   assertEquals(download.unverifiedBytes, begun.length);
   assertEquals(download.have.count, 0);
   giveLeaves(download, bytes);
-  assertEquals(await download.recheck(), 39);
+  assertEquals(await download.scrub(), 39);
   assertEquals([...download.have.ranges()], [{ first: 0, count: 7 }, { first: 8, count: 32 }]);
   giveChunks(download, bytes, { first: 7, count: 1 });
   giveChunks(download, bytes, { first: 40, count: 11 });

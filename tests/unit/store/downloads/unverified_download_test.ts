@@ -26,18 +26,18 @@ function sha256(bytes: Uint8Array): string {
 }
 
 function open(store: ChunkStore, sizeBytes: number | null = null, name = "a.pkg") {
-  return store.openIntake({ name, sizeBytes, key: KEY });
+  return store.openUnverified({ name, sizeBytes, key: KEY });
 }
 
-/** The files that lie in the folder of intakes. */
+/** The files that lie in the folder of unverified downloads. */
 function incoming(dir: TempDir): string[] {
   return [...Deno.readDirSync(dir.join("data/incoming"))].map(({ name }) => name);
 }
 
 /** Takes `bytes` in, in pieces of `pieceBytes`. */
-function fill(intake: ReturnType<typeof open>, bytes: Uint8Array, pieceBytes = 10_000): void {
+function fill(unverified: ReturnType<typeof open>, bytes: Uint8Array, pieceBytes = 10_000): void {
   for (let at = 0; at < bytes.length; at += pieceBytes) {
-    intake.write(at, bytes.subarray(at, at + pieceBytes));
+    unverified.write(at, bytes.subarray(at, at + pieceBytes));
   }
 }
 
@@ -51,14 +51,14 @@ for (const ephemeral of [false, true]) {
       const changes: StoreChange[] = [];
       store.onChange((change) => changes.push(change));
       const bytes = content(length);
-      const intake = open(store);
-      fill(intake, bytes);
-      assert(!intake.isWhole, "its size is not known yet");
-      intake.sizeBytes = length;
-      assert(intake.isWhole);
-      assertEquals(await intake.sha256(), sha256(bytes));
-      const reader = intake.reader(length);
-      const file = await intake.adopt();
+      const unverified = open(store);
+      fill(unverified, bytes);
+      assert(!unverified.isWhole, "its size is not known yet");
+      unverified.sizeBytes = length;
+      assert(unverified.isWhole);
+      assertEquals(await unverified.sha256(), sha256(bytes));
+      const reader = unverified.reader(length);
+      const file = await unverified.adopt();
       const root = rootOf(bytes);
       assertEquals(file, {
         root,
@@ -83,7 +83,7 @@ for (const ephemeral of [false, true]) {
         const read = reader.readRun({ first: file.chunks - 1, count: 1 }, last, 0);
         assertEquals(last.subarray(0, read), bytes.subarray((file.chunks - 1) * CHUNK_BYTES));
       }
-      assert(intake.isEnded);
+      assert(unverified.isEnded);
       assertEquals(warnings, []);
     });
   }
@@ -95,9 +95,9 @@ Deno.test("Intake.adopt() keeps the file over a restart", async () => {
   {
     const { store } = await openStore(dir.join("data"));
     await using _ = store;
-    const intake = open(store, bytes.length);
-    fill(intake, bytes);
-    await intake.adopt();
+    const unverified = open(store, bytes.length);
+    fill(unverified, bytes);
+    await unverified.adopt();
   }
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
@@ -111,9 +111,9 @@ Deno.test("Intake.reader() reads before, while and after adopt() moves the data"
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(CHUNK_BYTES + 100);
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  const reader = intake.reader(bytes.length);
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  const reader = unverified.reader(bytes.length);
   const target = new Uint8Array(bytes.length);
   const read = () => {
     target.fill(0);
@@ -133,7 +133,7 @@ Deno.test("Intake.reader() reads before, while and after adopt() moves the data"
     readOn().then(moved.resolve, moved.reject);
   });
   read();
-  await Promise.all([intake.adopt(), moved.promise]);
+  await Promise.all([unverified.adopt(), moved.promise]);
   read();
   assertEquals(incoming(dir), []);
 });
@@ -143,35 +143,35 @@ Deno.test("Intake.has() and reader() know whole chunks in any order of writing",
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(4 * CHUNK_BYTES + 9);
-  const intake = open(store);
-  const put = (start: number, end: number) => intake.write(start, bytes.subarray(start, end));
+  const unverified = open(store);
+  const put = (start: number, end: number) => unverified.write(start, bytes.subarray(start, end));
   put(2 * CHUNK_BYTES, 4 * CHUNK_BYTES + 9);
-  assert(intake.has({ first: 2, count: 2 }));
-  assert(!intake.has({ first: 4, count: 1 }), "the last chunk may be longer");
-  intake.sizeBytes = bytes.length;
-  assert(intake.has({ first: 2, count: 3 }));
-  assert(!intake.has({ first: 1, count: 2 }));
-  assertEquals(intake.nextMissing(0), 0);
+  assert(unverified.has({ first: 2, count: 2 }));
+  assert(!unverified.has({ first: 4, count: 1 }), "the last chunk may be longer");
+  unverified.sizeBytes = bytes.length;
+  assert(unverified.has({ first: 2, count: 3 }));
+  assert(!unverified.has({ first: 1, count: 2 }));
+  assertEquals(unverified.nextMissing(0), 0);
   put(10, CHUNK_BYTES);
   put(0, 20);
-  assert(intake.has({ first: 0, count: 1 }));
-  assertEquals(intake.nextMissing(5), CHUNK_BYTES);
-  assertEquals(intake.have.map(({ start, end }) => [start, end]), [
+  assert(unverified.has({ first: 0, count: 1 }));
+  assertEquals(unverified.nextMissing(5), CHUNK_BYTES);
+  assertEquals(unverified.have.map(({ start, end }) => [start, end]), [
     [0, CHUNK_BYTES],
     [2 * CHUNK_BYTES, bytes.length],
   ]);
-  assertEquals(intake.bytesHad, bytes.length - CHUNK_BYTES);
-  const reader = intake.reader(bytes.length);
+  assertEquals(unverified.bytesHad, bytes.length - CHUNK_BYTES);
+  const reader = unverified.reader(bytes.length);
   const target = new Uint8Array(2 * CHUNK_BYTES);
   assertEquals(reader.readRun({ first: 3, count: 2 }, target, 1), CHUNK_BYTES + 9);
   assertEquals(target.subarray(1, CHUNK_BYTES + 10), bytes.subarray(3 * CHUNK_BYTES));
   assertThrows(() => reader.readRun({ first: 0, count: 2 }, target, 0), EnvironmentError, "all");
-  await assertRejects(() => intake.sha256(), RangeError, "bytes are here");
-  await assertRejects(() => intake.adopt(), RangeError, "bytes are here");
-  assertThrows(() => intake.write(bytes.length, new Uint8Array(1)), RangeError, "past its end");
+  await assertRejects(() => unverified.sha256(), RangeError, "bytes are here");
+  await assertRejects(() => unverified.adopt(), RangeError, "bytes are here");
+  assertThrows(() => unverified.write(bytes.length, new Uint8Array(1)), RangeError, "past its end");
   put(CHUNK_BYTES, 2 * CHUNK_BYTES);
-  assertEquals(await intake.sha256(), sha256(bytes));
-  assertEquals((await intake.adopt()).root, rootOf(bytes));
+  assertEquals(await unverified.sha256(), sha256(bytes));
+  assertEquals((await unverified.adopt()).root, rootOf(bytes));
 });
 
 Deno.test("Intake.sha256() is that of what lies there when bytes are written again", async () => {
@@ -179,11 +179,11 @@ Deno.test("Intake.sha256() is that of what lies there when bytes are written aga
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const wrong = content(900_000, 1), right = content(900_000, 2);
-  const intake = open(store, right.length);
-  fill(intake, wrong);
-  assertEquals(await intake.sha256(), sha256(wrong));
-  fill(intake, right);
-  assertEquals(await intake.sha256(), sha256(right));
+  const unverified = open(store, right.length);
+  fill(unverified, wrong);
+  assertEquals(await unverified.sha256(), sha256(wrong));
+  fill(unverified, right);
+  assertEquals(await unverified.sha256(), sha256(right));
 });
 
 Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, key and size", async () => {
@@ -207,7 +207,7 @@ Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, ke
   again.write(20_000, bytes.subarray(20_000));
   assertEquals(await again.sha256(), sha256(bytes));
   assertEquals((await again.adopt()).root, rootOf(bytes));
-  for (const intake of [other, meanwhile]) intake.discard();
+  for (const unverified of [other, meanwhile]) unverified.discard();
   assertEquals(incoming(dir), []);
 });
 
@@ -230,14 +230,14 @@ Deno.test("Intake.restart() begins anew", async () => {
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(30_000, 2);
-  const intake = open(store, 100_000);
-  fill(intake, content(100_000));
-  intake.restart();
-  assertEquals([intake.bytesHad, intake.sizeBytes, intake.validators], [0, null, null]);
-  fill(intake, bytes);
-  intake.sizeBytes = bytes.length;
-  assertEquals(await intake.sha256(), sha256(bytes));
-  assertEquals((await intake.adopt()).root, rootOf(bytes));
+  const unverified = open(store, 100_000);
+  fill(unverified, content(100_000));
+  unverified.restart();
+  assertEquals([unverified.bytesHad, unverified.sizeBytes, unverified.validators], [0, null, null]);
+  fill(unverified, bytes);
+  unverified.sizeBytes = bytes.length;
+  assertEquals(await unverified.sha256(), sha256(bytes));
+  assertEquals((await unverified.adopt()).root, rootOf(bytes));
 });
 
 Deno.test("ChunkStore.openIntake() makes room for new ones among those that wait", async () => {
@@ -245,11 +245,11 @@ Deno.test("ChunkStore.openIntake() makes room for new ones among those that wait
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const all = Array.from(
-    { length: limits.intakesMax },
-    (_, i) => store.openIntake({ name: `${i}`, sizeBytes: null, key: KEY }),
+    { length: limits.unverifiedMax },
+    (_, i) => store.openUnverified({ name: `${i}`, sizeBytes: null, key: KEY }),
   );
-  for (const intake of all) intake.write(0, content(10));
-  assertThrows(() => open(store), EnvironmentError, `${limits.intakesMax} files`);
+  for (const unverified of all) unverified.write(0, content(10));
+  assertThrows(() => open(store), EnvironmentError, `${limits.unverifiedMax} files`);
   all[5]!.suspend();
   all[3]!.suspend();
   const next = open(store);
@@ -271,7 +271,7 @@ Deno.test("ChunkStore.close() removes what intakes have", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   const [active, waiting] = [open(store), open(store)];
-  for (const intake of [active, waiting]) intake.write(0, content(10));
+  for (const unverified of [active, waiting]) unverified.write(0, content(10));
   waiting.suspend();
   await store.close();
   assertEquals(incoming(dir), []);
@@ -290,10 +290,10 @@ Deno.test("Intake.adopt() keeps nothing twice where the file is shared or downlo
       await store.shares.settled();
     } else await addDownloaded(store, "a.pkg", bytes);
     const before = store.fileDefinitions();
-    const intake = open(store, bytes.length);
-    fill(intake, bytes);
-    const reader = intake.reader(bytes.length);
-    assertEquals(await intake.adopt(), before[0]);
+    const unverified = open(store, bytes.length);
+    fill(unverified, bytes);
+    const reader = unverified.reader(bytes.length);
+    assertEquals(await unverified.adopt(), before[0]);
     assertEquals(store.fileDefinitions(), before);
     assertEquals(incoming(dir), []);
     const target = new Uint8Array(CHUNK_BYTES);
@@ -307,9 +307,9 @@ Deno.test("Intake.adopt() gives way when the same file is shared afterwards", as
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(100_000);
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  const { path, root } = await intake.adopt();
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  const { path, root } = await unverified.adopt();
   const shared = dir.write("pkg/a.pkg", bytes);
   store.shares.add(dir.join("pkg"));
   store.shares.start();
@@ -327,9 +327,9 @@ Deno.test("Intake.adopt() keeps its data when the shared copy changed unnoticed"
   await addDownloaded(store, "a.pkg", bytes);
   const { path } = store.fileDefinitions()[0]!;
   Deno.writeFileSync(path, content(50));
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  const { root } = await intake.adopt();
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  const { root } = await unverified.adopt();
   assertEquals(readAll(store, root), bytes);
   const leaves = new Uint8Array(7 * 32);
   store.readLeaves(root, { first: 0, count: 7 }, leaves);
@@ -346,9 +346,9 @@ Deno.test("Intake.adopt() takes the place of a partial download that waits", asy
   giveLeaves(download, bytes);
   giveChunks(download, bytes, { first: 1, count: 2 });
   await download.suspend();
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  await intake.adopt();
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  await unverified.adopt();
   assertEquals(store.download(root), undefined);
   assertEquals(store.fileDefinitions().map(({ origin }) => origin), ["downloaded"]);
   assertEquals(readAll(store, root), bytes);
@@ -367,9 +367,9 @@ Deno.test("Intake.adopt() lets a download of the same root that is under way end
   const root = rootOf(bytes);
   const download = store.beginDownload({ root, name: "a.pkg", sizeBytes: bytes.length });
   giveLeaves(download, bytes);
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  await intake.adopt();
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  await unverified.adopt();
   giveChunks(download, bytes, { first: 0, count: 5 });
   await download.finish();
   assertEquals(store.fileDefinitions().map(({ origin }) => origin), ["downloaded"]);
@@ -382,14 +382,14 @@ Deno.test("Intake.adopt() stops when it is aborted, and can be tried again", asy
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(2_000_000);
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
   const abort = new AbortController();
-  const adopted = intake.adopt({ signal: abort.signal });
+  const adopted = unverified.adopt({ signal: abort.signal });
   abort.abort(new Error("no more"));
   await assertRejects(() => adopted, Error, "no more");
   assertEquals(store.fileDefinitions(), []);
-  intake.suspend();
+  unverified.suspend();
   const again = open(store);
   assertEquals(again.bytesHad, bytes.length);
   assertEquals((await again.adopt()).root, rootOf(bytes));
@@ -400,13 +400,13 @@ Deno.test("Intake.adopt() fails when its data was cut off behind its back", asyn
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(100_000);
-  const intake = open(store, bytes.length);
-  fill(intake, bytes);
-  Deno.truncateSync(intake.path, 50_000);
-  const error = await assertRejects(() => intake.adopt(), EnvironmentError, "cut off");
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  Deno.truncateSync(unverified.path, 50_000);
+  const error = await assertRejects(() => unverified.adopt(), EnvironmentError, "cut off");
   assertEquals(error.code, "changed");
   assertEquals(store.fileDefinitions(), []);
-  intake.discard();
+  unverified.discard();
 });
 
 Deno.test("ChunkStore.openIntake() with a path writes there, goes on with what lies there, and leaves it", async () => {
@@ -417,15 +417,15 @@ Deno.test("ChunkStore.openIntake() with a path writes there, goes on with what l
   const path = dir.join("a.pkg.part");
   Deno.writeFileSync(path, bytes.subarray(0, 99_999));
   const request = { name: "a.pkg", sizeBytes: bytes.length, key: KEY, path };
-  const first = store.openIntake(request);
+  const first = store.openUnverified(request);
   assertEquals(first.nextMissing(0), 99_999);
   first.write(99_999, bytes.subarray(99_999, 200_000));
   first.suspend();
-  const second = store.openIntake(request);
+  const second = store.openUnverified(request);
   assertEquals(second.nextMissing(0), 200_000);
   second.discard();
   assertEquals(Deno.readFileSync(path), bytes.slice(0, 200_000));
-  const third = store.openIntake(request);
+  const third = store.openUnverified(request);
   third.write(200_000, bytes.subarray(200_000));
   assertEquals(await third.sha256(), sha256(bytes));
   const { root } = await third.adopt();
@@ -438,10 +438,10 @@ Deno.test("ChunkStore.downloadedBytes() counts what is taken in", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
-  const intake = open(store);
-  intake.write(0, content(1_000));
+  const unverified = open(store);
+  unverified.write(0, content(1_000));
   assertEquals(store.downloadedBytes(), 1_000);
-  intake.suspend();
+  unverified.suspend();
   assertEquals(store.downloadedBytes(), 1_000);
   open(store).discard();
   assertEquals(store.downloadedBytes(), 0);

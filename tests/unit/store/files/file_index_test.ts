@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Root } from "../../../../src/base/ids.ts";
 import { FileIndex } from "../../../../src/store/files/file_index.ts";
-import { Place } from "../../../../src/store/files/stored_file.ts";
+import { StoredFile } from "../../../../src/store/files/stored_file.ts";
 
 Deno.test("FileIndex finds places by root, name, path and directory after any changes", () => {
   const event = fc.record({
@@ -13,15 +13,15 @@ Deno.test("FileIndex finds places by root, name, path and directory after any ch
   });
   fc.assert(fc.property(fc.array(event, { maxLength: 40 }), (events) => {
     const index = new FileIndex();
-    const model = new Map<string, Place>();
+    const model = new Map<string, StoredFile>();
     for (const { isAdded, directory, file, root } of events) {
       const path = `${directory}/${file}`;
       const known = model.get(path);
       if (isAdded) {
         const content = { root: root as Root, sizeBytes: 1, mtimeMs: 1, ino: 1 };
-        const place = new Place("shared", { directory, file }, content);
-        index.add(place);
-        model.set(path, place);
+        const storedFile = new StoredFile("shared", { directory, file }, content);
+        index.add(storedFile);
+        model.set(path, storedFile);
       } else if (known !== undefined) {
         assertEquals(index.remove(known), true);
         assertEquals(index.remove(known), false);
@@ -29,26 +29,30 @@ Deno.test("FileIndex finds places by root, name, path and directory after any ch
       }
     }
     const all = [...model.values()];
-    const paths = (places: Iterable<Place>) => [...places].map(({ path }) => path).sort();
+    const paths = (storedFiles: Iterable<StoredFile>) =>
+      [...storedFiles].map(({ path }) => path).sort();
     assertEquals(index.size, all.length);
     assertEquals(paths(index), paths(all));
     for (const root of ["1", "2"] as Root[]) {
-      const places = all.filter((place) => place.root === root);
-      assertEquals(paths(index.ofRoot(root)), paths(places));
-      assertEquals(index.first(root) !== undefined, places.length > 0);
+      const storedFiles = all.filter((storedFile) => storedFile.root === root);
+      assertEquals(paths(index.ofRoot(root)), paths(storedFiles));
+      assertEquals(index.first(root) !== undefined, storedFiles.length > 0);
       for (const name of ["x", "y", "z"]) {
         const named = index.named(root, name);
-        assertEquals(named === undefined, !places.some((place) => place.name === name));
+        assertEquals(
+          named === undefined,
+          !storedFiles.some((storedFile) => storedFile.name === name),
+        );
         if (named !== undefined) assertEquals([named.root, named.name], [root, name]);
       }
     }
     for (const name of ["x", "y", "z"]) {
-      const places = all.filter((place) => place.name === name);
-      assertEquals(paths(index.ofName(name)), paths(places));
-      assertEquals(paths(index.matching(name)), paths(places));
+      const storedFiles = all.filter((storedFile) => storedFile.name === name);
+      assertEquals(paths(index.ofName(name)), paths(storedFiles));
+      assertEquals(paths(index.matching(name)), paths(storedFiles));
     }
     assertEquals(paths(index.matching("*")), paths(all));
     assertEquals([...index.directories()].sort(), [...new Set(all.map((p) => p.directory))].sort());
-    for (const place of all) assertEquals(index.at(place.path), place);
+    for (const storedFile of all) assertEquals(index.at(storedFile.path), storedFile);
   }));
 });

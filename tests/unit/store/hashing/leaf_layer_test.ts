@@ -10,13 +10,13 @@ function setUp(count: number) {
   const dir = new TempDir();
   const handles = new HandleCache(8);
   const leaves = seededRandom(count).bytes(count * 32);
-  const place = { root: naiveRoot(leaves), chunks: count, path: dir.join("leaves") };
+  const storedFile = { root: naiveRoot(leaves), chunks: count, path: dir.join("leaves") };
   return {
     handles,
     leaves,
-    place,
-    writer: new LeafLayerWriter(place, handles),
-    layer: new LeafLayer(place, handles),
+    storedFile,
+    writer: new LeafLayerWriter(storedFile, handles),
+    layer: new LeafLayer(storedFile, handles),
     [Symbol.dispose]() {
       handles.close();
       dir[Symbol.dispose]();
@@ -44,7 +44,7 @@ Deno.test("finish() throws bad-data and starts over when one bit differs", () =>
   const fault = assertThrows(() => t.writer.finish(), PeerFault, "does not belong to root");
   assertEquals(fault.code, "bad-data");
   assertEquals(t.writer.next, 0);
-  assertThrows(() => Deno.statSync(t.place.path), Deno.errors.NotFound);
+  assertThrows(() => Deno.statSync(t.storedFile.path), Deno.errors.NotFound);
   t.writer.add(0, t.leaves);
   t.writer.finish();
   assert(t.layer.isSound());
@@ -52,8 +52,8 @@ Deno.test("finish() throws bad-data and starts over when one bit differs", () =>
 
 Deno.test("finish() throws bad-data when padding is given as leaves", () => {
   using t = setUp(5);
-  const place = { ...t.place, chunks: 7 };
-  const writer = new LeafLayerWriter(place, t.handles);
+  const storedFile = { ...t.storedFile, chunks: 7 };
+  const writer = new LeafLayerWriter(storedFile, t.handles);
   writer.add(0, t.leaves);
   writer.add(5, new Uint8Array(2 * 32));
   const fault = assertThrows(() => writer.finish(), PeerFault, "leaf 6 is padding");
@@ -107,7 +107,7 @@ Deno.test("read() throws corrupt when the sidecar holds other leaves or is cut o
     using t = setUp(100);
     t.writer.add(0, t.leaves);
     t.writer.finish();
-    Deno.writeFileSync(t.place.path, new Uint8Array(damage === "zeros" ? 3200 : 3000));
+    Deno.writeFileSync(t.storedFile.path, new Uint8Array(damage === "zeros" ? 3200 : 3000));
     const error = assertThrows(
       () => t.layer.read({ first: 0, count: 1 }, new Uint8Array(32)),
       EnvironmentError,
@@ -123,6 +123,6 @@ Deno.test("isSound() is false when a large layer rotted on the disk", () => {
   assert(t.layer.isSound());
   const rotten = t.leaves.slice();
   rotten[4999 * 32]! ^= 0x40;
-  Deno.writeFileSync(t.place.path, rotten);
+  Deno.writeFileSync(t.storedFile.path, rotten);
   assert(!t.layer.isSound());
 });
