@@ -12,7 +12,7 @@ import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { matchesGlob, nameType } from "../base/names.ts";
 import { DataDirectory } from "./files/data_directory.ts";
-import type { Download } from "./downloads/partial_download.ts";
+import type { PartialDownload } from "./downloads/partial_download.ts";
 import { type DownloadRequest, Downloads } from "./downloads/downloads.ts";
 import { type Handle, HandleCache } from "./files/handle_cache.ts";
 import { Hasher } from "./hashing/hasher.ts";
@@ -350,7 +350,7 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /** Begins a download, or goes on with one. See {@linkcode Downloads.begin} for what it throws. */
-  beginDownload(request: DownloadRequest): Download {
+  beginDownload(request: DownloadRequest): PartialDownload {
     return this.#downloads.begin(request);
   }
 
@@ -363,7 +363,7 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /** The unfinished download of `root`, whether it is under way or waits. */
-  download(root: Root): Download | undefined {
+  download(root: Root): PartialDownload | undefined {
     return this.#context.downloads.get(root);
   }
 
@@ -448,7 +448,7 @@ export class ChunkStore implements AsyncDisposable {
   #onStoredFile<T>(
     root: Root,
     use: (storedFile: StoredFile) => T,
-    usePartial: (download: Download) => T,
+    usePartial: (download: PartialDownload) => T,
   ): T {
     let cause: unknown;
     for (;;) {
@@ -482,14 +482,14 @@ function definitionOfStoredFile(storedFile: StoredFile): FileDefinition {
   return { root, name, type: nameType(name), sizeBytes, chunks, chunksHave: chunks, origin, path };
 }
 
-function definitionOfDownload(download: Download): FileDefinition {
+function definitionOfDownload(download: PartialDownload): FileDefinition {
   const { root, name, sizeBytes, chunks, have, path } = download;
   const type = nameType(name);
   return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
 }
 
 /** To a chunk, which the last one may be shorter than. */
-function bytesHad({ sizeBytes, have }: Download): number {
+function bytesHad({ sizeBytes, have }: PartialDownload): number {
   return Math.min(sizeBytes, have.count * CHUNK_BYTES);
 }
 

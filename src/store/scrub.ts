@@ -3,7 +3,7 @@
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { chunkCount, type ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
-import type { Download } from "./downloads/partial_download.ts";
+import type { PartialDownload } from "./downloads/partial_download.ts";
 import type { Downloads } from "./downloads/downloads.ts";
 import type { FileDefinition, StoredFile } from "./files/stored_file.ts";
 import { pinStoredFile } from "./files/file_reader.ts";
@@ -136,7 +136,7 @@ async function verifyStoredFile(
 
 async function verifyDownload(
   context: StoreContext,
-  download: Download,
+  download: PartialDownload,
   signal: AbortSignal | undefined,
 ): Promise<VerifyResult> {
   const { root, name, path, sizeBytes } = download;
@@ -152,7 +152,7 @@ async function verifyDownload(
   return { ...result, chunksBad, outcome: chunksBad === 0 ? "good" : "partial" };
 }
 
-function countHad(download: Download, { first, count }: ChunkRange): number {
+function countHad(download: PartialDownload, { first, count }: ChunkRange): number {
   let had = 0;
   for (let index = first; index < first + count; index++) if (download.have.has(index)) had++;
   return had;

@@ -19,7 +19,7 @@ import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { nobodyLeft, outOfTime, type Surroundings } from "./fetch_failures.ts";
 import { Hedging, type HedgingOwner } from "./mirror_coordination.ts";
-import { FetchJournal } from "./transfer_ledger.ts";
+import { TransferLedger } from "./transfer_ledger.ts";
 import { type Found, Judging, type JudgingOwner } from "./fetch_verification.ts";
 import type { MirrorTrackHost } from "./mirror_track.ts";
 import {
@@ -33,7 +33,7 @@ import {
 import { type Followed, PeerTrack, type PeerTrackHost, type PeerTrackOwner } from "./peer_track.ts";
 import { FetchProgress } from "./fetch_progress.ts";
 import { rangeOutside } from "./fetch_range.ts";
-import { FetchView } from "./readable_ranges.ts";
+import { ReadableRanges } from "./readable_ranges.ts";
 import type { Provider } from "../swarm/provider.ts";
 import { showLocal } from "./local_lookup.ts";
 import { searchTimeMs } from "./fetch_timeouts.ts";
@@ -71,8 +71,8 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
   /** Null when no mirror is named. */
   readonly #hedging: Hedging | null;
   readonly #judging: Judging;
-  readonly #view: FetchView;
-  readonly #journal: FetchJournal;
+  readonly #view: ReadableRanges;
+  readonly #journal: TransferLedger;
   readonly #startMs = performance.now();
   /** Ends what the fetch itself works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
@@ -88,8 +88,8 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
     this.request = request;
     this.#options = options;
     const { observer, path, from = 0 } = options;
-    const journal = this.#journal = new FetchJournal(this.#startMs);
-    const view = this.#view = new FetchView(observer, journal);
+    const journal = this.#journal = new TransferLedger(this.#startMs);
+    const view = this.#view = new ReadableRanges(observer, journal);
     const searchMs = searchTimeMs(request, host);
     const how = { owner: this, journal, path, searchMs };
     const peers = this.#peers = new PeerTrack(host, request, how);

@@ -2,7 +2,7 @@
 
 import type { FetchMirrorBytes } from "./mirror_track.ts";
 import type { PeerTrack } from "./peer_track.ts";
-import type { FetchView } from "./readable_ranges.ts";
+import type { ReadableRanges } from "./readable_ranges.ts";
 import { RateMeter } from "../swarm/rate_meter.ts";
 
 /** The progress of one fetch: of peers or of the mirror, whoever is further. */
@@ -23,7 +23,7 @@ export class FetchProgress {
   }
 
   /** Tells how far it is by now. */
-  tell(view: Pick<FetchView, "event">, nowMs: number): void {
+  tell(view: Pick<ReadableRanges, "event">, nowMs: number): void {
     const swarm = this.#peers.current?.swarm;
     const { bytes = 0, bytesLeft = null } = this.#mirror ?? {};
     this.#mirrorRate.add(bytes, nowMs);

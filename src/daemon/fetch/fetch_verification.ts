@@ -16,11 +16,11 @@ import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { adopt } from "./promote.ts";
 import type { Hedging } from "./mirror_coordination.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 import type { Followed, PeerTrack } from "./peer_track.ts";
 import { isProved, needsMirror } from "./fetch_proof.ts";
 import { lastOf } from "./fetch_range.ts";
-import type { FetchView } from "./readable_ranges.ts";
+import type { ReadableRanges } from "./readable_ranges.ts";
 import { RunningSha256 } from "./file_reader.ts";
 import type { Provider } from "../swarm/provider.ts";
 import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_lookup.ts";
@@ -59,8 +59,8 @@ export class Judging {
   readonly #owner: JudgingOwner;
   readonly #peers: PeerTrack;
   readonly #hedging: Hedging | null;
-  readonly #view: FetchView;
-  readonly #journal: FetchJournal;
+  readonly #view: ReadableRanges;
+  readonly #journal: TransferLedger;
   /** Ends what it works on. */
   readonly #signal: AbortSignal;
   #isProved = false;
@@ -78,8 +78,8 @@ export class Judging {
       readonly owner: JudgingOwner;
       readonly peers: PeerTrack;
       readonly hedging: Hedging | null;
-      readonly view: FetchView;
-      readonly journal: FetchJournal;
+      readonly view: ReadableRanges;
+      readonly journal: TransferLedger;
       readonly signal: AbortSignal;
     },
   ) {

@@ -6,9 +6,9 @@ import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 import { wantedBytes, wantedChunks } from "./fetch_range.ts";
-import type { FetchView } from "./readable_ranges.ts";
+import type { ReadableRanges } from "./readable_ranges.ts";
 import { RunningSha256 } from "./file_reader.ts";
 import { HERE } from "../swarm/provider.ts";
 
@@ -81,8 +81,8 @@ export function showLocal(
   file: FileDefinition,
   { request, view, journal }: {
     readonly request: FetchRequest;
-    readonly view: FetchView;
-    readonly journal: FetchJournal;
+    readonly view: ReadableRanges;
+    readonly journal: TransferLedger;
   },
 ): number {
   const { root, name, sizeBytes } = file;

@@ -12,11 +12,11 @@ import { nextTurn } from "../../store/files/io.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { Feeding } from "./mirror_import.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 import { MirrorTrack, type MirrorTrackHost, type MirrorTrackOwner } from "./mirror_track.ts";
 import type { Followed, PeerTrack } from "./peer_track.ts";
 import { wantedChunks } from "./fetch_range.ts";
-import type { FetchView } from "./readable_ranges.ts";
+import type { ReadableRanges } from "./readable_ranges.ts";
 import type { Provider } from "../swarm/provider.ts";
 
 /** How often it is looked at what the mirror should do; and while the first link is dialled. */
@@ -49,8 +49,8 @@ export class Hedging implements MirrorTrackOwner {
   readonly #request: FetchRequest;
   readonly #owner: HedgingOwner;
   readonly #peers: PeerTrack;
-  readonly #view: FetchView;
-  readonly #journal: FetchJournal;
+  readonly #view: ReadableRanges;
+  readonly #journal: TransferLedger;
   /** Whether mirror and peers write to one place, so that only one of them may at a time. */
   readonly #sharesPlace: boolean;
   readonly #hedge = new Hedge();
@@ -79,8 +79,8 @@ export class Hedging implements MirrorTrackOwner {
     options: {
       readonly owner: HedgingOwner;
       readonly peers: PeerTrack;
-      readonly view: FetchView;
-      readonly journal: FetchJournal;
+      readonly view: ReadableRanges;
+      readonly journal: TransferLedger;
       readonly path: string | undefined;
       readonly from: number;
     },

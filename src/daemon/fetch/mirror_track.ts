@@ -22,7 +22,7 @@ import type {
 } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { canTell, goesOnWith, isWholeChecked, unverifiedName } from "./resume_check.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 import { rangeOutside } from "./fetch_range.ts";
 import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
 import { MirrorProviders } from "./mirror_providers.ts";
@@ -62,7 +62,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   readonly file: MirrorFile;
   readonly #host: MirrorTrackHost;
   readonly #owner: MirrorTrackOwner;
-  readonly #journal: FetchJournal;
+  readonly #journal: TransferLedger;
   readonly #request: FetchRequest;
   readonly #path: string | undefined;
   /** The first byte that is wanted, and the one behind the last; null for the file's end. */
@@ -101,7 +101,7 @@ export class MirrorTrack implements FetchMirrorBytes {
     request: FetchRequest,
     options: {
       readonly owner: MirrorTrackOwner;
-      readonly journal: FetchJournal;
+      readonly journal: TransferLedger;
       readonly path: string | undefined;
       /** The first byte that somebody waits for. */
       readonly from: number;

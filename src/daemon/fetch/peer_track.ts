@@ -21,7 +21,7 @@ import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { FetchHolders, SOURCES_ENOUGH } from "./fetch_holders.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 import type { Followed, PeerTrackHost, PeerTrackOwner } from "./peer_track_host.ts";
 import { wantedChunks } from "./fetch_range.ts";
 import { FetchSearch } from "./fetch_search.ts";
@@ -42,7 +42,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
   readonly candidates: Candidates;
   readonly #host: PeerTrackHost;
   readonly #owner: PeerTrackOwner;
-  readonly #journal: FetchJournal;
+  readonly #journal: TransferLedger;
   readonly #request: FetchRequest;
   readonly #path: string | undefined;
   readonly #search: FetchSearch;
@@ -75,7 +75,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     request: FetchRequest,
     options: {
       readonly owner: PeerTrackOwner;
-      readonly journal: FetchJournal;
+      readonly journal: TransferLedger;
       /** Where the data is written; by default, the store's own place. */
       readonly path: string | undefined;
       /** How long nobody may offer anything. */

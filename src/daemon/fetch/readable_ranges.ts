@@ -9,7 +9,7 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { chunkCount, chunkLength, type ChunkRange } from "../../base/geometry.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
-import type { FetchJournal } from "./transfer_ledger.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
 
 /** Chunks of the file in one place. */
 export interface ViewPart {
@@ -18,9 +18,9 @@ export interface ViewPart {
 }
 
 /** One fetch as its observer sees it. */
-export class FetchView {
+export class ReadableRanges {
   readonly #observer: FetchObserver;
-  readonly #journal: Pick<FetchJournal, "releasedFirst">;
+  readonly #journal: Pick<TransferLedger, "releasedFirst">;
   #sizeBytes: number | null = null;
   #reader: PartsReader | null = null;
   #gained = new Bitfield(0);
@@ -28,7 +28,7 @@ export class FetchView {
   /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
   #unconfirmed = new Bitfield(0);
 
-  constructor(observer: FetchObserver, journal: Pick<FetchJournal, "releasedFirst">) {
+  constructor(observer: FetchObserver, journal: Pick<TransferLedger, "releasedFirst">) {
     this.#observer = observer;
     this.#journal = journal;
   }

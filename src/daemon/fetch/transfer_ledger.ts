@@ -52,7 +52,7 @@ const RECORD_PROVIDERS_MAX = 64;
 const ROOTS_MAX = 16;
 
 /** The journal of one fetch. Times are those of `performance.now()`. */
-export class FetchJournal {
+export class TransferLedger {
   readonly #startMs: number;
   readonly #first: Step[] = [];
   readonly #last: Step[] = [];

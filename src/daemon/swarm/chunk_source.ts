@@ -4,7 +4,7 @@ import type { ChunkRange } from "../../base/geometry.ts";
 import type { Provider } from "./provider.ts";
 
 /** One source of a swarm. */
-export interface SwarmSource {
+export interface ChunkSource {
   /** By which the policy knows it. */
   readonly id: number;
   /** Who it is: of a mirror that is more than one server, that which gave last. */

@@ -7,7 +7,7 @@ import { PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Download as StoreDownload } from "../../store/downloads/partial_download.ts";
+import type { PartialDownload as StoreDownload } from "../../store/downloads/partial_download.ts";
 
 /** Frames of leaves asked for ahead: 256 KiB in shared fetch. */
 const FRAMES_AHEAD = 4;

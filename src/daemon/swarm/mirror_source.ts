@@ -15,7 +15,7 @@ import { Semaphore } from "../../http/semaphore.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
 import { HASH_DIGITS } from "./swarm_runs.ts";
-import type { SwarmSource } from "./chunk_source.ts";
+import type { ChunkSource } from "./chunk_source.ts";
 
 /** Chunks of a request that is worth a copy to another core. */
 const ELSEWHERE_CHUNKS_MIN = 8;
@@ -53,7 +53,7 @@ interface Work {
 }
 
 /** One file at its mirrors, as a source of ranges. */
-export class MirrorSource implements SwarmSource {
+export class MirrorSource implements ChunkSource {
   readonly id: number;
   bytesGood = 0;
   strikes = 0;

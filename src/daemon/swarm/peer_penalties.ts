@@ -9,7 +9,7 @@ import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { LogFields, Logger } from "../../base/log.ts";
 import type { Contributions } from "./contributions.ts";
-import type { Source } from "./peer_source.ts";
+import type { PeerSource } from "./peer_source.ts";
 import type { SwarmFile } from "./swarm_observer.ts";
 
 /** What it needs of the swarm. */
@@ -33,7 +33,7 @@ export class PeerPenalties {
   }
 
   /** A source sent chunks that are not those of the file; it is told, so that it looks at its own. */
-  wrongChunks(source: Source, bad: readonly number[]): void {
+  wrongChunks(source: PeerSource, bad: readonly number[]): void {
     this.#warn("a peer sent wrong chunks", source, { chunks: bad.slice(0, 8) });
     this.#strike(source, 1);
     for (const index of bad.slice(0, limits.strikesMax)) {
@@ -45,19 +45,19 @@ export class PeerPenalties {
    * One of them was the last chunk. Leaves do not tell how long that is: who gives a wrong one may
    * lie about the size, and then no other chunk will ever show it. Its offer is not believed.
    */
-  wrongLastChunk(source: Source): void {
+  wrongLastChunk(source: PeerSource): void {
     if (this.#banned.has(source.nodeId)) return;
     this.ban(source, new PeerFault("bad-data", "Dropped: its last chunk is wrong"));
   }
 
-  wrongLeaves(source: Source, fault: PeerFault): void {
+  wrongLeaves(source: PeerSource, fault: PeerFault): void {
     this.#warn("a peer gave leaves that do not make the root", source, { reason: fault.message });
     this.#strike(source, limits.strikesMax);
     this.ban(source, fault);
   }
 
   /** Only what a source said it has is asked of it; what it lost since, it calls withdrawn. */
-  lied(source: Source, { first, count }: ChunkRange): void {
+  lied(source: PeerSource, { first, count }: ChunkRange): void {
     this.#warn("a peer does not have the chunks that it said it has", source, { first, count });
     this.#strike(source, 1);
     if (source.strikes < limits.strikesMax) return;
@@ -65,7 +65,7 @@ export class PeerPenalties {
   }
 
   /** The connection of a source ended for its fault. */
-  brokeProtocol(source: Source, fault: PeerFault): void {
+  brokeProtocol(source: PeerSource, fault: PeerFault): void {
     if (this.#banned.has(source.nodeId)) return;
     this.#warn("a peer broke the protocol", source, { reason: fault.message });
     this.#strike(source, 1);
@@ -73,19 +73,19 @@ export class PeerPenalties {
   }
 
   /** Ends the transfer from a source, and lets nothing that its node offers count any more. */
-  ban(source: Source, reason: Error): void {
+  ban(source: PeerSource, reason: Error): void {
     this.#banned.add(source.nodeId);
     source.connection.close(reason);
     this.#host.banned(source.nodeId);
   }
 
-  #strike(source: Source, strikes: number): void {
+  #strike(source: PeerSource, strikes: number): void {
     source.strikes += strikes;
     this.#host.contributions.add(source.provider, { strikes });
     this.#host.struck();
   }
 
-  #warn(message: string, source: Source, fields: LogFields): void {
+  #warn(message: string, source: PeerSource, fields: LogFields): void {
     const { name, root } = this.#host.file;
     const { peer, nodeId } = source;
     this.#host.log.warn(message, { peer, nodeId, name, root, ...fields });

@@ -28,7 +28,7 @@ import { onlyKinds } from "../../wire/gate.ts";
 import { CHUNKS_CODE, MESSAGES, type Rejection } from "../../wire/messages.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import type { Provider } from "./provider.ts";
-import type { SwarmSource } from "./chunk_source.ts";
+import type { ChunkSource } from "./chunk_source.ts";
 
 /** Bytes of SHA-256 as hexadecimal digits. */
 const HASH_DIGITS = 64;
@@ -40,21 +40,21 @@ const ELSEWHERE_CHUNKS_MIN = 8;
 const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;
 
 /** What a source tells the swarm. */
-export interface SourceObserver {
+export interface PeerSourceObserver {
   /** Whether a CHUNKS frame of this range was asked of this source. */
-  classify(source: Source, range: ChunkRange): FrameClass;
+  classify(source: PeerSource, range: ChunkRange): FrameClass;
   /** Leaves of `range` as hexadecimal, 64 digits a chunk, checked against the root before. */
   leafDigits(range: ChunkRange): string;
-  arriving(source: Source, bytes: number): void;
+  arriving(source: PeerSource, bytes: number): void;
   /** A whole frame: `data` is the chunks of `range`; those in `bad` (indices) are wrong. */
-  chunks(source: Source, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void;
+  chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void;
   /** A frame that was cancelled came all the same, and was let pass. */
-  passed(source: Source, range: ChunkRange): void;
-  leaves(source: Source, first: number, hashes: Uint8Array): void;
-  leavesArriving(source: Source): void;
+  passed(source: PeerSource, range: ChunkRange): void;
+  leaves(source: PeerSource, first: number, hashes: Uint8Array): void;
+  leavesArriving(source: PeerSource): void;
   /** It has these chunks as well: in order, none twice. */
-  has(source: Source, ranges: readonly ChunkRange[]): void;
-  rejected(source: Source, range: ChunkRange, rejection: Rejection): void;
+  has(source: PeerSource, ranges: readonly ChunkRange[]): void;
+  rejected(source: PeerSource, range: ChunkRange, rejection: Rejection): void;
 }
 
 /** The CHUNKS frame at the front: what it is, and how many of its chunks were checked already. */
@@ -72,7 +72,7 @@ interface FrontFrame {
 }
 
 /** One holder that a swarm takes chunks from. */
-export class Source implements FrameHandler, SwarmSource {
+export class PeerSource implements FrameHandler, ChunkSource {
   readonly id: number;
   readonly nodeId: NodeId;
   /** The holder's address, for people. */
@@ -82,7 +82,7 @@ export class Source implements FrameHandler, SwarmSource {
   /** Checked file bytes that came from here. */
   bytesGood = 0;
   strikes = 0;
-  readonly #observer: SourceObserver;
+  readonly #observer: PeerSourceObserver;
   readonly #hasher: ChunkHasher;
   readonly #sizeBytes: number;
   readonly #chunks: number;
@@ -92,7 +92,7 @@ export class Source implements FrameHandler, SwarmSource {
   #announced = 0;
 
   constructor(
-    observer: SourceObserver,
+    observer: PeerSourceObserver,
     connection: Connection,
     options: {
       readonly id: number;

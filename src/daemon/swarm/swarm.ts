@@ -20,7 +20,7 @@ import {
 } from "../../core/download/download.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { MirrorFile } from "../../http/mirrors.ts";
-import type { Download as StoreDownload } from "../../store/downloads/partial_download.ts";
+import type { PartialDownload } from "../../store/downloads/partial_download.ts";
 import type { TransferReport } from "../../wire/reports.ts";
 import { Contributions } from "./contributions.ts";
 import { HERE, type Provider } from "./provider.ts";
@@ -31,7 +31,7 @@ import type { Holder, SwarmFile, SwarmHost, SwarmObserver } from "./swarm_observ
 import { SwarmPeers } from "./swarm_peers.ts";
 import { transferReport } from "./swarm_report.ts";
 import { bytesIn, cut, runsBetween, wrongChunks } from "./swarm_runs.ts";
-import type { SwarmSource } from "./chunk_source.ts";
+import type { ChunkSource } from "./chunk_source.ts";
 
 export type { Holder, SwarmFile, SwarmHost, SwarmObserver } from "./swarm_observer.ts";
 
@@ -42,7 +42,7 @@ const FED_ID = 0;
 export class Swarm {
   readonly file: SwarmFile;
   readonly wanted: ChunkRange;
-  readonly download: StoreDownload;
+  readonly download: PartialDownload;
   readonly rate = new RateMeter();
   readonly contributions = new Contributions();
   readonly #host: SwarmHost;
@@ -65,7 +65,7 @@ export class Swarm {
 
   constructor(
     host: SwarmHost,
-    download: StoreDownload,
+    download: PartialDownload,
     options: {
       readonly file: SwarmFile;
       readonly wanted: ChunkRange;
@@ -299,7 +299,7 @@ export class Swarm {
     };
   }
 
-  #classify(source: SwarmSource, range: ChunkRange): FrameClass {
+  #classify(source: ChunkSource, range: ChunkRange): FrameClass {
     return this.#policy?.classify(source.id, range) ?? "unasked";
   }
 
@@ -345,7 +345,7 @@ export class Swarm {
   }
 
   #good(
-    source: Pick<SwarmSource, "id" | "provider" | "bytesGood">,
+    source: Pick<ChunkSource, "id" | "provider" | "bytesGood">,
     range: ChunkRange,
     { data, frame }: GoodChunks,
   ): void {
@@ -371,7 +371,7 @@ export class Swarm {
     this.#step({ kind: "chunks-good", source: source.id, range, ...part });
   }
 
-  #source(id: number): SwarmSource | undefined {
+  #source(id: number): ChunkSource | undefined {
     return this.#peers.get(id) ?? this.#mirrors.get(id);
   }
 
@@ -415,7 +415,7 @@ export class Swarm {
     }
   }
 
-  #snubbed(source: SwarmSource | undefined): void {
+  #snubbed(source: ChunkSource | undefined): void {
     if (source === undefined) return;
     const fields = { peer: source.provider.label, name: this.file.name };
     this.#host.log.info("a source stalls; its chunks are asked elsewhere", fields);

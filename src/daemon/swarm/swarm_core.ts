@@ -2,10 +2,10 @@
 
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { DownloadEvent, FrameClass, SourceReport } from "../../core/download/download.ts";
-import type { Download as StoreDownload } from "../../store/downloads/partial_download.ts";
+import type { PartialDownload as StoreDownload } from "../../store/downloads/partial_download.ts";
 import type { Contributions } from "./contributions.ts";
 import type { SwarmFile, SwarmHost, SwarmObserver } from "./swarm_observer.ts";
-import type { SwarmSource } from "./chunk_source.ts";
+import type { ChunkSource } from "./chunk_source.ts";
 
 /** Chunks as they came, all of them right. */
 export interface GoodChunks {
@@ -30,11 +30,11 @@ export interface SwarmCore {
   /** Tells the policy, and does what it says; nothing before it has begun, or when all is over. */
   step(event: DownloadEvent): void;
   /** Whether chunks of this range were asked of this source. */
-  classify(source: SwarmSource, range: ChunkRange): FrameClass;
+  classify(source: ChunkSource, range: ChunkRange): FrameClass;
   /** Leaves of `range`, 64 hexadecimal digits each; a disk that refuses ends the swarm. */
   leafDigits(range: ChunkRange): string;
   /** Takes right chunks of a source. */
-  good(source: SwarmSource, range: ChunkRange, chunks: GoodChunks): void;
+  good(source: ChunkSource, range: ChunkRange, chunks: GoodChunks): void;
   /** The leaves are here. */
   begin(): void;
   /** Ends everything because it cannot go on. */

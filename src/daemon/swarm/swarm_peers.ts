@@ -12,15 +12,15 @@ import type { Connection } from "../../net/connection.ts";
 import type { Rejection } from "../../wire/messages.ts";
 import { PeerPenalties } from "./peer_penalties.ts";
 import { LeafFetch } from "./leaf_fetch.ts";
-import { Source, type SourceObserver, sourceReadBytes } from "./peer_source.ts";
+import { PeerSource, type PeerSourceObserver, sourceReadBytes } from "./peer_source.ts";
 import type { SwarmCore } from "./swarm_core.ts";
 import type { Holder } from "./swarm_observer.ts";
 import { cut, runsBetween } from "./swarm_runs.ts";
 
 /** The peers that give chunks of one file. */
-export class SwarmPeers implements SourceObserver {
+export class SwarmPeers implements PeerSourceObserver {
   readonly #core: SwarmCore;
-  readonly #sources = new Map<number, Source>();
+  readonly #sources = new Map<number, PeerSource>();
   readonly #penalties: PeerPenalties;
   readonly #leaves: LeafFetch;
   /** What partial holders have; a source that is not here has everything. */
@@ -51,7 +51,7 @@ export class SwarmPeers implements SourceObserver {
     return this.#sources.size;
   }
 
-  get(id: number): Source | undefined {
+  get(id: number): PeerSource | undefined {
     return this.#sources.get(id);
   }
 
@@ -60,7 +60,7 @@ export class SwarmPeers implements SourceObserver {
     return false;
   }
 
-  [Symbol.iterator](): IterableIterator<Source> {
+  [Symbol.iterator](): IterableIterator<PeerSource> {
     return this.#sources.values();
   }
 
@@ -95,7 +95,7 @@ export class SwarmPeers implements SourceObserver {
     const { file, host } = this.#core;
     const have = holder.whole ? undefined : new Bitfield(chunkCount(file.sizeBytes));
     have?.addBytes(0, holder.bitfield);
-    const source = new Source(this, connection, {
+    const source = new PeerSource(this, connection, {
       id: this.#core.newSourceId(),
       nodeId: holder.nodeId,
       peer: holder.peer,
@@ -132,11 +132,11 @@ export class SwarmPeers implements SourceObserver {
   /** Lets time pass: whoever is silent when asked for leaves is left for another. */
   tick(nowMs: number): void {
     if (this.#core.download.hasLeaves) return;
-    this.#fetchLeaves(() => (this.#leaves.tick(nowMs) as Source | null)?.connection.close());
+    this.#fetchLeaves(() => (this.#leaves.tick(nowMs) as PeerSource | null)?.connection.close());
   }
 
   /** The policy takes a source for lost. */
-  drop(source: Source, reason: "bad-data" | "silent"): void {
+  drop(source: PeerSource, reason: "bad-data" | "silent"): void {
     const isBad = reason === "bad-data";
     const what = isBad ? "dropped: it gave wrong chunks" : "dropped: it is silent";
     this.#core.tell((observer) => observer.noted?.(source.provider, what));
@@ -156,7 +156,7 @@ export class SwarmPeers implements SourceObserver {
 
   // SourceObserver: called by the sources as frames come in.
 
-  classify(source: Source, range: ChunkRange): FrameClass {
+  classify(source: PeerSource, range: ChunkRange): FrameClass {
     return this.#core.classify(source, range);
   }
 
@@ -164,11 +164,11 @@ export class SwarmPeers implements SourceObserver {
     return this.#core.leafDigits(range);
   }
 
-  arriving({ id: source }: Source, bytes: number): void {
+  arriving({ id: source }: PeerSource, bytes: number): void {
     this.#core.step({ kind: "arriving", source, bytes });
   }
 
-  chunks(source: Source, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
+  chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
     if (this.#core.isOver()) return;
     // It may have been cancelled while it came, because another source was sooner.
     if (this.classify(source, range) !== "asked") return this.passed(source, range);
@@ -185,11 +185,11 @@ export class SwarmPeers implements SourceObserver {
     if (bad.at(-1) === chunkCount(sizeBytes) - 1) this.#penalties.wrongLastChunk(source);
   }
 
-  passed({ id: source }: Source, range: ChunkRange): void {
+  passed({ id: source }: PeerSource, range: ChunkRange): void {
     this.#core.step({ kind: "rejected", source, range });
   }
 
-  leaves(source: Source, first: number, hashes: Uint8Array): void {
+  leaves(source: PeerSource, first: number, hashes: Uint8Array): void {
     if (this.#core.isOver() || this.#core.download.hasLeaves) return;
     if (hashes.length % HASH_BYTES !== 0) {
       throw new PeerFault("malformed", "Cannot take leaves: not a whole number of hashes");
@@ -203,11 +203,11 @@ export class SwarmPeers implements SourceObserver {
     this.#core.begin();
   }
 
-  leavesArriving(source: Source): void {
+  leavesArriving(source: PeerSource): void {
     this.#leaves.arriving(source, performance.now());
   }
 
-  has(source: Source, ranges: readonly ChunkRange[]): void {
+  has(source: PeerSource, ranges: readonly ChunkRange[]): void {
     const known = this.#partial.get(source.id);
     if (known === undefined) return;
     // What comes twice, as the first page of a bitfield does, must not cost twice.
@@ -217,7 +217,7 @@ export class SwarmPeers implements SourceObserver {
     }
   }
 
-  rejected(source: Source, range: ChunkRange, rejection: Rejection): void {
+  rejected(source: PeerSource, range: ChunkRange, rejection: Rejection): void {
     const { file, host } = this.#core;
     host.log.debug("a peer rejected a request", {
       peer: source.peer,
@@ -239,7 +239,7 @@ export class SwarmPeers implements SourceObserver {
     this.#core.step({ kind: "source-joined", source: id, have });
   }
 
-  #gone(source: Source): void {
+  #gone(source: PeerSource): void {
     this.#sources.delete(source.id);
     this.#waiting.delete(source.id);
     this.#partial.delete(source.id);

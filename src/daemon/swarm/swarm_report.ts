@@ -4,13 +4,13 @@ import type { Download } from "../../core/download/download.ts";
 import type { TransferReport } from "../../wire/reports.ts";
 import { formatRanges } from "../../base/chunk_ranges.ts";
 import type { Swarm } from "./swarm.ts";
-import type { SwarmSource } from "./chunk_source.ts";
+import type { ChunkSource } from "./chunk_source.ts";
 
 /** The report of `swarm`, whose sources are `sources`; `policy` is null before it has begun. */
 export function transferReport(
   swarm: Swarm,
   { sources, policy }: {
-    readonly sources: Iterable<SwarmSource>;
+    readonly sources: Iterable<ChunkSource>;
     readonly policy: Download | null;
   },
 ): TransferReport {

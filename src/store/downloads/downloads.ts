@@ -7,7 +7,7 @@ import { HASH_BYTES, parseRoot, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
-import { Download, type DownloadFile, type DownloadHost } from "./partial_download.ts";
+import { type DownloadFile, type DownloadHost, PartialDownload } from "./partial_download.ts";
 import { fingerprintOf, isSameFile } from "../files/fingerprint.ts";
 import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
 import { EMPTY_ROOT } from "../hashing/merkle.ts";
@@ -31,7 +31,7 @@ export interface DownloadRequest {
 export class Downloads implements DownloadHost {
   readonly isDurable: boolean;
   readonly #context: StoreContext;
-  readonly #active = new Set<Download>();
+  readonly #active = new Set<PartialDownload>();
 
   constructor(context: StoreContext) {
     this.#context = context;
@@ -70,7 +70,7 @@ export class Downloads implements DownloadHost {
       }
       const leavesBytes = sizeOf(file.leafPath);
       const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(row.sizeBytes) * HASH_BYTES;
-      this.#context.downloads.set(row.root, new Download(file, this, { have, hasLeaves }));
+      this.#context.downloads.set(row.root, new PartialDownload(file, this, { have, hasLeaves }));
     }
   }
 
@@ -81,7 +81,7 @@ export class Downloads implements DownloadHost {
    * @throws {PeerFault} when the size cannot be that of the root, or what is here disproves it.
    * @throws {EnvironmentError} when the disk refuses.
    */
-  begin({ root, name, sizeBytes, path }: DownloadRequest): Download {
+  begin({ root, name, sizeBytes, path }: DownloadRequest): PartialDownload {
     // It becomes part of a path, so a cast from somewhere else is not enough.
     parseRoot(root);
     checkName(name);
@@ -108,14 +108,14 @@ export class Downloads implements DownloadHost {
       : { ...this.#internal({ root, name, sizeBytes }), path };
     this.#context.directory.newLeafPath(root);
     const unverifiedBytes = sizeOf(file.path) ?? 0;
-    const download = new Download(file, this, { unverifiedBytes });
+    const download = new PartialDownload(file, this, { unverifiedBytes });
     this.#context.downloads.set(root, download);
     this.#active.add(download);
     return download;
   }
 
   /** Makes a file that is no longer whole a partial download, without the chunks in `bad`. */
-  demote(storedFile: StoredFile, bad: readonly ChunkRange[]): Download {
+  demote(storedFile: StoredFile, bad: readonly ChunkRange[]): PartialDownload {
     const file = this.#internal(storedFile);
     const have = Bitfield.full(chunkCount(storedFile.sizeBytes));
     for (const { first, count } of bad) {
@@ -129,7 +129,7 @@ export class Downloads implements DownloadHost {
       throw environmentError(error, `move ${storedFile.path}`);
     }
     index.remove(storedFile);
-    const download = new Download(file, this, { have, hasLeaves: true });
+    const download = new PartialDownload(file, this, { have, hasLeaves: true });
     downloads.set(storedFile.root, download);
     this.#context.remember((catalogue) =>
       catalogue.demoteToPartial(storedFile, rowOf(download, have.toBytes()))
@@ -162,19 +162,19 @@ export class Downloads implements DownloadHost {
     }
   }
 
-  saveProgress(download: Download, have: Uint8Array): void {
+  saveProgress(download: PartialDownload, have: Uint8Array): void {
     if (this.#isInternal(download)) this.#context.catalogue?.putPartial(rowOf(download, have));
   }
 
-  gained({ root }: Download, range: ChunkRange): void {
+  gained({ root }: PartialDownload, range: ChunkRange): void {
     this.#context.emit({ kind: "gained", root, range });
   }
 
-  lost({ root }: Download, range: ChunkRange): void {
+  lost({ root }: PartialDownload, range: ChunkRange): void {
     this.#context.emit({ kind: "lost", root, range });
   }
 
-  async complete(download: Download, path: string | undefined): Promise<void> {
+  async complete(download: PartialDownload, path: string | undefined): Promise<void> {
     const { root, name } = download;
     const isKept = path === undefined && this.#isInternal(download);
     if (isKept && this.#context.index.first(root) !== undefined) {
@@ -200,7 +200,7 @@ export class Downloads implements DownloadHost {
     this.#context.emit({ kind: "added", root, name });
   }
 
-  suspended(download: Download): void {
+  suspended(download: PartialDownload): void {
     this.#active.delete(download);
     if (this.#isInternal(download)) return this.#dropEmpty(download);
     this.#forget(download);
@@ -208,7 +208,7 @@ export class Downloads implements DownloadHost {
     this.#context.collectLeaves(download.root, download.sizeBytes);
   }
 
-  discarded(download: Download): void {
+  discarded(download: PartialDownload): void {
     const { root, name, sizeBytes } = download;
     this.#forget(download);
     this.#context.remember((catalogue) => catalogue.removePartial(root));
@@ -217,7 +217,7 @@ export class Downloads implements DownloadHost {
   }
 
   /** Forgets a download that was put away without a chunk: there is nothing to go on with. */
-  #dropEmpty(download: Download): void {
+  #dropEmpty(download: PartialDownload): void {
     if (this.#context.downloads.get(download.root) !== download) return;
     if (download.have.count > 0 || download.unverifiedBytes > 0) return;
     this.#context.handles.forget(download.path);
@@ -229,7 +229,7 @@ export class Downloads implements DownloadHost {
     this.discarded(download);
   }
 
-  #forget(download: Download): void {
+  #forget(download: PartialDownload): void {
     this.#active.delete(download);
     if (this.#context.downloads.get(download.root) === download) {
       this.#context.downloads.delete(download.root);
@@ -243,7 +243,7 @@ export class Downloads implements DownloadHost {
     return { root, name, sizeBytes, path, leafPath: directory.leafPath(root) };
   }
 
-  #isInternal(download: Download): boolean {
+  #isInternal(download: PartialDownload): boolean {
     return download.path === this.#context.directory.partialPath(download.root);
   }
 
@@ -275,7 +275,7 @@ export class Downloads implements DownloadHost {
   }
 }
 
-function rowOf(download: Download, have: Uint8Array): PartialRow {
+function rowOf(download: PartialDownload, have: Uint8Array): PartialRow {
   const { root, name, sizeBytes, hasLeaves } = download;
   return { root, name, sizeBytes, have, hasLeaves };
 }
@@ -301,7 +301,7 @@ function isUnchanged(storedFile: StoredFile): boolean {
 
 // Sizes are claims of peers. The last chunk proves one. Any other is as long as every chunk is and
 // proves that the leaves are such, so their number too. Without either, the newer claim is tried.
-function checkClaim(waiting: Download, sizeBytes: number): void {
+function checkClaim(waiting: PartialDownload, sizeBytes: number): void {
   if (waiting.sizeBytes === sizeBytes) return;
   const { name, chunks, have, hasLeaves } = waiting;
   if (have.has(chunks - 1)) {

@@ -43,17 +43,17 @@ export interface DownloadHost {
   readonly isDurable: boolean;
   readonly warn: OnWarning;
   /** Remembers the chunks that are safely on disk. */
-  saveProgress(download: Download, have: Uint8Array): void;
-  gained(download: Download, range: ChunkRange): void;
-  lost(download: Download, range: ChunkRange): void;
+  saveProgress(download: PartialDownload, have: Uint8Array): void;
+  gained(download: PartialDownload, range: ChunkRange): void;
+  lost(download: PartialDownload, range: ChunkRange): void;
   /** Puts the whole file in its place and forgets the download. */
-  complete(download: Download, path: string | undefined): Promise<void>;
-  suspended(download: Download): void;
-  discarded(download: Download): void;
+  complete(download: PartialDownload, path: string | undefined): Promise<void>;
+  suspended(download: PartialDownload): void;
+  discarded(download: PartialDownload): void;
 }
 
 /** A file that is being downloaded, or was and may be again. */
-export class Download {
+export class PartialDownload {
   readonly root: Root;
   readonly name: string;
   readonly chunks: number;

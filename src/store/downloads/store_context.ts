@@ -4,7 +4,7 @@ import type { Root } from "../../base/ids.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
-import type { Download } from "./partial_download.ts";
+import type { PartialDownload } from "./partial_download.ts";
 import { FileIndex } from "../files/file_index.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
 import { removeIfThere } from "../files/io.ts";
@@ -20,7 +20,7 @@ export class StoreContext {
   readonly catalogue: Catalogue | undefined;
   readonly index = new FileIndex();
   /** Unfinished files by root, those that wait included. */
-  readonly downloads = new Map<Root, Download>();
+  readonly downloads = new Map<Root, PartialDownload>();
   readonly warn: OnWarning;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 

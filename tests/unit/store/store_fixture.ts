@@ -10,7 +10,7 @@ import {
 import type { Root } from "../../../src/base/ids.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import { ChunkStore } from "../../../src/store/chunk_store.ts";
-import type { Download } from "../../../src/store/downloads/partial_download.ts";
+import type { PartialDownload } from "../../../src/store/downloads/partial_download.ts";
 
 /** A directory that goes when the test ends. */
 export class TempDir implements Disposable {
@@ -97,14 +97,14 @@ export async function openStore(
 }
 
 /** Gives a download its leaves. */
-export function giveLeaves(download: Download, bytes: Uint8Array): void {
+export function giveLeaves(download: PartialDownload, bytes: Uint8Array): void {
   if (download.hasLeaves) return;
   download.addLeaves(0, leavesOf(bytes));
   download.finishLeaves();
 }
 
 /** Gives a download chunks of `bytes`. */
-export function giveChunks(download: Download, bytes: Uint8Array, range: ChunkRange): void {
+export function giveChunks(download: PartialDownload, bytes: Uint8Array, range: ChunkRange): void {
   const start = range.first * CHUNK_BYTES;
   download.writeRun(range.first, bytes.subarray(start, start + range.count * CHUNK_BYTES));
 }

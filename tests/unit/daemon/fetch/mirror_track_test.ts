@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
-import { FetchJournal } from "../../../../src/daemon/fetch/transfer_ledger.ts";
+import { TransferLedger } from "../../../../src/daemon/fetch/transfer_ledger.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "../../../../src/daemon/fetch/mirror_track.ts";
 import { MirrorError, type Mirrors } from "../../../../src/http/mirrors.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
@@ -96,7 +96,7 @@ class Rig {
     const request = requestFor(NAME, { mirrors, ...fields });
     const host = { store: this.store, mirrors: this.#mirrors, log: silentLogger };
     const owner = new Owner();
-    const journal = new FetchJournal(performance.now());
+    const journal = new TransferLedger(performance.now());
     return { track: new MirrorTrack(host, request, { owner, journal, path, from }), owner };
   }
 

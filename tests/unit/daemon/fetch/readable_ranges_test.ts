@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
-import { FetchView, type ViewPart } from "../../../../src/daemon/fetch/readable_ranges.ts";
+import { ReadableRanges, type ViewPart } from "../../../../src/daemon/fetch/readable_ranges.ts";
 import type { FetchObserver, FileReader } from "../../../../src/wire/fetch_observer.ts";
 
 const CHUNKS = 8;
@@ -60,7 +60,7 @@ class Log {
 
 function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true }) {
   const log = new Log();
-  const view = new FetchView(log.observer(options), { releasedFirst: () => {} });
+  const view = new ReadableRanges(log.observer(options), { releasedFirst: () => {} });
   const peers = new Part(1), mirror = new Part(2);
   view.show(SIZE, { peers, mirror });
   log.news();

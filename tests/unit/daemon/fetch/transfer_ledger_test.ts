@@ -7,8 +7,8 @@ import { limits } from "../../../../src/base/limits.ts";
 import { isFetchRecord } from "../../../../src/base/fetch_record.ts";
 import {
   type FetchFacts,
-  FetchJournal,
   keepRecord,
+  TransferLedger,
 } from "../../../../src/daemon/fetch/transfer_ledger.ts";
 import { HERE, mirrorProvider, type Provider } from "../../../../src/daemon/swarm/provider.ts";
 import { openStore, TempDir } from "../../store/store_fixture.ts";
@@ -36,7 +36,7 @@ function facts(extras: Partial<FetchFacts> = {}): FetchFacts {
 }
 
 Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", () => {
-  const journal = new FetchJournal(1_000);
+  const journal = new TransferLedger(1_000);
   journal.gave(HERE, { first: 0, count: 2 }, { sizeBytes: SIZE });
   journal.gave(peer(1), { first: 1, count: 3 }, { sizeBytes: SIZE });
   journal.gave(mirrorProvider("m.test"), { first: 0, count: 10 }, { sizeBytes: SIZE });
@@ -61,7 +61,7 @@ Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", (
 });
 
 Deno.test("FetchJournal.story() saves nothing without a mirror, nor when the fetch failed", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   assertEquals(journal.record("done", facts({ hasMirror: false })).bytesSaved, 0);
   assertEquals(journal.record("The disk is full", facts()).bytesSaved, 0);
@@ -69,7 +69,7 @@ Deno.test("FetchJournal.story() saves nothing without a mirror, nor when the fet
 });
 
 Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but as thrown away", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   journal.strikes(peer(1).nodeId!, 3);
   journal.threwAway("peers");
@@ -88,7 +88,7 @@ Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but 
 });
 
 Deno.test("FetchJournal.threwAway() leaves what the mirror gave of chunks that peers gave wrongly", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
   journal.threwAway("peers");
@@ -102,7 +102,7 @@ Deno.test("FetchJournal.threwAway() leaves what the mirror gave of chunks that p
 });
 
 Deno.test("FetchJournal.threwAway() of the mirror keeps what peers took over from it", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(mirror, { first: 0, count: 4 }, { sizeBytes: SIZE, track: "mirror" });
   journal.gave(mirror, { first: 0, count: 2 }, { sizeBytes: SIZE });
   journal.gave(peer(1), { first: 2, count: 8 }, { sizeBytes: SIZE });
@@ -116,7 +116,7 @@ Deno.test("FetchJournal.threwAway() of the mirror keeps what peers took over fro
 });
 
 Deno.test("FetchJournal.story() saves no bytes that a mirror had to give as well", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 5 }, { sizeBytes: SIZE });
   journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
   const { bytesPeers, bytesSaved } = journal.record("done", facts());
@@ -124,7 +124,7 @@ Deno.test("FetchJournal.story() saves no bytes that a mirror had to give as well
 });
 
 Deno.test("FetchJournal.story() names a bounded number of rejected roots, each once", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.rejected(root);
   journal.rejected(root);
   assertEquals(journal.record("no", facts()).rootsRejected, [root]);
@@ -133,7 +133,7 @@ Deno.test("FetchJournal.story() names a bounded number of rejected roots, each o
 });
 
 Deno.test("FetchJournal.gave() starts over by itself when the file has another number of chunks", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 2 }, { sizeBytes: 2 * CHUNK_BYTES });
   journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   const { bytesPeers, bytesThrownAway } = journal.record("done", facts());
@@ -141,7 +141,7 @@ Deno.test("FetchJournal.gave() starts over by itself when the file has another n
 });
 
 Deno.test("FetchJournal.note() keeps the first and the last steps and counts the rest", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   for (let i = 0; i < limits.recordSteps; i++) journal.note(`step ${i}`, i);
   journal.note("x".repeat(10_000), 99);
   const { steps } = journal.record("done", facts());
@@ -154,7 +154,7 @@ Deno.test("FetchJournal.note() keeps the first and the last steps and counts the
 });
 
 Deno.test("FetchJournal.story() names so many givers and sums up the rest", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   const chunks = 1_000;
   for (let i = 0; i < chunks; i++) {
     journal.gave(peer(i), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
@@ -168,7 +168,7 @@ Deno.test("FetchJournal.story() names so many givers and sums up the rest", () =
 });
 
 Deno.test("FetchJournal.gave() keeps a bounded number of runs, whatever their order", () => {
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   const chunks = 40_000;
   for (let i = 0; i < chunks; i += 2) {
     journal.gave(peer(1), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
@@ -187,13 +187,13 @@ Deno.test("keepStory() adds a finished fetch to the savings, and keeps one that 
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
-  const journal = new FetchJournal(0);
+  const journal = new TransferLedger(0);
   journal.gave(peer(1), { first: 0, count: 9 }, { sizeBytes: SIZE });
   journal.gave(mirrorProvider("m.test"), { first: 9, count: 1 }, { sizeBytes: SIZE });
   keepRecord(store, journal.record("done", facts()));
   keepRecord(store, journal.record("It was stopped", facts()));
   // Read again from here: nothing came, so nothing was saved anew.
-  const again = new FetchJournal(0);
+  const again = new TransferLedger(0);
   again.gave(HERE, { first: 0, count: 10 }, { sizeBytes: SIZE });
   keepRecord(store, again.record("done", facts()));
   assertEquals(store.history.of("a").map(({ outcome }) => outcome), [

@@ -4,7 +4,7 @@ import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
 import { LeafFetch, type LeafSource } from "../../../../src/daemon/swarm/leaf_fetch.ts";
-import type { Download } from "../../../../src/store/downloads/partial_download.ts";
+import type { PartialDownload } from "../../../../src/store/downloads/partial_download.ts";
 import { naiveRoot, openStore, TempDir } from "../../store/store_fixture.ts";
 
 const FRAME = limits.leavesPerFrameMax;
@@ -21,7 +21,7 @@ class AskedSource implements LeafSource {
 }
 
 /** A download that has no leaves yet, in a store of its own. */
-async function withDownload(test: (download: Download) => void): Promise<void> {
+async function withDownload(test: (download: PartialDownload) => void): Promise<void> {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;

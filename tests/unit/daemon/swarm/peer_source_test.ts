@@ -7,7 +7,7 @@ import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import type { FrameClass } from "../../../../src/core/download/download.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
-import { Source, type SourceObserver } from "../../../../src/daemon/swarm/peer_source.ts";
+import { PeerSource, type PeerSourceObserver } from "../../../../src/daemon/swarm/peer_source.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../../src/wire/codec.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
@@ -19,7 +19,7 @@ const CHUNKS = 20;
 const SIZE = BYTES.length;
 
 /** Notes what a source tells; every run is asked for unless it is named here. */
-class Observer implements SourceObserver {
+class Observer implements PeerSourceObserver {
   readonly log: string[] = [];
   arrived = 0;
   readonly #standing: FrameClass;
@@ -41,30 +41,30 @@ class Observer implements SourceObserver {
     return digits;
   }
 
-  arriving(_source: Source, bytes: number): void {
+  arriving(_source: PeerSource, bytes: number): void {
     this.arrived += bytes;
   }
 
-  chunks(_source: Source, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
+  chunks(_source: PeerSource, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void {
     assertEquals(data.length, chunksOf(range.first, range.count).length);
     this.#note(`chunks ${range.first}+${range.count} bad [${bad}]`);
   }
 
-  passed(_source: Source, range: ChunkRange): void {
+  passed(_source: PeerSource, range: ChunkRange): void {
     this.#note(`passed ${range.first}+${range.count}`);
   }
 
-  leaves(_source: Source, first: number, hashes: Uint8Array): void {
+  leaves(_source: PeerSource, first: number, hashes: Uint8Array): void {
     this.#note(`leaves ${first}+${hashes.length / 32}`);
   }
 
   leavesArriving(): void {}
 
-  has(_source: Source, ranges: readonly ChunkRange[]): void {
+  has(_source: PeerSource, ranges: readonly ChunkRange[]): void {
     this.#note(`has ${ranges.map(({ first, count }) => `${first}+${count}`)}`);
   }
 
-  rejected(_source: Source, range: ChunkRange, rejection: string): void {
+  rejected(_source: PeerSource, range: ChunkRange, rejection: string): void {
     this.#note(`rejected ${range.first}+${range.count} ${rejection}`);
   }
 
@@ -90,7 +90,7 @@ function chunksOf(first: number, count: number): Uint8Array {
 function holding(observer: Observer, sizeBytes = SIZE) {
   const [near, far] = memoryPair({ bufferBytes: 5_000 });
   const holder = new Connection(far), connection = new Connection(near);
-  const source = new Source(observer, connection, {
+  const source = new PeerSource(observer, connection, {
     id: 1,
     nodeId: "11".repeat(16) as NodeId,
     peer: "192.0.2.1:1",
