@@ -50,7 +50,7 @@ export class Framer {
   }
 
   /**
-   * Makes the buffer at least `bytes` long: a transfer holds all that is in shared fetch, so that a
+   * Makes the buffer at least `bytes` long: a transfer holds all that is in flight, so that a
    * read is never cut short by its end.
    */
   reserve(bytes: number): void {

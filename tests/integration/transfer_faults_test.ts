@@ -58,7 +58,7 @@ Deno.test("pacsrv fetch goes on with the others when a holder is killed in mid-t
   assertGreater(bytes.get(holders[2]!.id) ?? 0, 0);
   assertLess(bytes.get(victim.id) ?? 0, sizeBytes / 2);
   assertEquals(fetch.events().filter(({ event }) => event === "restarted"), []);
-  // Nothing is fetched anew but what was in shared fetch, and what the end game asked for twice.
+  // Nothing is fetched anew but what was in flight, and what the end game asked for twice.
   const { counters } = await daemon.status();
   assertLess(counters.bytesIn, sizeBytes + 3 * limits.inflightBytesMax);
   assertEquals(counters.strikes, 0, "to die is no offence");

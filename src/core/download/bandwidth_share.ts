@@ -1,9 +1,9 @@
 /**
- * How much of the bytes in shared fetch each source of a download gets. Chooses no chunks.
+ * How much of the bytes in flight each source of a download gets. Chooses no chunks.
  *
  * Every source that can give something has a weight, its rate; one whose rate is not known yet
- * counts as the mean of the others. Free budget goes to the source that has least in shared fetch for
- * its weight, one with nothing in shared fetch first, so that nobody starves and nothing lies idle.
+ * counts as the mean of the others. Free budget goes to the source that has least in flight for
+ * its weight, one with nothing in flight first, so that nobody starves and nothing lies idle.
  */
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
@@ -12,7 +12,7 @@ import type { Source } from "./source.ts";
 
 /** What is to be shared out. */
 export interface Budget {
-  /** Bytes that all sources may have in shared fetch together. */
+  /** Bytes that all sources may have in flight together. */
   readonly inflightBytesMax: number;
   /** Bytes that they have. */
   readonly inflightBytes: number;

@@ -17,7 +17,7 @@ export interface DownloadOptions {
   readonly wanted: ChunkRange;
   /** The store's live bitfield: read here, changed by the caller before it reports chunks good. */
   readonly have: Bitfield;
-  /** Bytes that may be in shared fetch over all sources. Less than a chunk pauses the download. */
+  /** Bytes that may be in flight over all sources. Less than a chunk pauses the download. */
   readonly inflightBytesMax: number;
   readonly random: Random;
 }
@@ -56,7 +56,7 @@ export type DownloadEvent =
   }
   /** It will not answer the request for exactly this range. */
   | { readonly kind: "rejected"; readonly source: SourceId; readonly range: ChunkRange }
-  /** The budget of bytes in shared fetch changed. */
+  /** The budget of bytes in flight changed. */
   | { readonly kind: "budget"; readonly inflightBytesMax: number }
   /** Time went by; a few times a second. */
   | { readonly kind: "tick" };

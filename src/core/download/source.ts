@@ -59,7 +59,7 @@ export class Source {
     this.meter = new RateMeter(nowMs);
   }
 
-  /** Bytes that it may have in shared fetch: a slow source gets little, so that it holds up little. */
+  /** Bytes that it may have in flight: a slow source gets little, so that it holds up little. */
   get inflightBytesMax(): number {
     const all = limits.requestsPerPeerMax * limits.requestChunksMax * CHUNK_BYTES;
     if (!this.meter.isSettled) return all;

@@ -9,7 +9,7 @@ import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PartialDownload as StoreDownload } from "../../store/downloads/partial_download.ts";
 
-/** Frames of leaves asked for ahead: 256 KiB in shared fetch. */
+/** Frames of leaves asked for ahead: 256 KiB in flight. */
 const FRAMES_AHEAD = 4;
 
 /** What is asked for leaves. */

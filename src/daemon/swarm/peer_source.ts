@@ -289,7 +289,7 @@ function countOf(ranges: readonly ChunkRange[]): number {
   return chunks;
 }
 
-/** Read buffer for a source when `sources` share what may be in shared fetch. */
+/** Read buffer for a source when `sources` share what may be in flight. */
 export function sourceReadBytes(sources: number): number {
   return sources <= 2 ? limits.transferReadBytes : limits.transferReadBytes / 2;
 }

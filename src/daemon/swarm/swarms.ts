@@ -1,5 +1,5 @@
 /**
- * All swarms of a node, one for each file and part wanted; shares the bytes in shared fetch among them.
+ * All swarms of a node, one for each file and part wanted; shares the bytes in flight among them.
  */
 
 import { messageOf } from "../../base/errors.ts";

@@ -1,0 +1,158 @@
+/** Limits of directories: what a client can make one hold, how clients keep in touch, balancing, each with its reason. */
+
+import { MIB } from "./sizes.ts";
+
+export const directoryLimits = {
+  // Directories: what a client can make one hold
+  /** Clients of a directory: a fleet of thousands, at some 2 KB each without their files. */
+  directoryClientsMax: 20_000,
+  /** Clients at one address: nodes behind one router, or many on one machine. */
+  directoryClientsPerHostMax: 2_048,
+  /** Files that one client may list. */
+  listingsPerClientMax: 100_000,
+  /** Files that all clients at one address may list together. */
+  listingsPerHostMax: 200_000,
+  /** Files that all clients may list together: 2 GB at most. */
+  listingsMax: 2_000_000,
+  /** Bytes of names and types that clients at one address may list: long names cost more. */
+  listingBytesPerHostMax: 16 * MIB,
+  /** Files in one ADVERTISE, REMOVE or FILES: some 50 KB. */
+  advertisedPerMessageMax: 128,
+  /** Files in one METADATA, holders in one HOLDERS. */
+  knownPerMessageMax: 64,
+  /** Holders that an answer names. */
+  holdersMax: 256,
+  /** Files that the answer to a search names. */
+  directorySearchMax: 4_096,
+  /** Letters of names times letters of a glob that one search compares: 30 ms at the worst. */
+  directoryCompareSteps: 2_000_000,
+  /** Questions a second from one address, unless a person sets another bound; twice as many once. */
+  directoryQueriesPerSecond: 1_000,
+  /** A search counts as so many questions. */
+  directorySearchCost: 10,
+  /** And as one more for so many letters compared or files named, some 0.1 ms of work each. */
+  directorySearchStepsPerQuestion: 5_000,
+  directorySearchFilesPerQuestion: 10,
+  /** Addresses whose questions are counted; the one that asked longest ago is forgotten. */
+  directoryAskersMax: 16_384,
+  /** Files of one name, or of one root, that an answer knows of: those that most nodes have. */
+  directoryAlikeMax: 64,
+  /** Holders of a file that are compared for one answer; the next answer looks at others. */
+  directoryComparedMax: 128,
+  /** Clients that went whose last batch is remembered, so that nobody repeats it in their name. */
+  directoryGoneMax: 16_384,
+  /** A session at whose address somebody else answered is refused this long. */
+  directoryWrongMs: 300_000,
+  /** Such sessions remembered; the oldest goes. */
+  directoryWrongMax: 4_096,
+  /** A node that was started anew on the same port has this long to say so before it is logged. */
+  directoryConflictMs: 15_000,
+  /** A client that could not be dialled is tried again when it refreshes after this long. */
+  directoryRecheckMs: 300_000,
+  /** A silent client that was asked has to prove itself within this: a dial and a handshake. */
+  directorySilentMs: 15_000,
+  /** A connection to a directory that says nothing this long is closed. */
+  directoryIdleMs: 10_000,
+  /** A connection to a directory is short: whoever has more to say opens another. */
+  directoryConnectionMs: 60_000,
+  /** Clients that a directory dials at once. */
+  directoryDialsMax: 64,
+  /** The same at one address: a quarter, so that silent ones there do not hold up all others. */
+  directoryDialsPerHostMax: 16,
+  /** Questions a second from one address, as many as a person may allow. */
+  directoryQueriesCeiling: 1_000_000,
+
+  // Directories: how clients keep in touch
+  /** Directories that a node may be told of. */
+  directoriesMax: 16,
+  /** How often a client says that it is there, unless a person sets another time. */
+  directoryRefreshMs: 30_000,
+  directoryRefreshMsMin: 1_000,
+  directoryRefreshMsMax: 3_600_000,
+  /** Refreshes that may be missed before a client is asked, and then forgotten. */
+  directoryMissedMax: 3,
+  /** Clients that find a new instance send their whole lists spread over this time. */
+  directorySpreadMs: 3_000,
+  /** Changes of files are taken together for this long. */
+  directoryDebounceMs: 200,
+  /** The first words to a directory wait for a random part of this: fleets start together. */
+  directoryFirstMs: 200,
+  /** First wait after a batch that failed or was denied; it doubles up to the refresh. */
+  directoryRetryMsMin: 1_000,
+  /** A file that grows is told again after this long: once a second is enough to be found. */
+  directoryProgressMs: 1_000,
+  /** Changed files that wait to be told; when there are more, the whole list is sent. */
+  directoryPendingMax: 4_096,
+  /** Refreshes after which a whole list that was denied is tried again. */
+  directoryDeniedRefreshes: 10,
+  /** A directory that has not answered a question this long is taken for dead. */
+  directoryAnswerMs: 5_000,
+  /** Questions that wait for one directory: some of each fetch that may run. */
+  directoryAskedMax: 512,
+  /** Holders that a fetch asks a directory for: as many as it can have sources. */
+  directoryHoldersAsked: 16,
+  /** Holders that a directory named which a fetch dials at once; each may last some seconds. */
+  listedDialsMax: 8,
+  /** Of so many it remembers when they were dialled; past it all may be dialled anew. */
+  listedTriedMax: 1_024,
+  /** A directory that could not be had is not asked again for this long. */
+  directoryPauseMs: 1_000,
+  /** A connection to a directory is kept this long for the next question. */
+  directoryKeptMs: 2_000,
+  /** A directory that checks a client is asked how that went after this long, or twice that. */
+  directoryCheckingMs: 1_000,
+  /** How often in a row: more than a dial takes that nobody answers. */
+  directoryCheckingMax: 5,
+  /** The last words to a directory when a daemon stops. */
+  directoryLeaveMs: 500,
+
+  // Balancing
+  /** Whole copies of a popular file below which a directory has more made. */
+  replicasDefault: 3,
+  replicasMax: 64,
+  /** Files whose demand is remembered; the one asked for longest ago is forgotten. */
+  demandsMax: 4_096,
+  /** Nodes that asked for one file within the last minute, each counted once. */
+  demandAskersMax: 256,
+  /** Time after which a question counts only half: after a minute an eighth is left. */
+  demandHalfLifeMs: 20_000,
+  /** Nodes that have to ask for a file before more copies of it are worth their making. */
+  demandPopular: 3,
+  /** Uploads under way to new holders of one file. */
+  pushesPerFileMax: 2,
+  /** Uploads under way to one client. */
+  pushesPerClientMax: 4,
+  /** The same at one address: a quarter of all, so that who takes them slowly leaves some. */
+  pushesPerHostMax: 16,
+  /** An accepted upload whose copy was not advertised within this is given up. */
+  pushMs: 300_000,
+  /** A client that did not take a file is not asked to take it again for this long. */
+  pushRefusedMs: 300_000,
+  /** A node that was sent to a holder counts as an upload of it for so long without a report. */
+  sentMs: 10_000,
+  /** A node that was sent to a holder before its report may not have begun by then. */
+  sentSettleMs: 300,
+  /** A report of load that is older than this may be asked for anew. */
+  loadAgeMs: 500,
+  /** So many of them are remembered, of one holder and of all. */
+  sentPerHolderMax: 256,
+  sentMax: 65_536,
+  /** Of them so many at one address count that is no client's: too few to make a holder busy. */
+  sentPerHostMin: 3,
+  /** Busy holders are spared while so few have a file whole: of more, load chooses. */
+  protectBelowCopies: 8,
+  /** Smaller files are not worth anybody's waiting. */
+  protectBytesMin: 8 * MIB,
+  /** A holder is not busy with fewer uploads than these, unless they are its full load. */
+  protectUploadsMin: 4,
+  /** A node that has nothing of a file waits this long before it is sent to a busy holder. */
+  protectMs: 3_000,
+  /** One that has begun with others waits longer; but those may lack, or hold back, the rest. */
+  protectBegunMs: 20_000,
+  /** Clients that are looked at for one that would take a file. */
+  takersComparedMax: 64,
+  /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
+  uploadsLoadedDefault: 32,
+  /** The most that a person may say there; more are not served at once anyway. */
+  uploadsLoadedMax: 256,
+} as const;

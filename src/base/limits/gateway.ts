@@ -1,0 +1,62 @@
+/** Limits of the gateway, each with its reason. */
+
+import { KIB, MIB } from "./sizes.ts";
+
+export const gatewayLimits = {
+  /** HTTP requests at once. */
+  gatewayRequestsMax: 256,
+  /**
+   * How often, while it answers nothing, it ends all its connections and opens its port anew: those
+   * that send no request would pile up for ever.
+   */
+  gatewayTurnMs: 120_000,
+  /** It does so when nothing was asked and nothing sent for this long. */
+  gatewayQuietMs: 1_000,
+  /** When it can accept no connection, it tries again after this. */
+  gatewayPauseMs: 500,
+  /** What is being answered when it stops has this long to get out. */
+  gatewayStopMs: 200,
+  /** Of a file up to this size nothing is sent before all of it was checked, where that can be. */
+  gatewayCheckedBytes: 1 * MIB,
+  /** How long no second tail of a file is fetched for clients that want no more than its end. */
+  gatewayTailMs: 600_000,
+  /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
+  gatewayWaitMs: 500,
+  gatewayWaitMsMax: 8_000,
+  /** Files that the gateway brings in at once: the rest of fetchesMax is for other clients. */
+  gatewaySharedFetchesMax: 48,
+  /** Searches that the gateway begins in a second, and in a burst: neighbours refuse more. */
+  gatewaySearchesPerSecondMax: 50,
+  gatewaySearchesBurstMax: 100,
+  /** A client that takes no byte this long is sent away. */
+  gatewayStalledMs: 60_000,
+  /** What nobody waits for any more goes on this long: pacman runs again, or asks the next range. */
+  gatewayAbandonedMs: 30_000,
+  /** Without a mirror, what peers gave is held back this long until it is proved. */
+  gatewayHoldMs: 8_000,
+  /** Bytes that are given in one turn while a client waits for the rest to be proved. */
+  gatewayDripBytes: 256,
+  /** Files that pass from a mirror to a client, each at that client's pace, at a time. */
+  gatewayPassesMax: 8,
+  /** A client that takes them slower than this is sent away, after the time below. */
+  gatewayPassBytesPerSecond: 16 * KIB,
+  /** What a client takes in one go is enough for so long, so that it may come in lumps. */
+  gatewayPassStalledMs: 20_000,
+  /** Gateways behind each other that a request may pass: more are a circle, or as good as one. */
+  gatewayViaMax: 8,
+  /** What each of them calls itself, as far as it is passed on. */
+  gatewayViaBytesMax: 128,
+  /** A database of a repository. */
+  databaseBytesMax: 256 * MIB,
+  /** All of them that the gateway keeps, and their number; those on their way count. */
+  databasesBytesMax: 512 * MIB,
+  databasesMax: 256,
+  /** One that was asked for in that time does not go for one that is asked for the first time. */
+  databaseInUseMs: 86_400_000,
+  /** Databases that are not kept, and are got at a time: who makes up names gets no further. */
+  databaseUpdatesMax: 16,
+  /** Databases whose requests are counted though they are not kept. */
+  databasesSeenMax: 1_024,
+  /** A detached signature. */
+  signatureBytesMax: 16 * KIB,
+} as const;

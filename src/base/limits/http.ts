@@ -1,0 +1,61 @@
+/** Limits of mirrors, each with its reason. */
+
+import { KIB, MIB } from "./sizes.ts";
+
+export const httpLimits = {
+  /** A URL that a client or a person gives. */
+  urlBytesMax: 2_048,
+  /** Mirrors of one file: a mirrorlist with the best of them. */
+  mirrorsMax: 16,
+  /** Host and port of a mirror: a DNS name has 253 bytes at most. */
+  mirrorLabelBytesMax: 260,
+  /** Redirects that are followed for one request: as many as curl inside pacman follows. */
+  mirrorRedirectsMax: 10,
+  /** A mirror that has not begun to answer by then is left for the next one; pacman waits 10 s. */
+  mirrorAnswerMs: 6_000,
+  /** A mirror that sends nothing this long in the middle of a file is asked again, or the next. */
+  mirrorSilentMs: 5_000,
+  /** When all bytes of an answer are here, its end is waited for this long; it needs no waiting. */
+  mirrorEndMs: 500,
+  /** How often in a row a mirror is asked for the rest of a file when it breaks off without progress. */
+  mirrorRetriesMax: 3,
+  /** Connections to mirrors at once, for all files. */
+  mirrorConnectionsMax: 32,
+  /** Of these, what only passes through the gateway leaves so many to packages and databases. */
+  mirrorConnectionsKept: 16,
+  /** Requests of one file to a mirror at once, where peers give it too. */
+  mirrorRangesMax: 4,
+  /** How long a mirror that failed is asked last. */
+  mirrorBadMs: 30_000,
+  /** A mirror that broke off in the middle, and then fails, is tried again after this, then twice it. */
+  mirrorRetryMs: 500,
+  /** Mirrors whose failures and speeds are remembered; the one longest not heard of goes. */
+  mirrorHostsMax: 256,
+  /** Bytes that are let pass to reach an offset at a mirror that knows no ranges. */
+  mirrorSkipBytes: 1 * MIB,
+  /** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
+  mirrorSampleBytes: 64 * KIB,
+  /** Peers alone are waited for this long before a mirror is asked as well. */
+  hedgeMs: 25,
+  /** A node of one fetch has this long to get its first link before that time begins. */
+  hedgeLinkMs: 500,
+  /** So long a file that is here, or at peers, waits for a mirror to say whether it is the one meant. */
+  hedgeAnswerMs: 2_000,
+  /** The first bytes of a file that a mirror gives while what peers gave is not yet proved. */
+  hedgeHeadBytes: 64 * KIB,
+  /** But never more than this part of a file, in chunks, rounded up to one. */
+  hedgeHeadPermille: 10,
+  /** How often, while that lasts, it gives another chunk, so that whoever waits sees bytes come. */
+  hedgeDripMs: 3_000,
+  /** How fast peers must be, as far as the mirror's speed is not known, not to be helped by it. */
+  hedgeBytesPerSecond: 64 * MIB,
+  /** How long a mirror's measured speed is believed. */
+  hedgeSpeedMs: 600_000,
+  /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */
+  unverifiedMax: 64,
+  /** A file that was put away for later is given up after this long. */
+  unverifiedKeptMs: 600_000,
+
+  /** How long a node looks for a file whose URL a client named, before that alone is asked. */
+  urlSearchMs: 700,
+} as const;

@@ -1,0 +1,36 @@
+/** Limits of pacman's databases and its configuration, each with its reason. */
+
+import { KIB, MIB } from "./sizes.ts";
+
+export const pacmanLimits = {
+  // Sync databases
+  /** Repositories that are read. */
+  syncDatabasesMax: 64,
+  /** Packages in all of them: Arch Linux has some 15,000. */
+  syncPackagesMax: 500_000,
+  /** A database unpacked. */
+  syncUnpackedBytesMax: 1_024 * MIB,
+  /** One entry's `desc`. */
+  syncDescBytesMax: 256 * KIB,
+  /** A header of such an archive that gives a long name. */
+  syncHeaderBytesMax: 64 * KIB,
+  /** A database that takes longer to read is given up: Arch Linux's biggest takes half a second. */
+  syncReadMs: 60_000,
+  /** How long a start, or a fetch of a name that is not known, waits for databases to be read. */
+  syncSettleMs: 1_000,
+  /** Changes of the directory are taken together for this long. */
+  syncDebounceMs: 50,
+  /** How often it is looked whether a database changed. */
+  syncCheckMs: 2_000,
+
+  // pacman's configuration
+  /** All files of it together: a mirrorlist of the world has 50 KB. */
+  pacmanConfBytesMax: 1 * MIB,
+  /** Files that it may include, and how deep: pacman itself stops at 10. */
+  pacmanConfFilesMax: 256,
+  pacmanConfDepthMax: 10,
+  /** Directories and files that are looked at for what the patterns of its `Include`s stand for. */
+  pacmanConfLooksMax: 4_096,
+  /** Problems of it that are told. */
+  pacmanConfProblemsMax: 64,
+} as const;

@@ -1,0 +1,74 @@
+/** Limits of uploads, pushes and what nodes ask each other, each with its reason. */
+
+import { KIB, MIB } from "./sizes.ts";
+
+export const transferLimits = {
+  // Transfers
+  /** Bytes in flight over all connections: keeps the ping of others under 10 ms. */
+  inflightBytesMax: 4 * MIB,
+  /** Requests in flight on one connection. */
+  requestsPerPeerMax: 4,
+  /** Sources of one fetch at once. */
+  sourcesMax: 16,
+  /** Requesters that a node serves at once. */
+  uploadsMax: 256,
+  /** Requests that a requester may have queued at a holder. */
+  uploadQueueMax: 64,
+  /** Candidates (roots) that one fetch remembers. */
+  candidatesMax: 64,
+  /** Nodes whose offer of one candidate is counted: enough to outvote, and a u16 counts them. */
+  offerersMax: 1_024,
+  /** Silent this long with requests outstanding: snubbed, its chunks are asked elsewhere. */
+  snubMs: 2_000,
+  /** Silent this long: dropped. */
+  sourceSilentMs: 30_000,
+  /** Wrong chunks before a source is dropped and banned for the fetch. */
+  strikesMax: 3,
+
+  // Fair shares
+  /** Handshakes of one host at once: a quarter, for a burst of nodes behind one address. */
+  handshakesPerHostMax: 64,
+  /** Requesters of one host that a node serves: half of all; one node may fetch 64 files at once. */
+  uploadsPerHostMax: 128,
+  /** A requester that asks for nothing this long is sent away; it searches again when it must. */
+  uploadIdleMs: 60_000,
+  /** Idle this long, it has to go when another wants its place: longer than any pause in a fetch. */
+  uploadEvictMs: 5_000,
+  /** Globs of one link that are looked up: each is a walk over all names, up to a million. */
+  globsPerSecondMax: 2,
+  globsBurstMax: 10,
+
+  // What nodes ask each other
+  /** Nodes and directories that ask a node something at once, and those of them at one address. */
+  questionersMax: 64,
+  questionersPerHostMax: 32,
+  /** Questions of one address: a directory dials for every file that it has copied. */
+  questionsPerSecondMax: 50,
+  questionsBurstMax: 200,
+  /** Whole lists of files that one address may hear: each may be tens of megabytes. */
+  fileListsPerMinuteMax: 6,
+  fileListsBurstMax: 10,
+  /** Lists that are sent at once, and those of them to one address. */
+  fileListsMax: 4,
+  fileListsPerHostMax: 2,
+  /** Addresses whose questions are counted; the one longest silent goes. */
+  questionHostsMax: 4_096,
+  /** Files that a node lets itself be given at once. */
+  pushesTakenMax: 4,
+  /** The same from one address: half, so that who gives slowly leaves some to others. */
+  pushesTakenPerHostMax: 2,
+  /** A file that is given slower than this is given up by both: it holds one of those places. */
+  pushBytesPerSecondMin: 16 * KIB,
+  /** Any stretch of it may be slower for this long: to begin, and to put a small file away. */
+  pushMsMin: 60_000,
+  /** A file whose provider has gone is given up when nobody else gives it for this long. */
+  pushAloneMs: 3_000,
+  /** What a file takes of a disk at least, with its directory: tiny ones must not fill it either. */
+  takenFileBytesMin: 8 * KIB,
+  /** How long a provider waits for the other side to have the file whole: it may hash and flush. */
+  pushSettleMs: 60_000,
+  /** Nodes that a push without a peer asks before it gives up. */
+  pushTakersMax: 16,
+  /** How long it waits for directories to name one. */
+  pushTakersMs: 3_000,
+} as const;
