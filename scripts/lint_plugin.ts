@@ -1,25 +1,10 @@
-// The project's own lint rules: which layer may import which, named exports only, and where the
-// console, the process's end and Deno's calls may be used. It reads names and paths of one file at
-// a time; it does not follow values, so it is a guard against slips, not against intent.
+// The project's own lint rules: the structure of src/ (scripts/lint/), named exports only, and where
+// the console, the process's end and Deno's calls may be used. It reads names and paths; it does not
+// follow values, so it is a guard against slips, not against intent.
 
-/** Which folders of src/ a file of a folder of src/ may import, besides its own. */
-const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["client", "daemon", "directory", "pacman", "http", "base"],
-  daemon: ["core", "store", "gateway", "pacman", "http", "net", "wire", "base"],
-  gateway: ["http", "net", "wire", "base"],
-  pacman: ["base"],
-  directory: ["core", "net", "wire", "base"],
-  client: ["net", "wire", "base"],
-  http: ["net", "wire", "base"],
-  core: ["wire", "base"],
-  net: ["wire", "base"],
-  store: ["base"],
-  wire: ["base"],
-  base: [],
-};
-
-/** What main.ts may import. */
-const MAIN_LAYERS: readonly string[] = ["cli"];
+import { onImports } from "./lint/on_imports.ts";
+import { layerOf, projectPath } from "./lint/paths.ts";
+import { folderOrder, folderSize, importCircles, layers } from "./lint/structure_rules.ts";
 
 /** The layers that must not do input or output, so that they also run in the simulator. */
 const PURE_LAYERS: readonly string[] = ["base", "wire", "core"];
@@ -37,71 +22,6 @@ const IMPURE_CALLS: readonly string[] = [
 ];
 const IMPURE_FUNCTIONS: readonly string[] = ["setTimeout", "setInterval", "queueMicrotask"];
 
-const ROOT_URL = new URL("..", import.meta.url);
-
-/** The path of a file from the root of the project, with `/` between its parts. */
-function projectPath(fileName: string): string {
-  const path = fileName.replaceAll("\\", "/");
-  const root = decodeURIComponent(ROOT_URL.pathname).replace(/^\/(?=[A-Za-z]:\/)/, "");
-  return path.startsWith(root) ? path.slice(root.length) : path.replace(/^\.\//, "");
-}
-
-/** The layer of a path from the root of the project; undefined outside of src/. */
-function layerOf(path: string): string | undefined {
-  return /^src\/([^/]+)\//.exec(path)?.[1];
-}
-
-/** Where a relative import leads, from the root of the project; undefined for any other import. */
-function resolveImport(from: string, specifier: string): string | undefined {
-  if (!/^\.\.?\//.test(specifier)) return undefined;
-  const parts = from.split("/").slice(0, -1);
-  for (const part of specifier.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== ".") parts.push(part);
-  }
-  return parts.join("/");
-}
-
-/** Why a file must not import another; undefined if it may. */
-function layerFault(from: string, specifier: string): string | undefined {
-  const target = resolveImport(from, specifier);
-  const isMain = from === "main.ts";
-  const layer = layerOf(from);
-  if (target === undefined || (!isMain && layer === undefined)) return undefined;
-  const who = isMain ? "main.ts" : `src/${layer}`;
-  const targetLayer = layerOf(target);
-  if (targetLayer === undefined) {
-    return target.endsWith(".json") ? undefined : `${who} must not import ${target}`;
-  }
-  if (targetLayer === layer) return undefined;
-  const allowed = isMain ? MAIN_LAYERS : LAYERS[layer ?? ""] ?? [];
-  return allowed.includes(targetLayer) ? undefined : `${who} must not import src/${targetLayer}`;
-}
-
-/** Calls `check` with each module that a file names, whatever the form. */
-function onImports(
-  check: (specifier: string, node: Deno.lint.Node) => void,
-): Deno.lint.LintVisitor {
-  return {
-    ImportDeclaration: (node) => check(node.source.value, node),
-    ExportAllDeclaration: (node) => check(node.source.value, node),
-    ExportNamedDeclaration(node) {
-      if (node.source) check(node.source.value, node);
-    },
-    ImportExpression(node) {
-      if (node.source.type === "Literal" && typeof node.source.value === "string") {
-        check(node.source.value, node);
-      }
-    },
-    TSImportType(node) {
-      const { argument } = node;
-      if (argument.type === "TSLiteralType" && argument.literal.type === "Literal") {
-        check(String(argument.literal.value), node);
-      }
-    },
-  };
-}
-
 /** `name.property` of a member expression, when both are plain names. */
 function dottedName(node: Deno.lint.MemberExpression): string | undefined {
   if (node.object.type !== "Identifier") return undefined;
@@ -111,19 +31,6 @@ function dottedName(node: Deno.lint.MemberExpression): string | undefined {
   if (node.property.type === "Literal") return `${node.object.name}.${node.property.value}`;
   return undefined;
 }
-
-const layers: Deno.lint.Rule = {
-  create(context) {
-    const path = projectPath(context.filename);
-    return onImports((specifier, node) => {
-      const message = layerFault(path, specifier);
-      if (message === undefined) return;
-      const hint =
-        `The layers are drawn in src/ARCHITECTURE.md; pass the value in, or move the code`;
-      context.report({ node, message, hint });
-    });
-  },
-};
 
 const namedExports: Deno.lint.Rule = {
   create(context) {
@@ -221,6 +128,9 @@ const pureCore: Deno.lint.Rule = {
 export default {
   name: "pacsrv",
   rules: {
+    "folder-order": folderOrder,
+    "folder-size": folderSize(),
+    "import-circles": importCircles(),
     "layers": layers,
     "named-exports": namedExports,
     "no-console": noConsole,

@@ -19,6 +19,8 @@ const TASKS: Readonly<Record<string, Task>> = {
   bench: (args, flags) =>
     deno(["run", "--allow-all", ...flags, rootPath("scripts/bench/main.ts"), ...args]),
   ok: runGate,
+  unused: (_args, flags) =>
+    deno(["run", "--allow-all", ...flags, rootPath("scripts/unused_exports.ts")]),
   check: (_args, flags) => deno(["check", ...flags, "."], { cwd: rootPath(".") }),
   // Neither resolves an import, so neither takes the flags.
   lint: (args) => deno(["lint", ...args], { cwd: rootPath(".") }),
@@ -66,6 +68,7 @@ async function runGate(args: string[], flags: string[]): Promise<number> {
     ["fmt", ["--check"]],
     ["lint", []],
     ["check", []],
+    ["unused", []],
     ["test", args],
   ];
   for (const [name, stepArgs] of steps) {
