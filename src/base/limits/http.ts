@@ -35,20 +35,6 @@ export const httpLimits = {
   mirrorSkipBytes: 1 * MIB,
   /** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
   mirrorSampleBytes: 64 * KIB,
-  /** Peers alone are waited for this long before a mirror is asked as well. */
-  hedgeMs: 25,
-  /** A node of one fetch has this long to get its first link before that time begins. */
-  hedgeLinkMs: 500,
-  /** So long a file that is here, or at peers, waits for a mirror to say whether it is the one meant. */
-  hedgeAnswerMs: 2_000,
-  /** The first bytes of a file that a mirror gives while what peers gave is not yet proved. */
-  hedgeHeadBytes: 64 * KIB,
-  /** But never more than this part of a file, in chunks, rounded up to one. */
-  hedgeHeadPermille: 10,
-  /** How often, while that lasts, it gives another chunk, so that whoever waits sees bytes come. */
-  hedgeDripMs: 3_000,
-  /** How fast peers must be, as far as the mirror's speed is not known, not to be helped by it. */
-  hedgeBytesPerSecond: 64 * MIB,
   /** How long a mirror's measured speed is believed. */
   hedgeSpeedMs: 600_000,
   /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */

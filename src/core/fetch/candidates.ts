@@ -2,30 +2,25 @@
  * Which file a fetch follows when names are only labels. Pure: no I/O, no clock.
  *
  * Rules
- * - A candidate is a root together with a size: a root that comes with two sizes is two candidates,
- *   since at most one of them can be true.
- * - An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
- * - A candidate that a directory names leads over all that none names: a vouched one. Being vouched
- *   for is no offer: what no node offers does not lead.
- * - Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
- * - A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
- *   size that ends in a chunk of 64 bytes leads only while nobody offers another, vouched or not.
- * - A candidate that failed its check is thrown away, and everyone who offered it is banned for
- *   this fetch: their other offers do not count either.
- * - A fetch follows the first that leads, and may still change to one that leads later for a short
- *   while; not at all when the request itself tells the right one, and always when nobody that may
- *   be believed offers it any more.
+ *  1. A candidate is a root together with a size: a root that comes with two sizes is two candidates,
+ *     since at most one of them can be true.
+ *  2. An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
+ *  3. A candidate that a directory names leads over all that none names: a listed one. To be listed
+ *     is no offer: what no node offers does not lead.
+ *  4. Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
+ *  5. A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
+ *     size that ends in a chunk of 64 bytes leads only while nobody offers another, listed or not.
+ *  6. A candidate that failed its check is thrown away, and everyone who offered it is banned for
+ *     this fetch: their other offers do not count either.
+ *  7. A fetch follows the first that leads, and may still change to one that leads later for a short
+ *     while; not at all when the request itself tells the right one, and always when nobody that may
+ *     be believed offers it any more.
  */
 
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FileOffer, KnownFile } from "../../wire/structures.ts";
-
-/** How long after the first offer a bare name may still come to mean another file. */
-const SETTLE_MS = 100;
-/** A candidate that has been followed for this long is kept, whatever others offer. */
-const KEPT_MS = 3 * SETTLE_MS;
 
 /** What a fetch knows for sure about the file that it wants. */
 export interface Trust {
@@ -54,7 +49,7 @@ export class Candidates {
   readonly #byKey = new Map<string, Candidate & { readonly offerers: Set<NodeId> }>();
   readonly #rejected = new Set<string>();
   /** Keys that a directory named, whether anybody offers them or not. */
-  readonly #vouched = new Set<string>();
+  readonly #listed = new Set<string>();
   readonly #banned = new Set<NodeId>();
   #unfit = 0;
   #firstOfferMs: number | null = null;
@@ -108,15 +103,15 @@ export class Candidates {
   }
 
   /** A directory names this file for what is sought. */
-  vouch(file: KnownFile): void {
+  list(file: KnownFile): void {
     const { sha256 } = this.#trust;
     const isSame = sha256 === null || file.sha256 === null || file.sha256 === sha256;
     if (!isSame || !this.#fits({ ...file, chunksHave: 0 })) return;
-    if (this.#vouched.size < limits.candidatesMax) this.#vouched.add(candidateKey(file));
+    if (this.#listed.size < limits.candidatesMax) this.#listed.add(candidateKey(file));
   }
 
-  isVouched(key: string): boolean {
-    return this.#vouched.has(key);
+  isListed(key: string): boolean {
+    return this.#listed.has(key);
   }
 
   /** Whether an offer of this root and size could count. */
@@ -146,12 +141,12 @@ export class Candidates {
 
   /** How long it takes from now until the leader is the one to end with. */
   unsettledMs(nowMs: number): number {
-    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + SETTLE_MS - nowMs;
+    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + limits.settleMs - nowMs;
   }
 
   /** Whether the fetch stays with `followed`, whoever offers another file. */
   isKept(followed: Candidate, nowMs: number): boolean {
-    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > KEPT_MS;
+    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > limits.keptMs;
   }
 
   /** Whether `followed` may be given up for `leader`. */
@@ -182,8 +177,8 @@ export class Candidates {
   #leads(candidate: Candidate, leader: Candidate): boolean {
     const isForgeable = isForgeableSize(candidate.sizeBytes);
     if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
-    const isVouched = this.#vouched.has(candidate.key);
-    if (isVouched !== this.#vouched.has(leader.key)) return isVouched;
+    const isListed = this.#listed.has(candidate.key);
+    if (isListed !== this.#listed.has(leader.key)) return isListed;
     return candidate.offerers.size > leader.offerers.size;
   }
 

@@ -12,7 +12,6 @@ import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
-import type { MessageOf } from "../../wire/messages.ts";
 import type { Searcher } from "./searches.ts";
 
 /** One of them that was dialled in vain, or has ended, is left alone for this long. */
@@ -63,11 +62,8 @@ export class HolderDials {
     this.#dial(dial, { done: () => this.#answered.delete(key) });
   }
 
-  /** Dials one that a directory named, unless that was done lately; `read` sees what it offers. */
-  listed(
-    dial: HolderDial,
-    options: { readonly read: (offer: MessageOf<"offer">) => MessageOf<"offer"> },
-  ): void {
+  /** Dials one that a directory named, unless that was done lately. */
+  listed(dial: HolderDial): void {
     const key = keyOf(dial);
     const nowMs = performance.now();
     const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < AGAIN_MS;
@@ -76,22 +72,19 @@ export class HolderDials {
     if (this.#triedMs.size >= limits.listedTriedMax) this.#triedMs.clear();
     this.#triedMs.set(key, nowMs);
     this.#listed.add(key);
-    this.#dial(dial, { ...options, done: () => this.#listed.delete(key) });
+    this.#dial(dial, { done: () => this.#listed.delete(key) });
   }
 
   /** `done` is called when the holder has answered, or cannot be had. */
   #dial(
     { address, root }: HolderDial,
-    { done, read = (offer) => offer }: {
-      readonly done: () => void;
-      readonly read?: (offer: MessageOf<"offer">) => MessageOf<"offer">;
-    },
+    { done }: { readonly done: () => void },
   ): void {
     const peer = formatAddress(address.host, address.port);
     this.#host.dialHolder(address, root, {
       offered: (holder, offers) => {
         done();
-        return this.#host.offered(holder, offers.map(read));
+        return this.#host.offered(holder, offers);
       },
     })
       .catch((error) =>

@@ -1,47 +1,42 @@
 /**
- * One fetch from request to end: has peers (`peer_track.ts`) and mirrors (`mirror_coordination.ts`) bring
- * the file, and what they bring judged (`fetch_verification.ts`), tells those who wait for it, and says how
- * it ended.
- *
- * What a mirror gives may be given away at once, what peers give when it is proved
- * (`fetch_proof.ts`).
+ * One fetch from request to end: tells the policy (`core/fetch/fetch_policy.ts`) what happens, and
+ * carries out what it says. It decides nothing.
  */
 
-import { FetchFailure, messageOf } from "../../base/errors.ts";
-import type { ChunkRange } from "../../base/geometry.ts";
-import { UNKNOWN_ROOT } from "../../base/ids.ts";
+import { FetchFailure, messageOf, unreachable } from "../../base/errors.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import { type NodeId, UNKNOWN_ROOT } from "../../base/ids.ts";
+import { candidateKey } from "../../core/fetch/candidates.ts";
+import type {
+  FetchEffect,
+  FetchEvent,
+  FetchFacts,
+  FetchResult,
+} from "../../core/fetch/fetch_events.ts";
+import { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
+import { searchTimeMs } from "../../core/fetch/fetch_timeouts.ts";
+import { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import type { MirrorError } from "../../http/mirrors.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
-import { nobodyLeft, outOfTime, type Surroundings } from "./fetch_failures.ts";
-import { Hedging, type HedgingOwner } from "./mirror_coordination.ts";
-import { TransferLedger } from "./transfer_ledger.ts";
-import { type Found, Judging, type JudgingOwner } from "./fetch_verification.ts";
-import type { MirrorTrackHost } from "./mirror_track.ts";
-import {
-  doneOf,
-  type FetchEnd,
-  logDone,
-  type OutcomeHost,
-  recordOf,
-  rememberFetch,
-} from "./fetch_outcome.ts";
-import { type Followed, PeerTrack, type PeerTrackHost, type PeerTrackOwner } from "./peer_track.ts";
-import { FetchProgress } from "./fetch_progress.ts";
-import { rangeOutside } from "./fetch_range.ts";
-import { ReadableRanges } from "./readable_ranges.ts";
-import type { Provider } from "../swarm/provider.ts";
-import { showLocal } from "./local_lookup.ts";
-import { searchTimeMs } from "./fetch_timeouts.ts";
+import { HolderDials } from "../discovery/holder_dials.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
-import type { Swarm } from "../swarm/swarm.ts";
-
-/** What a fetch needs of the node that it runs on. */
-export type FetchHost = PeerTrackHost & Omit<MirrorTrackHost, "store"> & OutcomeHost;
+import { HERE, type Provider } from "../swarm/provider.ts";
+import type { Swarm, SwarmObserver } from "../swarm/swarm.ts";
+import { FetchChecks } from "./fetch_checks.ts";
+import type { FetchHost } from "./fetch_host.ts";
+import { doneOf, type FetchEnd, logDone, recordOf, rememberFetch } from "./fetch_outcome.ts";
+import { FetchProgress } from "./fetch_progress.ts";
+import { FollowedSwarm } from "./followed_swarm.ts";
+import { readerOf, showLocal } from "./local_lookup.ts";
+import { MirrorDriver } from "./mirror_driver.ts";
+import { OpenSearches } from "./open_searches.ts";
+import { TransferLedger } from "./transfer_ledger.ts";
+import { WakeTimer } from "./wake_timer.ts";
 
 /** How a fetch is done, besides what is asked for. */
 export interface FetchOptions {
@@ -59,57 +54,85 @@ export interface FetchOptions {
   readonly hasMirror?: boolean;
 }
 
-/** The longest time that a timer can be set to; a longer one would go off at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
 /** A fetch in progress. */
-export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwner {
+export class Fetch implements Searcher, SwarmObserver {
   readonly request: FetchRequest;
   readonly #host: FetchHost;
   readonly #options: FetchOptions;
-  readonly #peers: PeerTrack;
-  /** Null when no mirror is named. */
-  readonly #hedging: Hedging | null;
-  readonly #judging: Judging;
+  readonly #startMs: number;
+  readonly #policy: FetchPolicy;
+  readonly #facts: FetchFacts;
+  /** What is told, and not yet taken into account. */
+  readonly #events: FetchEvent[] = [];
+  #isStepping = false;
+  readonly #timer: WakeTimer;
   readonly #view: ReadableRanges;
   readonly #journal: TransferLedger;
-  readonly #startMs = performance.now();
+  readonly #progress: FetchProgress;
+  readonly #searches: OpenSearches;
+  readonly #dials: HolderDials;
+  readonly #followed: FollowedSwarm;
+  /** Null when no mirror is named. */
+  readonly #mirror: MirrorDriver | null;
+  readonly #checks: FetchChecks;
   /** Ends what the fetch itself works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
-  readonly #progress: FetchProgress;
-  #isOver = false;
-  /** Why the fetch cannot go on. */
-  #error: Error | null = null;
-  #wake: () => void = () => {};
-  #sizeBytes: number | null = null;
+  readonly #outcome = Promise.withResolvers<Done>();
 
   constructor(host: FetchHost, request: FetchRequest, options: FetchOptions) {
     this.#host = host;
     this.request = request;
     this.#options = options;
     const { observer, path, from = 0 } = options;
-    const journal = this.#journal = new TransferLedger(this.#startMs);
-    const view = this.#view = new ReadableRanges(observer, journal);
-    const searchMs = searchTimeMs(request, host);
-    const how = { owner: this, journal, path, searchMs };
-    const peers = this.#peers = new PeerTrack(host, request, how);
-    this.#hedging = request.mirrors.length > 0
-      ? new Hedging(host, request, { owner: this, peers, view, journal, path, from })
-      : null;
-    this.#judging = new Judging(host, request, {
-      owner: this,
-      peers,
-      hedging: this.#hedging,
-      view,
-      journal,
-      signal: this.#ending.signal,
+    const nowMs = this.#startMs = host.clock.nowMs();
+    const tell = (event: FetchEvent) => this.#tell(event);
+    const journal = this.#journal = new TransferLedger(nowMs);
+    this.#view = new ReadableRanges(observer, () => journal.releasedFirst(host.clock.nowMs()));
+    const { root, name, sha256 } = request;
+    this.#searches = new OpenSearches(
+      host,
+      root === null ? { by: "name", value: name } : { by: "root", value: root },
+      this,
+    );
+    this.#dials = new HolderDials({
+      log: host.log,
+      dialHolder: (address, root, searcher) => host.dialHolder(address, root, searcher),
+      offered: (holder, offers) => this.offered(holder, offers),
     });
-    this.#progress = new FetchProgress(peers, this.#hedging?.track, this.#startMs);
+    this.#followed = new FollowedSwarm(host, request, { observer: this, path, tell });
+    this.#mirror = request.mirrors.length === 0 ? null : new MirrorDriver(host, request, {
+      followed: this.#followed,
+      mayImport: () => this.#policy.mayImport,
+      journal,
+      path,
+      from,
+      tell,
+    });
+    const track = this.#mirror?.track ?? null;
+    this.#checks = new FetchChecks(host, request, {
+      track,
+      signal: this.#ending.signal,
+      note: (what) => journal.note(what, host.clock.nowMs()),
+    });
+    this.#policy = new FetchPolicy(request, {
+      nowMs,
+      searchMs: searchTimeMs(request, host),
+      sharesPlace: path !== undefined,
+    });
+    if (sha256 !== null) this.#policy.exclude(host.rejectedFiles.of(sha256, nowMs));
+    this.#progress = new FetchProgress({
+      swarm: () => this.#followed.swarm,
+      queries: () => this.#policy.queries,
+      mirror: track,
+      startMs: nowMs,
+    });
+    this.#facts = this.#lookAround();
+    this.#timer = new WakeTimer(host.clock, () => this.#tell({ kind: "tick" }));
   }
 
   /** Whether what peers give is known to be the file that is meant. */
   get isProved(): boolean {
-    return this.#judging.isProved;
+    return this.#policy.isProved;
   }
 
   /**
@@ -120,234 +143,41 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
    * @throws {EnvironmentError} when the disk refuses.
    */
   async run(signal: AbortSignal): Promise<Done> {
-    const stop = () => this.#stopped(signal.reason);
-    const late = () =>
-      this.failed(outOfTime(this.request, this.#peers.current?.swarm, this.#surroundings));
-    const { timeoutMs } = this.request;
-    const timer = timeoutMs > 0 ? setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX)) : undefined;
+    const stop = () => {
+      const { reason } = signal;
+      const isNotFound = reason instanceof FetchFailure && reason.exit === "notFound";
+      this.#tell({ kind: "stopped", isNotFound });
+    };
     signal.addEventListener("abort", stop, { once: true });
     try {
+      this.#tell({ kind: "start" });
       if (signal.aborted) stop();
-      const done = await this.#run();
-      this.#remember("done", done);
+      const done = await this.#outcome.promise;
+      rememberFetch(this.#host, this.#journal, this.#asOf("done", done));
       return done;
     } catch (error) {
       // Of what nobody has there is nothing to tell, and many may ask for it.
       const isMiss = error instanceof FetchFailure && error.exit === "notFound";
-      if (!isMiss || this.#peers.offers > 0) this.#remember(messageOf(error), null);
+      if (!isMiss || this.#policy.offers > 0) {
+        rememberFetch(this.#host, this.#journal, this.#asOf(messageOf(error), null));
+      }
       throw error;
     } finally {
       signal.removeEventListener("abort", stop);
-      clearTimeout(timer);
-      this.#isOver = true;
-      this.#peers.end();
-      this.#judging.end();
-      // What ended the fetch (a full disk, say) may strike again here; the first error counts.
-      const ends = [this.#hedging?.end("suspend"), this.#peers.leave("suspend")];
-      for (const end of await Promise.allSettled(ends)) {
-        if (end.status === "fulfilled") continue;
-        this.#host.log.warn("cannot put the download away", { error: messageOf(end.reason) });
-      }
+      await this.#end();
     }
   }
 
-  /** Lets time pass: bounds, further searches, progress. What goes wrong ends this fetch alone. */
+  /** Lets time pass: bounds, further searches, progress. */
   tick(nowMs: number): void {
-    if (this.#isOver) return;
-    try {
-      this.#progress.tell(this.#view, nowMs);
-      this.#judging.assess();
-      if (!this.#peers.tick(nowMs)) return;
-      if (this.#hedging?.isAlive) this.#peers.search(nowMs);
-      else this.#failForNobody();
-    } catch (error) {
-      this.failed(error as Error);
-    }
+    if (this.#policy.isOver) return;
+    this.#guard(() => this.#progress.tell(this.#view, nowMs));
+    this.#tell({ kind: "tick" });
   }
 
-  // Searcher
-
-  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
-    return this.#peers.offered(holder, offers);
-  }
-
-  hit(hit: Hit): void {
-    this.#peers.hit(hit);
-  }
-
-  listed(answer: DirectoryAnswer): void {
-    this.#peers.listed(answer);
-  }
-
-  // PeerTrackOwner
-
-  followed(followed: Followed): void {
-    const { swarm, candidate } = followed;
-    const { root, name, sizeBytes } = swarm.file;
-    this.#sizeBytes = sizeBytes;
-    this.#view.event({
-      kind: "found",
-      root,
-      name,
-      sizeBytes,
-      sources: candidate.offerers.size,
-      bytesHad: swarm.bytesHad,
-    });
-    this.#judging.followed(followed);
-  }
-
-  replaced(reason: string): void {
-    this.#judging.replaced(reason);
-  }
-
-  gained(range: ChunkRange, provider: Provider): void {
-    const sizeBytes = this.#peers.current?.swarm.file.sizeBytes;
-    if (this.#isOver || sizeBytes === undefined) return;
-    this.#journal.gave(provider, range, { sizeBytes });
-    this.#judging.gained(range, provider);
-  }
-
-  mirrorWrong(provider: Provider, index: number): void {
-    this.#hedging?.mirrorWrong(provider, index);
-  }
-
-  mirrorFailed(provider: Provider, error: MirrorError | null): void {
-    this.#hedging?.mirrorFailed(provider, error);
-  }
-
-  changed(): void {
-    this.#judging.assess();
-    this.#wake();
-    const { refusal } = this.#hedging?.track ?? {};
-    if (refusal && !this.#isOver && !this.#peers.canAsk) this.#failForNobody();
-  }
-
-  failed(error: Error): void {
-    this.#error ??= error;
-    this.#ending.abort(error);
-    this.#wake();
-  }
-
-  // HedgingOwner
-
-  opened(sizeBytes: number): void {
-    const isTold = this.#sizeBytes === sizeBytes;
-    this.#sizeBytes = sizeBytes;
-    if (isTold) return;
-    const { name } = this.request;
-    const root = this.#peers.current?.swarm.file.root ?? this.request.root ?? UNKNOWN_ROOT;
-    this.#view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: 0 });
-  }
-
-  disagreed(why: string, culprit: string | undefined): void {
-    this.#judging.disagreed(why, culprit);
-  }
-
-  // JudgingOwner
-
-  /** Whether it has its file, or cannot go on. */
-  get isOver(): boolean {
-    return this.#isOver || this.#error !== null;
-  }
-
-  async woken(): Promise<void> {
-    await new Promise<void>((resolve) => this.#wake = resolve);
-  }
-
-  found(): void {
-    this.#progress.tell(this.#view, performance.now());
-    this.#isOver = true;
-  }
-
-  async #run(): Promise<Done> {
-    const file = await this.#judging.findLocal();
-    if (file !== undefined) return await this.#deliverLocal(file);
-    if (this.#error !== null) throw this.#error;
-    this.#peers.start(performance.now());
-    this.#hedging?.start();
-    for (;;) {
-      const done = await this.#next();
-      if (done !== undefined) return done;
-      if (this.#error !== null) throw this.#error;
-    }
-  }
-
-  /** Waits until something is complete, and judges it; undefined when that is not the file. */
-  async #next(): Promise<Done | undefined> {
-    for (;;) {
-      if (this.#error !== null) throw this.#error;
-      const here = this.#peers.takeHere();
-      if (here !== null) {
-        const file = await this.#judging.takeHere(here);
-        return file === undefined ? undefined : await this.#deliverLocal(file);
-      }
-      const found = await this.#judgeWhole();
-      if (found !== null) return found === undefined ? undefined : await this.#end(found);
-      await this.woken();
-    }
-  }
-
-  /** Judges what is complete; null when nothing is. */
-  async #judgeWhole(): Promise<Found | undefined | null> {
-    if (this.#hedging?.track.isWhole) return await this.#judging.takeMirrors(this.#hedging);
-    const complete = this.#peers.takeComplete();
-    return complete === null ? null : await this.#judging.takePeers(complete);
-  }
-
-  /** Puts away what was brought, and says so. */
-  async #end({ file, swarm }: Found): Promise<Done> {
-    const done = this.#done(file, swarm);
-    // What a mirror gave of a part may be of use again.
-    await this.#hedging?.end(file.root === UNKNOWN_ROOT ? "suspend" : "discard");
-    await this.#peers.leave("finish");
-    if (file.root !== UNKNOWN_ROOT) logDone(this.#host.log, done);
-    return done;
-  }
-
-  async #deliverLocal(file: FileDefinition): Promise<Done> {
-    this.#isOver = true;
-    this.#sizeBytes = file.sizeBytes;
-    const { store } = this.#host;
-    const bytesLocal = showLocal(store, file, {
-      request: this.request,
-      view: this.#view,
-      journal: this.#journal,
-    });
-    await this.#hedging?.end("discard");
-    // What a mirror gave was to compare, or came to be of no use.
-    return { ...this.#done(file, undefined), mirrors: [], bytesLocal };
-  }
-
-  /** Whom this fetch could have asked. */
-  get #surroundings(): Surroundings {
-    const { isAlone, links: { size: linkCount }, directories } = this.#host;
-    return { isAlone, linkCount, directories, isHidden: this.#peers.isHidden };
-  }
-
-  #failForNobody(): void {
-    const { tooShortChunks } = this.#peers;
-    if (tooShortChunks !== null) {
-      return this.failed(rangeOutside(this.request.chunks!, tooShortChunks));
-    }
-    const { anyFalse, unfit } = this.#peers.candidates;
-    this.failed(nobodyLeft(this.request, {
-      anyFalse,
-      isMirrorFalse: this.#judging.isMirrorFalse,
-      unfit,
-      here: this.#peers.current?.swarm,
-      hasWrongCopy: this.#judging.hasWrongCopy,
-      refusal: this.#hedging?.track.refusal ?? null,
-      ...this.#surroundings,
-    }));
-  }
-
-  #done(file: Pick<FileDefinition, "root" | "name" | "sizeBytes">, swarm: Swarm | undefined): Done {
-    return doneOf(file, {
-      swarm,
-      mirrors: this.#hedging?.track.file.bytesGiven ?? new Map(),
-      peers: this.#peers,
-      elapsedMs: performance.now() - this.#startMs,
-    });
+  /** Whom it could ask has changed. */
+  surroundingsChanged(): void {
+    this.#tell({ kind: "tick" });
   }
 
   /** How it went until now, for whoever asks while it runs. */
@@ -355,18 +185,313 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
     return recordOf(this.#host, this.#journal, this.#asOf("still coming", null));
   }
 
-  /** Somebody stopped it, perhaps because of what is not to be had of it. */
-  #stopped(reason: unknown): void {
-    const { current, candidates } = this.#peers;
-    const isNobody = reason instanceof FetchFailure && reason.exit === "notFound" ||
-      current === null && candidates.anyFalse && this.#hedging === null;
-    if (isNobody) this.#failForNobody();
-    else this.failed(new FetchFailure("failed", "The fetch was stopped"));
+  // Searcher
+
+  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
+    const { nodeId, address } = holder;
+    const files = offers.map(({ file }) => file);
+    this.#tell({ kind: "offered", nodeId, address, files });
+    const answer = this.#policy.answerTo(nodeId, files, this.#facts);
+    if (answer !== "want") return { kind: answer };
+    const swarm = this.#followed.swarm!;
+    if (!swarm.wantsSources && !swarm.makeRoom()) return { kind: "enough" };
+    const offer = offers.find(({ file }) => candidateKey(file) === this.#policy.followed!.key)!;
+    return this.#followed.want(swarm, holder, offer);
   }
 
-  /** Keeps the fetch record of this fetch, so that it can be explained afterwards. */
-  #remember(outcome: string, done: Done | null): void {
-    rememberFetch(this.#host, this.#journal, this.#asOf(outcome, done));
+  hit(hit: Hit): void {
+    this.#tell({ kind: "hit", hit });
+  }
+
+  listed({ files, holders }: DirectoryAnswer): void {
+    this.#tell({ kind: "listed", files, holders });
+  }
+
+  // SwarmObserver
+
+  begun(): void {
+    this.#tell({ kind: "begun" });
+  }
+
+  gained(range: ChunkRange, provider: Provider): void {
+    const { swarm } = this.#followed;
+    if (swarm === null || this.#policy.isOver) return;
+    this.#journal.gave(provider, range, { sizeBytes: swarm.file.sizeBytes });
+    this.#followed.gained();
+    const { kind } = provider;
+    const isOwn = kind === "mirror" && this.#mirror !== null && this.#mirror.isOwn(provider);
+    const by = kind === "mirror" ? isOwn ? "own-mirror" : "other-mirror" : kind;
+    this.#tell({ kind: "gained", range, by });
+  }
+
+  completed(): void {
+    this.#tell({ kind: "completed" });
+  }
+
+  failed(error: Error): void {
+    this.#tell({ kind: "failed", error });
+  }
+
+  needsSources(): void {
+    this.#tell({ kind: "needs-sources" });
+  }
+
+  banned(nodeId: NodeId): void {
+    this.#tell({ kind: "peer-banned", nodeId });
+  }
+
+  noted(provider: Provider, what: string): void {
+    this.#note(`${provider.label}: ${what}`);
+  }
+
+  mirrorWrong(provider: Provider, index: number): void {
+    // What becomes of the mirrors of other fetches is not decided here.
+    if (!this.#mirror?.isOwn(provider)) return;
+    const { label: culprit } = provider;
+    const why = `chunk ${index} of mirror ${culprit} is not what the leaves say`;
+    this.#tell({ kind: "mirror-differs", why, culprit });
+  }
+
+  mirrorFailed(provider: Provider, error: MirrorError | null): void {
+    if (!this.#mirror?.isOwn(provider)) return;
+    this.#mirror.leftSwarm(provider, error);
+    this.#tell({ kind: "mirror-left-swarm" });
+  }
+
+  /** What the policy may look at while a step runs. */
+  #lookAround(): FetchFacts {
+    const { isAlone, links, overlay, directories, store } = this.#host;
+    const followed = this.#followed, mirror = this.#mirror, dials = this.#dials;
+    return {
+      get surroundings() {
+        return {
+          isAlone,
+          linkCount: links.size,
+          linksDialling: links.dialling,
+          addressCount: overlay.addressCount,
+          directories: { size: directories.size, faults: directories.troubles },
+        };
+      },
+      get swarm() {
+        return followed.swarm;
+      },
+      mirror: mirror?.track ?? null,
+      get importedTo() {
+        return mirror?.import.importedTo ?? 0;
+      },
+      get listedDials() {
+        return dials.listedCount;
+      },
+      sha256Of: (root) => store.sha256(root),
+      isSource: (nodeId) => followed.swarm?.hasSource(nodeId) ?? false,
+    };
+  }
+
+  /** Tells the policy, and carries out what it says: one event after the other. */
+  #tell(event: FetchEvent): void {
+    if (this.#policy.isOver) return;
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      const effects = this.#policy.step(next, this.#host.clock.nowMs(), this.#facts);
+      for (const effect of effects) this.#guard(() => this.#apply(effect));
+    }
+    this.#isStepping = false;
+    this.#timer.set(this.#policy.wakeMs);
+  }
+
+  /** What goes wrong ends this fetch alone. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (this.#policy.isOver) this.#outcome.reject(error);
+      this.#tell({ kind: "failed", error: error as Error });
+    }
+  }
+
+  /** Does what takes a while, and tells what came of it. */
+  #begin(work: Promise<FetchEvent | undefined | void>): void {
+    work.then(
+      (event) => event && this.#tell(event),
+      (error) => this.#tell({ kind: "failed", error: error as Error }),
+    );
+  }
+
+  #apply(effect: FetchEffect): void {
+    switch (effect.kind) {
+      case "look-up":
+        return this.#begin(this.#checks.lookUp(effect));
+      case "flood":
+        return this.#searches.flood();
+      case "ask-directories":
+        return this.#searches.askDirectories();
+      case "dial":
+        return this.#dial(effect);
+      case "follow":
+        return this.#followed.follow(effect.candidate);
+      case "start-swarm":
+        return this.#followed.start();
+      case "hash-as-it-comes":
+        return this.#followed.hashAsItComes();
+      case "leave":
+        return this.#begin(this.#followed.leave(effect.how).then(() => ({ kind: "left" })));
+      case "rejected":
+        return this.#rejected(effect);
+      case "check-peers":
+        return this.#begin(this.#checkPeers());
+      case "check-mirror":
+        return this.#begin(this.#checks.mirror());
+      case "promote-mirror":
+        return this.#begin(this.#checks.promote((event) => this.#tell(event)));
+      case "place":
+        // Nothing else may write there when it gets its place.
+        return this.#begin(this.#followed.left().then(() => this.#checks.mayPlace(true)));
+      case "do-not-place":
+        return this.#checks.mayPlace(false);
+      case "check-here":
+        return this.#begin(this.#checks.here(effect.candidate, effect));
+      case "show-peers":
+        return this.#showPeers();
+      case "tell-peers":
+        return this.#tellPeers();
+      case "show-mirror":
+        return this.#view.show(effect.sizeBytes, { mirror: this.#mirror!.part(effect.sizeBytes) });
+      case "tell":
+        return this.#view.gained(effect.range, { isMirrors: effect.isMirrors });
+      case "release":
+        return this.#view.release(effect.range);
+      case "release-all":
+        return this.#view.releaseAll();
+      case "confirm":
+        return this.#view.confirmed(effect.range);
+      case "drop-peers":
+        return this.#view.dropPeers(effect.reason);
+      case "drop-mirror":
+        return this.#view.dropMirror(effect.reason);
+      case "notice":
+        return this.#view.event(effect.notice);
+      case "note":
+        return this.#note(effect.what);
+      case "threw-away":
+        return this.#journal.threwAway(effect.track);
+      case "finish":
+        return this.#finish(effect.result);
+      case "fail":
+        this.#ending.abort(effect.error);
+        return this.#outcome.reject(effect.error);
+      case "read-mirror":
+      case "mirror-ranges":
+      case "import":
+      case "reject-mirror":
+      case "ban-mirror":
+      case "mirror-is-bad":
+      case "leave-place":
+        return this.#begin(this.#mirror!.apply(effect));
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #dial({ address, root, isListed }: Extract<FetchEffect, { readonly kind: "dial" }>): void {
+    const dial = { address, root };
+    if (isListed) this.#dials.listed(dial);
+    else this.#dials.answered(dial, { sourceCount: this.#followed.swarm?.sourceCount ?? 0 });
+  }
+
+  async #checkPeers(): Promise<FetchEvent> {
+    const isRight = await this.#followed.isRight(this.#ending.signal);
+    return { kind: "peers-checked", isRight };
+  }
+
+  #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {
+    const { candidate, nodes, why, hadCome } = effect;
+    const { key, name, root } = candidate;
+    const { sha256 } = this.request;
+    if (sha256 !== null && nodes.length > 0) {
+      this.#host.rejectedFiles.note(sha256, { key, nodes }, this.#host.clock.nowMs());
+    }
+    const fields = { name, root, why, offeredBy: [...nodes] };
+    this.#host.log.warn("a complete file failed its check", fields);
+    this.#journal.rejected(root);
+    if (hadCome) this.#begin(this.#followed.throwAway(candidate));
+  }
+
+  #showPeers(): void {
+    const { swarm } = this.#followed;
+    if (swarm === null) return;
+    const { file, download: { have } } = swarm;
+    const reader = readerOf(this.#host.store, file);
+    this.#view.show(file.sizeBytes, { peers: { has: (range) => have.hasRange(range), reader } });
+  }
+
+  #tellPeers(): void {
+    for (const range of this.#followed.swarm?.download.have.ranges() ?? []) {
+      this.#view.gained(range);
+    }
+  }
+
+  #note(what: string): void {
+    this.#journal.note(what, this.#host.clock.nowMs());
+  }
+
+  #finish(result: FetchResult): void {
+    if (result.kind !== "local") this.#progress.tell(this.#view, this.#host.clock.nowMs());
+    this.#delivered(result).then(this.#outcome.resolve, this.#outcome.reject);
+  }
+
+  /** Puts away what was brought, and says so. */
+  async #delivered(result: FetchResult): Promise<Done> {
+    if (result.kind === "local") return await this.#deliverLocal(result.file);
+    const { file, swarm } = this.#resultOf(result);
+    const done = this.#done(file, swarm);
+    // What a mirror gave of a part may be of use again.
+    await this.#mirror?.end(result.kind === "part" ? "suspend" : "discard");
+    await this.#followed.leave("finish");
+    if (result.kind !== "part") logDone(this.#host.log, done);
+    return done;
+  }
+
+  /** The file that a fetch got, and the swarm that brought some of it. */
+  #resultOf(
+    result: Exclude<FetchResult, { readonly kind: "local" }>,
+  ): { readonly file: Pick<FileDefinition, "root" | "name" | "sizeBytes">; swarm: Swarm | null } {
+    const { last } = this.#followed;
+    switch (result.kind) {
+      case "swarm":
+        return { file: this.#followed.swarm!.file, swarm: this.#followed.swarm };
+      case "part": {
+        const { name } = this.request;
+        return { file: { root: UNKNOWN_ROOT, name, sizeBytes: result.sizeBytes }, swarm: last };
+      }
+      case "promoted":
+        return { file: result.file, swarm: last?.file.root === result.file.root ? last : null };
+    }
+  }
+
+  async #deliverLocal(
+    file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
+  ): Promise<Done> {
+    const { request } = this;
+    const nowMs = this.#host.clock.nowMs();
+    const how = { request, view: this.#view, journal: this.#journal, nowMs };
+    const bytesLocal = showLocal(this.#host.store, file, how);
+    await this.#mirror?.end("discard");
+    // What a mirror gave was to compare, or came to be of no use.
+    return { ...this.#done(file, null), mirrors: [], bytesLocal };
+  }
+
+  #done(
+    file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
+    swarm: Swarm | null,
+  ): Done {
+    return doneOf(file, {
+      swarm,
+      mirrors: this.#mirror?.track.file.bytesGiven ?? new Map(),
+      peers: this.#policy,
+      elapsedMs: this.#host.clock.nowMs() - this.#startMs,
+    });
   }
 
   #asOf(outcome: string, done: Done | null): FetchEnd {
@@ -377,8 +502,22 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
       request: this.request,
       isOfDatabase,
       hasMirror,
-      root: this.#peers.current?.swarm.file.root ?? this.request.root,
-      sizeBytes: this.#sizeBytes,
+      root: this.#followed.swarm?.file.root ?? this.request.root,
+      sizeBytes: this.#policy.sizeBytes,
+      nowMs: this.#host.clock.nowMs(),
     };
+  }
+
+  /** Ends all that is under way; what came is kept for a later fetch. */
+  async #end(): Promise<void> {
+    this.#timer.cancel();
+    this.#searches.end();
+    this.#checks.mayPlace(false);
+    const ends = [this.#mirror?.end("suspend"), this.#followed.leave("suspend")];
+    // What ended the fetch (a full disk, say) may strike again here; the first error counts.
+    for (const end of await Promise.allSettled(ends)) {
+      if (end.status === "fulfilled") continue;
+      this.#host.log.warn("cannot put the download away", { error: messageOf(end.reason) });
+    }
   }
 }

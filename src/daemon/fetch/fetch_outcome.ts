@@ -6,24 +6,22 @@ import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
-import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
 import { keepRecord, type TransferLedger } from "./transfer_ledger.ts";
-import type { PeerTrack } from "./peer_track.ts";
 import type { Swarm } from "../swarm/swarm.ts";
-import type { OfferPolicy } from "../trust/offer_policy.ts";
+import type { FetchHost } from "./fetch_host.ts";
 
 /** What is told of a fetch that got its file. */
 export function doneOf(
   { root, name, sizeBytes }: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
   how: {
     /** What brought in what peers gave of it. */
-    readonly swarm: Swarm | undefined;
+    readonly swarm: Swarm | null;
     /** Bytes by label of the mirror. */
     readonly mirrors: ReadonlyMap<string, number>;
-    readonly peers: Pick<PeerTrack, "queries" | "offers">;
+    readonly peers: { readonly queries: number; readonly offers: number };
     readonly elapsedMs: number;
   },
 ): Done {
@@ -68,14 +66,10 @@ export interface FetchEnd {
   /** What it followed when it failed. */
   readonly root: Root | null;
   readonly sizeBytes: number | null;
+  readonly nowMs: number;
 }
 
-/** What this needs of the node. */
-export interface OutcomeHost {
-  readonly store: ChunkStore;
-  readonly offerPolicy: Pick<OfferPolicy, "trustOf">;
-  readonly log: Logger;
-}
+type OutcomeHost = Pick<FetchHost, "store" | "offerPolicy" | "log">;
 
 /** Keeps the fetch record of a fetch that ended; a disk that refuses it is only told of. */
 export function rememberFetch(host: OutcomeHost, journal: TransferLedger, end: FetchEnd): void {
@@ -100,7 +94,7 @@ export function recordOf(host: OutcomeHost, journal: TransferLedger, end: FetchE
     sizeBytes: done?.sizeBytes ?? end.sizeBytes,
     trust: trustOf(host, end),
     hasMirror: hasMirror || request.mirrors.length > 0 || isOfDatabase,
-    nowMs: performance.now(),
+    nowMs: end.nowMs,
   });
 }
 

@@ -1,33 +1,35 @@
 /** What those who wait for a fetch are told of how far it is. Decides nothing. */
 
-import type { FetchMirrorBytes } from "./mirror_track.ts";
-import type { PeerTrack } from "./peer_track.ts";
-import type { ReadableRanges } from "./readable_ranges.ts";
+import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
+import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import { RateMeter } from "../swarm/rate_meter.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+
+/** What is looked at. */
+interface ProgressOptions {
+  readonly swarm: () => Swarm | null;
+  /** Queries that were flooded. */
+  readonly queries: () => number;
+  readonly mirror: MirrorFacts | null;
+  readonly startMs: number;
+}
 
 /** The progress of one fetch: of peers or of the mirror, whoever is further. */
 export class FetchProgress {
-  readonly #peers: Pick<PeerTrack, "current" | "queries">;
-  readonly #mirror: FetchMirrorBytes | undefined;
-  readonly #startMs: number;
+  readonly #options: ProgressOptions;
   readonly #mirrorRate = new RateMeter();
 
-  constructor(
-    peers: Pick<PeerTrack, "current" | "queries">,
-    mirror: FetchMirrorBytes | undefined,
-    startMs: number,
-  ) {
-    this.#peers = peers;
-    this.#mirror = mirror;
-    this.#startMs = startMs;
+  constructor(options: ProgressOptions) {
+    this.#options = options;
   }
 
   /** Tells how far it is by now. */
   tell(view: Pick<ReadableRanges, "event">, nowMs: number): void {
-    const swarm = this.#peers.current?.swarm;
-    const { bytes = 0, bytesLeft = null } = this.#mirror ?? {};
+    const { mirror, startMs } = this.#options;
+    const swarm = this.#options.swarm();
+    const { bytes = 0, bytesLeft = null } = mirror ?? {};
     this.#mirrorRate.add(bytes, nowMs);
-    if (bytesLeft !== null && (swarm === undefined || bytes > swarm.bytesDone)) {
+    if (bytesLeft !== null && (swarm === null || bytes > swarm.bytesDone)) {
       return view.event({
         kind: "progress",
         bytesDone: bytes,
@@ -36,9 +38,9 @@ export class FetchProgress {
         sources: swarm?.sourceCount ?? 0,
       });
     }
-    if (swarm === undefined) {
-      const elapsedMs = Math.round(nowMs - this.#startMs);
-      return view.event({ kind: "searching", elapsedMs, queries: this.#peers.queries });
+    if (swarm === null) {
+      const elapsedMs = Math.round(nowMs - startMs);
+      return view.event({ kind: "searching", elapsedMs, queries: this.#options.queries() });
     }
     view.event({
       kind: "progress",

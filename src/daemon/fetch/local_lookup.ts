@@ -7,8 +7,8 @@ import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { TransferLedger } from "./transfer_ledger.ts";
-import { wantedBytes, wantedChunks } from "./fetch_range.ts";
-import type { ReadableRanges } from "./readable_ranges.ts";
+import { wantedBytes, wantedChunks } from "../../core/fetch/wanted_range.ts";
+import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import { RunningSha256 } from "./file_reader.ts";
 import { HERE } from "../swarm/provider.ts";
 
@@ -78,23 +78,24 @@ export async function hasSha256(
 /** Shows what is wanted of a file that is here to those who wait; returns how many bytes that are. */
 export function showLocal(
   store: ChunkStore,
-  file: FileDefinition,
-  { request, view, journal }: {
+  file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
+  { request, view, journal, nowMs }: {
     readonly request: FetchRequest;
     readonly view: ReadableRanges;
     readonly journal: TransferLedger;
+    readonly nowMs: number;
   },
 ): number {
   const { root, name, sizeBytes } = file;
   const wanted = wantedChunks(request, sizeBytes);
   const bytes = wantedBytes(sizeBytes, wanted);
-  journal.note("The file is here already", performance.now());
+  journal.note("The file is here already", nowMs);
   view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
   view.show(sizeBytes, { peers: { has: () => true, reader: readerOf(store, file) } });
   if (wanted.count > 0) {
     journal.gave(HERE, wanted, { sizeBytes });
     view.gained(wanted);
-    view.released(wanted);
+    view.release(wanted);
   }
   return bytes;
 }

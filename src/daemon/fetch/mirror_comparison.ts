@@ -5,7 +5,7 @@
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { headBytes } from "../../core/fetch/hedge.ts";
+import { headBytes } from "../../core/fetch/mirror_plan.ts";
 import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 

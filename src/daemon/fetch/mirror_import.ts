@@ -1,49 +1,40 @@
 /**
- * Holds what a mirror brought of one fetch against the leaves that peers gave, and has what is right
- * taken into their download. What follows from a wrong chunk is judged elsewhere.
+ * Holds what a mirror (origin) gave to one fetch against the leaves that peers gave, and takes what
+ * is right into their swarm. What follows from a wrong chunk is decided in `core/fetch`.
  */
 
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
 import { nextTurn } from "../../store/files/io.ts";
-import type { MirrorTrack } from "./mirror_track.ts";
-import type { Followed } from "./peer_track.ts";
 import type { Provider } from "../swarm/provider.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+import type { MirrorTrack } from "./mirror_track.ts";
 
-/** Where the chunks go, and who hears of it. */
-export interface FeedingOwner {
-  /** The candidate that they are held against; null while that is none. */
-  into(): Followed | null;
-  /** These chunks are what the leaves say. */
-  fed(range: ChunkRange): void;
-  /** They are not; `culprit` is the mirror that gave the first that is not, if it was only one. */
-  wrong(why: string, culprit: string | undefined): void;
-  failed(error: Error): void;
-}
-
-/** The way of a mirror's chunks into the download of what peers give. */
-export class Feeding {
+/** The way of a mirror's chunks into the swarm. */
+export class MirrorImport {
   readonly #track: MirrorTrack;
-  readonly #owner: FeedingOwner;
+  /** The swarm that they are held against; null while that is none. */
+  readonly #into: () => Swarm | null;
+  readonly #tell: (event: FetchEvent) => void;
   /** Who gave what arrived, in order: chunks before `end`, from where the one before ends. */
   #runs: { readonly provider: Provider; end: number }[] = [];
-  #fedTo: number;
-  #isFeeding = false;
+  #importedTo: number;
+  #isImporting = false;
 
-  constructor(track: MirrorTrack, owner: FeedingOwner) {
+  constructor(
+    track: MirrorTrack,
+    options: { readonly into: () => Swarm | null; readonly tell: (event: FetchEvent) => void },
+  ) {
     this.#track = track;
-    this.#owner = owner;
-    this.#fedTo = track.firstChunk;
+    this.#into = options.into;
+    this.#tell = options.tell;
+    this.#importedTo = track.firstChunk;
   }
 
   /** Chunks before this one were held against the leaves. */
-  get fedTo(): number {
-    return this.#fedTo;
-  }
-
-  /** Whether chunks are here that were not. */
-  get hasMore(): boolean {
-    return this.#fedTo < this.#track.nextChunk;
+  get importedTo(): number {
+    return this.#importedTo;
   }
 
   /** Chunks came, in order. */
@@ -54,39 +45,35 @@ export class Feeding {
     } else this.#runs.push({ provider, end: first + count });
   }
 
-  /** All that came is to be held against other leaves. */
-  startOver(): void {
-    this.#fedTo = this.#track.firstChunk;
-  }
-
   /** What came is thrown away. */
   restarted(): void {
     this.#runs = [];
-    this.startOver();
+    this.#importedTo = this.#track.firstChunk;
   }
 
-  /** Goes on as far as chunks and leaves are here. */
-  goOn(): void {
-    if (this.#isFeeding) return;
-    this.#isFeeding = true;
-    this.#feed()
-      .catch((error) => this.#owner.failed(error as Error))
-      .finally(() => this.#isFeeding = false);
+  /** Goes on as far as chunks and leaves are here; from the first chunk where those are others. */
+  goOn({ isFromFirst }: { readonly isFromFirst: boolean }): void {
+    if (isFromFirst) this.#importedTo = this.#track.firstChunk;
+    if (this.#isImporting) return;
+    this.#isImporting = true;
+    this.#import()
+      .catch((error) => this.#tell({ kind: "failed", error: error as Error }))
+      .finally(() => this.#isImporting = false);
   }
 
-  async #feed(): Promise<void> {
+  async #import(): Promise<void> {
     let buffer: Uint8Array | null = null;
     for (;;) {
       const { unverified, sizeBytes } = this.#track;
-      const swarm = this.#owner.into()?.swarm;
+      const swarm = this.#into();
       // Of one provider at a time, whose doing it is.
-      const run = this.#runs.find(({ end }) => end > this.#fedTo);
+      const run = this.#runs.find(({ end }) => end > this.#importedTo);
       if (
-        swarm === undefined || run === undefined || unverified === null || !swarm.hasBegun ||
+        swarm === null || run === undefined || unverified === null || !swarm.hasBegun ||
         sizeBytes !== swarm.file.sizeBytes
       ) return;
-      const count = Math.min(limits.requestChunksMax, run.end - this.#fedTo);
-      const range = { first: this.#fedTo, count };
+      const count = Math.min(limits.requestChunksMax, run.end - this.#importedTo);
+      const range = { first: this.#importedTo, count };
       buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
       unverified.reader(sizeBytes).readRun(range, buffer, 0);
       const data = buffer.subarray(0, rangeBytes(sizeBytes, range).length);
@@ -94,10 +81,11 @@ export class Feeding {
       if (wrong.length > 0) {
         const index = wrong[0]!;
         const why = `chunk ${index} of mirror ${run.provider.label} is not in the leaves`;
-        return this.#owner.wrong(why, this.#track.providerOf(index) ?? undefined);
+        const culprit = this.#track.providerOf(index) ?? undefined;
+        return this.#tell({ kind: "mirror-differs", why, culprit });
       }
-      this.#fedTo = range.first + count;
-      this.#owner.fed(range);
+      this.#importedTo = range.first + count;
+      this.#tell({ kind: "imported", range });
       await nextTurn();
     }
   }

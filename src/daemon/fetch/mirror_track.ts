@@ -1,12 +1,14 @@
 /**
  * The mirror's part of one fetch: a download of the file in order, from its first byte or from that
  * which somebody waits for, into an unverified download of the store. How far it goes is said from outside
- * (`core/fetch/hedge.ts`), as is whether what came is right.
+ * (`core/fetch`), as is whether what came is right.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import type { Logger } from "../../base/log.ts";
 import {
   type MirrorBody,
@@ -23,12 +25,13 @@ import type {
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { canTell, goesOnWith, isWholeChecked, unverifiedName } from "./resume_check.ts";
 import type { TransferLedger } from "./transfer_ledger.ts";
-import { rangeOutside } from "./fetch_range.ts";
+import { rangeOutside } from "../../core/fetch/wanted_range.ts";
 import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
 import { MirrorProviders } from "./mirror_providers.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
 export interface MirrorTrackHost {
+  readonly clock: Clock;
   readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
   readonly log: Logger;
@@ -48,16 +51,8 @@ export interface MirrorTrackOwner {
   failed(error: Error): void;
 }
 
-/** How far the mirror's part is. */
-export interface FetchMirrorBytes {
-  /** Bytes from the first that is wanted on that are here. */
-  readonly bytes: number;
-  /** Bytes that are still to come; null while that is not known. */
-  readonly bytesLeft: number | null;
-}
-
 /** The mirror's part of a fetch. */
-export class MirrorTrack implements FetchMirrorBytes {
+export class MirrorTrack implements MirrorFacts {
   /** The file at its mirrors. */
   readonly file: MirrorFile;
   readonly #host: MirrorTrackHost;
@@ -132,10 +127,12 @@ export class MirrorTrack implements FetchMirrorBytes {
     return this.#unverified;
   }
 
+  /** Bytes from the first that is wanted on that are here. */
   get bytes(): number {
     return this.#position - this.#start;
   }
 
+  /** Bytes that are still to come; null while that is not known. */
   get bytesLeft(): number | null {
     const end = this.#lastByte;
     return end === null ? null : end - this.#position;
@@ -172,9 +169,28 @@ export class MirrorTrack implements FetchMirrorBytes {
   }
 
   /** Bytes a second that the mirror gives, as far as known. */
-  bytesPerSecond(nowMs: number): number | undefined {
+  get bytesPerSecond(): number | undefined {
     const { mirror } = this.file;
-    return mirror === null ? undefined : this.#host.mirrors.speeds.of(mirror, nowMs);
+    return mirror === null ? undefined : this.#host.mirrors.speeds.of(mirror, this.#nowMs);
+  }
+
+  /** Whether what it gave can be read. */
+  get isOpen(): boolean {
+    return this.#unverified !== null && this.#isOpen;
+  }
+
+  /** The mirror that is asked next, and whether that one failed lately. */
+  get label(): string | null {
+    return this.file.mirror;
+  }
+
+  get isBad(): boolean {
+    const { mirror } = this.file;
+    return mirror !== null && this.#host.mirrors.isBad(mirror, this.#nowMs);
+  }
+
+  get #nowMs(): number {
+    return this.#host.clock.nowMs();
   }
 
   /** Goes on until this many bytes from the first wanted one on are here; fewer than are: stops. */
@@ -200,7 +216,7 @@ export class MirrorTrack implements FetchMirrorBytes {
     if (this.file.mirror === null) return this.refused(error);
     this.#journal.note(
       `The mirror is asked for no more ranges: ${error.message}`,
-      performance.now(),
+      this.#nowMs,
     );
     this.#owner.changed();
   }
@@ -209,7 +225,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   refused(error: MirrorError): void {
     if (this.#refusal !== null || this.#isWhole) return;
     this.#refusal = error;
-    this.#journal.note(`No mirror gives it: ${error.message}`, performance.now());
+    this.#journal.note(`No mirror gives it: ${error.message}`, this.#nowMs);
     this.#owner.changed();
   }
 
@@ -226,7 +242,7 @@ export class MirrorTrack implements FetchMirrorBytes {
     if (this.#isOver) return;
     const culprits = culprit === undefined ? this.#providers.culprits : [culprit];
     for (const mirror of culprits) {
-      this.#journal.note(`Mirror ${mirror} is not asked again: ${why}`, performance.now());
+      this.#journal.note(`Mirror ${mirror} is not asked again: ${why}`, this.#nowMs);
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
       this.file.ban(mirror);
     }
@@ -323,7 +339,7 @@ export class MirrorTrack implements FetchMirrorBytes {
           }
           if (error.code === "changed") this.#changed(error);
           else if (error === this.#openError) throw error;
-          else this.#journal.note(error.message, performance.now());
+          else this.#journal.note(error.message, this.#nowMs);
           tries = this.#position > before ? 0 : tries + 1;
           if (tries > limits.mirrorRetriesMax) throw error;
         }
@@ -354,12 +370,12 @@ export class MirrorTrack implements FetchMirrorBytes {
     const isChecked = this.#start === 0 && isWholeChecked(this.#request);
     if (!isChecked && !canTell(validators)) {
       const what = `Nothing tells of which file the ${position} bytes are that are here`;
-      this.#journal.note(`${what}: begins anew`, performance.now());
+      this.#journal.note(`${what}: begins anew`, this.#nowMs);
       unverified.restart();
       unverified.sizeBytes = this.#request.sizeBytes;
       return;
     }
-    this.#journal.note(`Goes on at byte ${position} of an earlier fetch`, performance.now());
+    this.#journal.note(`Goes on at byte ${position} of an earlier fetch`, this.#nowMs);
     this.#position = position;
     this.#providers.gave(null, position);
     this.#earlier = isChecked ? null : validators;
@@ -386,7 +402,7 @@ export class MirrorTrack implements FetchMirrorBytes {
       offset < this.#position
         ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
         : `Asks mirror ${mirror} from byte ${offset}`,
-      performance.now(),
+      this.#nowMs,
     );
     await this.#take(body);
   }
@@ -469,13 +485,13 @@ export class MirrorTrack implements FetchMirrorBytes {
   #ended(): void {
     if (this.#isWhole) return;
     this.#isWhole = true;
-    this.#journal.note(`The mirror gave all that was asked of it`, performance.now());
+    this.#journal.note(`The mirror gave all that was asked of it`, this.#nowMs);
     this.#owner.changed();
   }
 
   /** The mirrors have another file now than they had when this began. */
   #changed(error: MirrorError): void {
-    this.#journal.note(error.message, performance.now());
+    this.#journal.note(error.message, this.#nowMs);
     if (++this.#changes > limits.mirrorRetriesMax) throw error;
     this.#startAnew("the file at the mirror changed");
   }

@@ -1,46 +1,37 @@
-/** Makes what a mirror gave a file of the store, if it has the root that is wanted. */
+/** Makes what a mirror (origin) gave a file of the store, if it has the root that is wanted. */
 
 import type { Root } from "../../base/ids.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 
-/** It has another root than was asked for. */
-class OtherRoot extends Error {
-  override readonly name = "OtherRoot";
-  readonly root: Root;
-
-  constructor(root: Root) {
-    super(`Cannot adopt it: its root is ${root}`);
-    this.root = root;
-  }
+/** It is not to be a file of the store. */
+class NotWanted extends Error {
+  override readonly name = "NotWanted";
 }
 
 /**
- * Adopts a whole unverified download. One of another root than `root`, where that is not null, stays an unverified download;
- * what its root is comes back instead of the file. `placing` is called before it becomes a file.
+ * Promotes a whole download to a file. `mayPlace` hears its root and says whether it gets its place;
+ * if not, it stays a download, and nothing comes back.
  *
  * @throws {EnvironmentError} when the disk refuses.
  * @throws the signal's reason when it is aborted.
  */
-export async function adopt(
+export async function promote(
   unverified: UnverifiedDownload,
-  { root, placing, signal }: {
-    readonly root: Root | null;
-    readonly placing: () => Promise<void>;
+  { mayPlace, signal }: {
+    readonly mayPlace: (root: Root) => Promise<boolean>;
     readonly signal: AbortSignal;
   },
-): Promise<{ readonly file: FileDefinition } | { readonly otherRoot: Root }> {
+): Promise<FileDefinition | undefined> {
   try {
-    const file = await unverified.adopt({
+    return await unverified.adopt({
       signal,
-      placing: async (found) => {
-        if (root !== null && found !== root) throw new OtherRoot(found);
-        await placing();
+      placing: async (root) => {
+        if (!await mayPlace(root)) throw new NotWanted(`Its root is ${root}`);
       },
     });
-    return { file };
   } catch (error) {
-    if (!(error instanceof OtherRoot)) throw error;
-    return { otherRoot: error.root };
+    if (!(error instanceof NotWanted)) throw error;
+    return undefined;
   }
 }

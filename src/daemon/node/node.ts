@@ -6,6 +6,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { systemClock } from "../../base/clock.ts";
 import {
   EnvironmentError,
   FetchFailure,
@@ -279,6 +280,7 @@ export class Node {
     const vouched = applySyncDb(request, this.#options.trust);
     const fetch = new Fetch(
       {
+        clock: systemClock,
         store: this.store,
         swarms: this.swarms,
         log: this.log,

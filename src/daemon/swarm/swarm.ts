@@ -92,6 +92,16 @@ export class Swarm {
     return this.#policy !== null;
   }
 
+  get hasLeaves(): boolean {
+    return this.download.hasLeaves;
+  }
+
+  /** Whether all chunks of the file are here. */
+  get isFull(): boolean {
+    return this.download.have.isFull;
+  }
+
+  /** Whether all wanted chunks are here. */
   get isComplete(): boolean {
     return this.#policy?.isComplete ?? false;
   }
@@ -339,6 +349,7 @@ export class Swarm {
         for (const observer of this.#observers) observer.gained(range, HERE);
       }
     }
+    this.#tell((observer) => observer.begun?.());
     this.#peers.begun();
     this.#mirrors.begun();
     this.#step({ kind: "tick" });

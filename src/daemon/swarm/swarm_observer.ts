@@ -10,6 +10,8 @@ import type { Provider } from "./provider.ts";
 
 /** What a fetch hears of its swarm. */
 export interface SwarmObserver {
+  /** The leaves are here, and what was found on the disk is looked through: chunks can come. */
+  begun?(): void;
   /** Chunks were checked and written, or were found where they are to be. */
   gained(range: ChunkRange, provider: Provider): void;
   /** Every wanted chunk is there. */

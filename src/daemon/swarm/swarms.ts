@@ -17,6 +17,8 @@ export class Swarms {
   readonly #swarms = new Map<Root, Swarm>();
   /** Ends of swarms that are being closed: a new one of the same root must wait for it. */
   readonly #closing = new Map<Root, Promise<void>>();
+  /** Who waits for a root to be free. */
+  readonly #waiting = new Map<Root, PromiseWithResolvers<void>>();
 
   constructor(host: SwarmHost, store: ChunkStore) {
     this.#host = host;
@@ -27,9 +29,12 @@ export class Swarms {
     return this.#swarms.values();
   }
 
-  /** Resolves when no swarm of this root is being closed. */
-  async closed(file: SwarmFile): Promise<void> {
-    await this.#closing.get(file.root);
+  /** Resolves when no swarm of this root runs, or is being closed. */
+  async freed({ root }: SwarmFile): Promise<void> {
+    if (!this.#swarms.has(root)) return await this.#closing.get(root);
+    const waiting = this.#waiting.get(root) ?? Promise.withResolvers<void>();
+    this.#waiting.set(root, waiting);
+    await waiting.promise;
   }
 
   /**
@@ -89,7 +94,11 @@ export class Swarms {
     if (this.#swarms.get(key) !== swarm) return await this.#closing.get(key);
     this.#swarms.delete(key);
     this.#shareBudget();
-    const closing = swarm[last]().finally(() => this.#closing.delete(key));
+    const closing = swarm[last]().finally(() => {
+      this.#closing.delete(key);
+      this.#waiting.get(key)?.resolve();
+      this.#waiting.delete(key);
+    });
     this.#closing.set(key, closing);
     await closing;
   }
@@ -102,6 +111,7 @@ export class Swarms {
   async suspendAll(): Promise<void> {
     const swarms = [...this.#swarms.values()];
     this.#swarms.clear();
+    for (const waiting of this.#waiting.values()) waiting.resolve();
     await Promise.all([
       ...swarms.map((swarm) => this.#told(swarm.suspend(), { ...swarm.file })),
       ...Array.from(this.#closing, ([root, closing]) => this.#told(closing, { root })),

@@ -44,16 +44,16 @@ Deno.test("Candidates.leader() is what a directory names, then what most nodes o
   for (let i = 0; i < 2; i++) all.add(offer(B), node(), 0);
   all.add(offer(C), node(), 0);
   assertEquals(all.leader()?.root, A);
-  all.vouch(known(C));
+  all.list(known(C));
   assertEquals(all.leader()?.root, C);
-  all.vouch(known(B));
+  all.list(known(B));
   assertEquals(all.leader()?.root, B, "of two that are vouched for, the one that more offer");
   assertEquals(order(all), [B, C, A]);
 });
 
-Deno.test("Candidates.vouch() alone makes no candidate: somebody has to offer it", () => {
+Deno.test("Candidates.list() alone makes no candidate: somebody has to offer it", () => {
   const all = candidates();
-  all.vouch(known(A));
+  all.list(known(A));
   assertEquals(all.leader(), undefined);
   all.add(offer(B), node(), 0);
   assertEquals(all.leader()?.root, B);
@@ -61,43 +61,43 @@ Deno.test("Candidates.vouch() alone makes no candidate: somebody has to offer it
   assertEquals(all.leader()?.root, A, "an offer that comes after it was vouched for");
 });
 
-Deno.test("Candidates.vouch() does not outweigh what the request says", () => {
+Deno.test("Candidates.list() does not outweigh what the request says", () => {
   const named = candidates();
-  named.vouch(known(A, { name: "y" }));
+  named.list(known(A, { name: "y" }));
   const sized = candidates({ sizeBytes: 100 });
-  sized.vouch(known(A, { sizeBytes: 101 }));
+  sized.list(known(A, { sizeBytes: 101 }));
   const hashed = candidates({ sha256: SHA256 });
-  hashed.vouch(known(A, { sha256: "6".repeat(64) }));
+  hashed.list(known(A, { sha256: "6".repeat(64) }));
   for (const all of [named, sized, hashed]) {
-    assert(!all.isVouched(candidateKey(known(A))));
-    assert(!all.isVouched(candidateKey(known(A, { sizeBytes: 101 }))));
+    assert(!all.isListed(candidateKey(known(A))));
+    assert(!all.isListed(candidateKey(known(A, { sizeBytes: 101 }))));
   }
-  hashed.vouch(known(B, { sha256: SHA256 }));
-  assert(hashed.isVouched(candidateKey(known(B))));
+  hashed.list(known(B, { sha256: SHA256 }));
+  assert(hashed.isListed(candidateKey(known(B))));
   const rooted = candidates({ name: "", root: A });
-  rooted.vouch(known(B));
+  rooted.list(known(B));
   rooted.add(offer(A), node(), 0);
-  assert(!rooted.isVouched(candidateKey(known(B))));
+  assert(!rooted.isListed(candidateKey(known(B))));
 });
 
-Deno.test("Candidates.vouch() is for a root with its size, and never for a forgeable one", () => {
+Deno.test("Candidates.list() is for a root with its size, and never for a forgeable one", () => {
   const all = candidates();
-  all.vouch(known(A, { sizeBytes: FORGEABLE_BYTES }));
+  all.list(known(A, { sizeBytes: FORGEABLE_BYTES }));
   all.add(offer(A, FORGEABLE_BYTES), node(), 0);
   all.add(offer(A, 100_000), node(), 0);
   assertEquals(all.leader()?.sizeBytes, 100_000);
-  assert(!all.isVouched(candidateKey(offer(A, 100_000))));
+  assert(!all.isListed(candidateKey(offer(A, 100_000))));
 });
 
-Deno.test("Candidates.vouch() keeps a bounded number", () => {
+Deno.test("Candidates.list() keeps a bounded number", () => {
   const all = candidates();
   for (let i = 0; i <= limits.candidatesMax; i++) {
-    all.vouch(known(i.toString(16).padStart(64, "0") as Root));
+    all.list(known(i.toString(16).padStart(64, "0") as Root));
   }
   const key = (i: number) =>
     candidateKey({ root: i.toString(16).padStart(64, "0") as Root, sizeBytes: 100 });
-  assert(all.isVouched(key(limits.candidatesMax - 1)));
-  assert(!all.isVouched(key(limits.candidatesMax)));
+  assert(all.isListed(key(limits.candidatesMax - 1)));
+  assert(!all.isListed(key(limits.candidatesMax)));
 });
 
 Deno.test("Candidates.isOpen() is false for what the request rules out, and what was rejected", () => {
@@ -112,10 +112,10 @@ Deno.test("Candidates.isOpen() is false for what the request rules out, and what
   assert(all.isOpen(offer(A, 101)), "the same root with another size is another candidate");
 });
 
-Deno.test("Candidates.leader() is not what only a banned node offered, vouched for or not", () => {
+Deno.test("Candidates.leader() is not what only a banned node offered, listed or not", () => {
   const all = candidates();
   const liar = node();
-  all.vouch(known(A));
+  all.list(known(A));
   all.add(offer(A), liar, 0);
   all.add(offer(B), node(), 0);
   assertEquals(all.leader()?.root, A);

@@ -1,6 +1,7 @@
 /** How a fetch ends, asks again and dials, with time that the test lets pass, and holders it plays. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { FetchFailure } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId, newQueryId, type Root } from "../../../../src/base/ids.ts";
@@ -98,6 +99,7 @@ class Fetching implements AsyncDisposable {
     this.swarms = new Swarms({ log: silentLogger, random, hasher, struck: () => {} }, store);
     this.fetch = new Fetch(
       {
+        clock: systemClock,
         store,
         offerPolicy: { trustOf: () => "peers" },
         swarms: this.swarms,

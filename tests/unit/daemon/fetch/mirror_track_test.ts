@@ -1,5 +1,6 @@
 /** The mirror's part of a fetch: going on, beginning anew, and when there is nobody left to ask. */
 
+import { systemClock } from "../../../../src/base/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
@@ -94,7 +95,12 @@ class Rig {
   ): { readonly track: MirrorTrack; readonly owner: Owner } {
     const mirrors = servers.map((server) => server.url(`/${NAME}`));
     const request = requestFor(NAME, { mirrors, ...fields });
-    const host = { store: this.store, mirrors: this.#mirrors, log: silentLogger };
+    const host = {
+      clock: systemClock,
+      store: this.store,
+      mirrors: this.#mirrors,
+      log: silentLogger,
+    };
     const owner = new Owner();
     const journal = new TransferLedger(performance.now());
     return { track: new MirrorTrack(host, request, { owner, journal, path, from }), owner };

@@ -1,14 +1,11 @@
 /** What a person reads when a fetch ended without its file. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { EnvironmentError, PeerFault } from "../../../../src/base/errors.ts";
-import { directoryErrorText } from "../../../../src/daemon/directories/directory_errors.ts";
 import {
   nobodyLeft,
   outOfTime,
   type Surroundings,
-} from "../../../../src/daemon/fetch/fetch_failures.ts";
-import { RefusedError } from "../../../../src/net/handshake.ts";
+} from "../../../../src/core/fetch/fetch_failures.ts";
 import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
 
 const REQUEST: FetchRequest = {
@@ -29,6 +26,7 @@ const NOTHING = {
   unfit: 0,
   here: undefined,
   refusal: null,
+  isHidden: false,
 };
 const DEAD = { directory: "d:8047", reason: "Connection refused", isFailed: true };
 const STRANGE = { directory: "e:8047", reason: "it is of another network", isFailed: true };
@@ -37,8 +35,9 @@ function alone(seen: Partial<Surroundings> = {}): Surroundings {
   return {
     isAlone: true,
     linkCount: 0,
-    directories: { size: 2, troubles: [DEAD, STRANGE] },
-    isHidden: false,
+    linksDialling: 0,
+    addressCount: 0,
+    directories: { size: 2, faults: [DEAD, STRANGE] },
     ...seen,
   };
 }
@@ -61,7 +60,7 @@ Deno.test("nobodyLeft() speaks of a daemon or its log only when there is one", (
     { ...NOTHING, here: { bytesDone: 1, bytesTotal: 2 } },
   ];
   for (const seen of cases) {
-    for (const directories of [alone().directories, { size: 0, troubles: [] }]) {
+    for (const directories of [alone().directories, { size: 0, faults: [] }]) {
       const { hint = "" } = nobodyLeft(REQUEST, { ...seen, ...alone({ directories }) });
       assert(hint !== "" && !/daemon|log|status/.test(hint), hint);
       const daemons = alone({ directories, isAlone: false });
@@ -71,7 +70,7 @@ Deno.test("nobodyLeft() speaks of a daemon or its log only when there is one", (
 });
 
 Deno.test("nobodyLeft() names the directories that did not answer when another did", () => {
-  const directories = { size: 2, troubles: [DEAD] };
+  const directories = { size: 2, faults: [DEAD] };
   const { message } = nobodyLeft(REQUEST, { ...NOTHING, ...alone({ directories }) });
   assertEquals(
     message,
@@ -80,10 +79,11 @@ Deno.test("nobodyLeft() names the directories that did not answer when another d
 });
 
 Deno.test("nobodyLeft() says when the only holders known cannot be connected to", () => {
-  const directories = { size: 1, troubles: [] };
+  const directories = { size: 1, faults: [] };
   const { message, exit, hint } = nobodyLeft(REQUEST, {
     ...NOTHING,
-    ...alone({ directories, isHidden: true }),
+    ...alone({ directories }),
+    isHidden: true,
   });
   assertEquals(exit, "notFound");
   assertStringIncludes(message, "a directory knows a holder that nobody can connect to");
@@ -96,26 +96,8 @@ Deno.test("outOfTime() names the directories that did not answer", () => {
     "Cannot fetch a.bin: out of time after 700 ms; nobody had offered it yet; without an answer " +
       "of d:8047 (Connection refused), e:8047 (it is of another network)",
   );
-  const none = alone({ directories: { size: 0, troubles: [] } });
+  const none = alone({ directories: { size: 0, faults: [] } });
   assertStringIncludes(outOfTime(REQUEST, undefined, none).message, "nobody had offered it yet");
-});
-
-Deno.test("troubleText() says what is wrong with a directory in short", () => {
-  const closed = new EnvironmentError("unreachable", "The other side closed the connection");
-  const cases: [error: unknown, text: string][] = [
-    [
-      new EnvironmentError("unreachable", "Cannot connect to [::1]:9: Refused (os error 111)"),
-      "Refused",
-    ],
-    [closed, "it closed the connection: it may be no directory, have another network key"],
-    [new RefusedError("wrong-network"), "it is of another network"],
-    [new RefusedError("busy"), "it refuses: busy"],
-    [
-      new PeerFault("wrong-magic", "Cannot shake hands: the other side is not a pacsrv node"),
-      "the other side is not a pacsrv node",
-    ],
-  ];
-  for (const [error, text] of cases) assert(directoryErrorText(error).startsWith(text), text);
 });
 
 Deno.test("nobodyLeft() blames those whose bytes failed the check", () => {

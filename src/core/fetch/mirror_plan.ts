@@ -1,41 +1,31 @@
 /**
- * What a mirror is asked for while peers are asked for the same file. Pure: no I/O, no clock.
+ * What a mirror (origin) is asked for while peers are asked for the same file. Pure: no I/O, no
+ * clock.
  *
  * Rules
- * - Peers come first: for `hedgeMs` they alone are asked, if there is anybody to ask. A node that is
- *   only just getting its first link has peers to ask from then on, within `hedgeLinkMs`.
- * - Whoever waits for the file must not wait for longer than with the mirror alone. So if nobody
- *   offers it by then, the mirror gives all of it, from the first byte that somebody waits for. If
- *   somebody offers it, and nothing of it may be given away yet, the mirror gives its head, and one
- *   more chunk every `hedgeDripMs`. If those who offered do not even begin within `BEGIN_MS`, it
- *   gives all of it.
- * - A stream of the whole file goes on until peers begin. If what it lacks then takes the mirror
- *   less than `NEARLY_MS`, it goes on to its end. Else it ends, and the mirror gives ranges or
- *   nothing, as the next rules say.
- * - A mirror gives ranges of the file beside the peers when nobody else gives what is missing, or
- *   when all of them together are slower than it: than it is known to be, and than
- *   `hedgeBytesPerSecond`; peers that are as fast as that are never helped. Peers are judged after a
- *   quarter of the time that the mirror would take, within `JUDGE_MS_MIN` and `JUDGE_MS_MAX`; where
- *   it is not known how long, after the latter.
- * - One that only gives the whole file, from its first byte, gives that where it would give ranges.
- * - What peers are about to finish within `NEARLY_MS` the mirror is not asked for.
- * - It stops giving ranges when it is known how fast it is, and peers are clearly faster, not just
- *   faster: it would be asked and left in turns.
- * - When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart.
+ *  1. Peers come first: for `hedgeMs` they alone are asked, if there is anybody to ask. A node that
+ *     is only just getting its first link has peers to ask from then on, within `hedgeLinkMs`.
+ *  2. A client must not wait longer than with the mirror alone. If nobody offers the file by then,
+ *     the mirror gives all of it, from the first byte that the client waits for.
+ *  3. If somebody offers it, and nothing of it may be released yet, the mirror gives its head, and
+ *     one more chunk every `hedgeDripMs`.
+ *  4. If those who offered do not even begin within `hedgeBeginMs`, it gives all of it.
+ *  5. A stream of the whole file goes on until peers begin. If what it lacks then takes the mirror
+ *     less than `hedgeNearlyMs`, it goes on to its end. Else it ends, and the mirror gives ranges or
+ *     nothing, as the next rules say.
+ *  6. A mirror gives ranges beside the peers when nobody else gives what is missing, or when all of
+ *     them together are slower than it is known to be, and than `hedgeBytesPerSecond`. Peers are
+ *     judged after a quarter of the time that the mirror would take, within `hedgeJudgeMsMin` and
+ *     `hedgeJudgeMsMax`; where that time is not known, after the latter.
+ *  7. A mirror without ranges gives the whole file where it would give ranges.
+ *  8. What peers are about to finish within `hedgeNearlyMs` the mirror is not asked for.
+ *  9. It stops giving ranges when its speed is known and peers are clearly faster, not just faster:
+ *     it would be asked and left in turns.
+ * 10. When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart.
  */
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-
-/** How long a candidate may take from being followed until chunks can come. */
-const BEGIN_MS = 500;
-/** What is done within this time is left alone. */
-const NEARLY_MS = 300;
-/** When peers are judged, after they began, at the soonest and at the latest. */
-const JUDGE_MS_MIN = 100;
-const JUDGE_MS_MAX = 500;
-/** How much faster than the mirror peers must be for it to stop, in percent. */
-const FASTER_PERCENT = 150;
 
 /** What a mirror is to do now. */
 export type MirrorPart =
@@ -64,18 +54,20 @@ export interface PeersView {
 }
 
 /** How a fetch gets on. */
-export interface HedgeView {
+export interface PlanView {
   readonly nowMs: number;
   readonly startMs: number;
   /** Whether there is anybody but mirrors to ask. */
   readonly canAskPeers: boolean;
   /** Whether those whom a node was told of are being dialled, and no link is up yet. */
   readonly isLinking: boolean;
+  /** Whether any link is up. */
+  readonly hasLinks: boolean;
   /** Whether the mirror gives parts of a file. */
   readonly givesRanges: boolean;
   /** Null while no candidate is followed. */
   readonly peers: PeersView | null;
-  /** Whether any byte that did not come from a mirror may be given away. */
+  /** Whether any byte that did not come from a mirror may be released. */
   readonly isReleased: boolean;
   /** Whether the mirror's bytes do not go with the candidate's, and both are to go on. */
   readonly isApart: boolean;
@@ -87,17 +79,18 @@ export interface HedgeView {
 }
 
 /** The part of the mirror in one fetch. */
-export class Hedge {
+export class MirrorPlan {
   #part: MirrorPart["kind"] = "nothing";
   /** Whether it gives the whole because it gives no ranges. */
   #isHelping = false;
-  /** The last time that peers were only being dialled. */
+  /** The last time that peers were only being dialled, and whether they still are. */
   #linkingMs = -Infinity;
+  #isLinking = false;
   /** When the head was there, so that drops follow. */
   #headMs: number | null = null;
 
   /** What the mirror is to do from now on. */
-  decide(view: HedgeView): MirrorPart {
+  decide(view: PlanView): MirrorPart {
     const part = this.#choose(view);
     const isWhole = part.kind === "ranges" && !view.givesRanges;
     this.#isHelping = part.kind === "ranges";
@@ -111,15 +104,39 @@ export class Hedge {
     this.#isHelping = false;
   }
 
-  /** Whether it is too early for a mirror. */
-  #isEarly({ nowMs, startMs, canAskPeers, isLinking }: HedgeView): boolean {
-    if (!canAskPeers) return false;
-    if (isLinking && nowMs - startMs < limits.hedgeLinkMs) this.#linkingMs = nowMs;
-    const sinceMs = Math.max(startMs, this.#linkingMs);
-    return nowMs - sinceMs < limits.hedgeMs && nowMs - startMs < limits.hedgeLinkMs;
+  /**
+   * When the plan may be another one because time has passed, and nothing else; Infinity when it
+   * cannot be. Speeds are measured all the time, so they are looked at again and again.
+   */
+  nextLookMs(view: PlanView): number {
+    const { nowMs, peers } = view;
+    if (view.isApart) return Infinity;
+    if (this.#isEarly(view)) return this.#earlyEndMs(view);
+    if (peers === null) return Infinity;
+    if (peers.begunMs === null) return peers.followedMs + limits.hedgeBeginMs + 1;
+    if (peers.bytesLeft > 0) {
+      return Math.max(peers.begunMs + limits.hedgeJudgeMsMin, nowMs + limits.hedgeJudgeAgainMs);
+    }
+    return this.#headMs === null || view.isReleased ? Infinity : nowMs + limits.hedgeDripMs;
   }
 
-  #choose(view: HedgeView): MirrorPart {
+  /** Rule 1: whether it is too early for a mirror. */
+  #isEarly(view: PlanView): boolean {
+    const { nowMs, startMs, canAskPeers, isLinking, hasLinks } = view;
+    if (!canAskPeers) return false;
+    const wasLinking = this.#isLinking;
+    this.#isLinking = isLinking;
+    const isNow = isLinking || wasLinking && hasLinks;
+    if (isNow && nowMs - startMs < limits.hedgeLinkMs) this.#linkingMs = nowMs;
+    return nowMs < this.#earlyEndMs(view);
+  }
+
+  #earlyEndMs({ startMs }: PlanView): number {
+    const sinceMs = Math.max(startMs, this.#linkingMs);
+    return Math.min(sinceMs + limits.hedgeMs, startMs + limits.hedgeLinkMs);
+  }
+
+  #choose(view: PlanView): MirrorPart {
     const { nowMs, peers } = view;
     if (view.isApart) return { kind: "whole" };
     const isEarly = this.#isEarly(view);
@@ -127,7 +144,9 @@ export class Hedge {
       return { kind: isEarly && this.#part !== "whole" ? "nothing" : "whole" };
     }
     if (peers.begunMs === null) {
-      if (this.#part === "whole" || nowMs - peers.followedMs > BEGIN_MS) return { kind: "whole" };
+      if (this.#part === "whole" || nowMs - peers.followedMs > limits.hedgeBeginMs) {
+        return { kind: "whole" };
+      }
       return isEarly ? { kind: "nothing" } : this.#head(view, peers);
     }
     if (peers.bytesLeft > 0) {
@@ -139,7 +158,8 @@ export class Hedge {
     return isEarly ? { kind: "nothing" } : this.#head(view, peers);
   }
 
-  #head(view: HedgeView, { sizeBytes }: PeersView): MirrorPart {
+  /** Rule 3. */
+  #head(view: PlanView, { sizeBytes }: PeersView): MirrorPart {
     if (view.isReleased) return { kind: "nothing" };
     const bytes = headBytes(sizeBytes);
     if (view.mirrorBytes < bytes) return { kind: "head", bytes };
@@ -155,36 +175,36 @@ export function headBytes(sizeBytes: number): number {
   return Math.max(1, Math.floor(part / CHUNK_BYTES)) * CHUNK_BYTES;
 }
 
-/** Whether a mirror that gives ranges shall go on. */
-function goesOn(view: HedgeView, peers: PeersView): boolean {
+/** Rule 9: whether a mirror that gives ranges goes on. */
+function goesOn(view: PlanView, peers: PeersView): boolean {
   if (peers.isStalled || view.mirrorBytesPerSecond === undefined) return true;
-  return peers.bytesPerSecond < fastEnough(view) * FASTER_PERCENT / 100;
+  return peers.bytesPerSecond < fastEnough(view) * limits.hedgeFasterPercent / 100;
 }
 
 /** How fast peers must be not to be helped. */
-function fastEnough({ mirrorBytesPerSecond }: HedgeView): number {
+function fastEnough({ mirrorBytesPerSecond }: PlanView): number {
   return Math.min(mirrorBytesPerSecond ?? Infinity, limits.hedgeBytesPerSecond);
 }
 
-/** Whether the peers' download needs ranges of a mirror. */
-function needsHelp(view: HedgeView, peers: PeersView): boolean {
+/** Rules 6 and 8: whether the peers' download needs ranges of a mirror. */
+function needsHelp(view: PlanView, peers: PeersView): boolean {
   const mirror = view.mirrorBytesPerSecond;
   const gaveMs = view.nowMs - peers.begunMs!;
-  if (peers.isStalled && gaveMs >= JUDGE_MS_MIN) return true;
+  if (peers.isStalled && gaveMs >= limits.hedgeJudgeMsMin) return true;
   const aloneMs = mirror === undefined ? Infinity : peers.sizeBytes / mirror * 1_000;
-  const judgeMs = Math.min(JUDGE_MS_MAX, Math.max(JUDGE_MS_MIN, aloneMs / 4));
+  const judgeMs = Math.min(limits.hedgeJudgeMsMax, Math.max(limits.hedgeJudgeMsMin, aloneMs / 4));
   if (gaveMs < judgeMs) return false;
   // The meter is slow to rise: at first the mean says more.
   const mean = peers.bytesGiven / gaveMs * 1_000;
-  const rate = gaveMs < 2 * JUDGE_MS_MAX
+  const rate = gaveMs < 2 * limits.hedgeJudgeMsMax
     ? Math.max(mean, peers.bytesPerSecond)
     : peers.bytesPerSecond;
-  if (peers.bytesLeft < rate * NEARLY_MS / 1_000) return false;
+  if (peers.bytesLeft < rate * limits.hedgeNearlyMs / 1_000) return false;
   return rate < fastEnough(view);
 }
 
-/** Whether what the mirror still lacks of the whole takes it next to no time. */
-function isNearlyDone({ mirrorBytesLeft, mirrorBytesPerSecond }: HedgeView): boolean {
+/** Rule 5: whether what the mirror still lacks of the whole takes it next to no time. */
+function isNearlyDone({ mirrorBytesLeft, mirrorBytesPerSecond }: PlanView): boolean {
   if (mirrorBytesLeft === null || mirrorBytesPerSecond === undefined) return false;
-  return mirrorBytesLeft < mirrorBytesPerSecond * NEARLY_MS / 1_000;
+  return mirrorBytesLeft < mirrorBytesPerSecond * limits.hedgeNearlyMs / 1_000;
 }

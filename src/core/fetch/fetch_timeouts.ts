@@ -3,19 +3,13 @@
 import { limits } from "../../base/limits.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 
-/** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */
-const STARVED_MS = limits.sourceSilentMs + limits.searchMs;
-
-/** How long nobody may offer a file that no mirror gives either, unless the request says. */
-const SEARCH_BESIDE_MS = 3_000;
-
 /** How long a fetch goes on while nobody offers anything. */
 export function searchTimeMs(
   { searchMs, mirrors }: FetchRequest,
   { isAlone }: { readonly isAlone: boolean },
 ): number {
   if (searchMs > 0) return searchMs;
-  return mirrors.length > 0 && !isAlone ? SEARCH_BESIDE_MS : limits.searchMs;
+  return mirrors.length > 0 && !isAlone ? limits.searchBesideMs : limits.searchMs;
 }
 
 /** What it looks at. */
@@ -65,7 +59,7 @@ export class FetchTimeouts {
     if (supply?.needsSources) {
       this.#starvedMs = nowMs;
       this.#starvedSinceMs ??= nowMs;
-      return nowMs - this.#starvedSinceMs > STARVED_MS;
+      return nowMs - this.#starvedSinceMs > limits.starvedMs;
     }
     // Not before: a source that joins and gives nothing looks useful until it is snubbed.
     if (nowMs - this.#starvedMs > 2 * limits.snubMs) this.#starvedSinceMs = null;

@@ -3,13 +3,12 @@
  * the download of what peers give, and to the unverified download of what a mirror gives in order.
  *
  * It keeps what was told, so that they are told to start again when, and only when, something that
- * they may have used is not the file. Who is right is judged in `fetch.ts`.
+ * they may have used is not the file. Which bytes are right is decided in `fetch_policy.ts`.
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
 import { chunkCount, chunkLength, type ChunkRange } from "../../base/geometry.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
 
 /** Chunks of the file in one place. */
 export interface ViewPart {
@@ -20,7 +19,7 @@ export interface ViewPart {
 /** One fetch as its observer sees it. */
 export class ReadableRanges {
   readonly #observer: FetchObserver;
-  readonly #journal: Pick<TransferLedger, "releasedFirst">;
+  readonly #onFirstRelease: () => void;
   #sizeBytes: number | null = null;
   #reader: PartsReader | null = null;
   #gained = new Bitfield(0);
@@ -28,9 +27,10 @@ export class ReadableRanges {
   /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
   #unconfirmed = new Bitfield(0);
 
-  constructor(observer: FetchObserver, journal: Pick<TransferLedger, "releasedFirst">) {
+  /** @param onFirstRelease Called each time that released bytes are there where none were. */
+  constructor(observer: FetchObserver, onFirstRelease: () => void) {
     this.#observer = observer;
-    this.#journal = journal;
+    this.#onFirstRelease = onFirstRelease;
   }
 
   /** The size of the file that is shown; null before any is. */
@@ -75,16 +75,16 @@ export class ReadableRanges {
   }
 
   /** Chunks may be given away. */
-  released(range: ChunkRange): void {
+  release(range: ChunkRange): void {
     if (range.count === 0) return;
-    if (this.#released.count === 0) this.#journal.releasedFirst(performance.now());
+    if (this.#released.count === 0) this.#onFirstRelease();
     this.#released.addRange(range);
     this.#observer.released?.(range);
   }
 
   /** All that was gained may be given away. */
-  releasedAll(): void {
-    for (const range of this.#gained.ranges()) this.released(range);
+  releaseAll(): void {
+    for (const range of this.#gained.ranges()) this.release(range);
   }
 
   /** What the mirror gave of these chunks is what the peers' leaves say. */
@@ -137,7 +137,7 @@ export class ReadableRanges {
     if (parts === null || part === null) return;
     this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
     for (const range of gained.ranges()) this.gained(range);
-    for (const range of released.ranges()) this.released(range);
+    for (const range of released.ranges()) this.release(range);
     if (parts.mirror !== null) this.#unconfirmed = keptOf(unconfirmed, part);
   }
 

@@ -2,7 +2,15 @@
 
 import { FetchFailure, type UpstreamRefusal } from "../../base/errors.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import { type DirectoryError, directoryErrorsText } from "../directories/directory_errors.ts";
+
+/** A directory that has not answered the last question. */
+export interface DirectoryFault {
+  /** HOST:PORT as it was given. */
+  readonly directory: string;
+  readonly reason: string;
+  /** Whether it failed; else it only has not answered yet, or refuses for now. */
+  readonly isFailed: boolean;
+}
 
 /** Bytes of a file that are here, and that it has. */
 export interface BytesHere {
@@ -19,26 +27,27 @@ export interface MirrorRefusal extends UpstreamRefusal {
 export interface Surroundings {
   /** Whether no daemon fetches, so that there is none, and no log, to look at. */
   readonly isAlone: boolean;
-  /** How many nodes there are to ask directly. */
+  /** How many nodes there are to ask directly, and how many are being dialled to become such. */
   readonly linkCount: number;
+  readonly linksDialling: number;
+  /** How many nodes it knows that may become links. */
+  readonly addressCount: number;
   readonly directories: {
     readonly size: number;
-    readonly troubles: readonly DirectoryError[];
+    readonly faults: readonly DirectoryFault[];
   };
-  /** Whether directories named holders, and none that can be dialled. */
-  readonly isHidden: boolean;
 }
 
 /** The time that was given is over. */
 export function outOfTime(
   request: FetchRequest,
   here: BytesHere | undefined,
-  { directories: { troubles } }: Pick<Surroundings, "directories">,
+  { directories: { faults } }: Surroundings,
 ): FetchFailure {
   return new FetchFailure(
     "timedOut",
     `Cannot fetch ${label(request)}: out of time after ${request.timeoutMs} ms; ` +
-      (here === undefined ? `nobody had offered it yet${without(troubles)}` : hereText(here)),
+      (here === undefined ? `nobody had offered it yet${without(faults)}` : hereText(here)),
   );
 }
 
@@ -46,6 +55,8 @@ export function outOfTime(
 export function nobodyLeft(
   request: FetchRequest,
   seen: Surroundings & {
+    /** Whether directories named holders, and none that can be dialled. */
+    readonly isHidden: boolean;
     /** Whether anything that peers offered turned out to be false. */
     readonly anyFalse: boolean;
     /** Whether what a mirror gave did. */
@@ -125,13 +136,13 @@ function nobodyHas(
     );
   }
   const { directories, isAlone } = seen;
-  const { troubles } = directories;
-  if (seen.linkCount === 0 && seen.unfit === 0 && troubles.length === directories.size) {
+  const { faults } = directories;
+  if (seen.linkCount === 0 && seen.unfit === 0 && faults.length === directories.size) {
     if (directories.size > 0) {
       return new FetchFailure(
         "notFound",
         `${cannot}: there is no link to any other node, and no directory answers: ` +
-          directoryErrorsText(troubles),
+          faultsText(faults),
         {
           hint: isAlone
             ? "Name another --directory, or a node that runs with --peer."
@@ -156,7 +167,7 @@ function nobodyHas(
     "notFound",
     `${cannot}: nobody has it` +
       (seen.unfit > 0 ? `; ${seen.unfit} offers had another name, root or size` : "") +
-      without(troubles),
+      without(faults),
   );
 }
 
@@ -169,8 +180,8 @@ function falseText(
 }
 
 /** Whose answer is missing, as the end of a sentence. */
-function without(troubles: readonly DirectoryError[]): string {
-  return troubles.length === 0 ? "" : `; without an answer of ${directoryErrorsText(troubles)}`;
+function without(faults: readonly DirectoryFault[]): string {
+  return faults.length === 0 ? "" : `; without an answer of ${faultsText(faults)}`;
 }
 
 function label(request: FetchRequest): string {
@@ -179,4 +190,9 @@ function label(request: FetchRequest): string {
 
 function hereText({ bytesDone, bytesTotal }: BytesHere): string {
   return `${bytesDone} of ${bytesTotal} bytes are here`;
+}
+
+/** All of them in one line. */
+function faultsText(faults: readonly DirectoryFault[]): string {
+  return faults.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
 }

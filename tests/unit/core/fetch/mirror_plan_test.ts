@@ -5,10 +5,10 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import {
   headBytes,
-  Hedge,
-  type HedgeView,
+  MirrorPlan,
   type PeersView,
-} from "../../../../src/core/fetch/hedge.ts";
+  type PlanView,
+} from "../../../../src/core/fetch/mirror_plan.ts";
 
 const MIB = 1_024 * 1_024;
 const SIZE = 100 * MIB;
@@ -23,11 +23,12 @@ const PEERS: PeersView = {
   bytesLeft: 90 * MIB,
 };
 
-const VIEW: HedgeView = {
+const VIEW: PlanView = {
   nowMs: 1_000,
   startMs: 0,
   canAskPeers: true,
   isLinking: false,
+  hasLinks: false,
   givesRanges: true,
   peers: null,
   isReleased: false,
@@ -38,26 +39,26 @@ const VIEW: HedgeView = {
 };
 
 /** What a new hedge decides of each view in turn. */
-function decide(...views: Partial<HedgeView>[]): unknown[] {
-  const hedge = new Hedge();
+function decide(...views: Partial<PlanView>[]): unknown[] {
+  const hedge = new MirrorPlan();
   return views.map((view) => {
     const part = hedge.decide({ ...VIEW, ...view });
     return part.kind === "head" ? part.bytes : part.kind;
   });
 }
 
-Deno.test("Hedge.decide() lets peers alone for a moment, and then the mirror give all", () => {
+Deno.test("MirrorPlan.decide() lets peers alone for a moment, and then the mirror give all", () => {
   assertEquals(decide({ nowMs: limits.hedgeMs - 1 }, { nowMs: limits.hedgeMs }), [
     "nothing",
     "whole",
   ]);
 });
 
-Deno.test("Hedge.decide() asks the mirror at once when nobody else can be asked", () => {
+Deno.test("MirrorPlan.decide() asks the mirror at once when nobody else can be asked", () => {
   assertEquals(decide({ nowMs: 0, canAskPeers: false }), ["whole"]);
 });
 
-Deno.test("Hedge.decide() takes the head while peers give what is not proved, then drops", () => {
+Deno.test("MirrorPlan.decide() takes the head while peers give what is not proved, then drops", () => {
   const head = headBytes(SIZE);
   const asked = (nowMs: number) => ({ nowMs, peers: PEERS, mirrorBytes: head });
   assertEquals(
@@ -72,12 +73,12 @@ Deno.test("Hedge.decide() takes the head while peers give what is not proved, th
   );
 });
 
-Deno.test("Hedge.decide() takes all when those who offer it do not begin", () => {
+Deno.test("MirrorPlan.decide() takes all when those who offer it do not begin", () => {
   const peers = { ...PEERS, begunMs: null };
   assertEquals(decide({ nowMs: 100, peers }, { nowMs: 511, peers }), [headBytes(SIZE), "whole"]);
 });
 
-Deno.test("Hedge.decide() goes on with a stream of all until peers begin", () => {
+Deno.test("MirrorPlan.decide() goes on with a stream of all until peers begin", () => {
   const begun = { nowMs: 200, peers: PEERS, isReleased: true };
   assertEquals(
     decide({ nowMs: 50 }, { nowMs: 60, peers: { ...PEERS, begunMs: null } }, begun),
@@ -85,7 +86,7 @@ Deno.test("Hedge.decide() goes on with a stream of all until peers begin", () =>
   );
 });
 
-Deno.test("Hedge.decide() lets a stream of all end that is nearly at its end", () => {
+Deno.test("MirrorPlan.decide() lets a stream of all end that is nearly at its end", () => {
   const peers = { ...PEERS, bytesPerSecond: 1 };
   const view = { peers, mirrorBytesLeft: 20 * MIB, mirrorBytesPerSecond: 100 * MIB };
   assertEquals(decide({ nowMs: 50 }, view, { ...view, mirrorBytesLeft: 40 * MIB }), [
@@ -95,7 +96,7 @@ Deno.test("Hedge.decide() lets a stream of all end that is nearly at its end", (
   ]);
 });
 
-Deno.test("Hedge.decide() has the mirror help peers that are slower than it", () => {
+Deno.test("MirrorPlan.decide() has the mirror help peers that are slower than it", () => {
   const slow = { ...PEERS, bytesGiven: 5 * MIB, bytesPerSecond: 5 * MIB };
   const known = (mirrorBytesPerSecond: number) => ({
     nowMs: 2_000,
@@ -107,7 +108,7 @@ Deno.test("Hedge.decide() has the mirror help peers that are slower than it", ()
   assertEquals(decide(known(4 * MIB)), ["nothing"]);
 });
 
-Deno.test("Hedge.decide() judges peers sooner where the mirror would soon be done", () => {
+Deno.test("MirrorPlan.decide() judges peers sooner where the mirror would soon be done", () => {
   const peers = { ...PEERS, sizeBytes: 10 * MIB, bytesGiven: 1 };
   const at = (nowMs: number, mirrorBytesPerSecond?: number) => ({
     nowMs,
@@ -119,23 +120,23 @@ Deno.test("Hedge.decide() judges peers sooner where the mirror would soon be don
   assertEquals(decide(at(519), at(521)), ["nothing", "ranges"]);
 });
 
-Deno.test("Hedge.decide() never has a mirror help peers that are fast, however fast it is", () => {
+Deno.test("MirrorPlan.decide() never has a mirror help peers that are fast, however fast it is", () => {
   const peers = { ...PEERS, bytesPerSecond: limits.hedgeBytesPerSecond };
   const view = { nowMs: 2_000, peers, isReleased: true, mirrorBytesPerSecond: 1_000 * MIB };
   assertEquals(decide(view), ["nothing"]);
 });
 
-Deno.test("Hedge.decide() has the mirror help when nobody gives what is missing", () => {
+Deno.test("MirrorPlan.decide() has the mirror help when nobody gives what is missing", () => {
   const peers = { ...PEERS, isStalled: true };
   assertEquals(decide({ peers, isReleased: true, mirrorBytesPerSecond: 1 }), ["ranges"]);
 });
 
-Deno.test("Hedge.decide() lets peers finish what they are about to", () => {
+Deno.test("MirrorPlan.decide() lets peers finish what they are about to", () => {
   const peers = { ...PEERS, bytesPerSecond: 10 * MIB, bytesLeft: 2 * MIB };
   assertEquals(decide({ nowMs: 2_000, peers, isReleased: true }), ["nothing"]);
 });
 
-Deno.test("Hedge.decide() ends the help when peers are clearly faster than the mirror", () => {
+Deno.test("MirrorPlan.decide() ends the help when peers are clearly faster than the mirror", () => {
   const slow = { ...PEERS, bytesGiven: 1, bytesPerSecond: 1 };
   const view = (bytesPerSecond: number, mirrorBytesPerSecond?: number) => ({
     nowMs: 2_000,
@@ -149,12 +150,12 @@ Deno.test("Hedge.decide() ends the help when peers are clearly faster than the m
   );
 });
 
-Deno.test("Hedge.decide() has the mirror give all apart when it and peers disagree", () => {
+Deno.test("MirrorPlan.decide() has the mirror give all apart when it and peers disagree", () => {
   assertEquals(decide({ peers: PEERS, isApart: true, isReleased: true }), ["whole"]);
 });
 
-Deno.test("Hedge.handedOver() ends the stream of all", () => {
-  const hedge = new Hedge();
+Deno.test("MirrorPlan.handedOver() ends the stream of all", () => {
+  const hedge = new MirrorPlan();
   const peers = { ...PEERS, begunMs: null, followedMs: 900 };
   assertEquals(hedge.decide(VIEW).kind, "whole");
   hedge.handedOver();
@@ -168,11 +169,16 @@ Deno.test("headBytes() is a small part of a file, in whole chunks, and never not
   assertEquals(headBytes(1_000 * MIB), limits.hedgeHeadBytes);
 });
 
-Deno.test("Hedge.decide() lets peers alone while the first link is dialled, for a while", () => {
+Deno.test("MirrorPlan.decide() lets peers alone while the first link is dialled, for a while", () => {
   const linking = (nowMs: number) => ({ nowMs, isLinking: true });
   const { hedgeMs, hedgeLinkMs } = limits;
   assertEquals(
-    decide(linking(0), linking(300), { nowMs: 299 + hedgeMs }, { nowMs: 300 + hedgeMs }),
+    decide(
+      linking(0),
+      { nowMs: 300, hasLinks: true },
+      { nowMs: 299 + hedgeMs, hasLinks: true },
+      { nowMs: 300 + hedgeMs, hasLinks: true },
+    ),
     ["nothing", "nothing", "nothing", "whole"],
   );
   assertEquals(decide(linking(0), linking(hedgeLinkMs - 1), linking(hedgeLinkMs)), [
@@ -184,7 +190,7 @@ Deno.test("Hedge.decide() lets peers alone while the first link is dialled, for 
   assertEquals(decide(linking(0), { nowMs: hedgeMs }), ["nothing", "whole"]);
 });
 
-Deno.test("Hedge.decide() takes all of a mirror without ranges where it would take ranges", () => {
+Deno.test("MirrorPlan.decide() takes all of a mirror without ranges where it would take ranges", () => {
   const slow = { ...PEERS, bytesGiven: 1, bytesPerSecond: 1 };
   const view = (bytesPerSecond: number) => ({
     nowMs: 2_000,

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
-import { ReadableRanges, type ViewPart } from "../../../../src/daemon/fetch/readable_ranges.ts";
+import { ReadableRanges, type ViewPart } from "../../../../src/core/fetch/readable_ranges.ts";
 import type { FetchObserver, FileReader } from "../../../../src/wire/fetch_observer.ts";
 
 const CHUNKS = 8;
@@ -60,7 +60,7 @@ class Log {
 
 function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true }) {
   const log = new Log();
-  const view = new ReadableRanges(log.observer(options), { releasedFirst: () => {} });
+  const view = new ReadableRanges(log.observer(options), () => {});
   const peers = new Part(1), mirror = new Part(2);
   view.show(SIZE, { peers, mirror });
   log.news();
@@ -71,12 +71,12 @@ function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true 
   const fromMirror = (range: ChunkRange) => {
     mirror.have.addRange(range);
     view.gained(range, { isMirrors: true });
-    view.released(range);
+    view.release(range);
   };
   return { log, view, peers, mirror, fromPeers, fromMirror };
 }
 
-Deno.test("FetchView reads each chunk where it is, the mirror's first", () => {
+Deno.test("ReadableRanges reads each chunk where it is, the mirror's first", () => {
   const { log, fromPeers, fromMirror } = start();
   fromPeers(chunk(0, 3));
   fromMirror(chunk(2, 2));
@@ -85,28 +85,28 @@ Deno.test("FetchView reads each chunk where it is, the mirror's first", () => {
   assertEquals([0, 1, 2, 3].map((at) => bytes[at * CHUNK_BYTES]), [1, 1, 2, 2]);
 });
 
-Deno.test("FetchView.dropPeers() restarts nobody who only used what the mirror gave", () => {
+Deno.test("ReadableRanges.dropPeers() restarts nobody who only used what the mirror gave", () => {
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0));
   fromPeers(chunk(0, 4));
   log.news();
   view.dropPeers("wrong");
   assertEquals(log.news(), []);
-  view.releasedAll();
+  view.releaseAll();
   assertEquals(log.news(), ["vouched 0+1"]);
 });
 
-Deno.test("FetchView.dropPeers() restarts those who used what peers gave", () => {
+Deno.test("ReadableRanges.dropPeers() restarts those who used what peers gave", () => {
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0));
   fromPeers(chunk(1, 3));
-  view.released(chunk(1));
+  view.release(chunk(1));
   log.news();
   view.dropPeers("wrong");
   assertEquals(log.news(), ["restarted", "readable", "gained 0+1", "vouched 0+1"]);
 });
 
-Deno.test("FetchView.dropPeers() restarts those who use all that is gained", () => {
+Deno.test("ReadableRanges.dropPeers() restarts those who use all that is gained", () => {
   const { log, view, fromPeers } = start({ onlyVouched: false });
   fromPeers(chunk(0));
   log.news();
@@ -114,11 +114,11 @@ Deno.test("FetchView.dropPeers() restarts those who use all that is gained", () 
   assertEquals(log.news(), ["restarted", "readable"]);
 });
 
-Deno.test("FetchView.dropMirror() restarts those who used what nobody confirmed", () => {
+Deno.test("ReadableRanges.dropMirror() restarts those who used what nobody confirmed", () => {
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0));
   fromPeers(chunk(0, 2));
-  view.released(chunk(1));
+  view.release(chunk(1));
   log.news();
   view.dropMirror("wrong");
   assertEquals(log.news(), ["restarted", "readable", "gained 0+2", "vouched 1+1"]);
@@ -127,7 +127,7 @@ Deno.test("FetchView.dropMirror() restarts those who used what nobody confirmed"
   assertEquals(bytes[0], 1);
 });
 
-Deno.test("FetchView.dropMirror() restarts nobody when peers have the same", () => {
+Deno.test("ReadableRanges.dropMirror() restarts nobody when peers have the same", () => {
   const { log, view, fromPeers, fromMirror } = start();
   fromMirror(chunk(0, 2));
   fromPeers(chunk(0, 3));
@@ -137,7 +137,7 @@ Deno.test("FetchView.dropMirror() restarts nobody when peers have the same", () 
   assertEquals(log.news(), []);
 });
 
-Deno.test("FetchView.show() begins anew with a file of another size", () => {
+Deno.test("ReadableRanges.show() begins anew with a file of another size", () => {
   const { log, view, fromPeers } = start();
   fromPeers(chunk(0));
   view.dropPeers("wrong");
@@ -147,7 +147,7 @@ Deno.test("FetchView.show() begins anew with a file of another size", () => {
   assertEquals(log.reader!.sizeBytes, SIZE - 1);
 });
 
-Deno.test("FetchView starts over when a file of another size is shown", () => {
+Deno.test("ReadableRanges starts over when a file of another size is shown", () => {
   for (const onlyVouched of [true, false]) {
     const { log, view, fromPeers } = start({ onlyVouched });
     fromPeers(chunk(0, 2));

@@ -1,26 +1,26 @@
 import { assert } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
-import { FetchTimeouts } from "../../../../src/daemon/fetch/fetch_timeouts.ts";
+import { FetchTimeouts } from "../../../../src/core/fetch/fetch_timeouts.ts";
 
 const NEVER = { sourceCount: 0, hadSources: false, needsSources: true };
 const LOST = { sourceCount: 0, hadSources: true, needsSources: true };
 const STALLING = { sourceCount: 1, hadSources: true, needsSources: true };
 const GIVING = { sourceCount: 1, hadSources: true, needsSources: false };
 
-Deno.test("Patience.tick() is true when a search brought nobody in time", () => {
+Deno.test("FetchTimeouts.tick() is true when a search brought nobody in time", () => {
   const timeouts = new FetchTimeouts(0);
   assert(!timeouts.tick(undefined, limits.searchMs));
   assert(timeouts.tick(undefined, limits.searchMs + 1));
 });
 
-Deno.test("Patience.tick() waits longer for sources that were lost than for the first one", () => {
+Deno.test("FetchTimeouts.tick() waits longer for sources that were lost than for the first one", () => {
   const timeouts = new FetchTimeouts(0);
   assert(!timeouts.tick(GIVING, 1_000));
   assert(!timeouts.tick(LOST, 1_000 + limits.sourcesLostMs));
   assert(timeouts.tick(LOST, 1_001 + limits.sourcesLostMs));
 });
 
-Deno.test("Patience.renew() lets all time begin anew", () => {
+Deno.test("FetchTimeouts.renew() lets all time begin anew", () => {
   const timeouts = new FetchTimeouts(0);
   assert(!timeouts.tick(NEVER, limits.searchMs));
   timeouts.renew(limits.searchMs);
@@ -28,7 +28,7 @@ Deno.test("Patience.renew() lets all time begin anew", () => {
   assert(timeouts.tick(NEVER, 2 * limits.searchMs + 1));
 });
 
-Deno.test("Patience.tick() is true when sources stall for long, unless chunks came", () => {
+Deno.test("FetchTimeouts.tick() is true when sources stall for long, unless chunks came", () => {
   const boundMs = limits.sourceSilentMs + limits.searchMs;
   const timeouts = new FetchTimeouts(0);
   assert(!timeouts.tick(STALLING, 0));
@@ -39,7 +39,7 @@ Deno.test("Patience.tick() is true when sources stall for long, unless chunks ca
   assert(timeouts.tick(STALLING, 2 * boundMs + 2));
 });
 
-Deno.test("Patience.tick() does not take a source that has just joined for one that gives", () => {
+Deno.test("FetchTimeouts.tick() does not take a source that has just joined for one that gives", () => {
   const boundMs = limits.sourceSilentMs + limits.searchMs;
   const timeouts = new FetchTimeouts(0);
   for (let nowMs = 0; nowMs <= boundMs; nowMs += 1_000) {

@@ -1,0 +1,274 @@
+/**
+ * What the policy of a fetch is told, what it asks to have done, and what it may look at. Types
+ * only; the rules are in `fetch_policy.ts`.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import type { FetchFailure } from "../../base/errors.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
+import type { FetchNotice } from "../../wire/fetch_observer.ts";
+import type { Hit } from "../../wire/messages.ts";
+import type { FileOffer, Holder, KnownFile } from "../../wire/structures.ts";
+import type { Candidate } from "./candidates.ts";
+import type { MirrorRefusal, Surroundings } from "./fetch_failures.ts";
+
+/** A complete file of the store. */
+export interface LocalFile {
+  readonly root: Root;
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** How the swarm of the candidate that is followed gets on. */
+export interface SwarmFacts {
+  /** Whether its leaves are here, and whether what was found on the disk is looked through too. */
+  readonly hasLeaves: boolean;
+  readonly hasBegun: boolean;
+  /** Whether all wanted chunks are here, and whether all chunks are. */
+  readonly isComplete: boolean;
+  readonly isFull: boolean;
+  /** Peers and mirrors that may give chunks now; peers that do not stall. */
+  readonly sourceCount: number;
+  readonly peersGiving: number;
+  /** Whether any peer ever gave, or was to give, chunks. */
+  readonly hadSources: boolean;
+  /** Whether nobody who could give what is missing is giving it. */
+  readonly needsSources: boolean;
+  /** Whether another peer would be of use. */
+  readonly wantsSources: boolean;
+  /** Bytes that peers gave first, and how fast they give now. */
+  readonly peerBytes: number;
+  readonly peersBytesPerSecond: number;
+  /** Bytes of the wanted chunks: those that were here before, that are here, altogether. */
+  readonly bytesHad: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** How the mirror's part of a fetch gets on. */
+export interface MirrorFacts {
+  /** Bytes of the file, once a mirror said it. */
+  readonly sizeBytes: number | null;
+  /** Whether what it gave can be read. */
+  readonly isOpen: boolean;
+  /** Bytes from the first wanted one on that are here, and how many are missing to the end. */
+  readonly bytes: number;
+  readonly bytesLeft: number | null;
+  readonly bytesPerSecond: number | undefined;
+  /** The first chunk that is wanted, and the one behind the last that arrived. */
+  readonly firstChunk: number;
+  readonly nextChunk: number;
+  /** Whether all that is wanted is here, and whether that is the file from first to last byte. */
+  readonly isWhole: boolean;
+  readonly isWholeFile: boolean;
+  readonly givesRanges: boolean;
+  /** The mirror that is asked next, for people; null when none is asked any more. */
+  readonly label: string | null;
+  /** Whether that one failed lately. */
+  readonly isBad: boolean;
+  /** Why no mirror gives it; null while one may. */
+  readonly refusal: MirrorRefusal | null;
+}
+
+/** What is true while a step runs. The policy only reads it. */
+export interface FetchFacts {
+  readonly surroundings: Surroundings;
+  /** Of the candidate that is followed; null while none is. */
+  readonly swarm: SwarmFacts | null;
+  /** Null when the request names no mirror. */
+  readonly mirror: MirrorFacts | null;
+  /** Chunks of the mirror before this one were held against the leaves that peers gave. */
+  readonly importedTo: number;
+  /** Dials under way to holders that a directory named. */
+  readonly listedDials: number;
+  /** The SHA-256 that a root is known to have. */
+  sha256Of(root: Root): string | undefined;
+  /** Whether a node is a source of the swarm already. */
+  isSource(nodeId: NodeId): boolean;
+}
+
+/** What happened. */
+export type FetchEvent =
+  /** The fetch begins. */
+  | { readonly kind: "start" }
+  /** Time has passed, or whom one could ask has changed. */
+  | { readonly kind: "tick" }
+  /** What was found of the file on this machine. */
+  | {
+    readonly kind: "looked-up";
+    readonly file: LocalFile | undefined;
+    /** Whether a copy was found that failed the check of its SHA-256. */
+    readonly hasWrongCopy: boolean;
+  }
+  /** A holder offers files; `address` has port 0 when it cannot be dialled. */
+  | {
+    readonly kind: "offered";
+    readonly nodeId: NodeId;
+    readonly address: HostPort;
+    readonly files: readonly FileOffer[];
+  }
+  /** A holder answered by the reverse path. Anybody on the way may have written it. */
+  | { readonly kind: "hit"; readonly hit: Hit }
+  /** A directory names files, and holders in the order in which to ask them. */
+  | {
+    readonly kind: "listed";
+    readonly files: readonly KnownFile[];
+    readonly holders: readonly Holder[];
+  }
+  // What became of `follow`
+  | { readonly kind: "joined" }
+  /** A complete file of that root is here. */
+  | { readonly kind: "is-here"; readonly candidate: Candidate }
+  /** The store has another download of that root; `freed` follows when it has ended. */
+  | { readonly kind: "occupied" }
+  | { readonly kind: "freed" }
+  /** No file can be what the candidate says. */
+  | { readonly kind: "impossible"; readonly candidate: Candidate }
+  // What the swarm tells
+  | { readonly kind: "begun" }
+  | { readonly kind: "gained"; readonly range: ChunkRange; readonly by: ChunkOrigin }
+  | { readonly kind: "completed" }
+  | { readonly kind: "needs-sources" }
+  | { readonly kind: "peer-banned"; readonly nodeId: NodeId }
+  /** A `leave` is done. */
+  | { readonly kind: "left" }
+  // What the mirrors do
+  | { readonly kind: "mirror-opened"; readonly sizeBytes: number }
+  | { readonly kind: "mirror-arrived"; readonly range: ChunkRange }
+  /** What arrived until now is no part of what comes next. */
+  | { readonly kind: "mirror-restarted"; readonly reason: string }
+  /** All that was asked is here, or no mirror gives it, or none gives ranges: see the facts. */
+  | { readonly kind: "mirror-changed" }
+  /** The mirror is no source of the swarm any more: it stalled, or failed. */
+  | { readonly kind: "mirror-left-swarm" }
+  /** Chunks of the mirror are what the peers' leaves say, and are in the swarm. */
+  | { readonly kind: "imported"; readonly range: ChunkRange }
+  /** Chunks of the mirror are not what the leaves say; `culprit` gave them, where that is known. */
+  | {
+    readonly kind: "mirror-differs";
+    readonly why: string;
+    readonly culprit: string | undefined;
+  }
+  /** A `reject-mirror` is done. */
+  | { readonly kind: "mirror-rejected" }
+  /** The mirror writes where the peers' bytes go no more. */
+  | { readonly kind: "place-left" }
+  // Results of checks
+  | { readonly kind: "peers-checked"; readonly isRight: boolean }
+  | { readonly kind: "mirror-checked"; readonly sha256: string }
+  /** What the mirror gave has this root; it gets its place after `place`. */
+  | { readonly kind: "mirror-rooted"; readonly root: Root }
+  | { readonly kind: "mirror-promoted"; readonly file: LocalFile }
+  | {
+    readonly kind: "here-checked";
+    readonly candidate: Candidate;
+    /** Undefined when it cannot be read just now. */
+    readonly file: LocalFile | undefined;
+    /** Whether it has the size and SHA-256 that are wanted, and is the file of the mirrors. */
+    readonly isRight: boolean;
+    readonly isMirrors: boolean;
+  }
+  // Its end from outside
+  | { readonly kind: "failed"; readonly error: Error }
+  | { readonly kind: "stopped"; readonly isNotFound: boolean };
+
+/** Who gave chunks: a mirror that this fetch asked, or another fetch did. */
+export type ChunkOrigin = "peer" | "here" | "own-mirror" | "other-mirror";
+
+/** What is to be done. */
+export type FetchEffect =
+  | { readonly kind: "look-up"; readonly comparesWithMirror: boolean }
+  // Searching
+  | { readonly kind: "flood" }
+  | { readonly kind: "ask-directories" }
+  | {
+    readonly kind: "dial";
+    readonly address: HostPort;
+    readonly root: Root;
+    /** Whether a directory named it, rather than that it answered itself. */
+    readonly isListed: boolean;
+  }
+  // The swarm of a candidate
+  | { readonly kind: "follow"; readonly candidate: Candidate }
+  /** All is told of what was joined: begins to bring in what is missing. */
+  | { readonly kind: "start-swarm" }
+  | { readonly kind: "hash-as-it-comes" }
+  | { readonly kind: "leave"; readonly how: "suspend" | "discard" }
+  /** A candidate is thrown away, with the nodes that offered it. */
+  | {
+    readonly kind: "rejected";
+    readonly candidate: Candidate;
+    readonly nodes: readonly NodeId[];
+    readonly why: string;
+    /** Whether something of it came, which is to be thrown away too. */
+    readonly hadCome: boolean;
+  }
+  // The mirrors
+  /** Goes on until so many bytes from the first wanted one on are here; fewer than are: stops. */
+  | { readonly kind: "read-mirror"; readonly bytes: number }
+  | { readonly kind: "mirror-ranges"; readonly isOn: boolean }
+  /** Holds what arrived against the leaves, from where that ended. */
+  | { readonly kind: "import"; readonly isFromFirst: boolean }
+  | {
+    readonly kind: "reject-mirror";
+    readonly why: string;
+    readonly culprit: string | undefined;
+  }
+  | { readonly kind: "ban-mirror"; readonly culprit: string }
+  /** Other fetches are not to wait for it as long. */
+  | { readonly kind: "mirror-is-bad"; readonly label: string }
+  | { readonly kind: "leave-place" }
+  // Checks
+  | { readonly kind: "check-peers" }
+  | { readonly kind: "check-mirror" }
+  | { readonly kind: "promote-mirror" }
+  | { readonly kind: "place" }
+  | { readonly kind: "do-not-place" }
+  | {
+    readonly kind: "check-here";
+    readonly candidate: Candidate;
+    readonly comparesWithMirror: boolean;
+  }
+  // What may be read, and what may be released
+  | { readonly kind: "show-peers"; readonly sizeBytes: number }
+  | { readonly kind: "show-mirror"; readonly sizeBytes: number }
+  /** All that the swarm has can be read. */
+  | { readonly kind: "tell-peers" }
+  | { readonly kind: "tell"; readonly range: ChunkRange; readonly isMirrors: boolean }
+  | { readonly kind: "release"; readonly range: ChunkRange }
+  | { readonly kind: "release-all" }
+  | { readonly kind: "confirm"; readonly range: ChunkRange }
+  | { readonly kind: "drop-peers"; readonly reason: string }
+  | { readonly kind: "drop-mirror"; readonly reason: string }
+  | { readonly kind: "notice"; readonly notice: FetchNotice }
+  // What is written down
+  | { readonly kind: "note"; readonly what: string }
+  /** What one of the two brought is not the file: it counts for nobody. */
+  | { readonly kind: "threw-away"; readonly track: "peers" | "mirror" }
+  // The end
+  | { readonly kind: "finish"; readonly result: FetchResult }
+  | { readonly kind: "fail"; readonly error: Error | FetchFailure };
+
+/** What a fetch got. */
+export type FetchResult =
+  /** A complete file that was here. */
+  | { readonly kind: "local"; readonly file: LocalFile }
+  /** What the swarm brought. */
+  | { readonly kind: "swarm" }
+  /** What a mirror gave, which is a file of the store now. */
+  | { readonly kind: "promoted"; readonly file: LocalFile }
+  /** A part of a file whose root nobody knows: nothing is kept. */
+  | { readonly kind: "part"; readonly sizeBytes: number };
+
+/** One step of the policy: what time it is, what is true, and where its effects go. */
+export interface Turn {
+  readonly nowMs: number;
+  readonly facts: FetchFacts;
+  emit(effect: FetchEffect): void;
+}
+
+/** Writes down a decision, in one line for a person. */
+export function note(turn: Turn, what: string): void {
+  turn.emit({ kind: "note", what });
+}

@@ -1,0 +1,119 @@
+/**
+ * Which holders one fetch dials. How many dials there are at a time is bounded by whoever dials.
+ *
+ * Rules
+ *  1. A holder that is a source already, or is banned for this fetch, is not dialled.
+ *  2. One that answered by the reverse path is dialled if it says that it has what is sought.
+ *  3. Those that a directory (tracker) names are dialled in its order while few sources are there,
+ *     for a root that could count. While it is open which root is meant, all are asked; later, those
+ *     of the one that is followed.
+ *  4. Those that offered a candidate before it was followed were sent away: they are dialled when
+ *     it is. A bounded number of them is remembered.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { Hit } from "../../wire/messages.ts";
+import type { FileOffer, Holder } from "../../wire/structures.ts";
+import { type Candidate, candidateKey, type Candidates } from "./candidates.ts";
+import type { FetchFacts, Turn } from "./fetch_events.ts";
+
+/** The holders of one fetch. */
+export class Holders {
+  readonly #request: FetchRequest;
+  readonly #candidates: Candidates;
+  /** Addresses of holders by candidate. */
+  readonly #byCandidate = new Map<string, Map<NodeId, HostPort>>();
+  /** Whether directories named holders that can be dialled, and others that cannot. */
+  #namesDialable = false;
+  #namesHidden = false;
+
+  constructor(request: FetchRequest, candidates: Candidates) {
+    this.#request = request;
+    this.#candidates = candidates;
+  }
+
+  /** Whether directories named holders, and none that can be dialled. */
+  get isHidden(): boolean {
+    return this.#namesHidden && !this.#namesDialable;
+  }
+
+  /** Whether one that a directory names would still be of use. */
+  areFew({ swarm, listedDials }: FetchFacts): boolean {
+    if (swarm === null) return true;
+    return swarm.wantsSources && swarm.sourceCount + listedDials < limits.sourcesEnough;
+  }
+
+  /** Notes that `nodeId` offered the candidate of `key`; port 0 cannot be dialled. */
+  note(key: string, nodeId: NodeId, address: HostPort): void {
+    if (address.port === 0) return;
+    const holders = this.#byCandidate.get(key) ?? new Map<NodeId, HostPort>();
+    this.#byCandidate.set(key, holders);
+    if (holders.size < limits.sourcesMax) holders.set(nodeId, address);
+  }
+
+  /** Forgets a node altogether. */
+  forget(nodeId: NodeId): void {
+    for (const holders of this.#byCandidate.values()) holders.delete(nodeId);
+  }
+
+  /** Rule 4. */
+  dialAll(turn: Turn, { key, root }: Candidate): void {
+    for (const [nodeId, address] of this.#byCandidate.get(key) ?? []) {
+      this.#dial(turn, nodeId, { address, root });
+    }
+  }
+
+  /** Rule 2. */
+  hit(turn: Turn, hit: Hit): void {
+    const address = { host: hit.holderHost, port: hit.holderPort };
+    for (const file of hit.offers) {
+      const isOurs = this.#request.root === null
+        ? file.name === this.#request.name
+        : file.root === this.#request.root;
+      if (isOurs) this.#dial(turn, hit.nodeId, { address, root: file.root });
+    }
+  }
+
+  /** Rule 3. */
+  listed(turn: Turn, holders: readonly Holder[], followed: Candidate | null): void {
+    for (const { root, sizeBytes, port } of holders) {
+      if (!this.#candidates.isOpen({ root, sizeBytes })) continue;
+      if (port === 0) this.#namesHidden = true;
+      else this.#namesDialable = true;
+    }
+    const isSettled = followed !== null && this.#candidates.isKept(followed, turn.nowMs);
+    for (const { nodeId, host, port, root, sizeBytes } of holders) {
+      const isOther = isSettled && followed.root !== root;
+      if (port === 0 || isOther || !this.#candidates.isOpen({ root, sizeBytes })) continue;
+      if (!this.areFew(turn.facts) || !this.#isWelcome(turn, nodeId)) continue;
+      turn.emit({ kind: "dial", address: { host, port }, root, isListed: true });
+    }
+  }
+
+  /**
+   * A holder that has one file under two names offers it under either. Where a directory says that
+   * the file goes by the name that is sought, that is good enough.
+   */
+  underSoughtName(file: FileOffer): FileOffer {
+    const { name } = this.#request;
+    return name === "" || !this.#candidates.isListed(candidateKey(file)) ? file : { ...file, name };
+  }
+
+  /** Dials a holder; `nodeId` is only a claim before that. */
+  #dial(
+    turn: Turn,
+    nodeId: NodeId,
+    { address, root }: { readonly address: HostPort; readonly root: Root },
+  ): void {
+    if (address.port === 0 || !this.#isWelcome(turn, nodeId)) return;
+    turn.emit({ kind: "dial", address, root, isListed: false });
+  }
+
+  /** Rule 1. */
+  #isWelcome({ facts }: Turn, nodeId: NodeId): boolean {
+    return !facts.isSource(nodeId) && !this.#candidates.isBanned(nodeId);
+  }
+}

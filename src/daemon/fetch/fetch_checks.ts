@@ -1,0 +1,146 @@
+/**
+ * The checks of one fetch that read files, hash or ask: what is here, what the mirrors gave. What
+ * follows from their results is decided in `core/fetch`.
+ */
+
+import { CHUNK_BYTES } from "../../base/geometry.ts";
+import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Candidate } from "../../core/fetch/candidates.ts";
+import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import { nextTurn } from "../../store/files/io.ts";
+import type { FileDefinition } from "../../store/files/stored_file.ts";
+import type { FileReader } from "../../wire/fetch_observer.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchHost } from "./fetch_host.ts";
+import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_lookup.ts";
+import { agreesWithMirror } from "./mirror_comparison.ts";
+import type { MirrorTrack } from "./mirror_track.ts";
+import { promote } from "./promote.ts";
+
+/** The checks of one fetch. */
+export class FetchChecks {
+  readonly #host: FetchHost;
+  readonly #request: FetchRequest;
+  readonly #track: MirrorTrack | null;
+  readonly #signal: AbortSignal;
+  readonly #note: (what: string) => void;
+  /** Which files that are here the mirrors have under this name. */
+  readonly #meant = new Map<Root, boolean>();
+  /** Says whether what is being promoted may get its place. */
+  #mayPlace: PromiseWithResolvers<boolean> | null = null;
+
+  constructor(
+    host: FetchHost,
+    request: FetchRequest,
+    options: {
+      readonly track: MirrorTrack | null;
+      /** Ends what it works on. */
+      readonly signal: AbortSignal;
+      readonly note: (what: string) => void;
+    },
+  ) {
+    this.#host = host;
+    this.#request = request;
+    this.#track = options.track;
+    this.#signal = options.signal;
+    this.#note = options.note;
+  }
+
+  /** Looks for a complete file of this machine that fits. */
+  async lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchEvent> {
+    const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.#request, {
+      signal: this.#signal,
+      isMeant: (file) => this.#isMeant(file, options),
+    });
+    return { kind: "looked-up", file, hasWrongCopy };
+  }
+
+  /** Checks the copy here of a candidate that others offer. */
+  async here(
+    candidate: Candidate,
+    options: { readonly comparesWithMirror: boolean },
+  ): Promise<FetchEvent> {
+    const { store } = this.#host;
+    const kind = "here-checked";
+    const file = store.definition(candidate.root);
+    if (file === undefined || !store.isComplete(file.root) || !isReadable(store, file)) {
+      return { kind, candidate, file: undefined, isRight: false, isMirrors: false };
+    }
+    const { sha256 } = this.#request;
+    const isRight = file.sizeBytes === candidate.sizeBytes &&
+      await hasSha256(store, file, { sha256, signal: this.#signal });
+    const isSame = await this.#isAsMirrorGave(readerOf(store, file));
+    const isMirrors = isSame ?? await this.#isMeant(file, options);
+    return { kind, candidate, file, isRight, isMirrors };
+  }
+
+  /** The SHA-256 of what the mirrors gave. */
+  async mirror(): Promise<FetchEvent> {
+    const sha256 = await this.#track!.unverified!.sha256({ signal: this.#signal });
+    return { kind: "mirror-checked", sha256 };
+  }
+
+  /**
+   * Makes what the mirrors gave a file of the store, unless {@linkcode mayPlace} says no once its
+   * root was told.
+   */
+  async promote(tell: (event: FetchEvent) => void): Promise<FetchEvent | undefined> {
+    const file = await promote(this.#track!.unverified!, {
+      signal: this.#signal,
+      mayPlace: (root) => {
+        this.#mayPlace = Promise.withResolvers<boolean>();
+        tell({ kind: "mirror-rooted", root });
+        return this.#mayPlace.promise;
+      },
+    });
+    return file === undefined ? undefined : { kind: "mirror-promoted", file };
+  }
+
+  /** The answer to the root of what is being promoted. */
+  mayPlace(isIt: boolean): void {
+    this.#mayPlace?.resolve(isIt);
+    this.#mayPlace = null;
+  }
+
+  /** Whether a file that is here is the one of that name at the mirrors, as far as they say. */
+  async #isMeant(
+    file: FileDefinition,
+    { comparesWithMirror }: { readonly comparesWithMirror: boolean },
+  ): Promise<boolean> {
+    if (!comparesWithMirror) return true;
+    let isMeant = this.#meant.get(file.root);
+    if (isMeant === undefined) {
+      const { file: mirrorFile, firstChunk } = this.#track!;
+      isMeant = await agreesWithMirror(readerOf(this.#host.store, file), {
+        file: mirrorFile,
+        mirrors: this.#host.mirrors,
+        firstChunk,
+        signal: this.#signal,
+      });
+      this.#meant.set(file.root, isMeant);
+      if (!isMeant) {
+        this.#note(`A file of this name is here, root ${file.root}; the mirror has another one`);
+      }
+    }
+    return isMeant;
+  }
+
+  /** Whether a file that is here has the same chunks as the mirror gave; null when it gave none. */
+  async #isAsMirrorGave(reader: FileReader): Promise<boolean | null> {
+    const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0 } = this.#track ??
+      {};
+    if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
+    if (reader.sizeBytes !== sizeBytes) return false;
+    const ours = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
+    const theirs = new Uint8Array(ours.length);
+    for (let first = firstChunk; first < nextChunk; first += limits.requestChunksMax) {
+      const range = { first, count: Math.min(limits.requestChunksMax, nextChunk - first) };
+      const bytes = unverified.reader(sizeBytes).readRun(range, ours, 0);
+      reader.readRun(range, theirs, 0);
+      for (let at = 0; at < bytes; at++) if (ours[at] !== theirs[at]) return false;
+      await nextTurn();
+    }
+    return true;
+  }
+}

@@ -1,0 +1,163 @@
+/** The swarm of the candidate that one fetch follows: joined, left, and hashed while it comes. */
+
+import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Candidate } from "../../core/fetch/candidates.ts";
+import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import { wantedChunks } from "../../core/fetch/wanted_range.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import { formatAddress } from "../../wire/host.ts";
+import type { MessageOf } from "../../wire/messages.ts";
+import type { OfferingHolder, Verdict } from "../discovery/searches.ts";
+import type { Swarm, SwarmObserver } from "../swarm/swarm.ts";
+import type { FetchHost } from "./fetch_host.ts";
+import { RunningSha256 } from "./file_reader.ts";
+import { hasSha256, readerOf } from "./local_lookup.ts";
+
+/** What the swarm is joined for. */
+export interface FollowedSwarmOptions {
+  readonly observer: SwarmObserver;
+  /** Where the data is written; by default, the store's own place. */
+  readonly path: string | undefined;
+  readonly tell: (event: FetchEvent) => void;
+}
+
+/** The swarm that a fetch takes part in. */
+export class FollowedSwarm {
+  readonly #host: FetchHost;
+  readonly #request: FetchRequest;
+  readonly #options: FollowedSwarmOptions;
+  #swarm: Swarm | null = null;
+  /** The one that was followed last, until it is thrown away. */
+  #last: Swarm | null = null;
+  /** The SHA-256 of what is followed, while it comes. */
+  #hash: RunningSha256 | null = null;
+  #leaving: Promise<void> = Promise.resolve();
+  /** Whether it waits for another download of the same root to end. */
+  #isWaiting = false;
+
+  constructor(host: FetchHost, request: FetchRequest, options: FollowedSwarmOptions) {
+    this.#host = host;
+    this.#request = request;
+    this.#options = options;
+  }
+
+  get swarm(): Swarm | null {
+    return this.#swarm;
+  }
+
+  get last(): Swarm | null {
+    return this.#last;
+  }
+
+  /** Joins the swarm of a candidate, and tells what became of that. */
+  follow(candidate: Candidate): void {
+    const { root, sizeBytes } = candidate;
+    const { tell, observer, path } = this.#options;
+    if (this.#host.store.isComplete(root)) return tell({ kind: "is-here", candidate });
+    const file = { root, name: this.#request.name || candidate.name, sizeBytes };
+    let swarm: Swarm | undefined;
+    try {
+      swarm = this.#host.swarms.join(file, {
+        wanted: wantedChunks(this.#request, sizeBytes),
+        observer,
+        ...(path === undefined ? {} : { path }),
+      });
+    } catch (error) {
+      if (error instanceof FetchFailure || error instanceof EnvironmentError) throw error;
+      // A size that its root cannot have, a bad name.
+      const fields = { root, name: candidate.name, error: messageOf(error) };
+      this.#host.log.warn("an offer cannot be true", fields);
+      return tell({ kind: "impossible", candidate });
+    }
+    if (swarm === undefined) {
+      tell({ kind: "occupied" });
+      return this.#tellWhenFree(candidate);
+    }
+    this.#swarm = this.#last = swarm;
+    this.#host.log.info("fetching", { ...file });
+    tell({ kind: "joined" });
+  }
+
+  /** The answer to a holder whose chunks are wanted. */
+  want(swarm: Swarm, holder: OfferingHolder, { file, bitfield }: MessageOf<"offer">): Verdict {
+    const { nodeId, address: { host, port } } = holder;
+    return {
+      kind: "want",
+      root: file.root,
+      searchOn: swarm.sourceCount + 1 < limits.sourcesEnough,
+      use: (connection) => {
+        const peer = formatAddress(host, port || connection.remote.port);
+        return swarm.useSource(connection, { nodeId, peer, whole: file.whole, bitfield });
+      },
+    };
+  }
+
+  /** Brings in what is missing; what is here already is told first. */
+  start(): void {
+    const swarm = this.#swarm;
+    const { tell } = this.#options;
+    if (swarm === null) return;
+    if (swarm.hasBegun) {
+      for (const range of swarm.download.have.ranges()) tell({ kind: "gained", range, by: "here" });
+    }
+    if (swarm.isComplete) tell({ kind: "completed" });
+    else swarm.start();
+  }
+
+  /** Hashes what comes as it comes. */
+  hashAsItComes(): void {
+    if (this.#swarm === null) return;
+    this.#hash = new RunningSha256(readerOf(this.#host.store, this.#swarm.file));
+  }
+
+  /** Chunks came. */
+  gained(): void {
+    if (this.#swarm !== null) this.#hash?.gained(this.#swarm.download.have);
+  }
+
+  /** Whether what the swarm brought has the SHA-256 that is wanted. */
+  async isRight(signal: AbortSignal): Promise<boolean> {
+    const { sha256 } = this.#request;
+    const how = { sha256, signal, running: this.#hash };
+    return await hasSha256(this.#host.store, this.#swarm!.file, how);
+  }
+
+  /** Leaves the swarm; resolves when that is done. */
+  async leave(how: "suspend" | "discard" | "finish"): Promise<void> {
+    const swarm = this.#swarm;
+    this.stopHashing();
+    if (swarm === null) return await this.#leaving;
+    this.#swarm = null;
+    const left = this.#host.swarms.leave(swarm, this.#options.observer, how);
+    this.#leaving = Promise.all([this.#leaving, left]).then(() => {});
+    await left;
+  }
+
+  /** Resolves when nothing is being left. */
+  async left(): Promise<void> {
+    await this.#leaving.catch(() => {});
+  }
+
+  /** What came of a candidate is not the file: nothing is kept of it. */
+  async throwAway({ root }: Candidate): Promise<void> {
+    this.#last = null;
+    await this.left();
+    // It may have been put away to be gone on with before it was found out.
+    this.#host.store.discardWaiting(root);
+  }
+
+  stopHashing(): void {
+    this.#hash?.stop();
+    this.#hash = null;
+  }
+
+  #tellWhenFree({ root, name, sizeBytes }: Candidate): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#host.swarms.freed({ root, name, sizeBytes }).finally(() => {
+      this.#isWaiting = false;
+      this.#options.tell({ kind: "freed" });
+    });
+  }
+}

@@ -1,0 +1,146 @@
+/** Has the mirrors (origins) of one fetch do what the policy says, and tells it what they do. */
+
+import type { ChunkRange } from "../../base/geometry.ts";
+import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { ViewPart } from "../../core/fetch/readable_ranges.ts";
+import type { MirrorError } from "../../http/mirrors.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { Provider } from "../swarm/provider.ts";
+import type { FetchHost } from "./fetch_host.ts";
+import type { FollowedSwarm } from "./followed_swarm.ts";
+import { MirrorImport } from "./mirror_import.ts";
+import { MirrorTrack, type MirrorTrackOwner } from "./mirror_track.ts";
+import type { TransferLedger } from "./transfer_ledger.ts";
+
+/** What a mirror is to do. */
+type MirrorEffect = Extract<FetchEffect, {
+  readonly kind:
+    | "read-mirror"
+    | "mirror-ranges"
+    | "import"
+    | "reject-mirror"
+    | "ban-mirror"
+    | "mirror-is-bad"
+    | "leave-place";
+}>;
+
+/** What the mirrors of a fetch work with. */
+export interface MirrorDriverOptions {
+  readonly followed: FollowedSwarm;
+  readonly mayImport: () => boolean;
+  readonly journal: TransferLedger;
+  readonly path: string | undefined;
+  /** The first byte that somebody waits for. */
+  readonly from: number;
+  readonly tell: (event: FetchEvent) => void;
+}
+
+/** The mirrors of one fetch. */
+export class MirrorDriver implements MirrorTrackOwner {
+  readonly track: MirrorTrack;
+  readonly import: MirrorImport;
+  readonly #host: FetchHost;
+  readonly #options: MirrorDriverOptions;
+  /** How far the track is to read, though peers may still be leaving the place where it writes. */
+  #readTo = 0;
+  #leaveSwarm: (() => void) | null = null;
+
+  constructor(host: FetchHost, request: FetchRequest, options: MirrorDriverOptions) {
+    this.#host = host;
+    this.#options = options;
+    const { journal, path, from, followed, mayImport, tell } = options;
+    this.track = new MirrorTrack(host, request, { owner: this, journal, path, from });
+    this.import = new MirrorImport(this.track, {
+      into: () => mayImport() ? followed.swarm : null,
+      tell,
+    });
+  }
+
+  /** Whether it was this fetch that asked the mirror. */
+  isOwn({ file }: Provider): boolean {
+    return file === this.track.file;
+  }
+
+  /** Where chunks that the mirror gave are read. */
+  part(sizeBytes: number): ViewPart {
+    const unverified = this.track.unverified!;
+    return {
+      has: (range: ChunkRange) => unverified.has(range),
+      reader: unverified.reader(sizeBytes),
+    };
+  }
+
+  /** The mirror gives no more ranges to the swarm: it failed, or, with null, stalled. */
+  leftSwarm({ label }: Provider, error: MirrorError | null): void {
+    this.#leaveSwarm = null;
+    if (error !== null) return this.track.rangesFailed(error);
+    const what = `Mirror ${label} stalled: it is left, and asked again`;
+    this.#options.journal.note(what, this.#host.clock.nowMs());
+  }
+
+  /** Does what the policy says; gives what that comes to, if it is told apart. */
+  async apply(effect: MirrorEffect): Promise<FetchEvent | undefined> {
+    const { followed, tell } = this.#options;
+    switch (effect.kind) {
+      case "read-mirror":
+        this.#readTo = effect.bytes;
+        if (this.#options.path !== undefined) await followed.left();
+        this.track.readTo(this.#readTo);
+        return undefined;
+      case "mirror-ranges":
+        this.#leaveSwarm?.();
+        this.#leaveSwarm = effect.isOn ? followed.swarm?.joinMirror(this.track.file) ?? null : null;
+        return undefined;
+      case "import":
+        this.import.goOn(effect);
+        return undefined;
+      case "reject-mirror":
+        await this.track.reject(effect.why, effect.culprit);
+        return { kind: "mirror-rejected" };
+      case "ban-mirror":
+        this.track.ban(effect.culprit);
+        return undefined;
+      case "mirror-is-bad":
+        this.#host.mirrors.failed(effect.label, this.#host.clock.nowMs());
+        return undefined;
+      case "leave-place":
+        this.#readTo = 0;
+        await this.track.leavePlace();
+        tell({ kind: "place-left" });
+        return undefined;
+    }
+  }
+
+  /** Ends all of it; what the mirror brought is kept for a later fetch, or not. */
+  async end(how: "suspend" | "discard"): Promise<void> {
+    this.#leaveSwarm?.();
+    this.#leaveSwarm = null;
+    await this.track.end(how);
+  }
+
+  // MirrorTrackOwner
+
+  opened(sizeBytes: number): void {
+    this.#options.tell({ kind: "mirror-opened", sizeBytes });
+  }
+
+  arrived(range: ChunkRange, provider: Provider): void {
+    const { journal, tell } = this.#options;
+    this.import.arrived(range, provider);
+    journal.gave(provider, range, { sizeBytes: this.track.sizeBytes!, track: "mirror" });
+    tell({ kind: "mirror-arrived", range });
+  }
+
+  restarted(reason: string): void {
+    this.import.restarted();
+    this.#options.tell({ kind: "mirror-restarted", reason });
+  }
+
+  changed(): void {
+    this.#options.tell({ kind: "mirror-changed" });
+  }
+
+  failed(error: Error): void {
+    this.#options.tell({ kind: "failed", error });
+  }
+}
