@@ -70,7 +70,7 @@ Deno.test("explain() tells how far a fetch is that still runs, by name and root"
   await using rig = await FetchRig.start({ [NAME]: RIGHT });
   rig.mirror.misbehave({ bytesPerSecond: 512 * 1_024 });
   const fetch = rig.fetch(NAME);
-  await fetch.untilVouched(2);
+  await fetch.untilReleased(2);
   const [record] = [...explain(rig.node, NAME)];
   assertEquals([record!.outcome, record!.endedAt], ["still coming", null]);
   assert(record!.bytesMirror >= 2 * CHUNK_BYTES && record!.bytesMirror < RIGHT.length);

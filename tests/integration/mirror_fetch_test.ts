@@ -217,7 +217,7 @@ Deno.test("Fetch that was stopped goes on from what the mirror gave", async () =
   await using rig = await FetchRig.start({ [NAME]: SMALL });
   const behave = rig.mirror.misbehave({ silentAfterBytes: 2 * MIB });
   const first = rig.fetch(NAME);
-  await first.untilVouched(100);
+  await first.untilReleased(100);
   await first.abort();
   behave();
   rig.mirror.forget();
@@ -230,7 +230,7 @@ Deno.test("Fetch that was stopped begins anew when the mirror has another file b
   await using rig = await FetchRig.start({ [NAME]: SMALL });
   const behave = rig.mirror.misbehave({ silentAfterBytes: 2 * MIB });
   const first = rig.fetch(NAME);
-  await first.untilVouched(100);
+  await first.untilReleased(100);
   await first.abort();
   behave();
   const other = content(2 * MIB + 9, 5);
@@ -268,7 +268,7 @@ Deno.test("Fetch leaves a mirror's stream of a large file when a peer turns up",
   await using rig = await FetchRig.start({ [NAME]: BIG });
   rig.mirror.misbehave({ bytesPerSecond: 4 * MIB });
   const fetch = rig.fetch(NAME, { sha256: sha256Of(BIG), sizeBytes: BIG.length });
-  await fetch.untilVouched(64);
+  await fetch.untilReleased(64);
   await rig.neighbour(NAME, BIG);
   const { done, bytes } = await fetch.ended();
   assertSame(bytes, BIG);
@@ -320,7 +320,7 @@ Deno.test("Fetch vouches nothing that the mirror of another fetch of the same fi
   const other = rig.fetch(NAME);
   await other.ended();
   assertGreater(rig.mirror.packageBytes, 0);
-  assertEquals([own.vouchedChunks.count, own.restarts], [0, 0]);
+  assertEquals([own.releasedChunks.count, own.restarts], [0, 0]);
   await own.abort();
 });
 
@@ -382,9 +382,9 @@ Deno.test("Fetch of a root goes on with peers when the mirror's file has another
   // Somebody who can be asked, and does not have it yet.
   await rig.neighbour("other.bin", SMALL.subarray(5));
   const fetch = rig.fetch(NAME, { root: rootOf(SMALL) });
-  fetch.beforeVouched = (range) => assert(range.first + range.count < fetch.vouchedChunks.length);
+  fetch.beforeReleased = (range) => assert(range.first + range.count < fetch.releasedChunks.length);
   await fetch.until("restarted");
-  fetch.beforeVouched = undefined;
+  fetch.beforeReleased = undefined;
   await rig.neighbour(NAME, SMALL);
   const { bytes } = await fetch.ended();
   assertSame(bytes, SMALL);
@@ -406,7 +406,7 @@ Deno.test("Fetch keeps nothing of a mirror's when the file turns out to be here"
   await addDownloaded(rig.store, "other name.bin", SMALL);
   rig.mirror.misbehave({ silentAfterBytes: MIB });
   const fetch = rig.fetch(NAME, { sha256: sha256Of(SMALL) });
-  await fetch.untilVouched(32);
+  await fetch.untilReleased(32);
   await rig.neighbour(NAME, SMALL);
   const { done, bytes } = await fetch.ended();
   assertSame(bytes, SMALL);

@@ -1,5 +1,5 @@
 // A node with a mirror beside it, in the test process: fetches of it are watched as those see them
-// who may give away only what is vouched.
+// who may give away only what is released.
 
 import { hash } from "node:crypto";
 import { Bitfield } from "../../../src/base/bitfield.ts";
@@ -132,14 +132,14 @@ async function startNode(
 export class WatchedFetch implements FetchObserver {
   readonly done: Promise<Done>;
   readonly events: FetchNotice[] = [];
-  /** Looks at chunks that are vouched, before they count. */
-  beforeVouched: ((range: ChunkRange) => void) | undefined;
+  /** Looks at chunks that are released, before they count. */
+  beforeReleased: ((range: ChunkRange) => void) | undefined;
   /** Chunks that may be given away, of the file that is shown now. */
-  vouchedChunks = new Bitfield(0);
+  releasedChunks = new Bitfield(0);
   readonly #abort = new AbortController();
   #reader: FileReader | null = null;
   #gainedChunks = new Bitfield(0);
-  /** What was vouched, as it read at that time. */
+  /** What was released, as it read at that time. */
   #bytes = new Uint8Array();
   #problem: string | undefined;
 
@@ -159,7 +159,7 @@ export class WatchedFetch implements FetchObserver {
 
   readable(reader: FileReader): void {
     if (reader.sizeBytes !== this.#reader?.sizeBytes) {
-      if (this.vouchedChunks.count > 0) this.#problem = "another size without a restart";
+      if (this.releasedChunks.count > 0) this.#problem = "another size without a restart";
       this.#forget(reader.sizeBytes);
     }
     this.#reader = reader;
@@ -169,16 +169,16 @@ export class WatchedFetch implements FetchObserver {
     this.#gainedChunks.addRange(range);
   }
 
-  vouched(range: ChunkRange): void {
-    this.beforeVouched?.(range);
+  released(range: ChunkRange): void {
+    this.beforeReleased?.(range);
     if (!this.#gainedChunks.hasRange(range)) {
-      this.#problem = `vouched before gained: ${range.first}`;
+      this.#problem = `released before gained: ${range.first}`;
     }
-    for (const run of this.vouchedChunks.missingRuns(range)) {
+    for (const run of this.releasedChunks.missingRuns(range)) {
       // At once, as somebody would who waits for it.
       this.#reader!.readRun(run, this.#bytes, run.first * CHUNK_BYTES);
     }
-    this.vouchedChunks.addRange(range);
+    this.releasedChunks.addRange(range);
   }
 
   get restarts(): number {
@@ -192,9 +192,9 @@ export class WatchedFetch implements FetchObserver {
   }
 
   /** Waits until so many chunks may be given away. */
-  async untilVouched(chunks: number): Promise<void> {
-    await waitUntil(() => this.vouchedChunks.count >= chunks, {
-      what: `${chunks} vouched chunks, ${this.vouchedChunks.count} are`,
+  async untilReleased(chunks: number): Promise<void> {
+    await waitUntil(() => this.releasedChunks.count >= chunks, {
+      what: `${chunks} released chunks, ${this.releasedChunks.count} are`,
       everyMs: 2,
     });
   }
@@ -213,7 +213,7 @@ export class WatchedFetch implements FetchObserver {
   }
 
   #forget(sizeBytes: number): void {
-    this.vouchedChunks = new Bitfield(chunkCount(sizeBytes));
+    this.releasedChunks = new Bitfield(chunkCount(sizeBytes));
     this.#gainedChunks = new Bitfield(chunkCount(sizeBytes));
     this.#bytes = new Uint8Array(sizeBytes);
   }
