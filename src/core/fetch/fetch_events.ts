@@ -160,6 +160,8 @@ export type FetchEvent =
   /** What the mirror gave has this root; it gets its place after `place`. */
   | { readonly kind: "mirror-rooted"; readonly root: Root }
   | { readonly kind: "mirror-promoted"; readonly file: LocalFile }
+  /** It did not get its place, as was said. */
+  | { readonly kind: "mirror-not-promoted"; readonly root: Root }
   | {
     readonly kind: "here-checked";
     readonly candidate: Candidate;

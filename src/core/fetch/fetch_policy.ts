@@ -211,6 +211,7 @@ export class FetchPolicy {
         this.#joined(turn);
         break;
       case "is-here":
+        this.#peers.isHere();
         this.#waiting.here = event.candidate;
         break;
       case "occupied":
@@ -277,6 +278,9 @@ export class FetchPolicy {
       case "mirror-promoted":
         this.#mirrorPromoted(turn, event.file);
         break;
+      case "mirror-not-promoted":
+        this.#leaveMirrors(turn, `its root is ${event.root}`);
+        break;
       case "here-checked":
         this.#hereChecked(turn, event);
         break;
@@ -293,6 +297,8 @@ export class FetchPolicy {
 
   /** What follows from anything that happened. */
   #goOn(turn: Turn, event: FetchEvent): void {
+    // What came of that is told next.
+    if (this.#peers.isTrying) return;
     this.#assess(turn);
     // Chunks alone change nothing for the mirror that its next look would not see.
     if (event.kind !== "gained") {
@@ -338,8 +344,8 @@ export class FetchPolicy {
 
   /** A candidate is followed, whose bytes may be read. */
   #joined(turn: Turn): void {
-    this.#peers.joined(turn);
-    const candidate = this.#peers.followed!;
+    const candidate = this.#peers.joined(turn);
+    if (candidate === null) return;
     const { root, sizeBytes, offerers } = candidate;
     const { sha256, chunks, name } = this.#request;
     const swarm = turn.facts.swarm!;
@@ -613,8 +619,7 @@ export class FetchPolicy {
 
   #mirrorRooted(turn: Turn, root: Root): void {
     if (this.#request.root !== null && this.#request.root !== root) {
-      turn.emit({ kind: "do-not-place" });
-      return this.#leaveMirrors(turn, `its root is ${root}`);
+      return turn.emit({ kind: "do-not-place" });
     }
     // Nothing is followed when it gets its place: that would be left over beside the file.
     this.#peers.bar(turn);

@@ -35,7 +35,8 @@ type EventOf<K extends FetchEvent["kind"]> = Extract<FetchEvent, { readonly kind
 /** Which candidate is followed. */
 interface Following {
   candidate: Candidate | null;
-  /** Whether its swarm is joined: before, only the attempt is made. */
+  /** Whether it is just tried to join its swarm, and whether that is joined. */
+  isTrying: boolean;
   isJoined: boolean;
   /** The one that was followed last, until it is thrown away. */
   last: Candidate | null;
@@ -51,7 +52,13 @@ export class PeerSide {
   readonly #search = new SearchPlan();
   readonly #holders: Holders;
   readonly #timeouts: FetchTimeouts;
-  readonly #following: Following = { candidate: null, isJoined: false, last: null, count: 0 };
+  readonly #following: Following = {
+    candidate: null,
+    isTrying: false,
+    isJoined: false,
+    last: null,
+    count: 0,
+  };
   /** What was heard: offers, whether a directory knows the whole file, the longest too short one. */
   readonly #heard = { offers: 0, isKnownWhole: false, tooShortChunks: null as number | null };
   #isBarred = false;
@@ -74,6 +81,11 @@ export class PeerSide {
   /** The candidate whose swarm is joined. */
   get followed(): Candidate | null {
     return this.#following.isJoined ? this.#following.candidate : null;
+  }
+
+  /** Whether it is just tried to follow one: what came of it is the next to be told. */
+  get isTrying(): boolean {
+    return this.#following.isTrying;
   }
 
   /** The candidate that was followed last, until it is thrown away. */
@@ -213,18 +225,30 @@ export class PeerSide {
       this.#replace(turn, candidate, reason);
     }
     this.#following.candidate = leader;
+    this.#following.isTrying = true;
     turn.emit({ kind: "follow", candidate: leader });
   }
 
-  /** The swarm of the candidate is joined. */
-  joined(turn: Turn): void {
+  /** The swarm of the candidate is joined; it is left again when that is barred by now. */
+  joined(turn: Turn): Candidate | null {
     const following = this.#following;
-    const candidate = following.candidate!;
+    const { candidate } = following;
+    following.isTrying = false;
+    if (candidate === null) {
+      turn.emit({ kind: "leave", how: "suspend" });
+      return null;
+    }
     following.isJoined = true;
     following.last = candidate;
     following.count++;
     this.#timeouts.renew(turn.nowMs);
     note(turn, `Follows root ${candidate.root}, ${candidate.sizeBytes} bytes`);
+    return candidate;
+  }
+
+  /** Rule 2: the candidate is here already. */
+  isHere(): void {
+    this.#following.isTrying = false;
   }
 
   /** Rule 4: those that were sent away are dialled, and asked. */
@@ -236,21 +260,21 @@ export class PeerSide {
 
   /** Rules 2 and 3: the candidate could not be joined; the fetch hears when it may be. */
   notJoined(nowMs: number): void {
-    this.#following.candidate = null;
+    this.#unfollow();
     // It is a time to wait, not one without anybody to ask.
     this.#timeouts.renew(nowMs);
   }
 
   /** No file can be what the candidate says. */
   impossible(turn: Turn, { key }: Candidate): void {
-    this.#following.candidate = null;
+    this.#unfollow();
     this.candidates.reject(key);
     this.followLeader(turn);
   }
 
   /** A complete file is here, and cannot be read just now: another turn may find it readable. */
   lookAgain(nowMs: number): void {
-    this.#following.candidate = null;
+    this.#unfollow();
     this.#lookAgainMs = nowMs + limits.lookAgainMs;
   }
 
@@ -307,6 +331,7 @@ export class PeerSide {
 
   #unfollow(): void {
     this.#following.candidate = null;
+    this.#following.isTrying = false;
     this.#following.isJoined = false;
   }
 

@@ -293,11 +293,16 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#events.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      const effects = this.#policy.step(next, this.#host.clock.nowMs(), this.#facts);
-      for (const effect of effects) this.#guard(() => this.#apply(effect));
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        const effects = this.#policy.step(next, this.#host.clock.nowMs(), this.#facts);
+        for (const effect of effects) this.#guard(() => this.#apply(effect));
+      }
+    } catch (error) {
+      this.#outcome.reject(error);
+    } finally {
+      this.#isStepping = false;
     }
-    this.#isStepping = false;
     this.#timer.set(this.#policy.wakeMs);
   }
 

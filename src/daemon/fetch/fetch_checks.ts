@@ -4,7 +4,7 @@
  */
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
-import type { Root } from "../../base/ids.ts";
+import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
@@ -85,16 +85,19 @@ export class FetchChecks {
    * Makes what the mirrors gave a file of the store, unless {@linkcode mayPlace} says no once its
    * root was told.
    */
-  async promote(tell: (event: FetchEvent) => void): Promise<FetchEvent | undefined> {
+  async promote(tell: (event: FetchEvent) => void): Promise<FetchEvent> {
+    let root = UNKNOWN_ROOT;
     const file = await promote(this.#track!.unverified!, {
       signal: this.#signal,
-      mayPlace: (root) => {
-        this.#mayPlace = Promise.withResolvers<boolean>();
+      mayPlace: (found) => {
+        root = found;
+        const answer = this.#mayPlace = Promise.withResolvers<boolean>();
         tell({ kind: "mirror-rooted", root });
-        return this.#mayPlace.promise;
+        return answer.promise;
       },
     });
-    return file === undefined ? undefined : { kind: "mirror-promoted", file };
+    if (file === undefined) return { kind: "mirror-not-promoted", root };
+    return { kind: "mirror-promoted", file };
   }
 
   /** The answer to the root of what is being promoted. */
