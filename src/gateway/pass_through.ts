@@ -122,9 +122,10 @@ export class PassThrough {
       return new Response(null, { status, headers });
     }
     const end = range?.end ?? null;
+    const { clock } = this.#host.mirrors;
     const { stream } = this.#bodies.add(
       exchange,
-      (told) => new MirrorStream({ file, body, end, abort, ...told }),
+      (told) => new MirrorStream({ file, body, end, abort, clock, ...told }),
     );
     return new Response(stream, { status, headers });
   }

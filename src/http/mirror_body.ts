@@ -1,12 +1,14 @@
 /**
  * What a mirror sends of a file, piece by piece: held to the length that it said, and given up when
- * it falls silent. Ends its connection; asks for nothing anew.
+ * it falls silent. Ends its connection; asks for nothing again.
  */
 
+import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { MirrorError } from "./mirror_error.ts";
 import type { BodyMeter } from "./mirror_speeds.ts";
+import type { RangeBody } from "./resumable_read.ts";
 
 /** By what a mirror's file is known again. */
 export interface MirrorValidators {
@@ -40,17 +42,18 @@ export interface MirrorAnswer extends MirrorValidators {
   readonly meter: BodyMeter;
   /** Waiting for the next bytes for so long ends it. */
   readonly silentMs: number;
+  readonly clock: Clock;
 }
 
 /** The body of one answer of a mirror. */
-export class MirrorBody implements Disposable {
+export class MirrorBody implements RangeBody {
   readonly #answer: MirrorAnswer;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   /** The next byte of the file that comes. */
   #position: number;
   /** When the read under way began; null when nobody reads. */
   #readingSinceMs: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: Timer | null = null;
   /** With what every read fails from now on; null while none has to. */
   #failure: { readonly reason: unknown } | null = null;
   /** Waits for the end behind the last byte; null before that byte is here. */
@@ -132,14 +135,14 @@ export class MirrorBody implements Disposable {
 
   /** One piece from the connection; null at its end. */
   async #next(): Promise<Uint8Array | null> {
-    const { meter } = this.#answer;
-    this.#readingSinceMs = performance.now();
+    const { meter, clock, silentMs } = this.#answer;
+    this.#readingSinceMs = clock.nowMs();
     meter.reading(this.#readingSinceMs);
-    this.#timer ??= setTimeout(() => this.#look(), this.#answer.silentMs);
+    this.#timer ??= clock.after(silentMs, () => this.#look());
     try {
       const { value, done } = await this.#reader!.read();
       if (!done && !this.#hasEnded) {
-        meter.add(value.length, performance.now());
+        meter.add(value.length, clock.nowMs());
         this.#answer.came(value.length);
         return value;
       }
@@ -170,10 +173,10 @@ export class MirrorBody implements Disposable {
 
   /** Where the end is known no other read is needed to see it, and the connection is free again. */
   #endIfWhole(): void {
-    const { end, goesOn, meter } = this.#answer;
+    const { end, goesOn, meter, clock } = this.#answer;
     if (end === null || this.#position < end) return;
     if (goesOn) return this.#drop();
-    meter.end(performance.now());
+    meter.end(clock.nowMs());
     this.#ending = this.#awaitEnd();
   }
 
@@ -182,8 +185,8 @@ export class MirrorBody implements Disposable {
    * Where neither comes soon, all that is wanted has come nevertheless.
    */
   async #awaitEnd(): Promise<void> {
-    clearTimeout(this.#timer ?? undefined);
-    this.#timer = setTimeout(() => this.#drop(), limits.mirrorEndMs);
+    this.#timer?.cancel();
+    this.#timer = this.#answer.clock.after(limits.mirrorEndMs, () => this.#drop());
     try {
       let ahead = await this.#reader!.read();
       while (!ahead.done && ahead.value.length === 0) ahead = await this.#reader!.read();
@@ -205,12 +208,13 @@ export class MirrorBody implements Disposable {
   #look(): void {
     this.#timer = null;
     if (this.#hasEnded || this.#readingSinceMs === null) return;
-    const leftMs = this.#readingSinceMs + this.#answer.silentMs - performance.now();
+    const { clock, silentMs } = this.#answer;
+    const leftMs = this.#readingSinceMs + silentMs - clock.nowMs();
     if (leftMs > 0) {
-      this.#timer = setTimeout(() => this.#look(), Math.ceil(leftMs));
+      this.#timer = clock.after(Math.ceil(leftMs), () => this.#look());
       return;
     }
-    const what = `it sent nothing for ${this.#answer.silentMs} ms`;
+    const what = `it sent nothing for ${silentMs} ms`;
     this.#fail(
       new MirrorError("silent", `Cannot read from mirror ${this.mirror}: ${what}`, {
         mirror: this.mirror,
@@ -252,9 +256,9 @@ export class MirrorBody implements Disposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#answer.signal.removeEventListener("abort", this.#stop);
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = null;
-    this.#answer.meter.end(performance.now());
+    this.#answer.meter.end(this.#answer.clock.nowMs());
     this.#answer.ended(error);
   }
 }

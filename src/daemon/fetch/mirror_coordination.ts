@@ -7,8 +7,8 @@
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { headBytes, Hedge, type MirrorPart, type PeersView } from "../../core/fetch/hedge.ts";
+import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import type { MirrorError, Mirrors } from "../../http/mirrors.ts";
-import { nextTurn } from "../../store/files/io.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { Feeding } from "./mirror_import.ts";
@@ -199,17 +199,9 @@ export class Hedging implements MirrorTrackOwner {
   async isSameAs(reader: FileReader): Promise<boolean | null> {
     const { sizeBytes, unverified, firstChunk, nextChunk } = this.track;
     if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
-    if (reader.sizeBytes !== sizeBytes) return false;
-    const ours = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
-    const theirs = new Uint8Array(ours.length);
-    for (let first = firstChunk; first < nextChunk; first += limits.requestChunksMax) {
-      const range = { first, count: Math.min(limits.requestChunksMax, nextChunk - first) };
-      const bytes = unverified.reader(sizeBytes).readRun(range, ours, 0);
-      reader.readRun(range, theirs, 0);
-      for (let at = 0; at < bytes; at++) if (ours[at] !== theirs[at]) return false;
-      await nextTurn();
-    }
-    return true;
+    const range = { first: firstChunk, count: nextChunk - firstChunk };
+    const mirrors = chunksOf(unverified.reader(sizeBytes), range);
+    return await differenceOf(mirrors, chunksOf(reader, range)) === undefined;
   }
 
   mirrorFailed(provider: Provider, error: MirrorError | null): void {
