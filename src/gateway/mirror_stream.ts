@@ -13,7 +13,7 @@ import type { Body } from "./bodies.ts";
 import { ClientLeft } from "./exchange.ts";
 
 /** What a stream is part of. */
-export interface MirrorStreamOptions {
+interface MirrorStreamOptions {
   readonly file: MirrorFile;
   /** The answer to begin with. */
   readonly body: MirrorBody;

@@ -20,7 +20,7 @@ import { ResumableRead } from "./resumable_read.ts";
 import { WholeCheck } from "./whole_check.ts";
 
 /** How a file is fetched from its origin. */
-export interface DirectOptions {
+interface DirectOptions {
   readonly origin: Origin;
   /** A file whose bytes may be the first ones of the wanted file; null: begins with nothing. */
   readonly partPath: string | null;

@@ -16,10 +16,10 @@ import { FileBody, isWholeOnly, mirrorOrigin, type Origin } from "./origin.ts";
 import type { RangeBody } from "./resumable_read.ts";
 
 /** Bytes to compare, and how long the file is that they are of. */
-export type Comparable = Pick<RangeBody, "sizeBytes" | "read">;
+type Comparable = Pick<RangeBody, "sizeBytes" | "read">;
 
 /** The first thing in which theirs differ from ours. */
-export type Difference =
+type Difference =
   | { readonly kind: "size" | "shorter" | "longer" }
   /** The place of the byte, counted from the first one that was compared. */
   | { readonly kind: "byte"; readonly at: number };
@@ -65,7 +65,7 @@ export function chunksOf(reader: FileReader, { first, count }: ChunkRange): Comp
 }
 
 /** What a fetch by name alone is held to. */
-export interface HeadCheckOptions {
+interface HeadCheckOptions {
   readonly request: FetchRequest;
   /** Where the file that is meant is; http or https. */
   readonly url: URL;

@@ -17,7 +17,7 @@ export interface MirrorValidators {
 }
 
 /** An answer whose head was found to be good. */
-export interface MirrorAnswer extends MirrorValidators {
+interface MirrorAnswer extends MirrorValidators {
   readonly mirror: string;
   readonly contentType: string | null;
   /** Null for an answer that has none, as of a range that begins at the end. */

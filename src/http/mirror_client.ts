@@ -18,7 +18,7 @@ export interface MirrorTimeouts {
 }
 
 /** How a node asks mirrors. */
-export interface MirrorClientOptions {
+interface MirrorClientOptions {
   readonly log: Logger;
   readonly timeouts?: MirrorTimeouts;
   readonly clock?: Clock;

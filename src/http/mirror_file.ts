@@ -47,7 +47,7 @@ export interface MirrorFileOptions {
 }
 
 /** What a mirror says of its file, without the file. */
-export interface MirrorFacts extends MirrorValidators {
+interface MirrorFacts extends MirrorValidators {
   readonly mirror: string;
   /** Null when it does not say. */
   readonly sizeBytes: number | null;
@@ -272,30 +272,20 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   ): Promise<Asked> {
     const { closing, slots, client, clock, timeouts: { answerMs } } = this.#client;
     const abort = new AbortController();
-    const stops = [signal, closing].map((one) => {
-      if (one.aborted) throw one.reason;
-      const stop = () => abort.abort(one.reason);
-      one.addEventListener("abort", stop, { once: true });
-      return () => one.removeEventListener("abort", stop);
-    });
-    const unhear = () => stops.forEach((stop) => stop());
+    const held = new DisposableStack();
     try {
-      const giveBack = await slots.take({ signal: abort.signal, keptFree: this.#keptFree });
-      const release = () => {
-        unhear();
-        giveBack();
-      };
-      try {
-        const headers = { ...this.#headers, ...question.headers };
-        const asked = { ...question, headers };
-        const head = await ask(state.address, asked, { client, abort, answerMs, clock });
-        return { head, release, abort };
-      } catch (error) {
-        giveBack();
-        throw error;
+      for (const one of [signal, closing]) {
+        one.throwIfAborted();
+        const stop = () => abort.abort(one.reason);
+        one.addEventListener("abort", stop, { once: true });
+        held.defer(() => one.removeEventListener("abort", stop));
       }
+      held.defer(await slots.take({ signal: abort.signal, keptFree: this.#keptFree }));
+      const asked = { ...question, headers: { ...this.#headers, ...question.headers } };
+      const head = await ask(state.address, asked, { client, abort, answerMs, clock });
+      return { head, release: () => held.dispose(), abort };
     } catch (error) {
-      unhear();
+      held.dispose();
       throw error;
     }
   }

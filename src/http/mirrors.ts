@@ -3,8 +3,7 @@
 import { MirrorClient } from "./mirror_client.ts";
 import { MirrorFile, type MirrorFileOptions } from "./mirror_file.ts";
 
-export type { MirrorBody, MirrorValidators } from "./mirror_body.ts";
-export type { MirrorTimeouts } from "./mirror_client.ts";
+export type { MirrorBody } from "./mirror_body.ts";
 export { MirrorError } from "./mirror_error.ts";
 export type { MirrorFile } from "./mirror_file.ts";
 

@@ -52,7 +52,7 @@ export interface Piece {
 }
 
 /** How often, and when, something that failed is tried again. */
-export interface RetryOptions {
+interface RetryOptions {
   /** Failures in a row after which there is another attempt. */
   readonly retriesMax: number;
   /** Before the second attempt; twice as long before each that follows. 0: at once. */
@@ -91,7 +91,7 @@ export class Retries {
 }
 
 /** How a file is read. */
-export interface ReadOptions<B extends RangeBody> extends Partial<RetryOptions> {
+interface ReadOptions<B extends RangeBody> extends Partial<RetryOptions> {
   /** Whoever reads says before each answer what is to be asked for; null when that is nothing. */
   next(): ByteRange | null;
   readonly signal: AbortSignal;
