@@ -40,7 +40,8 @@ export class MirrorStream implements Body {
   #hasEnded = false;
 
   constructor(options: MirrorStreamOptions) {
-    const { file, body, end, abort, clock } = this.#options = options;
+    this.#options = options;
+    const { file, body, end, abort, clock } = options;
     this.#offset = body.offset;
     this.#read = new ResumableRead(file, {
       body,

@@ -55,7 +55,7 @@ export class PassThrough {
   }
 
   async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
-    // A body aborts this when it has ended, as does whoever finds that there is none.
+    // Aborted when the body has ended, or when there is none.
     this.#passes++;
     abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);

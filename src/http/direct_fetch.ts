@@ -1,6 +1,6 @@
 /**
  * A file straight from where its URL says that it is, without a node and without a store: goes on
- * from what is there of it, and checks the whole as the request says. Writes nothing: whoever reads
+ * from what is there of it, and checks the whole as the request says. Writes nothing: the reader of
  * the events does.
  */
 

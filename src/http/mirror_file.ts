@@ -20,7 +20,7 @@
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { MirrorBody, type MirrorValidators } from "./mirror_body.ts";
+import { MirrorBody } from "./mirror_body.ts";
 import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError, mostTelling } from "./mirror_error.ts";
 import {
@@ -32,6 +32,7 @@ import {
   mirrorAddress,
   type MirrorHead,
   type MirrorQuestion,
+  type MirrorValidators,
   rangeHeaders,
 } from "./mirror_request.ts";
 import { type ByteRange, type RangeSource, Retries } from "./resumable_read.ts";
@@ -319,21 +320,13 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     let came = 0;
     if (extent.isEmpty) end({ head, release, abort });
     return new MirrorBody({
+      client: this.#client,
       mirror: label,
-      etag: head.etag,
-      lastModified: head.lastModified,
-      contentType: head.contentType,
-      stream: extent.isEmpty ? null : head.response.body,
+      head,
+      extent,
       offset: range.offset,
-      skipBytes: extent.skipBytes,
-      end: extent.end,
-      goesOn: extent.goesOn,
       sizeBytes: this.#sizeBytes,
-      silentMs: this.#client.timeouts.silentMs,
-      clock: this.#client.clock,
-      meter: this.#client.meterOf(label).body(),
-      signal: abort.signal,
-      abort: (reason) => abort.abort(reason),
+      abort,
       came: (bytes) => {
         came += bytes;
         this.#bytesGiven.set(label, (this.#bytesGiven.get(label) ?? 0) + bytes);

@@ -9,7 +9,6 @@ import { httpReason } from "../base/http_reason.ts";
 import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";
-import type { MirrorValidators } from "./mirror_body.ts";
 import { MirrorError } from "./mirror_error.ts";
 import type { ByteRange } from "./resumable_read.ts";
 
@@ -21,6 +20,12 @@ export interface MirrorAddress {
   readonly authorization: string | null;
   /** HOST or HOST:PORT: what a person may be told of it. */
   readonly label: string;
+}
+
+/** By what a mirror's file is known again. */
+export interface MirrorValidators {
+  readonly etag: string | null;
+  readonly lastModified: string | null;
 }
 
 /** What is asked. */
@@ -168,7 +173,7 @@ export function extentOf(head: MirrorHead, range: ByteRange, known: Known): Exte
   }
   const sizeBytes = head.contentBytes;
   checkSize(mirror, sizeBytes ?? 0);
-  // Before anything else: whoever asks for a part of what has changed is given the whole.
+  // Before anything else: a request for a part of what has changed is answered with the whole.
   known.checkSame(sizeBytes);
   const fileEnd = sizeBytes ?? known.sizeBytes;
   if (fileEnd !== null && fileEnd < offset) throw tooShort(mirror, offset, fileEnd);

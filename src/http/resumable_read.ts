@@ -62,37 +62,29 @@ interface RetryOptions {
 
 /** Counts the failures in a row of something, and waits before the next attempt. */
 export class Retries {
+  /** Failures since the last success. */
+  failures = 0;
   readonly #options: RetryOptions;
-  #failures = 0;
 
   constructor(options: RetryOptions) {
     this.#options = options;
   }
 
-  /** Failures since the last success. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  succeeded(): void {
-    this.#failures = 0;
-  }
-
   /** Notes a failure; whether there is to be another attempt. */
   failed(): boolean {
-    return ++this.#failures <= this.#options.retriesMax;
+    return ++this.failures <= this.#options.retriesMax;
   }
 
   /** Waits until it is time for it; @throws the reason of `signal`. */
   async pause(options: { readonly signal: AbortSignal }): Promise<void> {
     const { clock, retryMs } = this.#options;
-    if (retryMs > 0) await sleep(clock, retryMs * 2 ** (this.#failures - 1), options);
+    if (retryMs > 0) await sleep(clock, retryMs * 2 ** (this.failures - 1), options);
   }
 }
 
 /** How a file is read. */
 interface ReadOptions<B extends RangeBody> extends Partial<RetryOptions> {
-  /** Whoever reads says before each answer what is to be asked for; null when that is nothing. */
+  /** What to ask for next, called before each answer; null when that is nothing. */
   next(): ByteRange | null;
   readonly signal: AbortSignal;
   /** An answer to begin with. */
@@ -126,7 +118,7 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
 
   /**
    * The next bytes that are wanted. Null at the end of an answer, or when there is nothing to ask
-   * for; to read on is to ask for what `next` says then.
+   * for; a further read asks for what `next` says then.
    *
    * @throws {MirrorError} when nobody gives what is wanted, or all break off.
    * @throws the reason of the signal, when that is aborted.
@@ -145,7 +137,7 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
         this.#position += bytes.length;
         const skip = Math.min(bytes.length, Math.max(0, this.#wantedFrom - offset));
         if (skip === bytes.length) continue;
-        this.#retries.succeeded();
+        this.#retries.failures = 0;
         const { mirror } = body;
         return { offset: offset + skip, bytes: skip === 0 ? bytes : bytes.subarray(skip), mirror };
       } catch (error) {

@@ -76,7 +76,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   #stopping = new AbortController();
   #isWhole = false;
   #isOver = false;
-  /** Whether it begins anew, and must not go on before that is done. */
+  /** Whether it starts over, and must not go on before that is done. */
   #isHalted = false;
   #refusal: MirrorError | null = null;
   #givesRanges = true;
@@ -204,7 +204,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   }
 
   /**
-   * What came is not the file: those who gave it are not asked again, and all begins anew.
+   * What came is not the file: those who gave it are not asked again, and it starts over.
    *
    * @param culprit The mirror that gave what is wrong, where that is known: it alone is not asked
    * again, and if nothing of it is here, what is here stays.
@@ -220,7 +220,7 @@ export class MirrorTrack implements FetchMirrorBytes {
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
       this.file.ban(mirror);
     }
-    if (culprit === undefined || !this.#gaveElsewhere(culprit)) this.#startAnew(why);
+    if (culprit === undefined || !this.#gaveElsewhere(culprit)) this.#startOver(why);
     if (this.file.mirror === null) {
       this.refused(
         new MirrorError("unusable", `What every mirror gave is not the file: ${why}`, {
@@ -258,7 +258,7 @@ export class MirrorTrack implements FetchMirrorBytes {
 
   /**
    * Whether it is a piece of a file in which both ends lack, so that it will hardly be gone on with:
-   * who wants the whole begins anew. Where its end is here, somebody may still be reading that.
+   * a fetch of the whole starts over. Where its end is here, somebody may still be reading that.
    */
   #isTorn(unverified: UnverifiedDownload): boolean {
     const isTail = this.#start > 0 && this.#request.chunks === null;
@@ -378,7 +378,7 @@ export class MirrorTrack implements FetchMirrorBytes {
   /** An answer begins; false when it may be of another file than what is here. */
   #begins({ mirror, offset, sizeBytes, etag, lastModified }: MirrorBody): boolean {
     if (this.#earlier !== null && !goesOnWith(this.#earlier, { mirror, etag, lastModified })) {
-      this.#startAnew(`mirror ${mirror} does not tell whether its file is still the same`);
+      this.#startOver(`mirror ${mirror} does not tell whether its file is still the same`);
       return false;
     }
     this.#earlier = null;
@@ -451,10 +451,10 @@ export class MirrorTrack implements FetchMirrorBytes {
   #changed(error: MirrorError): void {
     this.#note(error.message);
     if (++this.#changes > limits.mirrorRetriesMax) throw error;
-    this.#startAnew("the file at the mirror changed");
+    this.#startOver("the file at the mirror changed");
   }
 
-  #startAnew(reason: string): void {
+  #startOver(reason: string): void {
     this.file.forget();
     this.#owner.restarted(reason);
     this.#providers.clear();
