@@ -69,10 +69,14 @@ export function rangeHeaders(
 ): Record<string, string> {
   if (offset === 0 && end === undefined) return {};
   const range = `bytes=${offset}-${end === undefined ? "" : end - 1}`;
-  // A weak ETag says nothing of bytes.
-  const etag = validators?.etag?.startsWith('"') ? validators.etag : null;
-  const same = etag ?? validators?.lastModified ?? null;
+  const etag = validators?.etag ?? null;
+  const same = isStrong(etag) ? etag : validators?.lastModified ?? null;
   return same === null ? { range } : { range, "if-range": same };
+}
+
+/** Whether an ETag tells one file's bytes from another's: a weak one says nothing of them. */
+export function isStrong(etag: string | null): etag is string {
+  return etag?.startsWith('"') ?? false;
 }
 
 /**

@@ -36,7 +36,7 @@ export function fileOrigin(url: URL): Origin {
   const path = fileURLToPath(url);
   return {
     label: "file",
-    open: async (range, { signal }) => await Promise.resolve(new FileBody(path, range, signal)),
+    open: (range, { signal }) => Promise.try(() => new FileBody(path, range, signal)),
     forget() {},
   };
 }
