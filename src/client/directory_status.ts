@@ -19,7 +19,7 @@ export interface DirectoryStatus extends Omit<MessageOf<"directory-status">, "ki
 }
 
 /** Where it is, and as whom to ask. */
-export interface DirectoryAccess {
+interface DirectoryAccess {
   readonly address: HostPort;
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;

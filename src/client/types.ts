@@ -1,6 +1,6 @@
 /** The types that callers of the client work with; they live beside the wire format they mirror. */
 
-export type { DataEvent, FetchEvent } from "../wire/fetch_event.ts";
+export type { FetchEvent } from "../wire/fetch_event.ts";
 export type { FetchRequest } from "../wire/fetch_request.ts";
 export type {
   AnswerItems,
@@ -8,13 +8,11 @@ export type {
   DirectoryReport,
   ExplainReport,
   FileReport,
-  FileTrust,
   HolderReport,
   InfoReport,
   PeerFileReport,
   PeerReport,
   PushReport,
-  SavingsReport,
   SearchReport,
   ShareReport,
   StatusReport,

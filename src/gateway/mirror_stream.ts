@@ -1,17 +1,19 @@
 /**
  * The body of an answer that a mirror gives past the node, at the pace of the client. When the
- * mirror breaks off, the rest is asked for anew before the client has to notice. A client that is
- * too slow is sent away: it holds a connection to a mirror.
+ * mirror breaks off, the rest is asked for before the client has to notice. A client that is too
+ * slow is sent away: it holds a connection to a mirror.
  */
 
+import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../http/mirrors.ts";
+import type { MirrorBody, MirrorFile } from "../http/mirrors.ts";
+import { ResumableRead } from "../http/resumable_read.ts";
 import type { Body } from "./bodies.ts";
 import { ClientLeft } from "./exchange.ts";
 
 /** What a stream is part of. */
-export interface MirrorStreamOptions {
+interface MirrorStreamOptions {
   readonly file: MirrorFile;
   /** The answer to begin with. */
   readonly body: MirrorBody;
@@ -21,31 +23,34 @@ export interface MirrorStreamOptions {
   readonly abort: AbortController;
   ended(error: Error | undefined): void;
   sent(bytes: number): void;
-  /** What time it is, in ms; by default the system's. */
-  readonly now?: () => number;
+  readonly clock: Clock;
 }
 
 /** One answer on its way from a mirror to a client. */
 export class MirrorStream implements Body {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #options: MirrorStreamOptions;
-  readonly #now: () => number;
-  #body: MirrorBody;
+  readonly #read: ResumableRead;
   #controller: ReadableByteStreamController | null = null;
   #offset: number;
   /** Since when the client takes nothing; null while the mirror is waited for. */
   #idleSinceMs: number | null;
   /** How long the client may take nothing: what it takes earns it time. */
   #patienceMs: number = limits.gatewayPassStalledMs;
-  #breaks = 0;
   #hasEnded = false;
 
   constructor(options: MirrorStreamOptions) {
     this.#options = options;
-    this.#body = options.body;
-    this.#offset = options.body.offset;
-    this.#now = options.now ?? (() => performance.now());
-    this.#idleSinceMs = this.#now();
+    const { file, body, end, abort, clock } = options;
+    this.#offset = body.offset;
+    this.#read = new ResumableRead(file, {
+      body,
+      next: () => ({ offset: this.#offset, end: end! }),
+      signal: abort.signal,
+      // Without a size nobody could say whether what comes next is the rest of the same file.
+      ...(end === null ? { retriesMax: 0 } : {}),
+    });
+    this.#idleSinceMs = clock.nowMs();
     this.stream = new ReadableStream({
       type: "bytes",
       start: (controller) => {
@@ -71,12 +76,13 @@ export class MirrorStream implements Body {
   }
 
   async #pull(): Promise<void> {
-    if (this.#idleSinceMs !== null) this.#patienceMs -= this.#now() - this.#idleSinceMs;
+    const { clock, end } = this.#options;
+    if (this.#idleSinceMs !== null) this.#patienceMs -= clock.nowMs() - this.#idleSinceMs;
     this.#idleSinceMs = null;
     try {
-      const data = await this.#read();
+      const data = (await this.#read.read())?.bytes;
       if (this.#hasEnded) return;
-      if (data === null) {
+      if (data === undefined) {
         this.#finish();
         return;
       }
@@ -85,32 +91,11 @@ export class MirrorStream implements Body {
       this.#patienceMs = Math.min(limits.gatewayPassStalledMs, this.#patienceMs + earnedMs);
       this.#options.sent(data.length);
       this.#controller!.enqueue(data.slice());
-      if (this.#offset === this.#options.end) this.#finish();
+      if (this.#offset === end) this.#finish();
     } catch (error) {
       this.breakOff(error instanceof Error ? error : new Error(messageOf(error)));
     } finally {
-      this.#idleSinceMs = this.#now();
-    }
-  }
-
-  /** The next bytes, if need be from another answer. */
-  async #read(): Promise<Uint8Array | null> {
-    for (;;) {
-      try {
-        const data = await this.#body.read();
-        if (data !== null) this.#breaks = 0;
-        return data;
-      } catch (error) {
-        if (!(error instanceof MirrorError) || ++this.#breaks > limits.mirrorRetriesMax) {
-          throw error;
-        }
-        // Without a size nobody could say whether what comes next is the rest of the same file.
-        if (this.#options.end === null) throw error;
-        this.#body = await this.#options.file.open(
-          { offset: this.#offset, end: this.#options.end },
-          { signal: this.#options.abort.signal },
-        );
-      }
+      this.#idleSinceMs = clock.nowMs();
     }
   }
 
@@ -123,7 +108,7 @@ export class MirrorStream implements Body {
   #end(error: Error | undefined): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#body.cancel();
+    this.#read[Symbol.dispose]();
     this.#options.abort.abort(new DOMException("The answer is over", "AbortError"));
     this.#options.ended(error);
   }

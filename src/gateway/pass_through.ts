@@ -55,7 +55,7 @@ export class PassThrough {
   }
 
   async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
-    // A body aborts this when it has ended, as does whoever finds that there is none.
+    // Aborted when the body has ended, or when there is none.
     this.#passes++;
     abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);
@@ -122,9 +122,10 @@ export class PassThrough {
       return new Response(null, { status, headers });
     }
     const end = range?.end ?? null;
+    const { clock } = this.#host.mirrors;
     const { stream } = this.#bodies.add(
       exchange,
-      (told) => new MirrorStream({ file, body, end, abort, ...told }),
+      (told) => new MirrorStream({ file, body, end, abort, clock, ...told }),
     );
     return new Response(stream, { status, headers });
   }

@@ -1,10 +1,11 @@
 /**
  * A file straight from where its URL says that it is, without a node and without a store: goes on
- * from what is there of it, asks again when the other side breaks off, and checks the whole as the
- * request says. Writes nothing: whoever reads the events does.
+ * from what is there of it, and checks the whole as the request says. Writes nothing: the reader of
+ * the events does.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { FetchFailure } from "../base/errors.ts";
 import { CHUNK_BYTES } from "../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../base/ids.ts";
@@ -13,60 +14,18 @@ import { yieldToEventLoop } from "../net/connection.ts";
 import type { FetchEvent } from "../wire/fetch_event.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { MessageOf } from "../wire/messages.ts";
+import { MirrorError } from "./mirror_error.ts";
+import { isWholeOnly, type Origin, originFailure } from "./origin.ts";
+import { ResumableRead } from "./resumable_read.ts";
 import { WholeCheck } from "./whole_check.ts";
 
-/** Bytes that are here already and are asked for again: they show whether it is the same file. */
-const OVERLAP_BYTES = 4_096;
-/** Bytes of a file that is here already, read at a time. */
-const BLOCK_BYTES = 512 * 1024;
-/** Between two tellings of progress. */
-const PROGRESS_MS = 100;
-/** Before a side that broke off is asked again; a little longer each time. */
-const AGAIN_MS = 250;
-
-/** Bytes on their way. */
-export interface OriginBody extends Disposable {
-  /** Bytes of the whole file; null when it is not said. */
-  readonly sizeBytes: number | null;
-  /** The next bytes, valid until the next call; null at the end. */
-  read(): Promise<Uint8Array | null>;
-}
-
-/** Where a file is. Its errors are {@linkcode OriginError}s. */
-export interface Origin {
-  /** For people: HOST or HOST:PORT, or "file". */
-  readonly label: string;
-  /** Opens the file from byte `offset` to `end`, exclusive, or its own end. */
-  open(
-    range: { readonly offset: number; readonly end?: number },
-    options: { readonly signal: AbortSignal },
-  ): Promise<OriginBody>;
-}
-
-/** An origin did not give what was asked of it. */
-export class OriginError extends Error {
-  override readonly name = "OriginError";
-  /**
-   * "broke-off": worth asking again from where it was. "no-such-range": from its first byte it may
-   * give it. "refused": it says no.
-   */
-  readonly kind: "broke-off" | "no-such-range" | "refused";
-  /** How a fetch ends for which that is the end. */
-  readonly failure: FetchFailure;
-
-  constructor(kind: OriginError["kind"], failure: FetchFailure) {
-    super(failure.message, { cause: failure });
-    this.kind = kind;
-    this.failure = failure;
-  }
-}
-
 /** How a file is fetched from its origin. */
-export interface DirectOptions {
+interface DirectOptions {
   readonly origin: Origin;
   /** A file whose bytes may be the first ones of the wanted file; null: begins with nothing. */
   readonly partPath: string | null;
   readonly signal: AbortSignal;
+  readonly clock?: Clock;
 }
 
 /**
@@ -84,6 +43,7 @@ export async function* fetchDirect(
   const problem = yield* fetch.run(fetch.bytesHere());
   if (problem === undefined) return;
   yield { kind: "restarted", reason: problem };
+  options.origin.forget();
   const again = yield* fetch.run(0);
   if (again !== undefined) throw fetch.checkFailed(again);
 }
@@ -91,16 +51,24 @@ export async function* fetchDirect(
 class DirectFetch {
   readonly #request: FetchRequest;
   readonly #options: DirectOptions;
-  readonly #startMs = performance.now();
-  readonly #end: number | undefined;
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  /** Set where only chunks are wanted: the byte behind the last of them. */
+  readonly #end: { readonly end?: number };
+  /** The next byte that is wanted. */
+  #at = 0;
+  /** Bytes of the file; null while the origin did not say. */
+  #total: number | null = null;
   #bytesFetched = 0;
   #shownMs = -Infinity;
 
   constructor(request: FetchRequest, options: DirectOptions) {
     this.#request = request;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#startMs = this.#clock.nowMs();
     const { chunks } = request;
-    this.#end = chunks === null ? undefined : (chunks.first + chunks.count) * CHUNK_BYTES;
+    this.#end = chunks === null ? {} : { end: (chunks.first + chunks.count) * CHUNK_BYTES };
   }
 
   /** How much of the file is here to go on from. */
@@ -115,54 +83,49 @@ class DirectFetch {
    * wrong. What is wrong of itself is thrown.
    */
   async *run(bytesHad: number): AsyncGenerator<FetchEvent, string | undefined> {
-    const { sizeBytes, sha256, root, chunks } = this.#request;
+    const { origin, signal } = this.#options;
+    const { chunks, name } = this.#request;
     const begin = chunks === null ? bytesHad : chunks.first * CHUNK_BYTES;
-    const check = new WholeCheck({ sizeBytes, sha256, root });
-    let at = begin;
-    let failures = 0;
-    let isFound = false;
-    for (;;) {
-      const overlap = at === begin ? Math.min(bytesHad, OVERLAP_BYTES) : 0;
-      try {
-        using body = await this.#open(at - overlap);
-        const total = this.#checkSize(body.sizeBytes);
-        if (total !== null && bytesHad > total) {
-          return `what is here of it has ${bytesHad} bytes, and the file ${total}`;
-        }
-        if (overlap > 0) {
-          const rest = await this.#readOverlap(body, bytesHad - overlap, overlap);
-          if (rest === undefined) return "what is here of it is of another file";
-          if (!isFound) await this.#checkPart(check, bytesHad);
-          if (!isFound) yield this.#found(total, bytesHad);
-          isFound = true;
-          if (rest.length > 0) {
-            failures = 0;
-            yield* this.#gained(check, at, rest, total);
-            at += rest.length;
-          }
-        } else if (!isFound) {
-          yield this.#found(total, 0);
-          isFound = true;
-        }
-        for (;;) {
-          const bytes = await body.read();
-          if (bytes === null) break;
-          failures = 0;
-          yield* this.#gained(check, at, bytes, total);
-          at += bytes.length;
-        }
-        return yield* this.#finish(check, { at, total, bytesHad });
-      } catch (error) {
-        if (!(error instanceof OriginError)) throw error;
-        if (error.kind === "no-such-range" && at > 0 && chunks === null) {
-          return `${this.#options.origin.label} gives it only from its first byte`;
-        }
-        if (error.kind !== "broke-off" || ++failures > limits.mirrorRetriesMax) {
-          throw error.failure;
-        }
-        await pause(AGAIN_MS * failures, this.#options.signal);
+    const overlap = this.#lastBytesHere(bytesHad);
+    this.#at = begin - overlap.length;
+    using read = new ResumableRead(origin, {
+      next: () => ({ offset: this.#at, ...this.#end }),
+      opened: ({ sizeBytes }) => this.#checkSize(sizeBytes),
+      retryMs: limits.originRetryMs,
+      clock: this.#clock,
+      signal,
+    });
+    try {
+      return yield* this.#read(read, { overlap, bytesHad });
+    } catch (error) {
+      if (!(error instanceof MirrorError)) throw error;
+      if (isWholeOnly(error) && Math.max(this.#at, bytesHad) > 0 && chunks === null) {
+        return `${origin.label} gives it only from its first byte`;
       }
+      throw originFailure(error, { name, label: origin.label });
     }
+  }
+
+  async *#read(
+    read: ResumableRead,
+    { overlap, bytesHad }: { readonly overlap: Uint8Array; readonly bytesHad: number },
+  ): AsyncGenerator<FetchEvent, string | undefined> {
+    const check = new WholeCheck(this.#request);
+    await read.open();
+    if (this.#total !== null && bytesHad > this.#total) {
+      return `what is here of it has ${bytesHad} bytes, and the file ${this.#total}`;
+    }
+    if (overlap.length > 0) {
+      const rest = await this.#readOverlap(read, overlap);
+      if (rest === undefined) return "what is here of it is of another file";
+      await this.#checkPart(check, bytesHad);
+      yield this.#found(bytesHad);
+      if (rest.length > 0) yield* this.#gained(check, rest);
+    } else yield this.#found(0);
+    for (let piece = await read.read(); piece !== null; piece = await read.read()) {
+      yield* this.#gained(check, piece.bytes);
+    }
+    return yield* this.#finish(check, bytesHad);
   }
 
   checkFailed(problem: string): FetchFailure {
@@ -177,14 +140,8 @@ class DirectFetch {
     return this.#request.name || this.#request.root!;
   }
 
-  async #open(offset: number): Promise<OriginBody> {
-    const { origin, signal } = this.#options;
-    const end = this.#end === undefined ? {} : { end: this.#end };
-    return await origin.open({ offset, ...end }, { signal });
-  }
-
-  /** The size that the origin tells, which has to be the one that is wanted. */
-  #checkSize(total: number | null): number | null {
+  /** Notes the size that the origin tells, which has to be the one that is wanted. */
+  #checkSize(total: number | null): boolean {
     const { sizeBytes, chunks } = this.#request;
     if (total !== null && sizeBytes !== null && total !== sizeBytes) {
       throw this.checkFailed(`it has ${total} bytes, not ${sizeBytes}`);
@@ -196,34 +153,36 @@ class DirectFetch {
           "long the file is",
       );
     }
-    return total;
+    this.#total = total;
+    return true;
+  }
+
+  /** The last bytes that are here already: they are asked for again, and have to be the same. */
+  #lastBytesHere(bytesHad: number): Uint8Array {
+    const block = new Uint8Array(Math.min(bytesHad, limits.resumeOverlapBytes));
+    if (block.length === 0) return block;
+    return withFile(this.#options.partPath!, (fd) => {
+      return block.subarray(0, readSync(fd, block, 0, block.length, bytesHad - block.length));
+    });
   }
 
   /** Reads what is here already; gives what came behind it, or undefined if it is not the same. */
-  async #readOverlap(
-    body: OriginBody,
-    offset: number,
-    length: number,
-  ): Promise<Uint8Array | undefined> {
-    const here = withFile(this.#options.partPath!, (fd) => {
-      const block = new Uint8Array(length);
-      return block.subarray(0, readSync(fd, block, 0, length, offset));
-    });
-    for (let at = 0; at < here.length;) {
-      const bytes = await body.read();
-      if (bytes === null) return undefined;
-      const count = Math.min(bytes.length, here.length - at);
-      for (let i = 0; i < count; i++) if (bytes[i] !== here[at + i]) return undefined;
-      at += count;
-      if (at === here.length) return bytes.subarray(count);
+  async #readOverlap(read: ResumableRead, here: Uint8Array): Promise<Uint8Array | undefined> {
+    for (let seen = 0;;) {
+      const bytes = (await read.read())?.bytes;
+      if (bytes === undefined) return undefined;
+      const count = Math.min(bytes.length, here.length - seen);
+      for (let i = 0; i < count; i++) if (bytes[i] !== here[seen + i]) return undefined;
+      seen += count;
+      this.#at += count;
+      if (seen === here.length) return bytes.subarray(count);
     }
-    return undefined;
   }
 
   /** Takes what is here already into the check of the whole. Other work goes on meanwhile. */
   async #checkPart(check: WholeCheck, bytes: number): Promise<void> {
     if (!check.looksAtBytes) return check.skip(bytes);
-    const block = new Uint8Array(BLOCK_BYTES);
+    const block = new Uint8Array(limits.originReadBytes);
     for (let at = 0; at < bytes;) {
       const length = withFile(
         this.#options.partPath!,
@@ -237,45 +196,38 @@ class DirectFetch {
     }
   }
 
-  *#gained(
-    check: WholeCheck,
-    offset: number,
-    bytes: Uint8Array,
-    total: number | null,
-  ): Generator<FetchEvent> {
+  *#gained(check: WholeCheck, bytes: Uint8Array): Generator<FetchEvent> {
     check.update(bytes);
     this.#bytesFetched += bytes.length;
-    yield { kind: "data", offset, bytes };
-    const nowMs = performance.now();
-    if (total === null || nowMs - this.#shownMs < PROGRESS_MS) return;
+    yield { kind: "data", offset: this.#at, bytes };
+    this.#at += bytes.length;
+    const nowMs = this.#clock.nowMs();
+    if (this.#total === null || nowMs - this.#shownMs < limits.originProgressMs) return;
     this.#shownMs = nowMs;
     const seconds = (nowMs - this.#startMs) / 1000;
     yield {
       kind: "progress",
-      bytesDone: offset + bytes.length,
-      bytesTotal: total,
+      bytesDone: this.#at,
+      bytesTotal: this.#total,
       bytesPerSecond: Math.round(this.#bytesFetched / Math.max(seconds, 0.001)),
       sources: 1,
     };
   }
 
-  #found(total: number | null, bytesHad: number): MessageOf<"found"> {
+  #found(bytesHad: number): MessageOf<"found"> {
     return {
       kind: "found",
       name: this.#request.name,
       root: this.#request.root ?? UNKNOWN_ROOT,
       // Where it is not said, it is not known before the end.
-      sizeBytes: total ?? this.#request.sizeBytes ?? 0,
+      sizeBytes: this.#total ?? this.#request.sizeBytes ?? 0,
       sources: 1,
       bytesHad,
     };
   }
 
   /** The end of the bytes: the last event, or what is wrong with what was here before. */
-  *#finish(
-    check: WholeCheck,
-    { at, total, bytesHad }: { at: number; total: number | null; bytesHad: number },
-  ): Generator<FetchEvent, string | undefined> {
+  *#finish(check: WholeCheck, bytesHad: number): Generator<FetchEvent, string | undefined> {
     const { name, root, chunks } = this.#request;
     const problem = chunks === null ? check.problem() : undefined;
     if (problem !== undefined) {
@@ -287,13 +239,13 @@ class DirectFetch {
       kind: "done",
       name,
       root: root ?? UNKNOWN_ROOT,
-      sizeBytes: total ?? at,
+      sizeBytes: this.#total ?? this.#at,
       bytesLocal: bytesHad,
       sources: [],
       mirrors: this.#bytesFetched === 0 ? [] : mirrors,
       queriesSent: 0,
       offersReceived: 0,
-      elapsedMs: Math.round(performance.now() - this.#startMs),
+      elapsedMs: Math.round(this.#clock.nowMs() - this.#startMs),
     };
     return undefined;
   }
@@ -306,19 +258,5 @@ function withFile<T>(path: string, read: (fd: number) => T): T {
     return read(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = () => reject(signal.reason);
-  const timer = setTimeout(resolve, timeMs);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
   }
 }

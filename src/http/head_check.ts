@@ -1,20 +1,71 @@
 /**
- * Holds the first bytes of a file that peers gave to those that its origin gives, where nothing
- * else says which file is meant. It proves nothing of the rest.
+ * Are these the same bytes? Holds a part of a file that is here, as a rule its first bytes, to what a
+ * mirror gives, where nothing else says which file is meant. It proves nothing of the rest.
  */
 
-import { closeSync, openSync, readSync } from "node:fs";
 import { FetchFailure } from "../base/errors.ts";
-import { CHUNK_BYTES } from "../base/geometry.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import { yieldToEventLoop } from "../net/connection.ts";
 import type { FetchEvent } from "../wire/fetch_event.ts";
+import type { FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
-import { type Origin, OriginError } from "./direct_fetch.ts";
-import { mirrorOrigin } from "./mirror_origin.ts";
+import { MirrorError } from "./mirror_error.ts";
+import { FileBody, isWholeOnly, mirrorOrigin, type Origin } from "./origin.ts";
+import type { RangeBody } from "./resumable_read.ts";
+
+/** Bytes to compare, and how long the file is that they are of. */
+type Comparable = Pick<RangeBody, "sizeBytes" | "read">;
+
+/** The first thing in which theirs differ from ours. */
+type Difference =
+  | { readonly kind: "size" | "shorter" | "longer" }
+  /** The place of the byte, counted from the first one that was compared. */
+  | { readonly kind: "byte"; readonly at: number };
+
+/** Compares bytes to the end of both; undefined when they are the same. */
+export async function differenceOf(
+  ours: Comparable,
+  theirs: Comparable,
+): Promise<Difference | undefined> {
+  if (theirs.sizeBytes !== null && theirs.sizeBytes !== ours.sizeBytes) return { kind: "size" };
+  let at = 0;
+  let left: Uint8Array | null = new Uint8Array();
+  let right: Uint8Array | null = left;
+  for (;;) {
+    if (left.length === 0) left = await ours.read();
+    if (right.length === 0) right = await theirs.read();
+    if (left === null || right === null) break;
+    const count = Math.min(left.length, right.length);
+    for (let i = 0; i < count; i++) if (left[i] !== right[i]) return { kind: "byte", at: at + i };
+    at += count;
+    left = left.subarray(count);
+    right = right.subarray(count);
+  }
+  if (left === right) return undefined;
+  return { kind: left === null ? "longer" : "shorter" };
+}
+
+/** Chunks of a file that is here, to be compared. Other work goes on between runs of them. */
+export function chunksOf(reader: FileReader, { first, count }: ChunkRange): Comparable {
+  const buffer = new Uint8Array(Math.min(count, limits.requestChunksMax) * CHUNK_BYTES);
+  let next = first;
+  return {
+    sizeBytes: reader.sizeBytes,
+    async read() {
+      const left = Math.min(first + count - next, limits.requestChunksMax);
+      if (left <= 0) return null;
+      await yieldToEventLoop();
+      const range = { first: next, count: left };
+      next += left;
+      return buffer.subarray(0, reader.readRun(range, buffer, 0));
+    },
+  };
+}
 
 /** What a fetch by name alone is held to. */
-export interface HeadCheckOptions {
+interface HeadCheckOptions {
   readonly request: FetchRequest;
   /** Where the file that is meant is; http or https. */
   readonly url: URL;
@@ -36,7 +87,7 @@ export async function* withHeadCheck(
 ): AsyncGenerator<FetchEvent> {
   for await (const event of events) {
     if (event.kind === "done" && event.sources.length > 0) {
-      using origin = mirrorOrigin(url, { name, log });
+      using origin = mirrorOrigin(url, { log });
       const problem = await headProblem(path, origin, {
         offset: (chunks?.first ?? 0) * CHUNK_BYTES,
         sizeBytes: event.sizeBytes,
@@ -61,41 +112,31 @@ export async function* withHeadCheck(
 async function headProblem(
   path: string,
   origin: Origin,
-  options: {
+  { offset, sizeBytes, signal }: {
     readonly offset: number;
     readonly sizeBytes: number;
     readonly signal: AbortSignal;
   },
 ): Promise<string | undefined> {
-  const { offset, sizeBytes, signal } = options;
+  const { label } = origin;
   const end = Math.min(offset + limits.hedgeHeadBytes, sizeBytes);
-  const here = new Uint8Array(Math.max(0, end - offset));
   try {
-    using body = await origin.open(end < sizeBytes ? { offset, end } : { offset }, { signal });
-    if (body.sizeBytes !== null && body.sizeBytes !== sizeBytes) {
-      return `it has ${sizeBytes} bytes, that of ${origin.label} ${body.sizeBytes}`;
+    using theirs = await origin.open(end < sizeBytes ? { offset, end } : { offset }, { signal });
+    using here = new FileBody(path, { offset, end }, signal);
+    const ours = { sizeBytes, read: () => here.read() };
+    const difference = await differenceOf(ours, theirs);
+    if (difference === undefined) return undefined;
+    switch (difference.kind) {
+      case "size":
+        return `it has ${sizeBytes} bytes, that of ${label} ${theirs.sizeBytes}`;
+      case "byte":
+        return `byte ${offset + difference.at} is not that of ${label}`;
+      default:
+        return `that of ${label} is ${difference.kind}`;
     }
-    const fd = openSync(path, "r");
-    try {
-      readSync(fd, here, 0, here.length, offset);
-    } finally {
-      closeSync(fd);
-    }
-    for (let at = 0; at < here.length;) {
-      const bytes = await body.read();
-      if (bytes === null) return `that of ${origin.label} is shorter`;
-      const count = Math.min(bytes.length, here.length - at);
-      for (let i = 0; i < count; i++) {
-        if (bytes[i] !== here[at + i]) {
-          return `byte ${offset + at + i} is not that of ${origin.label}`;
-        }
-      }
-      at += count;
-    }
-    return undefined;
   } catch (error) {
-    // "no-such-range": the origin's file ends before, so it is another one.
-    if (!(error instanceof OriginError)) throw error;
-    return error.kind === "no-such-range" ? `that of ${origin.label} is shorter` : undefined;
+    if (!(error instanceof MirrorError)) throw error;
+    // The origin's file ends before, so it is another one.
+    return isWholeOnly(error) ? `that of ${label} is shorter` : undefined;
   }
 }

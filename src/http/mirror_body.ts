@@ -1,105 +1,87 @@
 /**
  * What a mirror sends of a file, piece by piece: held to the length that it said, and given up when
- * it falls silent. Ends its connection; asks for nothing anew.
+ * it falls silent. Ends its connection; asks for nothing again.
  */
 
+import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError } from "./mirror_error.ts";
+import type { Extent, MirrorHead } from "./mirror_request.ts";
 import type { BodyMeter } from "./mirror_speeds.ts";
-
-/** By what a mirror's file is known again. */
-export interface MirrorValidators {
-  readonly etag: string | null;
-  readonly lastModified: string | null;
-}
+import type { RangeBody } from "./resumable_read.ts";
 
 /** An answer whose head was found to be good. */
-export interface MirrorAnswer extends MirrorValidators {
+interface MirrorAnswer {
+  readonly client: MirrorClient;
+  /** Label of the mirror. */
   readonly mirror: string;
-  readonly contentType: string | null;
-  /** Null for an answer that has none, as of a range that begins at the end. */
-  readonly stream: ReadableStream<Uint8Array> | null;
-  /** The first byte of the file that is wanted, and how many come before it in the answer. */
+  readonly head: MirrorHead;
+  readonly extent: Extent;
+  /** The first byte of the file that is wanted. */
   readonly offset: number;
-  readonly skipBytes: number;
-  /** Where what is wanted ends; null when that is the end of a file of unknown size. */
-  readonly end: number | null;
-  /** Whether the answer goes on after `end`. */
-  readonly goesOn: boolean;
   /** Bytes of the whole file, if known. */
   readonly sizeBytes: number | null;
-  /** Aborted when nobody wants the rest any more: whoever opened it, or the node as it ends. */
-  readonly signal: AbortSignal;
-  /** Ends the request. */
-  abort(reason: unknown): void;
+  /** Ends the request; aborted by the caller who opened it, or by the node as it ends. */
+  readonly abort: AbortController;
   /** The answer's end, whatever became of it, is to be told. */
   ended(error: MirrorError | null): void;
   /** Bytes came, be they wanted or not. */
   came(bytes: number): void;
-  readonly meter: BodyMeter;
-  /** Waiting for the next bytes for so long ends it. */
-  readonly silentMs: number;
 }
 
 /** The body of one answer of a mirror. */
-export class MirrorBody implements Disposable {
+export class MirrorBody implements RangeBody {
+  /** Label of the mirror, HOST or HOST:PORT. */
+  readonly mirror: string;
+  /** The first byte of the file that this gives. */
+  readonly offset: number;
+  /** Bytes of the whole file; null while the mirror did not say. */
+  readonly sizeBytes: number | null;
+  /** Content-Type, as it gave it. */
+  readonly contentType: string | null;
+  readonly etag: string | null;
+  readonly lastModified: string | null;
   readonly #answer: MirrorAnswer;
+  readonly #clock: Clock;
+  readonly #meter: BodyMeter;
+  /** Null for an answer that has no body, as of a range that begins at the end. */
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   /** The next byte of the file that comes. */
   #position: number;
   /** When the read under way began; null when nobody reads. */
   #readingSinceMs: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: Timer | null = null;
   /** With what every read fails from now on; null while none has to. */
   #failure: { readonly reason: unknown } | null = null;
   /** Waits for the end behind the last byte; null before that byte is here. */
   #ending: Promise<void> | null = null;
   #hasEnded = false;
   // The request hears of the signal too, but a body that is read already may be out of its reach.
-  readonly #stop = () => this.#fail(this.#answer.signal.reason);
+  readonly #stop = () => this.#fail(this.#answer.abort.signal.reason);
 
   constructor(answer: MirrorAnswer) {
     this.#answer = answer;
-    this.#reader = answer.stream?.getReader() ?? null;
-    this.#position = answer.offset - answer.skipBytes;
-    const { signal } = answer;
+    const { client, head, extent, abort: { signal } } = answer;
+    this.mirror = answer.mirror;
+    this.offset = answer.offset;
+    this.sizeBytes = answer.sizeBytes;
+    this.contentType = head.contentType;
+    this.etag = head.etag;
+    this.lastModified = head.lastModified;
+    this.#clock = client.clock;
+    this.#meter = client.meterOf(answer.mirror).body();
+    this.#reader = extent.isEmpty ? null : head.response.body?.getReader() ?? null;
+    this.#position = answer.offset - extent.skipBytes;
     if (this.#reader === null) this.#finish(null);
     else if (signal.aborted) this.#stop();
     else signal.addEventListener("abort", this.#stop, { once: true });
   }
 
-  /** Label of the mirror, HOST or HOST:PORT. */
-  get mirror(): string {
-    return this.#answer.mirror;
-  }
-
-  /** The first byte of the file that this gives. */
-  get offset(): number {
-    return this.#answer.offset;
-  }
-
-  /** Bytes of the whole file; null while the mirror did not say. */
-  get sizeBytes(): number | null {
-    return this.#answer.sizeBytes;
-  }
-
-  /** Content-Type, as it gave it. */
-  get contentType(): string | null {
-    return this.#answer.contentType;
-  }
-
-  get etag(): string | null {
-    return this.#answer.etag;
-  }
-
-  get lastModified(): string | null {
-    return this.#answer.lastModified;
-  }
-
   /**
-   * The next bytes, valid until the next call; null at the end of what was asked for. Whoever does
-   * not read to the end must call {@linkcode cancel}.
+   * The next bytes, valid until the next call; null at the end of what was asked for. A caller
+   * that does not read to the end must call {@linkcode cancel}.
    *
    * @throws {MirrorError} when it breaks off, is silent, or sends more or less than it said.
    * @throws the reason of the signal that it was opened with, when that is aborted.
@@ -132,14 +114,14 @@ export class MirrorBody implements Disposable {
 
   /** One piece from the connection; null at its end. */
   async #next(): Promise<Uint8Array | null> {
-    const { meter } = this.#answer;
-    this.#readingSinceMs = performance.now();
-    meter.reading(this.#readingSinceMs);
-    this.#timer ??= setTimeout(() => this.#look(), this.#answer.silentMs);
+    const { silentMs } = this.#answer.client.timeouts;
+    this.#readingSinceMs = this.#clock.nowMs();
+    this.#meter.reading(this.#readingSinceMs);
+    this.#timer ??= this.#clock.after(silentMs, () => this.#look());
     try {
       const { value, done } = await this.#reader!.read();
       if (!done && !this.#hasEnded) {
-        meter.add(value.length, performance.now());
+        this.#meter.add(value.length, this.#clock.nowMs());
         this.#answer.came(value.length);
         return value;
       }
@@ -158,8 +140,8 @@ export class MirrorBody implements Disposable {
 
   /** The part of a piece that is wanted; goes on by all of it. */
   #take(data: Uint8Array): Uint8Array {
-    const { offset, end, goesOn } = this.#answer;
-    const first = Math.max(0, Math.min(data.length, offset - this.#position));
+    const { end, goesOn } = this.#answer.extent;
+    const first = Math.max(0, Math.min(data.length, this.offset - this.#position));
     const room = end === null ? limits.fetchBytesMax - this.#position : end - this.#position;
     if (data.length > room && !goesOn) {
       throw this.#broken(`more than ${this.#position + room} bytes came of it`);
@@ -170,10 +152,10 @@ export class MirrorBody implements Disposable {
 
   /** Where the end is known no other read is needed to see it, and the connection is free again. */
   #endIfWhole(): void {
-    const { end, goesOn, meter } = this.#answer;
+    const { end, goesOn } = this.#answer.extent;
     if (end === null || this.#position < end) return;
     if (goesOn) return this.#drop();
-    meter.end(performance.now());
+    this.#meter.end(this.#clock.nowMs());
     this.#ending = this.#awaitEnd();
   }
 
@@ -182,8 +164,8 @@ export class MirrorBody implements Disposable {
    * Where neither comes soon, all that is wanted has come nevertheless.
    */
   async #awaitEnd(): Promise<void> {
-    clearTimeout(this.#timer ?? undefined);
-    this.#timer = setTimeout(() => this.#drop(), limits.mirrorEndMs);
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(limits.mirrorEndMs, () => this.#drop());
     try {
       let ahead = await this.#reader!.read();
       while (!ahead.done && ahead.value.length === 0) ahead = await this.#reader!.read();
@@ -196,7 +178,7 @@ export class MirrorBody implements Disposable {
   }
 
   #checkEnd(): void {
-    const { end } = this.#answer;
+    const { end } = this.#answer.extent;
     if (end === null || this.#position === end) return;
     throw this.#broken(`it ended at byte ${this.#position} of ${end}`);
   }
@@ -205,12 +187,13 @@ export class MirrorBody implements Disposable {
   #look(): void {
     this.#timer = null;
     if (this.#hasEnded || this.#readingSinceMs === null) return;
-    const leftMs = this.#readingSinceMs + this.#answer.silentMs - performance.now();
+    const { silentMs } = this.#answer.client.timeouts;
+    const leftMs = this.#readingSinceMs + silentMs - this.#clock.nowMs();
     if (leftMs > 0) {
-      this.#timer = setTimeout(() => this.#look(), Math.ceil(leftMs));
+      this.#timer = this.#clock.after(Math.ceil(leftMs), () => this.#look());
       return;
     }
-    const what = `it sent nothing for ${this.#answer.silentMs} ms`;
+    const what = `it sent nothing for ${silentMs} ms`;
     this.#fail(
       new MirrorError("silent", `Cannot read from mirror ${this.mirror}: ${what}`, {
         mirror: this.mirror,
@@ -245,16 +228,16 @@ export class MirrorBody implements Disposable {
   /** Ends the connection, and the read that waits for it. */
   #close(reason: unknown): void {
     this.#reader?.cancel().catch(() => {});
-    this.#answer.abort(reason);
+    this.#answer.abort.abort(reason);
   }
 
   #finish(error: MirrorError | null): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#answer.signal.removeEventListener("abort", this.#stop);
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#answer.abort.signal.removeEventListener("abort", this.#stop);
+    this.#timer?.cancel();
     this.#timer = null;
-    this.#answer.meter.end(performance.now());
+    this.#meter.end(this.#clock.nowMs());
     this.#answer.ended(error);
   }
 }

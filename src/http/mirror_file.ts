@@ -14,25 +14,28 @@
  * 4. Once something was given, a round in which all failed is not the end: there is another after a
  *    pause, up to `mirrorRetriesMax` rounds.
  *
- * One request is `mirror_request.ts`, its body `mirror_body.ts`. What is done with the bytes, and
- * whether they are right, is not known here.
+ * One request is `mirror_request.ts`, its body `mirror_body.ts`; what a reader does when that breaks
+ * off is `resumable_read.ts`. What the bytes are for, and whether they are right, is not known here.
  */
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { MirrorBody, type MirrorValidators } from "./mirror_body.ts";
-import { checkStatus, type Extent, extentOf } from "./mirror_extent.ts";
+import { MirrorBody } from "./mirror_body.ts";
+import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError, mostTelling } from "./mirror_error.ts";
 import {
   ask,
+  checkStatus,
+  type Extent,
+  extentOf,
   type MirrorAddress,
   mirrorAddress,
   type MirrorHead,
   type MirrorQuestion,
-  type MirrorRange,
+  type MirrorValidators,
   rangeHeaders,
 } from "./mirror_request.ts";
-import type { Mirrors } from "./mirrors.ts";
+import { type ByteRange, type RangeSource, Retries } from "./resumable_read.ts";
 
 /** What is known of a file before a mirror is asked. */
 export interface MirrorFileOptions {
@@ -45,7 +48,7 @@ export interface MirrorFileOptions {
 }
 
 /** What a mirror says of its file, without the file. */
-export interface MirrorFacts extends MirrorValidators {
+interface MirrorFacts extends MirrorValidators {
   readonly mirror: string;
   /** Null when it does not say. */
   readonly sizeBytes: number | null;
@@ -67,10 +70,10 @@ interface MirrorState {
   hadOtherSize: boolean;
 }
 
-/** One file at its mirrors. Made by {@linkcode Mirrors.file}. */
-export class MirrorFile {
-  readonly #mirrors: Mirrors;
-  readonly #slots: MirrorState[];
+/** One file at its mirrors. Made by `Mirrors.file()`. */
+export class MirrorFile implements RangeSource<MirrorBody> {
+  readonly #client: MirrorClient;
+  readonly #states: MirrorState[];
   readonly #bytesGiven = new Map<string, number>();
   /** The mirror that gave last: it is asked first. */
   #last: MirrorState | null = null;
@@ -83,18 +86,18 @@ export class MirrorFile {
   #lastModified: string | null = null;
 
   /** @throws {UsageError} when there are no URLs, too many, or one is none of http or https. */
-  constructor(mirrors: Mirrors, urls: readonly string[], options: MirrorFileOptions = {}) {
+  constructor(client: MirrorClient, urls: readonly string[], options: MirrorFileOptions = {}) {
     if (urls.length === 0 || urls.length > limits.mirrorsMax) {
       throw new UsageError(
         `Cannot use ${urls.length} mirrors: at least 1 and at most ${limits.mirrorsMax} are asked`,
       );
     }
-    this.#mirrors = mirrors;
+    this.#client = client;
     this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
     this.#keptFree = options.slotsKeptFree ?? 0;
     const { via = [] } = options;
     this.#headers = via.length === 0 ? {} : { via: via.join(", ") };
-    this.#slots = urls.map((url) => ({
+    this.#states = urls.map((url) => ({
       address: mirrorAddress(url),
       etag: null,
       refusal: null,
@@ -116,7 +119,7 @@ export class MirrorFile {
 
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
   get hasTrouble(): boolean {
-    return this.#slots.some(({ error }) =>
+    return this.#states.some(({ error }) =>
       error !== null && (error.code !== "refused" || error.status >= 500)
     );
   }
@@ -139,7 +142,7 @@ export class MirrorFile {
   ): void {
     this.#sizeBytes = known.sizeBytes ?? this.#sizeBytes;
     this.#lastModified = known.validators?.lastModified ?? this.#lastModified;
-    for (const state of this.#slots) {
+    for (const state of this.#states) {
       if (state.address.label === known.mirror) state.etag = known.validators?.etag ?? null;
     }
   }
@@ -148,7 +151,7 @@ export class MirrorFile {
   forget(): void {
     this.#sizeBytes = this.#wantedBytes;
     this.#lastModified = null;
-    for (const state of this.#slots) {
+    for (const state of this.#states) {
       state.etag = null;
       if (state.refusal?.code === "changed") state.refusal = null;
     }
@@ -156,7 +159,7 @@ export class MirrorFile {
 
   /** Does not ask this mirror for this file again. */
   ban(mirror: string): void {
-    for (const state of this.#slots) {
+    for (const state of this.#states) {
       if (state.address.label !== mirror) continue;
       // For good, even if it would be asked again after a new beginning.
       state.refusal = new MirrorError(
@@ -175,26 +178,21 @@ export class MirrorFile {
    * @throws the reason of `signal`, when that is aborted, before or after the body began.
    */
   async open(
-    range: MirrorRange,
+    range: ByteRange,
     options: { readonly signal: AbortSignal },
   ): Promise<MirrorBody> {
-    for (let round = 1;; round++) {
-      const errors: MirrorError[] = [];
-      let isWorthIt = false;
-      for (const state of this.#inOrder()) {
-        try {
-          return await this.#openAt(state, range, options);
-        } catch (cause) {
-          const error = this.#failed(state, cause);
-          errors.push(error);
-          isWorthIt ||= error.isMirrorBad && this.#bytesGiven.size > 0 ||
-            error.code === "other-size" && state.refusal === null;
-        }
+    const { clock, timeouts: { retryMs }, log } = this.#client;
+    const retries = new Retries({ retriesMax: limits.mirrorRetriesMax - 1, retryMs, clock });
+    for (;;) {
+      try {
+        return await this.#first((state) => this.#openAt(state, range, options));
+      } catch (error) {
+        const isWorthIt = error instanceof MirrorError && this.#isWorthAnotherRound;
+        if (!isWorthIt || !retries.failed()) throw error;
+        const { failures: round } = retries;
+        log.debug("mirrors failed, asking again", { error: error.message, round });
+        await retries.pause(options);
       }
-      const error = this.#mostTelling(errors);
-      if (!isWorthIt || round >= limits.mirrorRetriesMax) throw error;
-      this.#mirrors.log.debug("mirrors failed, asking again", { error: error.message, round });
-      await pause(this.#mirrors.timeouts.retryMs * 2 ** (round - 1), options);
     }
   }
 
@@ -236,6 +234,15 @@ export class MirrorFile {
     });
   }
 
+  /** Whether a mirror that is not out of question failed in a way that may pass. */
+  get #isWorthAnotherRound(): boolean {
+    return this.#states.some(({ refusal, error }) =>
+      refusal === null && error !== null &&
+      (error.isMirrorBad && this.#bytesGiven.size > 0 || error.code === "other-size")
+    );
+  }
+
+  /** The first answer that one of the mirrors gives to this. */
   async #first<T>(work: (state: MirrorState) => Promise<T>): Promise<T> {
     const errors: MirrorError[] = [];
     for (const state of this.#inOrder()) {
@@ -250,7 +257,7 @@ export class MirrorFile {
 
   async #openAt(
     state: MirrorState,
-    range: MirrorRange,
+    range: ByteRange,
     options: { readonly signal: AbortSignal },
   ): Promise<MirrorBody> {
     const { etag } = state;
@@ -264,39 +271,28 @@ export class MirrorFile {
     question: MirrorQuestion,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<Asked> {
-    const { closing, slots, client, timeouts } = this.#mirrors;
+    const { closing, slots, client, clock, timeouts: { answerMs } } = this.#client;
     const abort = new AbortController();
-    const stops = [signal, closing].map((one) => {
-      if (one.aborted) throw one.reason;
-      const stop = () => abort.abort(one.reason);
-      one.addEventListener("abort", stop, { once: true });
-      return () => one.removeEventListener("abort", stop);
-    });
-    const unhear = () => stops.forEach((stop) => stop());
+    const held = new DisposableStack();
     try {
-      const giveBack = await slots.take({ signal: abort.signal, keptFree: this.#keptFree });
-      const release = () => {
-        unhear();
-        giveBack();
-      };
-      try {
-        const { answerMs } = timeouts;
-        const headers = { ...this.#headers, ...question.headers };
-        const asked = { ...question, headers };
-        const head = await ask(state.address, asked, { client, abort, answerMs });
-        return { head, release, abort };
-      } catch (error) {
-        giveBack();
-        throw error;
+      for (const one of [signal, closing]) {
+        one.throwIfAborted();
+        const stop = () => abort.abort(one.reason);
+        one.addEventListener("abort", stop, { once: true });
+        held.defer(() => one.removeEventListener("abort", stop));
       }
+      held.defer(await slots.take({ signal: abort.signal, keptFree: this.#keptFree }));
+      const asked = { ...question, headers: { ...this.#headers, ...question.headers } };
+      const head = await ask(state.address, asked, { client, abort, answerMs, clock });
+      return { head, release: () => held.dispose(), abort };
     } catch (error) {
-      unhear();
+      held.dispose();
       throw error;
     }
   }
 
   /** Makes a body of an answer, if it is one of this file. */
-  #body(state: MirrorState, range: MirrorRange, { head, release, abort }: Asked): MirrorBody {
+  #body(state: MirrorState, range: ByteRange, { head, release, abort }: Asked): MirrorBody {
     try {
       const extent = extentOf(head, range, {
         mirror: state.address.label,
@@ -312,11 +308,11 @@ export class MirrorFile {
 
   #given(
     state: MirrorState,
-    range: MirrorRange,
+    range: ByteRange,
     { head, release, abort, extent }: Asked & { readonly extent: Extent },
   ): MirrorBody {
     const { label } = state.address;
-    this.#mirrors.answered(label);
+    this.#client.answered(label);
     this.#last = state;
     this.#sizeBytes ??= extent.sizeBytes;
     this.#lastModified ??= head.lastModified;
@@ -324,20 +320,13 @@ export class MirrorFile {
     let came = 0;
     if (extent.isEmpty) end({ head, release, abort });
     return new MirrorBody({
+      client: this.#client,
       mirror: label,
-      etag: head.etag,
-      lastModified: head.lastModified,
-      contentType: head.contentType,
-      stream: extent.isEmpty ? null : head.response.body,
+      head,
+      extent,
       offset: range.offset,
-      skipBytes: extent.skipBytes,
-      end: extent.end,
-      goesOn: extent.goesOn,
       sizeBytes: this.#sizeBytes,
-      silentMs: this.#mirrors.timeouts.silentMs,
-      meter: this.#mirrors.meterOf(label).body(),
-      signal: abort.signal,
-      abort: (reason) => abort.abort(reason),
+      abort,
       came: (bytes) => {
         came += bytes;
         this.#bytesGiven.set(label, (this.#bytesGiven.get(label) ?? 0) + bytes);
@@ -379,10 +368,10 @@ export class MirrorFile {
     if (!(error instanceof MirrorError)) throw error;
     const mirror = state.address.label;
     state.error = error;
-    if (error.isMirrorBad) this.#mirrors.failed(mirror, performance.now());
+    if (error.isMirrorBad) this.#client.failed(mirror, this.#client.clock.nowMs());
     else if (error.code === "other-size" && !state.hadOtherSize) state.hadOtherSize = true;
     else if (error.code !== "no-range") state.refusal = error;
-    this.#mirrors.log.debug("a mirror does not give it", { mirror, error: error.message });
+    this.#client.log.debug("a mirror does not give it", { mirror, error: error.message });
     return error;
   }
 
@@ -393,25 +382,25 @@ export class MirrorFile {
   ) {
     const mirror = state.address.label;
     state.error = error;
-    this.#mirrors.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
+    this.#client.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
     state.breaks = came >= limits.mirrorSampleBytes ? 1 : state.breaks + 1;
     if (state.breaks < limits.mirrorRetriesMax) return;
-    this.#mirrors.failed(mirror, performance.now());
+    this.#client.failed(mirror, this.#client.clock.nowMs());
     state.refusal = error;
   }
 
   /** Those that may be asked, best first. */
   #inOrder(): MirrorState[] {
-    const nowMs = performance.now();
+    const nowMs = this.#client.clock.nowMs();
     const rank = (state: MirrorState) =>
-      this.#mirrors.isBad(state.address.label, nowMs) ? 2 : state === this.#last ? 0 : 1;
-    return this.#slots.filter(({ refusal }) => refusal === null)
+      this.#client.isBad(state.address.label, nowMs) ? 2 : state === this.#last ? 0 : 1;
+    return this.#states.filter(({ refusal }) => refusal === null)
       .sort((a, b) => rank(a) - rank(b));
   }
 
   /** The most telling of these errors and of why the other mirrors were not asked. */
   #mostTelling(errors: readonly MirrorError[]): MirrorError {
-    const refusals = this.#slots.flatMap(({ refusal }) => refusal ?? []);
+    const refusals = this.#states.flatMap(({ refusal }) => refusal ?? []);
     return mostTelling([...refusals.filter((refusal) => !errors.includes(refusal)), ...errors])!;
   }
 }
@@ -430,20 +419,4 @@ function end({ head, release, abort }: Asked): void {
   if (head.response.body === null) return;
   head.response.body.cancel().catch(() => {});
   abort.abort(new DOMException("The answer is of no use", "AbortError"));
-}
-
-/** Waits; rejects with the reason of `signal`. */
-function pause(ms: number, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

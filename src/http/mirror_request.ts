@@ -1,14 +1,16 @@
 /**
- * One request to a mirror, up to the head of its answer: redirects, how long it may take, and what
- * the head says. Does not choose mirrors, and reads no body.
+ * One request to a mirror, up to the head of its answer: redirects, how long it may take, and which
+ * bytes of the file the answer holds, against what was asked. Does not choose mirrors, and reads no
+ * body.
  */
 
+import type { Clock } from "../base/clock.ts";
 import { httpReason } from "../base/http_reason.ts";
 import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";
-import type { MirrorValidators } from "./mirror_body.ts";
 import { MirrorError } from "./mirror_error.ts";
+import type { ByteRange } from "./resumable_read.ts";
 
 /** Where a mirror has a file. */
 export interface MirrorAddress {
@@ -20,10 +22,10 @@ export interface MirrorAddress {
   readonly label: string;
 }
 
-/** Bytes of a file: from `offset` to `end`, which is not part of it; without, all that follows. */
-export interface MirrorRange {
-  readonly offset: number;
-  readonly end?: number;
+/** By what a mirror's file is known again. */
+export interface MirrorValidators {
+  readonly etag: string | null;
+  readonly lastModified: string | null;
 }
 
 /** What is asked. */
@@ -62,15 +64,19 @@ export function mirrorAddress(text: string): MirrorAddress {
 
 /** The headers that ask for a part of a file, if it is still the one with these validators. */
 export function rangeHeaders(
-  { offset, end }: MirrorRange,
+  { offset, end }: ByteRange,
   validators: MirrorValidators | null,
 ): Record<string, string> {
   if (offset === 0 && end === undefined) return {};
   const range = `bytes=${offset}-${end === undefined ? "" : end - 1}`;
-  // A weak ETag says nothing of bytes.
-  const etag = validators?.etag?.startsWith('"') ? validators.etag : null;
-  const same = etag ?? validators?.lastModified ?? null;
+  const etag = validators?.etag ?? null;
+  const same = isStrong(etag) ? etag : validators?.lastModified ?? null;
   return same === null ? { range } : { range, "if-range": same };
+}
+
+/** Whether an ETag tells one file's bytes from another's: a weak one says nothing of them. */
+export function isStrong(etag: string | null): etag is string {
+  return etag?.startsWith('"') ?? false;
 }
 
 /**
@@ -83,20 +89,17 @@ export function rangeHeaders(
 export async function ask(
   address: MirrorAddress,
   question: MirrorQuestion,
-  { client, abort, answerMs }: {
+  { client, abort, answerMs, clock }: {
     readonly client: Deno.HttpClient;
     readonly abort: AbortController;
     readonly answerMs: number;
+    readonly clock: Clock;
   },
 ): Promise<MirrorHead> {
   const mirror = address.label;
   const what = `Cannot ask mirror ${mirror}`;
-  const silent = new MirrorError(
-    "silent",
-    `${what}: no answer within ${answerMs} ms`,
-    { mirror },
-  );
-  const timer = setTimeout(() => abort.abort(silent), answerMs);
+  const silent = new MirrorError("silent", `${what}: no answer within ${answerMs} ms`, { mirror });
+  const timer = clock.after(answerMs, () => abort.abort(silent));
   try {
     let { url } = address;
     for (let redirects = 0; redirects <= limits.mirrorRedirectsMax; redirects++) {
@@ -125,15 +128,121 @@ export async function ask(
     if (error instanceof MirrorError) throw error;
     throw new MirrorError("unreachable", `${what}: ${httpReason(error)}`, { mirror, cause: error });
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
+}
+
+/** What an answer holds of the file. */
+export interface Extent {
+  /** Bytes that come before what is wanted. */
+  readonly skipBytes: number;
+  /** Where what is wanted ends; null when that is not known. */
+  readonly end: number | null;
+  /** Whether the answer goes on after that. */
+  readonly goesOn: boolean;
+  /** Bytes of the whole file, if the answer says. */
+  readonly sizeBytes: number | null;
+  readonly isEmpty: boolean;
+}
+
+/** What is known when an answer comes. */
+interface Known {
+  /** Label of the mirror that answered. */
+  readonly mirror: string;
+  /** Bytes of the file; null while nobody said it. */
+  readonly sizeBytes: number | null;
+  /** Throws unless the answer, of a file that long, is of the file that was begun with. */
+  checkSame(sizeBytes: number | null): void;
+}
+
+/**
+ * Which bytes of the file an answer holds.
+ *
+ * @throws {MirrorError} when it is none of this file, or none to what was asked.
+ */
+export function extentOf(head: MirrorHead, range: ByteRange, known: Known): Extent {
+  const { mirror } = known;
+  const { offset } = range;
+  const isPart = offset > 0 || range.end !== undefined;
+  if (isPart && head.status === 416) return nothingFrom(offset, head, known);
+  checkStatus(mirror, head, isPart ? [200, 206] : [200]);
+  if (head.status === 206) {
+    const content = contentRange(head);
+    const isAsked = content?.offset === offset && content.end <= (range.end ?? Infinity);
+    if (!isAsked) throw unusable(mirror, "it sent another part of the file than was asked for");
+    const { end, sizeBytes } = content;
+    checkSize(mirror, sizeBytes ?? end);
+    known.checkSame(sizeBytes);
+    return { skipBytes: 0, end, goesOn: false, sizeBytes, isEmpty: false };
+  }
+  const sizeBytes = head.contentBytes;
+  checkSize(mirror, sizeBytes ?? 0);
+  // Before anything else: a request for a part of what has changed is answered with the whole.
+  known.checkSame(sizeBytes);
+  const fileEnd = sizeBytes ?? known.sizeBytes;
+  if (fileEnd !== null && fileEnd < offset) throw tooShort(mirror, offset, fileEnd);
+  if (offset > limits.mirrorSkipBytes) throw noRange(mirror, offset);
+  const end = fileEnd === null ? range.end ?? null : Math.min(range.end ?? fileEnd, fileEnd);
+  const goesOn = range.end !== undefined && end === range.end && fileEnd !== end;
+  return { skipBytes: offset, end, goesOn, sizeBytes, isEmpty: head.response.body === null };
+}
+
+/**
+ * Refuses an answer whose status is none of `good`.
+ *
+ * @throws {MirrorError} with that status.
+ */
+export function checkStatus(mirror: string, head: MirrorHead, good: readonly number[]): void {
+  const { status } = head;
+  if (good.includes(status)) return;
+  if (status < 400) throw unusable(mirror, `it answered with status ${status}`);
+  throw new MirrorError("refused", `Cannot get it from mirror ${mirror}: status ${status}`, {
+    mirror,
+    status: Math.min(status, 599),
+    retryAfter: retryAfter(head),
+  });
+}
+
+/** What it means that there is nothing from `offset` on. */
+function nothingFrom(offset: number, head: MirrorHead, { mirror, checkSame }: Known): Extent {
+  const sizeBytes = unsatisfiedSize(head);
+  // There is something, or it does not say: from the first byte on it may give it.
+  if (sizeBytes === null || sizeBytes > offset) throw noRange(mirror, offset);
+  checkSame(sizeBytes);
+  if (sizeBytes < offset) throw tooShort(mirror, offset, sizeBytes);
+  return { skipBytes: 0, end: offset, goesOn: false, sizeBytes, isEmpty: true };
+}
+
+function checkSize(mirror: string, sizeBytes: number): void {
+  if (sizeBytes <= limits.fetchBytesMax) return;
+  throw unusable(mirror, `it has ${sizeBytes} bytes, at most ${limits.fetchBytesMax}`);
+}
+
+function tooShort(mirror: string, offset: number, sizeBytes: number): MirrorError {
+  return new MirrorError(
+    "changed",
+    `Cannot go on at byte ${offset} of mirror ${mirror}: its file has ${sizeBytes} bytes`,
+    { mirror, status: 416 },
+  );
+}
+
+function noRange(mirror: string, offset: number): MirrorError {
+  return new MirrorError(
+    "no-range",
+    `Cannot go on at byte ${offset} of mirror ${mirror}: it gives the whole file only`,
+    { mirror },
+  );
+}
+
+function unusable(mirror: string, why: string): MirrorError {
+  return new MirrorError("unusable", `Cannot use mirror ${mirror}: ${why}`, { mirror });
 }
 
 /**
  * What a 206 says that it holds: from `offset` to `end`, of a file of `sizeBytes` if it knows.
  * Undefined when that makes no sense.
  */
-export function contentRange(
+function contentRange(
   head: MirrorHead,
 ):
   | { readonly offset: number; readonly end: number; readonly sizeBytes: number | null }
@@ -149,13 +258,13 @@ export function contentRange(
 }
 
 /** The size that a 416 names; null when it names none. */
-export function unsatisfiedSize({ response }: MirrorHead): number | null {
+function unsatisfiedSize({ response }: MirrorHead): number | null {
   const match = /^bytes \*\/(\d{1,15})$/.exec(response.headers.get("content-range") ?? "");
   return match === null ? null : Number(match[1]);
 }
 
 /** Retry-After of an answer, if it is fit to be passed on. */
-export function retryAfter({ response }: MirrorHead): string | null {
+function retryAfter({ response }: MirrorHead): string | null {
   const text = response.headers.get("retry-after");
   return text !== null && RETRY_AFTER.test(text) ? text : null;
 }

@@ -24,11 +24,7 @@ export class MirrorSpeeds {
     // The one measured last stands last; the one longest not asked goes.
     this.#speeds.delete(mirror);
     this.#speeds.set(mirror, { bytesPerSecond, atMs: nowMs });
-    if (this.#speeds.size <= limits.mirrorHostsMax) return;
-    for (const oldest of this.#speeds.keys()) {
-      this.#speeds.delete(oldest);
-      break;
-    }
+    dropOldest(this.#speeds);
   }
 
   /** Bytes a second that it gives; undefined when that was not measured, or too long ago. */
@@ -38,12 +34,6 @@ export class MirrorSpeeds {
     return speed.bytesPerSecond;
   }
 }
-
-/** Time of reading that makes a measurement, or so many bytes. */
-const SAMPLE_MS = 1_000;
-const SAMPLE_BYTES = 8 * limits.mirrorSampleBytes;
-/** Whoever rests for so long between reads finds bytes that came meanwhile: they tell no speed. */
-const REST_MS = 100;
 
 /**
  * Measures how fast a mirror gives over all connections to it together: from the first bytes of a
@@ -63,25 +53,23 @@ export class MirrorMeter {
     this.#speeds = speeds;
   }
 
-  /** Begins to measure a body. */
+  /** Measures one more body. */
   body(): BodyMeter {
-    return new BodyMeter({
-      begin: (nowMs) => this.#begin(nowMs),
-      add: (bytes, nowMs) => this.#add(bytes, nowMs),
-      end: (nowMs) => this.#end(nowMs),
-    });
+    return new BodyMeter(this);
   }
 
-  #begin(nowMs: number): void {
+  begin(nowMs: number): void {
     if (this.#bodies++ === 0) this.#sinceMs = nowMs;
   }
 
-  #add(bytes: number, nowMs: number): void {
+  add(bytes: number, nowMs: number): void {
     this.#bytes += bytes;
-    if (this.#run(nowMs) >= SAMPLE_MS || this.#bytes >= SAMPLE_BYTES) this.#sample(nowMs);
+    if (this.#run(nowMs) >= limits.mirrorMeasureMs || this.#bytes >= limits.mirrorMeasureBytes) {
+      this.#sample(nowMs);
+    }
   }
 
-  #end(nowMs: number): void {
+  end(nowMs: number): void {
     this.#run(nowMs);
     if (--this.#bodies > 0) return;
     if (this.#bytes >= limits.mirrorSampleBytes) this.#sample(nowMs);
@@ -100,26 +88,21 @@ export class MirrorMeter {
   }
 }
 
-/** What the meter of one body tells. */
-interface MeterPart {
-  begin(nowMs: number): void;
-  add(bytes: number, nowMs: number): void;
-  end(nowMs: number): void;
-}
-
 /** The part of a {@linkcode MirrorMeter} that is about one body. */
 export class BodyMeter {
-  readonly #meter: MeterPart;
+  readonly #meter: MirrorMeter;
   #state: "new" | "measured" | "left" = "new";
   #lastMs: number | null = null;
 
-  constructor(meter: MeterPart) {
+  constructor(meter: MirrorMeter) {
     this.#meter = meter;
   }
 
   /** Somebody waits for bytes. */
   reading(nowMs: number): void {
-    if (this.#state === "measured" && nowMs - this.#lastMs! > REST_MS) this.end(this.#lastMs!);
+    if (this.#state === "measured" && nowMs - this.#lastMs! > limits.mirrorRestMs) {
+      this.end(this.#lastMs!);
+    }
   }
 
   /** Bytes came. Those that come first only begin the measurement: they waited for the head. */
@@ -135,5 +118,14 @@ export class BodyMeter {
   end(nowMs: number): void {
     if (this.#state === "measured") this.#meter.end(nowMs);
     this.#state = "left";
+  }
+}
+
+/** Keeps what is remembered by mirror within bounds: what was noted first goes. */
+export function dropOldest(map: Map<string, unknown>): void {
+  if (map.size <= limits.mirrorHostsMax) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
   }
 }

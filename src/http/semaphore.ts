@@ -1,7 +1,7 @@
 /** A bounded number of places, and a queue for those who wait for one. Knows nothing of what for. */
 
 /** How a place is taken. */
-export interface AcquireOptions {
+interface AcquireOptions {
   readonly signal: AbortSignal;
   /** Places that must stay free for others beside it; by default 0. */
   readonly keptFree?: number;

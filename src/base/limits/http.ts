@@ -2,6 +2,9 @@
 
 import { KIB, MIB } from "./sizes.ts";
 
+/** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
+const mirrorSampleBytes = 64 * KIB;
+
 export const httpLimits = {
   /** A URL that a client or a person gives. */
   urlBytesMax: 2_048,
@@ -33,8 +36,12 @@ export const httpLimits = {
   mirrorHostsMax: 256,
   /** Bytes that are let pass to reach an offset at a mirror that knows no ranges. */
   mirrorSkipBytes: 1 * MIB,
-  /** A part of a file so small tells nothing of a mirror's speed: it was on its way already. */
-  mirrorSampleBytes: 64 * KIB,
+  mirrorSampleBytes,
+  /** A mirror's speed is noted after so much time of reading, or so many bytes. */
+  mirrorMeasureMs: 1_000,
+  mirrorMeasureBytes: 8 * mirrorSampleBytes,
+  /** After so long a rest between reads, what was sent meanwhile is there at once: it tells no speed. */
+  mirrorRestMs: 100,
   /** How long a mirror's measured speed is believed. */
   hedgeSpeedMs: 600_000,
   /** Files on their way from mirrors whose root nobody knows yet, under way or put away for later. */
@@ -44,4 +51,13 @@ export const httpLimits = {
 
   /** How long a node looks for a file whose URL a client named, before that alone is asked. */
   urlSearchMs: 700,
+
+  /** Bytes that are here already and are asked for again: they show whether it is the same file. */
+  resumeOverlapBytes: 4 * KIB,
+  /** Where there is one origin alone, it is asked again after this, then twice it, when it breaks off. */
+  originRetryMs: 250,
+  /** Bytes of a file of this machine that are read in one turn. */
+  originReadBytes: 512 * KIB,
+  /** Between two messages of progress of a fetch straight from its URL: 10 a second look smooth. */
+  originProgressMs: 100,
 } as const;

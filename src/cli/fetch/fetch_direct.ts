@@ -1,6 +1,6 @@
 /** `pacsrv fetch URL` without a daemon and without a node: from the URL into the output. */
 
-import type { Origin } from "../../http/direct_fetch.ts";
+import type { Origin } from "../../http/origin.ts";
 import type { FetchOutput } from "./fetch_output.ts";
 import type { FetchPlan } from "./fetch_plan.ts";
 import { type FetchSource, isChecked, ownLog } from "./fetch_source.ts";
@@ -13,10 +13,10 @@ export async function openDirectSource(plan: FetchPlan): Promise<FetchSource> {
   const log = await ownLog();
   const request = await trustedRequest(plan, log);
   const { fetchDirect } = await import("../../http/direct_fetch.ts");
-  const { name } = request;
+  const { fileOrigin, mirrorOrigin } = await import("../../http/origin.ts");
   const origin: Origin & Partial<Disposable> = url.isFile
-    ? (await import("../../http/file_origin.ts")).fileOrigin(url.url)
-    : (await import("../../http/mirror_origin.ts")).mirrorOrigin(url.url, { name, log });
+    ? fileOrigin(url.url)
+    : mirrorOrigin(url.url, { log });
   return {
     kind: "direct",
     gives: "rest",

@@ -3,12 +3,10 @@
  * follows from their results is decided in `core/fetch`.
  */
 
-import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
-import { limits } from "../../base/limits.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
-import { nextTurn } from "../../store/files/io.ts";
+import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
@@ -134,16 +132,8 @@ export class FetchChecks {
     const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0 } = this.#track ??
       {};
     if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
-    if (reader.sizeBytes !== sizeBytes) return false;
-    const ours = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
-    const theirs = new Uint8Array(ours.length);
-    for (let first = firstChunk; first < nextChunk; first += limits.requestChunksMax) {
-      const range = { first, count: Math.min(limits.requestChunksMax, nextChunk - first) };
-      const bytes = unverified.reader(sizeBytes).readRun(range, ours, 0);
-      reader.readRun(range, theirs, 0);
-      for (let at = 0; at < bytes; at++) if (ours[at] !== theirs[at]) return false;
-      await nextTurn();
-    }
-    return true;
+    const range = { first: firstChunk, count: nextChunk - firstChunk };
+    const given = chunksOf(unverified.reader(sizeBytes), range);
+    return await differenceOf(given, chunksOf(reader, range)) === undefined;
   }
 }

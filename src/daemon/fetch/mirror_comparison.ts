@@ -6,7 +6,8 @@
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { headBytes } from "../../core/fetch/mirror_plan.ts";
-import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
+import { chunksOf, differenceOf } from "../../http/head_check.ts";
+import { MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 
 /**
@@ -26,9 +27,10 @@ export async function agreesWithMirror(
   },
 ): Promise<boolean> {
   const { mirror } = file;
-  if (mirror === null || mirrors.isBad(mirror, performance.now())) return true;
+  const { clock } = mirrors;
+  if (mirror === null || mirrors.isBad(mirror, clock.nowMs())) return true;
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), limits.hedgeAnswerMs);
+  using _ = clock.after(limits.hedgeAnswerMs, () => late.abort());
   try {
     const offset = firstChunk * CHUNK_BYTES;
     const end = Math.min(reader.sizeBytes, offset + headBytes(reader.sizeBytes));
@@ -37,35 +39,15 @@ export async function agreesWithMirror(
       { offset, end: Math.max(end, offset + 1) },
       { signal: AbortSignal.any([signal, late.signal]) },
     );
-    return await isSame(reader, body, { firstChunk, lengthBytes: Math.max(0, end - offset) });
+    const count = Math.max(0, Math.ceil((end - offset) / CHUNK_BYTES));
+    return await differenceOf(chunksOf(reader, { first: firstChunk, count }), body) === undefined;
   } catch (error) {
     signal.throwIfAborted();
     if (late.signal.aborted) {
-      mirrors.failed(mirror, performance.now());
+      mirrors.failed(mirror, clock.nowMs());
       return true;
     }
     if (error instanceof MirrorError) return true;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
-}
-
-async function isSame(
-  reader: FileReader,
-  body: MirrorBody,
-  { firstChunk, lengthBytes }: { readonly firstChunk: number; readonly lengthBytes: number },
-): Promise<boolean> {
-  if (body.sizeBytes !== null && body.sizeBytes !== reader.sizeBytes) return false;
-  const count = Math.ceil(lengthBytes / CHUNK_BYTES);
-  const ours = new Uint8Array(count * CHUNK_BYTES);
-  if (count > 0) reader.readRun({ first: firstChunk, count }, ours, 0);
-  let at = 0;
-  for (let data = await body.read(); data !== null; data = await body.read()) {
-    for (const byte of data) {
-      if (at >= lengthBytes || byte !== ours[at]) return false;
-      at++;
-    }
-  }
-  return at === lengthBytes;
 }

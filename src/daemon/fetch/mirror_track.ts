@@ -4,19 +4,13 @@
  * (`core/fetch`), as is whether what came is right.
  */
 
-import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import type { Logger } from "../../base/log.ts";
-import {
-  type MirrorBody,
-  MirrorError,
-  type MirrorFile,
-  type MirrorRange,
-  type Mirrors,
-} from "../../http/mirrors.ts";
+import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
+import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type {
   ResumeValidators,
@@ -31,7 +25,6 @@ import { MirrorProviders } from "./mirror_providers.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
 export interface MirrorTrackHost {
-  readonly clock: Clock;
   readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
   readonly log: Logger;
@@ -76,14 +69,12 @@ export class MirrorTrack implements MirrorFacts {
   #stopping = new AbortController();
   #isWhole = false;
   #isOver = false;
-  /** Whether it begins anew, and must not go on before that is done. */
+  /** Whether it starts over, and must not go on before that is done. */
   #isHalted = false;
   #refusal: MirrorError | null = null;
   #givesRanges = true;
-  /** What no mirror answered anything better than: asking again at once brings nothing. */
-  #openError: unknown = null;
-  /** Whether the next answer is to begin with the first byte, because none begins in the middle. */
-  #isFromFirst = false;
+  /** The mirror that gives what is read now. */
+  #provider: Provider = HERE;
   /** How often the file at the mirrors was another one. */
   #changes = 0;
   /** Who gave what is in the unverified download. */
@@ -190,7 +181,7 @@ export class MirrorTrack implements MirrorFacts {
   }
 
   get #nowMs(): number {
-    return this.#host.clock.nowMs();
+    return this.#host.mirrors.clock.nowMs();
   }
 
   /** Goes on until this many bytes from the first wanted one on are here; fewer than are: stops. */
@@ -214,10 +205,7 @@ export class MirrorTrack implements MirrorFacts {
   rangesFailed(error: MirrorError): void {
     this.#givesRanges = false;
     if (this.file.mirror === null) return this.refused(error);
-    this.#journal.note(
-      `The mirror is asked for no more ranges: ${error.message}`,
-      this.#nowMs,
-    );
+    this.#note(`The mirror is asked for no more ranges: ${error.message}`);
     this.#owner.changed();
   }
 
@@ -225,12 +213,12 @@ export class MirrorTrack implements MirrorFacts {
   refused(error: MirrorError): void {
     if (this.#refusal !== null || this.#isWhole) return;
     this.#refusal = error;
-    this.#journal.note(`No mirror gives it: ${error.message}`, this.#nowMs);
+    this.#note(`No mirror gives it: ${error.message}`);
     this.#owner.changed();
   }
 
   /**
-   * What came is not the file: those who gave it are not asked again, and all begins anew.
+   * What came is not the file: those who gave it are not asked again, and it starts over.
    *
    * @param culprit The mirror that gave what is wrong, where that is known: it alone is not asked
    * again, and if nothing of it is here, what is here stays.
@@ -242,11 +230,11 @@ export class MirrorTrack implements MirrorFacts {
     if (this.#isOver) return;
     const culprits = culprit === undefined ? this.#providers.culprits : [culprit];
     for (const mirror of culprits) {
-      this.#journal.note(`Mirror ${mirror} is not asked again: ${why}`, this.#nowMs);
+      this.#note(`Mirror ${mirror} is not asked again: ${why}`);
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
       this.file.ban(mirror);
     }
-    if (culprit === undefined || !this.#gaveElsewhere(culprit)) this.#startAnew(why);
+    if (culprit === undefined || !this.#gaveElsewhere(culprit)) this.#startOver(why);
     if (this.file.mirror === null) {
       this.refused(
         new MirrorError("unusable", `What every mirror gave is not the file: ${why}`, {
@@ -284,7 +272,7 @@ export class MirrorTrack implements MirrorFacts {
 
   /**
    * Whether it is a piece of a file in which both ends lack, so that it will hardly be gone on with:
-   * who wants the whole begins anew. Where its end is here, somebody may still be reading that.
+   * a fetch of the whole starts over. Where its end is here, somebody may still be reading that.
    */
   #isTorn(unverified: UnverifiedDownload): boolean {
     const isTail = this.#start > 0 && this.#request.chunks === null;
@@ -326,28 +314,34 @@ export class MirrorTrack implements MirrorFacts {
   async #run(signal: AbortSignal): Promise<void> {
     try {
       this.#unverified ??= this.#openUnverified();
-      let tries = 0;
-      while (this.#isWanting && !signal.aborted) {
-        const before = this.#position;
-        try {
-          await this.#readOne(signal);
-        } catch (error) {
-          if (signal.aborted || !(error instanceof MirrorError)) throw error;
-          if (error.code === "no-range") {
-            this.#isFromFirst = true;
-            continue;
-          }
-          if (error.code === "changed") this.#changed(error);
-          else if (error === this.#openError) throw error;
-          else this.#journal.note(error.message, this.#nowMs);
-          tries = this.#position > before ? 0 : tries + 1;
-          if (tries > limits.mirrorRetriesMax) throw error;
-        }
-      }
+      while (this.#isWanting && !signal.aborted) await this.#read(signal);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof MirrorError) this.refused(error);
       else this.#owner.failed(error as Error);
+    }
+  }
+
+  /** Reads as far as is wanted, or until the mirrors have another file. */
+  async #read(signal: AbortSignal): Promise<void> {
+    using read = new ResumableRead<MirrorBody>(this.file, {
+      next: () => this.#nextRange(),
+      opened: (body) => this.#begins(body),
+      brokeOff: ({ message }) => this.#note(message),
+      mayReread: true,
+      signal,
+    });
+    try {
+      while (this.#isWanting) {
+        const piece = await read.read();
+        if (piece !== null) this.#take(piece);
+        else this.#answerEnded();
+      }
+      this.#endIfWhole();
+    } catch (error) {
+      const isChanged = error instanceof MirrorError && error.code === "changed";
+      if (signal.aborted || !isChanged) throw error;
+      this.#changed(error);
     }
   }
 
@@ -370,49 +364,24 @@ export class MirrorTrack implements MirrorFacts {
     const isChecked = this.#start === 0 && isWholeChecked(this.#request);
     if (!isChecked && !canTell(validators)) {
       const what = `Nothing tells of which file the ${position} bytes are that are here`;
-      this.#journal.note(`${what}: begins anew`, this.#nowMs);
+      this.#note(`${what}: begins anew`);
       unverified.restart();
       unverified.sizeBytes = this.#request.sizeBytes;
       return;
     }
-    this.#journal.note(`Goes on at byte ${position} of an earlier fetch`, this.#nowMs);
+    this.#note(`Goes on at byte ${position} of an earlier fetch`);
     this.#position = position;
+    this.#provider = HERE;
     this.#providers.gave(null, position);
     this.#earlier = isChecked ? null : validators;
     const mirror = validators === null ? {} : { mirror: validators.mirror };
     this.file.expect({ ...mirror, sizeBytes: unverified.sizeBytes, validators });
   }
 
-  /** Reads one answer as far as it is wanted. */
-  async #readOne(signal: AbortSignal): Promise<void> {
-    const unverified = this.#unverified!;
-    if (unverified.sizeBytes !== null && this.#position >= unverified.sizeBytes) {
-      // All of it was here before.
-      this.#opened(unverified.sizeBytes);
-      this.#tell(HERE);
-      return this.#ended();
-    }
-    using body = await this.#open(this.#nextRange(), signal);
-    const { mirror, offset } = body;
-    if (this.#earlier !== null && !goesOnWith(this.#earlier, body)) {
-      return this.#startAnew(`mirror ${mirror} does not tell whether its file is still the same`);
-    }
-    this.#earlier = null;
-    this.#journal.note(
-      offset < this.#position
-        ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
-        : `Asks mirror ${mirror} from byte ${offset}`,
-      this.#nowMs,
-    );
-    await this.#take(body);
-  }
-
-  /** What to ask for next: up to where it is wanted, or all again where none begins in the middle. */
-  #nextRange(): MirrorRange {
-    if (this.#isFromFirst) {
-      this.#isFromFirst = false;
-      return { offset: 0 };
-    }
+  /** What to ask for next, up to where it is wanted; null when all of it is here. */
+  #nextRange(): ByteRange | null {
+    const { sizeBytes } = this.#unverified!;
+    if (sizeBytes !== null && this.#position >= sizeBytes) return null;
     const last = this.#lastByte ?? this.#end;
     const wanted = this.#start + this.#readTo;
     const end = last === null || wanted < last ? wanted : last;
@@ -420,42 +389,44 @@ export class MirrorTrack implements MirrorFacts {
     return isToEnd ? { offset: this.#position } : { offset: this.#position, end };
   }
 
-  async #open(range: MirrorRange, signal: AbortSignal): Promise<MirrorBody> {
-    try {
-      return await this.file.open(range, { signal });
-    } catch (error) {
-      this.#openError = error;
-      throw error;
+  /** An answer begins; false when it may be of another file than what is here. */
+  #begins({ mirror, offset, sizeBytes, etag, lastModified }: MirrorBody): boolean {
+    if (this.#earlier !== null && !goesOnWith(this.#earlier, { mirror, etag, lastModified })) {
+      this.#startOver(`mirror ${mirror} does not tell whether its file is still the same`);
+      return false;
     }
+    this.#earlier = null;
+    this.#note(
+      offset < this.#position
+        ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
+        : `Asks mirror ${mirror} from byte ${offset}`,
+    );
+    if (sizeBytes !== null) this.#opened(sizeBytes);
+    this.#unverified!.validators ??= { mirror, etag, lastModified };
+    this.#provider = mirrorProvider(mirror, this.file);
+    if (this.#isOpen) this.#tell(HERE);
+    return true;
   }
 
-  /** Writes what comes behind the next byte to write, and lets pass what comes before it. */
-  async #take(body: MirrorBody): Promise<void> {
-    const unverified = this.#unverified!;
-    const { mirror, etag, lastModified } = body;
-    if (body.sizeBytes !== null) this.#opened(body.sizeBytes);
-    unverified.validators ??= { mirror, etag, lastModified };
-    const provider = mirrorProvider(mirror, this.file);
-    if (this.#isOpen) this.#tell(HERE);
-    let position = body.offset;
-    const skipTo = this.#position;
-    while (this.#isWanting) {
-      const data = await body.read();
-      if (data === null) break;
-      const skip = Math.min(data.length, Math.max(0, skipTo - position));
-      position += data.length;
-      if (skip === data.length) continue;
-      unverified.write(position - data.length + skip, skip === 0 ? data : data.subarray(skip));
-      this.#position = position;
-      this.#providers.gave(mirror, position);
-      if (this.#isOpen) this.#tell(provider);
+  #take({ offset, bytes, mirror }: Piece): void {
+    this.#unverified!.write(offset, bytes);
+    this.#position = offset + bytes.length;
+    this.#providers.gave(mirror, this.#position);
+    if (this.#isOpen) this.#tell(this.#provider);
+  }
+
+  /** An answer came to its end, or there is nothing left to ask for. */
+  #answerEnded(): void {
+    if (!this.#isOpen) {
+      // No mirror said how long the file is: now it is known.
+      this.#opened(Math.min(this.#position, this.#unverified!.sizeBytes ?? Infinity));
+      this.#tell(this.#provider);
     }
-    if (!this.#isOpen && this.#isWanting) {
-      // The mirror did not say how long the file is: now it is known.
-      this.#opened(this.#position);
-      this.#tell(provider);
-    }
-    if (this.#lastByte !== null && this.#position >= this.#lastByte) this.#ended();
+    this.#endIfWhole();
+  }
+
+  #note(text: string): void {
+    this.#journal.note(text, this.#nowMs);
   }
 
   #opened(sizeBytes: number): void {
@@ -482,21 +453,22 @@ export class MirrorTrack implements MirrorFacts {
     this.#owner.arrived({ first, count: end - first }, provider);
   }
 
-  #ended(): void {
-    if (this.#isWhole) return;
+  #endIfWhole(): void {
+    const lastByte = this.#lastByte;
+    if (this.#isWhole || lastByte === null || this.#position < lastByte) return;
     this.#isWhole = true;
-    this.#journal.note(`The mirror gave all that was asked of it`, this.#nowMs);
+    this.#note("The mirror gave all that was asked of it");
     this.#owner.changed();
   }
 
   /** The mirrors have another file now than they had when this began. */
   #changed(error: MirrorError): void {
-    this.#journal.note(error.message, this.#nowMs);
+    this.#note(error.message);
     if (++this.#changes > limits.mirrorRetriesMax) throw error;
-    this.#startAnew("the file at the mirror changed");
+    this.#startOver("the file at the mirror changed");
   }
 
-  #startAnew(reason: string): void {
+  #startOver(reason: string): void {
     this.file.forget();
     this.#owner.restarted(reason);
     this.#providers.clear();

@@ -4,6 +4,7 @@
  */
 
 import { nameOfUrl } from "../../base/mirror_url.ts";
+import { isStrong } from "../../http/mirror_request.ts";
 import type { MirrorBody } from "../../http/mirrors.ts";
 import type { ResumeValidators } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
@@ -35,9 +36,4 @@ export function goesOnWith(
 ): boolean {
   if (earlier.lastModified !== null && lastModified === earlier.lastModified) return true;
   return mirror === earlier.mirror && isStrong(etag) && etag === earlier.etag;
-}
-
-/** A weak ETag says nothing of bytes. */
-function isStrong(etag: string | null): boolean {
-  return etag?.startsWith('"') ?? false;
 }

@@ -11,6 +11,7 @@ import { CHUNK_BYTES, chunkLength, type ChunkRange, rangeBytes } from "../../bas
 import { limits } from "../../base/limits.ts";
 import type { MirrorFile } from "../../http/mirrors.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
+import { type RangeBody, ResumableRead } from "../../http/resumable_read.ts";
 import { Semaphore } from "../../http/semaphore.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
@@ -46,6 +47,8 @@ interface Work {
   /** Whether another core shall hash it, once it is whole. */
   isElsewhere: boolean;
   filledBytes: number;
+  /** How many of them were here when the answer that is read began. */
+  answerFrom: number;
   /** Chunks that were hashed and are right. */
   checked: number;
   /** Who gave what is there of the chunk that is not whole. */
@@ -105,6 +108,7 @@ export class MirrorSource implements ChunkSource {
       digits,
       isElsewhere: range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
       filledBytes: 0,
+      answerFrom: 0,
       checked: 0,
       provider: null,
     };
@@ -129,60 +133,60 @@ export class MirrorSource implements ChunkSource {
   async #bring(work: Work): Promise<void> {
     const { signal } = work.stop;
     const giveBack = await this.#places.take({ signal });
+    const { offset, length } = rangeBytes(this.#sizeBytes, work.range);
+    using read = new ResumableRead(this.#mirror, {
+      next: () => ({ offset: offset + work.filledBytes, end: offset + length }),
+      opened: (body) => this.#begins(work, body),
+      // The mirrors are left one by one when they break off too often.
+      retriesMax: limits.mirrorsMax * limits.mirrorRetriesMax,
+      signal,
+    });
     try {
-      const { length } = rangeBytes(this.#sizeBytes, work.range);
-      while (work.filledBytes < length) await this.#read(work);
+      while (work.filledBytes < length) {
+        const piece = await read.read();
+        signal.throwIfAborted();
+        if (piece !== null) {
+          work.data.set(piece.bytes, work.filledBytes);
+          work.filledBytes += piece.bytes.length;
+          this.#observer.arriving(this, piece.bytes.length);
+          if (!this.#check(work)) return;
+        } else if (work.filledBytes === work.answerFrom) {
+          // A mirror that says that it goes on, and gives nothing, would be asked for ever.
+          this.#mirror.ban(work.provider!.label);
+        }
+      }
     } finally {
       giveBack();
     }
     if (this.#works.has(work)) this.#whole(work);
   }
 
-  /** Reads from one mirror, until all is there or it breaks off. */
-  async #read(work: Work): Promise<void> {
-    const { signal } = work.stop;
-    const { offset, length } = rangeBytes(this.#sizeBytes, work.range);
-    const from = offset + work.filledBytes;
-    const body = await this.#mirror.open({ offset: from, end: offset + length }, { signal });
-    try {
-      const { mirror, sizeBytes } = body;
-      if (sizeBytes !== null && sizeBytes !== this.#sizeBytes) {
-        throw new MirrorError(
-          "changed",
-          `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${this.#sizeBytes}`,
-          { mirror },
-        );
-      }
-      const provider = this.#providerOf(mirror);
-      if (work.provider !== null && work.provider !== provider && work.isElsewhere) {
-        // What is wrong of what is here is the affair of the one that gave it.
-        work.isElsewhere = false;
-        if (!this.#check(work)) return;
-      }
-      // Each chunk has one culprit: what another one began of it comes again.
-      const restBytes = work.filledBytes % CHUNK_BYTES;
-      if (work.provider !== null && work.provider !== provider && restBytes > 0) {
-        work.filledBytes -= restBytes;
-        work.provider = null;
-        return;
-      }
-      work.provider = provider;
-      const had = work.filledBytes;
-      for (let data = await body.read(); data !== null; data = await body.read()) {
-        if (work.stop.signal.aborted) return;
-        work.data.set(data, work.filledBytes);
-        work.filledBytes += data.length;
-        this.#observer.arriving(this, data.length);
-        if (!this.#check(work)) return;
-      }
-      // Whoever says that it goes on, and gives nothing, would be asked for ever.
-      if (work.filledBytes === had) this.#mirror.ban(mirror);
-    } catch (error) {
-      // It broke off: the mirrors know that, and say who is asked for the rest, if anybody is.
-      if (!(error instanceof MirrorError) || error.code === "changed") throw error;
-    } finally {
-      body.cancel();
+  /** A mirror begins to give the rest; false when it has to begin earlier. */
+  #begins(work: Work, { mirror, sizeBytes }: RangeBody): boolean {
+    if (sizeBytes !== null && sizeBytes !== this.#sizeBytes) {
+      throw new MirrorError(
+        "changed",
+        `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${this.#sizeBytes}`,
+        { mirror },
+      );
     }
+    const provider = this.#providerOf(mirror);
+    const isOther = work.provider !== null && work.provider !== provider;
+    if (isOther && work.isElsewhere) {
+      // What is wrong of what is here is the doing of the one that gave it.
+      work.isElsewhere = false;
+      if (!this.#check(work)) return false;
+    }
+    // Each chunk has one culprit: what another one began of it comes again.
+    const restBytes = work.filledBytes % CHUNK_BYTES;
+    if (isOther && restBytes > 0) {
+      work.filledBytes -= restBytes;
+      work.provider = null;
+      return false;
+    }
+    work.provider = provider;
+    work.answerFrom = work.filledBytes;
+    return true;
   }
 
   /** Hashes the chunks that are whole and not yet checked; false when one is wrong. */

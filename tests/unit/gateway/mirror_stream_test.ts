@@ -1,6 +1,7 @@
 /** How slow a client of what passes through may be. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { MirrorStream } from "../../../src/gateway/mirror_stream.ts";
@@ -28,7 +29,7 @@ async function take(everyMs: number): Promise<{ ended: Error | undefined; bytes:
     abort,
     ended: (error) => void ends.push(error),
     sent: () => {},
-    now: () => nowMs,
+    clock: { ...systemClock, nowMs: () => nowMs },
   });
   const reader = stream.stream.getReader({ mode: "byob" });
   let bytes = 0;

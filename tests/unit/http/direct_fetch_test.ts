@@ -7,8 +7,7 @@ import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import { fetchDirect } from "../../../src/http/direct_fetch.ts";
-import { fileOrigin } from "../../../src/http/file_origin.ts";
-import { mirrorOrigin } from "../../../src/http/mirror_origin.ts";
+import { fileOrigin, mirrorOrigin } from "../../../src/http/origin.ts";
 import type { FetchEvent, FetchRequest } from "../../../src/client/types.ts";
 import { inFolder } from "../cli/in_folder.ts";
 
@@ -129,7 +128,7 @@ async function got(
 
 function originOf(url: URL) {
   if (url.protocol === "file:") return { ...fileOrigin(url), [Symbol.dispose]() {} };
-  return mirrorOrigin(url, { name: "a.pkg", log: silentLogger });
+  return mirrorOrigin(url, { log: silentLogger });
 }
 
 async function failure(url: URL, options: Parameters<typeof got>[1] = {}): Promise<FetchFailure> {

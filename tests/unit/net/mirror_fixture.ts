@@ -1,12 +1,8 @@
 /** HTTP servers on loopback that a test tells what to send, down to the byte. */
 
 import { silentLogger } from "../../../src/base/log.ts";
-import {
-  type MirrorBody,
-  type MirrorFile,
-  Mirrors,
-  type MirrorTimeouts,
-} from "../../../src/http/mirrors.ts";
+import type { MirrorTimeouts } from "../../../src/http/mirror_client.ts";
+import { type MirrorBody, type MirrorFile, Mirrors } from "../../../src/http/mirrors.ts";
 import { MirrorError } from "../../../src/http/mirror_error.ts";
 
 /** Short, so that a test of what is silent does not last. */

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { MirrorProviders } from "../../../../src/daemon/fetch/mirror_providers.ts";
 
-Deno.test("MirrorGivers.of() names the one that gave all of a chunk", () => {
+Deno.test("MirrorProviders.of() names the one that gave all of a chunk", () => {
   const providers = new MirrorProviders();
   providers.gave(null, 2 * CHUNK_BYTES);
   providers.gave("a", 3 * CHUNK_BYTES);
@@ -16,7 +16,7 @@ Deno.test("MirrorGivers.of() names the one that gave all of a chunk", () => {
   assertEquals([providers.has("a"), providers.has("c")], [true, false]);
 });
 
-Deno.test("MirrorGivers.culprits are all who gave, unless an earlier fetch brought some of it", () => {
+Deno.test("MirrorProviders.culprits are all who gave, unless an earlier fetch brought some of it", () => {
   const providers = new MirrorProviders();
   assertEquals(providers.culprits, []);
   providers.gave("a", 5);

@@ -1,6 +1,5 @@
 /** The mirror's part of a fetch: going on, beginning anew, and when there is nobody left to ask. */
 
-import { systemClock } from "../../../../src/base/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
@@ -96,7 +95,6 @@ class Rig {
     const mirrors = servers.map((server) => server.url(`/${NAME}`));
     const request = requestFor(NAME, { mirrors, ...fields });
     const host = {
-      clock: systemClock,
       store: this.store,
       mirrors: this.#mirrors,
       log: silentLogger,
