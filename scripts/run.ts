@@ -23,6 +23,9 @@ const TASKS: Readonly<Record<string, Task>> = {
   // Neither resolves an import, so neither takes the flags.
   lint: (args) => deno(["lint", ...args], { cwd: rootPath(".") }),
   fmt: (args) => deno(["fmt", ...args], { cwd: rootPath(".") }),
+  man: (args, flags) => deno(["run", "--allow-all", ...flags, rootPath("scripts/man.ts"), ...args]),
+  picture: (args, flags) =>
+    deno(["run", "--allow-all", ...flags, rootPath("scripts/picture.ts"), ...args]),
   install: installTask,
   compile: compileTask,
   pacsrv: (args, flags) =>
