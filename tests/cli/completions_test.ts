@@ -15,12 +15,20 @@ type Shell = typeof SHELLS[number];
 const SHELL_MS = 60_000;
 const NAMES = COMMANDS.map(({ name }) => name);
 
-/** What a shell offers for each line, sorted; in a folder with a file and a folder. */
-async function offers(shell: Shell, lines: readonly string[]): Promise<string[][]> {
+/**
+ * What a shell offers for each line, sorted; in a folder with a file and a folder.
+ *
+ * @param scriptName The name of the file with the script: to zsh, _pacsrv is an installed one.
+ */
+async function offers(
+  shell: Shell,
+  lines: readonly string[],
+  scriptName = "_pacsrv",
+): Promise<string[][]> {
   await using dir = await TempDir.make();
   await Deno.mkdir(`${dir.path}/here/sub`, { recursive: true });
   await Deno.writeTextFile(`${dir.path}/here/a b.iso`, "");
-  const script = `${dir.path}/script`;
+  const script = `${dir.path}/${scriptName}`;
   await Deno.writeTextFile(script, completionScript(shell));
   const driver = rootPath(`tests/cli/shells/complete.${shell}`);
   const args = {
@@ -98,6 +106,11 @@ for (const shell of SHELLS) {
     });
   });
 }
+
+Deno.test("zsh completes by a script that is sourced, too", async () => {
+  const [words] = await offers("zsh", ["pacsrv comp"], "script");
+  assertEquals(words, ["completions"]);
+});
 
 Deno.test("bash completes what is typed at a terminal", async () => {
   await using dir = await TempDir.make();

@@ -1,16 +1,18 @@
 # Prints what zsh offers for command lines: zsh -f complete.zsh SCRIPT DIR LINE...
 # After the candidates of each line comes a line ----. Completion of zsh works only in an interactive
 # shell on a terminal: one is run here, each line is put into its editor, and compadd, to which every
-# candidate goes, is made to write them down. DIR is a folder for its files.
+# candidate goes, is made to write them down. DIR is a folder for its files. A SCRIPT of the name
+# _pacsrv is found in $fpath, as an installed one is; another one is sourced.
 zmodload zsh/zpty
 script=$1 dir=$2
 shift 2
 : > $dir/out
 cat > $dir/rc <<RC
 PROMPT= RPROMPT=
+fpath=(${(q)script:h} \$fpath)
 autoload -Uz compinit
 compinit -u -D
-source ${(q)script}
+[[ ${(q)script:t} == _pacsrv ]] || source ${(q)script}
 compadd() {
   # With one of these it only computes, and offers nothing.
   if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then
