@@ -145,13 +145,10 @@ function exitSection(): string[] {
   return ["## Exit codes", "", ...markdownTable([["Code", "Meaning"], ...rows])];
 }
 
-/** Plain text of the table as Markdown: flags and lone signs become code. */
+/** Plain text of the table as Markdown: what is quoted, flags and lone signs become code. */
 function marked(text: string): string {
-  return text
-    .replace(/(?<![\w-])--[a-z][a-z0-9-]*/g, "`$&`")
-    .replace(/(?<!\S)[-*?](?=\s)/g, "`$&`")
-    .replace(/(?<!\S)-o(?=\s)/g, "`$&`")
-    .replace(/\$\w+/g, "`$&`");
+  const code = /"([^"]+)"|(?<![\w-])--?[a-z][a-z0-9-]*|(?<!\S)[-*?](?=\s)|\$\w+/g;
+  return text.replace(code, (found, quoted) => `\`${quoted ?? found}\``);
 }
 
 /** A paragraph in lines, each after `indent` spaces. */

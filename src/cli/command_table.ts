@@ -112,9 +112,9 @@ const DAEMON: CommandSpec = {
   summary: "Run a node: share files, find files on other nodes, serve this machine's clients",
   about: [
     "Runs until SIGTERM or SIGINT, and then ends within 2 s. When its ports accept connections, " +
-    "and not before, it prints one line on stdout: ready node=HOST:PORT client=HOST:PORT id=HEX, " +
-    "followed by gateway=HOST:PORT if there is a gateway. The log goes to stderr. SIGHUP rescans " +
-    "the shared directories; changes are noticed without it, too.",
+    'and not before, it prints one line on stdout: "ready node=HOST:PORT client=HOST:PORT ' +
+    'id=HEX", followed by "gateway=HOST:PORT" if there is a gateway. The log goes to stderr. ' +
+    "SIGHUP rescans the shared directories; changes are noticed without it, too.",
     "To join a network, name one of its nodes with --peer: the daemon learns of others from it. " +
     "Name directories (trackers) with --directory.",
     "Sharing never copies: files stay where they are. Files fetched through the daemon are kept " +
@@ -254,7 +254,7 @@ const DIRECTORY: CommandSpec = {
     "time, and it knows everything again after one --refresh. A network may have none, one, or " +
     "many.",
     "Runs until SIGTERM or SIGINT. When it accepts connections it prints one line on stdout: " +
-    "ready directory=HOST:PORT id=HEX. The log goes to stderr.",
+    '"ready directory=HOST:PORT id=HEX". The log goes to stderr.',
   ],
   flags: [
     {
@@ -328,7 +328,8 @@ const FETCH: CommandSpec = {
     "used. A file that the daemon refused, or that no mirror has, comes from the URL only if " +
     "--root, --sha256 or --sync-db can check it. pacman's databases (.db, .files) always come " +
     "directly from the URL. A user name and password in a URL go to that server and into no " +
-    "message. With this, pacman can use: XferCommand = /usr/bin/pacsrv fetch %u -o %o",
+    "message. For pacman: " +
+    '"XferCommand = /usr/bin/pacsrv fetch %u -o %o".',
     "Without -o the file goes to the current directory under its name. That replaces a file of " +
     "the name that you typed, but never a file whose name came from the network.",
     "The output appears complete or not at all: it is written under a hidden name next to its " +
@@ -499,11 +500,10 @@ const PUSH: CommandSpec = {
     "offers all of them. A node accepts files only up to its --accept-uploads, at most " +
     `${limits.pushesTakenMax} at once and ${limits.pushesTakenPerHostMax} from one address. It ` +
     "fetches from every node that has the file, so this node may send less than the whole file. A " +
-    `push below ${
-      limits.pushBytesPerSecondMin / 1024
-    } KiB/s for a minute is given up. Prints each ` +
-    "answer and how it ended. Needs read access to the daemon's data directory. Exit code 1: no " +
-    "node has the whole file in the end.",
+    `push below ${limits.pushBytesPerSecondMin / 1024} KiB/s for a minute is given up, and ` +
+    "so is one whose sender is gone if no other node has the file. Prints each answer and how it " +
+    "ended. Needs read access to the daemon's data directory. Exit code 1: no node has the whole " +
+    "file in the end.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [
@@ -586,8 +586,8 @@ const EXPLAIN: CommandSpec = {
     "For each remembered fetch of the name or root, the last one first: when and how it ended, " +
     "what the file is trusted by, which provider sent which chunks, what was decided and why, the " +
     "time to the first byte, and how many bytes the mirrors (origins) did not have to send. Bytes " +
-    "that turned out to be wrong are listed as thrown away, with their provider. A running fetch " +
-    "is shown as far as it is. A rejected root, as the log shows it, finds its fetch, too.",
+    "that turned out to be wrong are listed as thrown away, with their provider. A " +
+    "running fetch shows its state so far. A rejected root from the log also finds its fetch.",
     `The daemon remembers the last ${limits.storiesMax} fetches, failed ones and the gateway's ` +
     "included, across restarts. Exit code 3: no fetch of that name or root is remembered.",
   ],
@@ -669,7 +669,7 @@ const COMPLETIONS: CommandSpec = {
     },
     { line: "source <(pacsrv completions bash)", note: "for this bash" },
   ],
-  load: async () => (await import("./completions.ts")).runCompletions,
+  load: async () => (await import("./completions.ts")).completionsOf(COMMANDS),
 };
 
 /** All commands, in the order of the help. */

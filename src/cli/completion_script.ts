@@ -5,29 +5,36 @@
  */
 
 import { allFlags } from "./arguments.ts";
-import { COMMANDS } from "./command_table.ts";
-import type { CommandSpec, FlagSpec, SHELLS } from "./flag_spec.ts";
-import { HELP_TOPICS } from "./help.ts";
+import { type CommandSpec, type FlagSpec, HELP_TOPICS, type SHELLS } from "./flag_spec.ts";
 
 /** What may stand for a value or an argument. */
 type Completion =
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "files" | "directories" | "nothing" };
 
+/** The script for a shell, which completes these commands. */
+export function completionScript(
+  shell: typeof SHELLS[number],
+  commands: readonly CommandSpec[],
+): string {
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands);
+}
+
 /** The words that may follow `pacsrv`, with a line about each. */
-const FIRST_WORDS: readonly (readonly [word: string, about: string])[] = [
-  ...COMMANDS.map(({ name, summary }) => [name, summary] as const),
-  ["help", "Show the help for a command or a topic"],
-  ["--help", "Show the help"],
-  ["--version", "Show the version"],
-];
+function firstWords(
+  commands: readonly CommandSpec[],
+): (readonly [word: string, about: string])[] {
+  return [
+    ...commands.map(({ name, summary }) => [name, summary] as const),
+    ["help", "Show the help for a command or a topic"],
+    ["--help", "Show the help"],
+    ["--version", "Show the version"],
+  ];
+}
 
 /** The words that may follow `pacsrv help`. */
-const HELP_WORDS: readonly string[] = [...COMMANDS.map(({ name }) => name), ...HELP_TOPICS];
-
-/** The script for a shell. */
-export function completionScript(shell: typeof SHELLS[number]): string {
-  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell]();
+function helpWords(commands: readonly CommandSpec[]): string[] {
+  return [...commands.map(({ name }) => name), ...HELP_TOPICS];
 }
 
 /** What completes a value of this name: the names are those of the help. */
@@ -53,7 +60,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function bashScript(): string {
+function bashScript(commands: readonly CommandSpec[]): string {
   return `# Completion of pacsrv for bash, made by "pacsrv completions bash".
 
 _pacsrv_offer() {
@@ -79,15 +86,15 @@ _pacsrv() {
   fi
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _pacsrv_offer -W "${FIRST_WORDS.map(([word]) => word).join(" ")}" -- "$cur"
+    _pacsrv_offer -W "${firstWords(commands).map(([word]) => word).join(" ")}" -- "$cur"
     return
   fi
   case "\${COMP_WORDS[1]}" in
     help)
-      ((COMP_CWORD == 2)) && _pacsrv_offer -W "${HELP_WORDS.join(" ")}" -- "$cur"
+      ((COMP_CWORD == 2)) && _pacsrv_offer -W "${helpWords(commands).join(" ")}" -- "$cur"
       return
       ;;
-${COMMANDS.map(bashCase).join("\n")}
+${commands.map(bashCase).join("\n")}
   esac
   if [[ $cur == -* ]]; then
     _pacsrv_offer -W "$flags" -- "$cur"
@@ -137,7 +144,7 @@ function bashAction(completion: Completion): string {
   }
 }
 
-function zshScript(): string {
+function zshScript(commands: readonly CommandSpec[]): string {
   return `#compdef pacsrv
 # Completion of pacsrv for zsh, made by "pacsrv completions zsh".
 
@@ -149,16 +156,19 @@ _pacsrv() {
   case $state in
     first)
       first=(
-${FIRST_WORDS.map(([word, about]) => `        ${quoted(`${word}:${briefly(about)}`)}`).join("\n")}
+${
+    firstWords(commands).map(([word, about]) => `        ${quoted(`${word}:${briefly(about)}`)}`)
+      .join("\n")
+  }
       )
       _describe -t commands 'pacsrv command' first
       ;;
     rest)
       case $words[1] in
         help)
-          _arguments '1:topic:(${HELP_WORDS.join(" ")})'
+          _arguments '1:topic:(${helpWords(commands).join(" ")})'
           ;;
-${COMMANDS.map(zshCase).join("\n")}
+${commands.map(zshCase).join("\n")}
       esac
       ;;
   esac
@@ -215,12 +225,12 @@ function zshAction(completion: Completion): string {
   }
 }
 
-function fishScript(): string {
-  const lines = FIRST_WORDS.map(([word, about]) =>
+function fishScript(commands: readonly CommandSpec[]): string {
+  const lines = firstWords(commands).map(([word, about]) =>
     fishLine("__pacsrv_is_first", [`-a '${word}'`, `-d ${quoted(briefly(about))}`])
   );
-  lines.push(fishLine("__pacsrv_is help", [`-a '${HELP_WORDS.join(" ")}'`]));
-  for (const command of COMMANDS) lines.push(...fishCommand(command));
+  lines.push(fishLine("__pacsrv_is help", [`-a '${helpWords(commands).join(" ")}'`]));
+  for (const command of commands) lines.push(...fishCommand(command));
   return `# Completion of pacsrv for fish, made by "pacsrv completions fish".
 
 function __pacsrv_is_first

@@ -68,6 +68,9 @@ export interface CommandSpec {
 /** Runs a command; what goes wrong is thrown as one of the families of `base/errors.ts`. */
 export type CommandRun = (args: Arguments) => Promise<ExitName>;
 
+/** What `pacsrv help` explains besides the commands. */
+export const HELP_TOPICS: readonly string[] = ["config", "exit-codes"];
+
 /** The shells that `pacsrv completions` knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 

@@ -8,9 +8,6 @@ import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
 /** Columns of the help: what fits any terminal. */
 const COLUMNS = 80;
 
-/** What `pacsrv help` explains besides the commands. */
-export const HELP_TOPICS: readonly string[] = ["config", "exit-codes"];
-
 /** Exit codes and what they mean; COMMANDS.md and the man page repeat them. */
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],

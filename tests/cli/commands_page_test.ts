@@ -104,11 +104,11 @@ Deno.test("manPages() names all commands, the configuration and the exit codes i
   assert(text.includes(plain("pacsrv 1.2.3 January 31, 2026")), text.slice(-100));
 });
 
-/** A text without what only a format adds: line breaks, indentation, code marks, dashes. */
+/** A text without what only a format adds: line breaks, indentation, code marks, quotes, dashes. */
 function plain(text: string): string {
   return text
     // deno-lint-ignore no-control-regex
     .replace(/.\x08/g, "")
     .replace(/[\u2010\u2011\u2212]/g, "-")
-    .replace(/[`\s]/g, "");
+    .replace(/[`"“”\s]/g, "");
 }

@@ -29,7 +29,7 @@ async function offers(
   await Deno.mkdir(`${dir.path}/here/sub`, { recursive: true });
   await Deno.writeTextFile(`${dir.path}/here/a b.iso`, "");
   const script = `${dir.path}/${scriptName}`;
-  await Deno.writeTextFile(script, completionScript(shell));
+  await Deno.writeTextFile(script, completionScript(shell, COMMANDS));
   const driver = rootPath(`tests/cli/shells/complete.${shell}`);
   const args = {
     bash: ["--norc", "--noprofile", driver, script],
@@ -115,7 +115,7 @@ Deno.test("zsh completes by a script that is sourced, too", async () => {
 Deno.test("bash completes what is typed at a terminal", async () => {
   await using dir = await TempDir.make();
   await Deno.writeTextFile(`${dir.path}/a b.iso`, "");
-  await Deno.writeTextFile(`${dir.path}/script`, completionScript("bash"));
+  await Deno.writeTextFile(`${dir.path}/script`, completionScript("bash", COMMANDS));
   const output = await tool("zsh", [
     ...["-f", rootPath("tests/cli/shells/type.zsh"), `${dir.path}/script`, dir.path],
     "pacsrv dae\t--log-l\tw\t",
