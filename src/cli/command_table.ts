@@ -461,7 +461,7 @@ const SEARCH: CommandSpec = {
 
 const INFO: CommandSpec = {
   name: "info",
-  summary: "Show what the network knows of a file",
+  summary: "Show what the network knows about a file",
   positional: { name: "NAME|ROOT", min: 1, max: 1 },
   about: [
     "Asks the nodes and the directories (trackers), as search does, and prints for each file of " +
@@ -492,7 +492,7 @@ const WHERE: CommandSpec = {
 
 const PUSH: CommandSpec = {
   name: "push",
-  summary: "Give a file to another node",
+  summary: "Send a file to another node",
   positional: { name: "NAME|ROOT [PEER]", min: 1, max: 2 },
   about: [
     "The daemon offers one of its files to the node at PEER (HOST:PORT, default port 8048); " +
