@@ -3,13 +3,15 @@
 // alone, so not from npm, and its command needs a `deno` on the PATH, which npx does not give.
 
 import { parseArgs } from "node:util";
+import { COMPLETION_FILES } from "./manual/completion_files.ts";
 import { runPermissions } from "./permissions.ts";
 import { ROOT_URL, rootPath } from "./std_source.ts";
 
 const HELP = `deno task install --root DIR
 
 Puts the command pacsrv into DIR/bin and what it runs into DIR/lib/pacsrv, in place of what an
-earlier install put there. The checkout may be moved or deleted afterwards. The command runs with
+earlier install put there; its man pages and what completes it in bash, zsh and fish into DIR/share
+(not on Windows). The checkout may be moved or deleted afterwards. The command runs with
 the deno that installs it, or, should that be gone, with the one on the PATH; the libraries lie in
 deno's cache, and are downloaded again should that be emptied.
 
@@ -57,10 +59,37 @@ export async function installTask(args: string[], denoFlags: string[]): Promise<
     console.error(`Cannot install: the libraries could not be fetched (exit code ${code}).`);
     return 1;
   }
-  console.log(
-    await writeCommand(root, ["run", "--quiet", ...flags, ...runPermissions(), `${lib}/main.ts`]),
-  );
+  const command = ["run", "--quiet", ...flags, ...runPermissions(), `${lib}/main.ts`];
+  if (Deno.build.os !== "windows") await writeShare(root, { command, denoFlags });
+  console.log(await writeCommand(root, command));
   return 0;
+}
+
+/** Writes the man pages and the completion scripts to where man and the shells look for them. */
+async function writeShare(
+  root: string,
+  { command, denoFlags }: { readonly command: string[]; readonly denoFlags: string[] },
+): Promise<void> {
+  const man = `${root}/share/man/man1`;
+  await outputOf(["run", "--allow-all", ...denoFlags, rootPath("scripts/man.ts"), "--out", man]);
+  for (const [shell, file] of Object.entries(COMPLETION_FILES)) {
+    const path = `${root}/share/${file}`;
+    await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeFile(path, await outputOf([...command, "completions", shell]));
+  }
+}
+
+/** What deno prints with these arguments. */
+async function outputOf(args: string[]): Promise<Uint8Array> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args,
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) {
+    throw new Error(`Cannot install: deno ${args.at(-1)} ended with exit code ${code}`);
+  }
+  return stdout;
 }
 
 /** The text of the command for a POSIX shell: `deno` with the arguments, then the person's own. */

@@ -19,12 +19,16 @@ const TASKS: Readonly<Record<string, Task>> = {
   bench: (args, flags) =>
     deno(["run", "--allow-all", ...flags, rootPath("scripts/bench/main.ts"), ...args]),
   ok: runGate,
+  files: (_args, flags) => deno(["run", "--allow-all", ...flags, rootPath("scripts/files.ts")]),
   unused: (_args, flags) =>
     deno(["run", "--allow-all", ...flags, rootPath("scripts/unused_exports.ts")]),
   check: (_args, flags) => deno(["check", ...flags, "."], { cwd: rootPath(".") }),
   // Neither resolves an import, so neither takes the flags.
   lint: (args) => deno(["lint", ...args], { cwd: rootPath(".") }),
   fmt: (args) => deno(["fmt", ...args], { cwd: rootPath(".") }),
+  man: (args, flags) => deno(["run", "--allow-all", ...flags, rootPath("scripts/man.ts"), ...args]),
+  picture: (args, flags) =>
+    deno(["run", "--allow-all", ...flags, rootPath("scripts/picture.ts"), ...args]),
   install: installTask,
   compile: compileTask,
   pacsrv: (args, flags) =>

@@ -80,7 +80,7 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** Exit codes of the command line, as the README documents them. */
+/** Exit codes of the command line; `src/cli/help.ts` says what they mean. */
 export const EXIT = {
   done: 0,
   failed: 1,

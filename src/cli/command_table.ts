@@ -1,12 +1,12 @@
 /**
- * Every command with its flags, in the order of the help. The parser, the help texts, the
- * suggestions and the configuration file are all fed from here; the code of a command is loaded
- * only when it is run.
+ * Every command with its flags, in the order of the help. The parser, the help texts, COMMANDS.md,
+ * the man pages, the shell completions, the suggestions and the keys of the configuration file all
+ * come from here. The code of a command is loaded only when it runs.
  */
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
+import { type CommandSpec, type FlagSpec, SHELLS } from "./flag_spec.ts";
 import { suggestion } from "./suggest.ts";
 
 const CLIENT: FlagSpec = {
@@ -18,24 +18,24 @@ const CLIENT: FlagSpec = {
 
 const JSON_LINES: FlagSpec = {
   name: "json",
-  help: "Print one JSON object a line, for programs.",
+  help: "Print one JSON object per line, for programs.",
 };
 
 const SYNC_DB: FlagSpec = {
   name: "sync-db",
   value: "DIR",
-  help: "Where pacman keeps the databases of its repositories, /var/lib/pacman/sync on Arch " +
-    "Linux: the size and SHA-256 that they name are what a file of that name must have.",
+  help: "Directory of pacman's sync databases, /var/lib/pacman/sync on Arch Linux. A file that " +
+    "they name must have the size and SHA-256 that they give.",
 };
 
-/** Which network it is, for whoever takes part in it. */
+/** Which network to join. */
 const NETWORK_NAME: readonly FlagSpec[] = [
   {
     name: "network",
     value: "NAME",
     default: "pacsrv",
     inConfig: true,
-    help: "Name of the network; nodes of another name are left alone.",
+    help: "Name of the network. Nodes with another name are ignored.",
   },
   {
     name: "network-key-file",
@@ -43,7 +43,7 @@ const NETWORK_NAME: readonly FlagSpec[] = [
     inConfig: true,
     isPath: true,
     help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
-      `${limits.networkKeyBytesMax} bytes. With it, only nodes that hold the same secret get in.`,
+      `${limits.networkKeyBytesMax} bytes. Only nodes that hold the same secret can join.`,
   },
 ];
 
@@ -55,14 +55,14 @@ const NETWORK: readonly FlagSpec[] = [
     default: String(limits.ttlDefault),
     inConfig: true,
     isNumber: true,
-    help: `How many links a search travels after the first, 0 to ${limits.ttlMax}; 0 asks the ` +
-      "neighbours only.",
+    help: `How many more links a search travels after the first, 0 to ${limits.ttlMax}. 0 asks ` +
+      "the neighbours only.",
   },
   {
     name: "no-callback",
     inConfig: true,
-    help: "Say that nobody can connect to this node, as behind a NAT. Holders then answer over " +
-      "the links at once, instead of trying first, and this node connects to them.",
+    help: "Tell others that they cannot connect to this node, for example behind NAT. Holders " +
+      "then answer over the links without trying to connect, and this node connects to them.",
   },
 ];
 
@@ -71,7 +71,7 @@ const PEER: FlagSpec = {
   value: "HOST:PORT",
   repeatable: true,
   inConfig: true,
-  help: "A node to keep a link with; may be given several times. The port is 8048 if left out.",
+  help: "A node to keep a link with. Repeatable. The default port is 8048.",
 };
 
 const DIRECTORIES: FlagSpec = {
@@ -79,15 +79,15 @@ const DIRECTORIES: FlagSpec = {
   value: "HOST:PORT",
   repeatable: true,
   inConfig: true,
-  help: "A directory to tell what is here, and to ask beside the nodes; may be given several " +
-    "times. The port is 8047 if left out.",
+  help: "A directory (tracker) that learns what this node offers, and that searches ask. " +
+    "Repeatable. The default port is 8047.",
 };
 
 const CONFIG: FlagSpec = {
   name: "config",
   value: "FILE",
-  help: 'TOML file with any of these settings; a flag wins over the file. "pacsrv help ' +
-    'config" shows one.',
+  help: 'TOML file with any of these settings. Flags override it. "pacsrv help config" shows an ' +
+    "example.",
 };
 
 const LOG: readonly FlagSpec[] = [
@@ -96,30 +96,32 @@ const LOG: readonly FlagSpec[] = [
     value: "debug|info|warn|error",
     default: "info",
     inConfig: true,
-    help: "The least important lines that are logged.",
+    help: "Lowest level that is logged.",
   },
   {
     name: "log-format",
     value: "text|json",
     default: "text",
     inConfig: true,
-    help: "Log lines for people, or one JSON object a line.",
+    help: "Log lines for people, or one JSON object per line.",
   },
 ];
 
 const DAEMON: CommandSpec = {
   name: "daemon",
-  summary: "Run a node: share files, find them at others, serve the clients of this machine",
+  summary: "Run a node: share files, find files on other nodes, serve this machine's clients",
   about: [
-    "Runs until SIGTERM or SIGINT. When it is ready, and not before, it prints one line on " +
-    "stdout: ready node=HOST:PORT client=HOST:PORT id=HEX, and gateway=HOST:PORT at its end where " +
-    "there is a gateway. The log goes to stderr. SIGHUP makes it look through the shared " +
-    "directories at once; it notices changes by itself too.",
-    "Sharing never copies: files stay where they are. What is fetched through the daemon lies " +
-    "in the data directory and is offered to others.",
-    "With --gateway it speaks HTTP, so that pacman can name it in its configuration: as " +
-    "CacheServer (or as first Server) it gives what other nodes have and answers 404 for the " +
-    "rest; with --mirror, as Server, it gets the rest, and all databases, from the mirrors.",
+    "Runs until SIGTERM or SIGINT, and then ends within 2 s. When its ports accept connections, " +
+    'and not before, it prints one line on stdout: "ready node=HOST:PORT client=HOST:PORT ' +
+    'id=HEX", followed by "gateway=HOST:PORT" if there is a gateway. The log goes to stderr. ' +
+    "SIGHUP rescans the shared directories; changes are noticed without it, too.",
+    "To join a network, name one of its nodes with --peer: the daemon learns of others from it. " +
+    "Name directories (trackers) with --directory.",
+    "Sharing never copies: files stay where they are. Files fetched through the daemon are kept " +
+    "in the data directory and offered to others.",
+    "--gateway serves HTTP, so that pacman can use it as CacheServer or as the first Server: it " +
+    "has what other nodes have, and answers 404 for the rest. With --mirror it also gets the " +
+    "rest, and all databases, from the mirrors (origins).",
   ],
   flags: [
     {
@@ -128,19 +130,19 @@ const DAEMON: CommandSpec = {
       defaultText: "/var/lib/pacsrv for root, else $XDG_DATA_HOME/pacsrv",
       inConfig: true,
       isPath: true,
-      help: "Directory for downloads, catalogue and token; made when missing.",
+      help: "Directory for downloads, catalogue and token. Created if missing.",
     },
     {
       name: "node",
       value: "HOST:PORT",
       defaultText: "port 8048 on all addresses",
       inConfig: true,
-      help: "Where other nodes connect. Port 0 takes a free one.",
+      help: "Address for other nodes. Port 0 picks a free port.",
     },
     {
       ...CLIENT,
       inConfig: true,
-      help: "Where clients of this machine connect. Port 0 takes a free one.",
+      help: "Address for clients on this machine. Port 0 picks a free port.",
     },
     PEER,
     DIRECTORIES,
@@ -150,7 +152,7 @@ const DAEMON: CommandSpec = {
       repeatable: true,
       inConfig: true,
       isPath: true,
-      help: "A file or a directory to offer to others; may be given several times.",
+      help: "A file or directory to offer to others. Repeatable.",
     },
     ...NETWORK,
     {
@@ -159,8 +161,9 @@ const DAEMON: CommandSpec = {
       default: String(limits.linksMin),
       inConfig: true,
       isNumber: true,
-      help: "With fewer links than this, nodes that others tell of are dialled too; with 0, only " +
-        "those named by --peer.",
+      help:
+        "With fewer links than this, the node also dials nodes that it hears of. 0: only those " +
+        "named by --peer.",
     },
     {
       name: "max-connections",
@@ -168,15 +171,16 @@ const DAEMON: CommandSpec = {
       default: String(limits.linksMax),
       inConfig: true,
       isNumber: true,
-      help: `The most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
+      help: `Most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
     },
     {
       name: "accept-uploads",
       value: "BYTES",
       default: "0",
       inConfig: true,
-      help: "How much the data directory may hold, with files that others ask this node to take: " +
-        "500M, 2G. All downloads count. With 0 none is taken. Nothing is removed to make room.",
+      help:
+        "Accept files that others push, up to this size of the data directory (500M, 2G). All " +
+        "downloads count. 0 accepts none. Nothing is removed to make room.",
     },
     {
       name: "max-load",
@@ -184,26 +188,26 @@ const DAEMON: CommandSpec = {
       default: String(limits.uploadsLoadedDefault),
       inConfig: true,
       isNumber: true,
-      help: "With so many uploads at once, this node counts as fully loaded: directories name it " +
-        "last. Nobody is refused because of it.",
+      help: "Number of concurrent uploads at which directories list this node last. It still " +
+        "refuses nobody.",
     },
     {
       name: "gateway",
       value: "HOST:PORT",
       defaultText: "none",
       inConfig: true,
-      help: "Where HTTP clients such as pacman connect. The host is 127.0.0.1 if left out, the " +
-        "port 8050; port 0 takes a free one. Whoever can connect can ask for any file: another " +
-        "host than this machine's own is for networks that you trust.",
+      help: "Address for HTTP clients such as pacman. The default host is 127.0.0.1, the default " +
+        "port 8050. Port 0 picks a free port. Anyone who can connect can get any file: listen " +
+        "beyond this machine only on networks that you trust.",
     },
     {
       name: "mirror",
       value: "URL",
       repeatable: true,
       inConfig: true,
-      help: "A mirror behind the gateway, as in a mirrorlist: $repo and $arch are replaced, " +
-        "without them the path that was asked for is appended. http or https; may be given " +
-        "several times, and the first is asked first.",
+      help: "A mirror (origin) behind the gateway, http or https, as in a mirrorlist: $repo and " +
+        "$arch are replaced. Without them the requested path is appended. Repeatable; the first " +
+        "is tried first.",
     },
     { ...SYNC_DB, inConfig: true, isPath: true },
     {
@@ -213,7 +217,7 @@ const DAEMON: CommandSpec = {
       inConfig: true,
       isNumber: true,
       isDecimal: true,
-      help: "How long the gateway looks for a file that nobody seems to have, up to " +
+      help: "How long the gateway searches before it answers that nobody has the file, up to " +
         `${limits.gatewayWaitMsMax / 1000}.`,
     },
     CONFIG,
@@ -230,12 +234,12 @@ const DAEMON: CommandSpec = {
     },
     {
       line: "pacsrv daemon --config /etc/pacsrv.toml --log-level debug",
-      note: "take the settings from a file, but log everything",
+      note: "read settings from a file, but log everything",
     },
     {
       line: "pacsrv daemon --gateway 127.0.0.1 --sync-db /var/lib/pacman/sync " +
         "--share /var/cache/pacman/pkg",
-      note: "give pacman on this machine the packages of its neighbours, and them its own",
+      note: "serve the packages of other nodes to pacman, and share its cache with them",
     },
   ],
   load: async () => (await import("./commands/daemon.ts")).runDaemon,
@@ -243,14 +247,14 @@ const DAEMON: CommandSpec = {
 
 const DIRECTORY: CommandSpec = {
   name: "directory",
-  summary: "Run a directory: tell nodes at once who has which file",
+  summary: "Run a directory (tracker): tell nodes which nodes have a file",
   about: [
-    "Nodes that are told of it by --directory tell it what they offer and ask it before, and " +
-    "beside, asking around. It keeps everything in memory and reads and writes no file: it may be " +
-    "stopped and started at any moment, and knows all again after one refresh. A network may have " +
-    "none, one, or many.",
-    "Runs until SIGTERM or SIGINT. When it is ready it prints one line on stdout: ready " +
-    "directory=HOST:PORT id=HEX. The log goes to stderr.",
+    "Nodes started with --directory tell it what they offer, and ask it while they search over " +
+    "their links. It keeps everything in memory and writes no file: stop and start it at any " +
+    "time, and it knows everything again after one --refresh. A network may have none, one, or " +
+    "many.",
+    "Runs until SIGTERM or SIGINT. When it accepts connections it prints one line on stdout: " +
+    '"ready directory=HOST:PORT id=HEX". The log goes to stderr.',
   ],
   flags: [
     {
@@ -258,7 +262,7 @@ const DIRECTORY: CommandSpec = {
       value: "HOST:PORT",
       defaultText: "port 8047 on all addresses",
       inConfig: true,
-      help: "Where nodes connect. Port 0 takes a free one.",
+      help: "Address for nodes. Port 0 picks a free port.",
     },
     ...NETWORK_NAME,
     {
@@ -267,9 +271,9 @@ const DIRECTORY: CommandSpec = {
       default: String(limits.replicasDefault),
       inConfig: true,
       isNumber: true,
-      help: "Of a file that is asked for often, nodes with room for it are asked to take copies " +
-        `until there are so many, up to ${limits.replicasMax}; 0: none are made, and nodes are ` +
-        "named without regard to their load.",
+      help: "Whole copies of a popular file to aim for, up to " +
+        `${limits.replicasMax}: nodes with room are asked to take copies. 0: no copies are made, ` +
+        "and load does not order the nodes.",
     },
     {
       name: "refresh",
@@ -277,9 +281,11 @@ const DIRECTORY: CommandSpec = {
       default: String(limits.directoryRefreshMs / 1000),
       inConfig: true,
       isNumber: true,
-      help: "How often a node shall say that it is there, " +
-        `${limits.directoryRefreshMsMin / 1000} to ${limits.directoryRefreshMsMax / 1000}. One ` +
-        `that is silent for ${limits.directoryMissedMax} times as long is asked once and then ` +
+      help: "How often a node reports, " +
+        `${limits.directoryRefreshMsMin / 1000} to ${
+          limits.directoryRefreshMsMax / 1000
+        }. A node ` +
+        `that is silent for ${limits.directoryMissedMax} times as long is asked once, then ` +
         "forgotten.",
     },
     {
@@ -288,17 +294,17 @@ const DIRECTORY: CommandSpec = {
       default: String(limits.directoryQueriesPerSecond),
       inConfig: true,
       isNumber: true,
-      help: "Questions a second that one address may ask; a search counts as " +
-        `${limits.directorySearchCost}, and more if it has much to compare or to name.`,
+      help: "Queries per second from one address. A search counts as " +
+        `${limits.directorySearchCost}, or more if it compares or returns much.`,
     },
     CONFIG,
     ...LOG,
   ],
   examples: [
-    { line: "pacsrv directory", note: "serve the nodes of the default network" },
+    { line: "pacsrv directory", note: "serve the default network" },
     {
       line: "pacsrv directory --network office --network-key-file office.key --replicas 2",
-      note: "only for nodes that hold the key; two copies of what is popular",
+      note: "only nodes with the key; two copies of popular files",
     },
   ],
   load: async () => (await import("./commands/directory.ts")).runDirectory,
@@ -309,20 +315,29 @@ const FETCH: CommandSpec = {
   summary: "Get a file from the network",
   positional: { name: "NAME|ROOT|URL", min: 0, max: 1 },
   about: [
-    "Asks the daemon of this machine for the file; where no daemon runs, or with --alone, runs a " +
-    "node of its own for the time of the fetch, which asks the nodes named by --peer and the " +
-    "directories named by --directory. Every chunk is verified as it comes, and the output " +
-    "appears whole or not at all.",
-    "The argument is the file's name. 64 hexadecimal digits are its root, unless --root is given " +
-    "too. Names are labels that anybody may use: --root, --sha256 or --size say which file is " +
-    "meant. Without any of them, the file that a directory names is taken, else the one that most " +
-    "nodes offer under the name.",
-    "A URL (http, https or file) names the file by the last part of its path, and says where it " +
-    "is if no node has it, or none is fast enough. Where no daemon runs, or it fails, the file " +
-    "comes straight from there; databases of pacman (.db, .files) always do. So pacman can use " +
-    "it: XferCommand = /usr/bin/pacsrv fetch %u -o %o",
-    "Without -o the file is written to the current directory under its name; an existing file " +
-    "of the name that was asked for is replaced, but never one whose name others chose.",
+    "Asks the daemon of this machine. Without a daemon, or with --alone, the command runs a node " +
+    "of its own for the duration of the fetch, which asks the nodes named by --peer and the " +
+    "directories (trackers) named by --directory. Every chunk is verified as it arrives.",
+    "NAME is a label that anyone may use; ROOT, 64 hexadecimal digits, identifies the content. " +
+    "--root, --sha256 or --size say which file of the name is meant. Without them, the file that " +
+    "a directory names is taken, else the one that most nodes offer.",
+    "A URL (http, https or file) gives the name, its last path segment, and a server (mirror, or " +
+    "origin) to use if no node has the file or the nodes are slow. Without a daemon, or when the " +
+    "daemon fails for a reason other than the file, the file comes directly from the URL: " +
+    "FILE.part is resumed, redirects are followed, and http_proxy, https_proxy and no_proxy are " +
+    "used. A file that the daemon refused, or that no mirror has, comes from the URL only if " +
+    "--root, --sha256 or --sync-db can check it. pacman's databases (.db, .files) always come " +
+    "directly from the URL. A user name and password in a URL go to that server and into no " +
+    "message. For pacman: " +
+    '"XferCommand = /usr/bin/pacsrv fetch %u -o %o".',
+    "Without -o the file goes to the current directory under its name. That replaces a file of " +
+    "the name that you typed, but never a file whose name came from the network.",
+    "The output appears complete or not at all: it is written under a hidden name next to its " +
+    "destination and renamed at the end. -o FILE.part is the exception: it is written in place, " +
+    "existing bytes are checked and used, and it stays if the fetch fails.",
+    'With --json each event is one line on stdout, with the key "event": searching, found, ' +
+    "restarted (now following another file of that name), progress, and finally done, with the " +
+    "bytes from each provider, or failed, with the exit code.",
   ],
   flags: [
     {
@@ -330,55 +345,54 @@ const FETCH: CommandSpec = {
       short: "o",
       value: "FILE|-",
       defaultText: "./NAME",
-      help: "Where to write; an existing directory takes the file under its name. A FILE.part " +
-        "is written in place, resumed, and left there on failure. - is stdout, which gets the " +
-        "bytes once all of them are verified.",
+      help: "Output file, or an existing directory. FILE.part is written in place, resumed, and " +
+        "kept on failure. - is stdout, which gets the bytes once all are verified.",
     },
-    { name: "root", value: "HEX", help: "The file's identity: BitTorrent v2 pieces root." },
-    { name: "sha256", value: "HEX", help: "SHA-256 that the whole file must have." },
+    { name: "root", value: "HEX", help: "The file's identity: its BitTorrent v2 pieces root." },
+    { name: "sha256", value: "HEX", help: "SHA-256 that the file must have." },
     { name: "size", value: "BYTES", help: "Size that the file must have." },
-    { ...SYNC_DB, help: `${SYNC_DB.help} A daemon that fetches goes by its own.` },
+    { ...SYNC_DB, help: `${SYNC_DB.help} A daemon uses its own instead.` },
     {
       name: "chunks",
       value: "FIRST-LAST",
-      help: "Only these chunks of 16,384 bytes, counted from 0: into the daemon's store, or, " +
-        "with -o, as that range of bytes (never resumed).",
+      help: "Only these chunks of 16,384 bytes, counted from 0: into the daemon's store or, with " +
+        "-o, into a file of just those bytes (never resumed).",
     },
     {
       name: "timeout",
       value: "SECONDS",
-      defaultText: "none; a search without any offer ends after 5 s",
-      help: "Time for the whole fetch.",
+      defaultText: "none; a search without offers ends after 5 s",
+      help: "Time limit for the whole fetch.",
     },
-    { ...JSON_LINES, help: "Print events as JSON, one object a line, on stdout." },
+    { ...JSON_LINES, help: "Print events as JSON, one object per line, on stdout." },
     { name: "quiet", short: "q", help: "Print nothing but errors." },
     CLIENT,
     {
       name: "alone",
-      help: "Use no daemon: run a node in this process. Needs --peer or --directory; a URL is " +
-        "fetched without a node if neither is given.",
+      help: "Use no daemon: run a node in this process. Needs --peer or --directory; without " +
+        "them a URL is fetched without a node.",
     },
-    { ...PEER, help: "A node for the own node to ask; may be given several times." },
-    { ...DIRECTORIES, help: "A directory for the own node to ask; may be given several times." },
+    { ...PEER, help: "A node to ask, without a daemon. Repeatable." },
+    { ...DIRECTORIES, help: "A directory (tracker) to ask, without a daemon. Repeatable." },
     {
       name: "node",
       value: "HOST:PORT",
       defaultText: "a free port on all addresses",
-      help: "Where the own node waits for the nodes that have the file.",
+      help: "Without a daemon: address where the nodes that have the file connect.",
     },
     ...NETWORK,
   ],
   examples: [
-    { line: "pacsrv fetch linux.iso", note: "get a file into this directory" },
+    { line: "pacsrv fetch linux.iso", note: "fetch a file into this directory" },
     { line: "pacsrv fetch linux.iso -o /srv/ --sha256 HEX", note: "the one with this SHA-256" },
     {
       line: "pacsrv fetch linux.iso --alone --peer 10.0.0.2:8048",
-      note: "without a daemon, asking one node",
+      note: "without a daemon, from one node",
     },
     { line: "pacsrv fetch backup.tar -o - | tar x", note: "into a pipe" },
     {
-      line: "pacsrv fetch http://mirror.example.org/iso/linux.iso",
-      note: "from other nodes, or from there",
+      line: "pacsrv fetch https://mirror.example.org/iso/linux.iso",
+      note: "from other nodes, or from this URL",
     },
   ],
   load: async () => (await import("./commands/fetch.ts")).runFetch,
@@ -389,8 +403,10 @@ const SHARE: CommandSpec = {
   summary: "Offer files or directories to others",
   positional: { name: "PATH...", min: 1, max: Infinity },
   about: [
-    "Tells the daemon to share these paths from now on, also after a restart. Nothing is copied. " +
-    "A directory is shared with all below it, and what changes in it is noticed.",
+    "The daemon shares these paths from now on, and after a restart. Nothing is copied. A " +
+    "directory is shared with everything below it, and changes in it are noticed. Symbolic links " +
+    "to files are followed; links to directories below a share are not. Files whose names end in " +
+    ".part are skipped. Needs read access to the daemon's data directory.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv share ~/isos notes.pdf", note: "share a directory and a file" }],
@@ -402,26 +418,28 @@ const UNSHARE: CommandSpec = {
   summary: "Stop offering a file or a directory",
   positional: { name: "NAME|ROOT|PATH", min: 1, max: 1 },
   about: [
-    "Tells the daemon to offer this no more. A shared file stays where it is; a downloaded one is " +
-    "removed from the daemon's store. What contains a slash, and . and .., is taken as a path.",
+    "The daemon stops offering it. A shared file stays where it is; a downloaded file is removed " +
+    "from the daemon's store. An argument that contains a slash, or is . or .., is a path. A file " +
+    "inside a shared directory is excluded from then on. Needs read access to the daemon's data " +
+    "directory.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [
     { line: "pacsrv unshare ~/isos/", note: "stop sharing a directory" },
-    { line: "pacsrv unshare notes.pdf", note: "drop what goes by this name" },
+    { line: "pacsrv unshare notes.pdf", note: "stop sharing the files of this name" },
   ],
   load: async () => (await import("./commands/unshare.ts")).runUnshare,
 };
 
 const LIST: CommandSpec = {
   name: "list",
-  summary: "List the files of the daemon, and which chunks of them are here",
+  summary: "List the daemon's files, and which chunks of them are here",
   about: [
-    "A line for each place that a file has: name, size, chunks that are here, whether it is " +
-    "shared, downloaded or partial, root, path.",
+    "One line per location of a file: name, size, chunks that are here, kind (shared, downloaded " +
+    "or partial), trust (see pacsrv help status), root, path.",
   ],
   flags: [CLIENT, JSON_LINES],
-  examples: [{ line: "pacsrv list --json", note: "the same for a program" }],
+  examples: [{ line: "pacsrv list --json", note: "for a program" }],
   load: async () => (await import("./commands/list.ts")).runList,
 };
 
@@ -430,10 +448,11 @@ const SEARCH: CommandSpec = {
   summary: "Ask the network which files match a pattern",
   positional: { name: "GLOB", min: 1, max: 1 },
   about: [
-    "Floods the pattern through the network, asks the directories, and prints each file once: " +
-    "name, size, how many nodes have it whole and in part, who said so (here, flood, or the " +
-    "address of a directory), root. In the pattern, * is any run of characters and ? any one; " +
-    "quote it, so that the shell leaves it alone. Exit code 3: nobody has a match.",
+    "Floods the pattern over the links, asks the directories (trackers), and prints each file " +
+    "once: name, size, how many nodes have it whole and in part, who named it (here: this node; " +
+    "flood: nodes, over the links; or the address of a directory), root. In the pattern, * matches " +
+    "any run of characters and ? any single character; quote it, so that the shell does not expand " +
+    "it. Ends after 2 s without an answer, or after 5 s. Exit code 3: nothing matches.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
@@ -442,26 +461,29 @@ const SEARCH: CommandSpec = {
 
 const INFO: CommandSpec = {
   name: "info",
-  summary: "Show what the network knows of a file",
+  summary: "Show what the network knows about a file",
   positional: { name: "NAME|ROOT", min: 1, max: 1 },
   about: [
-    "Asks the network and the directories, and prints for each file of the name: size, type, " +
-    "root, SHA-256 where somebody knows it, how many nodes have it whole and in part, and who " +
-    "said so. Two files may go by one name; both are shown. Exit code 3: nobody has it.",
+    "Asks the nodes and the directories (trackers), as search does, and prints for each file of " +
+    "that name, the most widely held first: size, type, root, SHA-256 if known, how many nodes have " +
+    "it whole and in part, and who named it. A SHA-256 is known if fetch --sha256 checked it; " +
+    "directories pass it on. The node counts are lower bounds: a directory and the flood may count " +
+    "the same nodes, so the greater number is shown. Exit code 3: nobody has it.",
   ],
   flags: [CLIENT, JSON_LINES],
-  examples: [{ line: "pacsrv info linux.iso", note: "what goes by this name" }],
+  examples: [{ line: "pacsrv info linux.iso", note: "the files of this name" }],
   load: async () => (await import("./commands/info.ts")).runInfo,
 };
 
 const WHERE: CommandSpec = {
   name: "where",
-  summary: "Show which nodes hold a file, and how busy they are",
+  summary: "Show which nodes have a file, and how busy they are",
   positional: { name: "NAME|ROOT", min: 1, max: 1 },
   about: [
-    "A line for each node that holds the file or a part of it, the least busy first: address, " +
-    "load (100% is fully loaded; - where only the flood knows the node), share of the chunks, who " +
-    "said so, node id, root. Exit code 3: nobody has it.",
+    "One line per node that has the file or part of it, the least busy first: address, load (100% " +
+    "is fully loaded, see --max-load of the daemon; - if no directory (tracker) reported it), share " +
+    "of the chunks, rounded down, who named it, node id, root. A node that is not reachable " +
+    "provides files only over connections that it opens. Exit code 3: nobody has it.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv where linux.iso", note: "who has it" }],
@@ -470,13 +492,18 @@ const WHERE: CommandSpec = {
 
 const PUSH: CommandSpec = {
   name: "push",
-  summary: "Give a file to another node",
+  summary: "Send a file to another node",
   positional: { name: "NAME|ROOT [PEER]", min: 1, max: 2 },
   about: [
-    "The daemon offers one of its files to the node at PEER (HOST:PORT; the port is 8048 if left " +
-    "out); without PEER, to nodes that a directory names. A node takes files only within what its " +
-    "daemon was allowed by --accept-uploads. Prints what each node answers, and how it ended. " +
-    "Exit code 1: no node has the file whole in the end.",
+    "The daemon offers one of its files to the node at PEER (HOST:PORT, default port 8048); " +
+    "without PEER, to nodes that a directory (tracker) names. If several files have that name, it " +
+    "offers all of them. A node accepts files only up to its --accept-uploads, at most " +
+    `${limits.pushesTakenMax} at once and ${limits.pushesTakenPerHostMax} from one address. It ` +
+    "fetches from every node that has the file, so this node may send less than the whole file. A " +
+    `push below ${limits.pushBytesPerSecondMin / 1024} KiB/s for a minute is given up, and ` +
+    "so is one whose sender is gone if no other node has the file. Prints each answer and how it " +
+    "ended. Needs read access to the daemon's data directory. Exit code 1: no node has the whole " +
+    "file in the end.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [
@@ -491,8 +518,8 @@ const FILES: CommandSpec = {
   summary: "List the files that another node offers",
   positional: { name: "PEER", min: 1, max: 1 },
   about: [
-    "Asks the node at PEER (HOST:PORT; the port is 8048 if left out) and prints a line for each " +
-    "file: name, size, chunks that are there, root.",
+    "Asks the node at PEER (HOST:PORT, default port 8048) and prints one line per file: name, " +
+    "size, chunks that are there, root.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv files 10.0.0.7", note: "what this node offers" }],
@@ -501,8 +528,10 @@ const FILES: CommandSpec = {
 
 const PEERS: CommandSpec = {
   name: "peers",
-  summary: "List the nodes that the daemon has links with",
-  about: ["A line for each link: address, who opened it, round trip, age, node id."],
+  summary: "List the nodes that the daemon is linked with",
+  about: [
+    "One line per link: address, who opened it, where the node listens, round trip, age, node id.",
+  ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv peers", note: "who is connected" }],
   load: async () => (await import("./commands/peers.ts")).runPeers,
@@ -512,47 +541,55 @@ const STATUS: CommandSpec = {
   name: "status",
   summary: "Show the state of the daemon, or of a directory",
   about: [
-    "The node, its files and by what they are trusted, its counters since the start, what it " +
-    "saved the mirrors, its gateway, the databases of pacman that it reads, the directories that " +
-    "it was told of, the fetches in progress with their sources and the chunks that are here, " +
-    "and the uploads.",
-    "A file is trusted by: sync-db, a repository's database has its SHA-256; sha256 or root, " +
-    "somebody gave that; mirror, a mirror gave it; peers, most of them offered it; local, it is " +
-    "shared by this machine. What a database names goes to nobody while it is unchecked, nor " +
-    "when it is contradicted.",
+    "Shows the node, its files by trust, its counters, where the bytes of all fetches came from " +
+    "and how many the mirrors (origins) did not have to send, the gateway, the pacman databases, " +
+    "the directories (trackers), running fetches with their sources and chunks, and uploads.",
+    "Trust says what a file is trusted by. sync-db: a pacman database has its SHA-256. sha256, " +
+    "root: a fetch required that value. mirror: a mirror sent it, or agrees. peers: most nodes " +
+    "offered it. local: it is shared by this machine. unchecked: a database names it, and it is " +
+    "not compared yet. contradicted: it differs from the database. Files that are unchecked or " +
+    "contradicted are not offered.",
+    "served counts the whole files that other nodes got from here; messages counts searches and " +
+    "answers sent over links. Counters start at 0 with the daemon, except those marked over all " +
+    "runs.",
+    "For each directory: whether the last contact was answered, whether it can connect to this " +
+    "node, and how many files of this node it lists. --directory asks a directory itself, without " +
+    "a daemon: its clients, files, query count and refusals.",
   ],
   flags: [
     CLIENT,
     JSON_LINES,
     {
       name: "files",
-      help: "One line a file instead: by what it is trusted, size, name, path.",
+      help: "Print one line per file instead: trust, size, name, path.",
     },
     {
       name: "directory",
       value: "HOST:PORT",
-      help: "Ask this directory instead of the daemon: its clients, files, questions, and since " +
-        "when it runs. The port is 8047 if left out.",
+      help: "Ask this directory instead of the daemon. The default port is 8047.",
     },
     ...NETWORK_NAME.map((flag) => ({ ...flag, help: `With --directory: ${flag.help}` })),
   ],
   examples: [
-    { line: "pacsrv status", note: "how it goes" },
-    { line: "pacsrv status --files", note: "by what each file is trusted" },
-    { line: "pacsrv status --directory 10.0.0.2", note: "what a directory knows" },
+    { line: "pacsrv status", note: "the daemon" },
+    { line: "pacsrv status --files", note: "what each file is trusted by" },
+    { line: "pacsrv status --directory 10.0.0.2", note: "a directory" },
   ],
   load: async () => (await import("./commands/status.ts")).runStatus,
 };
 
 const EXPLAIN: CommandSpec = {
   name: "explain",
-  summary: "Tell how a file came: who gave which bytes, and why",
+  summary: "Show how a file was fetched: providers, decisions, bytes",
   positional: { name: "NAME|ROOT", min: 1, max: 1 },
   about: [
-    "For each fetch of the name or root that the daemon remembers, the last one first: when and " +
-    "how it ended, by what the file is trusted, who gave how much of it, what was decided on the " +
-    `way and why, and what that saved the mirrors. The last ${limits.fetchRecordsMax} fetches are ` +
-    "remembered. Exit code 3: none of this name or root is.",
+    "For each remembered fetch of the name or root, the last one first: when and how it ended, " +
+    "what the file is trusted by, which provider sent which chunks, what was decided and why, the " +
+    "time to the first byte, and how many bytes the mirrors (origins) did not have to send. Bytes " +
+    "that turned out to be wrong are listed as thrown away, with their provider. A " +
+    "running fetch shows its state so far. A rejected root from the log also finds its fetch.",
+    `The daemon remembers the last ${limits.fetchRecordsMax} fetches, failed ones and the gateway's ` +
+    "included, across restarts. Exit code 3: no fetch of that name or root is remembered.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv explain linux.iso", note: "where this file came from" }],
@@ -564,8 +601,10 @@ const VERIFY: CommandSpec = {
   summary: "Read files again and check every chunk",
   positional: { name: "NAME|ROOT", min: 0, max: 1 },
   about: [
-    "The daemon reads the files of this name or root, or all of them, from disk and checks each " +
-    "chunk; what is rotten is withdrawn. Exit code 4: something was.",
+    "The daemon reads the files with this name or root, or all of them, from disk and checks each " +
+    "chunk. A damaged shared file is no longer offered; of a damaged downloaded file the good " +
+    "chunks are kept, and the next fetch gets the rest. Needs read access to the daemon's data " +
+    "directory. Exit code 4: something was damaged.",
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv verify", note: "check everything" }],
@@ -574,39 +613,63 @@ const VERIFY: CommandSpec = {
 
 const DOCTOR: CommandSpec = {
   name: "doctor",
-  summary: "Look for what is wrong with the setup, and say what to change",
+  summary: "Check the setup of this machine, and say what to change",
   about: [
-    "Looks at the daemon, its ports, peers, directories, data directory and shared paths, at the " +
-    "databases of pacman, at the gateway and whether the configuration of pacman uses it, at " +
-    "clock and disk. A line for each: ok, note, warning or problem, and under it what to change. " +
-    "Changes nothing itself. Run it as root, or as the daemon's user, to have it see everything.",
-    "Exit code 0: no problem was found. 1: there are problems.",
+    "Checks the daemon, its ports, links and directories (trackers), the data directory and its " +
+    "disk, read access to shared paths and pacman's databases, the gateway and whether pacman " +
+    "uses it, the mirrors (origins) that --config names, and the clock. Prints one line per check " +
+    "(ok, note, warning or problem) and below it what to change, as a line to type or to put into " +
+    "a file. Changes nothing. Run it as root or as the daemon's user; other users cannot check " +
+    "everything.",
+    "Exit code 0: no problem found. 1: there are problems.",
   ],
   flags: [
     {
       name: "config",
       value: "FILE",
-      defaultText: "none; what the daemon says of itself",
-      help: "The configuration file that the daemon is run with.",
+      defaultText: "none; the daemon's own answers",
+      help: "The daemon's configuration file.",
     },
     {
       name: "pacman-conf",
       value: "FILE",
       default: "/etc/pacman.conf",
-      help: "The configuration of pacman; where there is none, nothing is said of pacman.",
+      help: "pacman's configuration. Without that file, pacman is not checked.",
     },
     {
       name: "client",
       value: "HOST:PORT",
-      defaultText: "as the file of --config says, else 127.0.0.1:8049",
+      defaultText: "from --config, else 127.0.0.1:8049",
       help: CLIENT.help,
     },
     JSON_LINES,
   ],
   examples: [
-    { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "look at everything" },
+    { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "check everything" },
   ],
   load: async () => (await import("./doctor/doctor.ts")).runDoctor,
+};
+
+const COMPLETIONS: CommandSpec = {
+  name: "completions",
+  summary: "Print a script that completes pacsrv command lines in a shell",
+  positional: { name: SHELLS.join("|"), min: 1, max: 1 },
+  about: [
+    "Prints the completion script of a shell on stdout. It completes commands, flags, their values " +
+    "where these are a fixed list, and paths.",
+    "bash: put it into ~/.local/share/bash-completion/completions/pacsrv, or source it from " +
+    "~/.bashrc. zsh: put it as _pacsrv into a directory of $fpath. fish: put it into " +
+    "~/.config/fish/completions/pacsrv.fish. The package for Arch Linux and the task install do so.",
+  ],
+  flags: [],
+  examples: [
+    {
+      line: "pacsrv completions fish > ~/.config/fish/completions/pacsrv.fish",
+      note: "for fish",
+    },
+    { line: "source <(pacsrv completions bash)", note: "for this bash" },
+  ],
+  load: async () => (await import("./commands/completions.ts")).completionsOf(COMMANDS),
 };
 
 /** All commands, in the order of the help. */
@@ -627,6 +690,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   STATUS,
   VERIFY,
   DOCTOR,
+  COMPLETIONS,
 ];
 
 /**

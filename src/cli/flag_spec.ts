@@ -1,6 +1,7 @@
 /**
- * How a command of the command line is described: one object feeds the parser, the help texts,
- * the suggestions and the keys of the configuration file. It holds no command itself.
+ * How a command of the command line is described: one object feeds the parser, the help texts and
+ * all pages, the completions, the suggestions and the keys of the configuration file. It holds no
+ * command itself.
  */
 
 import type { ExitName } from "../base/errors.ts";
@@ -12,7 +13,10 @@ export interface FlagSpec {
   readonly name: string;
   /** One letter, without its dash. */
   readonly short?: string;
-  /** What the value is called in the help ("FILE"); without it the flag is a switch. */
+  /**
+   * What the value is called in the help; without it the flag is a switch. FILE, DIR and PATH are
+   * completed as paths, and lower-case words between bars are the values that there are.
+   */
   readonly value?: string;
   /** Whether it may be given several times. */
   readonly repeatable?: boolean;
@@ -34,7 +38,7 @@ export interface FlagSpec {
 
 /** What a command line may hold besides flags. */
 export interface PositionalSpec {
-  /** As the help shows it: "NAME|ROOT". */
+  /** As the help shows it: "NAME|ROOT". Completed as the value of a flag is. */
   readonly name: string;
   readonly min: number;
   readonly max: number;
@@ -64,9 +68,15 @@ export interface CommandSpec {
 /** Runs a command; what goes wrong is thrown as one of the families of `base/errors.ts`. */
 export type CommandRun = (args: Arguments) => Promise<ExitName>;
 
+/** What `pacsrv help` explains besides the commands. */
+export const HELP_TOPICS: readonly string[] = ["config", "exit-codes"];
+
+/** The shells that `pacsrv completions` knows. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
 /** The switch that every command has. */
 export const HELP_FLAG: FlagSpec = {
   name: "help",
   short: "h",
-  help: "Show this text.",
+  help: "Show this help.",
 };

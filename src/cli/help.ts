@@ -8,24 +8,33 @@ import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
 /** Columns of the help: what fits any terminal. */
 const COLUMNS = 80;
 
-/** Exit codes and what they mean; the README repeats them. */
+/** Exit codes and what they mean; COMMANDS.md and the man page repeat them. */
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],
-  [1, "failed for another reason than these"],
-  [2, "called wrongly: an unknown command or flag, a value that cannot be read"],
+  [1, "failed for any other reason"],
+  [2, "wrong usage: an unknown command or flag, a value that cannot be read"],
   [3, "nobody has it: no node offered the file, nothing matched the search"],
-  [4, "what came failed its check, and no source was left; or verify found damage"],
+  [4, "the data failed its check, and no source was left; or verify found damage"],
   [5, "no daemon answers"],
-  [6, "out of time"],
+  [6, "timed out"],
 ];
 
-const EXAMPLE_CONFIG = `# Every key has the name of a flag of "pacsrv daemon". All may be left out.
+/** What a configuration file is. */
+export const CONFIG_ABOUT =
+  "pacsrv daemon --config FILE and pacsrv directory --config FILE read settings from a TOML file " +
+  `of at most ${limits.configBytesMax / 1024} KiB. No file is read unless it is named. Flags on ` +
+  "the command line override the file; for peer, directory, share and mirror they replace the " +
+  "values of the file. Paths are relative to the directory of the file. An unknown key is an " +
+  "error that suggests the nearest one.";
+
+/** A configuration file of a daemon, with all its keys. */
+export const EXAMPLE_CONFIG = `# Each key is a flag of "pacsrv daemon". All are optional.
 data = "/var/lib/pacsrv"
 node = "0.0.0.0:8048"
 client = "127.0.0.1:8049"
 peer = ["10.0.0.2:8048", "mirror.example.org"]
 directory = ["10.0.0.1", "10.0.1.1:8047"]
-share = ["/srv/files", "isos"]          # relative: to this file's directory
+share = ["/srv/files", "isos"]          # relative to this file's directory
 network = "office"
 network-key-file = "network.key"
 ttl = 7
@@ -41,7 +50,8 @@ gateway-wait = 0.5
 log-level = "info"
 log-format = "json"`;
 
-const EXAMPLE_DIRECTORY_CONFIG = `# Every key has the name of a flag of "pacsrv directory".
+/** The same of a directory. */
+export const EXAMPLE_DIRECTORY_CONFIG = `# Each key is a flag of "pacsrv directory".
 listen = "0.0.0.0:8047"
 network = "office"
 network-key-file = "network.key"
@@ -65,9 +75,9 @@ export function overview(): string {
   const rows = COMMANDS.map((command) => [command.name, command.summary] as const);
   return [
     ...wrap(
-      "pacsrv: machines give each other the files that they would otherwise all pull over the " +
-        "same thin line. A daemon on each machine shares files and finds them at others; every " +
-        "chunk that comes is verified.",
+      "pacsrv: machines fetch files from each other instead of all pulling them over the same " +
+        "thin line. A daemon on each machine shares files and finds them on other machines. Every " +
+        "chunk is verified as it arrives.",
     ),
     "",
     "Usage: pacsrv COMMAND [ARGUMENTS] [FLAGS]",
@@ -79,7 +89,7 @@ export function overview(): string {
     "More:",
     ...columns([
       ["help COMMAND", "A command's arguments and flags, with examples"],
-      ["help config", "The configuration files of daemon and directory"],
+      ["help config", "The configuration files of a daemon and of a directory"],
       ["help exit-codes", "What the exit codes mean"],
     ]),
     "",
@@ -91,16 +101,16 @@ export function overview(): string {
   ].join("\n");
 }
 
+/** What follows the name of a command in its usage line: ` NAME [FLAGS]`. */
+export function usageOf({ positional }: CommandSpec): string {
+  if (positional === undefined) return " [FLAGS]";
+  return positional.min === 0 ? ` [${positional.name}] [FLAGS]` : ` ${positional.name} [FLAGS]`;
+}
+
 /** Usage, text, flags and examples of one command. */
 export function commandHelp(command: CommandSpec): string {
-  const { positional } = command;
-  const argument = positional === undefined
-    ? ""
-    : positional.min === 0
-    ? ` [${positional.name}]`
-    : ` ${positional.name}`;
   return [
-    `Usage: pacsrv ${command.name}${argument} [FLAGS]`,
+    `Usage: pacsrv ${command.name}${usageOf(command)}`,
     "",
     ...wrap(`${command.summary}.`),
     ...command.about.flatMap((paragraph) => ["", ...wrap(paragraph)]),
@@ -128,18 +138,13 @@ function exitCodes(): string {
 
 function config(): string {
   return [
-    ...wrap(
-      "pacsrv daemon --config FILE, and pacsrv directory --config FILE, read settings from a TOML file of at most " +
-        `${limits.configBytesMax / 1024} KiB. There is no file that is read unasked. A flag on ` +
-        "the command line wins over the file; for peer, directory, share and mirror its values replace " +
-        "those of the file. Paths are relative to the directory of the file. An unknown key is an error.",
-    ),
+    ...wrap(CONFIG_ABOUT),
     "",
-    "Of a daemon:",
+    "Daemon:",
     "",
     ...EXAMPLE_CONFIG.split("\n").map((line) => `  ${line}`),
     "",
-    "Of a directory:",
+    "Directory:",
     "",
     ...EXAMPLE_DIRECTORY_CONFIG.split("\n").map((line) => `  ${line}`),
   ].join("\n");

@@ -15,7 +15,7 @@ export interface Field<T> {
   readonly shape: Shape;
 }
 
-/** What a field is made of: the tests hold the codec, and PROTOCOL.md, to this. */
+/** What a field is made of: the tests hold the codec, PROTOCOL.md and CLIENT_API.md to this. */
 export type Shape =
   | { readonly kind: "integer"; readonly bits: 8 | 16 | 32 | 64 }
   | { readonly kind: "flag" }

@@ -1,6 +1,6 @@
 /**
  * Every message of both ports: its kind on the wire, its fields in order, and so its type.
- * `PROTOCOL.md` says what each one means and when it may be sent.
+ * `PROTOCOL.md` and `CLIENT_API.md` say what each one means and when it may be sent.
  *
  * CHUNKS and DATA carry file bytes and are handled in place, without this codec, by the data path;
  * only their headers are defined here.

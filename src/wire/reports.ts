@@ -1,6 +1,6 @@
 /**
  * What the ANSWER frames of the client port carry, as JSON: one object an item, in lists.
- * ASK arguments stand beside them. PROTOCOL.md shows an example of each.
+ * ASK arguments stand beside them. CLIENT_API.md shows an example of each.
  */
 
 import type { NodeId, Root } from "../base/ids.ts";

@@ -3,7 +3,10 @@
 // the compiler, whose base binary is not on every machine: a stand-in makes the binary.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { dirname } from "@std/path";
 import { chooseTargets } from "../../scripts/compile.ts";
+import { COMPLETION_FILES } from "../../scripts/manual/completion_files.ts";
+import { manPages } from "../../scripts/manual/man_pages.ts";
 import { rootPath } from "../../scripts/std_source.ts";
 import { parseCommandLine } from "../../src/cli/arguments.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
@@ -14,6 +17,16 @@ import { TempDir } from "./support/files.ts";
 import { runTool, tool } from "./support/tool.ts";
 
 const FOLDER = "scripts/packaging";
+/** The pages of the package. */
+const PAGES: readonly string[] = [
+  "README.md",
+  "CHANGELOG.md",
+  "scripts/picture/fetch.svg",
+  "src/cli/COMMANDS.md",
+  "src/daemon/OPERATING.md",
+  "src/directory/GUIDE.md",
+  "src/gateway/GUIDE.md",
+];
 const BUILD_MS = 120_000;
 /** Tenths of systemd's scale from 0 (nothing is open) to 10. */
 const EXPOSURE_TENTHS = 15;
@@ -148,11 +161,18 @@ Deno.test("PKGBUILD makes a package with everything in its place", async () => {
     "usr/bin/pacsrv": "-rwxr-xr-x",
     "usr/lib/systemd/system/pacsrv.service": "-rw-r--r--",
     "usr/lib/sysusers.d/pacsrv.conf": "-rw-r--r--",
-    "usr/share/doc/pacsrv/CHANGELOG.md": "-rw-r--r--",
-    "usr/share/doc/pacsrv/README.md": "-rw-r--r--",
     "usr/share/doc/pacsrv/pacman.conf.example": "-rw-r--r--",
     "usr/share/licenses/pacsrv/LICENSE": "-rw-r--r--",
+    ...Object.fromEntries([
+      ...PAGES.map((page) => `usr/share/doc/pacsrv/${page}`),
+      ...manNames().map((name) => `usr/share/man/man1/${name}.gz`),
+      ...Object.values(COMPLETION_FILES).map((file) => `usr/share/${file}`),
+    ].map((path) => [path, "-rw-r--r--"])),
   });
+  for (const [shell, file] of Object.entries(COMPLETION_FILES)) {
+    const args = ["-xOf", `${dir.path}/${packages[0]}`, `usr/share/${file}`];
+    assertEquals(await tool("bsdtar", args), `script for ${shell}\n`);
+  }
   // Nothing belongs to who built it.
   assertEquals(new Set(listed.map((words) => `${words[2]}:${words[3]}`)), new Set(["root:root"]));
   assert(modes.has(".INSTALL"));
@@ -173,6 +193,11 @@ Deno.test("pacsrv.install names only files of the package", async () => {
   }
 });
 
+/** The names of the man pages. */
+function manNames(): string[] {
+  return [...manPages({ version: "0", date: new Date(0) }).keys()];
+}
+
 async function textOf(name: string): Promise<string> {
   return await Deno.readTextFile(rootPath(`${FOLDER}/${name}`));
 }
@@ -181,7 +206,8 @@ async function textOf(name: string): Promise<string> {
 async function makeSources(dir: string, version: string): Promise<void> {
   const source = `pacsrv-${version}`;
   await Deno.mkdir(`${dir}/${source}/${FOLDER}`, { recursive: true });
-  for (const file of ["README.md", "CHANGELOG.md", "LICENSE", "deno.json"]) {
+  for (const file of [...PAGES, "LICENSE", "deno.json"]) {
+    await Deno.mkdir(dirname(`${dir}/${source}/${file}`), { recursive: true });
     await Deno.copyFile(rootPath(file), `${dir}/${source}/${file}`);
   }
   for (const { name } of Deno.readDirSync(rootPath(FOLDER))) {
@@ -192,13 +218,20 @@ async function makeSources(dir: string, version: string): Promise<void> {
   for (const name of ["PKGBUILD", "pacsrv.install"]) {
     await Deno.copyFile(rootPath(`${FOLDER}/${name}`), `${dir}/${name}`);
   }
-  // Takes only the command line that scripts/compile.ts takes.
+  // Takes only the command lines that scripts/compile.ts and scripts/man.ts take.
+  const program =
+    `case "$1" in completions) echo "script for $2";; *) echo pacsrv ${version};; esac`;
   const script = [
     "#!/bin/bash",
     "set -eu",
+    'if [[ "$*" == "task man --out dist/man" ]]; then',
+    "  mkdir -p dist/man",
+    ...manNames().map((name) => `  echo page > dist/man/${name}`),
+    "  exit",
+    "fi",
     '[[ "$1 $2 $3" == "task compile --target" && $# == 4 ]]',
     "mkdir -p dist",
-    `printf '#!/bin/sh\\necho pacsrv ${version}\\n' > "dist/pacsrv-$4"`,
+    `printf '#!/bin/sh\\n%s\\n' '${program}' > "dist/pacsrv-$4"`,
     'chmod 755 "dist/pacsrv-$4"',
     "",
   ];

@@ -1,7 +1,7 @@
 """Writes wire_frames.json and wire_handshake.json, beside this file.
 
-A second implementation of the encoder in src/wire, made from PROTOCOL.md alone: what both agree on
-is what the page says. Run it again only when the protocol gets a new message.
+A second implementation of the encoder in src/wire, made from PROTOCOL.md and CLIENT_API.md alone:
+what both agree on is what the pages say. Run it again only when the protocol gets a new message.
 """
 
 import hashlib

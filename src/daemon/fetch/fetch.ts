@@ -25,7 +25,7 @@ import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { HolderDials } from "../discovery/holder_dials.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
-import { HERE, type Provider } from "../swarm/provider.ts";
+import type { Provider } from "../swarm/provider.ts";
 import type { Swarm, SwarmObserver } from "../swarm/swarm.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";

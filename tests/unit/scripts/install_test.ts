@@ -1,10 +1,11 @@
 // The task `install` as a person uses it: the command that it makes runs, from anywhere, without a
-// deno on the PATH, and takes the place of an older one.
+// deno on the PATH, and takes the place of an older one; its man pages and completions come with it.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { exists } from "@std/fs";
 import { denoArgs } from "../../../scripts/deno_args.ts";
 import { installTask } from "../../../scripts/install.ts";
+import { COMPLETION_FILES } from "../../../scripts/manual/completion_files.ts";
 import { rootPath } from "../../../scripts/std_source.ts";
 import config from "../../../deno.json" with { type: "json" };
 
@@ -32,6 +33,12 @@ Deno.test({
       assert(!(await exists(`${root}/lib/pacsrv/src/old.ts`)), "a file of the older one is left");
       const command = await Deno.readTextFile(`${root}/bin/pacsrv`);
       assert(!command.includes(rootPath(".")), "the command depends on the checkout");
+      const man = await Deno.readTextFile(`${root}/share/man/man1/pacsrv-fetch.1`);
+      assertStringIncludes(man, `\n.Os pacsrv ${config.version}\n`);
+      for (const [shell, file] of Object.entries(COMPLETION_FILES)) {
+        const script = await Deno.readTextFile(`${root}/share/${file}`);
+        assertStringIncludes(script, `made by "pacsrv completions ${shell}"`);
+      }
     } finally {
       await Deno.remove(root, { recursive: true });
     }

@@ -1,4 +1,4 @@
-/** The types of fields as PROTOCOL.md writes them, from the shapes in the field table. */
+/** The types of fields as PROTOCOL.md and CLIENT_API.md write them, from the shapes in the field table. */
 
 import { unreachable } from "../../../src/base/errors.ts";
 import type { Field, Shape } from "../../../src/wire/fields.ts";

@@ -1,4 +1,7 @@
-/** Holds src/wire/PROTOCOL.md to the code: kinds, caps, fields, examples, limits and JSON shapes. */
+/**
+ * Holds src/wire/PROTOCOL.md and src/wire/CLIENT_API.md to the code: kinds, caps, fields, examples,
+ * limits and JSON shapes.
+ */
 
 import { assert, assertEquals } from "@std/assert";
 import { toHex } from "../../../src/base/bytes.ts";
@@ -23,11 +26,20 @@ import {
 import { expansion, fieldsOf, STRUCTURES, typeText } from "./page_types.ts";
 import { wireVectors } from "./vectors.ts";
 
-const pageUrl = new URL("../../../src/wire/PROTOCOL.md", import.meta.url);
-const page = await Deno.readTextFile(pageUrl);
+const folderUrl = new URL("../../../src/wire/", import.meta.url);
+const protocol = await Deno.readTextFile(new URL("PROTOCOL.md", folderUrl));
+const clientApi = await Deno.readTextFile(new URL("CLIENT_API.md", folderUrl));
+
+/** The structures that only messages of the client port have. */
+const CLIENT_STRUCTURES = ["Source", "Mirror"];
+
+/** Whether a message is of the client port, by its kind byte. */
+function isOfClients(code: number): boolean {
+  return code >= 0x40 && code <= 0x5f;
+}
 
 /** What stands under a heading, up to the next one of any level. */
-function section(heading: string): string {
+function section(page: string, heading: string): string {
   const from = page.indexOf(`\n${heading}\n`);
   assert(from >= 0, `the page has no heading "${heading}"`);
   const rest = page.slice(from + heading.length + 2);
@@ -59,8 +71,11 @@ function blocks(text: string, language: string): string[] {
 }
 
 for (const { kind, frame } of wireVectors) {
-  Deno.test(`PROTOCOL.md has the kind byte, the cap, the fields and the bytes of ${kind}`, () => {
-    const text = section(headingOf(kind));
+  const [name, page] = isOfClients(codeOf(kind))
+    ? ["CLIENT_API.md", clientApi] as const
+    : ["PROTOCOL.md", protocol] as const;
+  Deno.test(`${name} has the kind byte, the cap, the fields and the bytes of ${kind}`, () => {
+    const text = section(page, headingOf(kind));
     const [example, ...others] = blocks(text, "hex");
     assertEquals(others, []);
     const hex = example!.split("\n").map((line) => line.replace(/#.*/, "").replaceAll(" ", ""));
@@ -73,21 +88,29 @@ for (const { kind, frame } of wireVectors) {
   });
 }
 
-Deno.test("PROTOCOL.md has one heading for each kind, and no other", () => {
-  const headings = page.match(/^#### .*$/gm) ?? [];
-  assertEquals(headings.sort(), wireVectors.map(({ kind }) => headingOf(kind)).sort());
+Deno.test("PROTOCOL.md and CLIENT_API.md have one heading for each kind, and no other", () => {
+  const kinds = wireVectors.map(({ kind }) => kind);
+  const headings = (page: string) => (page.match(/^#### .*$/gm) ?? []).sort();
+  const ofClients = (kind: FrameKind) => isOfClients(codeOf(kind));
+  assertEquals(headings(clientApi), kinds.filter(ofClients).map(headingOf).sort());
+  const others = kinds.filter((kind) => !ofClients(kind));
+  assertEquals(headings(protocol), others.map(headingOf).sort());
 });
 
-Deno.test("PROTOCOL.md has the structures that messages share", () => {
-  const text = page.slice(page.indexOf("Structures that several messages share"));
-  assertEquals(
-    tableRows(text),
-    STRUCTURES.map(([name, shape]) => [`\`${name}\``, expansion(shape)]),
-  );
+Deno.test("PROTOCOL.md and CLIENT_API.md have the structures that messages share", () => {
+  const rows = STRUCTURES.map(([name, shape]) => [`\`${name}\``, expansion(shape)]);
+  const isClients = ([name]: string[]) => CLIENT_STRUCTURES.includes(name!.replaceAll("`", ""));
+  const shared = protocol.slice(protocol.indexOf("Structures that several messages share"));
+  assertEquals(tableRows(shared), rows.filter((row) => !isClients(row)));
+  const clients = clientApi.slice(clientApi.indexOf("Structures of this page"));
+  assertEquals(tableRows(clients), rows.filter(isClients));
 });
 
-Deno.test("PROTOCOL.md has the limits as they are", () => {
-  const rows = section("## 10. Limits and time-outs").split("\n\n").flatMap(tableRows);
+Deno.test("PROTOCOL.md and CLIENT_API.md have the limits as they are", () => {
+  const rows = [
+    ...section(protocol, "## 9. Limits and time-outs").split("\n\n").flatMap(tableRows),
+    ...section(clientApi, "## 4. Limits").split("\n\n").flatMap(tableRows),
+  ];
   assert(rows.length > 70);
   for (const [name, value] of rows) {
     const key = name!.replaceAll("`", "") as keyof typeof limits;
@@ -108,13 +131,13 @@ Deno.test("PROTOCOL.md names what a directory may deny for", () => {
     "queries-per-second": 1,
   };
   // Below the table of fields stands that of the limits.
-  const [, ...tables] = section(headingOf("denied")).split("\n\n").map(tableRows)
+  const [, ...tables] = section(protocol, headingOf("denied")).split("\n\n").map(tableRows)
     .filter((rows) => rows.length > 0);
   const shown = tables.flat().map(([limit]) => limit!.replaceAll("`", ""));
   assertEquals(shown.sort(), Object.keys(named).sort());
 });
 
-Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
+Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
   // Typed by the reports: a field that is added there has to be added here, and then on the page.
   const counters: Keys<Counters> = {
     queriesSeen: 1,
@@ -278,7 +301,7 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       steps: 1,
     },
   };
-  const shown = blocks(page, "json").map((text) => JSON.parse(text));
+  const shown = blocks(clientApi, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
   const { status, list, peers, search, info, where, files, push, verify, explain } = items;
   const inOrder = [status, list, peers, search, info, where, files, push, share, verify, explain];
@@ -313,12 +336,14 @@ Deno.test("PROTOCOL.md shows every field of every JSON item", () => {
       step,
     ].map(keys),
   );
-  const rows = tableRows(page.slice(page.indexOf("\n| Trust ")));
+  const rows = tableRows(clientApi.slice(clientApi.indexOf("\n| Trust ")));
   assertEquals(rows.map(([trust]) => trust), FILE_TRUSTS.map((trust) => `\`${trust}\``));
 });
 
 Deno.test("PROTOCOL.md names every kind byte within its family", () => {
-  const ranges = [...section("## 12. Versions").matchAll(/`(0x\w\w)` to\s`(0x\w\w)` ([a-z]+)/g)]
+  const ranges = [
+    ...section(protocol, "## 11. Versions").matchAll(/`(0x\w\w)` to\s`(0x\w\w)` ([a-z]+)/g),
+  ]
     .map(([, first, last, family]) => ({
       first: Number(first),
       last: Number(last),
@@ -337,18 +362,6 @@ Deno.test("PROTOCOL.md names every kind byte within its family", () => {
   for (const { kind, frame } of wireVectors) assert(familyOf(frame[4]!) !== undefined, kind);
   for (const kind of Object.keys(DIRECTORY_MESSAGES) as FrameKind[]) {
     assertEquals(familyOf(codeOf(kind)), "directories", kind);
-  }
-});
-
-Deno.test("PROTOCOL.md links to headings and files that are there", async () => {
-  const anchors = new Set(
-    (page.match(/^#+ .*$/gm) ?? []).map((heading) =>
-      heading.replace(/^#+ /, "").toLowerCase().replace(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")
-    ),
-  );
-  for (const [, target] of page.matchAll(/\]\(([^)]+)\)/g)) {
-    if (target!.startsWith("#")) assert(anchors.has(target!.slice(1)), target);
-    else if (!target!.startsWith("https:")) await Deno.stat(new URL(target!, pageUrl));
   }
 });
 

@@ -53,7 +53,7 @@ Deno.test("readDirectorySettings() takes what is said, in its units", async () =
 });
 
 Deno.test("readDirectorySettings() takes the file that `pacsrv help config` shows", async () => {
-  const [, shown] = (await helpFor(["config"])).split("Of a directory:");
+  const [, shown] = (await helpFor(["config"])).split("Directory:");
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/directory.toml`, shown!);
     await Deno.writeTextFile(`${dir}/network.key`, "k".repeat(32));

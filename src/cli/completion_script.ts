@@ -1,0 +1,281 @@
+/**
+ * The completion scripts of the shells, made from the table of commands. A script knows the whole
+ * table and never runs pacsrv: a Tab costs nothing. What only a daemon could tell, such as the
+ * names of files in the network, is not completed.
+ */
+
+import { allFlags } from "./arguments.ts";
+import { type CommandSpec, type FlagSpec, HELP_TOPICS, type SHELLS } from "./flag_spec.ts";
+
+/** What may stand for a value or an argument. */
+type Completion =
+  | { readonly kind: "words"; readonly words: readonly string[] }
+  | { readonly kind: "files" | "directories" | "nothing" };
+
+/** The script for a shell, which completes these commands. */
+export function completionScript(
+  shell: typeof SHELLS[number],
+  commands: readonly CommandSpec[],
+): string {
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands);
+}
+
+/** The words that may follow `pacsrv`, with a line about each. */
+function firstWords(
+  commands: readonly CommandSpec[],
+): (readonly [word: string, about: string])[] {
+  return [
+    ...commands.map(({ name, summary }) => [name, summary] as const),
+    ["help", "Show the help for a command or a topic"],
+    ["--help", "Show the help"],
+    ["--version", "Show the version"],
+  ];
+}
+
+/** The words that may follow `pacsrv help`. */
+function helpWords(commands: readonly CommandSpec[]): string[] {
+  return [...commands.map(({ name }) => name), ...HELP_TOPICS];
+}
+
+/** What completes a value of this name: the names are those of the help. */
+export function completionOf(name: string | undefined): Completion {
+  if (name === undefined) return { kind: "nothing" };
+  if (/^[a-z]+(\|[a-z]+)+$/.test(name)) return { kind: "words", words: name.split("|") };
+  if (/\b(FILE|PATH)\b/.test(name)) return { kind: "files" };
+  return { kind: name === "DIR" ? "directories" : "nothing" };
+}
+
+/** The first sentence of a help text. */
+function briefly(text: string): string {
+  return text.split(/[.;](?:\s|$)/)[0]!;
+}
+
+/** `-o` and `--output`. */
+function spellings(flag: FlagSpec): string[] {
+  return [...(flag.short === undefined ? [] : [`-${flag.short}`]), `--${flag.name}`];
+}
+
+/** A word in single quotes, for bash, zsh and fish alike. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function bashScript(commands: readonly CommandSpec[]): string {
+  return `# Completion of pacsrv for bash, made by "pacsrv completions bash".
+
+_pacsrv_offer() {
+  local word
+  COMPREPLY=()
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen "$@")
+}
+
+_pacsrv_paths() {
+  # bash 3 has no compopt, and then no slash is put behind a directory.
+  compopt -o filenames 2>/dev/null
+  _pacsrv_offer "$1" -- "$cur"
+}
+
+_pacsrv() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
+  local flags="" operands=none
+  # To bash, --flag=value is three words.
+  if [[ $cur == "=" ]]; then
+    cur=""
+  elif [[ $prev == "=" ]]; then
+    prev=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    _pacsrv_offer -W "${firstWords(commands).map(([word]) => word).join(" ")}" -- "$cur"
+    return
+  fi
+  case "\${COMP_WORDS[1]}" in
+    help)
+      ((COMP_CWORD == 2)) && _pacsrv_offer -W "${helpWords(commands).join(" ")}" -- "$cur"
+      return
+      ;;
+${commands.map(bashCase).join("\n")}
+  esac
+  if [[ $cur == -* ]]; then
+    _pacsrv_offer -W "$flags" -- "$cur"
+  elif [[ $operands == files ]]; then
+    _pacsrv_paths -f
+  elif [[ $operands != none ]]; then
+    _pacsrv_offer -W "$operands" -- "$cur"
+  fi
+}
+
+complete -F _pacsrv pacsrv
+`;
+}
+
+function bashCase(command: CommandSpec): string {
+  const flags = allFlags(command);
+  const operands = completionOf(command.positional?.name);
+  // Flags that are completed alike share a line.
+  const values = new Map<string, string[]>();
+  for (const flag of flags.filter(({ value }) => value !== undefined)) {
+    const action = bashAction(completionOf(flag.value));
+    values.set(action, [...values.get(action) ?? [], ...spellings(flag)]);
+  }
+  return [
+    `    ${command.name})`,
+    `      flags="${flags.flatMap(spellings).join(" ")}"`,
+    ...(operands.kind === "nothing" ? [] : [
+      `      operands="${operands.kind === "words" ? operands.words.join(" ") : operands.kind}"`,
+    ]),
+    `      case "$prev" in`,
+    ...[...values].map(([action, names]) => `        ${names.join(" | ")}) ${action}return ;;`),
+    "      esac",
+    "      ;;",
+  ].join("\n");
+}
+
+function bashAction(completion: Completion): string {
+  switch (completion.kind) {
+    case "words":
+      return `_pacsrv_offer -W "${completion.words.join(" ")}" -- "$cur"; `;
+    case "files":
+      return "_pacsrv_paths -f; ";
+    case "directories":
+      return "_pacsrv_paths -d; ";
+    case "nothing":
+      return "";
+  }
+}
+
+function zshScript(commands: readonly CommandSpec[]): string {
+  return `#compdef pacsrv
+# Completion of pacsrv for zsh, made by "pacsrv completions zsh".
+
+_pacsrv() {
+  local curcontext="$curcontext" state state_descr line
+  local -a first
+  typeset -A opt_args
+  _arguments -C '1: :->first' '*:: :->rest'
+  case $state in
+    first)
+      first=(
+${
+    firstWords(commands).map(([word, about]) => `        ${quoted(`${word}:${briefly(about)}`)}`)
+      .join("\n")
+  }
+      )
+      _describe -t commands 'pacsrv command' first
+      ;;
+    rest)
+      case $words[1] in
+        help)
+          _arguments '1:topic:(${helpWords(commands).join(" ")})'
+          ;;
+${commands.map(zshCase).join("\n")}
+      esac
+      ;;
+  esac
+}
+
+# Read from $fpath, this file is the function itself; sourced, it only defines it.
+if [[ $funcstack[1] == _pacsrv ]]; then
+  _pacsrv "$@"
+else
+  compdef _pacsrv pacsrv
+fi
+`;
+}
+
+function zshCase(command: CommandSpec): string {
+  const { positional } = command;
+  const specs = allFlags(command).map(zshFlag);
+  if (positional !== undefined) {
+    const action = zshAction(completionOf(positional.name));
+    specs.push(positional.max === 1 ? `':argument:${action}'` : `'*:argument:${action}'`);
+  }
+  return [
+    `        ${command.name})`,
+    "          _arguments -s -S \\",
+    specs.map((spec) => `            ${spec}`).join(" \\\n"),
+    "          ;;",
+  ].join("\n");
+}
+
+function zshFlag(flag: FlagSpec): string {
+  const about = `[${briefly(flag.help).replace(/[[\]]/g, "\\$&")}]`;
+  const hasValue = flag.value !== undefined;
+  const value = hasValue
+    ? `:${flag.value.replaceAll(":", "\\:")}:${zshAction(completionOf(flag.value))}`
+    : "";
+  const long = `--${flag.name}${hasValue ? "=" : ""}`;
+  if (flag.short === undefined) {
+    return quoted(`${flag.repeatable ? "*" : ""}${long}${about}${value}`);
+  }
+  const short = `-${flag.short}${hasValue ? "+" : ""}`;
+  return `'(${spellings(flag).join(" ")})'{${short},${long}}${quoted(`${about}${value}`)}`;
+}
+
+function zshAction(completion: Completion): string {
+  switch (completion.kind) {
+    case "words":
+      return `(${completion.words.join(" ")})`;
+    case "files":
+      return "_files";
+    case "directories":
+      return "_files -/";
+    case "nothing":
+      return " ";
+  }
+}
+
+function fishScript(commands: readonly CommandSpec[]): string {
+  const lines = firstWords(commands).map(([word, about]) =>
+    fishLine("__pacsrv_is_first", [`-a '${word}'`, `-d ${quoted(briefly(about))}`])
+  );
+  lines.push(fishLine("__pacsrv_is help", [`-a '${helpWords(commands).join(" ")}'`]));
+  for (const command of commands) lines.push(...fishCommand(command));
+  return `# Completion of pacsrv for fish, made by "pacsrv completions fish".
+
+function __pacsrv_is_first
+    test (count (commandline -opc)) -eq 1
+end
+
+function __pacsrv_is
+    set -l words (commandline -opc)
+    test (count $words) -gt 1; and test $words[2] = $argv[1]
+end
+
+complete -c pacsrv -f
+${lines.join("\n")}
+`;
+}
+
+function fishCommand(command: CommandSpec): string[] {
+  const condition = `__pacsrv_is ${command.name}`;
+  const lines = allFlags(command).map((flag) =>
+    fishLine(condition, [
+      ...(flag.short === undefined ? [] : [`-s ${flag.short}`]),
+      `-l ${flag.name}`,
+      ...(flag.value === undefined ? [] : fishValue(completionOf(flag.value))),
+      `-d ${quoted(briefly(flag.help))}`,
+    ])
+  );
+  const operands = completionOf(command.positional?.name);
+  if (operands.kind === "words") lines.push(fishLine(condition, fishValue(operands).slice(1)));
+  if (operands.kind === "files") lines.push(fishLine(condition, ["-F"]));
+  return lines;
+}
+
+function fishValue(completion: Completion): string[] {
+  switch (completion.kind) {
+    case "words":
+      return ["-x", `-a '${completion.words.join(" ")}'`];
+    case "files":
+      return ["-r", "-F"];
+    case "directories":
+      return ["-x", "-a '(__fish_complete_directories)'"];
+    case "nothing":
+      return ["-x"];
+  }
+}
+
+function fishLine(condition: string, words: readonly string[]): string {
+  return `complete -c pacsrv -n '${condition}' ${words.join(" ")}`;
+}

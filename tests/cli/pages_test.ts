@@ -1,0 +1,78 @@
+// Holds all pages to the program: their command lines can be run, their configuration files are read,
+// their links lead somewhere.
+
+import { assert, assertEquals } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { rootPath } from "../../scripts/std_source.ts";
+import { parseCommandLine } from "../../src/cli/arguments.ts";
+import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
+import { parseConfig } from "../../src/cli/settings/config.ts";
+import { helpFor } from "../../src/cli/help.ts";
+import { FILE_TRUSTS } from "../../src/wire/reports.ts";
+import { anchorsOf, codeBlocks, linksOf, PAGES, readPage, tableAfter } from "./pages.ts";
+import { splitWords } from "./transcript.ts";
+
+Deno.test("The pages show only command lines that can be parsed", async () => {
+  const shown = new Map<string, number>();
+  for (const page of PAGES) {
+    const text = await readPage(page);
+    const blocks = ["sh", "console"].flatMap((language) => codeBlocks(text, language)).join("\n");
+    const lines = [...blocks.matchAll(/^(?:\$ )?pacsrv ([a-z]+)\b(.*)$/gm)];
+    shown.set(page, lines.length);
+    for (const [line, name, rest] of lines) {
+      if (name === "help") {
+        await helpFor(splitWords(rest!));
+        continue;
+      }
+      const command = await findCommand(name!);
+      const words = splitWords(rest!.replace(/ [#|>].*|;.*/, ""));
+      const args = await parseCommandLine(command, words);
+      assertEquals(args.command.name, name, `${page}: ${line}`);
+    }
+  }
+  // Each command has an example in COMMANDS.md at the least; the tour has one after another.
+  assert(
+    shown.get("src/cli/COMMANDS.md")! > COMMANDS.length,
+    String(shown.get("src/cli/COMMANDS.md")),
+  );
+  assert(shown.get("src/daemon/OPERATING.md")! > 8);
+  for (const page of ["README.md", "src/directory/GUIDE.md", "src/gateway/GUIDE.md"]) {
+    assert(shown.get(page)! > 0, page);
+  }
+});
+
+Deno.test("The pages show only configuration keys that the daemon has", async () => {
+  const command = await findCommand("daemon");
+  // COMMANDS.md has the file of a directory too, and a test of its own.
+  for (const page of PAGES.filter((page) => page !== "src/cli/COMMANDS.md")) {
+    const files = codeBlocks(await readPage(page), "toml");
+    if (page === "README.md" || page === "src/gateway/GUIDE.md") assert(files.length > 0, page);
+    for (const file of files) {
+      const values = await parseConfig(file, { path: "/etc/pacsrv.toml", command });
+      assert(values.size > 0, file);
+    }
+  }
+});
+
+Deno.test("OPERATING.md explains everything that a file can be trusted by", async () => {
+  const [, , ...rows] = tableAfter(
+    await readPage("src/daemon/OPERATING.md"),
+    "`pacsrv list` shows",
+  )!;
+  assertEquals(rows.map(([trust]) => trust), FILE_TRUSTS.map((trust) => `\`${trust}\``));
+});
+
+for (const page of [...PAGES, "src/ARCHITECTURE.md"]) {
+  Deno.test(`${page} links only to files and headings that are there`, async () => {
+    const text = await readPage(page);
+    const links = linksOf(text);
+    assert(links.length > 1);
+    for (const { path, anchor } of links) {
+      const target = path === "" ? page : join(dirname(page), path);
+      await Deno.stat(rootPath(target));
+      if (anchor === "") continue;
+      const anchors = anchorsOf(await readPage(target));
+      assert(anchors.has(anchor), `${target} has no heading for #${anchor}`);
+    }
+  });
+}
