@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FetchFailure, messageOf } from "../base/errors.ts";
-import { yieldToEventLoop } from "../net/connection.ts";
+import { nextTurn } from "../base/clock.ts";
 import { type Origin, type OriginBody, OriginError } from "./direct_fetch.ts";
 
 /** Bytes read at a time. */
@@ -45,7 +45,7 @@ function openBody(
     sizeBytes: info.size,
     async read() {
       // A turn for others, such as signals.
-      await yieldToEventLoop();
+      await nextTurn();
       signal.throwIfAborted();
       try {
         const wanted = Math.min(block.length, stop - at);

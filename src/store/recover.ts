@@ -10,19 +10,19 @@ import { isName } from "../base/names.ts";
 import type { Hasher } from "./hashing/hasher.ts";
 import { removeIfThere } from "./files/io.ts";
 import { joinPath, StoredFile } from "./files/stored_file.ts";
-import type { StoreContext } from "./downloads/store_context.ts";
+import type { StoreContext } from "./catalogue/store_context.ts";
 
 /** What {@linkcode recover} did. */
 export interface RecoverResult {
   /** Downloaded files that are here again. */
-  readonly filesAdopted: number;
+  readonly filesRecovered: number;
   /** Leaf layers that belonged to no file. */
   readonly leavesRemoved: number;
   /** Data of downloads that nothing is known of. */
   readonly partialsRemoved: number;
 }
 
-/** See {@linkcode ChunkStore.tidy}. */
+/** See {@linkcode ChunkStore.recover}. */
 export async function recover(
   context: StoreContext,
   hasher: Hasher,
@@ -31,21 +31,21 @@ export async function recover(
   for (const storedFile of [...context.index]) {
     if (storedFile.origin === "downloaded") context.dropDuplicate(storedFile.root);
   }
-  const filesAdopted = await adoptDownloads(context, hasher, options);
+  const filesRecovered = await recoverDownloads(context, hasher, options);
   return {
-    filesAdopted,
+    filesRecovered,
     leavesRemoved: await removeUnusedLeaves(context, options),
     partialsRemoved: await removeUnusedPartials(context, options),
   };
 }
 
-async function adoptDownloads(
+async function recoverDownloads(
   context: StoreContext,
   hasher: Hasher,
   { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
   const { filesPath, leavesPath } = context.directory;
-  let adopted = 0;
+  let recovered = 0;
   for await (const { directory, file } of unknownFiles(context)) {
     const path = joinPath(directory, file);
     try {
@@ -55,7 +55,7 @@ async function adoptDownloads(
           new StoredFile("downloaded", { directory, file }, { root, ...print }),
         ]);
         context.dropDuplicate(root);
-        adopted++;
+        recovered++;
       } else {
         context.warn("A file in the data directory is damaged; it is not offered", { path });
         context.collectLeaves(root, print.sizeBytes);
@@ -65,7 +65,7 @@ async function adoptDownloads(
       context.warn(error.message, { path });
     }
   }
-  return adopted;
+  return recovered;
 }
 
 async function* unknownFiles(context: StoreContext) {
@@ -93,7 +93,7 @@ async function removeUnusedLeaves(
     for (const { name } of await entriesOf(context, directory)) {
       signal?.throwIfAborted();
       const root = name.slice(0, 64) as Root;
-      if (context.index.first(root) !== undefined || context.downloads.has(root)) continue;
+      if (context.index.first(root) !== undefined || context.partials.has(root)) continue;
       if (removeIfOld(context, joinPath(directory, name))) removed++;
     }
   }
@@ -109,7 +109,7 @@ async function removeUnusedPartials(
   let removed = 0;
   for (const { name, isFile } of await entriesOf(context, partialsPath)) {
     signal?.throwIfAborted();
-    if (!isFile || context.downloads.has(name as Root)) continue;
+    if (!isFile || context.partials.has(name as Root)) continue;
     if (removeIfOld(context, joinPath(partialsPath, name))) removed++;
   }
   return removed;

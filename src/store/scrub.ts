@@ -7,7 +7,7 @@ import type { PartialDownload } from "./downloads/partial_download.ts";
 import type { Downloads } from "./downloads/downloads.ts";
 import type { FileDefinition, StoredFile } from "./files/stored_file.ts";
 import { pinStoredFile } from "./files/file_reader.ts";
-import type { StoreContext } from "./downloads/store_context.ts";
+import type { StoreContext } from "./catalogue/store_context.ts";
 import { checkData } from "./hashing/verify.ts";
 
 /** What was found of one file. */
@@ -35,9 +35,7 @@ export async function* verifyStore(
   const { root, signal } = options;
   // A copy: what is checked may be withdrawn meanwhile.
   const storedFiles = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
-  const partials = [...context.downloads.values()].filter((d) =>
-    root === undefined || d.root === root
-  );
+  const partials = [...downloads].filter((one) => root === undefined || one.root === root);
   for (const storedFile of storedFiles) {
     if (context.index.at(storedFile.path) !== storedFile) continue;
     yield await verifyStoredFile(context, downloads, { storedFile, signal });
@@ -49,7 +47,7 @@ export async function* verifyStore(
   }
 }
 
-/** See {@linkcode ChunkStore.recheckRange}. */
+/** See {@linkcode ChunkStore.scrubRange}. */
 export async function scrubRange(
   context: StoreContext,
   downloads: Downloads,
@@ -60,7 +58,7 @@ export async function scrubRange(
     const result = await verifyStoredFile(context, downloads, { storedFile, ...what });
     chunksBad += result.chunksBad;
   }
-  const download = context.downloads.get(what.root);
+  const download = downloads.get(what.root);
   if (chunksBad === 0 && download?.hasLeaves) {
     const handle = context.handles.pin(download.path, { write: true });
     try {

@@ -8,7 +8,7 @@ import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts
 import { limits } from "../../base/limits.ts";
 import { headBytes, Hedge, type MirrorPart, type PeersView } from "../../core/fetch/hedge.ts";
 import type { MirrorError, Mirrors } from "../../http/mirrors.ts";
-import { nextTurn } from "../../store/files/io.ts";
+import { nextTurn } from "../../base/clock.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { Feeding } from "./mirror_import.ts";

@@ -5,7 +5,7 @@
 
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { nextTurn } from "../../store/files/io.ts";
+import { nextTurn } from "../../base/clock.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 import type { Followed } from "./peer_track.ts";
 import type { Provider } from "../swarm/provider.ts";

@@ -31,7 +31,7 @@ export async function adopt(
   },
 ): Promise<{ readonly file: FileDefinition } | { readonly otherRoot: Root }> {
   try {
-    const file = await unverified.adopt({
+    const file = await unverified.promote({
       signal,
       placing: async (found) => {
         if (root !== null && found !== root) throw new OtherRoot(found);

@@ -10,6 +10,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
 import { hintFor } from "../files/io.ts";
 import { joinPath, StoredFile, type StoredFileOrigin } from "../files/stored_file.ts";
@@ -49,7 +50,6 @@ export interface ShareRow {
 type StoredFileColumns = [string, string, string | null, number, number, number, Root];
 // Node's documented method, which Deno has and its types lack.
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
-const PLACES_PER_READ = 4096;
 
 /**
  * The database of one data directory. Every method that writes is one transaction; what fails
@@ -80,7 +80,10 @@ export class Catalogue implements Disposable {
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(path);
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000");
+      db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; " +
+          `PRAGMA busy_timeout = ${limits.catalogueLockMs}`,
+      );
       migrate(db, path);
       return new Catalogue(db, path, filesDirectory);
     } catch (error) {
@@ -102,7 +105,7 @@ export class Catalogue implements Disposable {
     do {
       rows = this.#guard(
         "read",
-        () => select.all(origin, directory, file, PLACES_PER_READ),
+        () => select.all(origin, directory, file, limits.storedFilesPerRead),
       ) as unknown as StoredFileColumns[];
       for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, root] of rows) {
         // One string object for all files of a directory.
@@ -114,7 +117,7 @@ export class Catalogue implements Disposable {
         const where = { directory: path, file, name: name ?? file };
         yield new StoredFile(origin, where, { sizeBytes, mtimeMs, ino, root });
       }
-    } while (rows.length === PLACES_PER_READ);
+    } while (rows.length === limits.storedFilesPerRead);
   }
 
   /** Adds or replaces files by their paths. */

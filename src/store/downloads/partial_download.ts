@@ -18,34 +18,30 @@ import {
   rangeBytes,
 } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
-import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
-import { LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
+import { nameType } from "../../base/names.ts";
+import type { PartialRow } from "../catalogue/catalogue.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 import { flushFile } from "../files/durable.ts";
-import type { OnWarning } from "../files/stored_file.ts";
-import { Progress, type ProgressHost } from "./checkpoint.ts";
+import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import type { FileDefinition } from "../files/stored_file.ts";
+import { type LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
 import { checkData } from "../hashing/verify.ts";
+import { Progress, type ProgressEffects } from "./checkpoint.ts";
 
-/** What a download is of, and where its parts lie. */
-export interface DownloadFile {
+/** What to download. */
+export interface DownloadRequest {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
-  /** Where its data is written. */
-  readonly path: string;
-  readonly leafPath: string;
+  /**
+   * Write the data here, absolute, instead of into the data directory. Nothing of it is remembered
+   * across a restart; what lies there already is taken up by {@linkcode PartialDownload.scrub}.
+   */
+  readonly path?: string | undefined;
 }
 
-/** What a download needs of the store around it. */
-export interface DownloadHost {
-  readonly handles: HandleCache;
-  /** Whether data is flushed to the disk: not for a store that nothing outlives. */
-  readonly isDurable: boolean;
-  readonly warn: OnWarning;
-  /** Remembers the chunks that are safely on disk. */
-  saveProgress(download: PartialDownload, have: Uint8Array): void;
-  gained(download: PartialDownload, range: ChunkRange): void;
-  lost(download: PartialDownload, range: ChunkRange): void;
+/** What becomes of a download that stops. */
+export interface DownloadEnds {
   /** Puts the whole file in its place and forgets the download. */
   complete(download: PartialDownload, path: string | undefined): Promise<void>;
   suspended(download: PartialDownload): void;
@@ -59,6 +55,8 @@ export class PartialDownload {
   readonly chunks: number;
   readonly path: string;
   readonly leafPath: string;
+  /** Whether the data lies in the data directory and is remembered across a restart. */
+  readonly isInternal: boolean;
   /** Chunks that are written and checked: these may be served. For reading only. */
   readonly have: Bitfield;
   /**
@@ -66,7 +64,8 @@ export class PartialDownload {
    * them out once the leaf layer is here.
    */
   readonly unverifiedBytes: number;
-  readonly #host: DownloadHost;
+  readonly #context: StoreContext;
+  readonly #ends: DownloadEnds;
   readonly #progress: Progress;
   readonly #leaves: LeafLayer;
   readonly #leafWriter: LeafLayerWriter;
@@ -76,30 +75,49 @@ export class PartialDownload {
   #isEnded = false;
 
   constructor(
-    file: DownloadFile,
-    host: DownloadHost,
-    known: {
+    { root, name, sizeBytes, path }: DownloadRequest,
+    context: StoreContext,
+    options: {
+      readonly ends: DownloadEnds;
       readonly have?: Bitfield;
       readonly hasLeaves?: boolean;
       readonly unverifiedBytes?: number;
-    } = {},
+    },
   ) {
-    this.root = file.root;
-    this.name = file.name;
-    this.#sizeBytes = file.sizeBytes;
-    this.chunks = chunkCount(file.sizeBytes);
-    this.path = file.path;
-    this.leafPath = file.leafPath;
-    this.#progress = new Progress(this.chunks, this.#progressHost(host), known.have);
+    this.root = root;
+    this.name = name;
+    this.#sizeBytes = sizeBytes;
+    this.chunks = chunkCount(sizeBytes);
+    this.path = path ?? context.directory.partialPath(root);
+    this.isInternal = path === undefined;
+    this.#context = context;
+    this.#ends = options.ends;
+    this.#progress = new Progress(this.chunks, this.#progressEffects(), options.have);
     this.have = this.#progress.have;
-    this.unverifiedBytes = known.unverifiedBytes ?? 0;
-    this.#host = host;
-    const layer = { root: file.root, chunks: this.chunks, path: file.leafPath };
-    this.#leaves = new LeafLayer(layer, host.handles);
-    this.#leafWriter = new LeafLayerWriter(layer, host.handles);
+    this.unverifiedBytes = options.unverifiedBytes ?? 0;
+    this.#leaves = context.leafLayer(root, sizeBytes);
+    this.leafPath = this.#leaves.file.path;
+    this.#leafWriter = new LeafLayerWriter(this.#leaves.file, context.handles);
     // The only leaf of a single chunk is the root.
-    this.#hasLeaves = this.chunks <= 1 || known.hasLeaves === true;
+    this.#hasLeaves = this.chunks <= 1 || options.hasLeaves === true;
     this.#areLeavesSynced = this.#hasLeaves;
+  }
+
+  definition(): FileDefinition {
+    const { root, name, sizeBytes, chunks, have, path } = this;
+    const type = nameType(name);
+    return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
+  }
+
+  /** What the catalogue remembers of it; `have` is a bitfield. */
+  row(have: Uint8Array): PartialRow {
+    const { root, name, sizeBytes, hasLeaves } = this;
+    return { root, name, sizeBytes, have, hasLeaves };
+  }
+
+  /** Bytes that are here, to a chunk, which the last one may be shorter than. */
+  get bytesHad(): number {
+    return Math.min(this.#sizeBytes, this.have.count * CHUNK_BYTES);
   }
 
   /** A claim of peers until the last chunk is here, which proves it. */
@@ -154,7 +172,7 @@ export class PartialDownload {
     try {
       this.#leafWriter.discard();
     } catch (error) {
-      this.#host.warn(messageOf(error), { root: this.root, name: this.name });
+      this.#context.warn(messageOf(error), { root: this.root, name: this.name });
     }
   }
 
@@ -209,26 +227,11 @@ export class PartialDownload {
    * @throws {EnvironmentError} "not-found" when one is not here, "changed" when the data is cut off.
    */
   readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { offset: position, length } = this.bytesOf(range);
+    const { offset: position, length } = this.#bytesOf(range);
     const read = readAt(this.#open(), target, { offset, length, position });
     if (read === length) return length;
     this.#progress.drop(range);
     throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
-  }
-
-  /**
-   * Where chunks that are had stand in the data.
-   *
-   * @throws {EnvironmentError} "not-found" when one is not here.
-   */
-  bytesOf(range: ChunkRange): ByteRange {
-    if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
-      return rangeBytes(this.sizeBytes, range);
-    }
-    throw new EnvironmentError(
-      "not-found",
-      `Cannot read chunks ${range.first}+${range.count} of ${this.root}: not all are here`,
-    );
   }
 
   /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
@@ -253,7 +256,7 @@ export class PartialDownload {
    */
   async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     const { sizeBytes, path } = this;
-    const handle = this.#host.handles.pin(path, { write: true });
+    const handle = this.#context.handles.pin(path, { write: true });
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
         if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
@@ -261,7 +264,7 @@ export class PartialDownload {
         else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
       }
     } finally {
-      this.#host.handles.unpin(handle);
+      this.#context.handles.unpin(handle);
     }
     return this.have.count;
   }
@@ -284,10 +287,10 @@ export class PartialDownload {
       this.#cutToSize();
       await this.#progress.settle();
       this.#checkFull();
-      this.#host.handles.forget(this.path);
-      await this.#host.complete(this, options.path);
+      this.#context.handles.forget(this.path);
+      await this.#ends.complete(this, options.path);
     } catch (error) {
-      if (!this.#isEnded) this.#host.suspended(this);
+      if (!this.#isEnded) this.#ends.suspended(this);
       throw error;
     }
     this.#end();
@@ -320,11 +323,11 @@ export class PartialDownload {
     if (this.#isEnded) return;
     this.#end();
     this.restartLeaves();
-    this.#host.handles.forget(this.path);
+    this.#context.handles.forget(this.path);
     try {
       removeIfThere(this.path);
     } finally {
-      this.#host.discarded(this);
+      this.#ends.discarded(this);
     }
   }
 
@@ -332,7 +335,7 @@ export class PartialDownload {
     try {
       if (cutToPrefix) this.#cutToPrefix();
     } finally {
-      this.#host.suspended(this);
+      this.#ends.suspended(this);
     }
   }
 
@@ -365,25 +368,40 @@ export class PartialDownload {
     }
   }
 
-  #progressHost(host: DownloadHost): ProgressHost {
+  #progressEffects(): ProgressEffects {
+    const { root } = this;
+    const { handles, catalogue, isDurable } = this.#context;
     return {
       flush: async (isDataDirty) => {
-        if (!host.isDurable) return;
+        if (!isDurable) return;
         if (this.#hasLeaves && !this.#areLeavesSynced) {
-          await flushFile(host.handles, this.leafPath);
+          await flushFile(handles, this.leafPath);
           this.#areLeavesSynced = true;
         }
-        if (isDataDirty) await flushFile(host.handles, this.path);
+        if (isDataDirty) await flushFile(handles, this.path);
       },
-      save: (have) => host.saveProgress(this, have),
-      gained: (range) => host.gained(this, range),
-      lost: (range) => host.lost(this, range),
+      save: (have) => {
+        if (this.isInternal) catalogue?.putPartial(this.row(have));
+      },
+      gained: (range) => this.#context.emit({ kind: "gained", root, range }),
+      lost: (range) => this.#context.emit({ kind: "lost", root, range }),
     };
   }
 
   #end(): void {
     this.#isEnded = true;
     this.#progress.end();
+  }
+
+  /** Where chunks that are had stand in the data. */
+  #bytesOf(range: ChunkRange): ByteRange {
+    if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
+      return rangeBytes(this.sizeBytes, range);
+    }
+    throw new EnvironmentError(
+      "not-found",
+      `Cannot read chunks ${range.first}+${range.count} of ${this.root}: not all are here`,
+    );
   }
 
   #checkFull(): void {
@@ -393,7 +411,7 @@ export class PartialDownload {
   }
 
   #open(): number {
-    return this.#host.handles.open(this.path, { write: true });
+    return this.#context.handles.open(this.path, { write: true });
   }
 
   #checkOpen(): void {

@@ -1,23 +1,24 @@
 /**
- * A file on its way from somewhere that nobody has to check chunk by chunk: its root is not known
- * before all of it is here. Its bytes are written as they come, read by whoever may have them
- * already, and at the end it is adopted: hashed, and from then on a file of the store like others.
+ * A file that comes from where its chunks cannot be checked one by one: its root is not known
+ * before all of it is here. Its bytes are written as they come and can be read at once. At the end
+ * it is promoted: hashed, and from then on a file of the store like others.
  *
- * Whether the bytes are right is the caller's matter. Nothing of it survives a restart.
+ * The caller checks that the bytes are right. Nothing of it survives a restart.
  */
 
 import { createHash, type Hash } from "node:crypto";
 import { fstatSync, ftruncateSync } from "node:fs";
+import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError } from "../../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, nextTurn, readAt, writeAt } from "../files/io.ts";
+import { environmentError, readAt, writeAt } from "../files/io.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
 import { type Span, Spans } from "./spans.ts";
 
-/** What is to be taken in. */
+/** What to download. */
 export interface UnverifiedRequest {
   readonly name: string;
   /** Null while it is not known. */
@@ -45,58 +46,64 @@ export interface UnverifiedReader {
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
-/** What an unverified download needs of the store around it. */
-export interface UnverifiedDownloadHost {
-  readonly handles: HandleCache;
+/** How to make an unverified download a file of the store. */
+export interface PromoteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with its root before it becomes a file; what it throws leaves all as it was. */
+  readonly placing?: ((root: Root) => Promise<void>) | undefined;
+}
+
+/** What becomes of an unverified download that stops. */
+export interface UnverifiedEnds {
   /** Makes a whole file one of the store. */
-  adopt(
+  promote(
     unverified: UnverifiedDownload,
-    options: {
+    options: PromoteOptions & {
       /** Its SHA-256, where that was computed on the way. */
       readonly sha256: string | undefined;
-      readonly signal: AbortSignal | undefined;
-      readonly placing: ((root: Root) => Promise<void>) | undefined;
       /** Called as soon as it can be read as this file; from then on `path` is not read. */
-      readonly adopted: (file: FileDefinition) => void;
+      readonly promoted: (file: FileDefinition) => void;
     },
   ): Promise<void>;
   /** Keeps it for a while. */
   suspended(unverified: UnverifiedDownload): void;
   /** Removes its data. */
   discarded(unverified: UnverifiedDownload): void;
-  /** Reads of the file that it was adopted as. */
-  readAdopted(file: FileDefinition, range: ChunkRange, target: Uint8Array, offset: number): number;
+  /** Reads a complete file of the store, for readers of one that was promoted. */
+  readRun(root: Root, range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
-/** One file that is being taken in. */
+/** One file that comes unverified. */
 export class UnverifiedDownload implements UnverifiedRequest {
   readonly name: string;
   readonly key: string;
-  /** Where its data lies; after it was adopted, where it lay. */
+  /** Where its data lies; after it was promoted, where it lay. */
   readonly path: string;
   /** Whether the data lies where the caller wanted it, so that it is the caller's. */
   readonly isForeign: boolean;
-  /** Set by whoever learns them; kept while it waits to be gone on with. */
+  /** Set by the caller; kept while it is suspended. */
   validators: ResumeValidators | null = null;
-  readonly #host: UnverifiedDownloadHost;
+  readonly #handles: HandleCache;
+  readonly #ends: UnverifiedEnds;
   readonly #spans = new Spans();
   #sizeBytes: number | null;
-  #state: "open" | "adopting" | "suspended" | "ended" = "open";
-  #adopted: FileDefinition | undefined;
+  #state: "open" | "promoting" | "suspended" | "ended" = "open";
+  #promoted: FileDefinition | undefined;
   /** SHA-256 of the first `#digestBytes` bytes. */
   #digest: Hash = createHash("sha256");
   #digestBytes = 0;
 
   constructor(
     request: UnverifiedRequest & { readonly path: string; readonly isForeign: boolean },
-    host: UnverifiedDownloadHost,
+    { handles, ends }: { readonly handles: HandleCache; readonly ends: UnverifiedEnds },
   ) {
     this.name = request.name;
     this.key = request.key;
     this.path = request.path;
     this.isForeign = request.isForeign;
     this.#sizeBytes = request.sizeBytes;
-    this.#host = host;
+    this.#handles = handles;
+    this.#ends = ends;
     if (this.isForeign) this.#takeWhatLiesThere();
   }
 
@@ -134,7 +141,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     return this.#sizeBytes !== null && this.#spans.has(0, this.#sizeBytes);
   }
 
-  /** Whether it was adopted or discarded. */
+  /** Whether it was promoted or discarded. */
   get isEnded(): boolean {
     return this.#state === "ended";
   }
@@ -173,17 +180,13 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   /**
    * Reads it as a file of `sizeBytes`: whole chunks, and the last one as long as that makes it. It
-   * goes on reading when the unverified download is adopted.
+   * goes on reading when the unverified download is promoted.
    */
   reader(sizeBytes: number): UnverifiedReader {
     return {
       sizeBytes,
       readRun: (range, target, offset) =>
-        this.#read(rangeBytes(sizeBytes, range), {
-          range,
-          target,
-          offset,
-        }),
+        this.#read(rangeBytes(sizeBytes, range), { range, target, offset }),
     };
   }
 
@@ -214,37 +217,30 @@ export class UnverifiedDownload implements UnverifiedRequest {
   }
 
   /**
-   * Makes it a file of the store: flushes it, hashes it in a worker, and puts it in its place; its
-   * SHA-256 is remembered if it came in order. Where the same content is here already, that is what
-   * counts, and this data is removed. `placing` is called with its root before that is done with it;
-   * what it throws leaves all as it was.
+   * Makes it a file of the store: flushes it, hashes it in a worker, and moves it to where the
+   * store keeps its files; its SHA-256 is remembered if it came in order. Where the same content is
+   * here already, this data is removed instead.
    *
    * @throws {EnvironmentError} when the disk refuses; the unverified download stays as it was.
    * @throws {RangeError} when not all bytes are here.
    * @throws the signal's reason when it is aborted.
    */
-  async adopt(
-    options: {
-      readonly signal?: AbortSignal;
-      readonly placing?: (root: Root) => Promise<void>;
-    } = {},
-  ): Promise<FileDefinition> {
+  async promote(options: PromoteOptions = {}): Promise<FileDefinition> {
     this.#checkWhole();
-    this.#state = "adopting";
+    this.#state = "promoting";
     try {
       this.#cutToSize();
       const isDigested = this.#digestBytes === this.#sizeBytes;
       const sha256 = isDigested ? this.#digest.copy().digest("hex") : undefined;
-      const adopted = (file: FileDefinition) => this.#adopted = file;
-      const { signal, placing } = options;
-      await this.#host.adopt(this, { sha256, signal, placing, adopted });
+      const promoted = (file: FileDefinition) => this.#promoted = file;
+      await this.#ends.promote(this, { ...options, sha256, promoted });
     } catch (error) {
       // Closing the store ended it meanwhile, or it is as it was.
-      if (this.#state === "adopting") this.#state = "open";
+      if (this.#state === "promoting") this.#state = "open";
       throw error;
     }
     this.#state = "ended";
-    return this.#adopted!;
+    return this.#promoted!;
   }
 
   /** Throws away all bytes: what comes from now on is another file. */
@@ -263,13 +259,13 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   /**
    * Stops for now: it is kept for a while, to be opened again under its name and key. One that is
-   * being adopted is let be.
+   * being promoted goes on.
    */
   suspend(): void {
     if (this.#state !== "open") return;
     this.#state = "suspended";
-    this.#host.handles.forget(this.path);
-    this.#host.suspended(this);
+    this.#handles.forget(this.path);
+    this.#ends.suspended(this);
   }
 
   /**
@@ -279,10 +275,10 @@ export class UnverifiedDownload implements UnverifiedRequest {
   discard(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    // Whoever still reads from it looks elsewhere.
+    // Its readers look elsewhere.
     this.#spans.cut(0);
-    this.#host.handles.forget(this.path);
-    this.#host.discarded(this);
+    this.#handles.forget(this.path);
+    this.#ends.discarded(this);
   }
 
   /** Goes on after {@linkcode suspend}: for the store. */
@@ -295,8 +291,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
     { offset: position, length }: { readonly offset: number; readonly length: number },
     to: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
   ): number {
-    if (this.#adopted !== undefined) {
-      return this.#host.readAdopted(this.#adopted, to.range, to.target, to.offset);
+    if (this.#promoted !== undefined) {
+      return this.#ends.readRun(this.#promoted.root, to.range, to.target, to.offset);
     }
     if (this.#state === "ended" || !this.#spans.has(position, position + length)) {
       throw new EnvironmentError(
@@ -340,7 +336,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
   }
 
   #open(): number {
-    return this.#host.handles.open(this.path, { write: true });
+    return this.#handles.open(this.path, { write: true });
   }
 
   #checkWhole(): void {
@@ -353,7 +349,9 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   #checkOpen(): void {
     if (this.#state !== "open") {
-      throw new RangeError(`Cannot use the intake of ${this.name}: it is ${this.#state}`);
+      throw new RangeError(
+        `Cannot use the unverified download of ${this.name}: it is ${this.#state}`,
+      );
     }
   }
 }

@@ -5,7 +5,6 @@
  */
 
 import { readSync, writeSync } from "node:fs";
-import { setImmediate } from "node:timers";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 
 /** Reads `length` bytes at `position` into `target`; returns how many there were until the end. */
@@ -39,11 +38,6 @@ function checkPosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) {
     throw new RangeError(`Cannot use file position: ${position} is not a whole number from 0`);
   }
-}
-
-/** Ends the current turn, so that connections and timers are served in between. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 const CODES: Readonly<Record<string, EnvironmentCode>> = {

@@ -21,7 +21,7 @@ import { MerkleBuilder } from "./merkle.ts";
 export const HEX_PER_HASH = 2 * HASH_BYTES;
 
 /** Where the layer of which file lies. */
-export interface LeafLayerStoredFile {
+export interface LeafLayerFile {
   readonly root: Root;
   /** Chunks of the file, so leaves of the layer. */
   readonly chunks: number;
@@ -31,14 +31,14 @@ export interface LeafLayerStoredFile {
 
 /** Reads the leaves of one file. */
 export class LeafLayer {
-  readonly #storedFile: LeafLayerStoredFile;
+  readonly file: LeafLayerFile;
   readonly #handles: HandleCache;
   readonly #single: Uint8Array | undefined;
 
-  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
-    this.#storedFile = storedFile;
+  constructor(file: LeafLayerFile, handles: HandleCache) {
+    this.file = file;
     this.#handles = handles;
-    if (storedFile.chunks <= 1) this.#single = fromHex(storedFile.root);
+    if (file.chunks <= 1) this.#single = fromHex(file.root);
   }
 
   /**
@@ -48,7 +48,7 @@ export class LeafLayer {
    * @throws {EnvironmentError} "not-found" or "corrupt" when the sidecar is gone or not whole.
    */
   read(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { chunks, path } = this.#storedFile;
+    const { chunks, path } = this.file;
     if (!isRangeWithin(range, chunks)) {
       throw new RangeError(`Cannot read leaves: ${range.first}+${range.count} of ${chunks}`);
     }
@@ -83,7 +83,7 @@ export class LeafLayer {
    * layer of a file of 2 GiB, in one go.
    */
   isSound(): boolean {
-    const { chunks, root } = this.#storedFile;
+    const { chunks, root } = this.file;
     if (chunks <= 1) return true;
     const builder = new MerkleBuilder();
     for (let first = 0; first < chunks; first += limits.leavesPerFrameMax) {
@@ -95,11 +95,11 @@ export class LeafLayer {
 
   /** Closes the sidecar if it is open. */
   forget(): void {
-    this.#handles.forget(this.#storedFile.path);
+    this.#handles.forget(this.file.path);
   }
 
   #checkFresh(fd: number): void {
-    const { chunks, root } = this.#storedFile;
+    const { chunks, root } = this.file;
     const sizeBytes = fstatSync(fd).size;
     if (sizeBytes !== chunks * HASH_BYTES) {
       throw this.#corrupt(`it has ${sizeBytes} bytes, not ${chunks * HASH_BYTES}`);
@@ -117,7 +117,7 @@ export class LeafLayer {
   #corrupt(why: string): EnvironmentError {
     return new EnvironmentError(
       "corrupt",
-      `Cannot read leaf layer ${this.#storedFile.path}: ${why}`,
+      `Cannot read leaf layer ${this.file.path}: ${why}`,
     );
   }
 }
@@ -129,13 +129,13 @@ const scratch = new Uint8Array(
 
 /** Takes a layer from a peer, in order, and keeps it only when it belongs to the root. */
 export class LeafLayerWriter {
-  readonly #storedFile: LeafLayerStoredFile;
+  readonly #file: LeafLayerFile;
   readonly #handles: HandleCache;
   #builder = new MerkleBuilder();
   #isLastZero = false;
 
-  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
-    this.#storedFile = storedFile;
+  constructor(file: LeafLayerFile, handles: HandleCache) {
+    this.#file = file;
     this.#handles = handles;
   }
 
@@ -151,7 +151,7 @@ export class LeafLayerWriter {
    * @throws {EnvironmentError} when they cannot be written.
    */
   add(first: number, hashes: Uint8Array): void {
-    const { chunks } = this.#storedFile;
+    const { chunks } = this.#file;
     const count = hashes.length / HASH_BYTES;
     if (!Number.isInteger(count) || count === 0) {
       throw new PeerFault("malformed", `Cannot take leaves: ${hashes.length} bytes`);
@@ -178,7 +178,7 @@ export class LeafLayerWriter {
    * @throws {PeerFault} "bad-data" when leaves are missing, belong to another root or are padding.
    */
   finish(): void {
-    const { root, chunks, path } = this.#storedFile;
+    const { root, chunks, path } = this.#file;
     if (this.next !== chunks || this.#builder.root() !== root) {
       const count = this.next;
       this.discard();
@@ -213,7 +213,7 @@ export class LeafLayerWriter {
   }
 
   get #newPath(): string {
-    return `${this.#storedFile.path}.new`;
+    return `${this.#file.path}.new`;
   }
 
   #open(): number {

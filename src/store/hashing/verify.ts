@@ -3,10 +3,11 @@
  * to do about bad chunks is the caller's matter.
  */
 
+import { nextTurn } from "../../base/clock.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { HEX_PER_HASH, type LeafLayer } from "./leaf_layer.ts";
-import { nextTurn, readAt } from "../files/io.ts";
+import { readAt } from "../files/io.ts";
 import { leafHex } from "./merkle.ts";
 
 /** Chunks next to each other that are all good or all bad. */

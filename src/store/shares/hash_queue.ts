@@ -5,10 +5,10 @@
 
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { isSameFile } from "../files/fingerprint.ts";
+import { isUnchanged } from "../files/fingerprint.ts";
 import type { Hasher } from "../hashing/hasher.ts";
 import { splitPath, StoredFile } from "../files/stored_file.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -76,7 +76,7 @@ export class HashQueue {
 
   #pump(): void {
     for (const path of this.#waiting) {
-      if (this.#hashing.size >= 2 * limits.hashJobsMax) return;
+      if (this.#hashing.size >= limits.hashingFilesMax) return;
       this.#waiting.delete(path);
       const restMs = restingMs(path);
       if (restMs !== undefined && restMs >= 0 && restMs < limits.settleMs) {
@@ -148,14 +148,6 @@ export class HashQueue {
     const { directory, file } = splitPath(path);
     const known = this.#context.index.inDirectory(directory)?.values().next().value;
     return { directory: known?.directory ?? directory, file };
-  }
-}
-
-function isUnchanged(storedFile: StoredFile): boolean {
-  try {
-    return isSameFile(storedFile, Deno.statSync(storedFile.path));
-  } catch {
-    return false;
   }
 }
 

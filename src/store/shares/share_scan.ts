@@ -3,14 +3,15 @@
  * It looks at names, sizes and times; hashing is for `hash_queue.ts`.
  */
 
+import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
 import { isSameFile } from "../files/fingerprint.ts";
-import { codeOf, environmentError, nextTurn } from "../files/io.ts";
+import { codeOf, environmentError } from "../files/io.ts";
 import { joinPath, OWN_FILE_PREFIX, splitPath, type StoredFile } from "../files/stored_file.ts";
 import { isBelow, type ShareSet } from "./share_set.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 
 /** What a scan needs around it. */
 export interface ScanOptions {

@@ -4,17 +4,18 @@
  */
 
 import { basename, resolve } from "node:path";
+import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
 import { HashQueue } from "./hash_queue.ts";
 import type { Hasher } from "../hashing/hasher.ts";
-import { environmentError, nextTurn } from "../files/io.ts";
+import { environmentError } from "../files/io.ts";
 import { OWN_FILE_PREFIX, type StoredFile } from "../files/stored_file.ts";
 import { areSameRoots, findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
 import { scanAll, scanPaths } from "./share_scan.ts";
 import { ShareSet } from "./share_set.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 import { type ChangedPaths, PathWatch } from "./watch.ts";
 
 /** The shared paths of one store. */

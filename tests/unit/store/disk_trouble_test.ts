@@ -85,7 +85,7 @@ diskTest(
 );
 
 diskTest(
-  "Intake.write() throws no-space on a full disk, and goes on once there is room",
+  "UnverifiedDownload.write() throws no-space on a full disk, and goes on once there is room",
   async () => {
     using disk = new SmallDisk("1m");
     const { store } = await openStore(`${disk.path}/data`);
@@ -100,7 +100,7 @@ diskTest(
     assertEquals([error.code, unverified.bytesHad], ["no-space", CHUNK_BYTES]);
     Deno.removeSync(ballast);
     unverified.write(CHUNK_BYTES, rest);
-    assertEquals(readAll(store, (await unverified.adopt()).root), bytes);
+    assertEquals(readAll(store, (await unverified.promote()).root), bytes);
   },
 );
 
@@ -146,7 +146,7 @@ diskTest("suspend() on a full disk lets the download go on once there is room", 
   await store.close();
   const { store: again } = await openStore(`${disk.path}/data`);
   await using _again = again;
-  assertEquals(again.chunksHave(request.root), 1);
+  assertEquals(again.availableChunks(request.root)?.count, 1);
 });
 
 diskTest(
