@@ -28,15 +28,26 @@ export async function recover(
   hasher: Hasher,
   options: { readonly signal?: AbortSignal },
 ): Promise<RecoverResult> {
-  for (const storedFile of [...context.index]) {
-    if (storedFile.origin === "downloaded") context.dropDuplicate(storedFile.root);
+  const { index, partials, directory } = context;
+  for (const { root, origin } of [...index]) {
+    if (origin === "downloaded") context.dropDuplicate(root);
   }
   const filesRecovered = await recoverDownloads(context, hasher, options);
-  return {
-    filesRecovered,
-    leavesRemoved: await removeUnusedLeaves(context, options),
-    partialsRemoved: await removeUnusedPartials(context, options),
-  };
+  // Left by a crash between the hashing of a file and the note of it.
+  let leavesRemoved = 0;
+  for (const { name, isDirectory } of await entriesOf(context, directory.leavesPath)) {
+    if (!isDirectory) continue;
+    leavesRemoved += await removeUnused(context, joinPath(directory.leavesPath, name), {
+      ...options,
+      isUsed: (root) => index.first(root) !== undefined || partials.has(root),
+    });
+  }
+  // Left by a daemon that was killed before the first checkpoint of a download.
+  const partialsRemoved = await removeUnused(context, directory.partialsPath, {
+    ...options,
+    isUsed: (root) => partials.has(root),
+  });
+  return { filesRecovered, leavesRemoved, partialsRemoved };
 }
 
 async function recoverDownloads(
@@ -80,37 +91,17 @@ async function* unknownFiles(context: StoreContext) {
   }
 }
 
-/** Left by a crash between the hashing of a file and the note of it. */
-async function removeUnusedLeaves(
+/** Removes files whose names begin with a root that is not in use; returns how many. */
+async function removeUnused(
   context: StoreContext,
-  { signal }: { readonly signal?: AbortSignal },
+  directory: string,
+  options: { readonly isUsed: (root: Root) => boolean; readonly signal?: AbortSignal },
 ): Promise<number> {
-  const { leavesPath } = context.directory;
   let removed = 0;
-  for (const { name: prefix, isDirectory } of await entriesOf(context, leavesPath)) {
-    if (!isDirectory) continue;
-    const directory = joinPath(leavesPath, prefix);
-    for (const { name } of await entriesOf(context, directory)) {
-      signal?.throwIfAborted();
-      const root = name.slice(0, 64) as Root;
-      if (context.index.first(root) !== undefined || context.partials.has(root)) continue;
-      if (removeIfOld(context, joinPath(directory, name))) removed++;
-    }
-  }
-  return removed;
-}
-
-/** Left by a daemon that was killed before the first checkpoint of a download. */
-async function removeUnusedPartials(
-  context: StoreContext,
-  { signal }: { readonly signal?: AbortSignal },
-): Promise<number> {
-  const { partialsPath } = context.directory;
-  let removed = 0;
-  for (const { name, isFile } of await entriesOf(context, partialsPath)) {
-    signal?.throwIfAborted();
-    if (!isFile || context.partials.has(name as Root)) continue;
-    if (removeIfOld(context, joinPath(partialsPath, name))) removed++;
+  for (const { name, isFile } of await entriesOf(context, directory)) {
+    options.signal?.throwIfAborted();
+    if (!isFile || options.isUsed(name.slice(0, 64) as Root)) continue;
+    if (removeIfOld(context, joinPath(directory, name))) removed++;
   }
   return removed;
 }

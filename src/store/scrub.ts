@@ -60,18 +60,14 @@ export async function scrubRange(
   }
   const download = downloads.get(what.root);
   if (chunksBad === 0 && download?.hasLeaves) {
-    const handle = context.handles.pin(download.path, { write: true });
+    const { path, sizeBytes } = download;
+    const handle = context.handles.pin(path, { write: true });
     try {
-      for await (
-        const { range, isGood } of checkData(
-          { fd: handle.fd, sizeBytes: download.sizeBytes },
-          download.leaf(),
-          what,
-        )
-      ) {
-        if (isGood || download.isEnded) continue;
-        chunksBad += countHad(download, range);
-        download.drop(range);
+      for await (const run of checkData({ fd: handle.fd, sizeBytes }, download.leaf(), what)) {
+        if (run.isGood || download.isEnded) continue;
+        const before = download.have.count;
+        download.drop(run.range);
+        chunksBad += before - download.have.count;
       }
     } finally {
       context.handles.unpin(handle);
@@ -101,8 +97,7 @@ async function verifyStoredFile(
     }
     const handle = pinStoredFile(context.handles, storedFile);
     try {
-      const options = { ...(range && { range }), ...(signal && { signal }) };
-      for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, options)) {
+      for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, { range, signal })) {
         if (!run.isGood) bad.push(run.range);
       }
     } finally {
@@ -139,21 +134,14 @@ async function verifyDownload(
 ): Promise<VerifyResult> {
   const { root, name, path, sizeBytes } = download;
   const before = download.have.clone();
-  await download.scrub(signal === undefined ? {} : { signal });
-  let chunksBad = 0;
-  for (const { first, count } of before.ranges()) {
-    for (let i = first; i < first + count; i++) if (!download.have.has(i)) chunksBad++;
-  }
-  if (chunksBad > 0) context.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
+  await download.scrub({ signal });
   const chunksChecked = before.count;
+  // What came meanwhile stays out of it.
+  for (const range of download.have.ranges()) before.removeRange(range);
+  const chunksBad = before.count;
+  if (chunksBad > 0) context.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
   const result = { root, name, path, origin: "partial" as const, sizeBytes, chunksChecked };
   return { ...result, chunksBad, outcome: chunksBad === 0 ? "good" : "partial" };
-}
-
-function countHad(download: PartialDownload, { first, count }: ChunkRange): number {
-  let had = 0;
-  for (let index = first; index < first + count; index++) if (download.have.has(index)) had++;
-  return had;
 }
 
 function withdraw(context: StoreContext, storedFile: StoredFile, reason: string): void {

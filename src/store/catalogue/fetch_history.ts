@@ -1,6 +1,6 @@
 /**
- * Fetch records of fetches that ended, in the catalogue: the last of them, so that a person can be told
- * how a file came. What stands in a fetch record is not looked at here; an ephemeral store keeps none.
+ * The records of the last fetches that ended, in the catalogue, so that a person can be told how a
+ * file came. An ephemeral store keeps none.
  */
 
 import { BoundedMap } from "../../base/bounded_map.ts";
@@ -28,16 +28,12 @@ export class FetchHistory {
     }
   }
 
-  /** Keeps a fetch record; the oldest go when there are too many. A disk that refuses is only told of. */
+  /** Keeps a fetch record. A disk that refuses is only told of. */
   add(record: FetchRecord): void {
     const { name, root, trust, endedAt } = record;
     const kind = kindOf(record);
-    this.#context.remember((catalogue) => {
-      catalogue.putRecord(
-        { name, root, kind, trust, endedAt, json: JSON.stringify(record) },
-        { max: limits.fetchRecordsMax, idleMax: limits.idleFetchRecordsMax },
-      );
-    });
+    const row = { name, root, kind, trust, endedAt, json: JSON.stringify(record) };
+    this.#context.remember((catalogue) => catalogue.putRecord(row));
     const isKept = this.#context.catalogue !== undefined;
     if (isKept && kind === "brought" && root !== null) this.#trusts.set(root, trust);
   }

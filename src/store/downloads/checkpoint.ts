@@ -1,6 +1,6 @@
 /**
  * Which chunks of a download are here, and which of them are known to survive a crash: the order of
- * flushing data and remembering chunks. Where the data lies is the download's matter.
+ * flushing data and remembering chunks. The download knows where the data lies.
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
@@ -46,16 +46,13 @@ export class Progress {
 
   /** Takes chunks back; that they were had must be forgotten before anything else can fail. */
   drop(range: ChunkRange): void {
-    let wasDurable = false, isLoss = false;
     this.#drops++;
-    for (let index = range.first; index < range.first + range.count; index++) {
-      if (this.have.remove(index)) isLoss = true;
-      if (this.#durable.remove(index)) wasDurable = true;
-    }
+    const lost = this.have.removeRange(range);
+    const lostDurable = this.#durable.removeRange(range);
     try {
-      if (wasDurable) this.#effects.save(this.#durable.toBytes());
+      if (lostDurable > 0) this.#effects.save(this.#durable.toBytes());
     } finally {
-      if (isLoss) this.#effects.lost(range);
+      if (lost > 0) this.#effects.lost(range);
     }
   }
 
@@ -102,9 +99,7 @@ export class Progress {
     if (this.#isEnded) return;
     if (this.#drops !== drops) {
       // A chunk dropped during the flush must not come back.
-      for (const { first, count } of difference(have, this.have)) {
-        for (let index = first; index < first + count; index++) have.remove(index);
-      }
+      for (const range of difference(have, this.have)) have.removeRange(range);
     }
     this.#effects.save(have.toBytes());
     this.#durable = have;
@@ -115,8 +110,6 @@ export class Progress {
 /** Chunks that are in `field` and not in `other`. */
 function difference(field: Bitfield, other: Bitfield): ChunkRange[] {
   const rest = field.clone();
-  for (const { first, count } of other.ranges()) {
-    for (let index = first; index < first + count; index++) rest.remove(index);
-  }
+  for (const range of other.ranges()) rest.removeRange(range);
   return [...rest.ranges()];
 }

@@ -95,7 +95,7 @@ export class Downloads implements DownloadEnds {
       waiting.discard();
     }
     const { directory } = this.#context;
-    directory.newLeafPath(root);
+    directory.makeLeafDirectory(root);
     const unverifiedBytes = sizeOf(path ?? directory.partialPath(root)) ?? 0;
     const download = this.#keep({ root, name, sizeBytes, path }, { unverifiedBytes });
     this.#active.add(download);
@@ -106,9 +106,7 @@ export class Downloads implements DownloadEnds {
   demote(file: StoredFile, bad: readonly ChunkRange[]): PartialDownload {
     const { root, name, sizeBytes, path } = file;
     const have = Bitfield.full(chunkCount(sizeBytes));
-    for (const { first, count } of bad) {
-      for (let index = first; index < first + count; index++) have.remove(index);
-    }
+    for (const range of bad) have.removeRange(range);
     const { handles, directory, index } = this.#context;
     handles.forget(path);
     try {

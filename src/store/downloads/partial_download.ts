@@ -254,7 +254,7 @@ export class PartialDownload {
    * Hashes the data that is on disk against the leaves and has the chunks that are good; returns
    * their number. For a file that was found without a bitfield, and against rot.
    */
-  async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+  async scrub(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
     const { sizeBytes, path } = this;
     const handle = this.#context.handles.pin(path, { write: true });
     try {

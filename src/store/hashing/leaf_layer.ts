@@ -93,11 +93,6 @@ export class LeafLayer {
     return builder.root() === root;
   }
 
-  /** Closes the sidecar if it is open. */
-  forget(): void {
-    this.#handles.forget(this.file.path);
-  }
-
   #checkFresh(fd: number): void {
     const { chunks, root } = this.file;
     const sizeBytes = fstatSync(fd).size;

@@ -12,11 +12,8 @@ function setUp() {
   return {
     dir,
     hasher,
-    hash: (path: string, options: { signal?: AbortSignal; sha256?: boolean } = {}) =>
-      hasher.hash(
-        { path, leavesPath: dir.join("leaves"), sha256: options.sha256 ?? false },
-        { signal: options.signal },
-      ),
+    hash: (path: string, options: { signal?: AbortSignal } = {}) =>
+      hasher.hash({ path, leavesPath: dir.join("leaves") }, options),
     [Symbol.dispose]() {
       hasher.close();
       dir[Symbol.dispose]();
@@ -38,13 +35,12 @@ Deno.test("hash() gives the root and leaves the leaf layer in its sidecar", asyn
   }
 });
 
-Deno.test("hash() gives the SHA-256 of the whole file only when it is asked for", async () => {
+Deno.test("sha256() gives the SHA-256 of the whole file", async () => {
   using t = setUp();
   const bytes = content(40 * CHUNK_BYTES + 3);
-  const path = t.dir.write("f", bytes);
-  assertEquals((await t.hash(path)).sha256, undefined);
-  const { sha256 } = await t.hash(path, { sha256: true });
+  const { sha256, sizeBytes } = await t.hasher.sha256(t.dir.write("f", bytes));
   assertEquals(sha256, createHash("sha256").update(bytes).digest("hex"));
+  assertEquals(sizeBytes, bytes.length);
 });
 
 Deno.test("hash() rejects with what failed and goes on with the next file", async () => {
