@@ -6,6 +6,7 @@
  */
 
 import { Bitfield } from "../base/bitfield.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { EnvironmentError } from "../base/errors.ts";
 import { chunkCount, type ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
@@ -36,6 +37,7 @@ export interface ChunkStoreOptions {
    * removes the directory.
    */
   readonly ephemeral?: boolean;
+  readonly clock?: Clock;
   readonly onWarning: OnWarning;
 }
 
@@ -48,13 +50,14 @@ export class ChunkStore implements AsyncDisposable {
   readonly #context: StoreContext;
   readonly #downloads: Downloads;
   readonly #unverifiedDownloads: UnverifiedDownloads;
-  readonly #hasher = new Hasher();
+  readonly #hasher: Hasher;
   readonly #statistics: Statistics;
   readonly #sha256s: Sha256Index;
   #isClosed = false;
 
   private constructor(context: StoreContext, contents?: CatalogueContents) {
     this.#context = context;
+    this.#hasher = new Hasher(context.clock);
     this.#statistics = new Statistics(contents?.statistics);
     this.#sha256s = new Sha256Index(context, this.#hasher, contents?.sha256s);
     this.history = new FetchHistory(context, contents?.trusts);
@@ -77,11 +80,11 @@ export class ChunkStore implements AsyncDisposable {
    * has it.
    */
   static async open(options: ChunkStoreOptions): Promise<ChunkStore> {
-    const { dataDir, ephemeral = false, onWarning: warn } = options;
+    const { dataDir, ephemeral = false, clock = systemClock, onWarning: warn } = options;
     const directory = DataDirectory.open(dataDir, { lock: !ephemeral });
     try {
       const opened = ephemeral ? undefined : await openCatalogue(directory, warn);
-      const context = new StoreContext({ directory, catalogue: opened?.catalogue, warn });
+      const context = new StoreContext({ directory, catalogue: opened?.catalogue, clock, warn });
       return new ChunkStore(context, opened?.contents);
     } catch (error) {
       directory.close();

@@ -110,7 +110,7 @@ async function removeUnused(
 function removeIfOld(context: StoreContext, path: string): boolean {
   try {
     const { mtime } = Deno.statSync(path);
-    if (Date.now() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
+    if (context.clock.unixMs() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
     removeIfThere(path);
     return true;
   } catch (error) {

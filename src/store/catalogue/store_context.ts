@@ -1,5 +1,6 @@
 /** What the parts of the store share: the directory, the open files, the catalogue, the index. */
 
+import type { Clock } from "../../base/clock.ts";
 import type { Root } from "../../base/ids.ts";
 import { messageOf } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
@@ -17,6 +18,7 @@ export class StoreContext {
   readonly directory: DataDirectory;
   /** Missing in an ephemeral store. */
   readonly catalogue: Catalogue | undefined;
+  readonly clock: Clock;
   readonly warn: OnWarning;
   readonly handles = new HandleCache(limits.openFilesMax);
   readonly index = new FileIndex();
@@ -24,9 +26,10 @@ export class StoreContext {
   readonly partials = new Set<Root>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
-  constructor(context: Pick<StoreContext, "directory" | "catalogue" | "warn">) {
+  constructor(context: Pick<StoreContext, "directory" | "catalogue" | "clock" | "warn">) {
     this.directory = context.directory;
     this.catalogue = context.catalogue;
+    this.clock = context.clock;
     this.warn = context.warn;
   }
 

@@ -3,6 +3,7 @@
  * ones files of the store.
  */
 
+import type { Timer } from "../../base/clock.ts";
 import { EnvironmentError, UsageError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -21,8 +22,6 @@ import {
   type UnverifiedRequest,
 } from "./unverified_download.ts";
 
-type Timer = ReturnType<typeof setTimeout>;
-
 /** The unverified downloads of one store. */
 export class UnverifiedDownloads implements UnverifiedEnds {
   readonly readRun: UnverifiedEnds["readRun"];
@@ -30,7 +29,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
   readonly #downloads: Downloads;
   readonly #sha256s: Sha256Index;
   // A worker of its own: a fetch must not wait until thousands of shared files are hashed.
-  readonly #hasher = new Hasher();
+  readonly #hasher: Hasher;
   readonly #active = new Set<UnverifiedDownload>();
   /** Those that wait, the one that waits longest first, and when each is given up. */
   readonly #waiting = new Map<UnverifiedDownload, Timer>();
@@ -45,6 +44,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     },
   ) {
     this.#context = context;
+    this.#hasher = new Hasher(context.clock);
     this.#downloads = options.downloads;
     this.#sha256s = options.sha256s;
     this.readRun = options.readRun;
@@ -115,13 +115,13 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     this.#active.delete(unverified);
     if (unverified.isForeign) return;
     if (unverified.bytesHad === 0 || this.#isClosed) return unverified.discard();
-    const giveUp = setTimeout(() => unverified.discard(), limits.unverifiedKeptMs);
-    this.#waiting.set(unverified, giveUp);
+    const giveUp = () => unverified.discard();
+    this.#waiting.set(unverified, this.#context.clock.after(limits.unverifiedKeptMs, giveUp));
   }
 
   discarded(unverified: UnverifiedDownload): void {
     this.#active.delete(unverified);
-    clearTimeout(this.#waiting.get(unverified));
+    this.#waiting.get(unverified)?.cancel();
     this.#waiting.delete(unverified);
     if (!unverified.isForeign) this.#context.removeData(unverified.path);
   }
@@ -141,7 +141,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
         unverified.discard();
         continue;
       }
-      clearTimeout(giveUp);
+      giveUp.cancel();
       this.#waiting.delete(unverified);
       unverified.resume(sizeBytes);
       this.#active.add(unverified);

@@ -3,6 +3,7 @@
  * do for a while. What is done with the result is the caller's matter.
  */
 
+import type { Clock, Timer } from "../../base/clock.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Fingerprint } from "../files/fingerprint.ts";
@@ -23,8 +24,13 @@ export class Hasher implements Disposable {
   // Given to the worker; a few at once, so that it need not wait between small files.
   readonly #running = new Map<number, PendingJob>();
   #lastId = 0;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #idleTimer: Timer | undefined;
   #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Whether a worker is there now. */
   get isRunning(): boolean {
@@ -91,10 +97,9 @@ export class Hasher implements Disposable {
       this.#running.set(pending.job.id, pending);
       this.#startWorker().postMessage(pending.job);
     }
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.#idleTimer?.cancel();
     if (this.#running.size === 0 && this.#worker !== undefined) {
-      this.#idleTimer = setTimeout(() => this.#stopWorker(), limits.hashWorkerIdleMs);
+      this.#idleTimer = this.#clock.after(limits.hashWorkerIdleMs, () => this.#stopWorker());
     }
   }
 
@@ -111,8 +116,7 @@ export class Hasher implements Disposable {
   }
 
   #stopWorker(): void {
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.#idleTimer?.cancel();
     this.#worker?.terminate();
     this.#worker = undefined;
   }
@@ -137,7 +141,7 @@ export class Hasher implements Disposable {
     this.#pump();
   }
 
-  // The worker cannot be interrupted within a file: it is ended, and what else it had starts anew.
+  // The worker cannot be interrupted within a file: it is ended, and what else it had starts again.
   #abort(id: number, reason: unknown): void {
     const pending = this.#running.get(id);
     if (pending === undefined) {

@@ -53,13 +53,14 @@ class Scan {
   readonly #options: ScanOptions;
   readonly #seenDirectories = new Set<string>();
   readonly #seenFiles = new Set<string>();
-  #sliceStart = performance.now();
+  #sliceStartMs: number;
   #isFull = false;
   #unreadableNames = 0;
   #unreadablePath = "";
 
   constructor(options: ScanOptions) {
     this.#options = options;
+    this.#sliceStartMs = options.context.clock.nowMs();
   }
 
   hasSeen(directory: string): boolean {
@@ -81,10 +82,11 @@ class Scan {
 
   /** Lets other work go on when this turn has taken long enough. */
   async pause(): Promise<void> {
-    if (performance.now() - this.#sliceStart < limits.scanSliceMs) return;
+    const { clock } = this.#options.context;
+    if (clock.nowMs() - this.#sliceStartMs < limits.scanSliceMs) return;
     await nextTurn();
     this.#options.signal.throwIfAborted();
-    this.#sliceStart = performance.now();
+    this.#sliceStartMs = clock.nowMs();
   }
 
   /** Scans one path, whatever it is now. */

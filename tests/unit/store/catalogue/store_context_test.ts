@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import type { Root } from "../../../../src/base/ids.ts";
 import { StoreContext } from "../../../../src/store/catalogue/store_context.ts";
 import { DataDirectory } from "../../../../src/store/files/data_directory.ts";
@@ -25,7 +26,7 @@ Deno.test("dropDuplicate() leaves a downloaded file while it is being read", () 
   const warn = (message: string) => {
     throw new Error(message);
   };
-  const context = new StoreContext({ directory, catalogue: undefined, warn });
+  const context = new StoreContext({ directory, catalogue: undefined, clock: systemClock, warn });
   using handles = context.handles;
   const path = `${directory.newFileDirectory(ROOT)}/d`;
   Deno.writeTextFileSync(path, "bytes");

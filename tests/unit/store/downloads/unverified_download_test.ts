@@ -1,4 +1,4 @@
-// Files that are taken in before their root is known, and what becomes of them.
+// Downloads of files whose root is not known before they are whole, and what becomes of them.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { StoreChange } from "../../../../src/store/files/stored_file.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import {
   addDownloaded,
   content,
@@ -223,6 +224,20 @@ Deno.test("UnverifiedDownload.suspend() keeps nothing for who comes with another
   other.write(0, content(9));
   assertEquals(incoming(dir).length, 1);
   assert(first.isEnded);
+});
+
+Deno.test("UnverifiedDownload.suspend() gives up after a while what nobody comes for", async () => {
+  using dir = new TempDir();
+  const clock = new ManualClock();
+  const { store } = await openStore(dir.join("data"), { clock });
+  await using _ = store;
+  const unverified = open(store, 100);
+  unverified.write(0, content(50));
+  unverified.suspend();
+  await clock.advance(limits.unverifiedKeptMs - 1);
+  assertEquals([unverified.isEnded, incoming(dir).length], [false, 1]);
+  await clock.advance(1);
+  assertEquals([unverified.isEnded, incoming(dir)], [true, []]);
 });
 
 Deno.test("UnverifiedDownload.restart() begins again", async () => {

@@ -2,16 +2,20 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
 import { EnvironmentError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
+import { limits } from "../../../../src/base/limits.ts";
 import { Hasher } from "../../../../src/store/hashing/hasher.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { content, leavesOf, rootOf, TempDir } from "../store_fixture.ts";
 
 function setUp() {
   const dir = new TempDir();
   Deno.mkdirSync(dir.join("leaves"));
-  const hasher = new Hasher();
+  const clock = new ManualClock();
+  const hasher = new Hasher(clock);
   return {
     dir,
     hasher,
+    clock,
     hash: (path: string, options: { signal?: AbortSignal } = {}) =>
       hasher.hash({ path, leavesPath: dir.join("leaves") }, options),
     [Symbol.dispose]() {
@@ -84,4 +88,17 @@ Deno.test("close() ends the worker and gives up what waits", async () => {
   assertEquals(t.hasher.isRunning, false);
   for (const result of await Promise.allSettled(given)) assertEquals(result.status, "rejected");
   await assertRejects(() => t.hash(path), DOMException);
+});
+
+Deno.test("the worker ends when it has had nothing to do for a while, and comes back", async () => {
+  using t = setUp();
+  const path = t.dir.write("f", content(5));
+  await t.hash(path);
+  await t.clock.advance(limits.hashWorkerIdleMs - 1);
+  await t.hash(path);
+  await t.clock.advance(limits.hashWorkerIdleMs - 1);
+  assertEquals(t.hasher.isRunning, true);
+  await t.clock.advance(1);
+  assertEquals(t.hasher.isRunning, false);
+  assertEquals((await t.hash(path)).root, rootOf(content(5)));
 });
