@@ -6,7 +6,6 @@
  * Whom to ask for what is the matter of `core/download/download.ts`.
  */
 
-import { fstatSync, ftruncateSync } from "node:fs";
 import type { Bitfield } from "../../base/bitfield.ts";
 import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
 import {
@@ -21,8 +20,7 @@ import type { Root } from "../../base/ids.ts";
 import { nameType } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
-import { flushFile } from "../files/durable.ts";
-import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import { DataFile } from "../files/data_file.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
 import { type LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
 import { checkData } from "../hashing/verify.ts";
@@ -66,6 +64,7 @@ export class PartialDownload {
   readonly unverifiedBytes: number;
   readonly #context: StoreContext;
   readonly #ends: DownloadEnds;
+  readonly #data: DataFile;
   readonly #progress: Progress;
   readonly #leaves: LeafLayer;
   readonly #leafWriter: LeafLayerWriter;
@@ -92,6 +91,7 @@ export class PartialDownload {
     this.isInternal = path === undefined;
     this.#context = context;
     this.#ends = options.ends;
+    this.#data = new DataFile(this.path, context.handles);
     this.#progress = new Progress(this.chunks, this.#progressEffects(), options.have);
     this.have = this.#progress.have;
     this.unverifiedBytes = options.unverifiedBytes ?? 0;
@@ -213,11 +213,7 @@ export class PartialDownload {
         `Cannot write ${bytes.length} bytes at chunk ${firstChunk}: not whole chunks of the file`,
       );
     }
-    try {
-      writeAt(this.#open(), bytes, rangeBytes(this.sizeBytes, range).offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.#data.write(bytes, rangeBytes(this.sizeBytes, range).offset);
     this.#progress.add(range, bytes.length);
   }
 
@@ -228,8 +224,7 @@ export class PartialDownload {
    */
   readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
     const { offset: position, length } = this.#bytesOf(range);
-    const read = readAt(this.#open(), target, { offset, length, position });
-    if (read === length) return length;
+    if (this.#data.read(target, { offset, length, position }) === length) return length;
     this.#progress.drop(range);
     throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
   }
@@ -255,8 +250,8 @@ export class PartialDownload {
    * their number. For a file that was found without a bitfield, and against rot.
    */
   async scrub(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
-    const { sizeBytes, path } = this;
-    const handle = this.#context.handles.pin(path, { write: true });
+    const { sizeBytes } = this;
+    const handle = this.#data.pin();
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
         if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
@@ -287,7 +282,7 @@ export class PartialDownload {
       this.#cutToSize();
       await this.#progress.settle();
       this.#checkFull();
-      this.#context.handles.forget(this.path);
+      this.#data.close();
       await this.#ends.complete(this, options.path);
     } catch (error) {
       if (!this.#isEnded) this.#ends.suspended(this);
@@ -323,9 +318,8 @@ export class PartialDownload {
     if (this.#isEnded) return;
     this.#end();
     this.restartLeaves();
-    this.#context.handles.forget(this.path);
     try {
-      removeIfThere(this.path);
+      this.#data.remove();
     } finally {
       this.#ends.discarded(this);
     }
@@ -342,14 +336,8 @@ export class PartialDownload {
   // Data that is shorter than the file was cut off or taken away; making it longer would put zeros
   // in the place of chunks.
   #cutToSize(): void {
-    let bytes: number;
-    try {
-      const fd = this.#open();
-      bytes = fstatSync(fd).size;
-      if (bytes > this.#sizeBytes) ftruncateSync(fd, this.#sizeBytes);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    const bytes = this.#data.sizeBytes;
+    if (bytes > this.#sizeBytes) this.#data.truncate(this.#sizeBytes);
     if (bytes >= this.#sizeBytes) return;
     const first = Math.floor(bytes / CHUNK_BYTES);
     this.#progress.drop({ first, count: this.chunks - first });
@@ -361,11 +349,7 @@ export class PartialDownload {
     while (first < this.chunks && this.have.has(first)) first++;
     if (first === this.chunks) return;
     this.#progress.drop({ first, count: this.chunks - first });
-    try {
-      ftruncateSync(this.#open(), rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.#data.truncate(rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
   }
 
   #progressEffects(): ProgressEffects {
@@ -375,10 +359,10 @@ export class PartialDownload {
       flush: async (isDataDirty) => {
         if (!isDurable) return;
         if (this.#hasLeaves && !this.#areLeavesSynced) {
-          await flushFile(handles, this.leafPath);
+          await new DataFile(this.leafPath, handles).flush();
           this.#areLeavesSynced = true;
         }
-        if (isDataDirty) await flushFile(handles, this.path);
+        if (isDataDirty) await this.#data.flush();
       },
       save: (have) => {
         if (this.isInternal) catalogue?.putPartial(this.row(have));
@@ -408,10 +392,6 @@ export class PartialDownload {
     this.#checkOpen();
     if (this.have.isFull) return;
     throw new RangeError(`Cannot finish ${this.name}: ${this.have.count} of ${this.chunks} chunks`);
-  }
-
-  #open(): number {
-    return this.#context.handles.open(this.path, { write: true });
   }
 
   #checkOpen(): void {

@@ -7,14 +7,13 @@
  */
 
 import { createHash, type Hash } from "node:crypto";
-import { fstatSync, ftruncateSync } from "node:fs";
 import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError } from "../../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { DataFile } from "../files/data_file.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, readAt, writeAt } from "../files/io.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
 import { type Span, Spans } from "./spans.ts";
 
@@ -79,11 +78,12 @@ export class UnverifiedDownload implements UnverifiedRequest {
   readonly key: string;
   /** Where its data lies; after it was promoted, where it lay. */
   readonly path: string;
+  /** Its data: for the store. */
+  readonly data: DataFile;
   /** Whether the data lies where the caller wanted it, so that it is the caller's. */
   readonly isForeign: boolean;
   /** Set by the caller; kept while it is suspended. */
   validators: ResumeValidators | null = null;
-  readonly #handles: HandleCache;
   readonly #ends: UnverifiedEnds;
   readonly #spans = new Spans();
   #sizeBytes: number | null;
@@ -102,9 +102,12 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.path = request.path;
     this.isForeign = request.isForeign;
     this.#sizeBytes = request.sizeBytes;
-    this.#handles = handles;
+    this.data = new DataFile(request.path, handles);
     this.#ends = ends;
-    if (this.isForeign) this.#takeWhatLiesThere();
+    // What lies there already is taken for its beginning.
+    if (this.isForeign) {
+      this.#spans.add(0, Math.min(this.data.sizeBytes, request.sizeBytes ?? Infinity));
+    }
   }
 
   /** Null while it is not known. */
@@ -159,11 +162,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     if (end > sizeMax) {
       throw new RangeError(`Cannot write ${this.name}: byte ${end} is past its end, ${sizeMax}`);
     }
-    try {
-      writeAt(this.#open(), bytes, offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.data.write(bytes, offset);
     this.#spans.add(offset, end);
     if (offset === this.#digestBytes) {
       this.#digest.update(bytes);
@@ -206,8 +205,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
       this.#checkWhole();
       const position = this.#digestBytes;
       const length = Math.min(buffer.length, sizeBytes - position);
-      const read = readAt(this.#open(), buffer, { offset: 0, length, position });
-      if (read < length) throw this.#cutOff();
+      if (this.data.read(buffer, { offset: 0, length, position }) < length) throw this.#cutOff();
       this.#digest.update(buffer.subarray(0, length));
       this.#digestBytes += length;
       await nextTurn();
@@ -250,11 +248,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#restartDigest();
     this.#sizeBytes = null;
     this.validators = null;
-    try {
-      ftruncateSync(this.#open(), 0);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.data.truncate(0);
   }
 
   /**
@@ -264,7 +258,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
   suspend(): void {
     if (this.#state !== "open") return;
     this.#state = "suspended";
-    this.#handles.forget(this.path);
+    this.data.close();
     this.#ends.suspended(this);
   }
 
@@ -277,7 +271,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#state = "ended";
     // Its readers look elsewhere.
     this.#spans.cut(0);
-    this.#handles.forget(this.path);
+    this.data.close();
     this.#ends.discarded(this);
   }
 
@@ -301,29 +295,15 @@ export class UnverifiedDownload implements UnverifiedRequest {
       );
     }
     const { target, offset } = to;
-    if (readAt(this.#open(), target, { offset, length, position }) === length) return length;
+    if (this.data.read(target, { offset, length, position }) === length) return length;
     throw this.#cutOff();
-  }
-
-  #takeWhatLiesThere(): void {
-    try {
-      const bytes = fstatSync(this.#open()).size;
-      this.#spans.add(0, Math.min(bytes, this.#sizeBytes ?? bytes));
-    } catch (error) {
-      throw environmentError(error, `open ${this.path}`);
-    }
   }
 
   #cutToSize(): void {
     const sizeBytes = this.#sizeBytes!;
-    try {
-      const fd = this.#open();
-      const bytes = fstatSync(fd).size;
-      if (bytes > sizeBytes) ftruncateSync(fd, sizeBytes);
-      if (bytes < sizeBytes) throw this.#cutOff();
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    const bytes = this.data.sizeBytes;
+    if (bytes > sizeBytes) this.data.truncate(sizeBytes);
+    if (bytes < sizeBytes) throw this.#cutOff();
   }
 
   #cutOff(): EnvironmentError {
@@ -333,10 +313,6 @@ export class UnverifiedDownload implements UnverifiedRequest {
   #restartDigest(): void {
     this.#digest = createHash("sha256");
     this.#digestBytes = 0;
-  }
-
-  #open(): number {
-    return this.#handles.open(this.path, { write: true });
   }
 
   #checkWhole(): void {

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
 import type { Sha256Index } from "../catalogue/sha256_index.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
-import { flushFile, moveFile } from "../files/durable.ts";
+import { moveFile } from "../files/durable.ts";
 import { isUnchanged } from "../files/fingerprint.ts";
 import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
 import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
@@ -88,7 +88,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
   ): Promise<void> {
     // Its bytes may be shown as this file's after a power failure only if they are on the disk.
     const isDurable = this.#context.isDurable && !unverified.isForeign;
-    if (isDurable) await flushFile(this.#context.handles, unverified.path);
+    if (isDurable) await unverified.data.flush();
     signal?.throwIfAborted();
     const hashed = await this.#hash(unverified, signal);
     const { root, sizeBytes } = hashed;
@@ -197,7 +197,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     const { name, isForeign } = unverified;
     const { handles, directory, index } = this.#context;
     // Its readers go on while it moves: a new descriptor could not be had then.
-    const handle = handles.pin(unverified.path, { write: true });
+    const handle = unverified.data.pin();
     try {
       let path = unverified.path;
       if (!isForeign) {
@@ -215,7 +215,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
       promoted(index.first(root)!.definition());
     } finally {
       handles.unpin(handle);
-      handles.forget(unverified.path);
+      unverified.data.close();
     }
   }
 }

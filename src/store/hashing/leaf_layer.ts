@@ -6,15 +6,16 @@
  * `hash_worker.ts`.
  */
 
-import { fstatSync, ftruncateSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { fromHex } from "../../base/bytes.ts";
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { isRangeWithin } from "../../base/geometry.ts";
 import { HASH_BYTES, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { DataFile } from "../files/data_file.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import { environmentError, readAt } from "../files/io.ts";
 import { MerkleBuilder } from "./merkle.ts";
 
 /** Hexadecimal digits of one leaf. */
@@ -126,12 +127,14 @@ const scratch = new Uint8Array(
 export class LeafLayerWriter {
   readonly #file: LeafLayerFile;
   readonly #handles: HandleCache;
+  readonly #data: DataFile;
   #builder = new MerkleBuilder();
   #isLastZero = false;
 
   constructor(file: LeafLayerFile, handles: HandleCache) {
     this.#file = file;
     this.#handles = handles;
+    this.#data = new DataFile(`${file.path}.new`, handles);
   }
 
   /** The index of the leaf that must come next. */
@@ -157,11 +160,7 @@ export class LeafLayerWriter {
     if (first + count > chunks) {
       throw new PeerFault("oversized", `Cannot take leaves: ${first}+${count} of ${chunks}`);
     }
-    try {
-      writeAt(this.#open(), hashes, first * HASH_BYTES);
-    } catch (error) {
-      throw environmentError(error, `write leaf layer ${this.#newPath}`);
-    }
+    this.#data.write(hashes, first * HASH_BYTES);
     this.#builder.addLeaves(hashes);
     this.#isLastZero = hashes.subarray(-HASH_BYTES).every((byte) => byte === 0);
   }
@@ -191,10 +190,10 @@ export class LeafLayerWriter {
       throw new PeerFault("bad-data", `Cannot use leaf layer: leaf ${chunks - 1} is padding`);
     }
     try {
-      ftruncateSync(this.#open(), chunks * HASH_BYTES);
-      this.#handles.forget(this.#newPath);
+      this.#data.truncate(chunks * HASH_BYTES);
+      this.#data.close();
       this.#handles.forget(path);
-      Deno.renameSync(this.#newPath, path);
+      Deno.renameSync(this.#data.path, path);
     } catch (error) {
       throw environmentError(error, `write leaf layer ${path}`);
     }
@@ -203,15 +202,6 @@ export class LeafLayerWriter {
   /** Throws away what was added and starts over. */
   discard(): void {
     this.#builder = new MerkleBuilder();
-    this.#handles.forget(this.#newPath);
-    removeIfThere(this.#newPath);
-  }
-
-  get #newPath(): string {
-    return `${this.#file.path}.new`;
-  }
-
-  #open(): number {
-    return this.#handles.open(this.#newPath, { write: true });
+    this.#data.remove();
   }
 }
