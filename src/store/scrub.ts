@@ -34,11 +34,11 @@ export async function* verifyStore(
 ): AsyncGenerator<VerifyResult> {
   const { root, signal } = options;
   // A copy: what is checked may be withdrawn meanwhile.
-  const storedFiles = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
+  const files = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
   const partials = [...downloads].filter((one) => root === undefined || one.root === root);
-  for (const storedFile of storedFiles) {
-    if (context.index.at(storedFile.path) !== storedFile) continue;
-    yield await verifyStoredFile(context, downloads, { storedFile, signal });
+  for (const file of files) {
+    if (context.index.at(file.path) !== file) continue;
+    yield await verifyStoredFile(context, downloads, { file, signal });
   }
   for (const download of partials) {
     if (!download.isEnded && download.hasLeaves) {
@@ -54,38 +54,25 @@ export async function scrubRange(
   what: { readonly root: Root; readonly range: ChunkRange; readonly signal?: AbortSignal },
 ): Promise<number> {
   let chunksBad = 0;
-  for (const storedFile of [...context.index.ofRoot(what.root)]) {
-    const result = await verifyStoredFile(context, downloads, { storedFile, ...what });
+  for (const file of [...context.index.ofRoot(what.root)]) {
+    const result = await verifyStoredFile(context, downloads, { file, ...what });
     chunksBad += result.chunksBad;
   }
   const download = downloads.get(what.root);
-  if (chunksBad === 0 && download?.hasLeaves) {
-    const { path, sizeBytes } = download;
-    const handle = context.handles.pin(path, { write: true });
-    try {
-      for await (const run of checkData({ fd: handle.fd, sizeBytes }, download.leaf(), what)) {
-        if (run.isGood || download.isEnded) continue;
-        const before = download.have.count;
-        download.drop(run.range);
-        chunksBad += before - download.have.count;
-      }
-    } finally {
-      context.handles.unpin(handle);
-    }
-  }
+  if (chunksBad === 0 && download?.hasLeaves) chunksBad += await scrubDownload(download, what);
   return chunksBad;
 }
 
 async function verifyStoredFile(
   context: StoreContext,
   downloads: Downloads,
-  { storedFile, range, signal }: {
-    readonly storedFile: StoredFile;
+  { file, range, signal }: {
+    readonly file: StoredFile;
     readonly range?: ChunkRange;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<VerifyResult> {
-  const { root, name, path, origin, sizeBytes } = storedFile;
+  const { root, name, path, origin, sizeBytes } = file;
   const chunksChecked = range?.count ?? chunkCount(sizeBytes);
   const result = { root, name, path, origin, sizeBytes, chunksChecked };
   const bad: ChunkRange[] = [];
@@ -95,7 +82,7 @@ async function verifyStoredFile(
     if (range === undefined && !leaves.isSound()) {
       throw new EnvironmentError("corrupt", `The leaf layer of ${path} is damaged`);
     }
-    const handle = pinStoredFile(context.handles, storedFile);
+    const handle = pinStoredFile(context.handles, file);
     try {
       for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, { range, signal })) {
         if (!run.isGood) bad.push(run.range);
@@ -105,25 +92,25 @@ async function verifyStoredFile(
     }
   } catch (error) {
     if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-    withdraw(context, storedFile, error.message);
+    withdraw(context, file, error.message);
     return { ...result, chunksBad: 0, outcome: "withdrawn", reason: error.message };
   }
   const chunksBad = bad.reduce((sum, { count }) => sum + count, 0);
   if (chunksBad === 0) return { ...result, chunksBad, outcome: "good" };
   const reason = `${chunksBad} of ${chunksChecked} checked chunks are not what they were`;
-  if (context.index.at(path) !== storedFile) {
+  if (context.index.at(path) !== file) {
     return { ...result, chunksBad, outcome: "withdrawn", reason };
   }
   if (origin === "downloaded" && context.directory.contains(path)) {
     try {
-      downloads.demote(storedFile, bad);
+      downloads.demote(file, bad);
       context.warn(`${path}: ${reason}; they are missing now`, { root, name });
       return { ...result, chunksBad, outcome: "partial", reason };
     } catch (error) {
       context.warn(messageOf(error), { root, name });
     }
   }
-  withdraw(context, storedFile, `${path}: ${reason}`);
+  withdraw(context, file, `${path}: ${reason}`);
   return { ...result, chunksBad, outcome: "withdrawn", reason };
 }
 
@@ -133,18 +120,25 @@ async function verifyDownload(
   signal: AbortSignal | undefined,
 ): Promise<VerifyResult> {
   const { root, name, path, sizeBytes } = download;
-  const before = download.have.clone();
-  await download.scrub({ signal });
-  const chunksChecked = before.count;
-  // What came meanwhile stays out of it.
-  for (const range of download.have.ranges()) before.removeRange(range);
-  const chunksBad = before.count;
+  const chunksChecked = download.have.count;
+  const chunksBad = await scrubDownload(download, { signal });
   if (chunksBad > 0) context.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
   const result = { root, name, path, origin: "partial" as const, sizeBytes, chunksChecked };
   return { ...result, chunksBad, outcome: chunksBad === 0 ? "good" : "partial" };
 }
 
-function withdraw(context: StoreContext, storedFile: StoredFile, reason: string): void {
-  context.warn(`${reason}; it is withdrawn`, { root: storedFile.root, name: storedFile.name });
-  context.withdrawStoredFiles([storedFile]);
+/** How many of the chunks that a download had turned out to be bad; they are missing now. */
+async function scrubDownload(
+  download: PartialDownload,
+  options: { readonly range?: ChunkRange; readonly signal?: AbortSignal | undefined },
+): Promise<number> {
+  const lost = download.have.clone();
+  await download.scrub(options);
+  for (const range of download.have.ranges()) lost.removeRange(range);
+  return lost.count;
+}
+
+function withdraw(context: StoreContext, file: StoredFile, reason: string): void {
+  context.warn(`${reason}; it is withdrawn`, { root: file.root, name: file.name });
+  context.withdrawStoredFiles([file]);
 }

@@ -12,7 +12,7 @@ import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/er
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
-import { hintFor } from "../files/io.ts";
+import { environmentError } from "../files/io.ts";
 import { joinPath, StoredFile, type StoredFileOrigin } from "../files/stored_file.ts";
 
 /** A partial download as it is remembered. */
@@ -366,12 +366,7 @@ const MESSAGES: ReadonlyArray<readonly [string, EnvironmentCode]> = [
 ];
 
 function databaseError(error: unknown, action: string): EnvironmentError {
-  if (error instanceof EnvironmentError) return error;
   const message = messageOf(error);
   const code = MESSAGES.find(([words]) => message.includes(words))?.[1] ?? "other";
-  const hint = hintFor(code);
-  return new EnvironmentError(code, `Cannot ${action}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    cause: error,
-  });
+  return environmentError(error, action, code);
 }

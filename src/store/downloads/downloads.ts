@@ -41,9 +41,8 @@ export class Downloads implements DownloadEnds {
 
   /** Takes up what the catalogue remembers, as far as it is still on the disk. */
   restore(rows: readonly PartialRow[]): void {
-    const stale = [...this.#context.index].filter((storedFile) =>
-      storedFile.origin === "downloaded" && !isUnchanged(storedFile)
-    );
+    const stale = [...this.#context.index]
+      .filter((file) => file.origin === "downloaded" && !isUnchanged(file));
     for (const { path } of stale) {
       this.#context.warn("A downloaded file is gone or changed", { path });
     }

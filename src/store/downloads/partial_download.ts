@@ -246,10 +246,13 @@ export class PartialDownload {
   }
 
   /**
-   * Hashes the data that is on disk against the leaves and has the chunks that are good; returns
-   * their number. For a file that was found without a bitfield, and against rot.
+   * Hashes the data that is on disk, or `range` of it, against the leaves and has the chunks that
+   * are good; returns how many are here then. For a file that was found without a bitfield, and
+   * against rot.
    */
-  async scrub(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
+  async scrub(
+    options: { readonly range?: ChunkRange; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<number> {
     const { sizeBytes } = this;
     const handle = this.#data.pin();
     try {

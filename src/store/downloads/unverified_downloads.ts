@@ -172,7 +172,9 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     if ((sizeBytes ?? Infinity) <= limits.hashedHereBytes) {
       return hashFile({ path, leavesPath, sidecarName: "hashing-here" });
     }
-    return await this.#hasher.hash({ path, leavesPath, sidecarName: "hashing-intake" }, { signal });
+    return await this.#hasher.hash({ path, leavesPath, sidecarName: "hashing-unverified" }, {
+      signal,
+    });
   }
 
   /** A complete file of this content that is still what it was. */

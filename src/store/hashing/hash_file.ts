@@ -55,10 +55,10 @@ export function hashFile(request: HashRequest): HashedFile {
   try {
     const sidecarFd = sidecar === undefined ? undefined : openFile(sidecar, "w");
     try {
-      hashLeaves(fd, { sizeBytes, path }, (bytes) => {
+      for (const bytes of hashChunks(fd, sizeBytes, path)) {
         if (sidecarFd !== undefined) writeAt(sidecarFd, bytes, builder.count * HASH_BYTES);
         builder.addLeaves(bytes);
-      });
+      }
       if (sidecarFd !== undefined && builder.count > limits.unsyncedLeavesMax) {
         fdatasyncSync(sidecarFd);
       }
@@ -100,13 +100,9 @@ export function sha256File(path: string): Fingerprint & { readonly sha256: strin
 }
 
 /** Gives the leaves in order, as many at once as the buffer holds. */
-function hashLeaves(
-  fd: number,
-  file: { readonly sizeBytes: number; readonly path: string },
-  onLeaves: (bytes: Uint8Array) => void,
-): void {
+function* hashChunks(fd: number, sizeBytes: number, path: string): Generator<Uint8Array> {
   let filled = 0;
-  for (const length of readRuns(fd, file.sizeBytes, file.path)) {
+  for (const length of readRuns(fd, sizeBytes, path)) {
     for (let i = 0; i * CHUNK_BYTES < length; i++) {
       const end = (i + 1) * CHUNK_BYTES;
       const chunk = end <= length ? chunkViews[i]! : buffer.subarray(i * CHUNK_BYTES, length);
@@ -114,11 +110,11 @@ function hashLeaves(
       filled += HASH_BYTES;
     }
     if (filled + limits.requestChunksMax * HASH_BYTES > leaves.length) {
-      onLeaves(leaves.subarray(0, filled));
+      yield leaves.subarray(0, filled);
       filled = 0;
     }
   }
-  if (filled > 0) onLeaves(leaves.subarray(0, filled));
+  if (filled > 0) yield leaves.subarray(0, filled);
 }
 
 /** Reads a file into {@linkcode buffer}, run by run; gives the length of each. */

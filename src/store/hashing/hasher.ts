@@ -14,7 +14,6 @@ interface PendingJob {
   readonly job: HashJob;
   readonly resolve: (file: HashResult) => void;
   readonly reject: (reason: unknown) => void;
-  readonly release: () => void;
 }
 
 /** Hashes files, one after the other, in the order in which they were given. */
@@ -59,19 +58,22 @@ export class Hasher implements Disposable {
     return result as Fingerprint & { readonly sha256: string };
   }
 
-  #run(
+  async #run(
     job: HashJob,
     { signal }: { readonly signal?: AbortSignal | undefined },
   ): Promise<HashResult> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
-      const abort = () => this.#abort(job.id, signal?.reason);
-      const release = () => signal?.removeEventListener("abort", abort);
-      signal?.addEventListener("abort", abort);
-      this.#waiting.push({ job, resolve, reject, release });
-      this.#pump();
-    });
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
+    const { promise, resolve, reject } = Promise.withResolvers<HashResult>();
+    const abort = () => this.#abort(job.id, signal?.reason);
+    signal?.addEventListener("abort", abort);
+    this.#waiting.push({ job, resolve, reject });
+    this.#pump();
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   /** Ends the worker; files that are not hashed yet are given up with an AbortError. */
@@ -79,9 +81,8 @@ export class Hasher implements Disposable {
     this.#isClosed = true;
     this.#stopWorker();
     const reason = new DOMException("The hasher is closed", "AbortError");
-    for (const pending of [...this.#running.values(), ...this.#waiting.splice(0)]) {
-      pending.release();
-      pending.reject(reason);
+    for (const { reject } of [...this.#running.values(), ...this.#waiting.splice(0)]) {
+      reject(reason);
     }
     this.#running.clear();
   }
@@ -125,7 +126,6 @@ export class Hasher implements Disposable {
     const pending = this.#running.get(answer.id);
     if (pending === undefined) return;
     this.#running.delete(answer.id);
-    pending.release();
     switch (answer.kind) {
       case "hashed":
         pending.resolve(answer.file);
@@ -146,27 +146,21 @@ export class Hasher implements Disposable {
     const pending = this.#running.get(id);
     if (pending === undefined) {
       const index = this.#waiting.findIndex(({ job }) => job.id === id);
-      if (index < 0) return;
-      const [waiting] = this.#waiting.splice(index, 1);
-      waiting!.release();
-      waiting!.reject(reason);
+      if (index >= 0) this.#waiting.splice(index, 1)[0]!.reject(reason);
       return;
     }
     this.#stopWorker();
     this.#running.delete(id);
     this.#waiting.unshift(...this.#running.values());
     this.#running.clear();
-    pending.release();
     pending.reject(reason);
     this.#pump();
   }
 
   #crash(message: string): void {
     this.#stopWorker();
-    for (const pending of this.#running.values()) {
-      pending.release();
-      pending.reject(new EnvironmentError("other", `The hash worker failed: ${message}`));
-    }
+    const error = new EnvironmentError("other", `The hash worker failed: ${message}`);
+    for (const { reject } of this.#running.values()) reject(error);
     this.#running.clear();
     this.#pump();
   }

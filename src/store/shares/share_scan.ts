@@ -32,10 +32,8 @@ export async function scanAll(options: ScanOptions): Promise<void> {
   const stale: StoredFile[] = [];
   for (const directory of [...context.index.directories()]) {
     if (scan.hasSeen(directory)) continue;
-    for (const storedFile of context.index.inDirectory(directory)?.values() ?? []) {
-      if (storedFile.origin === "shared" && !scan.hasSeenFile(storedFile.path)) {
-        stale.push(storedFile);
-      }
+    for (const file of context.index.inDirectory(directory)?.values() ?? []) {
+      if (file.origin === "shared" && !scan.hasSeenFile(file.path)) stale.push(file);
     }
     await scan.pause();
   }

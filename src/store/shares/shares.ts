@@ -156,10 +156,8 @@ export class Shares {
       // Mostly nothing is said of single files, so that the directory decides for all.
       const isPlain = !this.#set.hasEntryIn(directory);
       if (isPlain && this.#set.covers(directory)) continue;
-      for (const storedFile of files.values()) {
-        if (storedFile.origin === "shared" && (isPlain || !this.#set.covers(storedFile.path))) {
-          stale.push(storedFile);
-        }
+      for (const file of files.values()) {
+        if (file.origin === "shared" && (isPlain || !this.#set.covers(file.path))) stale.push(file);
       }
     }
     this.#context.withdrawStoredFiles(stale);

@@ -28,6 +28,8 @@ export class PathWatch implements Disposable {
   readonly roots: WatchRoots;
   /** Whether the system watches; else only looking again finds changes. */
   readonly isWatching: boolean;
+  /** Whether another must replace it: a directory is gone from its path, or watching failed. */
+  isLost = false;
   readonly #watchers: Deno.FsWatcher[] = [];
   readonly #following: Promise<void>[] = [];
   readonly #clock: Clock;
@@ -37,7 +39,6 @@ export class PathWatch implements Disposable {
   #timer: Timer | undefined;
   #isClosed = false;
   readonly #watched: ReadonlySet<string>;
-  #isLost = false;
   #hasWarnedOfName = false;
 
   /** @param roots All directories in it must exist. */
@@ -57,18 +58,13 @@ export class PathWatch implements Disposable {
     this.isWatching = this.#start(roots.trees, true) && this.#start(roots.directories, false);
   }
 
-  /** Whether another must replace it: a directory is gone from its path, or watching failed. */
-  get isLost(): boolean {
-    return this.#isLost;
-  }
-
   /** Whether something else lies at one of the paths now, nothing any more, or something at last. */
   async isOutdated(): Promise<boolean> {
-    if (this.#isLost) return true;
+    if (this.isLost) return true;
     for (const [path, before] of this.roots.identities) {
       if (await identityOf(path) !== before) return true;
     }
-    return this.#isLost;
+    return this.isLost;
   }
 
   /** Takes a path as changed. */
@@ -147,7 +143,7 @@ export class PathWatch implements Disposable {
           this.#warnOfName();
           continue;
         }
-        this.#isLost = true;
+        this.isLost = true;
         this.#warn("Watching shared files failed", { cause: messageOf(error) });
         return;
       }
@@ -159,7 +155,7 @@ export class PathWatch implements Disposable {
     // The system lost some events.
     if (flag === "rescan") this.#noteEverything();
     for (const path of paths) {
-      if ((kind === "remove" || kind === "rename") && this.#watched.has(path)) this.#isLost = true;
+      if ((kind === "remove" || kind === "rename") && this.#watched.has(path)) this.isLost = true;
       this.note(path);
     }
   }
