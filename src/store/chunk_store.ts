@@ -321,20 +321,16 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /** Checks some chunks, when a peer says they are bad; returns how many were. */
-  scrubRange(
-    root: Root,
-    range: ChunkRange,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<number> {
-    return scrubRange(this.#context, this.#downloads, { root, range, ...options });
+  scrubRange(root: Root, range: ChunkRange): Promise<number> {
+    return scrubRange(this.#context, this.#downloads, { root, range });
   }
 
   /**
    * Puts the data directory in order: takes up downloaded files that the catalogue does not know
    * (after it was damaged), each hashed first, and removes what nothing needs. For the background.
    */
-  recover(options: { readonly signal?: AbortSignal } = {}): Promise<RecoverResult> {
-    return recover(this.#context, this.#hasher, options);
+  recover(): Promise<RecoverResult> {
+    return recover(this.#context, this.#hasher);
   }
 
   addStatistic(name: string, delta: number): void {

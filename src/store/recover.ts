@@ -23,44 +23,35 @@ export interface RecoverResult {
 }
 
 /** See {@linkcode ChunkStore.recover}. */
-export async function recover(
-  context: StoreContext,
-  hasher: Hasher,
-  options: { readonly signal?: AbortSignal },
-): Promise<RecoverResult> {
+export async function recover(context: StoreContext, hasher: Hasher): Promise<RecoverResult> {
   const { index, partials, directory } = context;
   for (const { root, origin } of [...index]) {
     if (origin === "downloaded") context.dropDuplicate(root);
   }
-  const filesRecovered = await recoverDownloads(context, hasher, options);
-  // Left by a crash between the hashing of a file and the note of it.
+  const filesRecovered = await recoverDownloads(context, hasher);
+  const isPartial = (root: Root) => partials.has(root);
+  const isHere = (root: Root) => index.first(root) !== undefined || isPartial(root);
   let leavesRemoved = 0;
+  // Left by a crash between the hashing of a file and the note of it.
   for (const { name, isDirectory } of await entriesOf(context, directory.leavesPath)) {
     if (!isDirectory) continue;
-    leavesRemoved += await removeUnused(context, joinPath(directory.leavesPath, name), {
-      ...options,
-      isUsed: (root) => index.first(root) !== undefined || partials.has(root),
-    });
+    leavesRemoved += await removeUnused(context, joinPath(directory.leavesPath, name), isHere);
   }
   // Left by a daemon that was killed before the first checkpoint of a download.
-  const partialsRemoved = await removeUnused(context, directory.partialsPath, {
-    ...options,
-    isUsed: (root) => partials.has(root),
-  });
+  const partialsRemoved = await removeUnused(context, directory.partialsPath, isPartial);
   return { filesRecovered, leavesRemoved, partialsRemoved };
 }
 
 async function recoverDownloads(
   context: StoreContext,
   hasher: Hasher,
-  { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
   const { filesPath, leavesPath } = context.directory;
   let recovered = 0;
   for await (const { directory, file } of unknownFiles(context)) {
     const path = joinPath(directory, file);
     try {
-      const { root, ...print } = await hasher.hash({ path, leavesPath }, { signal });
+      const { root, ...print } = await hasher.hash({ path, leavesPath });
       if (directory === joinPath(filesPath, root)) {
         context.addStoredFiles([
           new StoredFile("downloaded", { directory, file }, { root, ...print }),
@@ -95,12 +86,11 @@ async function* unknownFiles(context: StoreContext) {
 async function removeUnused(
   context: StoreContext,
   directory: string,
-  options: { readonly isUsed: (root: Root) => boolean; readonly signal?: AbortSignal },
+  isUsed: (root: Root) => boolean,
 ): Promise<number> {
   let removed = 0;
   for (const { name, isFile } of await entriesOf(context, directory)) {
-    options.signal?.throwIfAborted();
-    if (!isFile || options.isUsed(name.slice(0, 64) as Root)) continue;
+    if (!isFile || isUsed(name.slice(0, 64) as Root)) continue;
     if (removeIfOld(context, joinPath(directory, name))) removed++;
   }
   return removed;

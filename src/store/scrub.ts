@@ -51,15 +51,14 @@ export async function* verifyStore(
 export async function scrubRange(
   context: StoreContext,
   downloads: Downloads,
-  what: { readonly root: Root; readonly range: ChunkRange; readonly signal?: AbortSignal },
+  { root, range }: { readonly root: Root; readonly range: ChunkRange },
 ): Promise<number> {
   let chunksBad = 0;
-  for (const file of [...context.index.ofRoot(what.root)]) {
-    const result = await verifyStoredFile(context, downloads, { file, ...what });
-    chunksBad += result.chunksBad;
+  for (const file of [...context.index.ofRoot(root)]) {
+    chunksBad += (await verifyStoredFile(context, downloads, { file, range })).chunksBad;
   }
-  const download = downloads.get(what.root);
-  if (chunksBad === 0 && download?.hasLeaves) chunksBad += await scrubDownload(download, what);
+  const download = downloads.get(root);
+  if (chunksBad === 0 && download?.hasLeaves) chunksBad += await scrubDownload(download, { range });
   return chunksBad;
 }
 

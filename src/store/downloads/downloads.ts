@@ -145,27 +145,26 @@ export class Downloads implements DownloadEnds {
     }
   }
 
-  async complete(download: PartialDownload, path: string | undefined): Promise<void> {
-    const { root, name } = download;
-    const isKept = path === undefined && download.isInternal;
-    if (isKept && this.#context.index.first(root) !== undefined) {
-      // Meanwhile the same content is shared from elsewhere: not kept twice.
-      removeIfThere(download.path);
-      this.#forget(download);
-      this.#context.remember((catalogue) => catalogue.removePartial(root));
-      return;
+  async complete(download: PartialDownload): Promise<void> {
+    const { root, name, isInternal } = download;
+    const { directory, index, isDurable } = this.#context;
+    let { path } = download;
+    if (isInternal) {
+      if (index.first(root) !== undefined) {
+        // Meanwhile the same content is shared from elsewhere: not kept twice.
+        removeIfThere(path);
+        this.#forget(download);
+        this.#context.remember((catalogue) => catalogue.removePartial(root));
+        return;
+      }
+      path = joinPath(directory.newFileDirectory(root), name);
+      await moveFile(download.path, path, { isDurable });
     }
-    const target = path ??
-      (isKept ? joinPath(this.#context.directory.fileDirectory(root), name) : download.path);
-    if (target !== download.path) {
-      if (isKept) this.#context.directory.newFileDirectory(root);
-      await moveFile(download.path, target, { isDurable: this.#context.isDurable });
-    }
-    const storedFile = storedFileAt(target, download);
+    const file = storedFileAt(path, download);
     this.#forget(download);
-    this.#context.index.add(storedFile);
+    index.add(file);
     this.#context.remember((catalogue) => {
-      if (isKept) catalogue.completePartial(storedFile);
+      if (isInternal) catalogue.completePartial(file);
       else catalogue.removePartial(root);
     });
     this.#context.emit({ kind: "added", root, name });

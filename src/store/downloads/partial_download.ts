@@ -41,7 +41,7 @@ export interface DownloadRequest {
 /** What becomes of a download that stops. */
 export interface DownloadEnds {
   /** Puts the whole file in its place and forgets the download. */
-  complete(download: PartialDownload, path: string | undefined): Promise<void>;
+  complete(download: PartialDownload): Promise<void>;
   suspended(download: PartialDownload): void;
   discarded(download: PartialDownload): void;
 }
@@ -274,19 +274,19 @@ export class PartialDownload {
   }
 
   /**
-   * Puts the file in its place, once every chunk is here: at `path`, else where the store keeps its
-   * files (or, for a download with a path of its own, at that path).
+   * Makes it a file of the store, once every chunk is here: moved to where the store keeps its
+   * files, unless the download has a path of its own.
    *
    * @throws {EnvironmentError} when the disk refuses; the download is suspended then.
    */
-  async finish(options: { readonly path?: string } = {}): Promise<void> {
+  async finish(): Promise<void> {
     this.#checkFull();
     try {
       this.#cutToSize();
       await this.#progress.settle();
       this.#checkFull();
       this.#data.close();
-      await this.#ends.complete(this, options.path);
+      await this.#ends.complete(this);
     } catch (error) {
       if (!this.#isEnded) this.#ends.suspended(this);
       throw error;

@@ -45,11 +45,6 @@ export class Shares {
     return this.#set.paths().map((path) => path === "" ? "/" : path);
   }
 
-  /** Whether `path` is shared, itself or with a directory above it. */
-  covers(path: string): boolean {
-    return this.#set.covers(normal(path));
-  }
-
   /** Files that are not hashed yet. */
   get filesWaiting(): number {
     return this.#queue.size;
