@@ -283,7 +283,7 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /**
-   * Begins a download of a file whose root nobody knows yet, or goes on with one that was suspended.
+   * Begins a download of a file whose root is not known yet, or goes on with one that was suspended.
    * See {@linkcode UnverifiedDownloads.open} for what it throws.
    */
   openUnverified(request: UnverifiedRequest): UnverifiedDownload {

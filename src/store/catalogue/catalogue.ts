@@ -31,7 +31,7 @@ const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
 
 /** How a fetch went, as it is remembered. */
-export interface RecordRow {
+interface RecordRow {
   readonly name: string;
   readonly root: Root | null;
   /** Whether it brought the file, found it here, or failed, in vain or at once. */
@@ -309,9 +309,9 @@ export class Catalogue implements Disposable {
   }
 
   #transaction(write: () => void): void {
-    // A step of a bigger one.
-    if (this.#db.isTransaction) return write();
     this.#guard("write", () => {
+      // A step of a bigger one.
+      if (this.#db.isTransaction) return write();
       this.#db.exec("BEGIN IMMEDIATE");
       try {
         write();

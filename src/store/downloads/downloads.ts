@@ -76,7 +76,10 @@ export class Downloads implements DownloadEnds {
     parseRoot(root);
     checkName(name);
     checkLocalName(name);
-    checkSize(root, sizeBytes);
+    checkSize(name, sizeBytes);
+    if (sizeBytes === 0 && root !== EMPTY_ROOT) {
+      throw new PeerFault("bad-data", `Cannot download ${root}: it is not the root of no bytes`);
+    }
     if (this.#context.index.first(root) !== undefined) {
       throw new UsageError(`Cannot download ${name}: it is here already, root ${root}`);
     }
@@ -276,15 +279,14 @@ function checkClaim(waiting: PartialDownload, sizeBytes: number): void {
   }
 }
 
-function checkSize(root: Root, sizeBytes: number): void {
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > limits.fetchBytesMax) {
-    throw new UsageError(
-      `Cannot download ${root}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
-    );
+/** @throws {UsageError} when no file that is fetched can be of this size. */
+export function checkSize(name: string, sizeBytes: number): void {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= limits.fetchBytesMax) {
+    return;
   }
-  if (sizeBytes === 0 && root !== EMPTY_ROOT) {
-    throw new PeerFault("bad-data", `Cannot download ${root}: it is not the root of no bytes`);
-  }
+  throw new UsageError(
+    `Cannot download ${name}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
+  );
 }
 
 // On Windows more characters separate paths or name streams and devices.

@@ -2,8 +2,8 @@
  * One unfinished file: its data on disk, which chunks of it are there, its leaf layer, and the
  * checkpoints that make this survive a crash.
  *
- * It writes what it is given: checking a chunk against its leaf, before, is the receiver's duty.
- * Whom to ask for what is the matter of `core/download/download.ts`.
+ * It writes what it is given: the receiver has checked each chunk against its leaf.
+ * `core/download/download.ts` says whom to ask for what.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
@@ -223,7 +223,7 @@ export class PartialDownload {
    * @throws {EnvironmentError} "not-found" when one is not here, "changed" when the data is cut off.
    */
   readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { offset: position, length } = this.#bytesOf(range);
+    const { offset: position, length } = this.#chunkLocation(range);
     if (this.#data.read(target, { offset, length, position }) === length) return length;
     this.#progress.drop(range);
     throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
@@ -381,7 +381,7 @@ export class PartialDownload {
   }
 
   /** Where chunks that are had stand in the data. */
-  #bytesOf(range: ChunkRange): ByteRange {
+  #chunkLocation(range: ChunkRange): ByteRange {
     if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
       return rangeBytes(this.sizeBytes, range);
     }

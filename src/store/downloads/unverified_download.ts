@@ -40,13 +40,13 @@ export interface ResumeValidators {
 }
 
 /** Reads chunks that are here: the shape of a FileReader. */
-export interface UnverifiedReader {
+interface UnverifiedReader {
   readonly sizeBytes: number;
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
 /** How to make an unverified download a file of the store. */
-export interface PromoteOptions {
+interface PromoteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with its root before it becomes a file; what it throws leaves all as it was. */
   readonly placing?: ((root: Root) => Promise<void>) | undefined;

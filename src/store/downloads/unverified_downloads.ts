@@ -4,7 +4,7 @@
  */
 
 import type { Timer } from "../../base/clock.ts";
-import { EnvironmentError, UsageError } from "../../base/errors.ts";
+import { EnvironmentError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
@@ -15,7 +15,7 @@ import { isUnchanged } from "../files/fingerprint.ts";
 import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
 import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
 import { Hasher } from "../hashing/hasher.ts";
-import type { Downloads } from "./downloads.ts";
+import { checkSize, type Downloads } from "./downloads.ts";
 import {
   UnverifiedDownload,
   type UnverifiedEnds,
@@ -67,7 +67,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
    */
   open(request: UnverifiedRequest): UnverifiedDownload {
     checkName(request.name);
-    checkSize(request);
+    if (request.sizeBytes !== null) checkSize(request.name, request.sizeBytes);
     const waiting = request.path === undefined ? this.#takeWaiting(request) : undefined;
     if (waiting !== undefined) return waiting;
     this.#makeRoom(request.name);
@@ -219,14 +219,5 @@ export class UnverifiedDownloads implements UnverifiedEnds {
       handles.unpin(handle);
       unverified.data.close();
     }
-  }
-}
-
-function checkSize({ name, sizeBytes }: UnverifiedRequest): void {
-  if (sizeBytes === null) return;
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > limits.fetchBytesMax) {
-    throw new UsageError(
-      `Cannot download ${name}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
-    );
   }
 }

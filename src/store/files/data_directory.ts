@@ -5,7 +5,7 @@
  *     catalogue.sqlite          what is remembered (catalogue.ts)
  *     files/<root>/<name>       downloaded files
  *     partial/<root>            data of unfinished downloads
- *     incoming/<number>         files on their way whose root nobody knows yet; emptied at start
+ *     incoming/<number>         downloads whose root is not known yet; emptied at start
  *     leaves/<2 digits>/<root>  leaf layers of files of more than one chunk
  */
 

@@ -1,6 +1,6 @@
 /**
  * Has files hashed in a worker: started when the first file comes, ended when there was nothing to
- * do for a while. What is done with the result is the caller's matter.
+ * do for a while.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";

@@ -22,7 +22,7 @@ import { MerkleBuilder } from "./merkle.ts";
 export const HEX_PER_HASH = 2 * HASH_BYTES;
 
 /** Where the layer of which file lies. */
-export interface LeafLayerFile {
+interface LeafLayerFile {
   readonly root: Root;
   /** Chunks of the file, so leaves of the layer. */
   readonly chunks: number;

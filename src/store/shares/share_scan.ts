@@ -14,7 +14,7 @@ import { isBelow, type ShareSet } from "./share_set.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 
 /** What a scan needs around it. */
-export interface ScanOptions {
+interface ScanOptions {
   readonly context: StoreContext;
   readonly shares: ShareSet;
   readonly signal: AbortSignal;
@@ -31,9 +31,9 @@ export async function scanAll(options: ScanOptions): Promise<void> {
   // Directories that are gone, and files whose share was given up.
   const stale: StoredFile[] = [];
   for (const directory of [...context.index.directories()]) {
-    if (scan.hasSeen(directory)) continue;
+    if (scan.seenDirectories.has(directory)) continue;
     for (const file of context.index.inDirectory(directory)?.values() ?? []) {
-      if (file.origin === "shared" && !scan.hasSeenFile(file.path)) stale.push(file);
+      if (file.origin === "shared" && !scan.seenFiles.has(file.path)) stale.push(file);
     }
     await scan.pause();
   }
@@ -49,8 +49,8 @@ export async function scanPaths(options: ScanOptions, paths: Iterable<string>): 
 
 class Scan {
   readonly #options: ScanOptions;
-  readonly #seenDirectories = new Set<string>();
-  readonly #seenFiles = new Set<string>();
+  readonly seenDirectories = new Set<string>();
+  readonly seenFiles = new Set<string>();
   #sliceStartMs: number;
   #isFull = false;
   #unreadableNames = 0;
@@ -59,14 +59,6 @@ class Scan {
   constructor(options: ScanOptions) {
     this.#options = options;
     this.#sliceStartMs = options.context.clock.nowMs();
-  }
-
-  hasSeen(directory: string): boolean {
-    return this.#seenDirectories.has(directory);
-  }
-
-  hasSeenFile(path: string): boolean {
-    return this.#seenFiles.has(path);
   }
 
   /** Tells once of all names that are not text. */
@@ -89,31 +81,31 @@ class Scan {
 
   /** Scans one path, whatever it is now. */
   async path(path: string): Promise<void> {
+    // The root of the file system is "" here.
+    const at = path === "" ? "/" : path;
     let info: Deno.FileInfo;
     try {
-      // The root of the file system is "" here.
-      info = Deno.statSync(path === "" ? "/" : path);
+      info = Deno.statSync(at);
     } catch (error) {
       if (codeOf(error) !== "not-found") this.#warn(error, path);
       this.#withdrawBelow(path);
       return;
     }
     if (info.isDirectory) {
-      const { directory, file } = splitPath(path);
       // A directory that is shared itself may be a link to one; below it links are not followed.
       const isShare = this.#options.shares.paths().includes(path);
-      if (isShare || !this.#isLink(joinPath(directory, file))) await this.#directory(path, 0);
+      if (isShare || !this.#isLink(at)) await this.#directory(path, 0);
       return;
     }
     if (this.#isWanted(path, splitPath(path).file)) {
-      this.#seenFiles.add(path);
+      this.seenFiles.add(path);
       this.#file(path, info);
     }
   }
 
   async #directory(path: string, depth: number): Promise<void> {
     const { context, shares } = this.#options;
-    if (this.#seenDirectories.has(path) || this.#isPrivate(path)) return;
+    if (this.seenDirectories.has(path) || this.#isPrivate(path)) return;
     if (depth > limits.shareDepthMax) {
       context.warn("A shared directory is too deep; what is below is not shared", { path });
       return;
@@ -126,7 +118,7 @@ class Scan {
       entries = [];
     }
     this.#options.signal.throwIfAborted();
-    this.#seenDirectories.add(path);
+    this.seenDirectories.add(path);
     const before = new Map(context.index.inDirectory(path));
     const subdirectories: string[] = [];
     const isDirectoryShared = shares.covers(path);

@@ -11,7 +11,7 @@ import { limits } from "../../base/limits.ts";
 import { type OnWarning, splitPath } from "../files/stored_file.ts";
 
 /** The directories to watch, as they were at one time. */
-export interface WatchRoots {
+interface WatchRoots {
   /** Shared directories, to watch with all below. */
   readonly trees: readonly string[];
   /** Directories that shared files lie in, to watch without what is below. */
