@@ -41,6 +41,7 @@ export const FLOORS: Floors = {
     ["node"],
     ["control"],
   ],
+  store: [["files"], ["hashing"], ["catalogue"], ["downloads", "shares"]],
 };
 
 /** How many source files a folder of src/ may hold, those of its folders not counted. */

@@ -93,6 +93,14 @@ export class Bitfield {
     return this.#count - before;
   }
 
+  /** Removes a run of chunks; returns how many were there. */
+  removeRange(range: ChunkRange): number {
+    const before = this.#count;
+    const end = range.first + range.count;
+    for (let index = range.first; index < end; index++) this.remove(index);
+    return before - this.#count;
+  }
+
   /** Whether every chunk of `range` is in it. */
   hasRange(range: ChunkRange): boolean {
     for (let index = range.first; index < range.first + range.count; index++) {

@@ -65,3 +65,8 @@ export function sleep(
     signal?.addEventListener("abort", stop, { once: true });
   });
 }
+
+/** Ends the current turn of the event loop, so that connections and timers are served in between. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

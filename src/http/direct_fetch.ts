@@ -10,7 +10,7 @@ import { FetchFailure } from "../base/errors.ts";
 import { CHUNK_BYTES } from "../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { yieldToEventLoop } from "../net/connection.ts";
+import { nextTurn } from "../base/clock.ts";
 import type { FetchEvent } from "../wire/fetch_event.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
 import type { MessageOf } from "../wire/messages.ts";
@@ -191,7 +191,7 @@ class DirectFetch {
       if (length === 0) throw this.checkFailed("what was here of it got shorter meanwhile");
       check.update(block.subarray(0, length));
       at += length;
-      await yieldToEventLoop();
+      await nextTurn();
       this.#options.signal.throwIfAborted();
     }
   }

@@ -7,7 +7,7 @@ import { FetchFailure } from "../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../base/geometry.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { yieldToEventLoop } from "../net/connection.ts";
+import { nextTurn } from "../base/clock.ts";
 import type { FetchEvent } from "../wire/fetch_event.ts";
 import type { FileReader } from "../wire/fetch_observer.ts";
 import type { FetchRequest } from "../wire/fetch_request.ts";
@@ -56,7 +56,7 @@ export function chunksOf(reader: FileReader, { first, count }: ChunkRange): Comp
     async read() {
       const left = Math.min(first + count - next, limits.requestChunksMax);
       if (left <= 0) return null;
-      await yieldToEventLoop();
+      await nextTurn();
       const range = { first: next, count: left };
       next += left;
       return buffer.subarray(0, reader.readRun(range, buffer, 0));

@@ -6,7 +6,7 @@ import { FetchFailure, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { hostOfUrl } from "../base/mirror_url.ts";
-import { yieldToEventLoop } from "../net/connection.ts";
+import { nextTurn } from "../base/clock.ts";
 import type { MirrorError } from "./mirror_error.ts";
 import { Mirrors } from "./mirrors.ts";
 import type { ByteRange, RangeBody, RangeSource } from "./resumable_read.ts";
@@ -72,7 +72,7 @@ export class FileBody implements RangeBody {
   /** @throws {FetchFailure} when it cannot be read. */
   async read(): Promise<Uint8Array | null> {
     // A turn for others, such as signals.
-    await yieldToEventLoop();
+    await nextTurn();
     this.#signal.throwIfAborted();
     const wanted = Math.min(this.#block.length, this.#end - this.#position);
     if (wanted <= 0) return null;

@@ -6,8 +6,8 @@
  * waits for more than one frame of data.
  */
 
-import { setImmediate } from "node:timers";
 import type { HostPort } from "../base/address.ts";
+import { nextTurn } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
@@ -154,7 +154,7 @@ export class Connection {
         for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) {
           handler.frame(frame);
           // Work on a frame of data takes a millisecond: other connections come in between.
-          if (frame.payloadBytes >= LARGE_FRAME_BYTES) await yieldToEventLoop();
+          if (frame.payloadBytes >= LARGE_FRAME_BYTES) await nextTurn();
           if (this.#closed) return;
         }
         if (handler.partial !== undefined) {
@@ -206,7 +206,7 @@ export class Connection {
     this.#framer.commit(count);
     // Reads whose data is there already never return to the event loop by themselves: without
     // this, heartbeats and other connections would wait until this one has nothing more.
-    await yieldToEventLoop();
+    await nextTurn();
     return !this.#closed;
   }
 
@@ -232,7 +232,7 @@ export class Connection {
           return;
         }
         await this.#writeAll(frame);
-        if (small === null) await yieldToEventLoop();
+        if (small === null) await nextTurn();
         else this.#queuedBytes -= small.length;
       }
     } finally {
@@ -257,9 +257,4 @@ export class Connection {
     this.#queue = [];
     return frames.length === 1 ? frames[0]! : concatBytes(frames);
   }
-}
-
-/** Ends the current turn, so that connections and timers are served in between. */
-export function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

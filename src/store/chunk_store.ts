@@ -6,29 +6,27 @@
  */
 
 import { Bitfield } from "../base/bitfield.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { EnvironmentError } from "../base/errors.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
+import { chunkCount, type ChunkRange } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { matchesGlob, nameType } from "../base/names.ts";
-import { DataDirectory } from "./files/data_directory.ts";
-import type { PartialDownload } from "./downloads/partial_download.ts";
-import { type DownloadRequest, Downloads } from "./downloads/downloads.ts";
-import { type Handle, HandleCache } from "./files/handle_cache.ts";
-import { Hasher } from "./hashing/hasher.ts";
+import { matchesGlob } from "../base/names.ts";
+import { FetchHistory } from "./catalogue/fetch_history.ts";
+import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
+import { Sha256Index } from "./catalogue/sha256_index.ts";
+import { Statistics } from "./catalogue/statistics.ts";
+import { StoreContext } from "./catalogue/store_context.ts";
+import { Downloads } from "./downloads/downloads.ts";
+import type { DownloadRequest, PartialDownload } from "./downloads/partial_download.ts";
 import type { UnverifiedDownload, UnverifiedRequest } from "./downloads/unverified_download.ts";
 import { UnverifiedDownloads } from "./downloads/unverified_downloads.ts";
-import { openCatalogue } from "./catalogue/open_catalogue.ts";
-import type { FileDefinition, OnWarning, StoreChange, StoredFile } from "./files/stored_file.ts";
-import { pinStoredFile, readStoredFile, storedFileBytes } from "./files/file_reader.ts";
+import { DataDirectory } from "./files/data_directory.ts";
+import { readStoredFile } from "./files/file_reader.ts";
+import type { FileDefinition, OnWarning, StoreChange } from "./files/stored_file.ts";
+import { Hasher } from "./hashing/hasher.ts";
+import { recover, type RecoverResult } from "./recover.ts";
 import { scrubRange, type VerifyResult, verifyStore } from "./scrub.ts";
 import { Shares } from "./shares/shares.ts";
-import { Sha256Index } from "./catalogue/sha256_index.ts";
-import { Sha256Queue } from "./shares/sha256_queue.ts";
-import { Statistics } from "./catalogue/statistics.ts";
-import { StoreContext } from "./downloads/store_context.ts";
-import { FetchHistory } from "./catalogue/fetch_history.ts";
-import { recover, type RecoverResult } from "./recover.ts";
 
 /** How to open a store. */
 export interface ChunkStoreOptions {
@@ -39,15 +37,8 @@ export interface ChunkStoreOptions {
    * removes the directory.
    */
   readonly ephemeral?: boolean;
+  readonly clock?: Clock;
   readonly onWarning: OnWarning;
-}
-
-/** Where chunks stand in an open file. */
-export interface ChunkLocation {
-  readonly fd: number;
-  /** In bytes. */
-  readonly offset: number;
-  readonly length: number;
 }
 
 /** All files of a node, shared, downloaded and partial. */
@@ -62,32 +53,24 @@ export class ChunkStore implements AsyncDisposable {
   readonly #hasher: Hasher;
   readonly #statistics: Statistics;
   readonly #sha256s: Sha256Index;
-  readonly #sha256Queue: Sha256Queue;
-  readonly #pinned = new Map<Root, Handle[]>();
   #isClosed = false;
 
-  private constructor(
-    context: StoreContext,
-    known: {
-      readonly statistics: Statistics;
-      readonly sha256s: Sha256Index;
-      readonly history: FetchHistory;
-    },
-  ) {
+  private constructor(context: StoreContext, contents?: CatalogueContents) {
     this.#context = context;
-    this.#statistics = known.statistics;
-    this.#sha256s = known.sha256s;
-    this.history = known.history;
+    this.#hasher = new Hasher(context.clock);
+    this.#statistics = new Statistics(contents?.statistics);
+    this.#sha256s = new Sha256Index(context, this.#hasher, contents?.sha256s);
+    this.history = new FetchHistory(context, contents?.trusts);
     this.#downloads = new Downloads(context);
     this.#unverifiedDownloads = new UnverifiedDownloads(context, {
       downloads: this.#downloads,
-      noteSha256: (root, sha256) => this.noteSha256(root, sha256),
-      definition: (root) => this.definition(root),
+      sha256s: this.#sha256s,
       readRun: (root, range, target, offset) => this.readRun(root, range, target, offset),
     });
-    this.#hasher = new Hasher();
-    this.#sha256Queue = new Sha256Queue(context, { hasher: this.#hasher, book: known.sha256s });
     this.shares = new Shares(context, this.#hasher);
+    for (const file of contents?.storedFiles ?? []) context.index.add(file);
+    this.#downloads.restore(contents?.partials ?? []);
+    this.#sha256s.forgetGone();
   }
 
   /**
@@ -97,26 +80,12 @@ export class ChunkStore implements AsyncDisposable {
    * has it.
    */
   static async open(options: ChunkStoreOptions): Promise<ChunkStore> {
-    const { dataDir, ephemeral = false, onWarning: warn } = options;
+    const { dataDir, ephemeral = false, clock = systemClock, onWarning: warn } = options;
     const directory = DataDirectory.open(dataDir, { lock: !ephemeral });
     try {
-      const handles = new HandleCache(limits.openFilesMax);
-      if (ephemeral) {
-        const context = new StoreContext({ directory, handles, catalogue: undefined, warn });
-        const sha256s = new Sha256Index(context);
-        const history = new FetchHistory(context);
-        return new ChunkStore(context, { statistics: new Statistics(), sha256s, history });
-      }
-      const { catalogue, contents } = await openCatalogue(directory, warn);
-      const context = new StoreContext({ directory, handles, catalogue, warn });
-      for (const storedFile of contents.storedFiles) context.index.add(storedFile);
-      const sha256s = new Sha256Index(context, contents.sha256s);
-      const statistics = new Statistics(contents.statistics);
-      const history = new FetchHistory(context, contents.trusts);
-      const store = new ChunkStore(context, { statistics, sha256s, history });
-      store.#downloads.restore(contents.partials);
-      sha256s.forgetGone();
-      return store;
+      const opened = ephemeral ? undefined : await openCatalogue(directory, warn);
+      const context = new StoreContext({ directory, catalogue: opened?.catalogue, clock, warn });
+      return new ChunkStore(context, opened?.contents);
     } catch (error) {
       directory.close();
       throw error;
@@ -133,66 +102,45 @@ export class ChunkStore implements AsyncDisposable {
     return this.#context.listen(listener);
   }
 
-  /** All files, one definition for each place. */
+  /** All files: a definition for each complete one, wherever it lies, and for each partial one. */
   fileDefinitions(): FileDefinition[] {
     return [
-      ...Array.from(this.#context.index, definitionOfStoredFile),
-      ...Array.from(this.#context.downloads.values(), definitionOfDownload),
+      ...Array.from(this.#context.index, (file) => file.definition()),
+      ...Array.from(this.#downloads, (download) => download.definition()),
     ];
   }
 
   /** The file of a root; a complete one first. */
   definition(root: Root): FileDefinition | undefined {
-    const storedFile = this.#context.index.first(root);
-    if (storedFile !== undefined) return definitionOfStoredFile(storedFile);
-    const download = this.#context.downloads.get(root);
-    return download === undefined ? undefined : definitionOfDownload(download);
+    return (this.#context.index.first(root) ?? this.#downloads.get(root))?.definition();
   }
 
-  /** All files of a root, one definition for each place; complete ones first. */
+  /** All files of a root; complete ones first. */
   *definitionsOfRoot(root: Root): Generator<FileDefinition> {
-    for (const storedFile of this.#context.index.ofRoot(root)) {
-      yield definitionOfStoredFile(storedFile);
-    }
-    const download = this.#context.downloads.get(root);
-    if (download !== undefined) yield definitionOfDownload(download);
+    for (const file of this.#context.index.ofRoot(root)) yield file.definition();
+    const download = this.#downloads.get(root);
+    if (download !== undefined) yield download.definition();
   }
 
   /** The file of a root under one of its names; a complete one first. */
   definitionNamed(root: Root, name: string): FileDefinition | undefined {
-    const storedFile = this.#context.index.named(root, name);
-    if (storedFile !== undefined) return definitionOfStoredFile(storedFile);
-    const download = this.#context.downloads.get(root);
-    return download?.name === name ? definitionOfDownload(download) : undefined;
+    const file = this.#context.index.named(root, name);
+    if (file !== undefined) return file.definition();
+    const download = this.#downloads.get(root);
+    return download?.name === name ? download.definition() : undefined;
   }
 
   /** Files of a name; they may differ in root. */
   definitionsByName(name: string): FileDefinition[] {
-    const found = this.#context.index.ofName(name).map(definitionOfStoredFile);
-    for (const download of this.#context.downloads.values()) {
-      if (download.name === name) found.push(definitionOfDownload(download));
-    }
-    return found;
-  }
-
-  /** Files whose names match a glob, at most `max` of them. */
-  definitionsMatching(glob: string, max = Infinity): FileDefinition[] {
-    const found: FileDefinition[] = [];
-    if (max <= 0) return found;
-    for (const file of this.eachMatching(glob)) {
-      found.push(file);
-      if (found.length >= max) break;
-    }
-    return found;
+    const downloads = [...this.#downloads].filter((download) => download.name === name);
+    return [...this.#context.index.ofName(name), ...downloads].map((file) => file.definition());
   }
 
   /** Files whose names match a glob, one by one; the store must not change in between. */
   *eachMatching(glob: string): Generator<FileDefinition> {
-    for (const storedFile of this.#context.index.matching(glob)) {
-      yield definitionOfStoredFile(storedFile);
-    }
-    for (const download of this.#context.downloads.values()) {
-      if (matchesGlob(glob, download.name)) yield definitionOfDownload(download);
+    for (const file of this.#context.index.matching(glob)) yield file.definition();
+    for (const download of this.#downloads) {
+      if (matchesGlob(glob, download.name)) yield download.definition();
     }
   }
 
@@ -201,20 +149,19 @@ export class ChunkStore implements AsyncDisposable {
    * is withdrawn meanwhile is left out, what is added may be.
    */
   *distinctFiles(): Generator<FileDefinition> {
-    const { index, downloads } = this.#context;
-    for (const storedFile of [...index]) {
-      const same = index.ofRoot(storedFile.root).find(({ name }) => name === storedFile.name);
-      if (same === storedFile) yield definitionOfStoredFile(storedFile);
+    const { index } = this.#context;
+    for (const file of [...index]) {
+      if (index.named(file.root, file.name) === file) yield file.definition();
     }
-    for (const download of [...downloads.values()]) {
-      const isHere = downloads.get(download.root) === download;
-      if (isHere && !this.isComplete(download.root)) yield definitionOfDownload(download);
+    for (const download of [...this.#downloads]) {
+      const isHere = this.#downloads.get(download.root) === download;
+      if (isHere && !this.isComplete(download.root)) yield download.definition();
     }
   }
 
   /** Files of the data directory: downloaded ones, and those that are here in part. */
   get downloadedFiles(): number {
-    return this.#context.index.downloadedFiles + this.#context.downloads.size;
+    return this.#context.index.downloadedFiles + this.#downloads.size;
   }
 
   /**
@@ -222,17 +169,16 @@ export class ChunkStore implements AsyncDisposable {
    * what is here of others, also where their root is not known yet.
    */
   downloadedBytes(root?: Root): number {
-    const { index, downloads } = this.#context;
+    const { index } = this.#context;
     if (root !== undefined) {
-      const download = downloads.get(root);
-      let bytes = download === undefined ? 0 : bytesHad(download);
+      let bytes = this.#downloads.get(root)?.bytesHad ?? 0;
       for (const { origin, sizeBytes } of index.ofRoot(root)) {
         if (origin === "downloaded") bytes += sizeBytes;
       }
       return bytes;
     }
     let bytes = index.downloadedBytes + this.#unverifiedDownloads.bytes;
-    for (const download of downloads.values()) bytes += bytesHad(download);
+    for (const download of this.#downloads) bytes += download.bytesHad;
     return bytes;
   }
 
@@ -254,67 +200,57 @@ export class ChunkStore implements AsyncDisposable {
    * @throws the signal's reason when it is aborted, an AbortError when the store is closed.
    */
   async sha256Of(root: Root, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-    return this.#sha256s.get(root) ?? await this.#sha256Queue.compute(root, options);
+    return this.#sha256s.get(root) ?? await this.#sha256s.compute(root, options);
   }
 
   isComplete(root: Root): boolean {
     return this.#context.index.first(root) !== undefined;
   }
 
-  /** How many chunks of `root` are here. */
-  chunksHave(root: Root): number {
-    const storedFile = this.#context.index.first(root);
-    if (storedFile !== undefined) return chunkCount(storedFile.sizeBytes);
-    return this.#context.downloads.get(root)?.have.count ?? 0;
-  }
-
   /**
-   * Which chunks of `root` are here, or undefined when nothing is known of it. Made anew at each
-   * call for a complete file; the live one, for reading only, for a partial one.
+   * Which chunks of `root` are here, or undefined when nothing is known of it. Made at each call
+   * for a complete file; the live one, for reading only, for a partial one.
    */
   availableChunks(root: Root): Bitfield | undefined {
-    const storedFile = this.#context.index.first(root);
-    if (storedFile !== undefined) return Bitfield.full(chunkCount(storedFile.sizeBytes));
-    return this.#context.downloads.get(root)?.have;
+    const file = this.#context.index.first(root);
+    return file === undefined
+      ? this.#downloads.get(root)?.have
+      : Bitfield.full(chunkCount(file.sizeBytes));
   }
 
   /**
-   * Reads chunks into `target` from `targetOffset` with one call to the system; returns the bytes.
-   * A place that changed is withdrawn, and the next one of the same content is tried.
+   * Reads chunks from where they are into `target` from `targetOffset`, with one call to the
+   * system; returns the bytes. A file that changed is withdrawn, and the next one of the same
+   * content is tried. Chunks are written by {@linkcode PartialDownload.writeRun}.
    *
    * @throws {EnvironmentError} "changed" or "not-found" when the chunks are no longer here.
    */
   readRun(root: Root, range: ChunkRange, target: Uint8Array, targetOffset = 0): number {
-    return this.#onStoredFile(
-      root,
-      (storedFile) =>
-        readStoredFile(this.#context.handles, storedFile, { range, target, offset: targetOffset }),
-      (download) => download.readRun(range, target, targetOffset),
-    );
+    const { index, handles } = this.#context;
+    let cause: unknown;
+    for (let file = index.first(root); file !== undefined; file = index.first(root)) {
+      try {
+        return readStoredFile(handles, file, { range, target, offset: targetOffset });
+      } catch (error) {
+        if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
+        this.#context.warn(`${error.message}; it is withdrawn`, { root, name: file.name });
+        this.#context.withdrawStoredFiles([file]);
+        cause = error;
+      }
+    }
+    const download = this.#downloads.get(root);
+    if (download !== undefined) return download.readRun(range, target, targetOffset);
+    throw cause ?? notHere(root, "chunks");
   }
 
   /**
-   * Where the chunks of `range` are, in a file that stays open until {@linkcode chunkClose}. For
-   * reading only.
+   * Closes the complete files of `root`, for who has read what it wanted: the next read opens them
+   * again. A partial one stays open for its download.
    */
-  chunkLocation(root: Root, range: ChunkRange): ChunkLocation {
-    return this.#onStoredFile(
-      root,
-      (storedFile) => {
-        const bytes = storedFileBytes(storedFile, range);
-        return { fd: this.#pin(root, pinStoredFile(this.#context.handles, storedFile)), ...bytes };
-      },
-      (download) => ({
-        ...download.bytesOf(range),
-        fd: this.#pin(root, this.#context.handles.pin(download.path, { write: true })),
-      }),
-    );
-  }
-
-  /** Ends the use of all {@linkcode chunkLocation}s of `root`. */
   chunkClose(root: Root): void {
-    for (const handle of this.#pinned.get(root) ?? []) this.#context.handles.unpin(handle);
-    this.#pinned.delete(root);
+    for (const { path } of this.#context.index.ofRoot(root)) {
+      if (!this.#context.handles.isPinned(path)) this.#context.handles.forget(path);
+    }
     this.#context.dropDuplicate(root);
   }
 
@@ -325,28 +261,20 @@ export class ChunkStore implements AsyncDisposable {
    * and hashed again if it is shared.
    */
   readLeaves(root: Root, range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const download = this.#context.downloads.get(root);
-    const storedFile = this.#context.index.first(root);
-    if (storedFile === undefined) {
+    const file = this.#context.index.first(root);
+    if (file === undefined) {
+      const download = this.#downloads.get(root);
       if (download?.hasLeaves) return download.leaf().read(range, target, offset);
       throw notHere(root, "leaves");
     }
     try {
-      return this.#context.leafLayer(root, storedFile.sizeBytes).read(range, target, offset);
+      return this.#context.leafLayer(root, file.sizeBytes).read(range, target, offset);
     } catch (error) {
       if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-      this.#context.warn(`${error.message}; the file is withdrawn`, {
-        root,
-        name: storedFile.name,
-      });
+      this.#context.warn(`${error.message}; the file is withdrawn`, { root, name: file.name });
       this.#context.withdrawStoredFiles(this.#context.index.ofRoot(root));
       throw error;
     }
-  }
-
-  /** Whether the whole leaf layer of `root` can be read. */
-  hasLeaves(root: Root): boolean {
-    return this.isComplete(root) || this.#context.downloads.get(root)?.hasLeaves === true;
   }
 
   /** Begins a download, or goes on with one. See {@linkcode Downloads.begin} for what it throws. */
@@ -355,8 +283,8 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /**
-   * Begins to take in a file whose root nobody knows yet, or goes on with what was suspended of it.
-   * See {@linkcode Unverified downloads.open} for what it throws.
+   * Begins a download of a file whose root is not known yet, or goes on with one that was suspended.
+   * See {@linkcode UnverifiedDownloads.open} for what it throws.
    */
   openUnverified(request: UnverifiedRequest): UnverifiedDownload {
     return this.#unverifiedDownloads.open(request);
@@ -364,7 +292,7 @@ export class ChunkStore implements AsyncDisposable {
 
   /** The unfinished download of `root`, whether it is under way or waits. */
   download(root: Root): PartialDownload | undefined {
-    return this.#context.downloads.get(root);
+    return this.#downloads.get(root);
   }
 
   /** Gives up the download of `root` unless it is under way. */
@@ -374,15 +302,12 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Removes a downloaded or partial file from the data directory; false when there is none. */
   remove(root: Root): boolean {
-    const download = this.#context.downloads.get(root);
+    const download = this.#downloads.get(root);
     download?.discard();
-    const storedFiles = this.#context.index.ofRoot(root)
-      .filter(({ origin, path }) =>
-        origin === "downloaded" && this.#context.directory.contains(path)
-      );
-    this.#context.withdrawStoredFiles(storedFiles);
-    for (const storedFile of storedFiles) this.#context.removeDownloaded(storedFile);
-    return download !== undefined || storedFiles.length > 0;
+    const files = this.#context.index.ofRoot(root).filter((file) => this.#context.isOwn(file));
+    this.#context.withdrawStoredFiles(files);
+    for (const file of files) this.#context.removeDownloaded(file);
+    return download !== undefined || files.length > 0;
   }
 
   /**
@@ -396,20 +321,16 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /** Checks some chunks, when a peer says they are bad; returns how many were. */
-  scrubRange(
-    root: Root,
-    range: ChunkRange,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<number> {
-    return scrubRange(this.#context, this.#downloads, { root, range, ...options });
+  scrubRange(root: Root, range: ChunkRange): Promise<number> {
+    return scrubRange(this.#context, this.#downloads, { root, range });
   }
 
   /**
    * Puts the data directory in order: takes up downloaded files that the catalogue does not know
    * (after it was damaged), each hashed first, and removes what nothing needs. For the background.
    */
-  recover(options: { readonly signal?: AbortSignal } = {}): Promise<RecoverResult> {
-    return recover(this.#context, this.#hasher, options);
+  recover(): Promise<RecoverResult> {
+    return recover(this.#context, this.#hasher);
   }
 
   addStatistic(name: string, delta: number): void {
@@ -443,54 +364,6 @@ export class ChunkStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  // Tries the places of a root in turn, then its partial download.
-  #onStoredFile<T>(
-    root: Root,
-    use: (storedFile: StoredFile) => T,
-    usePartial: (download: PartialDownload) => T,
-  ): T {
-    let cause: unknown;
-    for (;;) {
-      const storedFile = this.#context.index.first(root);
-      if (storedFile === undefined) break;
-      try {
-        return use(storedFile);
-      } catch (error) {
-        if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-        this.#context.warn(`${error.message}; it is withdrawn`, { root, name: storedFile.name });
-        this.#context.withdrawStoredFiles([storedFile]);
-        cause = error;
-      }
-    }
-    const download = this.#context.downloads.get(root);
-    if (download !== undefined) return usePartial(download);
-    throw cause ?? notHere(root, "chunks");
-  }
-
-  #pin(root: Root, handle: Handle): number {
-    const handles = this.#pinned.get(root);
-    if (handles === undefined) this.#pinned.set(root, [handle]);
-    else handles.push(handle);
-    return handle.fd;
-  }
-}
-
-function definitionOfStoredFile(storedFile: StoredFile): FileDefinition {
-  const { root, name, sizeBytes, origin, path } = storedFile;
-  const chunks = chunkCount(sizeBytes);
-  return { root, name, type: nameType(name), sizeBytes, chunks, chunksHave: chunks, origin, path };
-}
-
-function definitionOfDownload(download: PartialDownload): FileDefinition {
-  const { root, name, sizeBytes, chunks, have, path } = download;
-  const type = nameType(name);
-  return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
-}
-
-/** To a chunk, which the last one may be shorter than. */
-function bytesHad({ sizeBytes, have }: PartialDownload): number {
-  return Math.min(sizeBytes, have.count * CHUNK_BYTES);
 }
 
 function notHere(root: Root, what: string): EnvironmentError {

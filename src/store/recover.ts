@@ -10,52 +10,54 @@ import { isName } from "../base/names.ts";
 import type { Hasher } from "./hashing/hasher.ts";
 import { removeIfThere } from "./files/io.ts";
 import { joinPath, StoredFile } from "./files/stored_file.ts";
-import type { StoreContext } from "./downloads/store_context.ts";
+import type { StoreContext } from "./catalogue/store_context.ts";
 
 /** What {@linkcode recover} did. */
 export interface RecoverResult {
   /** Downloaded files that are here again. */
-  readonly filesAdopted: number;
+  readonly filesRecovered: number;
   /** Leaf layers that belonged to no file. */
   readonly leavesRemoved: number;
   /** Data of downloads that nothing is known of. */
   readonly partialsRemoved: number;
 }
 
-/** See {@linkcode ChunkStore.tidy}. */
-export async function recover(
-  context: StoreContext,
-  hasher: Hasher,
-  options: { readonly signal?: AbortSignal },
-): Promise<RecoverResult> {
-  for (const storedFile of [...context.index]) {
-    if (storedFile.origin === "downloaded") context.dropDuplicate(storedFile.root);
+/** See {@linkcode ChunkStore.recover}. */
+export async function recover(context: StoreContext, hasher: Hasher): Promise<RecoverResult> {
+  const { index, partials, directory } = context;
+  for (const { root, origin } of [...index]) {
+    if (origin === "downloaded") context.dropDuplicate(root);
   }
-  const filesAdopted = await adoptDownloads(context, hasher, options);
-  return {
-    filesAdopted,
-    leavesRemoved: await removeUnusedLeaves(context, options),
-    partialsRemoved: await removeUnusedPartials(context, options),
-  };
+  const filesRecovered = await recoverDownloads(context, hasher);
+  const isPartial = (root: Root) => partials.has(root);
+  const isHere = (root: Root) => index.first(root) !== undefined || isPartial(root);
+  let leavesRemoved = 0;
+  // Left by a crash between the hashing of a file and the note of it.
+  for (const { name, isDirectory } of await entriesOf(context, directory.leavesPath)) {
+    if (!isDirectory) continue;
+    leavesRemoved += await removeUnused(context, joinPath(directory.leavesPath, name), isHere);
+  }
+  // Left by a daemon that was killed before the first checkpoint of a download.
+  const partialsRemoved = await removeUnused(context, directory.partialsPath, isPartial);
+  return { filesRecovered, leavesRemoved, partialsRemoved };
 }
 
-async function adoptDownloads(
+async function recoverDownloads(
   context: StoreContext,
   hasher: Hasher,
-  { signal }: { readonly signal?: AbortSignal },
 ): Promise<number> {
   const { filesPath, leavesPath } = context.directory;
-  let adopted = 0;
+  let recovered = 0;
   for await (const { directory, file } of unknownFiles(context)) {
     const path = joinPath(directory, file);
     try {
-      const { root, ...print } = await hasher.hash({ path, leavesPath }, { signal });
+      const { root, ...print } = await hasher.hash({ path, leavesPath });
       if (directory === joinPath(filesPath, root)) {
         context.addStoredFiles([
           new StoredFile("downloaded", { directory, file }, { root, ...print }),
         ]);
         context.dropDuplicate(root);
-        adopted++;
+        recovered++;
       } else {
         context.warn("A file in the data directory is damaged; it is not offered", { path });
         context.collectLeaves(root, print.sizeBytes);
@@ -65,7 +67,7 @@ async function adoptDownloads(
       context.warn(error.message, { path });
     }
   }
-  return adopted;
+  return recovered;
 }
 
 async function* unknownFiles(context: StoreContext) {
@@ -80,37 +82,16 @@ async function* unknownFiles(context: StoreContext) {
   }
 }
 
-/** Left by a crash between the hashing of a file and the note of it. */
-async function removeUnusedLeaves(
+/** Removes files whose names begin with a root that is not in use; returns how many. */
+async function removeUnused(
   context: StoreContext,
-  { signal }: { readonly signal?: AbortSignal },
+  directory: string,
+  isUsed: (root: Root) => boolean,
 ): Promise<number> {
-  const { leavesPath } = context.directory;
   let removed = 0;
-  for (const { name: prefix, isDirectory } of await entriesOf(context, leavesPath)) {
-    if (!isDirectory) continue;
-    const directory = joinPath(leavesPath, prefix);
-    for (const { name } of await entriesOf(context, directory)) {
-      signal?.throwIfAborted();
-      const root = name.slice(0, 64) as Root;
-      if (context.index.first(root) !== undefined || context.downloads.has(root)) continue;
-      if (removeIfOld(context, joinPath(directory, name))) removed++;
-    }
-  }
-  return removed;
-}
-
-/** Left by a daemon that was killed before the first checkpoint of a download. */
-async function removeUnusedPartials(
-  context: StoreContext,
-  { signal }: { readonly signal?: AbortSignal },
-): Promise<number> {
-  const { partialsPath } = context.directory;
-  let removed = 0;
-  for (const { name, isFile } of await entriesOf(context, partialsPath)) {
-    signal?.throwIfAborted();
-    if (!isFile || context.downloads.has(name as Root)) continue;
-    if (removeIfOld(context, joinPath(partialsPath, name))) removed++;
+  for (const { name, isFile } of await entriesOf(context, directory)) {
+    if (!isFile || isUsed(name.slice(0, 64) as Root)) continue;
+    if (removeIfOld(context, joinPath(directory, name))) removed++;
   }
   return removed;
 }
@@ -119,7 +100,7 @@ async function removeUnusedPartials(
 function removeIfOld(context: StoreContext, path: string): boolean {
   try {
     const { mtime } = Deno.statSync(path);
-    if (Date.now() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
+    if (context.clock.unixMs() - (mtime?.getTime() ?? 0) < limits.unusedLeavesMs) return false;
     removeIfThere(path);
     return true;
   } catch (error) {

@@ -7,7 +7,7 @@ import type { PartialDownload } from "./downloads/partial_download.ts";
 import type { Downloads } from "./downloads/downloads.ts";
 import type { FileDefinition, StoredFile } from "./files/stored_file.ts";
 import { pinStoredFile } from "./files/file_reader.ts";
-import type { StoreContext } from "./downloads/store_context.ts";
+import type { StoreContext } from "./catalogue/store_context.ts";
 import { checkData } from "./hashing/verify.ts";
 
 /** What was found of one file. */
@@ -34,13 +34,11 @@ export async function* verifyStore(
 ): AsyncGenerator<VerifyResult> {
   const { root, signal } = options;
   // A copy: what is checked may be withdrawn meanwhile.
-  const storedFiles = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
-  const partials = [...context.downloads.values()].filter((d) =>
-    root === undefined || d.root === root
-  );
-  for (const storedFile of storedFiles) {
-    if (context.index.at(storedFile.path) !== storedFile) continue;
-    yield await verifyStoredFile(context, downloads, { storedFile, signal });
+  const files = root === undefined ? [...context.index] : [...context.index.ofRoot(root)];
+  const partials = [...downloads].filter((one) => root === undefined || one.root === root);
+  for (const file of files) {
+    if (context.index.at(file.path) !== file) continue;
+    yield await verifyStoredFile(context, downloads, { file, signal });
   }
   for (const download of partials) {
     if (!download.isEnded && download.hasLeaves) {
@@ -49,49 +47,31 @@ export async function* verifyStore(
   }
 }
 
-/** See {@linkcode ChunkStore.recheckRange}. */
+/** See {@linkcode ChunkStore.scrubRange}. */
 export async function scrubRange(
   context: StoreContext,
   downloads: Downloads,
-  what: { readonly root: Root; readonly range: ChunkRange; readonly signal?: AbortSignal },
+  { root, range }: { readonly root: Root; readonly range: ChunkRange },
 ): Promise<number> {
   let chunksBad = 0;
-  for (const storedFile of [...context.index.ofRoot(what.root)]) {
-    const result = await verifyStoredFile(context, downloads, { storedFile, ...what });
-    chunksBad += result.chunksBad;
+  for (const file of [...context.index.ofRoot(root)]) {
+    chunksBad += (await verifyStoredFile(context, downloads, { file, range })).chunksBad;
   }
-  const download = context.downloads.get(what.root);
-  if (chunksBad === 0 && download?.hasLeaves) {
-    const handle = context.handles.pin(download.path, { write: true });
-    try {
-      for await (
-        const { range, isGood } of checkData(
-          { fd: handle.fd, sizeBytes: download.sizeBytes },
-          download.leaf(),
-          what,
-        )
-      ) {
-        if (isGood || download.isEnded) continue;
-        chunksBad += countHad(download, range);
-        download.drop(range);
-      }
-    } finally {
-      context.handles.unpin(handle);
-    }
-  }
+  const download = downloads.get(root);
+  if (chunksBad === 0 && download?.hasLeaves) chunksBad += await scrubDownload(download, { range });
   return chunksBad;
 }
 
 async function verifyStoredFile(
   context: StoreContext,
   downloads: Downloads,
-  { storedFile, range, signal }: {
-    readonly storedFile: StoredFile;
+  { file, range, signal }: {
+    readonly file: StoredFile;
     readonly range?: ChunkRange;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<VerifyResult> {
-  const { root, name, path, origin, sizeBytes } = storedFile;
+  const { root, name, path, origin, sizeBytes } = file;
   const chunksChecked = range?.count ?? chunkCount(sizeBytes);
   const result = { root, name, path, origin, sizeBytes, chunksChecked };
   const bad: ChunkRange[] = [];
@@ -101,10 +81,9 @@ async function verifyStoredFile(
     if (range === undefined && !leaves.isSound()) {
       throw new EnvironmentError("corrupt", `The leaf layer of ${path} is damaged`);
     }
-    const handle = pinStoredFile(context.handles, storedFile);
+    const handle = pinStoredFile(context.handles, file);
     try {
-      const options = { ...(range && { range }), ...(signal && { signal }) };
-      for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, options)) {
+      for await (const run of checkData({ fd: handle.fd, sizeBytes }, leaves, { range, signal })) {
         if (!run.isGood) bad.push(run.range);
       }
     } finally {
@@ -112,25 +91,25 @@ async function verifyStoredFile(
     }
   } catch (error) {
     if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-    withdraw(context, storedFile, error.message);
+    withdraw(context, file, error.message);
     return { ...result, chunksBad: 0, outcome: "withdrawn", reason: error.message };
   }
   const chunksBad = bad.reduce((sum, { count }) => sum + count, 0);
   if (chunksBad === 0) return { ...result, chunksBad, outcome: "good" };
   const reason = `${chunksBad} of ${chunksChecked} checked chunks are not what they were`;
-  if (context.index.at(path) !== storedFile) {
+  if (context.index.at(path) !== file) {
     return { ...result, chunksBad, outcome: "withdrawn", reason };
   }
   if (origin === "downloaded" && context.directory.contains(path)) {
     try {
-      downloads.demote(storedFile, bad);
+      downloads.demote(file, bad);
       context.warn(`${path}: ${reason}; they are missing now`, { root, name });
       return { ...result, chunksBad, outcome: "partial", reason };
     } catch (error) {
       context.warn(messageOf(error), { root, name });
     }
   }
-  withdraw(context, storedFile, `${path}: ${reason}`);
+  withdraw(context, file, `${path}: ${reason}`);
   return { ...result, chunksBad, outcome: "withdrawn", reason };
 }
 
@@ -140,25 +119,25 @@ async function verifyDownload(
   signal: AbortSignal | undefined,
 ): Promise<VerifyResult> {
   const { root, name, path, sizeBytes } = download;
-  const before = download.have.clone();
-  await download.scrub(signal === undefined ? {} : { signal });
-  let chunksBad = 0;
-  for (const { first, count } of before.ranges()) {
-    for (let i = first; i < first + count; i++) if (!download.have.has(i)) chunksBad++;
-  }
+  const chunksChecked = download.have.count;
+  const chunksBad = await scrubDownload(download, { signal });
   if (chunksBad > 0) context.warn(`${path}: ${chunksBad} chunks are bad and missing now`, { root });
-  const chunksChecked = before.count;
   const result = { root, name, path, origin: "partial" as const, sizeBytes, chunksChecked };
   return { ...result, chunksBad, outcome: chunksBad === 0 ? "good" : "partial" };
 }
 
-function countHad(download: PartialDownload, { first, count }: ChunkRange): number {
-  let had = 0;
-  for (let index = first; index < first + count; index++) if (download.have.has(index)) had++;
-  return had;
+/** How many of the chunks that a download had turned out to be bad; they are missing now. */
+async function scrubDownload(
+  download: PartialDownload,
+  options: { readonly range?: ChunkRange; readonly signal?: AbortSignal | undefined },
+): Promise<number> {
+  const lost = download.have.clone();
+  await download.scrub(options);
+  for (const range of download.have.ranges()) lost.removeRange(range);
+  return lost.count;
 }
 
-function withdraw(context: StoreContext, storedFile: StoredFile, reason: string): void {
-  context.warn(`${reason}; it is withdrawn`, { root: storedFile.root, name: storedFile.name });
-  context.withdrawStoredFiles([storedFile]);
+function withdraw(context: StoreContext, file: StoredFile, reason: string): void {
+  context.warn(`${reason}; it is withdrawn`, { root: file.root, name: file.name });
+  context.withdrawStoredFiles([file]);
 }

@@ -1,6 +1,12 @@
 /** Limits of the disk, each with its reason. */
 
+import { CHUNK_BYTES } from "../geometry.ts";
+import { fetchLimits } from "./fetch.ts";
 import { MIB } from "./sizes.ts";
+import { wireLimits } from "./wire.ts";
+
+/** Files given to the hash worker at once: enough that it never waits for the next. */
+const HASH_JOBS_MAX = 8;
 
 export const storeLimits = {
   // Store
@@ -13,8 +19,11 @@ export const storeLimits = {
   checkpointMs: 2_000,
   /** Leaf layers up to this are checked when opened (4 ms) instead of flushed when written. */
   unsyncedLeavesMax: 4096,
-  /** Files given to the hash worker at once: enough that it never waits for the next. */
-  hashJobsMax: 8,
+  hashJobsMax: HASH_JOBS_MAX,
+  /** Shared files given to be hashed at once: so many again wait for the worker. */
+  hashingFilesMax: 2 * HASH_JOBS_MAX,
+  /** Up to this size a file is hashed here, in about a millisecond: a worker costs more. */
+  hashedHereBytes: wireLimits.requestChunksMax * CHUNK_BYTES,
   /** A hash worker that has had nothing to do this long gives its memory back. */
   hashWorkerIdleMs: 5_000,
   /** Work in one turn of the event loop while directories are scanned. */
@@ -42,6 +51,14 @@ export const storeLimits = {
   /** Hashed files are noted in the catalogue together, so many at most, or after so long. */
   hashedBatchMax: 256,
   hashedBatchMs: 50,
+
+  // Catalogue
+  /** Rows of stored files read at once, 1 MiB: all at once would double the memory at the start. */
+  storedFilesPerRead: 4_096,
+  /** How long another process, such as a backup, may hold the database locked. */
+  catalogueLockMs: 2_000,
+  /** Of fetches that brought nothing a part, so that they do not push out those that did. */
+  idleFetchRecordsMax: fetchLimits.fetchRecordsMax / 4,
 
   // Statistics
   /** How often counters are written to the disk: what a crash loses of them at most. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { nextTurn } from "../../store/files/io.ts";
+import { nextTurn } from "../../base/clock.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 
 const RUN_CHUNKS = limits.requestChunksMax;

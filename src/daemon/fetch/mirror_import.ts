@@ -5,8 +5,8 @@
 
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import { nextTurn } from "../../base/clock.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
-import { nextTurn } from "../../store/files/io.ts";
 import type { Provider } from "../swarm/provider.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";

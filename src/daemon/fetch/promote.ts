@@ -24,7 +24,7 @@ export async function promote(
   },
 ): Promise<FileDefinition | undefined> {
   try {
-    return await unverified.adopt({
+    return await unverified.promote({
       signal,
       placing: async (root) => {
         if (!await mayPlace(root)) throw new NotWanted(`Its root is ${root}`);

@@ -135,6 +135,7 @@ export class Upload implements FrameHandler, BulkSource {
     } finally {
       this.#connection.setBulk(null);
       this.#releaseBuffer();
+      this.#host.store.chunkClose(this.root);
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * What the store remembers across restarts, in SQLite: shared paths, shared files, downloaded
- * files, partial downloads, SHA-256 of files, how fetches went, statistics. It keeps rows and knows nothing of the
- * files themselves.
+ * files, partial downloads, SHA-256 of files, how fetches went, statistics. It keeps rows and never
+ * looks at the files.
  *
  * `node:sqlite` is loaded when a catalogue is opened, so that a store without one never pays for
  * it.
@@ -10,8 +10,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
-import { hintFor } from "../files/io.ts";
+import { environmentError } from "../files/io.ts";
 import { joinPath, StoredFile, type StoredFileOrigin } from "../files/stored_file.ts";
 
 /** A partial download as it is remembered. */
@@ -30,7 +31,7 @@ const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
 
 /** How a fetch went, as it is remembered. */
-export interface RecordRow {
+interface RecordRow {
   readonly name: string;
   readonly root: Root | null;
   /** Whether it brought the file, found it here, or failed, in vain or at once. */
@@ -49,7 +50,6 @@ export interface ShareRow {
 type StoredFileColumns = [string, string, string | null, number, number, number, Root];
 // Node's documented method, which Deno has and its types lack.
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
-const PLACES_PER_READ = 4096;
 
 /**
  * The database of one data directory. Every method that writes is one transaction; what fails
@@ -80,7 +80,10 @@ export class Catalogue implements Disposable {
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(path);
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000");
+      db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; " +
+          `PRAGMA busy_timeout = ${limits.catalogueLockMs}`,
+      );
       migrate(db, path);
       return new Catalogue(db, path, filesDirectory);
     } catch (error) {
@@ -102,7 +105,7 @@ export class Catalogue implements Disposable {
     do {
       rows = this.#guard(
         "read",
-        () => select.all(origin, directory, file, PLACES_PER_READ),
+        () => select.all(origin, directory, file, limits.storedFilesPerRead),
       ) as unknown as StoredFileColumns[];
       for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, root] of rows) {
         // One string object for all files of a directory.
@@ -114,71 +117,78 @@ export class Catalogue implements Disposable {
         const where = { directory: path, file, name: name ?? file };
         yield new StoredFile(origin, where, { sizeBytes, mtimeMs, ino, root });
       }
-    } while (rows.length === PLACES_PER_READ);
+    } while (rows.length === limits.storedFilesPerRead);
   }
 
   /** Adds or replaces files by their paths. */
-  putStoredFiles(storedFiles: readonly StoredFile[]): void {
+  putStoredFiles(files: readonly StoredFile[]): void {
     this.#transaction(() => {
-      for (const storedFile of storedFiles) this.#putStoredFile(storedFile);
+      const put = this.#prepare("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+      for (const stored of files) {
+        const { origin, file, sizeBytes, mtimeMs, ino, root } = stored;
+        const name = stored.name === file ? null : stored.name;
+        put.run(origin, rowDirectory(stored), file, name, sizeBytes, mtimeMs, ino, root);
+      }
     });
   }
 
   /** Forgets files by their paths. */
-  removeStoredFiles(storedFiles: readonly StoredFile[]): void {
+  removeStoredFiles(files: readonly StoredFile[]): void {
     this.#transaction(() => {
-      for (const storedFile of storedFiles) this.#removeStoredFile(storedFile);
+      const remove = this.#prepare(
+        "DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?",
+      );
+      for (const stored of files) remove.run(stored.origin, rowDirectory(stored), stored.file);
     });
   }
 
   /** All partial downloads. */
   partials(): PartialRow[] {
-    return this.#guard(
-      "read",
-      () =>
-        this.#prepare("SELECT root, name, size, have, leaves FROM partials").all().map((row) => ({
-          root: row["root"] as Root,
-          name: row["name"] as string,
-          sizeBytes: row["size"] as number,
-          have: row["have"] as Uint8Array,
-          hasLeaves: row["leaves"] === 1,
-        })),
-    );
+    return this.#rows("SELECT root, name, size, have, leaves FROM partials", (row) => ({
+      root: row["root"] as Root,
+      name: row["name"] as string,
+      sizeBytes: row["size"] as number,
+      have: row["have"] as Uint8Array,
+      hasLeaves: row["leaves"] === 1,
+    }));
   }
 
   /** Adds a partial download, or replaces what is known of it. */
-  putPartial(row: PartialRow): void {
-    this.#transaction(() => this.#putPartial(row));
+  putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
+    this.#transaction(() => {
+      this.#prepare("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)")
+        .run(root, name, sizeBytes, have, hasLeaves ? 1 : 0);
+    });
   }
 
   removePartial(root: Root): void {
-    this.#transaction(() => this.#removePartial(root));
+    this.#transaction(() => {
+      this.#prepare("DELETE FROM partials WHERE root = ?").run(root);
+    });
   }
 
   /** A partial download became a complete file. */
-  completePartial(storedFile: StoredFile): void {
+  completePartial(file: StoredFile): void {
     this.#transaction(() => {
-      this.#removePartial(storedFile.root);
-      this.#putStoredFile(storedFile);
+      this.removePartial(file.root);
+      this.putStoredFiles([file]);
     });
   }
 
   /** A downloaded file turned out to be rotten in parts, so it is a partial download again. */
-  demoteToPartial(storedFile: StoredFile, row: PartialRow): void {
+  demoteToPartial(file: StoredFile, row: PartialRow): void {
     this.#transaction(() => {
-      this.#removeStoredFile(storedFile);
-      this.#putPartial(row);
+      this.removeStoredFiles([file]);
+      this.putPartial(row);
     });
   }
 
   /** Paths that are shared, and paths below them that are not. */
   shares(): ShareRow[] {
-    return this.#guard(
-      "read",
-      () =>
-        this.#prepare("SELECT path, excluded FROM shares ORDER BY path").all()
-          .map((row) => ({ path: row["path"] as string, isExcluded: row["excluded"] === 1 })),
-    );
+    return this.#rows("SELECT path, excluded FROM shares ORDER BY path", (row) => ({
+      path: row["path"] as string,
+      isExcluded: row["excluded"] === 1,
+    }));
   }
 
   /** Replaces all shared paths. */
@@ -192,11 +202,12 @@ export class Catalogue implements Disposable {
 
   /** SHA-256 of whole files, by root. */
   sha256s(): Map<Root, string> {
-    return this.#guard("read", () =>
-      new Map(
-        this.#prepare("SELECT root, sha256 FROM sha256s").all()
-          .map((row) => [row["root"] as Root, row["sha256"] as string]),
-      ));
+    return new Map(
+      this.#rows(
+        "SELECT root, sha256 FROM sha256s",
+        (row) => [row["root"] as Root, row["sha256"] as string],
+      ),
+    );
   }
 
   putSha256(root: Root, sha256: string): void {
@@ -213,14 +224,10 @@ export class Catalogue implements Disposable {
   }
 
   /**
-   * Adds a fetch record. Of fetches of one file that brought nothing only the last of a kind is kept, and
-   * `idleMax` of all of them; the oldest go beyond `max`.
+   * Adds a fetch record. Of fetches of one file that brought nothing only the last of a kind is
+   * kept; the oldest go when there are too many.
    */
-  putRecord(
-    row: RecordRow,
-    bounds: { readonly max: number; readonly idleMax: number },
-  ): void {
-    const { name, root, kind, trust, endedAt, json } = row;
+  putRecord({ name, root, kind, trust, endedAt, json }: RecordRow): void {
     this.#transaction(() => {
       if (kind !== "brought") {
         this.#prepare("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?")
@@ -233,44 +240,41 @@ export class Catalogue implements Disposable {
         "DELETE FROM stories WHERE id IN " +
           `(SELECT id FROM stories WHERE kind <> ${RECORD_KINDS.brought} ` +
           "ORDER BY id DESC LIMIT -1 OFFSET ?)",
-      ).run(bounds.idleMax);
+      ).run(limits.idleFetchRecordsMax);
       this.#prepare(
         "DELETE FROM stories WHERE id IN " +
           "(SELECT id FROM stories ORDER BY id DESC LIMIT -1 OFFSET ?)",
-      ).run(bounds.max);
+      ).run(limits.fetchRecordsMax);
     });
   }
 
-  /** The JSON of the fetch records of a name, or of those that name a root at all; the last one first. */
+  /** The JSON of the fetch records of a name, or of all that name a root; the last one first. */
   recordsOf(column: "name" | "root", value: string): string[] {
     // Few enough that all of them can be looked through.
     const where = column === "name" ? "name = ?" : "instr(json, ?) > 0";
-    return this.#guard(
-      "read",
-      () =>
-        this.#prepare(`SELECT json FROM stories WHERE ${where} ORDER BY id DESC`).all(value)
-          .map((row) => row["json"] as string),
+    return this.#rows(
+      `SELECT json FROM stories WHERE ${where} ORDER BY id DESC`,
+      (row) => row["json"] as string,
+      value,
     );
   }
 
   /** By what fetches trusted the files that they brought, the last one of a root last. */
   recordTrusts(): { readonly root: Root; readonly trust: string }[] {
-    return this.#guard(
-      "read",
-      () =>
-        this.#prepare(
-          `SELECT root, trust FROM stories WHERE kind = ${RECORD_KINDS.brought} ` +
-            "AND root IS NOT NULL ORDER BY id",
-        ).all().map((row) => ({ root: row["root"] as Root, trust: row["trust"] as string })),
+    return this.#rows(
+      `SELECT root, trust FROM stories WHERE kind = ${RECORD_KINDS.brought} ` +
+        "AND root IS NOT NULL ORDER BY id",
+      (row) => ({ root: row["root"] as Root, trust: row["trust"] as string }),
     );
   }
 
   statistics(): Map<string, number> {
-    return this.#guard("read", () =>
-      new Map(
-        this.#prepare("SELECT name, value FROM statistics").all()
-          .map((row) => [row["name"] as string, row["value"] as number]),
-      ));
+    return new Map(
+      this.#rows(
+        "SELECT name, value FROM statistics",
+        (row) => [row["name"] as string, row["value"] as number],
+      ),
+    );
   }
 
   putStatistics(values: ReadonlyMap<string, number>): void {
@@ -291,33 +295,8 @@ export class Catalogue implements Disposable {
     this.close();
   }
 
-  #putStoredFile(storedFile: StoredFile): void {
-    const { origin, file, name, sizeBytes, mtimeMs, ino, root } = storedFile;
-    this.#prepare("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-      .run(
-        origin,
-        rowDirectory(storedFile),
-        file,
-        name === file ? null : name,
-        sizeBytes,
-        mtimeMs,
-        ino,
-        root,
-      );
-  }
-
-  #removeStoredFile(storedFile: StoredFile): void {
-    this.#prepare("DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?")
-      .run(storedFile.origin, rowDirectory(storedFile), storedFile.file);
-  }
-
-  #putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
-    this.#prepare("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)")
-      .run(root, name, sizeBytes, have, hasLeaves ? 1 : 0);
-  }
-
-  #removePartial(root: Root): void {
-    this.#prepare("DELETE FROM partials WHERE root = ?").run(root);
+  #rows<T>(sql: string, read: (row: Record<string, unknown>) => T, ...values: string[]): T[] {
+    return this.#guard("read", () => this.#prepare(sql).all(...values).map(read));
   }
 
   #prepare(sql: string): StatementSync {
@@ -331,6 +310,8 @@ export class Catalogue implements Disposable {
 
   #transaction(write: () => void): void {
     this.#guard("write", () => {
+      // A step of a bigger one.
+      if (this.#db.isTransaction) return write();
       this.#db.exec("BEGIN IMMEDIATE");
       try {
         write();
@@ -385,12 +366,7 @@ const MESSAGES: ReadonlyArray<readonly [string, EnvironmentCode]> = [
 ];
 
 function databaseError(error: unknown, action: string): EnvironmentError {
-  if (error instanceof EnvironmentError) return error;
   const message = messageOf(error);
   const code = MESSAGES.find(([words]) => message.includes(words))?.[1] ?? "other";
-  const hint = hintFor(code);
-  return new EnvironmentError(code, `Cannot ${action}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    cause: error,
-  });
+  return environmentError(error, action, code);
 }

@@ -1,26 +1,21 @@
 /**
- * Fetch records of fetches that ended, in the catalogue: the last of them, so that a person can be told
- * how a file came. What stands in a fetch record is not looked at here; an ephemeral store keeps none.
+ * The records of the last fetches that ended, in the catalogue, so that a person can be told how a
+ * file came. An ephemeral store keeps none.
  */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type FetchRecord, isFetchRecord, isRecordOf } from "../../base/fetch_record.ts";
 import { FILE_TRUSTS, type FileTrust } from "../../base/package_index.ts";
 import type { RecordKind } from "./catalogue.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
-
-/**
- * How many are kept of fetches that failed, or found the file here: a part, so that they do not
- * push out those that brought something.
- */
-const IDLE_MAX = limits.fetchRecordsMax / 4;
+import type { StoreContext } from "./store_context.ts";
 
 /** The fetch records of one store. */
 export class FetchHistory {
   readonly #context: StoreContext;
-  /** The trust of the last fetch that brought each root. */
-  readonly #trusts = new Map<Root, FileTrust>();
+  /** The trust of the last fetch that brought each root: as many as there are fetch records. */
+  readonly #trusts = new BoundedMap<Root, FileTrust>(limits.fetchRecordsMax);
 
   constructor(
     context: StoreContext,
@@ -33,17 +28,14 @@ export class FetchHistory {
     }
   }
 
-  /** Keeps a fetch record; the oldest go when there are too many. A disk that refuses is only told of. */
+  /** Keeps a fetch record. A disk that refuses is only told of. */
   add(record: FetchRecord): void {
     const { name, root, trust, endedAt } = record;
     const kind = kindOf(record);
-    this.#context.remember((catalogue) => {
-      catalogue.putRecord(
-        { name, root, kind, trust, endedAt, json: JSON.stringify(record) },
-        { max: limits.fetchRecordsMax, idleMax: IDLE_MAX },
-      );
-    });
-    if (kind === "brought" && root !== null) this.#noteTrust(root, trust);
+    const row = { name, root, kind, trust, endedAt, json: JSON.stringify(record) };
+    this.#context.remember((catalogue) => catalogue.putRecord(row));
+    const isKept = this.#context.catalogue !== undefined;
+    if (isKept && kind === "brought" && root !== null) this.#trusts.set(root, trust);
   }
 
   /**
@@ -63,18 +55,6 @@ export class FetchHistory {
   /** By what the last fetch that brought `root` trusted it; undefined when none is remembered. */
   trustOf(root: Root): FileTrust | undefined {
     return this.#trusts.get(root);
-  }
-
-  // The oldest of the map go a while after their fetch records went: both are bounded alike.
-  #noteTrust(root: Root, trust: FileTrust): void {
-    if (this.#context.catalogue === undefined) return;
-    this.#trusts.delete(root);
-    this.#trusts.set(root, trust);
-    if (this.#trusts.size <= limits.fetchRecordsMax) return;
-    for (const oldest of this.#trusts.keys()) {
-      this.#trusts.delete(oldest);
-      break;
-    }
   }
 }
 

@@ -33,7 +33,7 @@ export async function openCatalogue(
     if (!(error instanceof EnvironmentError && error.code === "corrupt")) throw error;
     const shares = await salvageShares(directory);
     const aside = moveAside(directory.cataloguePath);
-    warn("The catalogue was damaged and is made anew; all shared files are hashed again", {
+    warn("The catalogue was damaged and a new one replaces it; all shared files are hashed again", {
       path: directory.cataloguePath,
       keptAs: aside,
       cause: messageOf(error),

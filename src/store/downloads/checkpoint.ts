@@ -1,14 +1,14 @@
 /**
  * Which chunks of a download are here, and which of them are known to survive a crash: the order of
- * flushing data and remembering chunks. Where the data lies is the download's matter.
+ * flushing data and remembering chunks. The download knows where the data lies.
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 
-/** What progress needs of the download that it is of. */
-export interface ProgressHost {
+/** What progress has done, by the download that it is of. */
+export interface ProgressEffects {
   /** Flushes all data written until now to the disk. */
   flush(isDataDirty: boolean): Promise<void>;
   /** Remembers these chunks; they are on the disk. */
@@ -21,7 +21,7 @@ export interface ProgressHost {
 export class Progress {
   /** Chunks that are written and checked. */
   readonly have: Bitfield;
-  readonly #host: ProgressHost;
+  readonly #effects: ProgressEffects;
   /** The chunks of the last checkpoint. */
   #durable: Bitfield;
   #dirtyBytes = 0;
@@ -31,31 +31,28 @@ export class Progress {
   #isEnded = false;
 
   /** @param known The chunks of the last checkpoint; none when it is missing. */
-  constructor(chunks: number, host: ProgressHost, known?: Bitfield) {
+  constructor(chunks: number, effects: ProgressEffects, known?: Bitfield) {
     this.have = known ?? new Bitfield(chunks);
     // Copying an empty bitfield would take memory for a size that so far is only a claim.
     this.#durable = known?.clone() ?? new Bitfield(chunks);
-    this.#host = host;
+    this.#effects = effects;
   }
 
   /** Counts chunks as had that were written, `bytes` in all. */
   add(range: ChunkRange, bytes: number): void {
     this.#dirtyBytes += bytes;
-    if (this.have.addRange(range) > 0) this.#host.gained(range);
+    if (this.have.addRange(range) > 0) this.#effects.gained(range);
   }
 
   /** Takes chunks back; that they were had must be forgotten before anything else can fail. */
   drop(range: ChunkRange): void {
-    let wasDurable = false, isLoss = false;
     this.#drops++;
-    for (let index = range.first; index < range.first + range.count; index++) {
-      if (this.have.remove(index)) isLoss = true;
-      if (this.#durable.remove(index)) wasDurable = true;
-    }
+    const lost = this.have.removeRange(range);
+    const lostDurable = this.#durable.removeRange(range);
     try {
-      if (wasDurable) this.#host.save(this.#durable.toBytes());
+      if (lostDurable > 0) this.#effects.save(this.#durable.toBytes());
     } finally {
-      if (isLoss) this.#host.lost(range);
+      if (lost > 0) this.#effects.lost(range);
     }
   }
 
@@ -91,7 +88,7 @@ export class Progress {
     const drops = this.#drops;
     this.#dirtySinceMs = undefined;
     try {
-      await this.#host.flush(bytes > 0);
+      await this.#effects.flush(bytes > 0);
     } catch (error) {
       // After a failed flush the system may have thrown the data away, and a second flush would
       // not say so: only the last checkpoint can be relied on.
@@ -102,11 +99,9 @@ export class Progress {
     if (this.#isEnded) return;
     if (this.#drops !== drops) {
       // A chunk dropped during the flush must not come back.
-      for (const { first, count } of difference(have, this.have)) {
-        for (let index = first; index < first + count; index++) have.remove(index);
-      }
+      for (const range of difference(have, this.have)) have.removeRange(range);
     }
-    this.#host.save(have.toBytes());
+    this.#effects.save(have.toBytes());
     this.#durable = have;
     this.#dirtyBytes -= bytes;
   }
@@ -115,8 +110,6 @@ export class Progress {
 /** Chunks that are in `field` and not in `other`. */
 function difference(field: Bitfield, other: Bitfield): ChunkRange[] {
   const rest = field.clone();
-  for (const { first, count } of other.ranges()) {
-    for (let index = first; index < first + count; index++) rest.remove(index);
-  }
+  for (const range of other.ranges()) rest.removeRange(range);
   return [...rest.ranges()];
 }

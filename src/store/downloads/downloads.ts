@@ -7,70 +7,60 @@ import { HASH_BYTES, parseRoot, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
-import { type DownloadFile, type DownloadHost, PartialDownload } from "./partial_download.ts";
-import { fingerprintOf, isSameFile } from "../files/fingerprint.ts";
-import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
-import { EMPTY_ROOT } from "../hashing/merkle.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 import { moveFile } from "../files/durable.ts";
+import { fingerprintOf, isUnchanged } from "../files/fingerprint.ts";
+import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
 import { joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
-import type { StoreContext } from "./store_context.ts";
+import { EMPTY_ROOT } from "../hashing/merkle.ts";
+import { type DownloadEnds, type DownloadRequest, PartialDownload } from "./partial_download.ts";
 
-/** What to download. */
-export interface DownloadRequest {
-  readonly root: Root;
-  readonly name: string;
-  readonly sizeBytes: number;
-  /**
-   * Write the data here, absolute, instead of into the data directory. Nothing of it is remembered
-   * across a restart; what lies there already is taken up by {@linkcode Download.recheck}.
-   */
-  readonly path?: string;
-}
-
-/** Begins and ends downloads, and is what they need of the store. */
-export class Downloads implements DownloadHost {
-  readonly isDurable: boolean;
+/** Begins and ends downloads. */
+export class Downloads implements DownloadEnds {
   readonly #context: StoreContext;
+  /** All of them by root, those that wait included. */
+  readonly #byRoot = new Map<Root, PartialDownload>();
+  /** Those that are under way. */
   readonly #active = new Set<PartialDownload>();
 
   constructor(context: StoreContext) {
     this.#context = context;
-    this.isDurable = context.catalogue !== undefined;
   }
 
-  get handles(): StoreContext["handles"] {
-    return this.#context.handles;
+  get size(): number {
+    return this.#byRoot.size;
   }
 
-  get warn(): StoreContext["warn"] {
-    return this.#context.warn;
+  get(root: Root): PartialDownload | undefined {
+    return this.#byRoot.get(root);
+  }
+
+  [Symbol.iterator](): MapIterator<PartialDownload> {
+    return this.#byRoot.values();
   }
 
   /** Takes up what the catalogue remembers, as far as it is still on the disk. */
   restore(rows: readonly PartialRow[]): void {
-    const stale = [...this.#context.index].filter((storedFile) =>
-      storedFile.origin === "downloaded" && !isUnchanged(storedFile)
-    );
+    const stale = [...this.#context.index]
+      .filter((file) => file.origin === "downloaded" && !isUnchanged(file));
     for (const { path } of stale) {
       this.#context.warn("A downloaded file is gone or changed", { path });
     }
     this.#context.withdrawStoredFiles(stale);
     for (const row of rows) {
-      const file = this.#internal(row);
-      const have = this.#bitsOnDisk(row, file.path);
+      const have = this.#bitsOnDisk(row);
+      if (have === "completed") continue;
       if (have === undefined) {
         this.#context.warn("Partial download lost its data", { name: row.name, root: row.root });
+      }
+      if (have === undefined || have.count === 0) {
         this.#context.remember((catalogue) => catalogue.removePartial(row.root));
         continue;
       }
-      if (have === "completed") continue;
-      if (have.count === 0) {
-        this.#context.remember((catalogue) => catalogue.removePartial(row.root));
-        continue;
-      }
-      const leavesBytes = sizeOf(file.leafPath);
-      const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(row.sizeBytes) * HASH_BYTES;
-      this.#context.downloads.set(row.root, new PartialDownload(file, this, { have, hasLeaves }));
+      const { root, name, sizeBytes } = row;
+      const leavesBytes = sizeOf(this.#context.directory.leafPath(root));
+      const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(sizeBytes) * HASH_BYTES;
+      this.#keep({ root, name, sizeBytes }, { have, hasLeaves });
     }
   }
 
@@ -86,11 +76,14 @@ export class Downloads implements DownloadHost {
     parseRoot(root);
     checkName(name);
     checkLocalName(name);
-    checkSize(root, sizeBytes);
+    checkSize(name, sizeBytes);
+    if (sizeBytes === 0 && root !== EMPTY_ROOT) {
+      throw new PeerFault("bad-data", `Cannot download ${root}: it is not the root of no bytes`);
+    }
     if (this.#context.index.first(root) !== undefined) {
       throw new UsageError(`Cannot download ${name}: it is here already, root ${root}`);
     }
-    const waiting = this.#context.downloads.get(root);
+    const waiting = this.#byRoot.get(root);
     if (waiting !== undefined) {
       if (this.#active.has(waiting)) {
         throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
@@ -103,46 +96,39 @@ export class Downloads implements DownloadHost {
       }
       waiting.discard();
     }
-    const file = path === undefined
-      ? this.#internal({ root, name, sizeBytes })
-      : { ...this.#internal({ root, name, sizeBytes }), path };
-    this.#context.directory.newLeafPath(root);
-    const unverifiedBytes = sizeOf(file.path) ?? 0;
-    const download = new PartialDownload(file, this, { unverifiedBytes });
-    this.#context.downloads.set(root, download);
+    const { directory } = this.#context;
+    directory.makeLeafDirectory(root);
+    const unverifiedBytes = sizeOf(path ?? directory.partialPath(root)) ?? 0;
+    const download = this.#keep({ root, name, sizeBytes, path }, { unverifiedBytes });
     this.#active.add(download);
     return download;
   }
 
   /** Makes a file that is no longer whole a partial download, without the chunks in `bad`. */
-  demote(storedFile: StoredFile, bad: readonly ChunkRange[]): PartialDownload {
-    const file = this.#internal(storedFile);
-    const have = Bitfield.full(chunkCount(storedFile.sizeBytes));
-    for (const { first, count } of bad) {
-      for (let index = first; index < first + count; index++) have.remove(index);
-    }
-    const { downloads, handles, index } = this.#context;
-    handles.forget(storedFile.path);
+  demote(file: StoredFile, bad: readonly ChunkRange[]): PartialDownload {
+    const { root, name, sizeBytes, path } = file;
+    const have = Bitfield.full(chunkCount(sizeBytes));
+    for (const range of bad) have.removeRange(range);
+    const { handles, directory, index } = this.#context;
+    handles.forget(path);
     try {
-      Deno.renameSync(storedFile.path, file.path);
+      Deno.renameSync(path, directory.partialPath(root));
     } catch (error) {
-      throw environmentError(error, `move ${storedFile.path}`);
+      throw environmentError(error, `move ${path}`);
     }
-    index.remove(storedFile);
-    const download = new PartialDownload(file, this, { have, hasLeaves: true });
-    downloads.set(storedFile.root, download);
+    index.remove(file);
+    const download = this.#keep({ root, name, sizeBytes }, { have, hasLeaves: true });
     this.#context.remember((catalogue) =>
-      catalogue.demoteToPartial(storedFile, rowOf(download, have.toBytes()))
+      catalogue.demoteToPartial(file, download.row(have.toBytes()))
     );
-    this.#context.removeDownloaded(storedFile);
-    const { root, name, path } = storedFile;
+    this.#context.removeDownloaded(file);
     this.#context.emit({ kind: "withdrawn", root, name, path });
     return download;
   }
 
   /** Gives up the download of `root` if it waits: the file came another way. */
   discardWaiting(root: Root): void {
-    const waiting = this.#context.downloads.get(root);
+    const waiting = this.#byRoot.get(root);
     if (waiting === undefined || this.#active.has(waiting)) return;
     try {
       waiting.discard();
@@ -162,39 +148,26 @@ export class Downloads implements DownloadHost {
     }
   }
 
-  saveProgress(download: PartialDownload, have: Uint8Array): void {
-    if (this.#isInternal(download)) this.#context.catalogue?.putPartial(rowOf(download, have));
-  }
-
-  gained({ root }: PartialDownload, range: ChunkRange): void {
-    this.#context.emit({ kind: "gained", root, range });
-  }
-
-  lost({ root }: PartialDownload, range: ChunkRange): void {
-    this.#context.emit({ kind: "lost", root, range });
-  }
-
-  async complete(download: PartialDownload, path: string | undefined): Promise<void> {
-    const { root, name } = download;
-    const isKept = path === undefined && this.#isInternal(download);
-    if (isKept && this.#context.index.first(root) !== undefined) {
-      // Meanwhile the same content is shared from elsewhere: not kept twice.
-      removeIfThere(download.path);
-      this.#forget(download);
-      this.#context.remember((catalogue) => catalogue.removePartial(root));
-      return;
+  async complete(download: PartialDownload): Promise<void> {
+    const { root, name, isInternal } = download;
+    const { directory, index, isDurable } = this.#context;
+    let { path } = download;
+    if (isInternal) {
+      if (index.first(root) !== undefined) {
+        // Meanwhile the same content is shared from elsewhere: not kept twice.
+        removeIfThere(path);
+        this.#forget(download);
+        this.#context.remember((catalogue) => catalogue.removePartial(root));
+        return;
+      }
+      path = joinPath(directory.newFileDirectory(root), name);
+      await moveFile(download.path, path, { isDurable });
     }
-    const target = path ??
-      (isKept ? joinPath(this.#context.directory.fileDirectory(root), name) : download.path);
-    if (target !== download.path) {
-      if (isKept) this.#context.directory.newFileDirectory(root);
-      await moveFile(download.path, target, { isDurable: this.isDurable });
-    }
-    const storedFile = storedFileAt(target, download);
+    const file = storedFileAt(path, download);
     this.#forget(download);
-    this.#context.index.add(storedFile);
+    index.add(file);
     this.#context.remember((catalogue) => {
-      if (isKept) catalogue.completePartial(storedFile);
+      if (isInternal) catalogue.completePartial(file);
       else catalogue.removePartial(root);
     });
     this.#context.emit({ kind: "added", root, name });
@@ -202,7 +175,7 @@ export class Downloads implements DownloadHost {
 
   suspended(download: PartialDownload): void {
     this.#active.delete(download);
-    if (this.#isInternal(download)) return this.#dropEmpty(download);
+    if (download.isInternal) return this.#dropEmpty(download);
     this.#forget(download);
     this.#context.handles.forget(download.path);
     this.#context.collectLeaves(download.root, download.sizeBytes);
@@ -218,37 +191,35 @@ export class Downloads implements DownloadHost {
 
   /** Forgets a download that was put away without a chunk: there is nothing to go on with. */
   #dropEmpty(download: PartialDownload): void {
-    if (this.#context.downloads.get(download.root) !== download) return;
+    if (this.#byRoot.get(download.root) !== download) return;
     if (download.have.count > 0 || download.unverifiedBytes > 0) return;
-    this.#context.handles.forget(download.path);
-    try {
-      removeIfThere(download.path);
-    } catch (error) {
-      this.#context.warn(messageOf(error), { root: download.root, name: download.name });
-    }
+    this.#context.removeData(download.path);
     this.discarded(download);
+  }
+
+  #keep(
+    request: DownloadRequest,
+    known: {
+      readonly have?: Bitfield;
+      readonly hasLeaves?: boolean;
+      readonly unverifiedBytes?: number;
+    },
+  ): PartialDownload {
+    const download = new PartialDownload(request, this.#context, { ends: this, ...known });
+    this.#byRoot.set(download.root, download);
+    this.#context.partials.add(download.root);
+    return download;
   }
 
   #forget(download: PartialDownload): void {
     this.#active.delete(download);
-    if (this.#context.downloads.get(download.root) === download) {
-      this.#context.downloads.delete(download.root);
-    }
-  }
-
-  #internal(file: Pick<DownloadFile, "root" | "name" | "sizeBytes">): DownloadFile {
-    const { root, name, sizeBytes } = file;
-    const { directory } = this.#context;
-    const path = directory.partialPath(root);
-    return { root, name, sizeBytes, path, leafPath: directory.leafPath(root) };
-  }
-
-  #isInternal(download: PartialDownload): boolean {
-    return download.path === this.#context.directory.partialPath(download.root);
+    if (this.#byRoot.get(download.root) !== download) return;
+    this.#byRoot.delete(download.root);
+    this.#context.partials.delete(download.root);
   }
 
   // A crash may have come between the renaming of a finished file and the note of it.
-  #bitsOnDisk(row: PartialRow, path: string): Bitfield | "completed" | undefined {
+  #bitsOnDisk(row: PartialRow): Bitfield | "completed" | undefined {
     const chunks = chunkCount(row.sizeBytes);
     let have: Bitfield;
     try {
@@ -256,7 +227,7 @@ export class Downloads implements DownloadHost {
     } catch {
       return undefined;
     }
-    const sizeBytes = sizeOf(path);
+    const sizeBytes = sizeOf(this.#context.directory.partialPath(row.root));
     if (sizeBytes === undefined) {
       if (!have.isFull) return have.count === 0 ? have : undefined;
       const target = joinPath(this.#context.directory.fileDirectory(row.root), row.name);
@@ -275,11 +246,6 @@ export class Downloads implements DownloadHost {
   }
 }
 
-function rowOf(download: PartialDownload, have: Uint8Array): PartialRow {
-  const { root, name, sizeBytes, hasLeaves } = download;
-  return { root, name, sizeBytes, have, hasLeaves };
-}
-
 function storedFileAt(
   path: string,
   file: { readonly root: Root; readonly name: string },
@@ -289,14 +255,6 @@ function storedFileAt(
     root: file.root,
     ...fingerprintOf(Deno.statSync(path)),
   });
-}
-
-function isUnchanged(storedFile: StoredFile): boolean {
-  try {
-    return isSameFile(storedFile, Deno.statSync(storedFile.path));
-  } catch {
-    return false;
-  }
 }
 
 // Sizes are claims of peers. The last chunk proves one. Any other is as long as every chunk is and
@@ -321,15 +279,14 @@ function checkClaim(waiting: PartialDownload, sizeBytes: number): void {
   }
 }
 
-function checkSize(root: Root, sizeBytes: number): void {
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > limits.fetchBytesMax) {
-    throw new UsageError(
-      `Cannot download ${root}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
-    );
+/** @throws {UsageError} when no file that is fetched can be of this size. */
+export function checkSize(name: string, sizeBytes: number): void {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= limits.fetchBytesMax) {
+    return;
   }
-  if (sizeBytes === 0 && root !== EMPTY_ROOT) {
-    throw new PeerFault("bad-data", `Cannot download ${root}: it is not the root of no bytes`);
-  }
+  throw new UsageError(
+    `Cannot download ${name}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
+  );
 }
 
 // On Windows more characters separate paths or name streams and devices.

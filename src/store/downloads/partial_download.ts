@@ -2,11 +2,10 @@
  * One unfinished file: its data on disk, which chunks of it are there, its leaf layer, and the
  * checkpoints that make this survive a crash.
  *
- * It writes what it is given: checking a chunk against its leaf, before, is the receiver's duty.
- * Whom to ask for what is the matter of `core/download/download.ts`.
+ * It writes what it is given: the receiver has checked each chunk against its leaf.
+ * `core/download/download.ts` says whom to ask for what.
  */
 
-import { fstatSync, ftruncateSync } from "node:fs";
 import type { Bitfield } from "../../base/bitfield.ts";
 import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
 import {
@@ -18,36 +17,31 @@ import {
   rangeBytes,
 } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
-import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
-import { LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
-import { flushFile } from "../files/durable.ts";
-import type { OnWarning } from "../files/stored_file.ts";
-import { Progress, type ProgressHost } from "./checkpoint.ts";
+import { nameType } from "../../base/names.ts";
+import type { PartialRow } from "../catalogue/catalogue.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
+import { DataFile } from "../files/data_file.ts";
+import type { FileDefinition } from "../files/stored_file.ts";
+import { type LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
 import { checkData } from "../hashing/verify.ts";
+import { Progress, type ProgressEffects } from "./checkpoint.ts";
 
-/** What a download is of, and where its parts lie. */
-export interface DownloadFile {
+/** What to download. */
+export interface DownloadRequest {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
-  /** Where its data is written. */
-  readonly path: string;
-  readonly leafPath: string;
+  /**
+   * Write the data here, absolute, instead of into the data directory. Nothing of it is remembered
+   * across a restart; what lies there already is taken up by {@linkcode PartialDownload.scrub}.
+   */
+  readonly path?: string | undefined;
 }
 
-/** What a download needs of the store around it. */
-export interface DownloadHost {
-  readonly handles: HandleCache;
-  /** Whether data is flushed to the disk: not for a store that nothing outlives. */
-  readonly isDurable: boolean;
-  readonly warn: OnWarning;
-  /** Remembers the chunks that are safely on disk. */
-  saveProgress(download: PartialDownload, have: Uint8Array): void;
-  gained(download: PartialDownload, range: ChunkRange): void;
-  lost(download: PartialDownload, range: ChunkRange): void;
+/** What becomes of a download that stops. */
+export interface DownloadEnds {
   /** Puts the whole file in its place and forgets the download. */
-  complete(download: PartialDownload, path: string | undefined): Promise<void>;
+  complete(download: PartialDownload): Promise<void>;
   suspended(download: PartialDownload): void;
   discarded(download: PartialDownload): void;
 }
@@ -59,6 +53,8 @@ export class PartialDownload {
   readonly chunks: number;
   readonly path: string;
   readonly leafPath: string;
+  /** Whether the data lies in the data directory and is remembered across a restart. */
+  readonly isInternal: boolean;
   /** Chunks that are written and checked: these may be served. For reading only. */
   readonly have: Bitfield;
   /**
@@ -66,7 +62,9 @@ export class PartialDownload {
    * them out once the leaf layer is here.
    */
   readonly unverifiedBytes: number;
-  readonly #host: DownloadHost;
+  readonly #context: StoreContext;
+  readonly #ends: DownloadEnds;
+  readonly #data: DataFile;
   readonly #progress: Progress;
   readonly #leaves: LeafLayer;
   readonly #leafWriter: LeafLayerWriter;
@@ -76,30 +74,50 @@ export class PartialDownload {
   #isEnded = false;
 
   constructor(
-    file: DownloadFile,
-    host: DownloadHost,
-    known: {
+    { root, name, sizeBytes, path }: DownloadRequest,
+    context: StoreContext,
+    options: {
+      readonly ends: DownloadEnds;
       readonly have?: Bitfield;
       readonly hasLeaves?: boolean;
       readonly unverifiedBytes?: number;
-    } = {},
+    },
   ) {
-    this.root = file.root;
-    this.name = file.name;
-    this.#sizeBytes = file.sizeBytes;
-    this.chunks = chunkCount(file.sizeBytes);
-    this.path = file.path;
-    this.leafPath = file.leafPath;
-    this.#progress = new Progress(this.chunks, this.#progressHost(host), known.have);
+    this.root = root;
+    this.name = name;
+    this.#sizeBytes = sizeBytes;
+    this.chunks = chunkCount(sizeBytes);
+    this.path = path ?? context.directory.partialPath(root);
+    this.isInternal = path === undefined;
+    this.#context = context;
+    this.#ends = options.ends;
+    this.#data = new DataFile(this.path, context.handles);
+    this.#progress = new Progress(this.chunks, this.#progressEffects(), options.have);
     this.have = this.#progress.have;
-    this.unverifiedBytes = known.unverifiedBytes ?? 0;
-    this.#host = host;
-    const layer = { root: file.root, chunks: this.chunks, path: file.leafPath };
-    this.#leaves = new LeafLayer(layer, host.handles);
-    this.#leafWriter = new LeafLayerWriter(layer, host.handles);
+    this.unverifiedBytes = options.unverifiedBytes ?? 0;
+    this.#leaves = context.leafLayer(root, sizeBytes);
+    this.leafPath = this.#leaves.file.path;
+    this.#leafWriter = new LeafLayerWriter(this.#leaves.file, context.handles);
     // The only leaf of a single chunk is the root.
-    this.#hasLeaves = this.chunks <= 1 || known.hasLeaves === true;
+    this.#hasLeaves = this.chunks <= 1 || options.hasLeaves === true;
     this.#areLeavesSynced = this.#hasLeaves;
+  }
+
+  definition(): FileDefinition {
+    const { root, name, sizeBytes, chunks, have, path } = this;
+    const type = nameType(name);
+    return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
+  }
+
+  /** What the catalogue remembers of it; `have` is a bitfield. */
+  row(have: Uint8Array): PartialRow {
+    const { root, name, sizeBytes, hasLeaves } = this;
+    return { root, name, sizeBytes, have, hasLeaves };
+  }
+
+  /** Bytes that are here, to a chunk, which the last one may be shorter than. */
+  get bytesHad(): number {
+    return Math.min(this.#sizeBytes, this.have.count * CHUNK_BYTES);
   }
 
   /** A claim of peers until the last chunk is here, which proves it. */
@@ -154,7 +172,7 @@ export class PartialDownload {
     try {
       this.#leafWriter.discard();
     } catch (error) {
-      this.#host.warn(messageOf(error), { root: this.root, name: this.name });
+      this.#context.warn(messageOf(error), { root: this.root, name: this.name });
     }
   }
 
@@ -195,11 +213,7 @@ export class PartialDownload {
         `Cannot write ${bytes.length} bytes at chunk ${firstChunk}: not whole chunks of the file`,
       );
     }
-    try {
-      writeAt(this.#open(), bytes, rangeBytes(this.sizeBytes, range).offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.#data.write(bytes, rangeBytes(this.sizeBytes, range).offset);
     this.#progress.add(range, bytes.length);
   }
 
@@ -209,26 +223,10 @@ export class PartialDownload {
    * @throws {EnvironmentError} "not-found" when one is not here, "changed" when the data is cut off.
    */
   readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { offset: position, length } = this.bytesOf(range);
-    const read = readAt(this.#open(), target, { offset, length, position });
-    if (read === length) return length;
+    const { offset: position, length } = this.#chunkLocation(range);
+    if (this.#data.read(target, { offset, length, position }) === length) return length;
     this.#progress.drop(range);
     throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
-  }
-
-  /**
-   * Where chunks that are had stand in the data.
-   *
-   * @throws {EnvironmentError} "not-found" when one is not here.
-   */
-  bytesOf(range: ChunkRange): ByteRange {
-    if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
-      return rangeBytes(this.sizeBytes, range);
-    }
-    throw new EnvironmentError(
-      "not-found",
-      `Cannot read chunks ${range.first}+${range.count} of ${this.root}: not all are here`,
-    );
   }
 
   /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
@@ -248,12 +246,15 @@ export class PartialDownload {
   }
 
   /**
-   * Hashes the data that is on disk against the leaves and has the chunks that are good; returns
-   * their number. For a file that was found without a bitfield, and against rot.
+   * Hashes the data that is on disk, or `range` of it, against the leaves and has the chunks that
+   * are good; returns how many are here then. For a file that was found without a bitfield, and
+   * against rot.
    */
-  async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    const { sizeBytes, path } = this;
-    const handle = this.#host.handles.pin(path, { write: true });
+  async scrub(
+    options: { readonly range?: ChunkRange; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<number> {
+    const { sizeBytes } = this;
+    const handle = this.#data.pin();
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
         if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
@@ -261,7 +262,7 @@ export class PartialDownload {
         else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
       }
     } finally {
-      this.#host.handles.unpin(handle);
+      this.#context.handles.unpin(handle);
     }
     return this.have.count;
   }
@@ -273,21 +274,21 @@ export class PartialDownload {
   }
 
   /**
-   * Puts the file in its place, once every chunk is here: at `path`, else where the store keeps its
-   * files (or, for a download with a path of its own, at that path).
+   * Makes it a file of the store, once every chunk is here: moved to where the store keeps its
+   * files, unless the download has a path of its own.
    *
    * @throws {EnvironmentError} when the disk refuses; the download is suspended then.
    */
-  async finish(options: { readonly path?: string } = {}): Promise<void> {
+  async finish(): Promise<void> {
     this.#checkFull();
     try {
       this.#cutToSize();
       await this.#progress.settle();
       this.#checkFull();
-      this.#host.handles.forget(this.path);
-      await this.#host.complete(this, options.path);
+      this.#data.close();
+      await this.#ends.complete(this);
     } catch (error) {
-      if (!this.#isEnded) this.#host.suspended(this);
+      if (!this.#isEnded) this.#ends.suspended(this);
       throw error;
     }
     this.#end();
@@ -320,11 +321,10 @@ export class PartialDownload {
     if (this.#isEnded) return;
     this.#end();
     this.restartLeaves();
-    this.#host.handles.forget(this.path);
     try {
-      removeIfThere(this.path);
+      this.#data.remove();
     } finally {
-      this.#host.discarded(this);
+      this.#ends.discarded(this);
     }
   }
 
@@ -332,21 +332,15 @@ export class PartialDownload {
     try {
       if (cutToPrefix) this.#cutToPrefix();
     } finally {
-      this.#host.suspended(this);
+      this.#ends.suspended(this);
     }
   }
 
   // Data that is shorter than the file was cut off or taken away; making it longer would put zeros
   // in the place of chunks.
   #cutToSize(): void {
-    let bytes: number;
-    try {
-      const fd = this.#open();
-      bytes = fstatSync(fd).size;
-      if (bytes > this.#sizeBytes) ftruncateSync(fd, this.#sizeBytes);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    const bytes = this.#data.sizeBytes;
+    if (bytes > this.#sizeBytes) this.#data.truncate(this.#sizeBytes);
     if (bytes >= this.#sizeBytes) return;
     const first = Math.floor(bytes / CHUNK_BYTES);
     this.#progress.drop({ first, count: this.chunks - first });
@@ -358,26 +352,26 @@ export class PartialDownload {
     while (first < this.chunks && this.have.has(first)) first++;
     if (first === this.chunks) return;
     this.#progress.drop({ first, count: this.chunks - first });
-    try {
-      ftruncateSync(this.#open(), rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.#data.truncate(rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
   }
 
-  #progressHost(host: DownloadHost): ProgressHost {
+  #progressEffects(): ProgressEffects {
+    const { root } = this;
+    const { handles, catalogue, isDurable } = this.#context;
     return {
       flush: async (isDataDirty) => {
-        if (!host.isDurable) return;
+        if (!isDurable) return;
         if (this.#hasLeaves && !this.#areLeavesSynced) {
-          await flushFile(host.handles, this.leafPath);
+          await new DataFile(this.leafPath, handles).flush();
           this.#areLeavesSynced = true;
         }
-        if (isDataDirty) await flushFile(host.handles, this.path);
+        if (isDataDirty) await this.#data.flush();
       },
-      save: (have) => host.saveProgress(this, have),
-      gained: (range) => host.gained(this, range),
-      lost: (range) => host.lost(this, range),
+      save: (have) => {
+        if (this.isInternal) catalogue?.putPartial(this.row(have));
+      },
+      gained: (range) => this.#context.emit({ kind: "gained", root, range }),
+      lost: (range) => this.#context.emit({ kind: "lost", root, range }),
     };
   }
 
@@ -386,14 +380,21 @@ export class PartialDownload {
     this.#progress.end();
   }
 
+  /** Where chunks that are had stand in the data. */
+  #chunkLocation(range: ChunkRange): ByteRange {
+    if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
+      return rangeBytes(this.sizeBytes, range);
+    }
+    throw new EnvironmentError(
+      "not-found",
+      `Cannot read chunks ${range.first}+${range.count} of ${this.root}: not all are here`,
+    );
+  }
+
   #checkFull(): void {
     this.#checkOpen();
     if (this.have.isFull) return;
     throw new RangeError(`Cannot finish ${this.name}: ${this.have.count} of ${this.chunks} chunks`);
-  }
-
-  #open(): number {
-    return this.#host.handles.open(this.path, { write: true });
   }
 
   #checkOpen(): void {

@@ -1,23 +1,23 @@
 /**
- * A file on its way from somewhere that nobody has to check chunk by chunk: its root is not known
- * before all of it is here. Its bytes are written as they come, read by whoever may have them
- * already, and at the end it is adopted: hashed, and from then on a file of the store like others.
+ * A file that comes from where its chunks cannot be checked one by one: its root is not known
+ * before all of it is here. Its bytes are written as they come and can be read at once. At the end
+ * it is promoted: hashed, and from then on a file of the store like others.
  *
- * Whether the bytes are right is the caller's matter. Nothing of it survives a restart.
+ * The caller checks that the bytes are right. Nothing of it survives a restart.
  */
 
 import { createHash, type Hash } from "node:crypto";
-import { fstatSync, ftruncateSync } from "node:fs";
+import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError } from "../../base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { DataFile } from "../files/data_file.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, nextTurn, readAt, writeAt } from "../files/io.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
 import { type Span, Spans } from "./spans.ts";
 
-/** What is to be taken in. */
+/** What to download. */
 export interface UnverifiedRequest {
   readonly name: string;
   /** Null while it is not known. */
@@ -40,64 +40,74 @@ export interface ResumeValidators {
 }
 
 /** Reads chunks that are here: the shape of a FileReader. */
-export interface UnverifiedReader {
+interface UnverifiedReader {
   readonly sizeBytes: number;
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
-/** What an unverified download needs of the store around it. */
-export interface UnverifiedDownloadHost {
-  readonly handles: HandleCache;
+/** How to make an unverified download a file of the store. */
+interface PromoteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with its root before it becomes a file; what it throws leaves all as it was. */
+  readonly placing?: ((root: Root) => Promise<void>) | undefined;
+}
+
+/** What becomes of an unverified download that stops. */
+export interface UnverifiedEnds {
   /** Makes a whole file one of the store. */
-  adopt(
+  promote(
     unverified: UnverifiedDownload,
-    options: {
+    options: PromoteOptions & {
       /** Its SHA-256, where that was computed on the way. */
       readonly sha256: string | undefined;
-      readonly signal: AbortSignal | undefined;
-      readonly placing: ((root: Root) => Promise<void>) | undefined;
       /** Called as soon as it can be read as this file; from then on `path` is not read. */
-      readonly adopted: (file: FileDefinition) => void;
+      readonly promoted: (file: FileDefinition) => void;
     },
   ): Promise<void>;
   /** Keeps it for a while. */
   suspended(unverified: UnverifiedDownload): void;
   /** Removes its data. */
   discarded(unverified: UnverifiedDownload): void;
-  /** Reads of the file that it was adopted as. */
-  readAdopted(file: FileDefinition, range: ChunkRange, target: Uint8Array, offset: number): number;
+  /** Reads a complete file of the store, for readers of one that was promoted. */
+  readRun(root: Root, range: ChunkRange, target: Uint8Array, offset: number): number;
 }
 
-/** One file that is being taken in. */
+/** One file that comes unverified. */
 export class UnverifiedDownload implements UnverifiedRequest {
   readonly name: string;
   readonly key: string;
-  /** Where its data lies; after it was adopted, where it lay. */
+  /** Where its data lies; after it was promoted, where it lay. */
   readonly path: string;
+  /** Its data: for the store. */
+  readonly data: DataFile;
   /** Whether the data lies where the caller wanted it, so that it is the caller's. */
   readonly isForeign: boolean;
-  /** Set by whoever learns them; kept while it waits to be gone on with. */
+  /** Set by the caller; kept while it is suspended. */
   validators: ResumeValidators | null = null;
-  readonly #host: UnverifiedDownloadHost;
+  readonly #ends: UnverifiedEnds;
   readonly #spans = new Spans();
   #sizeBytes: number | null;
-  #state: "open" | "adopting" | "suspended" | "ended" = "open";
-  #adopted: FileDefinition | undefined;
+  #state: "open" | "promoting" | "suspended" | "ended" = "open";
+  #promoted: FileDefinition | undefined;
   /** SHA-256 of the first `#digestBytes` bytes. */
   #digest: Hash = createHash("sha256");
   #digestBytes = 0;
 
   constructor(
     request: UnverifiedRequest & { readonly path: string; readonly isForeign: boolean },
-    host: UnverifiedDownloadHost,
+    { handles, ends }: { readonly handles: HandleCache; readonly ends: UnverifiedEnds },
   ) {
     this.name = request.name;
     this.key = request.key;
     this.path = request.path;
     this.isForeign = request.isForeign;
     this.#sizeBytes = request.sizeBytes;
-    this.#host = host;
-    if (this.isForeign) this.#takeWhatLiesThere();
+    this.data = new DataFile(request.path, handles);
+    this.#ends = ends;
+    // What lies there already is taken for its beginning.
+    if (this.isForeign) {
+      this.#spans.add(0, Math.min(this.data.sizeBytes, request.sizeBytes ?? Infinity));
+    }
   }
 
   /** Null while it is not known. */
@@ -134,7 +144,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     return this.#sizeBytes !== null && this.#spans.has(0, this.#sizeBytes);
   }
 
-  /** Whether it was adopted or discarded. */
+  /** Whether it was promoted or discarded. */
   get isEnded(): boolean {
     return this.#state === "ended";
   }
@@ -152,11 +162,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     if (end > sizeMax) {
       throw new RangeError(`Cannot write ${this.name}: byte ${end} is past its end, ${sizeMax}`);
     }
-    try {
-      writeAt(this.#open(), bytes, offset);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.data.write(bytes, offset);
     this.#spans.add(offset, end);
     if (offset === this.#digestBytes) {
       this.#digest.update(bytes);
@@ -173,17 +179,13 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   /**
    * Reads it as a file of `sizeBytes`: whole chunks, and the last one as long as that makes it. It
-   * goes on reading when the unverified download is adopted.
+   * goes on reading when the unverified download is promoted.
    */
   reader(sizeBytes: number): UnverifiedReader {
     return {
       sizeBytes,
       readRun: (range, target, offset) =>
-        this.#read(rangeBytes(sizeBytes, range), {
-          range,
-          target,
-          offset,
-        }),
+        this.#read(rangeBytes(sizeBytes, range), { range, target, offset }),
     };
   }
 
@@ -203,8 +205,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
       this.#checkWhole();
       const position = this.#digestBytes;
       const length = Math.min(buffer.length, sizeBytes - position);
-      const read = readAt(this.#open(), buffer, { offset: 0, length, position });
-      if (read < length) throw this.#cutOff();
+      if (this.data.read(buffer, { offset: 0, length, position }) < length) throw this.#cutOff();
       this.#digest.update(buffer.subarray(0, length));
       this.#digestBytes += length;
       await nextTurn();
@@ -214,37 +215,30 @@ export class UnverifiedDownload implements UnverifiedRequest {
   }
 
   /**
-   * Makes it a file of the store: flushes it, hashes it in a worker, and puts it in its place; its
-   * SHA-256 is remembered if it came in order. Where the same content is here already, that is what
-   * counts, and this data is removed. `placing` is called with its root before that is done with it;
-   * what it throws leaves all as it was.
+   * Makes it a file of the store: flushes it, hashes it in a worker, and moves it to where the
+   * store keeps its files; its SHA-256 is remembered if it came in order. Where the same content is
+   * here already, this data is removed instead.
    *
    * @throws {EnvironmentError} when the disk refuses; the unverified download stays as it was.
    * @throws {RangeError} when not all bytes are here.
    * @throws the signal's reason when it is aborted.
    */
-  async adopt(
-    options: {
-      readonly signal?: AbortSignal;
-      readonly placing?: (root: Root) => Promise<void>;
-    } = {},
-  ): Promise<FileDefinition> {
+  async promote(options: PromoteOptions = {}): Promise<FileDefinition> {
     this.#checkWhole();
-    this.#state = "adopting";
+    this.#state = "promoting";
     try {
       this.#cutToSize();
       const isDigested = this.#digestBytes === this.#sizeBytes;
       const sha256 = isDigested ? this.#digest.copy().digest("hex") : undefined;
-      const adopted = (file: FileDefinition) => this.#adopted = file;
-      const { signal, placing } = options;
-      await this.#host.adopt(this, { sha256, signal, placing, adopted });
+      const promoted = (file: FileDefinition) => this.#promoted = file;
+      await this.#ends.promote(this, { ...options, sha256, promoted });
     } catch (error) {
       // Closing the store ended it meanwhile, or it is as it was.
-      if (this.#state === "adopting") this.#state = "open";
+      if (this.#state === "promoting") this.#state = "open";
       throw error;
     }
     this.#state = "ended";
-    return this.#adopted!;
+    return this.#promoted!;
   }
 
   /** Throws away all bytes: what comes from now on is another file. */
@@ -254,22 +248,18 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#restartDigest();
     this.#sizeBytes = null;
     this.validators = null;
-    try {
-      ftruncateSync(this.#open(), 0);
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    this.data.truncate(0);
   }
 
   /**
    * Stops for now: it is kept for a while, to be opened again under its name and key. One that is
-   * being adopted is let be.
+   * being promoted goes on.
    */
   suspend(): void {
     if (this.#state !== "open") return;
     this.#state = "suspended";
-    this.#host.handles.forget(this.path);
-    this.#host.suspended(this);
+    this.data.close();
+    this.#ends.suspended(this);
   }
 
   /**
@@ -279,10 +269,10 @@ export class UnverifiedDownload implements UnverifiedRequest {
   discard(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    // Whoever still reads from it looks elsewhere.
+    // Its readers look elsewhere.
     this.#spans.cut(0);
-    this.#host.handles.forget(this.path);
-    this.#host.discarded(this);
+    this.data.close();
+    this.#ends.discarded(this);
   }
 
   /** Goes on after {@linkcode suspend}: for the store. */
@@ -295,8 +285,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
     { offset: position, length }: { readonly offset: number; readonly length: number },
     to: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
   ): number {
-    if (this.#adopted !== undefined) {
-      return this.#host.readAdopted(this.#adopted, to.range, to.target, to.offset);
+    if (this.#promoted !== undefined) {
+      return this.#ends.readRun(this.#promoted.root, to.range, to.target, to.offset);
     }
     if (this.#state === "ended" || !this.#spans.has(position, position + length)) {
       throw new EnvironmentError(
@@ -305,29 +295,15 @@ export class UnverifiedDownload implements UnverifiedRequest {
       );
     }
     const { target, offset } = to;
-    if (readAt(this.#open(), target, { offset, length, position }) === length) return length;
+    if (this.data.read(target, { offset, length, position }) === length) return length;
     throw this.#cutOff();
-  }
-
-  #takeWhatLiesThere(): void {
-    try {
-      const bytes = fstatSync(this.#open()).size;
-      this.#spans.add(0, Math.min(bytes, this.#sizeBytes ?? bytes));
-    } catch (error) {
-      throw environmentError(error, `open ${this.path}`);
-    }
   }
 
   #cutToSize(): void {
     const sizeBytes = this.#sizeBytes!;
-    try {
-      const fd = this.#open();
-      const bytes = fstatSync(fd).size;
-      if (bytes > sizeBytes) ftruncateSync(fd, sizeBytes);
-      if (bytes < sizeBytes) throw this.#cutOff();
-    } catch (error) {
-      throw environmentError(error, `write ${this.path}`);
-    }
+    const bytes = this.data.sizeBytes;
+    if (bytes > sizeBytes) this.data.truncate(sizeBytes);
+    if (bytes < sizeBytes) throw this.#cutOff();
   }
 
   #cutOff(): EnvironmentError {
@@ -337,10 +313,6 @@ export class UnverifiedDownload implements UnverifiedRequest {
   #restartDigest(): void {
     this.#digest = createHash("sha256");
     this.#digestBytes = 0;
-  }
-
-  #open(): number {
-    return this.#host.handles.open(this.path, { write: true });
   }
 
   #checkWhole(): void {
@@ -353,7 +325,9 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   #checkOpen(): void {
     if (this.#state !== "open") {
-      throw new RangeError(`Cannot use the intake of ${this.name}: it is ${this.#state}`);
+      throw new RangeError(
+        `Cannot use the unverified download of ${this.name}: it is ${this.#state}`,
+      );
     }
   }
 }

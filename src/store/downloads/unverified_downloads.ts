@@ -1,57 +1,53 @@
-/** The unverified downloads of a store: begins them, keeps those that wait, makes whole ones files of the store. */
+/**
+ * The unverified downloads of a store: begins them, keeps those that are suspended, makes whole
+ * ones files of the store.
+ */
 
-import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
-import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
+import type { Timer } from "../../base/clock.ts";
+import { EnvironmentError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
-import type { Downloads } from "./downloads.ts";
-import { flushFile, moveFile } from "../files/durable.ts";
-import { isSameFile } from "../files/fingerprint.ts";
+import type { Sha256Index } from "../catalogue/sha256_index.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
+import { moveFile } from "../files/durable.ts";
+import { isUnchanged } from "../files/fingerprint.ts";
+import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
 import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
 import { Hasher } from "../hashing/hasher.ts";
+import { checkSize, type Downloads } from "./downloads.ts";
 import {
   UnverifiedDownload,
-  type UnverifiedDownloadHost,
+  type UnverifiedEnds,
   type UnverifiedRequest,
 } from "./unverified_download.ts";
-import { removeIfThere } from "../files/io.ts";
-import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
-import type { StoreContext } from "./store_context.ts";
-
-/** What unverified downloads need of the store besides its parts. */
-export interface UnverifiedDownloadsHost {
-  readonly downloads: Downloads;
-  noteSha256(root: Root, sha256: string): void;
-  /** The file of a root; a complete one first. */
-  definition(root: Root): FileDefinition | undefined;
-  readRun(root: Root, range: ChunkRange, target: Uint8Array, offset: number): number;
-}
-
-/** Up to this size hashing costs less here and now, about a millisecond, than in a worker. */
-const HASHED_HERE_BYTES = limits.requestChunksMax * CHUNK_BYTES;
-
-type Timer = ReturnType<typeof setTimeout>;
 
 /** The unverified downloads of one store. */
-export class UnverifiedDownloads implements UnverifiedDownloadHost {
+export class UnverifiedDownloads implements UnverifiedEnds {
+  readonly readRun: UnverifiedEnds["readRun"];
   readonly #context: StoreContext;
-  readonly #host: UnverifiedDownloadsHost;
+  readonly #downloads: Downloads;
+  readonly #sha256s: Sha256Index;
   // A worker of its own: a fetch must not wait until thousands of shared files are hashed.
-  readonly #hasher = new Hasher();
+  readonly #hasher: Hasher;
   readonly #active = new Set<UnverifiedDownload>();
   /** Those that wait, the one that waits longest first, and when each is given up. */
   readonly #waiting = new Map<UnverifiedDownload, Timer>();
   #lastNumber = 0;
   #isClosed = false;
 
-  constructor(context: StoreContext, host: UnverifiedDownloadsHost) {
+  constructor(
+    context: StoreContext,
+    options: Pick<UnverifiedEnds, "readRun"> & {
+      readonly downloads: Downloads;
+      readonly sha256s: Sha256Index;
+    },
+  ) {
     this.#context = context;
-    this.#host = host;
-  }
-
-  get handles(): StoreContext["handles"] {
-    return this.#context.handles;
+    this.#hasher = new Hasher(context.clock);
+    this.#downloads = options.downloads;
+    this.#sha256s = options.sha256s;
+    this.readRun = options.readRun;
   }
 
   /** Bytes of the data directory that they take up. */
@@ -63,72 +59,54 @@ export class UnverifiedDownloads implements UnverifiedDownloadHost {
   }
 
   /**
-   * Begins an unverified download, or goes on with one of this name and key that was suspended, if it can be of
-   * this size.
+   * Begins an unverified download, or goes on with one of this name and key that was suspended, if
+   * it can be of this size.
    *
    * @throws {UsageError} when the name or the size cannot be.
    * @throws {EnvironmentError} when the disk refuses, or too many are under way ("in-use").
    */
   open(request: UnverifiedRequest): UnverifiedDownload {
     checkName(request.name);
-    checkSize(request);
+    if (request.sizeBytes !== null) checkSize(request.name, request.sizeBytes);
     const waiting = request.path === undefined ? this.#takeWaiting(request) : undefined;
     if (waiting !== undefined) return waiting;
     this.#makeRoom(request.name);
     const isForeign = request.path !== undefined;
     const path = request.path ??
       joinPath(this.#context.directory.incomingPath, String(++this.#lastNumber));
-    const unverified = new UnverifiedDownload({ ...request, path, isForeign }, this);
+    const unverified = new UnverifiedDownload({ ...request, path, isForeign }, {
+      handles: this.#context.handles,
+      ends: this,
+    });
     this.#active.add(unverified);
     return unverified;
   }
 
-  async adopt(
+  async promote(
     unverified: UnverifiedDownload,
-    { sha256, signal, placing, adopted }: {
-      readonly sha256: string | undefined;
-      readonly signal: AbortSignal | undefined;
-      readonly placing: ((root: Root) => Promise<void>) | undefined;
-      readonly adopted: (file: FileDefinition) => void;
-    },
+    { sha256, signal, placing, promoted }: Parameters<UnverifiedEnds["promote"]>[1],
   ): Promise<void> {
     // Its bytes may be shown as this file's after a power failure only if they are on the disk.
-    const isDurable = this.#context.catalogue !== undefined && !unverified.isForeign;
-    if (isDurable) await flushFile(this.#context.handles, unverified.path);
+    const isDurable = this.#context.isDurable && !unverified.isForeign;
+    if (isDurable) await unverified.data.flush();
     signal?.throwIfAborted();
     const hashed = await this.#hash(unverified, signal);
     const { root, sizeBytes } = hashed;
-    if (sizeBytes !== unverified.sizeBytes) {
-      this.#context.collectLeaves(root, sizeBytes);
-      throw new EnvironmentError("changed", `Cannot keep ${unverified.name}: its data changed`);
-    }
     try {
+      if (sizeBytes !== unverified.sizeBytes) {
+        throw new EnvironmentError("changed", `Cannot keep ${unverified.name}: its data changed`);
+      }
       await placing?.(root);
+      // Before anybody hears of the file: who looks at it then finds what is known of it.
+      if (sha256 !== undefined) this.#sha256s.note(root, sha256);
+      const here = unverified.isForeign ? undefined : this.#completeFile(root);
+      if (here !== undefined) {
+        promoted(here.definition());
+        this.#context.removeData(unverified.path);
+      } else await this.#store(unverified, { hashed, isDurable, promoted });
     } catch (error) {
       this.#context.collectLeaves(root, sizeBytes);
       throw error;
-    }
-    // Before anybody hears of the file: who looks at it then finds what is known of it.
-    if (sha256 !== undefined) this.#host.noteSha256(root, sha256);
-    const here = unverified.isForeign ? undefined : this.#completeFile(root);
-    if (here !== undefined) {
-      adopted(here);
-      this.#remove(unverified);
-      this.#active.delete(unverified);
-      return;
-    }
-    // Who reads it goes on while it moves: a new descriptor could not be had then.
-    const { handles } = this.#context;
-    const handle = handles.pin(unverified.path, { write: true });
-    try {
-      await this.#storedFile(unverified, hashed, isDurable);
-      adopted(this.#host.definition(root)!);
-    } catch (error) {
-      this.#context.collectLeaves(root, sizeBytes);
-      throw error;
-    } finally {
-      handles.unpin(handle);
-      handles.forget(unverified.path);
     }
     this.#active.delete(unverified);
   }
@@ -137,24 +115,15 @@ export class UnverifiedDownloads implements UnverifiedDownloadHost {
     this.#active.delete(unverified);
     if (unverified.isForeign) return;
     if (unverified.bytesHad === 0 || this.#isClosed) return unverified.discard();
-    const giveUp = setTimeout(() => unverified.discard(), limits.unverifiedKeptMs);
-    this.#waiting.set(unverified, giveUp);
+    const giveUp = () => unverified.discard();
+    this.#waiting.set(unverified, this.#context.clock.after(limits.unverifiedKeptMs, giveUp));
   }
 
   discarded(unverified: UnverifiedDownload): void {
     this.#active.delete(unverified);
-    clearTimeout(this.#waiting.get(unverified));
+    this.#waiting.get(unverified)?.cancel();
     this.#waiting.delete(unverified);
-    if (!unverified.isForeign) this.#remove(unverified);
-  }
-
-  readAdopted(
-    { root }: FileDefinition,
-    range: ChunkRange,
-    target: Uint8Array,
-    offset: number,
-  ): number {
-    return this.#host.readRun(root, range, target, offset);
+    if (!unverified.isForeign) this.#context.removeData(unverified.path);
   }
 
   /** Gives up all of them. */
@@ -172,7 +141,7 @@ export class UnverifiedDownloads implements UnverifiedDownloadHost {
         unverified.discard();
         continue;
       }
-      clearTimeout(giveUp);
+      giveUp.cancel();
       this.#waiting.delete(unverified);
       unverified.resume(sizeBytes);
       this.#active.add(unverified);
@@ -187,8 +156,8 @@ export class UnverifiedDownloads implements UnverifiedDownloadHost {
       if (oldest === undefined) {
         throw new EnvironmentError(
           "in-use",
-          `Cannot take in ${name}: ${limits.unverifiedMax} files are being taken in already`,
-          { hint: "Try again when some of them have come." },
+          `Cannot download ${name}: ${limits.unverifiedMax} files of unknown root are under way`,
+          { hint: "Try again when some of them are complete." },
         );
       }
       oldest.discard();
@@ -200,68 +169,55 @@ export class UnverifiedDownloads implements UnverifiedDownloadHost {
     signal: AbortSignal | undefined,
   ): Promise<HashedFile> {
     const { leavesPath } = this.#context.directory;
-    if ((sizeBytes ?? Infinity) <= HASHED_HERE_BYTES) {
+    if ((sizeBytes ?? Infinity) <= limits.hashedHereBytes) {
       return hashFile({ path, leavesPath, sidecarName: "hashing-here" });
     }
-    return await this.#hasher.hash({ path, leavesPath, sidecarName: "hashing-intake" }, { signal });
+    return await this.#hasher.hash({ path, leavesPath, sidecarName: "hashing-unverified" }, {
+      signal,
+    });
   }
 
   /** A complete file of this content that is still what it was. */
-  #completeFile(root: Root): FileDefinition | undefined {
+  #completeFile(root: Root): StoredFile | undefined {
     for (;;) {
-      const storedFile = this.#context.index.first(root);
-      if (storedFile === undefined) return undefined;
-      if (isUnchanged(storedFile)) return this.#host.definition(root);
-      // The leaves were written anew: they must not go with the file that is gone.
-      this.#context.withdrawStoredFiles([storedFile], { keepLeaves: true });
+      const file = this.#context.index.first(root);
+      if (file === undefined || isUnchanged(file)) return file;
+      // The leaves were just written again: they must not go with the file that is gone.
+      this.#context.withdrawStoredFiles([file], { keepLeaves: true });
     }
   }
 
-  async #storedFile(
+  async #store(
     unverified: UnverifiedDownload,
-    hashed: HashedFile,
-    isDurable: boolean,
+    { hashed, isDurable, promoted }: {
+      readonly hashed: HashedFile;
+      readonly isDurable: boolean;
+      readonly promoted: (file: FileDefinition) => void;
+    },
   ): Promise<void> {
     const { root } = hashed;
     const { name, isForeign } = unverified;
-    let path = unverified.path;
-    if (!isForeign) {
-      path = joinPath(this.#context.directory.newFileDirectory(root), name);
-      await moveFile(unverified.path, path, { isDurable });
-    }
-    const storedFile = new StoredFile("downloaded", { ...splitPath(path), name }, hashed);
-    this.#context.index.add(storedFile);
-    if (!isForeign) this.#context.remember((catalogue) => catalogue.putStoredFiles([storedFile]));
-    // After it is in the index, so that the leaf layer stays.
-    this.#host.downloads.discardWaiting(root);
-    this.#context.emit({ kind: "added", root, name });
-    // Meanwhile the same content may have been shared.
-    this.#context.dropDuplicate(root);
-  }
-
-  #remove({ path }: UnverifiedDownload): void {
-    this.#context.handles.forget(path);
+    const { handles, directory, index } = this.#context;
+    // Its readers go on while it moves: a new descriptor could not be had then.
+    const handle = unverified.data.pin();
     try {
-      removeIfThere(path);
-    } catch (error) {
-      this.#context.warn(messageOf(error), { path });
+      let path = unverified.path;
+      if (!isForeign) {
+        path = joinPath(directory.newFileDirectory(root), name);
+        await moveFile(unverified.path, path, { isDurable });
+      }
+      const file = new StoredFile("downloaded", { ...splitPath(path), name }, hashed);
+      index.add(file);
+      if (!isForeign) this.#context.remember((catalogue) => catalogue.putStoredFiles([file]));
+      // After it is in the index, so that the leaf layer stays.
+      this.#downloads.discardWaiting(root);
+      this.#context.emit({ kind: "added", root, name });
+      // Meanwhile the same content may have been shared.
+      this.#context.dropDuplicate(root);
+      promoted(index.first(root)!.definition());
+    } finally {
+      handles.unpin(handle);
+      unverified.data.close();
     }
-  }
-}
-
-function checkSize({ name, sizeBytes }: UnverifiedRequest): void {
-  if (sizeBytes === null) return;
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > limits.fetchBytesMax) {
-    throw new UsageError(
-      `Cannot take in ${name}: size ${sizeBytes} is not between 0 and ${limits.fetchBytesMax}`,
-    );
-  }
-}
-
-function isUnchanged(storedFile: StoredFile): boolean {
-  try {
-    return isSameFile(storedFile, Deno.statSync(storedFile.path));
-  } catch {
-    return false;
   }
 }

@@ -5,7 +5,7 @@
  *     catalogue.sqlite          what is remembered (catalogue.ts)
  *     files/<root>/<name>       downloaded files
  *     partial/<root>            data of unfinished downloads
- *     incoming/<number>         files on their way whose root nobody knows yet; emptied at start
+ *     incoming/<number>         downloads whose root is not known yet; emptied at start
  *     leaves/<2 digits>/<root>  leaf layers of files of more than one chunk
  */
 
@@ -17,11 +17,22 @@ import { joinPath } from "./stored_file.ts";
 /** A data directory that exists and can be written. */
 export class DataDirectory implements Disposable {
   readonly path: string;
+  readonly cataloguePath: string;
+  readonly filesPath: string;
+  readonly partialsPath: string;
+  /** Where unverified downloads lie; see `unverified_download.ts`. */
+  readonly incomingPath: string;
+  readonly leavesPath: string;
   #lock: Deno.FsFile | undefined;
   readonly #leafDirectories = new Set<string>();
 
   private constructor(path: string, lock: Deno.FsFile | undefined) {
     this.path = path;
+    this.cataloguePath = joinPath(path, "catalogue.sqlite");
+    this.filesPath = joinPath(path, "files");
+    this.partialsPath = joinPath(path, "partial");
+    this.incomingPath = joinPath(path, "incoming");
+    this.leavesPath = joinPath(path, "leaves");
     this.#lock = lock;
   }
 
@@ -31,48 +42,23 @@ export class DataDirectory implements Disposable {
    * @throws {EnvironmentError} when it cannot be written, or another process has it ("in-use").
    */
   static open(path: string, { lock = true } = {}): DataDirectory {
-    let real: string;
+    let directory: DataDirectory | undefined;
     try {
       // Only the owner reads it: it holds the token of the daemon.
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
-      real = Deno.realPathSync(path);
-      for (const part of ["files", "partial", "incoming", "leaves"]) {
-        Deno.mkdirSync(joinPath(real, part), { recursive: true });
+      const real = Deno.realPathSync(path);
+      directory = new DataDirectory(real, lock ? takeLock(real) : undefined);
+      const { filesPath, partialsPath, incomingPath, leavesPath } = directory;
+      for (const part of [filesPath, partialsPath, incomingPath, leavesPath]) {
+        Deno.mkdirSync(part, { recursive: true });
       }
+      // Only who holds the lock may: what lies there can be of a daemon that runs.
+      directory.#empty(incomingPath);
+      return directory;
     } catch (error) {
+      directory?.close();
       throw environmentError(error, `use data directory ${path}`);
     }
-    const held = lock ? takeLock(real) : undefined;
-    const directory = new DataDirectory(real, held);
-    try {
-      // Only who holds the directory may: what lies there can be of a daemon that runs.
-      directory.#empty(directory.incomingPath);
-    } catch (error) {
-      directory.close();
-      throw environmentError(error, `use data directory ${path}`);
-    }
-    return directory;
-  }
-
-  get cataloguePath(): string {
-    return joinPath(this.path, "catalogue.sqlite");
-  }
-
-  get filesPath(): string {
-    return joinPath(this.path, "files");
-  }
-
-  get partialsPath(): string {
-    return joinPath(this.path, "partial");
-  }
-
-  /** Where unverified downloads lie; see `unverified_download.ts`. */
-  get incomingPath(): string {
-    return joinPath(this.path, "incoming");
-  }
-
-  get leavesPath(): string {
-    return joinPath(this.path, "leaves");
   }
 
   /** Where the downloaded file of `root` lies under its name. */
@@ -89,14 +75,12 @@ export class DataDirectory implements Disposable {
     return joinPath(joinPath(this.leavesPath, root.slice(0, 2)), root);
   }
 
-  /** {@linkcode leafPath}, with its directory made. */
-  newLeafPath(root: Root): string {
+  /** Makes the directory of {@linkcode leafPath}. */
+  makeLeafDirectory(root: Root): void {
     const prefix = root.slice(0, 2);
-    if (!this.#leafDirectories.has(prefix)) {
-      this.#make(joinPath(this.leavesPath, prefix));
-      this.#leafDirectories.add(prefix);
-    }
-    return this.leafPath(root);
+    if (this.#leafDirectories.has(prefix)) return;
+    this.#make(joinPath(this.leavesPath, prefix));
+    this.#leafDirectories.add(prefix);
   }
 
   /** {@linkcode fileDirectory}, made. */

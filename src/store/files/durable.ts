@@ -1,7 +1,6 @@
-/** What must survive a power failure: flushing data, and moving a finished file so that it appears whole. */
+/** Moves a finished file so that it appears whole, also after a power failure. */
 
-import { closeSync, fdatasync, fsyncSync, openSync } from "node:fs";
-import type { HandleCache } from "./handle_cache.ts";
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { environmentError, removeIfThere } from "./io.ts";
 import { joinPath, OWN_FILE_PREFIX, splitPath } from "./stored_file.ts";
 
@@ -28,24 +27,6 @@ export async function moveFile(
     if (isDurable && Deno.build.os !== "windows") sync(directory || "/");
   } catch (error) {
     throw environmentError(error, `write ${to}`);
-  }
-}
-
-/**
- * Flushes the data of a file to the disk, off this thread.
- *
- * @throws {EnvironmentError} when the disk refuses.
- */
-export async function flushFile(handles: HandleCache, path: string): Promise<void> {
-  const handle = handles.pin(path, { write: true });
-  try {
-    await new Promise<void>((resolve, reject) =>
-      fdatasync(handle.fd, (error) => error ? reject(error) : resolve())
-    );
-  } catch (error) {
-    throw environmentError(error, `write ${path} to the disk`);
-  } finally {
-    handles.unpin(handle);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Root } from "../../base/ids.ts";
 import { matchesGlob } from "../../base/names.ts";
 import { splitPath, type StoredFile } from "./stored_file.ts";
 
-/** All places that the store knows. */
+/** All complete files that the store knows. */
 export class FileIndex {
   readonly #byRoot = new Map<Root, StoredFile | StoredFile[]>();
   readonly #byName = new Map<string, StoredFile | StoredFile[]>();
@@ -13,22 +13,22 @@ export class FileIndex {
   #downloadedBytes = 0;
   #downloadedFiles = 0;
 
-  /** Number of places. */
+  /** Number of files. */
   get size(): number {
     return this.#size;
   }
 
-  /** Bytes of the places that were downloaded. */
+  /** Bytes of the files that were downloaded. */
   get downloadedBytes(): number {
     return this.#downloadedBytes;
   }
 
-  /** Number of the places that were downloaded. */
+  /** Number of the files that were downloaded. */
   get downloadedFiles(): number {
     return this.#downloadedFiles;
   }
 
-  /** Adds a place, instead of one that was known at the same path. */
+  /** Adds a file, instead of one that was known at the same path. */
   add(storedFile: StoredFile): void {
     let directory = this.#byDirectory.get(storedFile.directory);
     if (directory === undefined) {
@@ -49,7 +49,7 @@ export class FileIndex {
     }
   }
 
-  /** Removes a place; false when it was not known. */
+  /** Removes a file; false when it was not known. */
   remove(storedFile: StoredFile): boolean {
     const directory = this.#byDirectory.get(storedFile.directory);
     if (directory?.get(storedFile.file) !== storedFile) return false;
@@ -65,7 +65,7 @@ export class FileIndex {
     return true;
   }
 
-  /** The first place of `root`. */
+  /** The first file of `root`. */
   first(root: Root): StoredFile | undefined {
     const found = this.#byRoot.get(root);
     return Array.isArray(found) ? found[0] : found;
@@ -79,7 +79,7 @@ export class FileIndex {
     return listOf(this.#byName.get(name));
   }
 
-  /** A place of `root` under `name`. Thousands may share the one or the other, but seldom both. */
+  /** A file of `root` under `name`. Thousands may share the one or the other, but seldom both. */
   named(root: Root, name: string): StoredFile | undefined {
     const ofRoot = this.ofRoot(root), ofName = this.ofName(name);
     return ofRoot.length <= ofName.length
@@ -100,7 +100,7 @@ export class FileIndex {
     return this.#byDirectory.keys();
   }
 
-  /** Places whose name matches `glob`. */
+  /** Files whose name matches `glob`. */
   *matching(glob: string): Generator<StoredFile> {
     for (const [name, found] of this.#byName) {
       if (matchesGlob(glob, name)) yield* listOf(found);

@@ -14,8 +14,7 @@ import { environmentError, readAt } from "./io.ts";
 import type { StoredFile } from "./stored_file.ts";
 
 /**
- * Reads chunks of `place` into `target` from `offset` in one call to the system; returns the
- * bytes.
+ * Reads chunks of a file into `target` from `offset` in one call to the system; returns the bytes.
  *
  * @throws {EnvironmentError} "changed", "not-found" or another when the file is not what it was;
  * "in-use" when too many files are open, for which the file is not to blame.
@@ -25,7 +24,7 @@ export function readStoredFile(
   storedFile: StoredFile,
   read: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
 ): number {
-  const { offset: position, length } = storedFileBytes(storedFile, read.range);
+  const { offset: position, length } = chunkLocation(storedFile, read.range);
   const { path } = storedFile;
   const fd = handles.open(path);
   try {
@@ -42,7 +41,7 @@ export function readStoredFile(
   throw changed(path);
 }
 
-/** Opens `place` for as long as the handle is pinned; throws like {@linkcode readPlace}. */
+/** Opens a file until the handle is unpinned; throws like {@linkcode readStoredFile}. */
 export function pinStoredFile(handles: HandleCache, storedFile: StoredFile): Handle {
   const handle = handles.pin(storedFile.path);
   try {
@@ -55,15 +54,13 @@ export function pinStoredFile(handles: HandleCache, storedFile: StoredFile): Han
   }
 }
 
-/** Where chunks of `place` stand in it. @throws {RangeError} when they are not all within. */
-export function storedFileBytes(storedFile: StoredFile, range: ChunkRange): ByteRange {
-  const chunks = chunkCount(storedFile.sizeBytes);
-  if (!isRangeWithin(range, chunks)) {
-    throw new RangeError(
-      `Cannot read chunks ${range.first}+${range.count} of ${storedFile.name}: it has ${chunks}`,
-    );
-  }
-  return rangeBytes(storedFile.sizeBytes, range);
+/** Where chunks of a file stand in it. @throws {RangeError} when they are not all within. */
+function chunkLocation({ name, sizeBytes }: StoredFile, range: ChunkRange): ByteRange {
+  const chunks = chunkCount(sizeBytes);
+  if (isRangeWithin(range, chunks)) return rangeBytes(sizeBytes, range);
+  throw new RangeError(
+    `Cannot read chunks ${range.first}+${range.count} of ${name}: it has ${chunks}`,
+  );
 }
 
 function checkUnchanged(storedFile: StoredFile): void {

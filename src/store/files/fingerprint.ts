@@ -29,3 +29,12 @@ export function isSameFile(print: Fingerprint, info: Deno.FileInfo): boolean {
 export function isSamePrint(a: Fingerprint, b: Fingerprint): boolean {
   return a.sizeBytes === b.sizeBytes && a.ino === b.ino && a.mtimeMs === b.mtimeMs;
 }
+
+/** Whether there still is, at its path, the file that was hashed. */
+export function isUnchanged(file: Fingerprint & { readonly path: string }): boolean {
+  try {
+    return isSameFile(file, Deno.statSync(file.path));
+  } catch {
+    return false;
+  }
+}

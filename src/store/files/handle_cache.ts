@@ -1,10 +1,9 @@
 /**
- * Open files, at most so many at once: the least recently used one is closed to make room. It
- * knows paths and descriptors only; what a file must look like is checked by the caller, in
- * `onOpen`.
+ * Open files, at most so many at once: the least recently used one that nobody has pinned is closed
+ * to make room. The caller checks in `onOpen` what a file must look like.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { EnvironmentError } from "../../base/errors.ts";
 import { environmentError } from "./io.ts";
 
@@ -20,7 +19,7 @@ interface CachedHandle extends Handle {
 }
 
 /** How to open a file that is not open yet. */
-export interface OpenOptions {
+interface OpenOptions {
   /** Open for reading and writing, and create it. */
   readonly write?: boolean;
   /** Called with a fresh descriptor; when it throws, the file is closed again. */
@@ -74,7 +73,7 @@ export class HandleCache implements Disposable {
     return (this.#handles.get(path)?.pins ?? 0) > 0;
   }
 
-  /** Forgets `path`, so that it is opened anew; closed now, or when its last pin goes. */
+  /** Forgets `path`, so that it is opened again; closed now, or when its last pin goes. */
   forget(path: string): void {
     const handle = this.#handles.get(path);
     if (handle === undefined) return;
@@ -127,22 +126,9 @@ export class HandleCache implements Disposable {
 }
 
 function openFile(path: string, write: boolean): number {
-  if (!write) {
-    try {
-      return openSync(path, "r");
-    } catch (error) {
-      throw environmentError(error, `open ${path}`);
-    }
-  }
   try {
-    // "r+" does not create, "w+" would empty an existing file: hence two steps.
-    try {
-      return openSync(path, "r+");
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-      return openSync(path, "wx+");
-    }
+    return openSync(path, write ? constants.O_RDWR | constants.O_CREAT : "r");
   } catch (error) {
-    throw environmentError(error, `open ${path} for writing`);
+    throw environmentError(error, write ? `open ${path} for writing` : `open ${path}`);
   }
 }

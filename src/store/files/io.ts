@@ -5,7 +5,6 @@
  */
 
 import { readSync, writeSync } from "node:fs";
-import { setImmediate } from "node:timers";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 
 /** Reads `length` bytes at `position` into `target`; returns how many there were until the end. */
@@ -41,11 +40,6 @@ function checkPosition(position: number): void {
   }
 }
 
-/** Ends the current turn, so that connections and timers are served in between. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 const CODES: Readonly<Record<string, EnvironmentCode>> = {
   ENOSPC: "no-space",
   EDQUOT: "no-space",
@@ -57,6 +51,7 @@ const CODES: Readonly<Record<string, EnvironmentCode>> = {
   ENOTDIR: "not-found",
 };
 
+/** What a person can do about a failure, when that is the same wherever it happens. */
 const HINTS: Readonly<Partial<Record<EnvironmentCode, string>>> = {
   "no-space": "Free some space, or use a directory on another disk.",
   "read-only": "Use a directory on a disk that can be written.",
@@ -69,19 +64,17 @@ const HINTS: Readonly<Partial<Record<EnvironmentCode, string>>> = {
  *
  * @param action What failed, to stand after "Cannot": `write /var/lib/x`.
  */
-export function environmentError(error: unknown, action: string): EnvironmentError {
+export function environmentError(
+  error: unknown,
+  action: string,
+  code = codeOf(error),
+): EnvironmentError {
   if (error instanceof EnvironmentError) return error;
-  const code = codeOf(error);
-  const hint = hintFor(code);
+  const hint = HINTS[code];
   return new EnvironmentError(code, `Cannot ${action}: ${messageOf(error)}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: error,
   });
-}
-
-/** What a person can do about a failure, when that is the same wherever it happens. */
-export function hintFor(code: EnvironmentCode): string | undefined {
-  return HINTS[code];
 }
 
 /** Which family of failure a system error belongs to. */

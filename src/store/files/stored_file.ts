@@ -1,10 +1,11 @@
 /**
- * A place: one complete file on this machine that holds the content of one root. And what the
- * rest of the program is told about a file, a definition.
+ * One complete file on this machine that holds the content of one root. And what the rest of the
+ * program is told about a file, a definition.
  */
 
-import type { ChunkRange } from "../../base/geometry.ts";
+import { chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
+import { nameType } from "../../base/names.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 
 /** How a complete file came here: by sharing it where it lies, or by downloading it. */
@@ -43,6 +44,13 @@ export class StoredFile implements Fingerprint {
 
   get path(): string {
     return joinPath(this.directory, this.file);
+  }
+
+  definition(): FileDefinition {
+    const { root, name, sizeBytes, origin, path } = this;
+    const chunks = chunkCount(sizeBytes);
+    const type = nameType(name);
+    return { root, name, type, sizeBytes, chunks, chunksHave: chunks, origin, path };
   }
 }
 
@@ -83,7 +91,7 @@ export type StoreChange =
   | { readonly kind: "added"; readonly root: Root; readonly name: string }
   /** The SHA-256 of a complete file is known that was not. */
   | { readonly kind: "checked"; readonly root: Root; readonly name: string }
-  /** A complete file is no longer here; another place or a part of it may be. */
+  /** A complete file is no longer here; a copy elsewhere or a part of it may be. */
   | {
     readonly kind: "withdrawn";
     readonly root: Root;

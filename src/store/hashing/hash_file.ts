@@ -19,11 +19,9 @@ export interface HashRequest {
   readonly path: string;
   /** The directory of all leaf layers; the sidecar goes to `<2 digits>/<root>` in it. */
   readonly leavesPath: string;
-  /** Also compute the SHA-256 of the whole file; takes as long again. */
-  readonly sha256?: boolean;
   /**
-   * What the sidecar is called until the root is known; "hashing" if left out. Whoever hashes
-   * beside others needs a name of its own.
+   * What the sidecar is called until the root is known; "hashing" if left out. Two hashers of
+   * one store need different names.
    */
   readonly sidecarName?: string;
 }
@@ -31,8 +29,6 @@ export interface HashRequest {
 /** A hashed file, as it was from the first to the last byte read. */
 export interface HashedFile extends Fingerprint {
   readonly root: Root;
-  /** SHA-256 of the whole file in hexadecimal, when it was asked for. */
-  readonly sha256?: string;
 }
 
 const buffer = new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
@@ -49,21 +45,20 @@ const leaves = new Uint8Array(limits.leavesPerFrameMax * HASH_BYTES);
  * the leaf layer cannot be written.
  */
 export function hashFile(request: HashRequest): HashedFile {
-  const { path, leavesPath, sha256 = false, sidecarName = "hashing" } = request;
+  const { path, leavesPath, sidecarName = "hashing" } = request;
   const before = stat(path);
   const { sizeBytes } = before;
   // The name is free of others: only one worker of one store hashes at a time under it.
   const sidecar = chunkCount(sizeBytes) > 1 ? joinPath(leavesPath, sidecarName) : undefined;
   const builder = new MerkleBuilder();
-  const whole = sha256 ? createHash("sha256") : undefined;
   const fd = openFile(path, "r");
   try {
     const sidecarFd = sidecar === undefined ? undefined : openFile(sidecar, "w");
     try {
-      hashLeaves(fd, { sizeBytes, path }, (bytes) => {
+      for (const bytes of hashChunks(fd, sizeBytes, path)) {
         if (sidecarFd !== undefined) writeAt(sidecarFd, bytes, builder.count * HASH_BYTES);
         builder.addLeaves(bytes);
-      }, (data) => whole?.update(data));
+      }
       if (sidecarFd !== undefined && builder.count > limits.unsyncedLeavesMax) {
         fdatasyncSync(sidecarFd);
       }
@@ -73,7 +68,7 @@ export function hashFile(request: HashRequest): HashedFile {
     if (!isSameFile(before, Deno.statSync(path))) throw changed(path);
     const root = builder.root();
     if (sidecar !== undefined) keepSidecar(sidecar, leavesPath, root);
-    return { root, ...before, ...(whole && { sha256: whole.digest("hex") }) };
+    return { root, ...before };
   } catch (error) {
     if (sidecar !== undefined) removeIfThere(sidecar);
     throw environmentError(error, `hash ${path}`);
@@ -92,9 +87,7 @@ export function sha256File(path: string): Fingerprint & { readonly sha256: strin
   const whole = createHash("sha256");
   const fd = openFile(path, "r");
   try {
-    for (let position = 0; position < before.sizeBytes; position += buffer.length) {
-      const length = Math.min(buffer.length, before.sizeBytes - position);
-      if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(path);
+    for (const length of readRuns(fd, before.sizeBytes, path)) {
       whole.update(buffer.subarray(0, length));
     }
     if (!isSameFile(before, Deno.statSync(path))) throw changed(path);
@@ -106,18 +99,10 @@ export function sha256File(path: string): Fingerprint & { readonly sha256: strin
   }
 }
 
-/** Gives the leaves in order, as many at once as the buffer holds, and the data along the way. */
-function hashLeaves(
-  fd: number,
-  file: { readonly sizeBytes: number; readonly path: string },
-  onLeaves: (bytes: Uint8Array) => void,
-  onData: (data: Uint8Array) => void,
-): void {
+/** Gives the leaves in order, as many at once as the buffer holds. */
+function* hashChunks(fd: number, sizeBytes: number, path: string): Generator<Uint8Array> {
   let filled = 0;
-  for (let position = 0; position < file.sizeBytes; position += buffer.length) {
-    const length = Math.min(buffer.length, file.sizeBytes - position);
-    if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(file.path);
-    onData(buffer.subarray(0, length));
+  for (const length of readRuns(fd, sizeBytes, path)) {
     for (let i = 0; i * CHUNK_BYTES < length; i++) {
       const end = (i + 1) * CHUNK_BYTES;
       const chunk = end <= length ? chunkViews[i]! : buffer.subarray(i * CHUNK_BYTES, length);
@@ -125,11 +110,20 @@ function hashLeaves(
       filled += HASH_BYTES;
     }
     if (filled + limits.requestChunksMax * HASH_BYTES > leaves.length) {
-      onLeaves(leaves.subarray(0, filled));
+      yield leaves.subarray(0, filled);
       filled = 0;
     }
   }
-  if (filled > 0) onLeaves(leaves.subarray(0, filled));
+  if (filled > 0) yield leaves.subarray(0, filled);
+}
+
+/** Reads a file into {@linkcode buffer}, run by run; gives the length of each. */
+function* readRuns(fd: number, sizeBytes: number, path: string): Generator<number> {
+  for (let position = 0; position < sizeBytes; position += buffer.length) {
+    const length = Math.min(buffer.length, sizeBytes - position);
+    if (readAt(fd, buffer, { offset: 0, length, position }) < length) throw changed(path);
+    yield length;
+  }
 }
 
 function stat(path: string): Fingerprint {

@@ -1,8 +1,9 @@
 /**
  * Has files hashed in a worker: started when the first file comes, ended when there was nothing to
- * do for a while. What is done with the result is the caller's matter.
+ * do for a while.
  */
 
+import type { Clock, Timer } from "../../base/clock.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Fingerprint } from "../files/fingerprint.ts";
@@ -13,7 +14,6 @@ interface PendingJob {
   readonly job: HashJob;
   readonly resolve: (file: HashResult) => void;
   readonly reject: (reason: unknown) => void;
-  readonly release: () => void;
 }
 
 /** Hashes files, one after the other, in the order in which they were given. */
@@ -23,8 +23,13 @@ export class Hasher implements Disposable {
   // Given to the worker; a few at once, so that it need not wait between small files.
   readonly #running = new Map<number, PendingJob>();
   #lastId = 0;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #idleTimer: Timer | undefined;
   #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Whether a worker is there now. */
   get isRunning(): boolean {
@@ -53,19 +58,22 @@ export class Hasher implements Disposable {
     return result as Fingerprint & { readonly sha256: string };
   }
 
-  #run(
+  async #run(
     job: HashJob,
     { signal }: { readonly signal?: AbortSignal | undefined },
   ): Promise<HashResult> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
-      const abort = () => this.#abort(job.id, signal?.reason);
-      const release = () => signal?.removeEventListener("abort", abort);
-      signal?.addEventListener("abort", abort);
-      this.#waiting.push({ job, resolve, reject, release });
-      this.#pump();
-    });
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
+    const { promise, resolve, reject } = Promise.withResolvers<HashResult>();
+    const abort = () => this.#abort(job.id, signal?.reason);
+    signal?.addEventListener("abort", abort);
+    this.#waiting.push({ job, resolve, reject });
+    this.#pump();
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   /** Ends the worker; files that are not hashed yet are given up with an AbortError. */
@@ -73,9 +81,8 @@ export class Hasher implements Disposable {
     this.#isClosed = true;
     this.#stopWorker();
     const reason = new DOMException("The hasher is closed", "AbortError");
-    for (const pending of [...this.#running.values(), ...this.#waiting.splice(0)]) {
-      pending.release();
-      pending.reject(reason);
+    for (const { reject } of [...this.#running.values(), ...this.#waiting.splice(0)]) {
+      reject(reason);
     }
     this.#running.clear();
   }
@@ -91,10 +98,9 @@ export class Hasher implements Disposable {
       this.#running.set(pending.job.id, pending);
       this.#startWorker().postMessage(pending.job);
     }
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.#idleTimer?.cancel();
     if (this.#running.size === 0 && this.#worker !== undefined) {
-      this.#idleTimer = setTimeout(() => this.#stopWorker(), limits.hashWorkerIdleMs);
+      this.#idleTimer = this.#clock.after(limits.hashWorkerIdleMs, () => this.#stopWorker());
     }
   }
 
@@ -111,8 +117,7 @@ export class Hasher implements Disposable {
   }
 
   #stopWorker(): void {
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.#idleTimer?.cancel();
     this.#worker?.terminate();
     this.#worker = undefined;
   }
@@ -121,7 +126,6 @@ export class Hasher implements Disposable {
     const pending = this.#running.get(answer.id);
     if (pending === undefined) return;
     this.#running.delete(answer.id);
-    pending.release();
     switch (answer.kind) {
       case "hashed":
         pending.resolve(answer.file);
@@ -137,32 +141,26 @@ export class Hasher implements Disposable {
     this.#pump();
   }
 
-  // The worker cannot be interrupted within a file: it is ended, and what else it had starts anew.
+  // The worker cannot be interrupted within a file: it is ended, and what else it had starts again.
   #abort(id: number, reason: unknown): void {
     const pending = this.#running.get(id);
     if (pending === undefined) {
       const index = this.#waiting.findIndex(({ job }) => job.id === id);
-      if (index < 0) return;
-      const [waiting] = this.#waiting.splice(index, 1);
-      waiting!.release();
-      waiting!.reject(reason);
+      if (index >= 0) this.#waiting.splice(index, 1)[0]!.reject(reason);
       return;
     }
     this.#stopWorker();
     this.#running.delete(id);
     this.#waiting.unshift(...this.#running.values());
     this.#running.clear();
-    pending.release();
     pending.reject(reason);
     this.#pump();
   }
 
   #crash(message: string): void {
     this.#stopWorker();
-    for (const pending of this.#running.values()) {
-      pending.release();
-      pending.reject(new EnvironmentError("other", `The hash worker failed: ${message}`));
-    }
+    const error = new EnvironmentError("other", `The hash worker failed: ${message}`);
+    for (const { reject } of this.#running.values()) reject(error);
     this.#running.clear();
     this.#pump();
   }

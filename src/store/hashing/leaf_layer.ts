@@ -6,22 +6,23 @@
  * `hash_worker.ts`.
  */
 
-import { fstatSync, ftruncateSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { fromHex } from "../../base/bytes.ts";
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { isRangeWithin } from "../../base/geometry.ts";
 import { HASH_BYTES, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { DataFile } from "../files/data_file.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
-import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
+import { environmentError, readAt } from "../files/io.ts";
 import { MerkleBuilder } from "./merkle.ts";
 
 /** Hexadecimal digits of one leaf. */
 export const HEX_PER_HASH = 2 * HASH_BYTES;
 
 /** Where the layer of which file lies. */
-export interface LeafLayerStoredFile {
+interface LeafLayerFile {
   readonly root: Root;
   /** Chunks of the file, so leaves of the layer. */
   readonly chunks: number;
@@ -31,14 +32,14 @@ export interface LeafLayerStoredFile {
 
 /** Reads the leaves of one file. */
 export class LeafLayer {
-  readonly #storedFile: LeafLayerStoredFile;
+  readonly file: LeafLayerFile;
   readonly #handles: HandleCache;
   readonly #single: Uint8Array | undefined;
 
-  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
-    this.#storedFile = storedFile;
+  constructor(file: LeafLayerFile, handles: HandleCache) {
+    this.file = file;
     this.#handles = handles;
-    if (storedFile.chunks <= 1) this.#single = fromHex(storedFile.root);
+    if (file.chunks <= 1) this.#single = fromHex(file.root);
   }
 
   /**
@@ -48,7 +49,7 @@ export class LeafLayer {
    * @throws {EnvironmentError} "not-found" or "corrupt" when the sidecar is gone or not whole.
    */
   read(range: ChunkRange, target: Uint8Array, offset = 0): number {
-    const { chunks, path } = this.#storedFile;
+    const { chunks, path } = this.file;
     if (!isRangeWithin(range, chunks)) {
       throw new RangeError(`Cannot read leaves: ${range.first}+${range.count} of ${chunks}`);
     }
@@ -83,7 +84,7 @@ export class LeafLayer {
    * layer of a file of 2 GiB, in one go.
    */
   isSound(): boolean {
-    const { chunks, root } = this.#storedFile;
+    const { chunks, root } = this.file;
     if (chunks <= 1) return true;
     const builder = new MerkleBuilder();
     for (let first = 0; first < chunks; first += limits.leavesPerFrameMax) {
@@ -93,13 +94,8 @@ export class LeafLayer {
     return builder.root() === root;
   }
 
-  /** Closes the sidecar if it is open. */
-  forget(): void {
-    this.#handles.forget(this.#storedFile.path);
-  }
-
   #checkFresh(fd: number): void {
-    const { chunks, root } = this.#storedFile;
+    const { chunks, root } = this.file;
     const sizeBytes = fstatSync(fd).size;
     if (sizeBytes !== chunks * HASH_BYTES) {
       throw this.#corrupt(`it has ${sizeBytes} bytes, not ${chunks * HASH_BYTES}`);
@@ -117,7 +113,7 @@ export class LeafLayer {
   #corrupt(why: string): EnvironmentError {
     return new EnvironmentError(
       "corrupt",
-      `Cannot read leaf layer ${this.#storedFile.path}: ${why}`,
+      `Cannot read leaf layer ${this.file.path}: ${why}`,
     );
   }
 }
@@ -129,14 +125,16 @@ const scratch = new Uint8Array(
 
 /** Takes a layer from a peer, in order, and keeps it only when it belongs to the root. */
 export class LeafLayerWriter {
-  readonly #storedFile: LeafLayerStoredFile;
+  readonly #file: LeafLayerFile;
   readonly #handles: HandleCache;
+  readonly #data: DataFile;
   #builder = new MerkleBuilder();
   #isLastZero = false;
 
-  constructor(storedFile: LeafLayerStoredFile, handles: HandleCache) {
-    this.#storedFile = storedFile;
+  constructor(file: LeafLayerFile, handles: HandleCache) {
+    this.#file = file;
     this.#handles = handles;
+    this.#data = new DataFile(`${file.path}.new`, handles);
   }
 
   /** The index of the leaf that must come next. */
@@ -151,7 +149,7 @@ export class LeafLayerWriter {
    * @throws {EnvironmentError} when they cannot be written.
    */
   add(first: number, hashes: Uint8Array): void {
-    const { chunks } = this.#storedFile;
+    const { chunks } = this.#file;
     const count = hashes.length / HASH_BYTES;
     if (!Number.isInteger(count) || count === 0) {
       throw new PeerFault("malformed", `Cannot take leaves: ${hashes.length} bytes`);
@@ -162,11 +160,7 @@ export class LeafLayerWriter {
     if (first + count > chunks) {
       throw new PeerFault("oversized", `Cannot take leaves: ${first}+${count} of ${chunks}`);
     }
-    try {
-      writeAt(this.#open(), hashes, first * HASH_BYTES);
-    } catch (error) {
-      throw environmentError(error, `write leaf layer ${this.#newPath}`);
-    }
+    this.#data.write(hashes, first * HASH_BYTES);
     this.#builder.addLeaves(hashes);
     this.#isLastZero = hashes.subarray(-HASH_BYTES).every((byte) => byte === 0);
   }
@@ -178,7 +172,7 @@ export class LeafLayerWriter {
    * @throws {PeerFault} "bad-data" when leaves are missing, belong to another root or are padding.
    */
   finish(): void {
-    const { root, chunks, path } = this.#storedFile;
+    const { root, chunks, path } = this.#file;
     if (this.next !== chunks || this.#builder.root() !== root) {
       const count = this.next;
       this.discard();
@@ -196,10 +190,10 @@ export class LeafLayerWriter {
       throw new PeerFault("bad-data", `Cannot use leaf layer: leaf ${chunks - 1} is padding`);
     }
     try {
-      ftruncateSync(this.#open(), chunks * HASH_BYTES);
-      this.#handles.forget(this.#newPath);
+      this.#data.truncate(chunks * HASH_BYTES);
+      this.#data.close();
       this.#handles.forget(path);
-      Deno.renameSync(this.#newPath, path);
+      Deno.renameSync(this.#data.path, path);
     } catch (error) {
       throw environmentError(error, `write leaf layer ${path}`);
     }
@@ -208,15 +202,6 @@ export class LeafLayerWriter {
   /** Throws away what was added and starts over. */
   discard(): void {
     this.#builder = new MerkleBuilder();
-    this.#handles.forget(this.#newPath);
-    removeIfThere(this.#newPath);
-  }
-
-  get #newPath(): string {
-    return `${this.#storedFile.path}.new`;
-  }
-
-  #open(): number {
-    return this.#handles.open(this.#newPath, { write: true });
+    this.#data.remove();
   }
 }

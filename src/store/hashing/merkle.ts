@@ -2,8 +2,8 @@
  * The Merkle tree of a file as BitTorrent v2 (BEP 52) defines it: leaves are SHA-256 of the
  * chunks, padded with all-zero leaves to a power of two, hashed pairwise up to the root.
  *
- * Only the way from leaves to the root, in memory that grows with the tree's height. Where leaves
- * are kept is the matter of `leaf_layer.ts`.
+ * Only the way from leaves to the root, in memory that grows with the tree's height. Leaves are
+ * kept by `leaf_layer.ts`.
  */
 
 import { hash } from "node:crypto";

@@ -1,16 +1,17 @@
 /**
- * Checks the bytes of a file against its leaf layer, a run of chunks a turn of the event loop. What
- * to do about bad chunks is the caller's matter.
+ * Checks the bytes of a file against its leaf layer, a run of chunks a turn of the event loop. It
+ * tells of bad chunks and does nothing about them.
  */
 
+import { nextTurn } from "../../base/clock.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { HEX_PER_HASH, type LeafLayer } from "./leaf_layer.ts";
-import { nextTurn, readAt } from "../files/io.ts";
+import { readAt } from "../files/io.ts";
 import { leafHex } from "./merkle.ts";
 
 /** Chunks next to each other that are all good or all bad. */
-export interface CheckedRun {
+interface CheckedRun {
   readonly range: ChunkRange;
   readonly isGood: boolean;
 }
@@ -24,7 +25,10 @@ export interface CheckedRun {
 export async function* checkData(
   file: { readonly fd: number; readonly sizeBytes: number },
   leaves: LeafLayer,
-  options: { readonly range?: ChunkRange; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly range?: ChunkRange | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): AsyncGenerator<CheckedRun> {
   const { first, count } = options.range ?? { first: 0, count: chunkCount(file.sizeBytes) };
   const buffer = new Uint8Array(Math.min(count, limits.requestChunksMax) * CHUNK_BYTES);

@@ -3,14 +3,13 @@
  * and added to the store in batches.
  */
 
+import type { Timer } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { isSameFile } from "../files/fingerprint.ts";
+import { isUnchanged } from "../files/fingerprint.ts";
 import type { Hasher } from "../hashing/hasher.ts";
 import { splitPath, StoredFile } from "../files/stored_file.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
-
-type Timer = ReturnType<typeof setTimeout>;
+import type { StoreContext } from "../catalogue/store_context.ts";
 
 /** Hashes files and adds them to the store. */
 export class HashQueue {
@@ -68,7 +67,7 @@ export class HashQueue {
   close(): void {
     this.#isClosed = true;
     this.#waiting.clear();
-    for (const timer of this.#unsettled.values()) clearTimeout(timer);
+    for (const timer of this.#unsettled.values()) timer.cancel();
     this.#unsettled.clear();
     this.#flush();
     this.#whenIdle.resolve();
@@ -76,14 +75,11 @@ export class HashQueue {
 
   #pump(): void {
     for (const path of this.#waiting) {
-      if (this.#hashing.size >= 2 * limits.hashJobsMax) return;
+      if (this.#hashing.size >= limits.hashingFilesMax) return;
       this.#waiting.delete(path);
-      const restMs = restingMs(path);
-      if (restMs !== undefined && restMs >= 0 && restMs < limits.settleMs) {
-        this.#later(path, limits.settleMs - restMs);
-      } else {
-        void this.#hash(path);
-      }
+      const restMs = this.#context.clock.unixMs() - changedMs(path);
+      if (restMs >= 0 && restMs < limits.settleMs) this.#later(path, limits.settleMs - restMs);
+      else void this.#hash(path);
     }
   }
 
@@ -110,7 +106,9 @@ export class HashQueue {
     else this.#attempts.delete(path);
     this.#pump();
     if (this.#hashed.length >= limits.hashedBatchMax || this.size === 0) this.#flush();
-    else this.#batchTimer ??= setTimeout(() => this.#flush(), limits.hashedBatchMs);
+    else {
+      this.#batchTimer ??= this.#context.clock.after(limits.hashedBatchMs, () => this.#flush());
+    }
   }
 
   // A file that is written to all the time must not be hashed all the time.
@@ -121,16 +119,16 @@ export class HashQueue {
   }
 
   #later(path: string, delayMs: number): void {
-    const timer = setTimeout(() => {
+    const timer = this.#context.clock.after(delayMs, () => {
       this.#unsettled.delete(path);
       this.#waiting.add(path);
       this.#pump();
-    }, delayMs);
+    });
     this.#unsettled.set(path, timer);
   }
 
   #flush(): void {
-    clearTimeout(this.#batchTimer);
+    this.#batchTimer?.cancel();
     this.#batchTimer = undefined;
     const hashed = this.#hashed;
     this.#hashed = [];
@@ -143,7 +141,7 @@ export class HashQueue {
     if (this.size === 0) this.#whenIdle.resolve();
   }
 
-  // One string for all files of a directory, as in the places that the catalogue gives.
+  // One string for all files of a directory, as in those that the catalogue gives.
   #where(path: string): { readonly directory: string; readonly file: string } {
     const { directory, file } = splitPath(path);
     const known = this.#context.index.inDirectory(directory)?.values().next().value;
@@ -151,19 +149,11 @@ export class HashQueue {
   }
 }
 
-function isUnchanged(storedFile: StoredFile): boolean {
+/** When a file changed, in milliseconds since 1970; 0 when it is not there. */
+function changedMs(path: string): number {
   try {
-    return isSameFile(storedFile, Deno.statSync(storedFile.path));
+    return Deno.statSync(path).mtime?.getTime() ?? 0;
   } catch {
-    return false;
-  }
-}
-
-/** How long ago a file changed; undefined when it is not there. */
-function restingMs(path: string): number | undefined {
-  try {
-    return Date.now() - (Deno.statSync(path).mtime?.getTime() ?? 0);
-  } catch {
-    return undefined;
+    return 0;
   }
 }

@@ -3,17 +3,18 @@
  * It looks at names, sizes and times; hashing is for `hash_queue.ts`.
  */
 
+import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
 import { isSameFile } from "../files/fingerprint.ts";
-import { codeOf, environmentError, nextTurn } from "../files/io.ts";
+import { codeOf, environmentError } from "../files/io.ts";
 import { joinPath, OWN_FILE_PREFIX, splitPath, type StoredFile } from "../files/stored_file.ts";
 import { isBelow, type ShareSet } from "./share_set.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
 
 /** What a scan needs around it. */
-export interface ScanOptions {
+interface ScanOptions {
   readonly context: StoreContext;
   readonly shares: ShareSet;
   readonly signal: AbortSignal;
@@ -30,11 +31,9 @@ export async function scanAll(options: ScanOptions): Promise<void> {
   // Directories that are gone, and files whose share was given up.
   const stale: StoredFile[] = [];
   for (const directory of [...context.index.directories()]) {
-    if (scan.hasSeen(directory)) continue;
-    for (const storedFile of context.index.inDirectory(directory)?.values() ?? []) {
-      if (storedFile.origin === "shared" && !scan.hasSeenFile(storedFile.path)) {
-        stale.push(storedFile);
-      }
+    if (scan.seenDirectories.has(directory)) continue;
+    for (const file of context.index.inDirectory(directory)?.values() ?? []) {
+      if (file.origin === "shared" && !scan.seenFiles.has(file.path)) stale.push(file);
     }
     await scan.pause();
   }
@@ -50,23 +49,16 @@ export async function scanPaths(options: ScanOptions, paths: Iterable<string>): 
 
 class Scan {
   readonly #options: ScanOptions;
-  readonly #seenDirectories = new Set<string>();
-  readonly #seenFiles = new Set<string>();
-  #sliceStart = performance.now();
+  readonly seenDirectories = new Set<string>();
+  readonly seenFiles = new Set<string>();
+  #sliceStartMs: number;
   #isFull = false;
   #unreadableNames = 0;
   #unreadablePath = "";
 
   constructor(options: ScanOptions) {
     this.#options = options;
-  }
-
-  hasSeen(directory: string): boolean {
-    return this.#seenDirectories.has(directory);
-  }
-
-  hasSeenFile(path: string): boolean {
-    return this.#seenFiles.has(path);
+    this.#sliceStartMs = options.context.clock.nowMs();
   }
 
   /** Tells once of all names that are not text. */
@@ -80,39 +72,40 @@ class Scan {
 
   /** Lets other work go on when this turn has taken long enough. */
   async pause(): Promise<void> {
-    if (performance.now() - this.#sliceStart < limits.scanSliceMs) return;
+    const { clock } = this.#options.context;
+    if (clock.nowMs() - this.#sliceStartMs < limits.scanSliceMs) return;
     await nextTurn();
     this.#options.signal.throwIfAborted();
-    this.#sliceStart = performance.now();
+    this.#sliceStartMs = clock.nowMs();
   }
 
   /** Scans one path, whatever it is now. */
   async path(path: string): Promise<void> {
+    // The root of the file system is "" here.
+    const at = path === "" ? "/" : path;
     let info: Deno.FileInfo;
     try {
-      // The root of the file system is "" here.
-      info = Deno.statSync(path === "" ? "/" : path);
+      info = Deno.statSync(at);
     } catch (error) {
       if (codeOf(error) !== "not-found") this.#warn(error, path);
       this.#withdrawBelow(path);
       return;
     }
     if (info.isDirectory) {
-      const { directory, file } = splitPath(path);
       // A directory that is shared itself may be a link to one; below it links are not followed.
       const isShare = this.#options.shares.paths().includes(path);
-      if (isShare || !this.#isLink(joinPath(directory, file))) await this.#directory(path, 0);
+      if (isShare || !this.#isLink(at)) await this.#directory(path, 0);
       return;
     }
     if (this.#isWanted(path, splitPath(path).file)) {
-      this.#seenFiles.add(path);
+      this.seenFiles.add(path);
       this.#file(path, info);
     }
   }
 
   async #directory(path: string, depth: number): Promise<void> {
     const { context, shares } = this.#options;
-    if (this.#seenDirectories.has(path) || this.#isPrivate(path)) return;
+    if (this.seenDirectories.has(path) || this.#isPrivate(path)) return;
     if (depth > limits.shareDepthMax) {
       context.warn("A shared directory is too deep; what is below is not shared", { path });
       return;
@@ -125,7 +118,7 @@ class Scan {
       entries = [];
     }
     this.#options.signal.throwIfAborted();
-    this.#seenDirectories.add(path);
+    this.seenDirectories.add(path);
     const before = new Map(context.index.inDirectory(path));
     const subdirectories: string[] = [];
     const isDirectoryShared = shares.covers(path);

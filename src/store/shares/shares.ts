@@ -4,33 +4,31 @@
  */
 
 import { basename, resolve } from "node:path";
+import { nextTurn, type Timer } from "../../base/clock.ts";
 import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
 import { HashQueue } from "./hash_queue.ts";
 import type { Hasher } from "../hashing/hasher.ts";
-import { environmentError, nextTurn } from "../files/io.ts";
+import { environmentError } from "../files/io.ts";
 import { OWN_FILE_PREFIX, type StoredFile } from "../files/stored_file.ts";
-import { areSameRoots, findRoots, haveRootsChanged, type ShareRoots } from "./share_roots.ts";
 import { scanAll, scanPaths } from "./share_scan.ts";
 import { ShareSet } from "./share_set.ts";
-import type { StoreContext } from "../downloads/store_context.ts";
-import { type ChangedPaths, PathWatch } from "./watch.ts";
+import type { StoreContext } from "../catalogue/store_context.ts";
+import { areSameRoots, type ChangedPaths, findRoots, PathWatch } from "./watch.ts";
 
 /** The shared paths of one store. */
-export class Shares implements AsyncDisposable {
+export class Shares {
   readonly #context: StoreContext;
   readonly #set: ShareSet;
   readonly #queue: HashQueue;
   readonly #abort = new AbortController();
   #watch: PathWatch | undefined;
-  /** What is watched. */
-  #roots: ShareRoots | undefined;
-  #rootTimer: ReturnType<typeof setTimeout> | undefined;
+  #rootTimer: Timer | undefined;
   #rootCheck: Promise<void> | undefined;
-  #rescanTimer: ReturnType<typeof setTimeout> | undefined;
+  #rescanTimer: Timer | undefined;
   #isStarted = false;
-  /** Whether the watch must be made anew: other paths are shared, or may exist now. */
+  /** Whether a new watch is needed: other paths are shared, or may exist now. */
   #isWatchStale = true;
   /** What is to be looked at next. */
   #requested: Set<string> | "everything" = new Set();
@@ -45,11 +43,6 @@ export class Shares implements AsyncDisposable {
   /** Paths that are shared. */
   paths(): string[] {
     return this.#set.paths().map((path) => path === "" ? "/" : path);
-  }
-
-  /** Whether `path` is shared, itself or with a directory above it. */
-  covers(path: string): boolean {
-    return this.#set.covers(normal(path));
   }
 
   /** Files that are not hashed yet. */
@@ -122,16 +115,12 @@ export class Shares implements AsyncDisposable {
   /** Stops watching, scanning and hashing. */
   async close(): Promise<void> {
     this.#abort.abort(new DOMException("The store is closed", "AbortError"));
-    clearTimeout(this.#rescanTimer);
-    clearTimeout(this.#rootTimer);
+    this.#rescanTimer?.cancel();
+    this.#rootTimer?.cancel();
     this.#watch?.close();
     this.#queue.close();
     await this.#running;
     await this.#rootCheck;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   // Before it is shared: a person is told that it is for good, or that it is not at all.
@@ -162,10 +151,8 @@ export class Shares implements AsyncDisposable {
       // Mostly nothing is said of single files, so that the directory decides for all.
       const isPlain = !this.#set.hasEntryIn(directory);
       if (isPlain && this.#set.covers(directory)) continue;
-      for (const storedFile of files.values()) {
-        if (storedFile.origin === "shared" && (isPlain || !this.#set.covers(storedFile.path))) {
-          stale.push(storedFile);
-        }
+      for (const file of files.values()) {
+        if (file.origin === "shared" && (isPlain || !this.#set.covers(file.path))) stale.push(file);
       }
     }
     this.#context.withdrawStoredFiles(stale);
@@ -181,7 +168,7 @@ export class Shares implements AsyncDisposable {
   // One scan at a time; what is asked for meanwhile comes next.
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    const context = {
+    const scan = {
       context: this.#context,
       shares: this.#set,
       signal,
@@ -193,7 +180,9 @@ export class Shares implements AsyncDisposable {
       this.#isWatchStale || this.#requested === "everything" || this.#requested.size > 0
     ) {
       if (signal.aborted) return;
-      if (this.#requested === "everything") this.#isWatchStale ||= await this.#isWatchOutdated();
+      if (this.#requested === "everything") {
+        this.#isWatchStale ||= await this.#watch?.isOutdated() ?? false;
+      }
       // First watch, then look: what changes in between is seen at least once.
       if (this.#isWatchStale) await this.#restartWatch();
       if (signal.aborted) return;
@@ -201,9 +190,9 @@ export class Shares implements AsyncDisposable {
       this.#requested = new Set();
       try {
         if (requested === "everything") {
-          await scanAll(context);
+          await scanAll(scan);
           this.#scheduleRescan();
-        } else await scanPaths(context, requested);
+        } else await scanPaths(scan, requested);
       } catch (error) {
         if (signal.aborted) return;
         this.#context.warn("Scanning the shared files failed", { cause: messageOf(error) });
@@ -212,14 +201,14 @@ export class Shares implements AsyncDisposable {
   }
 
   #scheduleRescan(): void {
-    clearTimeout(this.#rescanTimer);
+    this.#rescanTimer?.cancel();
     const isWatched = this.#watch?.isWatching === true;
     const delayMs = isWatched ? limits.rescanMs : limits.rescanUnwatchedMs;
-    this.#rescanTimer = setTimeout(() => {
+    this.#rescanTimer = this.#context.clock.after(delayMs, () => {
       // A share that was missing may be there now, and is watched from now on.
       this.#isWatchStale = true;
       this.#request("everything");
-    }, delayMs);
+    });
   }
 
   async #restartWatch(): Promise<void> {
@@ -227,8 +216,7 @@ export class Shares implements AsyncDisposable {
     const roots = await findRoots(this.paths());
     if (this.#abort.signal.aborted) return;
     let before = this.#watch;
-    const isSame = this.#roots === undefined || areSameRoots(this.#roots, roots);
-    if (before !== undefined && (before.isLost || !isSame)) {
+    if (before !== undefined && (before.isLost || !areSameRoots(before.roots, roots))) {
       // The old one has to be gone altogether: else the runtime takes the new directory for the one
       // at this path that it watches already. What changes meanwhile is found by looking.
       this.#request("everything");
@@ -238,8 +226,8 @@ export class Shares implements AsyncDisposable {
       if (this.#abort.signal.aborted) return;
       before = undefined;
     }
-    this.#roots = roots;
     this.#watch = new PathWatch(roots, {
+      clock: this.#context.clock,
       onChanged: (paths) => this.#request(paths),
       onWarning: this.#context.warn,
     });
@@ -250,20 +238,17 @@ export class Shares implements AsyncDisposable {
   // The system watches a directory, not its path: of one that takes the place of another, or comes
   // back, or that a link leads to from now on, it says nothing.
   #scheduleRootCheck(): void {
-    clearTimeout(this.#rootTimer);
-    this.#rootTimer = setTimeout(() => this.#rootCheck = this.#checkRoots(), limits.rootCheckMs);
+    this.#rootTimer?.cancel();
+    this.#rootTimer = this.#context.clock.after(
+      limits.rootCheckMs,
+      () => this.#rootCheck = this.#checkRoots(),
+    );
   }
 
   /** Only asks for a new watch: one that is made meanwhile must not be closed here. */
   async #checkRoots(): Promise<void> {
-    if (await this.#isWatchOutdated()) this.#request("everything");
+    if (await this.#watch?.isOutdated()) this.#request("everything");
     if (!this.#abort.signal.aborted) this.#scheduleRootCheck();
-  }
-
-  /** Whether what is watched is not, or not only, what lies at the shared paths now. */
-  async #isWatchOutdated(): Promise<boolean> {
-    if (this.#roots === undefined) return false;
-    return this.#watch?.isLost === true || await haveRootsChanged(this.#roots);
   }
 }
 

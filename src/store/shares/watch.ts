@@ -1,44 +1,70 @@
 /**
  * Reports paths that changed below some directories, many changes at once taken together. It may
  * report too much, and after an overflow "everything"; what changed is found out by looking.
+ *
+ * It also finds the directories to watch, and whether they are still the same ones.
  */
 
+import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { OnWarning } from "../files/stored_file.ts";
+import { type OnWarning, splitPath } from "../files/stored_file.ts";
+
+/** The directories to watch, as they were at one time. */
+interface WatchRoots {
+  /** Shared directories, to watch with all below. */
+  readonly trees: readonly string[];
+  /** Directories that shared files lie in, to watch without what is below. */
+  readonly directories: readonly string[];
+  /** What lay at each of these paths, and at shared paths where nothing was: "". */
+  readonly identities: ReadonlyMap<string, string>;
+}
 
 /** Changed paths, or everything when they were too many. */
 export type ChangedPaths = ReadonlySet<string> | "everything";
 
 /** Watches until it is closed. */
 export class PathWatch implements Disposable {
+  readonly roots: WatchRoots;
   /** Whether the system watches; else only looking again finds changes. */
   readonly isWatching: boolean;
+  /** Whether another must replace it: a directory is gone from its path, or watching failed. */
+  isLost = false;
   readonly #watchers: Deno.FsWatcher[] = [];
   readonly #following: Promise<void>[] = [];
+  readonly #clock: Clock;
   readonly #onChanged: (paths: ChangedPaths) => void;
   readonly #warn: OnWarning;
   #pending: Set<string> | "everything" = new Set();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #isClosed = false;
-  readonly #roots: ReadonlySet<string>;
-  #isLost = false;
+  readonly #watched: ReadonlySet<string>;
   #hasWarnedOfName = false;
 
-  /** @param trees Directories to watch with all below; `directories`: without. All must exist. */
+  /** @param roots All directories in it must exist. */
   constructor(
-    watched: { readonly trees: readonly string[]; readonly directories: readonly string[] },
-    callbacks: { readonly onChanged: (paths: ChangedPaths) => void; readonly onWarning: OnWarning },
+    roots: WatchRoots,
+    options: {
+      readonly clock: Clock;
+      readonly onChanged: (paths: ChangedPaths) => void;
+      readonly onWarning: OnWarning;
+    },
   ) {
-    this.#onChanged = callbacks.onChanged;
-    this.#warn = callbacks.onWarning;
-    this.#roots = new Set([...watched.trees, ...watched.directories]);
-    this.isWatching = this.#start(watched.trees, true) && this.#start(watched.directories, false);
+    this.roots = roots;
+    this.#clock = options.clock;
+    this.#onChanged = options.onChanged;
+    this.#warn = options.onWarning;
+    this.#watched = new Set([...roots.trees, ...roots.directories]);
+    this.isWatching = this.#start(roots.trees, true) && this.#start(roots.directories, false);
   }
 
-  /** Whether it must be made anew: a watched directory is gone from its path, or watching failed. */
-  get isLost(): boolean {
-    return this.#isLost;
+  /** Whether something else lies at one of the paths now, nothing any more, or something at last. */
+  async isOutdated(): Promise<boolean> {
+    if (this.isLost) return true;
+    for (const [path, before] of this.roots.identities) {
+      if (await identityOf(path) !== before) return true;
+    }
+    return this.isLost;
   }
 
   /** Takes a path as changed. */
@@ -58,7 +84,7 @@ export class PathWatch implements Disposable {
 
   #schedule(): void {
     // Not put off by further changes: a directory that never rests is looked at all the same.
-    this.#timer ??= setTimeout(() => this.#report(), limits.watchDebounceMs);
+    this.#timer ??= this.#clock.after(limits.watchDebounceMs, () => this.#report());
   }
 
   /** Resolves once it was closed and the system has let go of what was watched. */
@@ -71,7 +97,7 @@ export class PathWatch implements Disposable {
     this.#isClosed = true;
     for (const watcher of this.#watchers.splice(0)) watcher.close();
     if (this.#timer === undefined) return;
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#report();
   }
 
@@ -117,7 +143,7 @@ export class PathWatch implements Disposable {
           this.#warnOfName();
           continue;
         }
-        this.#isLost = true;
+        this.isLost = true;
         this.#warn("Watching shared files failed", { cause: messageOf(error) });
         return;
       }
@@ -129,7 +155,7 @@ export class PathWatch implements Disposable {
     // The system lost some events.
     if (flag === "rescan") this.#noteEverything();
     for (const path of paths) {
-      if ((kind === "remove" || kind === "rename") && this.#roots.has(path)) this.#isLost = true;
+      if ((kind === "remove" || kind === "rename") && this.#watched.has(path)) this.isLost = true;
       this.note(path);
     }
   }
@@ -138,7 +164,52 @@ export class PathWatch implements Disposable {
     if (this.#hasWarnedOfName) return;
     this.#hasWarnedOfName = true;
     this.#warn("A changed file is not shared, for its name will not do: not valid UTF-8", {
-      directories: [...this.#roots].slice(0, 3),
+      directories: [...this.#watched].slice(0, 3),
     });
+  }
+}
+
+/** Finds what there is of the shared paths. Not in one turn: a file system may be far away. */
+export async function findRoots(shares: readonly string[]): Promise<WatchRoots> {
+  const trees: string[] = [], directories = new Set<string>();
+  const identities = new Map<string, string>();
+  for (const share of shares) {
+    const isDirectory = await isDirectoryAt(share);
+    if (isDirectory === undefined) {
+      identities.set(share, "");
+      continue;
+    }
+    const root = isDirectory ? share : splitPath(share).directory || "/";
+    if (isDirectory) trees.push(root);
+    else directories.add(root);
+    if (!identities.has(root)) identities.set(root, await identityOf(root));
+  }
+  return { trees, directories: [...directories], identities };
+}
+
+/** Whether at each path that both know they found the same thing. */
+export function areSameRoots(a: WatchRoots, b: WatchRoots): boolean {
+  for (const [path, identity] of a.identities) {
+    if ((b.identities.get(path) ?? identity) !== identity) return false;
+  }
+  return true;
+}
+
+async function isDirectoryAt(path: string): Promise<boolean | undefined> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return undefined;
+  }
+}
+
+// The path that a link leads to as well, for the files in it are watched by that. And the time of
+// creation, for the number of a directory is given to the next one as soon as it is removed.
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, birthtime } = await Deno.stat(path);
+    return [dev, ino, birthtime?.getTime(), await Deno.realPath(path)].join(" ");
+  } catch {
+    return "";
   }
 }

@@ -5,7 +5,7 @@ import { PeerFault } from "../../../src/base/errors.ts";
 
 Deno.test("a Bitfield behaves as a set of indices under any changes", () => {
   const event = fc.record({
-    kind: fc.constantFrom("add", "remove", "addRange"),
+    kind: fc.constantFrom("add", "remove", "addRange", "removeRange"),
     at: fc.nat(),
     count: fc.nat({ max: 40 }),
   });
@@ -24,6 +24,11 @@ Deno.test("a Bitfield behaves as a set of indices under any changes", () => {
         for (let i = 0; i < range.count; i++) model.add(index + i);
         assertEquals(field.addRange(range), model.size - before);
         assert(field.hasRange(range));
+      }
+      if (kind === "removeRange") {
+        const before = model.size;
+        for (let i = 0; i < count; i++) model.delete(index + i);
+        assertEquals(field.removeRange({ first: index, count }), before - model.size);
       }
     }
     const indices = [...Array(length).keys()];

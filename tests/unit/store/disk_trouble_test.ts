@@ -85,7 +85,7 @@ diskTest(
 );
 
 diskTest(
-  "Intake.write() throws no-space on a full disk, and goes on once there is room",
+  "UnverifiedDownload.write() throws no-space on a full disk, and goes on once there is room",
   async () => {
     using disk = new SmallDisk("1m");
     const { store } = await openStore(`${disk.path}/data`);
@@ -100,7 +100,7 @@ diskTest(
     assertEquals([error.code, unverified.bytesHad], ["no-space", CHUNK_BYTES]);
     Deno.removeSync(ballast);
     unverified.write(CHUNK_BYTES, rest);
-    assertEquals(readAll(store, (await unverified.adopt()).root), bytes);
+    assertEquals(readAll(store, (await unverified.promote()).root), bytes);
   },
 );
 
@@ -146,7 +146,7 @@ diskTest("suspend() on a full disk lets the download go on once there is room", 
   await store.close();
   const { store: again } = await openStore(`${disk.path}/data`);
   await using _again = again;
-  assertEquals(again.chunksHave(request.root), 1);
+  assertEquals(again.availableChunks(request.root)?.count, 1);
 });
 
 diskTest(
@@ -206,6 +206,8 @@ diskTest("open() says that the data directory is read-only", async () => {
 diskTest("finish() moves a file to another file system and leaves no trace beside it", async () => {
   using disk = new SmallDisk("1m");
   using dir = new TempDir();
+  Deno.mkdirSync(dir.join("data"));
+  Deno.symlinkSync(disk.path, dir.join("data/files"));
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(10 * CHUNK_BYTES);
@@ -213,9 +215,9 @@ diskTest("finish() moves a file to another file system and leaves no trace besid
   const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
   giveLeaves(download, bytes);
   giveChunks(download, bytes, { first: 0, count: 10 });
-  await download.finish({ path: `${disk.path}/out` });
-  assertEquals(Deno.readFileSync(`${disk.path}/out`), bytes);
-  assertEquals([...Deno.readDirSync(disk.path)].map(({ name }) => name), ["out"]);
+  await download.finish();
+  assertEquals(Deno.readFileSync(`${disk.path}/${root}/f`), bytes);
+  assertEquals([...Deno.readDirSync(`${disk.path}/${root}`)].map(({ name }) => name), ["f"]);
   assertEquals([...Deno.readDirSync(`${store.dataDir}/partial`)], []);
   assertEquals(readAll(store, root), bytes);
 });

@@ -113,7 +113,7 @@ Deno.test("verify() takes rotten chunks out of a partial download", async () => 
   await store.close();
   const { store: again } = await openStore(dir.join("data"));
   await using _ = again;
-  assertEquals(again.chunksHave(root), 19);
+  assertEquals(again.availableChunks(root)?.count, 19);
 });
 
 Deno.test("verify() withdraws a file whose leaf layer rotted", async () => {
@@ -126,11 +126,11 @@ Deno.test("verify() withdraws a file whose leaf layer rotted", async () => {
   const [result] = await Array.fromAsync(store.verify());
   assertEquals(result!.outcome, "withdrawn");
   // The data itself is good, and is taken up again once it is hashed.
-  assertEquals((await store.recover()).filesAdopted, 1);
+  assertEquals((await store.recover()).filesRecovered, 1);
   assertEquals(readAll(store, root), bytes);
 });
 
-Deno.test("recheckRange() looks at these chunks only", async () => {
+Deno.test("scrubRange() looks at these chunks only", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -142,7 +142,7 @@ Deno.test("recheckRange() looks at these chunks only", async () => {
   assert(store.isComplete(root));
   assertEquals(await store.scrubRange(root, { first: 19, count: 3 }), 1);
   assertEquals(store.isComplete(root), false);
-  assertEquals(store.chunksHave(root), 39);
+  assertEquals(store.availableChunks(root)?.count, 39);
   // What a peer says of chunks that are not here changes nothing.
   assertEquals(await store.scrubRange(root, { first: 20, count: 1 }), 0);
 });

@@ -1,6 +1,7 @@
 /** What tests of the store share: temporary directories, files with content, leaves and roots. */
 
 import { createHash } from "node:crypto";
+import type { Clock } from "../../../src/base/clock.ts";
 import {
   CHUNK_BYTES,
   chunkCount,
@@ -44,9 +45,9 @@ export function content(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function sha256(...context: Uint8Array[]): Uint8Array<ArrayBuffer> {
+function sha256(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const hash = createHash("sha256");
-  for (const part of context) hash.update(part);
+  for (const part of parts) hash.update(part);
   return new Uint8Array(hash.digest());
 }
 
@@ -87,7 +88,7 @@ export interface Warning {
 /** Opens a store and keeps its warnings. */
 export async function openStore(
   dataDir: string,
-  options: { readonly ephemeral?: boolean } = {},
+  options: { readonly ephemeral?: boolean; readonly clock?: Clock } = {},
 ): Promise<{ readonly store: ChunkStore; readonly warnings: Warning[] }> {
   const warnings: Warning[] = [];
   const onWarning = (message: string, fields: Record<string, unknown>) => {

@@ -19,7 +19,7 @@ function storedFile(
   return new StoredFile(origin, { directory, file }, content);
 }
 
-Deno.test("places() gives back what putPlaces() took, after opening again", async () => {
+Deno.test("storedFiles() gives back what putStoredFiles() took, after opening again", async () => {
   using dir = new TempDir();
   const path = dir.join("c.sqlite");
   const shared = [
@@ -49,7 +49,7 @@ Deno.test("places() gives back what putPlaces() took, after opening again", asyn
   assertEquals([...again.storedFiles("downloaded")], [named]);
 });
 
-Deno.test("places() finds downloaded files again when the data directory has moved", async () => {
+Deno.test("storedFiles() finds downloaded files again when the data directory has moved", async () => {
   using dir = new TempDir();
   const root = "cd".repeat(32) as Root;
   {
@@ -67,7 +67,7 @@ Deno.test("places() finds downloaded files again when the data directory has mov
   assertEquals([...moved.storedFiles("downloaded")].map((p) => p.path), [`/new/files/${root}/f`]);
 });
 
-Deno.test("places() reads more rows than one portion, each once", async () => {
+Deno.test("storedFiles() reads more rows than one portion, each once", async () => {
   using dir = new TempDir();
   using catalogue = await Catalogue.open(dir.join("c"), FILES);
   const paths: [string, string][] = Array.from({ length: 9000 }, (_, i) => [`/d${i % 7}`, `f${i}`]);
@@ -157,7 +157,7 @@ Deno.test("open() refuses a catalogue of a newer version and leaves it as it is"
   assert(error.hint?.includes("newer"));
 });
 
-Deno.test("putPlaces() writes all files or none", async () => {
+Deno.test("putStoredFiles() writes all files or none", async () => {
   using dir = new TempDir();
   using catalogue = await Catalogue.open(dir.join("c"), FILES);
   const bad = new StoredFile("shared", { directory: "/a", file: "bad" }, {

@@ -69,9 +69,7 @@ Deno.test("ChunkStore.downloadedBytes() counts downloads, whole and in part, and
   giveChunks(download, bytes, { first: 0, count: 1 });
   store.shares.add(dir.write("shared/s", content(100, 3)));
   store.shares.start();
-  while (store.definitionsByName("s").length === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await store.shares.settled();
   assertEquals(store.downloadedBytes(), 10 + CHUNK_BYTES);
   assertEquals(store.downloadedBytes(root), 10);
   assertEquals(store.downloadedBytes(partial), CHUNK_BYTES);
@@ -89,7 +87,7 @@ Deno.test("ChunkStore.distinctFiles() names a file once for each of its names, a
   for (const path of ["a/x", "b/x", "b/y"]) store.shares.add(dir.write(path, content(50)));
   store.shares.add(dir.write("c/z", content(60)));
   store.shares.start();
-  while (store.fileDefinitions().length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+  await store.shares.settled();
   const names = () => Array.from(store.distinctFiles(), ({ name }) => name).sort();
   assertEquals(names(), ["x", "y", "z"]);
   const listing = store.distinctFiles();

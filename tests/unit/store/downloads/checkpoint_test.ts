@@ -2,12 +2,12 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { EnvironmentError } from "../../../../src/base/errors.ts";
-import { Progress, type ProgressHost } from "../../../../src/store/downloads/checkpoint.ts";
+import { Progress, type ProgressEffects } from "../../../../src/store/downloads/checkpoint.ts";
 
 const CHUNKS = 20;
 
 /** A disk whose flushes end when the test says so; real ones cannot be made to fail. */
-class TestDisk implements ProgressHost {
+class TestDisk implements ProgressEffects {
   saved: Uint8Array | undefined;
   flushes: PromiseWithResolvers<void>[] = [];
   readonly lostChunks: number[] = [];

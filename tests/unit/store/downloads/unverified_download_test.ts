@@ -1,4 +1,4 @@
-// Files that are taken in before their root is known, and what becomes of them.
+// Downloads of files whose root is not known before they are whole, and what becomes of them.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { StoreChange } from "../../../../src/store/files/stored_file.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import {
   addDownloaded,
   content,
@@ -44,7 +45,7 @@ function fill(unverified: ReturnType<typeof open>, bytes: Uint8Array, pieceBytes
 for (const ephemeral of [false, true]) {
   const which = ephemeral ? "an ephemeral store" : "a store";
   for (const length of [0, 1, CHUNK_BYTES, 5 * CHUNK_BYTES + 77, 3 * 1024 * 1024 + 5]) {
-    Deno.test(`Intake.adopt() makes ${length} bytes a file of ${which}`, async () => {
+    Deno.test(`UnverifiedDownload.promote() makes ${length} bytes a file of ${which}`, async () => {
       using dir = new TempDir();
       const { store, warnings } = await openStore(dir.join("data"), { ephemeral });
       await using _ = store;
@@ -58,7 +59,7 @@ for (const ephemeral of [false, true]) {
       assert(unverified.isWhole);
       assertEquals(await unverified.sha256(), sha256(bytes));
       const reader = unverified.reader(length);
-      const file = await unverified.adopt();
+      const file = await unverified.promote();
       const root = rootOf(bytes);
       assertEquals(file, {
         root,
@@ -77,7 +78,7 @@ for (const ephemeral of [false, true]) {
       assertEquals(store.sha256(root), sha256(bytes));
       assertEquals(changes, [{ kind: "added", root, name: "a.pkg" }]);
       assertEquals(incoming(dir), []);
-      // Whoever reads it goes on reading.
+      // Its readers go on reading.
       if (length > 0) {
         const last = new Uint8Array(CHUNK_BYTES);
         const read = reader.readRun({ first: file.chunks - 1, count: 1 }, last, 0);
@@ -89,7 +90,7 @@ for (const ephemeral of [false, true]) {
   }
 }
 
-Deno.test("Intake.adopt() keeps the file over a restart", async () => {
+Deno.test("UnverifiedDownload.promote() keeps the file over a restart", async () => {
   using dir = new TempDir();
   const bytes = content(3 * CHUNK_BYTES + 1);
   {
@@ -97,7 +98,7 @@ Deno.test("Intake.adopt() keeps the file over a restart", async () => {
     await using _ = store;
     const unverified = open(store, bytes.length);
     fill(unverified, bytes);
-    await unverified.adopt();
+    await unverified.promote();
   }
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
@@ -106,7 +107,7 @@ Deno.test("Intake.adopt() keeps the file over a restart", async () => {
   assertEquals(warnings, []);
 });
 
-Deno.test("Intake.reader() reads before, while and after adopt() moves the data", async () => {
+Deno.test("UnverifiedDownload.reader() reads before, while and after promote() moves the data", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -123,7 +124,7 @@ Deno.test("Intake.reader() reads before, while and after adopt() moves the data"
   const moved = Promise.withResolvers<void>();
   store.onChange(({ kind }) => {
     if (kind !== "added") return;
-    // It lies in its place now; whoever reads goes on in any turn until adopt() has returned.
+    // It is where it belongs now; its readers go on in any turn until promote() has returned.
     const readOn = async () => {
       for (let turn = 0; turn < 20; turn++) {
         read();
@@ -133,12 +134,12 @@ Deno.test("Intake.reader() reads before, while and after adopt() moves the data"
     readOn().then(moved.resolve, moved.reject);
   });
   read();
-  await Promise.all([unverified.adopt(), moved.promise]);
+  await Promise.all([unverified.promote(), moved.promise]);
   read();
   assertEquals(incoming(dir), []);
 });
 
-Deno.test("Intake.has() and reader() know whole chunks in any order of writing", async () => {
+Deno.test("UnverifiedDownload.has() and reader() know whole chunks in any order of writing", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -167,14 +168,14 @@ Deno.test("Intake.has() and reader() know whole chunks in any order of writing",
   assertEquals(target.subarray(1, CHUNK_BYTES + 10), bytes.subarray(3 * CHUNK_BYTES));
   assertThrows(() => reader.readRun({ first: 0, count: 2 }, target, 0), EnvironmentError, "all");
   await assertRejects(() => unverified.sha256(), RangeError, "bytes are here");
-  await assertRejects(() => unverified.adopt(), RangeError, "bytes are here");
+  await assertRejects(() => unverified.promote(), RangeError, "bytes are here");
   assertThrows(() => unverified.write(bytes.length, new Uint8Array(1)), RangeError, "past its end");
   put(CHUNK_BYTES, 2 * CHUNK_BYTES);
   assertEquals(await unverified.sha256(), sha256(bytes));
-  assertEquals((await unverified.adopt()).root, rootOf(bytes));
+  assertEquals((await unverified.promote()).root, rootOf(bytes));
 });
 
-Deno.test("Intake.sha256() is that of what lies there when bytes are written again", async () => {
+Deno.test("UnverifiedDownload.sha256() is that of what lies there when bytes are written again", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -186,7 +187,7 @@ Deno.test("Intake.sha256() is that of what lies there when bytes are written aga
   assertEquals(await unverified.sha256(), sha256(right));
 });
 
-Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, key and size", async () => {
+Deno.test("UnverifiedDownload.suspend() keeps the bytes for who comes with the same name, key and size", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -206,12 +207,12 @@ Deno.test("Intake.suspend() keeps the bytes for who comes with the same name, ke
   assertEquals(meanwhile.bytesHad, 0, "one that is under way is nobody else's");
   again.write(20_000, bytes.subarray(20_000));
   assertEquals(await again.sha256(), sha256(bytes));
-  assertEquals((await again.adopt()).root, rootOf(bytes));
+  assertEquals((await again.promote()).root, rootOf(bytes));
   for (const unverified of [other, meanwhile]) unverified.discard();
   assertEquals(incoming(dir), []);
 });
 
-Deno.test("Intake.suspend() keeps nothing for who comes with another size", async () => {
+Deno.test("UnverifiedDownload.suspend() keeps nothing for who comes with another size", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -225,7 +226,21 @@ Deno.test("Intake.suspend() keeps nothing for who comes with another size", asyn
   assert(first.isEnded);
 });
 
-Deno.test("Intake.restart() begins anew", async () => {
+Deno.test("UnverifiedDownload.suspend() gives up after a while what nobody comes for", async () => {
+  using dir = new TempDir();
+  const clock = new ManualClock();
+  const { store } = await openStore(dir.join("data"), { clock });
+  await using _ = store;
+  const unverified = open(store, 100);
+  unverified.write(0, content(50));
+  unverified.suspend();
+  await clock.advance(limits.unverifiedKeptMs - 1);
+  assertEquals([unverified.isEnded, incoming(dir).length], [false, 1]);
+  await clock.advance(1);
+  assertEquals([unverified.isEnded, incoming(dir)], [true, []]);
+});
+
+Deno.test("UnverifiedDownload.restart() begins again", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -237,10 +252,10 @@ Deno.test("Intake.restart() begins anew", async () => {
   fill(unverified, bytes);
   unverified.sizeBytes = bytes.length;
   assertEquals(await unverified.sha256(), sha256(bytes));
-  assertEquals((await unverified.adopt()).root, rootOf(bytes));
+  assertEquals((await unverified.promote()).root, rootOf(bytes));
 });
 
-Deno.test("ChunkStore.openIntake() makes room for new ones among those that wait", async () => {
+Deno.test("ChunkStore.openUnverified() makes room for new ones among those that wait", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -258,7 +273,7 @@ Deno.test("ChunkStore.openIntake() makes room for new ones among those that wait
   next.discard();
 });
 
-Deno.test("ChunkStore.open() removes what intakes of a run before left", async () => {
+Deno.test("ChunkStore.open() removes what unverified downloads of a run before left", async () => {
   using dir = new TempDir();
   Deno.mkdirSync(dir.join("data/incoming"), { recursive: true });
   Deno.writeFileSync(dir.join("data/incoming/7"), content(10));
@@ -267,7 +282,7 @@ Deno.test("ChunkStore.open() removes what intakes of a run before left", async (
   assertEquals(incoming(dir), []);
 });
 
-Deno.test("ChunkStore.close() removes what intakes have", async () => {
+Deno.test("ChunkStore.close() removes what unverified downloads have", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   const [active, waiting] = [open(store), open(store)];
@@ -278,7 +293,7 @@ Deno.test("ChunkStore.close() removes what intakes have", async () => {
   assert(active.isEnded && waiting.isEnded);
 });
 
-Deno.test("Intake.adopt() keeps nothing twice where the file is shared or downloaded", async () => {
+Deno.test("UnverifiedDownload.promote() keeps nothing twice where the file is shared or downloaded", async () => {
   for (const how of ["shared", "downloaded"] as const) {
     using dir = new TempDir();
     const { store } = await openStore(dir.join("data"));
@@ -293,7 +308,7 @@ Deno.test("Intake.adopt() keeps nothing twice where the file is shared or downlo
     const unverified = open(store, bytes.length);
     fill(unverified, bytes);
     const reader = unverified.reader(bytes.length);
-    assertEquals(await unverified.adopt(), before[0]);
+    assertEquals(await unverified.promote(), before[0]);
     assertEquals(store.fileDefinitions(), before);
     assertEquals(incoming(dir), []);
     const target = new Uint8Array(CHUNK_BYTES);
@@ -302,14 +317,14 @@ Deno.test("Intake.adopt() keeps nothing twice where the file is shared or downlo
   }
 });
 
-Deno.test("Intake.adopt() gives way when the same file is shared afterwards", async () => {
+Deno.test("UnverifiedDownload.promote() gives way when the same file is shared afterwards", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const bytes = content(100_000);
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
-  const { path, root } = await unverified.adopt();
+  const { path, root } = await unverified.promote();
   const shared = dir.write("pkg/a.pkg", bytes);
   store.shares.add(dir.join("pkg"));
   store.shares.start();
@@ -319,7 +334,7 @@ Deno.test("Intake.adopt() gives way when the same file is shared afterwards", as
   assertEquals(readAll(store, root), bytes);
 });
 
-Deno.test("Intake.adopt() keeps its data when the shared copy changed unnoticed", async () => {
+Deno.test("UnverifiedDownload.promote() keeps its data when the shared copy changed unnoticed", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -329,14 +344,14 @@ Deno.test("Intake.adopt() keeps its data when the shared copy changed unnoticed"
   Deno.writeFileSync(path, content(50));
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
-  const { root } = await unverified.adopt();
+  const { root } = await unverified.promote();
   assertEquals(readAll(store, root), bytes);
   const leaves = new Uint8Array(7 * 32);
   store.readLeaves(root, { first: 0, count: 7 }, leaves);
   assertEquals(leaves, leavesOf(bytes));
 });
 
-Deno.test("Intake.adopt() takes the place of a partial download that waits", async () => {
+Deno.test("UnverifiedDownload.promote() takes the place of a partial download that waits", async () => {
   using dir = new TempDir();
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
@@ -348,7 +363,7 @@ Deno.test("Intake.adopt() takes the place of a partial download that waits", asy
   await download.suspend();
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
-  await unverified.adopt();
+  await unverified.promote();
   assertEquals(store.download(root), undefined);
   assertEquals(store.fileDefinitions().map(({ origin }) => origin), ["downloaded"]);
   assertEquals(readAll(store, root), bytes);
@@ -359,7 +374,7 @@ Deno.test("Intake.adopt() takes the place of a partial download that waits", asy
   assertEquals(warnings, []);
 });
 
-Deno.test("Intake.adopt() lets a download of the same root that is under way end by itself", async () => {
+Deno.test("UnverifiedDownload.promote() lets a download of the same root that is under way end by itself", async () => {
   using dir = new TempDir();
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
@@ -369,7 +384,7 @@ Deno.test("Intake.adopt() lets a download of the same root that is under way end
   giveLeaves(download, bytes);
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
-  await unverified.adopt();
+  await unverified.promote();
   giveChunks(download, bytes, { first: 0, count: 5 });
   await download.finish();
   assertEquals(store.fileDefinitions().map(({ origin }) => origin), ["downloaded"]);
@@ -377,7 +392,7 @@ Deno.test("Intake.adopt() lets a download of the same root that is under way end
   assertEquals(warnings, []);
 });
 
-Deno.test("Intake.adopt() stops when it is aborted, and can be tried again", async () => {
+Deno.test("UnverifiedDownload.promote() stops when it is aborted, and can be tried again", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -385,17 +400,17 @@ Deno.test("Intake.adopt() stops when it is aborted, and can be tried again", asy
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
   const abort = new AbortController();
-  const adopted = unverified.adopt({ signal: abort.signal });
+  const promoted = unverified.promote({ signal: abort.signal });
   abort.abort(new Error("no more"));
-  await assertRejects(() => adopted, Error, "no more");
+  await assertRejects(() => promoted, Error, "no more");
   assertEquals(store.fileDefinitions(), []);
   unverified.suspend();
   const again = open(store);
   assertEquals(again.bytesHad, bytes.length);
-  assertEquals((await again.adopt()).root, rootOf(bytes));
+  assertEquals((await again.promote()).root, rootOf(bytes));
 });
 
-Deno.test("Intake.adopt() fails when its data was cut off behind its back", async () => {
+Deno.test("UnverifiedDownload.promote() fails when its data was cut off behind its back", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -403,13 +418,13 @@ Deno.test("Intake.adopt() fails when its data was cut off behind its back", asyn
   const unverified = open(store, bytes.length);
   fill(unverified, bytes);
   Deno.truncateSync(unverified.path, 50_000);
-  const error = await assertRejects(() => unverified.adopt(), EnvironmentError, "cut off");
+  const error = await assertRejects(() => unverified.promote(), EnvironmentError, "cut off");
   assertEquals(error.code, "changed");
   assertEquals(store.fileDefinitions(), []);
   unverified.discard();
 });
 
-Deno.test("ChunkStore.openIntake() with a path writes there, goes on with what lies there, and leaves it", async () => {
+Deno.test("ChunkStore.openUnverified() with a path writes there, goes on with what lies there, and leaves it", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"), { ephemeral: true });
   await using _ = store;
@@ -428,7 +443,7 @@ Deno.test("ChunkStore.openIntake() with a path writes there, goes on with what l
   const third = store.openUnverified(request);
   third.write(200_000, bytes.subarray(200_000));
   assertEquals(await third.sha256(), sha256(bytes));
-  const { root } = await third.adopt();
+  const { root } = await third.promote();
   assertEquals(root, rootOf(bytes));
   assertEquals(Deno.readFileSync(path), bytes);
   assertEquals(readAll(store, root), bytes);

@@ -4,7 +4,7 @@ import type { Root } from "../../../../src/base/ids.ts";
 import { FileIndex } from "../../../../src/store/files/file_index.ts";
 import { StoredFile } from "../../../../src/store/files/stored_file.ts";
 
-Deno.test("FileIndex finds places by root, name, path and directory after any changes", () => {
+Deno.test("FileIndex finds files by root, name, path and directory after any changes", () => {
   const event = fc.record({
     isAdded: fc.boolean(),
     directory: fc.constantFrom("", "/a", "/a/b"),

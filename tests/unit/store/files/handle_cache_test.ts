@@ -64,7 +64,7 @@ Deno.test("open() throws in-use when all files are pinned", () => {
   assertEquals(readByte(cache.open(c)), 2);
 });
 
-Deno.test("forget() opens a replaced file anew and leaves the pinned one readable", () => {
+Deno.test("forget() opens a replaced file again and leaves the pinned one readable", () => {
   using dir = new TempDir();
   using cache = new HandleCache(4);
   const path = dir.write("f", new Uint8Array([1]));

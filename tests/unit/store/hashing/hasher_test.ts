@@ -2,21 +2,22 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
 import { EnvironmentError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
+import { limits } from "../../../../src/base/limits.ts";
 import { Hasher } from "../../../../src/store/hashing/hasher.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { content, leavesOf, rootOf, TempDir } from "../store_fixture.ts";
 
 function setUp() {
   const dir = new TempDir();
   Deno.mkdirSync(dir.join("leaves"));
-  const hasher = new Hasher();
+  const clock = new ManualClock();
+  const hasher = new Hasher(clock);
   return {
     dir,
     hasher,
-    hash: (path: string, options: { signal?: AbortSignal; sha256?: boolean } = {}) =>
-      hasher.hash(
-        { path, leavesPath: dir.join("leaves"), sha256: options.sha256 ?? false },
-        { signal: options.signal },
-      ),
+    clock,
+    hash: (path: string, options: { signal?: AbortSignal } = {}) =>
+      hasher.hash({ path, leavesPath: dir.join("leaves") }, options),
     [Symbol.dispose]() {
       hasher.close();
       dir[Symbol.dispose]();
@@ -38,13 +39,12 @@ Deno.test("hash() gives the root and leaves the leaf layer in its sidecar", asyn
   }
 });
 
-Deno.test("hash() gives the SHA-256 of the whole file only when it is asked for", async () => {
+Deno.test("sha256() gives the SHA-256 of the whole file", async () => {
   using t = setUp();
   const bytes = content(40 * CHUNK_BYTES + 3);
-  const path = t.dir.write("f", bytes);
-  assertEquals((await t.hash(path)).sha256, undefined);
-  const { sha256 } = await t.hash(path, { sha256: true });
+  const { sha256, sizeBytes } = await t.hasher.sha256(t.dir.write("f", bytes));
   assertEquals(sha256, createHash("sha256").update(bytes).digest("hex"));
+  assertEquals(sizeBytes, bytes.length);
 });
 
 Deno.test("hash() rejects with what failed and goes on with the next file", async () => {
@@ -88,4 +88,17 @@ Deno.test("close() ends the worker and gives up what waits", async () => {
   assertEquals(t.hasher.isRunning, false);
   for (const result of await Promise.allSettled(given)) assertEquals(result.status, "rejected");
   await assertRejects(() => t.hash(path), DOMException);
+});
+
+Deno.test("the worker ends when it has had nothing to do for a while, and comes back", async () => {
+  using t = setUp();
+  const path = t.dir.write("f", content(5));
+  await t.hash(path);
+  await t.clock.advance(limits.hashWorkerIdleMs - 1);
+  await t.hash(path);
+  await t.clock.advance(limits.hashWorkerIdleMs - 1);
+  assertEquals(t.hasher.isRunning, true);
+  await t.clock.advance(1);
+  assertEquals(t.hasher.isRunning, false);
+  assertEquals((await t.hash(path)).root, rootOf(content(5)));
 });

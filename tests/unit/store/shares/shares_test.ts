@@ -270,7 +270,7 @@ Deno.test("a shared link is followed when it leads to another directory", async 
   await done;
 });
 
-Deno.test("rescan() watches a shared directory that was put in the place of another", async () => {
+Deno.test("rescan() watches a shared directory that replaced another", async () => {
   // Whether an old watch ends in time is a matter of luck: so many do not all have it.
   const all = await Promise.all(Array.from({ length: 8 }, () => setUp({ "f": content(9) })));
   await using closing = new AsyncDisposableStack();
@@ -287,7 +287,7 @@ Deno.test("rescan() watches a shared directory that was put in the place of anot
   }));
 });
 
-Deno.test("add() follows a shared directory that was put in the place of another just before", async () => {
+Deno.test("add() follows a shared directory that replaced another just before", async () => {
   await using t = await setUp({ "f": content(9) });
   const { store, dir } = t;
   dir.write("other/g", content(10));

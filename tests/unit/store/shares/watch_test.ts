@@ -1,12 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
+import { type Clock, systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { type ChangedPaths, PathWatch } from "../../../../src/store/shares/watch.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { TempDir, type Warning } from "../store_fixture.ts";
 
-function watch(watched: { trees: string[]; directories: string[] }) {
+function watch(watched: { trees: string[]; directories: string[] }, clock: Clock = systemClock) {
   const reported = Promise.withResolvers<ChangedPaths>();
   const warnings: Warning[] = [];
-  const watch = new PathWatch(watched, {
+  const watch = new PathWatch({ ...watched, identities: new Map() }, {
+    clock,
     onChanged: (paths) => reported.resolve(paths),
     onWarning: (message, fields) => warnings.push({ message, fields }),
   });
@@ -33,9 +36,11 @@ Deno.test("PathWatch warns and goes on when the system does not watch", () => {
 });
 
 Deno.test("PathWatch reports everything when too many paths changed to keep them", async () => {
-  const { watch: w, reported } = watch({ trees: [], directories: [] });
+  const clock = new ManualClock();
+  const { watch: w, reported } = watch({ trees: [], directories: [] }, clock);
   using _ = w;
   for (let i = 0; i <= limits.changedPathsMax; i++) w.note(`/f${i}`);
+  await clock.advance(limits.watchDebounceMs);
   assertEquals(await reported, "everything");
 });
 

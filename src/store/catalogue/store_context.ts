@@ -1,39 +1,41 @@
 /** What the parts of the store share: the directory, the open files, the catalogue, the index. */
 
+import type { Clock } from "../../base/clock.ts";
 import type { Root } from "../../base/ids.ts";
 import { messageOf } from "../../base/errors.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import type { DataDirectory } from "../files/data_directory.ts";
-import type { PartialDownload } from "./partial_download.ts";
-import { FileIndex } from "../files/file_index.ts";
-import type { HandleCache } from "../files/handle_cache.ts";
-import { removeIfThere } from "../files/io.ts";
-import { LeafLayer } from "../hashing/leaf_layer.ts";
-import type { OnWarning, StoreChange, StoredFile } from "../files/stored_file.ts";
 import { chunkCount } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+import type { DataDirectory } from "../files/data_directory.ts";
+import { FileIndex } from "../files/file_index.ts";
+import { HandleCache } from "../files/handle_cache.ts";
+import { removeIfThere } from "../files/io.ts";
+import type { OnWarning, StoreChange, StoredFile } from "../files/stored_file.ts";
+import { LeafLayer } from "../hashing/leaf_layer.ts";
+import type { Catalogue } from "./catalogue.ts";
 
 /** The state of one open store; its parts change it, nothing outside `src/store` sees it. */
 export class StoreContext {
   readonly directory: DataDirectory;
-  readonly handles: HandleCache;
   /** Missing in an ephemeral store. */
   readonly catalogue: Catalogue | undefined;
-  readonly index = new FileIndex();
-  /** Unfinished files by root, those that wait included. */
-  readonly downloads = new Map<Root, PartialDownload>();
+  readonly clock: Clock;
   readonly warn: OnWarning;
+  readonly handles = new HandleCache(limits.openFilesMax);
+  readonly index = new FileIndex();
+  /** Roots of which a part is here, so that their leaf layers stay; kept by `Downloads`. */
+  readonly partials = new Set<Root>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
-  constructor(context: {
-    readonly directory: DataDirectory;
-    readonly handles: HandleCache;
-    readonly catalogue: Catalogue | undefined;
-    readonly warn: OnWarning;
-  }) {
+  constructor(context: Pick<StoreContext, "directory" | "catalogue" | "clock" | "warn">) {
     this.directory = context.directory;
-    this.handles = context.handles;
     this.catalogue = context.catalogue;
+    this.clock = context.clock;
     this.warn = context.warn;
+  }
+
+  /** Whether data is flushed to the disk: not for a store that nothing outlives. */
+  get isDurable(): boolean {
+    return this.catalogue !== undefined;
   }
 
   listen(listener: (change: StoreChange) => void): () => void {
@@ -56,18 +58,18 @@ export class StoreContext {
   }
 
   /** Adds complete files that are new here. */
-  addStoredFiles(storedFiles: readonly StoredFile[]): void {
-    for (const storedFile of storedFiles) this.index.add(storedFile);
-    this.remember((catalogue) => catalogue.putStoredFiles(storedFiles));
-    for (const { root, name } of storedFiles) this.emit({ kind: "added", root, name });
-    for (const { root, origin } of storedFiles) if (origin === "shared") this.dropDuplicate(root);
+  addStoredFiles(files: readonly StoredFile[]): void {
+    for (const file of files) this.index.add(file);
+    this.remember((catalogue) => catalogue.putStoredFiles(files));
+    for (const { root, name } of files) this.emit({ kind: "added", root, name });
+    for (const { root, origin } of files) if (origin === "shared") this.dropDuplicate(root);
   }
 
   /** Forgets complete files, and the leaf layers that nothing else needs, unless they are to stay. */
-  withdrawStoredFiles(storedFiles: readonly StoredFile[], { keepLeaves = false } = {}): void {
-    const known = storedFiles.filter((storedFile) => this.index.remove(storedFile));
+  withdrawStoredFiles(files: readonly StoredFile[], { keepLeaves = false } = {}): void {
+    const known = files.filter((file) => this.index.remove(file));
     if (known.length === 0) return;
-    for (const storedFile of known) this.handles.forget(storedFile.path);
+    for (const { path } of known) this.handles.forget(path);
     this.remember((catalogue) => catalogue.removeStoredFiles(known));
     for (const { root, name, path, sizeBytes } of known) {
       if (!keepLeaves) this.collectLeaves(root, sizeBytes);
@@ -80,39 +82,47 @@ export class StoreContext {
    * the next call does it.
    */
   dropDuplicate(root: Root): void {
-    const storedFiles = this.index.ofRoot(root);
-    if (!storedFiles.some((storedFile) => storedFile.origin === "shared")) return;
-    for (const storedFile of storedFiles) {
-      if (storedFile.origin !== "downloaded" || !this.directory.contains(storedFile.path)) continue;
-      if (this.handles.isPinned(storedFile.path)) continue;
-      this.withdrawStoredFiles([storedFile]);
-      this.removeDownloaded(storedFile);
+    const files = this.index.ofRoot(root);
+    if (!files.some(({ origin }) => origin === "shared")) return;
+    for (const file of files) {
+      if (!this.isOwn(file) || this.handles.isPinned(file.path)) continue;
+      this.withdrawStoredFiles([file]);
+      this.removeDownloaded(file);
     }
   }
 
+  /** Whether a file was downloaded into the data directory, so that the store may remove it. */
+  isOwn({ origin, path }: StoredFile): boolean {
+    return origin === "downloaded" && this.directory.contains(path);
+  }
+
   /** Removes the data of a downloaded file, and the directory made for it. */
-  removeDownloaded(storedFile: StoredFile): void {
+  removeDownloaded(file: StoredFile): void {
     try {
-      removeIfThere(storedFile.path);
-      Deno.removeSync(storedFile.directory);
+      removeIfThere(file.path);
+      Deno.removeSync(file.directory);
     } catch (error) {
       // A directory that holds a second name of the same content stays.
       if (Deno.build.os !== "windows" && isNotEmpty(error)) return;
-      this.warn(messageOf(error), { path: storedFile.path });
+      this.warn(messageOf(error), { path: file.path });
     }
   }
 
   /** The leaf layer of a file that is here, whole or in part. */
   leafLayer(root: Root, sizeBytes: number): LeafLayer {
-    const storedFile = { root, chunks: chunkCount(sizeBytes), path: this.directory.leafPath(root) };
-    return new LeafLayer(storedFile, this.handles);
+    const layer = { root, chunks: chunkCount(sizeBytes), path: this.directory.leafPath(root) };
+    return new LeafLayer(layer, this.handles);
   }
 
   /** Removes the leaf layer of a root that is no longer here at all. */
   collectLeaves(root: Root, sizeBytes: number): void {
     if (chunkCount(sizeBytes) <= 1) return;
-    if (this.index.first(root) !== undefined || this.downloads.has(root)) return;
-    const path = this.directory.leafPath(root);
+    if (this.index.first(root) !== undefined || this.partials.has(root)) return;
+    this.removeData(this.directory.leafPath(root));
+  }
+
+  /** Closes and removes a file of the data directory; a disk that refuses is only told of. */
+  removeData(path: string): void {
     this.handles.forget(path);
     try {
       removeIfThere(path);
