@@ -11,7 +11,6 @@ import { FetchFailure, messageOf } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
-import type { MirrorError } from "../../http/mirrors.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
@@ -19,7 +18,7 @@ import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { nobodyLeft, outOfTime, type Surroundings } from "./fetch_failures.ts";
 import { Hedging, type HedgingOwner } from "./mirror_coordination.ts";
-import { TransferLedger } from "./transfer_ledger.ts";
+import { FetchRecorder } from "./fetch_recorder.ts";
 import { type Found, Judging, type JudgingOwner } from "./fetch_verification.ts";
 import type { MirrorTrackHost } from "./mirror_track.ts";
 import {
@@ -39,6 +38,7 @@ import { showLocal } from "./local_lookup.ts";
 import { searchTimeMs } from "./fetch_timeouts.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
 import type { Swarm } from "../swarm/swarm.ts";
+import type { MirrorLoss } from "../swarm/swarm_events.ts";
 
 /** What a fetch needs of the node that it runs on. */
 export type FetchHost = PeerTrackHost & Omit<MirrorTrackHost, "store"> & OutcomeHost;
@@ -72,7 +72,7 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
   readonly #hedging: Hedging | null;
   readonly #judging: Judging;
   readonly #view: ReadableRanges;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   readonly #startMs = performance.now();
   /** Ends what the fetch itself works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
@@ -88,7 +88,7 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
     this.request = request;
     this.#options = options;
     const { observer, path, from = 0 } = options;
-    const journal = this.#journal = new TransferLedger(this.#startMs);
+    const journal = this.#journal = new FetchRecorder(this.#startMs);
     const view = this.#view = new ReadableRanges(observer, journal);
     const searchMs = searchTimeMs(request, host);
     const how = { owner: this, journal, path, searchMs };
@@ -203,16 +203,13 @@ export class Fetch implements Searcher, PeerTrackOwner, HedgingOwner, JudgingOwn
   gained(range: ChunkRange, provider: Provider): void {
     const sizeBytes = this.#peers.current?.swarm.file.sizeBytes;
     if (this.#isOver || sizeBytes === undefined) return;
-    this.#journal.gave(provider, range, { sizeBytes });
+    this.#journal.received(provider, range, { sizeBytes });
     this.#judging.gained(range, provider);
   }
 
-  mirrorWrong(provider: Provider, index: number): void {
-    this.#hedging?.mirrorWrong(provider, index);
-  }
-
-  mirrorFailed(provider: Provider, error: MirrorError | null): void {
-    this.#hedging?.mirrorFailed(provider, error);
+  mirrorLost(why: MirrorLoss): void {
+    if (why.kind === "mirror-wrong") this.#hedging?.mirrorWrong(why.provider, why.index);
+    else this.#hedging?.mirrorFailed(why.provider, why.error);
   }
 
   changed(): void {

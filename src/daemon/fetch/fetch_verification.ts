@@ -16,7 +16,7 @@ import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { adopt } from "./promote.ts";
 import type { Hedging } from "./mirror_coordination.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 import type { Followed, PeerTrack } from "./peer_track.ts";
 import { isProved, needsMirror } from "./fetch_proof.ts";
 import { lastOf } from "./fetch_range.ts";
@@ -60,7 +60,7 @@ export class Judging {
   readonly #peers: PeerTrack;
   readonly #hedging: Hedging | null;
   readonly #view: ReadableRanges;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   /** Ends what it works on. */
   readonly #signal: AbortSignal;
   #isProved = false;
@@ -79,7 +79,7 @@ export class Judging {
       readonly peers: PeerTrack;
       readonly hedging: Hedging | null;
       readonly view: ReadableRanges;
-      readonly journal: TransferLedger;
+      readonly journal: FetchRecorder;
       readonly signal: AbortSignal;
     },
   ) {

@@ -12,7 +12,7 @@ import { nextTurn } from "../../store/files/io.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { Feeding } from "./mirror_import.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 import { MirrorTrack, type MirrorTrackHost, type MirrorTrackOwner } from "./mirror_track.ts";
 import type { Followed, PeerTrack } from "./peer_track.ts";
 import { wantedChunks } from "./fetch_range.ts";
@@ -50,7 +50,7 @@ export class Hedging implements MirrorTrackOwner {
   readonly #owner: HedgingOwner;
   readonly #peers: PeerTrack;
   readonly #view: ReadableRanges;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   /** Whether mirror and peers write to one place, so that only one of them may at a time. */
   readonly #sharesPlace: boolean;
   readonly #hedge = new Hedge();
@@ -80,7 +80,7 @@ export class Hedging implements MirrorTrackOwner {
       readonly owner: HedgingOwner;
       readonly peers: PeerTrack;
       readonly view: ReadableRanges;
-      readonly journal: TransferLedger;
+      readonly journal: FetchRecorder;
       readonly path: string | undefined;
       readonly from: number;
     },
@@ -243,15 +243,14 @@ export class Hedging implements MirrorTrackOwner {
   arrived(range: ChunkRange, provider: Provider): void {
     const sizeBytes = this.track.sizeBytes!;
     this.heard();
-    this.#feeding.arrived(range, provider);
-    this.#journal.gave(provider, range, { sizeBytes, track: "mirror" });
+    this.#journal.received(provider, range, { sizeBytes, track: "mirror" });
     if (this.#isShown) this.#tell(range);
     this.#feeding.goOn();
     if (this.#part === "head") this.#look();
   }
 
   restarted(reason: string): void {
-    this.#feeding.restarted();
+    this.#feeding.startOver();
     this.#isShown = false;
     this.#journal.threwAway("mirror");
     this.#view.dropMirror(reason);

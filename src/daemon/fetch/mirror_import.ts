@@ -8,7 +8,6 @@ import { limits } from "../../base/limits.ts";
 import { nextTurn } from "../../store/files/io.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 import type { Followed } from "./peer_track.ts";
-import type { Provider } from "../swarm/provider.ts";
 
 /** Where the chunks go, and who hears of it. */
 export interface FeedingOwner {
@@ -25,8 +24,6 @@ export interface FeedingOwner {
 export class Feeding {
   readonly #track: MirrorTrack;
   readonly #owner: FeedingOwner;
-  /** Who gave what arrived, in order: chunks before `end`, from where the one before ends. */
-  #runs: { readonly provider: Provider; end: number }[] = [];
   #fedTo: number;
   #isFeeding = false;
 
@@ -46,23 +43,9 @@ export class Feeding {
     return this.#fedTo < this.#track.nextChunk;
   }
 
-  /** Chunks came, in order. */
-  arrived({ first, count }: ChunkRange, provider: Provider): void {
-    const last = this.#runs.at(-1);
-    if (last?.provider.kind === provider.kind && last.provider.label === provider.label) {
-      last.end = first + count;
-    } else this.#runs.push({ provider, end: first + count });
-  }
-
-  /** All that came is to be held against other leaves. */
+  /** What came is thrown away, or is to be held against other leaves. */
   startOver(): void {
     this.#fedTo = this.#track.firstChunk;
-  }
-
-  /** What came is thrown away. */
-  restarted(): void {
-    this.#runs = [];
-    this.startOver();
   }
 
   /** Goes on as far as chunks and leaves are here. */
@@ -79,13 +62,14 @@ export class Feeding {
     for (;;) {
       const { unverified, sizeBytes } = this.#track;
       const swarm = this.#owner.into()?.swarm;
-      // Of one provider at a time, whose doing it is.
-      const run = this.#runs.find(({ end }) => end > this.#fedTo);
       if (
-        swarm === undefined || run === undefined || unverified === null || !swarm.hasBegun ||
+        swarm === undefined || unverified === null || !this.hasMore || !swarm.hasBegun ||
         sizeBytes !== swarm.file.sizeBytes
       ) return;
-      const count = Math.min(limits.requestChunksMax, run.end - this.#fedTo);
+      // Of one provider at a time, whose doing it is.
+      const run = this.#track.received.runOf(this.#fedTo, sizeBytes)!;
+      const end = Math.min(run.endChunk, this.#track.nextChunk);
+      const count = Math.min(limits.requestChunksMax, end - this.#fedTo);
       const range = { first: this.#fedTo, count };
       buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
       unverified.reader(sizeBytes).readRun(range, buffer, 0);
@@ -94,7 +78,7 @@ export class Feeding {
       if (wrong.length > 0) {
         const index = wrong[0]!;
         const why = `chunk ${index} of mirror ${run.provider.label} is not in the leaves`;
-        return this.#owner.wrong(why, this.#track.providerOf(index) ?? undefined);
+        return this.#owner.wrong(why, this.#track.received.mirrorOf(index, sizeBytes) ?? undefined);
       }
       this.#fedTo = range.first + count;
       this.#owner.fed(range);

@@ -9,26 +9,26 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
-import { chunkCount, type ChunkRange, isRangeWithin } from "../../base/geometry.ts";
+import { EnvironmentError, FetchFailure, messageOf, unreachable } from "../../base/errors.ts";
+import { chunkCount, isRangeWithin } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Candidate, candidateKey, Candidates } from "../../core/fetch/candidates.ts";
-import type { MirrorError } from "../../http/mirror_error.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { FetchHolders, SOURCES_ENOUGH } from "./fetch_holders.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 import type { Followed, PeerTrackHost, PeerTrackOwner } from "./peer_track_host.ts";
 import { wantedChunks } from "./fetch_range.ts";
 import { FetchSearch } from "./fetch_search.ts";
-import { HERE, type Provider } from "../swarm/provider.ts";
+import { HERE } from "../swarm/provider.ts";
 import { FetchTimeouts } from "./fetch_timeouts.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
-import type { Swarm, SwarmFile, SwarmObserver } from "../swarm/swarm.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+import type { SwarmEvent, SwarmFile, SwarmObserver } from "../swarm/swarm_events.ts";
 
 export type { Followed, PeerTrackHost, PeerTrackOwner } from "./peer_track_host.ts";
 
@@ -42,7 +42,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
   readonly candidates: Candidates;
   readonly #host: PeerTrackHost;
   readonly #owner: PeerTrackOwner;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   readonly #request: FetchRequest;
   readonly #path: string | undefined;
   readonly #search: FetchSearch;
@@ -75,7 +75,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     request: FetchRequest,
     options: {
       readonly owner: PeerTrackOwner;
-      readonly journal: TransferLedger;
+      readonly journal: FetchRecorder;
       /** Where the data is written; by default, the store's own place. */
       readonly path: string | undefined;
       /** How long nobody may offer anything. */
@@ -323,44 +323,43 @@ export class PeerTrack implements Searcher, SwarmObserver {
 
   // SwarmObserver
 
-  gained(range: ChunkRange, provider: Provider): void {
-    this.#timeouts.fed();
-    this.#owner.gained(range, provider);
+  swarmEvent(event: SwarmEvent): void {
+    const nowMs = performance.now();
+    switch (event.kind) {
+      case "gained":
+        this.#timeouts.fed();
+        return this.#owner.gained(event.range, event.provider);
+      case "completed":
+        return this.#completed();
+      case "failed":
+        return this.#owner.failed(event.error);
+      case "needs-sources":
+        if (!this.#isOver) this.#search.startInNeed(nowMs);
+        return this.#owner.changed();
+      case "banned":
+        return this.#banned(event.nodeId, nowMs);
+      case "noted":
+        return this.#journal.note(`${event.provider.label}: ${event.what}`, nowMs);
+      case "mirror-wrong":
+      case "mirror-failed":
+        return this.#owner.mirrorLost(event);
+      default:
+        return unreachable(event);
+    }
   }
 
-  completed(): void {
+  #completed(): void {
     this.#complete = this.#current;
     this.#owner.changed();
   }
 
-  failed(error: Error): void {
-    this.#owner.failed(error);
-  }
-
-  needsSources(): void {
-    if (!this.#isOver) this.#search.startInNeed(performance.now());
-    this.#owner.changed();
-  }
-
-  banned(nodeId: NodeId): void {
-    this.#journal.note(`Banned peer ${nodeId}: it gave what is not true`, performance.now());
+  #banned(nodeId: NodeId, nowMs: number): void {
+    this.#journal.note(`Banned peer ${nodeId}: it gave what is not true`, nowMs);
     this.candidates.ban(nodeId);
     this.#holders.forget(nodeId);
     if (this.#current !== null && this.candidates.leader() === undefined) {
-      this.#timeouts.renew(performance.now());
+      this.#timeouts.renew(nowMs);
     }
-  }
-
-  noted(provider: Provider, what: string): void {
-    this.#journal.note(`${provider.label}: ${what}`, performance.now());
-  }
-
-  mirrorWrong(provider: Provider, index: number): void {
-    this.#owner.mirrorWrong(provider, index);
-  }
-
-  mirrorFailed(provider: Provider, error: MirrorError | null): void {
-    this.#owner.mirrorFailed(provider, error);
   }
 
   #consider(
@@ -453,7 +452,7 @@ export class PeerTrack implements Searcher, SwarmObserver {
     if (swarm.hasBegun) {
       for (const range of swarm.download.have.ranges()) this.#owner.gained(range, HERE);
     }
-    if (swarm.isComplete) this.completed();
+    if (swarm.isComplete) this.#completed();
     else swarm.start();
   }
 

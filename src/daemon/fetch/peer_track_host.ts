@@ -2,13 +2,13 @@
 
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
-import type { MirrorError } from "../../http/mirror_error.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { FetchSearchHost } from "./fetch_search.ts";
 import type { Provider } from "../swarm/provider.ts";
 import type { HolderDialsHost } from "../discovery/holder_dials.ts";
 import type { Swarm } from "../swarm/swarm.ts";
+import type { MirrorLoss } from "../swarm/swarm_events.ts";
 import type { Swarms } from "../swarm/swarms.ts";
 import type { RejectedFiles } from "../trust/rejected_files.ts";
 
@@ -44,8 +44,6 @@ export interface PeerTrackOwner {
   changed(): void;
   /** The fetch cannot go on. */
   failed(error: Error): void;
-  /** A range that a mirror gave is not what the leaves say. */
-  mirrorWrong(provider: Provider, index: number): void;
-  /** A mirror gives no more ranges: it failed, or, with null, it stalled for too long. */
-  mirrorFailed(provider: Provider, error: MirrorError | null): void;
+  /** A mirror gives no more ranges. */
+  mirrorLost(why: MirrorLoss): void;
 }

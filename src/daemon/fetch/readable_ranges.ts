@@ -9,7 +9,7 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { chunkCount, chunkLength, type ChunkRange } from "../../base/geometry.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 
 /** Chunks of the file in one place. */
 export interface ViewPart {
@@ -20,7 +20,7 @@ export interface ViewPart {
 /** One fetch as its observer sees it. */
 export class ReadableRanges {
   readonly #observer: FetchObserver;
-  readonly #journal: Pick<TransferLedger, "releasedFirst">;
+  readonly #journal: Pick<FetchRecorder, "releasedFirst">;
   #sizeBytes: number | null = null;
   #reader: PartsReader | null = null;
   #gained = new Bitfield(0);
@@ -28,7 +28,7 @@ export class ReadableRanges {
   /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
   #unconfirmed = new Bitfield(0);
 
-  constructor(observer: FetchObserver, journal: Pick<TransferLedger, "releasedFirst">) {
+  constructor(observer: FetchObserver, journal: Pick<FetchRecorder, "releasedFirst">) {
     this.#observer = observer;
     this.#journal = journal;
   }

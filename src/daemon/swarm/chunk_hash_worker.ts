@@ -1,21 +1,29 @@
 /**
- * Hashes the chunks of one frame at a time in shared memory, on another core. See
+ * Checks the chunks of one frame at a time in shared memory, on another core. See
  * `chunk_hasher.ts`, which starts it.
  */
 
 /// <reference lib="deno.worker" />
 
-import { leafDigits } from "./leaf_digits.ts";
+import { wrongChunks } from "../../base/leaves.ts";
 
 /** What the worker is told: the shared memory once, then frames in it. */
 export type HashOrder =
   | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
-  | { readonly kind: "frame"; readonly slot: number; readonly start: number; readonly end: number };
+  | {
+    readonly kind: "frame";
+    readonly slot: number;
+    readonly start: number;
+    readonly end: number;
+    /** The index of its first chunk, and the leaves that its chunks must have. */
+    readonly first: number;
+    readonly leaves: string;
+  };
 
-/** What it answers: the leaves of the frame's chunks, 64 hexadecimal digits each. */
+/** What it answers: the indices of the chunks that are wrong. */
 export interface HashResult {
   readonly slot: number;
-  readonly digits: string;
+  readonly wrong: readonly number[];
 }
 
 let memory: Uint8Array = new Uint8Array();
@@ -25,6 +33,7 @@ self.onmessage = ({ data: order }: MessageEvent<HashOrder>) => {
     memory = new Uint8Array(order.memory);
     return;
   }
-  const digits = leafDigits(memory.subarray(order.start, order.end));
-  self.postMessage({ slot: order.slot, digits } satisfies HashResult);
+  const { slot, start, end, first, leaves } = order;
+  const wrong = wrongChunks(memory.subarray(start, end), leaves, first);
+  self.postMessage({ slot, wrong } satisfies HashResult);
 };

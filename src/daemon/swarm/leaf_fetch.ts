@@ -7,10 +7,7 @@ import { PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { PartialDownload as StoreDownload } from "../../store/downloads/partial_download.ts";
-
-/** Frames of leaves asked for ahead: 256 KiB in flight. */
-const FRAMES_AHEAD = 4;
+import type { PartialDownload } from "../../store/downloads/partial_download.ts";
 
 /** What is asked for leaves. */
 export interface LeafSource {
@@ -18,11 +15,11 @@ export interface LeafSource {
 }
 
 /** The leaf layer of one download, on its way. */
-export class LeafFetch {
+export class LeafFetch<S extends LeafSource> {
   readonly #chunks: number;
-  readonly #download: StoreDownload;
-  readonly #waiting: LeafSource[] = [];
-  #current: LeafSource | null = null;
+  readonly #download: PartialDownload;
+  readonly #waiting: S[] = [];
+  #current: S | null = null;
   #asked = 0;
   #taken = 0;
   /** When the current source was last heard of, or asked. */
@@ -33,9 +30,9 @@ export class LeafFetch {
    * Answers that a source owes from before it was left for another: they come first when it is
    * asked again, in order, and count for nothing.
    */
-  readonly #owed = new Map<LeafSource, number>();
+  readonly #owed = new Map<S, number>();
 
-  constructor(chunks: number, download: StoreDownload) {
+  constructor(chunks: number, download: PartialDownload) {
     this.#chunks = chunks;
     this.#download = download;
   }
@@ -50,7 +47,7 @@ export class LeafFetch {
    *
    * @throws {EnvironmentError} when the disk refuses.
    */
-  offer(source: LeafSource, nowMs: number): void {
+  offer(source: S, nowMs: number): void {
     this.#waiting.push(source);
     if (this.#current !== null) return;
     this.#answeredMs = nowMs;
@@ -62,7 +59,7 @@ export class LeafFetch {
    *
    * @throws {EnvironmentError} when the disk refuses.
    */
-  leave(source: LeafSource, nowMs: number): void {
+  leave(source: S, nowMs: number): void {
     this.#remove(source, nowMs);
     this.#owed.delete(source);
   }
@@ -72,12 +69,12 @@ export class LeafFetch {
    *
    * @throws {EnvironmentError} when the disk refuses.
    */
-  rejected(source: LeafSource, nowMs: number): void {
+  rejected(source: S, nowMs: number): void {
     if (!this.#wasOwed(source)) this.#remove(source, nowMs);
   }
 
   /** Says that a frame of leaves is coming in, however slowly. */
-  arriving(source: LeafSource, nowMs: number): void {
+  arriving(source: S, nowMs: number): void {
     if (source === this.#current) this.#heardMs = this.#answeredMs = nowMs;
   }
 
@@ -87,7 +84,7 @@ export class LeafFetch {
    * @throws {PeerFault} when it was not asked for, or the layer does not make the root.
    * @throws {EnvironmentError} when the disk refuses.
    */
-  take(source: LeafSource, first: number, hashes: Uint8Array, nowMs: number): boolean {
+  take(source: S, first: number, hashes: Uint8Array, nowMs: number): boolean {
     if (this.#wasOwed(source)) return false;
     const count = hashes.length / HASH_BYTES;
     const expected = Math.min(limits.leavesPerFrameMax, this.#chunks - this.#taken);
@@ -112,7 +109,7 @@ export class LeafFetch {
    *
    * @throws {EnvironmentError} when the disk refuses.
    */
-  tick(nowMs: number): LeafSource | null {
+  tick(nowMs: number): S | null {
     const silent = this.#current;
     const silentMs = nowMs - this.#heardMs;
     if (silent === null || silentMs < limits.snubMs) return null;
@@ -125,14 +122,14 @@ export class LeafFetch {
   }
 
   /** Whether an answer of `source` is one that it owed; then it is owed no more. */
-  #wasOwed(source: LeafSource): boolean {
+  #wasOwed(source: S): boolean {
     const owed = this.#owed.get(source) ?? 0;
     if (owed > 1) this.#owed.set(source, owed - 1);
     else this.#owed.delete(source);
     return owed > 0;
   }
 
-  #remove(source: LeafSource, nowMs: number): void {
+  #remove(source: S, nowMs: number): void {
     const at = this.#waiting.indexOf(source);
     if (at >= 0) this.#waiting.splice(at, 1);
     if (source === this.#current) this.#next(nowMs);
@@ -153,7 +150,7 @@ export class LeafFetch {
   }
 
   #ask(): void {
-    const ahead = this.#taken + FRAMES_AHEAD * limits.leavesPerFrameMax;
+    const ahead = this.#taken + limits.leafFramesAheadMax * limits.leavesPerFrameMax;
     while (this.#asked < this.#chunks && this.#asked < ahead) {
       const count = Math.min(limits.leavesPerFrameMax, this.#chunks - this.#asked);
       const first = this.#asked;

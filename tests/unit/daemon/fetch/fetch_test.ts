@@ -1,6 +1,7 @@
 /** How a fetch ends, asks again and dials, with time that the test lets pass, and holders it plays. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { FetchFailure } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId, newQueryId, type Root } from "../../../../src/base/ids.ts";
@@ -78,7 +79,7 @@ class Fetching implements AsyncDisposable {
   readonly troubles: DirectoryError[] = [];
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
-  readonly #hasher = new ChunkHasher();
+  readonly #hasher = new ChunkHasher(systemClock);
   readonly #mirrors = new Mirrors({ log: silentLogger });
   readonly #connections: Connection[] = [];
   readonly #tasks: Promise<unknown>[] = [];
@@ -95,7 +96,13 @@ class Fetching implements AsyncDisposable {
     performance.now = () => realNow() + this.#aheadMs;
     const hasher = this.#hasher;
     const random = seededRandom(1);
-    this.swarms = new Swarms({ log: silentLogger, random, hasher, struck: () => {} }, store);
+    this.swarms = new Swarms({
+      clock: systemClock,
+      log: silentLogger,
+      random,
+      hasher,
+      struck: () => {},
+    }, store);
     this.fetch = new Fetch(
       {
         store,

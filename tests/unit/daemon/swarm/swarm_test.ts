@@ -1,6 +1,7 @@
 /** A swarm that begins from bytes on disk, and sources that come at the wrong moment or malformed. */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { PeerFault } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId } from "../../../../src/base/ids.ts";
@@ -23,10 +24,10 @@ async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
   const { store } = await openStore(dir.path);
   Deno.mkdirSync(dir.join("partial"), { recursive: true });
   Deno.writeFileSync(dir.join(`partial/${ROOT}`), BYTES.subarray(0, 8 * CHUNK_BYTES));
-  const hasher = new ChunkHasher();
+  const hasher = new ChunkHasher(systemClock);
   const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
   const swarm = new Swarm(
-    { log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+    { clock: systemClock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
     store.beginDownload(file),
     {
       file,
@@ -48,13 +49,11 @@ function observe(swarm: Swarm): { readonly gained: ChunkRange[]; readonly begun:
   const gained: ChunkRange[] = [];
   const { promise: begun, resolve, reject } = Promise.withResolvers<void>();
   swarm.subscribe({
-    gained: (range) => gained.push(range),
-    completed: () => {},
-    failed: reject,
-    needsSources: resolve,
-    banned: () => {},
-    mirrorWrong: () => {},
-    mirrorFailed: () => {},
+    swarmEvent(event) {
+      if (event.kind === "gained") gained.push(event.range);
+      else if (event.kind === "failed") reject(event.error);
+      else if (event.kind === "needs-sources") resolve();
+    },
   });
   return { gained, begun };
 }
