@@ -36,16 +36,14 @@ interface Step {
   readonly what: string;
 }
 
-/** Steps of the beginning that are kept; of the end as many, less the one that counts the rest. */
+/** Steps of the beginning that are kept; the rest is the last ones, and one that counts the others. */
 const FIRST_STEPS = limits.recordSteps / 2;
-const LAST_STEPS = limits.recordSteps - FIRST_STEPS - 1;
 
 /** What one fetch writes down. Times are those of its clock. */
 export class FetchRecorder {
   readonly #startMs: number;
-  readonly #first: Step[] = [];
-  readonly #last: Step[] = [];
-  #steps = 0;
+  readonly #steps: Step[] = [];
+  #stepsLeftOut = 0;
   readonly #tracks: Readonly<Record<FetchTrack, TransferLedger>> = {
     peers: new TransferLedger(),
     mirror: new TransferLedger(),
@@ -61,13 +59,11 @@ export class FetchRecorder {
 
   /** Writes down a decision, in one line for a person. */
   note(what: string, nowMs: number): void {
-    const step = { atMs: this.#since(nowMs), what: what.slice(0, limits.recordStepLengthMax) };
-    this.#steps++;
-    if (this.#first.length < FIRST_STEPS) this.#first.push(step);
-    else {
-      if (this.#last.length === LAST_STEPS) this.#last.shift();
-      this.#last.push(step);
-    }
+    const short = what.slice(0, limits.recordStepLengthMax);
+    this.#steps.push({ atMs: this.#since(nowMs), what: short });
+    if (this.#steps.length < limits.recordSteps) return;
+    this.#steps.splice(FIRST_STEPS, 1);
+    this.#stepsLeftOut++;
   }
 
   /** `provider` gave chunks of a file of `sizeBytes`; those that somebody gave before do not count. */
@@ -139,7 +135,7 @@ export class FetchRecorder {
       bytesMirror,
       bytesThrownAway: sumOf(this.#both, ({ bytesThrownAway }) => bytesThrownAway),
       bytesSaved: hasMirror && outcome === "done"
-        ? Math.max(0, bytesPeers - (this.#mirrorBytes - bytesMirror))
+        ? Math.max(0, bytesPeers - (this.#bytesOfMirrors - bytesMirror))
         : 0,
       givers: this.#providers(came),
       steps: this.#allSteps(),
@@ -160,8 +156,9 @@ export class FetchRecorder {
   }
 
   /** Bytes that mirrors had to give, though peers may have been sooner with some of them. */
-  get #mirrorBytes(): number {
-    return this.#tracks.peers.mirrorBytesWith(this.#tracks.mirror);
+  get #bytesOfMirrors(): number {
+    const { peers, mirror } = this.#tracks;
+    return peers.sum("mirror") + mirror.sum("mirror") - peers.mirrorBytesIn(mirror);
   }
 
   #providers(came: TransferLedger): ProviderRecord[] {
@@ -207,10 +204,10 @@ export class FetchRecorder {
   }
 
   #allSteps(): Step[] {
-    const left = this.#steps - this.#first.length - this.#last.length;
-    if (left === 0) return [...this.#first, ...this.#last];
-    const gap = { atMs: this.#first.at(-1)!.atMs, what: `(${left} steps left out)` };
-    return [...this.#first, gap, ...this.#last];
+    if (this.#stepsLeftOut === 0) return [...this.#steps];
+    const { atMs } = this.#steps[FIRST_STEPS - 1]!;
+    const gap = { atMs, what: `(${this.#stepsLeftOut} steps left out)` };
+    return this.#steps.toSpliced(FIRST_STEPS, 0, gap);
   }
 }
 

@@ -30,7 +30,7 @@ export class ChunkHasher {
   #worker: Worker | null = null;
   #memory: Uint8Array = new Uint8Array();
   #free: number[] = [];
-  readonly #waiting = new Map<number, { readonly work: HashWork; readonly length: number }>();
+  readonly #waiting = new Map<number, { readonly work: HashWork; readonly data: Uint8Array }>();
   #isNeeded: boolean | null = null;
 
   constructor(clock: Clock) {
@@ -43,7 +43,6 @@ export class ChunkHasher {
     this.#isNeeded ??= navigator.hardwareConcurrency > 1 &&
       hashRate(this.#clock) < limits.hashBytesPerSecondEnough;
     if (!this.#isNeeded) return;
-    const memory = new SharedArrayBuffer(limits.framesHashedElsewhereMax * FRAME_BYTES);
     const worker = new Worker(new URL("./chunk_hash_worker.ts", import.meta.url), {
       type: "module",
     });
@@ -55,9 +54,9 @@ export class ChunkHasher {
       this.#hashWaiting();
       this.close();
     };
-    worker.postMessage({ kind: "memory", memory } satisfies HashOrder);
     this.#worker = worker;
-    this.#memory = new Uint8Array(memory);
+    const memoryBytes = limits.framesHashedElsewhereMax * FRAME_BYTES;
+    this.#memory = new Uint8Array(new SharedArrayBuffer(memoryBytes));
     this.#free = Array.from({ length: limits.framesHashedElsewhereMax }, (_, slot) => slot);
   }
 
@@ -70,11 +69,11 @@ export class ChunkHasher {
   take(data: Uint8Array, work: HashWork): void {
     const slot = this.#free.pop()!;
     const start = slot * FRAME_BYTES;
-    this.#memory.set(data, start);
-    this.#waiting.set(slot, { work, length: data.length });
+    const copy = this.#memory.subarray(start, start + data.length);
+    copy.set(data);
+    this.#waiting.set(slot, { work, data: copy });
     const { first, leaves } = work;
-    const order = { kind: "frame", slot, start, end: start + data.length, first, leaves } as const;
-    this.#worker!.postMessage(order satisfies HashOrder);
+    this.#worker!.postMessage({ slot, data: copy, first, leaves } satisfies HashOrder);
   }
 
   /** Ends the worker; what waits is never told. */
@@ -87,9 +86,8 @@ export class ChunkHasher {
 
   /** Does here what the worker did not get to. */
   #hashWaiting(): void {
-    for (const [slot, { work, length }] of [...this.#waiting]) {
-      const wrong = wrongChunks(this.#dataOf(slot, length), work.leaves, work.first);
-      this.#done({ slot, wrong });
+    for (const [slot, { work: { leaves, first }, data }] of [...this.#waiting]) {
+      this.#done({ slot, wrong: wrongChunks(data, leaves, first) });
     }
   }
 
@@ -98,14 +96,10 @@ export class ChunkHasher {
     if (waiting === undefined) return;
     this.#waiting.delete(slot);
     try {
-      waiting.work.done(wrong, this.#dataOf(slot, waiting.length));
+      waiting.work.done(wrong, waiting.data);
     } finally {
       this.#free.push(slot);
     }
-  }
-
-  #dataOf(slot: number, length: number): Uint8Array {
-    return this.#memory.subarray(slot * FRAME_BYTES, slot * FRAME_BYTES + length);
   }
 }
 

@@ -47,6 +47,8 @@ interface FrontFrame {
   readonly range: ChunkRange;
   /** Null: it was cancelled on its way, and is let pass unread. */
   readonly check: ChunkCheck | null;
+  /** Bytes of its payload that are here. */
+  arrived: number;
 }
 
 /** One holder that a swarm takes chunks from. */
@@ -62,7 +64,6 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly #sizeBytes: number;
   readonly #chunks: number;
   #front: FrontFrame | null = null;
-  #arrived = 0;
   /** Chunks that it announced so far, each as often as it did. */
   #announced = 0;
 
@@ -154,7 +155,6 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     this.#check(frame);
     const front = this.#front!;
     this.#front = null;
-    this.#arrived = 0;
     const { range, check } = front;
     if (check === null) return this.#sink.passed(this, range);
     check.finish(
@@ -165,10 +165,10 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
 
   /** Looks at what has arrived of the frame at the front. */
   #check(frame: Frame): void {
-    const { check } = this.#front ??= this.#open(frame);
-    this.#sink.arriving(this, frame.payload.length - this.#arrived);
-    this.#arrived = frame.payload.length;
-    check?.advance(frame.payload.subarray(4), frame.payload.length - 4);
+    const front = this.#front ??= this.#open(frame);
+    this.#sink.arriving(this, frame.payload.length - front.arrived);
+    front.arrived = frame.payload.length;
+    front.check?.advance(frame.payload.subarray(4), frame.payload.length - 4);
   }
 
   /** Matches a CHUNKS frame to what was asked, from its header alone. */
@@ -192,10 +192,10 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
         `Cannot take CHUNKS: ${range.count} from ${first} were not asked for`,
       );
     }
-    if (standing === "cancelled") return { range, check: null };
+    if (standing === "cancelled") return { range, check: null, arrived: 0 };
     const leaves = this.#sink.leafDigits(range);
     const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
-    return { range, check: new ChunkCheck(range, how) };
+    return { range, check: new ChunkCheck(range, how), arrived: 0 };
   }
 
   /** Passes on what the holder says it has; `chunks` is how many it takes to look through that. */

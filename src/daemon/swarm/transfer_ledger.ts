@@ -6,8 +6,8 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { mergedRanges } from "../../base/chunk_ranges.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
-import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import type { Done } from "../../wire/messages.ts";
 import type { Provider } from "./provider.ts";
 
 /** What one provider did for a file. */
@@ -19,15 +19,6 @@ export interface LedgerEntry {
   runs: { first: number; count: number }[] | null;
   strikes: number;
   bytesThrownAway: number;
-}
-
-/** What one node did for a file, as clients are told. */
-export interface PeerContribution {
-  readonly nodeId: NodeId;
-  /** Its address, for people. */
-  readonly peer: string;
-  readonly bytes: number;
-  readonly strikes: number;
 }
 
 /** All providers that are too many to be named. */
@@ -88,15 +79,10 @@ export class TransferLedger {
   }
 
   /** Nodes that gave something, right or wrong; most bytes first. */
-  peers(): PeerContribution[] {
+  peers(): Done["sources"] {
     return [...this].flatMap(({ provider: { nodeId, label }, bytes, strikes }) =>
       nodeId === null ? [] : [{ nodeId, peer: label, bytes, strikes }]
     ).sort((a, b) => b.bytes - a.bytes);
-  }
-
-  /** Bytes that mirrors were the first to give, here or there, each chunk once. */
-  mirrorBytesWith(other: TransferLedger): number {
-    return this.sum("mirror") + other.sum("mirror") - this.mirrorBytesIn(other);
   }
 
   /** Bytes of the same chunks that mirrors were the first to give in both. */
