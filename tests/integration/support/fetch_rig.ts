@@ -169,7 +169,7 @@ export class WatchedFetch implements FetchObserver {
     this.#gainedChunks.addRange(range);
   }
 
-  vouched(range: ChunkRange): void {
+  released(range: ChunkRange): void {
     this.beforeVouched?.(range);
     if (!this.#gainedChunks.hasRange(range)) {
       this.#problem = `vouched before gained: ${range.first}`;
