@@ -196,12 +196,7 @@ export class ChunkScheduler implements ChunkSink {
     this.step({ kind: "arriving", source, bytes });
   }
 
-  chunks(
-    source: ChunkSource,
-    range: ChunkRange,
-    data: Uint8Array,
-    wrong: readonly number[],
-  ): void {
+  chunks(source: ChunkSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void {
     // It may have been cancelled while it came, because another source was sooner.
     if (!this.isAsked(source, range)) return this.passed(source, range);
     for (const run of runsBetween(range, wrong)) {

@@ -33,12 +33,7 @@ export interface ChunkSink {
   /** Bytes of chunks came in. */
   arriving(source: ChunkSource, bytes: number): void;
   /** The chunks of `range`, valid until this returns; those in `wrong` (indices) are not right. */
-  chunks(
-    source: ChunkSource,
-    range: ChunkRange,
-    data: Uint8Array,
-    wrong: readonly number[],
-  ): void;
+  chunks(source: ChunkSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void;
   /** A range does not come any more, or came after it was cancelled. */
   passed(source: ChunkSource, range: ChunkRange): void;
 }

@@ -17,7 +17,7 @@ import { ChunkScheduler } from "./chunk_scheduler.ts";
 import { MirrorSource } from "./mirror_source.ts";
 import type { Provider } from "./provider.ts";
 import { RateMeter } from "./rate_meter.ts";
-import type { SwarmContext, SwarmFile, SwarmObserver } from "./swarm_events.ts";
+import type { SwarmContext, SwarmEvent, SwarmFile, SwarmObserver } from "./swarm_events.ts";
 import { type Holder, SwarmPeers } from "./swarm_peers.ts";
 import type { TransferLedger } from "./transfer_ledger.ts";
 
@@ -44,19 +44,14 @@ export class Swarm {
       readonly hasOwnPath: boolean;
     },
   ) {
-    const { file, wanted, inflightBytesMax } = options;
-    this.file = file;
-    this.wanted = wanted;
+    this.file = options.file;
+    this.wanted = options.wanted;
     this.download = download;
     this.#hasOwnPath = options.hasOwnPath;
-    this.#scheduler = new ChunkScheduler(context, download, {
-      file,
-      wanted,
-      inflightBytesMax,
-      tell: (event) => {
-        for (const observer of [...this.#observers]) observer.swarmEvent(event);
-      },
-    });
+    const tell = (event: SwarmEvent) => {
+      for (const observer of [...this.#observers]) observer.swarmEvent(event);
+    };
+    this.#scheduler = new ChunkScheduler(context, download, { ...options, tell });
     this.#peers = new SwarmPeers(this.#scheduler);
     context.hasher.prepare(this.bytesTotal);
   }
@@ -150,8 +145,8 @@ export class Swarm {
   }
 
   /**
-   * Makes room for one more source when all places are taken by such as have nothing to give; false
-   * when every one of them is of use.
+   * Makes room for one more source when all places are taken, one of them by a source that has
+   * nothing to give; false when every one of them is of use.
    */
   makeRoom(): boolean {
     return !this.#scheduler.isOver && this.hasBegun && this.needsSources && this.#peers.makeRoom();

@@ -105,7 +105,7 @@ export class SwarmPeers implements PeerSink {
     }
   }
 
-  /** Lets time pass: whoever is silent when asked for leaves is left for another. */
+  /** Lets time pass: a source that is silent when asked for leaves is left for another. */
   tick(nowMs: number): void {
     if (this.#scheduler.download.hasLeaves) return;
     this.#fetchLeaves(() => this.#leaves.tick(nowMs)?.connection.close());
@@ -125,12 +125,7 @@ export class SwarmPeers implements PeerSink {
     this.#scheduler.arriving(source, bytes);
   }
 
-  chunks(
-    source: PeerSource,
-    range: ChunkRange,
-    data: Uint8Array,
-    wrong: readonly number[],
-  ): void {
+  chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void {
     const isStrike = wrong.length > 0 && this.#scheduler.isAsked(source, range);
     if (isStrike) this.#penalties.wrongChunks(source, wrong);
     this.#scheduler.chunks(source, range, data, wrong);

@@ -1,7 +1,6 @@
 /** A swarm that begins from bytes on disk, and sources that come at the wrong moment or malformed. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { systemClock } from "../../../../src/base/clock.ts";
 import { PeerFault } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId } from "../../../../src/base/ids.ts";
@@ -12,6 +11,7 @@ import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
 
 const CHUNKS = 13;
@@ -19,15 +19,18 @@ const BYTES = content(CHUNKS * CHUNK_BYTES);
 const ROOT = rootOf(BYTES);
 
 /** Runs a test with a swarm on a real store that found the first 8 chunks on disk, unverified. */
-async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
+async function withSwarm(
+  test: (swarm: Swarm, clock: ManualClock) => Promise<void>,
+): Promise<void> {
   using dir = new TempDir();
   const { store } = await openStore(dir.path);
   Deno.mkdirSync(dir.join("partial"), { recursive: true });
   Deno.writeFileSync(dir.join(`partial/${ROOT}`), BYTES.subarray(0, 8 * CHUNK_BYTES));
-  const hasher = new ChunkHasher(systemClock);
+  const clock = new ManualClock();
+  const hasher = new ChunkHasher(clock);
   const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
   const swarm = new Swarm(
-    { clock: systemClock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+    { clock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
     store.beginDownload(file),
     {
       file,
@@ -37,7 +40,7 @@ async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
     },
   );
   try {
-    await test(swarm);
+    await test(swarm, clock);
   } finally {
     await swarm.suspend();
     hasher.close();
@@ -114,4 +117,25 @@ Deno.test("Swarm closes the connection of a source that comes when it is over", 
     });
     await ended;
     assertEquals(swarm.sourceCount, 0);
+  }));
+
+Deno.test("Swarm needs sources once the only one has given no leaves for long", () =>
+  withSwarm(async (swarm, clock) => {
+    const [near, far] = memoryPair();
+    const connection = new Connection(near), holder = new Connection(far);
+    const hearing = holder.receive({ frame: () => {} });
+    assertEquals(swarm.needsSources, true);
+    const using = swarm.useSource(connection, {
+      nodeId: newNodeId(systemRandom),
+      peer: "192.0.2.1:1",
+      whole: true,
+      bitfield: new Uint8Array(),
+    });
+    assertEquals([swarm.needsSources, swarm.peerCount], [false, 1]);
+    await clock.advance(limits.snubMs);
+    assertEquals(swarm.needsSources, true);
+    await clock.advance(limits.sourceSilentMs - limits.snubMs);
+    swarm.tick(clock.nowMs());
+    await Promise.all([using, hearing]);
+    assertEquals([swarm.needsSources, swarm.peerCount], [true, 0]);
   }));
