@@ -8,7 +8,7 @@ import { CHUNK_BYTES } from "./geometry.ts";
 import { HASH_BYTES } from "./ids.ts";
 
 /** Hexadecimal digits of one leaf. */
-export const LEAF_DIGITS = 2 * HASH_BYTES;
+const LEAF_DIGITS = 2 * HASH_BYTES;
 
 /** The leaf of one chunk as lower-case hexadecimal; the last chunk is not padded. */
 export function leafHex(chunk: Uint8Array): string {

@@ -29,7 +29,7 @@ export interface FetchFacts {
 }
 
 /** Where chunks come: to the download of what peers give, or to the mirror's unverified download. */
-export type FetchTrack = "peers" | "mirror";
+type FetchTrack = "peers" | "mirror";
 
 interface Step {
   readonly atMs: number;
@@ -83,7 +83,7 @@ export class FetchRecorder {
     this.#both.received(provider, range, sizeBytes);
   }
 
-  /** What came to one place is not the file, or begins anew: it counts for nobody any more. */
+  /** What came to one place is not the file, or begins again: it counts for nobody any more. */
   threwAway(track: FetchTrack): void {
     const gone = this.#tracks[track];
     const kept = this.#tracks[track === "peers" ? "mirror" : "peers"];

@@ -14,7 +14,10 @@ export interface LeafSource {
   requestLeaves(range: ChunkRange): void;
 }
 
-/** The leaf layer of one download, on its way. */
+/**
+ * The leaf layer of one download, on its way. What changes it throws an {@linkcode EnvironmentError}
+ * when the disk refuses.
+ */
 export class LeafFetch<S extends LeafSource> {
   readonly #chunks: number;
   readonly #download: PartialDownload;
@@ -42,11 +45,7 @@ export class LeafFetch<S extends LeafSource> {
     return this.#current !== null && nowMs - this.#answeredMs < limits.snubMs;
   }
 
-  /**
-   * Says that `source` can be asked.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
+  /** Says that `source` can be asked. */
   offer(source: S, nowMs: number): void {
     this.#waiting.push(source);
     if (this.#current !== null) return;
@@ -54,21 +53,13 @@ export class LeafFetch<S extends LeafSource> {
     this.#next(nowMs);
   }
 
-  /**
-   * Says that `source` is gone.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
+  /** Says that `source` is gone. */
   leave(source: S, nowMs: number): void {
     this.#remove(source, nowMs);
     this.#owed.delete(source);
   }
 
-  /**
-   * Says that `source` cannot give what it was asked.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
+  /** Says that `source` cannot give what it was asked. */
   rejected(source: S, nowMs: number): void {
     if (!this.#wasOwed(source)) this.#remove(source, nowMs);
   }
@@ -82,7 +73,6 @@ export class LeafFetch<S extends LeafSource> {
    * Takes a frame of leaves; true when the layer is whole and right.
    *
    * @throws {PeerFault} when it was not asked for, or the layer does not make the root.
-   * @throws {EnvironmentError} when the disk refuses.
    */
   take(source: S, first: number, hashes: Uint8Array, nowMs: number): boolean {
     if (this.#wasOwed(source)) return false;
@@ -106,8 +96,6 @@ export class LeafFetch<S extends LeafSource> {
   /**
    * Leaves a silent source for another one, if there is any. Returns the source that has been
    * silent for so long that it is to be dropped, or null.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
    */
   tick(nowMs: number): S | null {
     const silent = this.#current;

@@ -80,10 +80,6 @@ export class Swarm {
     return this.#scheduler.sources.length;
   }
 
-  get peerCount(): number {
-    return this.#peers.size;
-  }
-
   /** How many peers give chunks, or would if they were asked: those that do not stall. */
   get peersGiving(): number {
     return this.#peers.giving.length;

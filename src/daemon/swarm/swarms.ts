@@ -85,7 +85,7 @@ export class Swarms {
   ): Promise<void> {
     const isLast = swarm.unsubscribe(observer);
     const key = swarm.file.root;
-    // A complete file is put in its place at once, whoever else still looks at it.
+    // A complete file is put in its place at once, though others may still look at it.
     if (!isLast && last !== "finish") return;
     if (this.#swarms.get(key) !== swarm) return await this.#closing.get(key);
     this.#swarms.delete(key);
