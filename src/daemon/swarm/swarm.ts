@@ -80,6 +80,11 @@ export class Swarm {
     return this.#scheduler.sources.length;
   }
 
+  /** Peers that may give chunks now; a mirror is none. */
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
   /** How many peers give chunks, or would if they were asked: those that do not stall. */
   get peersGiving(): number {
     return this.#peers.giving.length;

@@ -164,7 +164,7 @@ Deno.test("Swarm.joinMirror() brings a file by ranges of it, each asked once", (
       swarm.report().sources.map(({ peer, nodeId }) => [peer, nodeId]),
       [[server.host, null]],
     );
-    assertEquals([swarm.sourceCount, swarm.sourceCount, swarm.wantsSources], [1, 0, true]);
+    assertEquals([swarm.sourceCount, swarm.peerCount, swarm.wantsSources], [1, 0, true]);
     assertEquals(await observer.outcome, "completed");
     assertEquals(readBack(swarm), BYTES);
     assertEquals(observer.chunksBy("mirror"), CHUNKS);
@@ -308,7 +308,7 @@ Deno.test("Swarm has a mirror give what a peer that stalls was asked for", () =>
       whole: true,
       bitfield: new Uint8Array(),
     });
-    assertEquals([swarm.sourceCount, swarm.peersGiving, swarm.peersBytesPerSecond], [1, 1, 0]);
+    assertEquals([swarm.peerCount, swarm.peersGiving, swarm.peersBytesPerSecond], [1, 1, 0]);
     swarm.joinMirror(mirrors.file([server.url()]));
     assertEquals(await observer.outcome, "completed");
     assertEquals(readBack(swarm), BYTES);

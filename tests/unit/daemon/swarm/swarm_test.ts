@@ -131,11 +131,11 @@ Deno.test("Swarm needs sources once the only one has given no leaves for long", 
       whole: true,
       bitfield: new Uint8Array(),
     });
-    assertEquals([swarm.needsSources, swarm.sourceCount], [false, 1]);
+    assertEquals([swarm.needsSources, swarm.peerCount], [false, 1]);
     await clock.advance(limits.snubMs);
     assertEquals(swarm.needsSources, true);
     await clock.advance(limits.sourceSilentMs - limits.snubMs);
     swarm.tick(clock.nowMs());
     await Promise.all([using, hearing]);
-    assertEquals([swarm.needsSources, swarm.sourceCount], [true, 0]);
+    assertEquals([swarm.needsSources, swarm.peerCount], [true, 0]);
   }));
