@@ -1,13 +1,11 @@
 /**
- * Chunk ranges: as people and reports write them (`all`, or `0-31,64,70-75`), and in order, as HAVE
- * carries them.
+ * Chunk ranges: as people and reports write them (`all`, or `0-31,64,70-75`), in order, as HAVE
+ * carries them, and divided.
  */
 
 import type { Bitfield } from "./bitfield.ts";
-import type { ChunkRange } from "./geometry.ts";
-
-/** How many runs are written out before the rest is summed up. */
-const RUNS_MAX = 64;
+import { type ChunkRange, rangeBytes } from "./geometry.ts";
+import { limits } from "./limits.ts";
 
 /** The chunks of `have`: "all", "none", or their runs with both ends included. */
 export function formatRanges(have: Bitfield): string {
@@ -20,7 +18,7 @@ export function formatRanges(have: Bitfield): string {
 export function writeRanges(ranges: Iterable<ChunkRange>): string {
   const runs: string[] = [];
   for (const { first, count } of ranges) {
-    if (runs.length === RUNS_MAX) return `${runs.join(",")},...`;
+    if (runs.length === limits.shownRunsMax) return `${runs.join(",")},...`;
     runs.push(count === 1 ? `${first}` : `${first}-${first + count - 1}`);
   }
   return runs.join(",");
@@ -36,4 +34,27 @@ export function mergedRanges(ranges: readonly ChunkRange[]): ChunkRange[] {
     } else merged.push({ first, count });
   }
   return merged;
+}
+
+/** Bytes of the chunks of `wanted` that are in `have`, of a file of `sizeBytes`. */
+export function bytesWithin(have: Bitfield, sizeBytes: number, wanted: ChunkRange): number {
+  let bytes = 0;
+  const end = wanted.first + wanted.count;
+  for (const range of have.count === 0 ? [] : have.ranges()) {
+    const first = Math.max(range.first, wanted.first);
+    const count = Math.min(range.first + range.count, end) - first;
+    if (count > 0) bytes += rangeBytes(sizeBytes, { first, count }).length;
+  }
+  return bytes;
+}
+
+/** What of `range` lies between the chunks `apart`, which are indices in order. */
+export function runsBetween(range: ChunkRange, apart: readonly number[]): ChunkRange[] {
+  const runs: ChunkRange[] = [];
+  let first = range.first;
+  for (const index of [...apart, range.first + range.count]) {
+    if (index > first) runs.push({ first, count: index - first });
+    first = index + 1;
+  }
+  return runs;
 }

@@ -1,6 +1,6 @@
 /**
  * What is remembered of one fetch that ended: who gave which bytes, what was decided and why. Only
- * its shape; it is written down by `src/daemon/fetch/transfer_ledger.ts` and kept by
+ * its shape; it is written down by `src/daemon/fetch/fetch_recorder.ts` and kept by
  * `src/store/catalogue/fetch_history.ts`.
  */
 

@@ -1,5 +1,7 @@
 /** Limits of which chunk is asked of whom, each with its reason. */
 
+import { MIB } from "./sizes.ts";
+
 export const downloadLimits = {
   /** Chunks of the smallest request worth its round trip, 64 KiB, when the budget is thin. */
   requestChunksMin: 4,
@@ -15,4 +17,16 @@ export const downloadLimits = {
   pickSampleBlocks: 1_024,
   /** Units that a choice may pass over to reach the next that its source has: 16 GiB of file. */
   skipBlocksMax: 32_768,
+
+  // Leaves
+  /** Frames of leaves asked for ahead: 256 KiB in flight. */
+  leafFramesAheadMax: 4,
+  /** Frames at another core: one being hashed, one waiting, so that nothing waits for long. */
+  framesHashedElsewhereMax: 2,
+  /** Chunks of a frame that is worth a copy to another core. */
+  chunksHashedElsewhereMin: 8,
+  /** Files below this are done before a worker has started. */
+  hashedElsewhereBytesMin: 32 * MIB,
+  /** A core that hashes this much a second needs no help of a second one. */
+  hashBytesPerSecondEnough: 900_000_000,
 } as const;

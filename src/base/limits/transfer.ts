@@ -18,12 +18,22 @@ export const transferLimits = {
   candidatesMax: 64,
   /** Nodes whose offer of one candidate is counted: enough to outvote, and a u16 counts them. */
   offerersMax: 1_024,
+  /** Runs of chunks of one provider that are kept before they are put in order and joined. */
+  providerRunsMax: 4_096,
+  /** Runs of chunks that are written out for a person before the rest is summed up. */
+  shownRunsMax: 64,
   /** Silent this long with requests outstanding: snubbed, its chunks are asked elsewhere. */
   snubMs: 2_000,
   /** Silent this long: dropped. */
   sourceSilentMs: 30_000,
   /** Wrong chunks before a source is dropped and banned for the fetch. */
   strikesMax: 3,
+  /** Characters of one step of a fetch record: a line or two for a person. */
+  recordStepLengthMax: 300,
+  /** Providers that a fetch record names; the others are summed up. */
+  recordProvidersMax: 64,
+  /** Rejected roots that a fetch record names. */
+  recordRootsMax: 16,
 
   // Fair shares
   /** Handshakes of one host at once: a quarter, for a burst of nodes behind one address. */

@@ -1,6 +1,6 @@
 /**
  * Answers how a file came: what is known of fetches that still run, and the fetch records of those that
- * ended. It only looks; what is told is written down in `transfer_ledger.ts`.
+ * ended. It only looks; what is told is written down in `fetch_recorder.ts`.
  */
 
 import { isRecordOf } from "../../base/fetch_record.ts";

@@ -5,8 +5,7 @@
 
 import { FetchFailure, messageOf, unreachable } from "../../base/errors.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
-import type { ChunkRange } from "../../base/geometry.ts";
-import { type NodeId, UNKNOWN_ROOT } from "../../base/ids.ts";
+import { UNKNOWN_ROOT } from "../../base/ids.ts";
 import { candidateKey } from "../../core/fetch/candidates.ts";
 import type {
   FetchEffect,
@@ -17,7 +16,6 @@ import type {
 import { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
 import { searchTimeMs } from "../../core/fetch/fetch_timeouts.ts";
 import { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
-import type { MirrorError } from "../../http/mirrors.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
@@ -25,8 +23,8 @@ import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { HolderDials } from "../discovery/holder_dials.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
-import type { Provider } from "../swarm/provider.ts";
-import type { Swarm, SwarmObserver } from "../swarm/swarm.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+import type { SwarmEvent, SwarmObserver } from "../swarm/swarm_events.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import { doneOf, type FetchEnd, logDone, recordOf, rememberFetch } from "./fetch_outcome.ts";
@@ -35,7 +33,7 @@ import { FollowedSwarm } from "./followed_swarm.ts";
 import { readerOf, showLocal } from "./local_lookup.ts";
 import { MirrorDriver } from "./mirror_driver.ts";
 import { OpenSearches } from "./open_searches.ts";
-import { TransferLedger } from "./transfer_ledger.ts";
+import { FetchRecorder } from "./fetch_recorder.ts";
 import { WakeTimer } from "./wake_timer.ts";
 
 /** How a fetch is done, besides what is asked for. */
@@ -67,7 +65,7 @@ export class Fetch implements Searcher, SwarmObserver {
   #isStepping = false;
   readonly #timer: WakeTimer;
   readonly #view: ReadableRanges;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   readonly #progress: FetchProgress;
   readonly #searches: OpenSearches;
   readonly #dials: HolderDials;
@@ -86,7 +84,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const { observer, path, from = 0 } = options;
     const nowMs = this.#startMs = host.clock.nowMs();
     const tell = (event: FetchEvent) => this.#tell(event);
-    const journal = this.#journal = new TransferLedger(nowMs);
+    const journal = this.#journal = new FetchRecorder(nowMs);
     this.#view = new ReadableRanges(observer, () => journal.releasedFirst(host.clock.nowMs()));
     const { root, name, sha256 } = request;
     this.#searches = new OpenSearches(
@@ -209,53 +207,33 @@ export class Fetch implements Searcher, SwarmObserver {
 
   // SwarmObserver
 
-  begun(): void {
-    this.#tell({ kind: "begun" });
+  swarmEvent(event: SwarmEvent): void {
+    switch (event.kind) {
+      case "gained":
+        return this.#gained(event);
+      case "banned":
+        return this.#tell({ kind: "peer-banned", nodeId: event.nodeId });
+      case "noted":
+        return this.#note(`${event.provider.label}: ${event.what}`);
+      case "mirror-wrong":
+      case "mirror-failed":
+        // What becomes of the mirrors of other fetches is not decided here.
+        if (!this.#mirror?.isOwn(event.provider)) return;
+        return this.#tell(this.#mirror.leftSwarm(event));
+      default:
+        return this.#tell(event);
+    }
   }
 
-  gained(range: ChunkRange, provider: Provider): void {
+  #gained({ range, provider }: Extract<SwarmEvent, { readonly kind: "gained" }>): void {
     const { swarm } = this.#followed;
     if (swarm === null || this.#policy.isOver) return;
-    this.#journal.gave(provider, range, { sizeBytes: swarm.file.sizeBytes });
+    this.#journal.received(provider, range, { sizeBytes: swarm.file.sizeBytes });
     this.#followed.gained();
     const { kind } = provider;
     const isOwn = kind === "mirror" && this.#mirror !== null && this.#mirror.isOwn(provider);
     const by = kind === "mirror" ? isOwn ? "own-mirror" : "other-mirror" : kind;
     this.#tell({ kind: "gained", range, by });
-  }
-
-  completed(): void {
-    this.#tell({ kind: "completed" });
-  }
-
-  failed(error: Error): void {
-    this.#tell({ kind: "failed", error });
-  }
-
-  needsSources(): void {
-    this.#tell({ kind: "needs-sources" });
-  }
-
-  banned(nodeId: NodeId): void {
-    this.#tell({ kind: "peer-banned", nodeId });
-  }
-
-  noted(provider: Provider, what: string): void {
-    this.#note(`${provider.label}: ${what}`);
-  }
-
-  mirrorWrong(provider: Provider, index: number): void {
-    // What becomes of the mirrors of other fetches is not decided here.
-    if (!this.#mirror?.isOwn(provider)) return;
-    const { label: culprit } = provider;
-    const why = `chunk ${index} of mirror ${culprit} is not what the leaves say`;
-    this.#tell({ kind: "mirror-differs", why, culprit });
-  }
-
-  mirrorFailed(provider: Provider, error: MirrorError | null): void {
-    if (!this.#mirror?.isOwn(provider)) return;
-    this.#mirror.leftSwarm(provider, error);
-    this.#tell({ kind: "mirror-left-swarm" });
   }
 
   /** What the policy may look at while a step runs. */
@@ -510,6 +488,7 @@ export class Fetch implements Searcher, SwarmObserver {
       root: this.#followed.swarm?.file.root ?? this.request.root,
       sizeBytes: this.#policy.sizeBytes,
       nowMs: this.#host.clock.nowMs(),
+      unixMs: this.#host.clock.unixMs(),
     };
   }
 

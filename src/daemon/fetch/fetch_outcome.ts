@@ -9,7 +9,7 @@ import type { FileTrust } from "../../base/package_index.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
-import { keepRecord, type TransferLedger } from "./transfer_ledger.ts";
+import { type FetchRecorder, keepRecord } from "./fetch_recorder.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
@@ -32,7 +32,7 @@ export function doneOf(
     name,
     sizeBytes,
     bytesLocal: swarm?.bytesHad ?? 0,
-    sources: swarm?.contributions.list().slice(0, limits.doneSourcesMax) ?? [],
+    sources: swarm?.ledger.peers().slice(0, limits.doneSourcesMax) ?? [],
     mirrors: [...how.mirrors].map(([mirror, bytes]) => ({ mirror, bytes }))
       .filter(({ bytes }) => bytes > 0)
       .sort((a, b) => b.bytes - a.bytes),
@@ -67,12 +67,13 @@ export interface FetchEnd {
   readonly root: Root | null;
   readonly sizeBytes: number | null;
   readonly nowMs: number;
+  readonly unixMs: number;
 }
 
 type OutcomeHost = Pick<FetchHost, "store" | "offerPolicy" | "log">;
 
 /** Keeps the fetch record of a fetch that ended; a disk that refuses it is only told of. */
-export function rememberFetch(host: OutcomeHost, journal: TransferLedger, end: FetchEnd): void {
+export function rememberFetch(host: OutcomeHost, journal: FetchRecorder, end: FetchEnd): void {
   for (const { nodeId, strikes } of end.done?.sources ?? []) {
     if (strikes > 0) journal.strikes(nodeId, strikes);
   }
@@ -85,7 +86,7 @@ export function rememberFetch(host: OutcomeHost, journal: TransferLedger, end: F
 }
 
 /** The fetch record of a fetch, at its end or until now. */
-export function recordOf(host: OutcomeHost, journal: TransferLedger, end: FetchEnd): FetchRecord {
+export function recordOf(host: OutcomeHost, journal: FetchRecorder, end: FetchEnd): FetchRecord {
   const { outcome, done, request, isOfDatabase, hasMirror } = end;
   const root = done?.root ?? end.root;
   return journal.record(outcome, {
@@ -95,6 +96,7 @@ export function recordOf(host: OutcomeHost, journal: TransferLedger, end: FetchE
     trust: trustOf(host, end),
     hasMirror: hasMirror || request.mirrors.length > 0 || isOfDatabase,
     nowMs: end.nowMs,
+    unixMs: end.unixMs,
   });
 }
 

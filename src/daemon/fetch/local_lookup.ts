@@ -6,7 +6,7 @@ import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FileReader } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 import { wantedBytes, wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import { RunningSha256 } from "./file_reader.ts";
@@ -82,7 +82,7 @@ export function showLocal(
   { request, view, journal, nowMs }: {
     readonly request: FetchRequest;
     readonly view: ReadableRanges;
-    readonly journal: TransferLedger;
+    readonly journal: FetchRecorder;
     readonly nowMs: number;
   },
 ): number {
@@ -93,7 +93,7 @@ export function showLocal(
   view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
   view.show(sizeBytes, { peers: { has: () => true, reader: readerOf(store, file) } });
   if (wanted.count > 0) {
-    journal.gave(HERE, wanted, { sizeBytes });
+    journal.received(HERE, wanted, { sizeBytes });
     view.gained(wanted);
     view.release(wanted);
   }

@@ -3,14 +3,14 @@
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
 import type { ViewPart } from "../../core/fetch/readable_ranges.ts";
-import type { MirrorError } from "../../http/mirrors.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Provider } from "../swarm/provider.ts";
+import type { MirrorLoss } from "../swarm/swarm_events.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import type { FollowedSwarm } from "./followed_swarm.ts";
 import { MirrorImport } from "./mirror_import.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "./mirror_track.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 
 /** What a mirror is to do. */
 type MirrorEffect = Extract<FetchEffect, {
@@ -28,7 +28,7 @@ type MirrorEffect = Extract<FetchEffect, {
 export interface MirrorDriverOptions {
   readonly followed: FollowedSwarm;
   readonly mayImport: () => boolean;
-  readonly journal: TransferLedger;
+  readonly journal: FetchRecorder;
   readonly path: string | undefined;
   /** The first byte that somebody waits for. */
   readonly from: number;
@@ -70,12 +70,20 @@ export class MirrorDriver implements MirrorTrackOwner {
     };
   }
 
-  /** The mirror gives no more ranges to the swarm: it failed, or, with null, stalled. */
-  leftSwarm({ label }: Provider, error: MirrorError | null): void {
+  /** The mirror gives no more ranges to the swarm: it gave a wrong chunk, failed, or stalled. */
+  leftSwarm(loss: MirrorLoss & { readonly provider: Provider }): FetchEvent {
     this.#leaveSwarm = null;
-    if (error !== null) return this.track.rangesFailed(error);
-    const what = `Mirror ${label} stalled: it is left, and asked again`;
-    this.#options.journal.note(what, this.#host.clock.nowMs());
+    const { label } = loss.provider;
+    if (loss.kind === "mirror-wrong") {
+      const why = `chunk ${loss.index} of mirror ${label} is not what the leaves say`;
+      return { kind: "mirror-differs", why, culprit: label };
+    }
+    if (loss.error !== null) this.track.rangesFailed(loss.error);
+    else {
+      const what = `Mirror ${label} stalled: it is left, and asked again`;
+      this.#options.journal.note(what, this.#host.clock.nowMs());
+    }
+    return { kind: "mirror-left-swarm" };
   }
 
   /** Does what the policy says; gives what that comes to, if it is told apart. */
@@ -126,8 +134,7 @@ export class MirrorDriver implements MirrorTrackOwner {
 
   arrived(range: ChunkRange, provider: Provider): void {
     const { journal, tell } = this.#options;
-    this.import.arrived(range, provider);
-    journal.gave(provider, range, { sizeBytes: this.track.sizeBytes!, track: "mirror" });
+    journal.received(provider, range, { sizeBytes: this.track.sizeBytes!, track: "mirror" });
     tell({ kind: "mirror-arrived", range });
   }
 

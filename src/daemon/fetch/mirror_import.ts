@@ -3,11 +3,10 @@
  * is right into their swarm. What follows from a wrong chunk is decided in `core/fetch`.
  */
 
-import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { CHUNK_BYTES, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { nextTurn } from "../../base/clock.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
-import type { Provider } from "../swarm/provider.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 
@@ -17,8 +16,6 @@ export class MirrorImport {
   /** The swarm that they are held against; null while that is none. */
   readonly #into: () => Swarm | null;
   readonly #tell: (event: FetchEvent) => void;
-  /** Who gave what arrived, in order: chunks before `end`, from where the one before ends. */
-  #runs: { readonly provider: Provider; end: number }[] = [];
   #importedTo: number;
   #isImporting = false;
 
@@ -37,17 +34,8 @@ export class MirrorImport {
     return this.#importedTo;
   }
 
-  /** Chunks came, in order. */
-  arrived({ first, count }: ChunkRange, provider: Provider): void {
-    const last = this.#runs.at(-1);
-    if (last?.provider.kind === provider.kind && last.provider.label === provider.label) {
-      last.end = first + count;
-    } else this.#runs.push({ provider, end: first + count });
-  }
-
   /** What came is thrown away. */
   restarted(): void {
-    this.#runs = [];
     this.#importedTo = this.#track.firstChunk;
   }
 
@@ -66,13 +54,15 @@ export class MirrorImport {
     for (;;) {
       const { unverified, sizeBytes } = this.#track;
       const swarm = this.#into();
-      // Of one provider at a time, whose doing it is.
-      const run = this.#runs.find(({ end }) => end > this.#importedTo);
+      const { nextChunk, received } = this.#track;
       if (
-        swarm === null || run === undefined || unverified === null || !swarm.hasBegun ||
-        sizeBytes !== swarm.file.sizeBytes
+        swarm === null || unverified === null || this.#importedTo >= nextChunk ||
+        !swarm.hasBegun || sizeBytes !== swarm.file.sizeBytes
       ) return;
-      const count = Math.min(limits.requestChunksMax, run.end - this.#importedTo);
+      // Of one provider at a time, whose doing it is.
+      const run = received.runOf(this.#importedTo, sizeBytes)!;
+      const end = Math.min(run.endChunk, nextChunk);
+      const count = Math.min(limits.requestChunksMax, end - this.#importedTo);
       const range = { first: this.#importedTo, count };
       buffer ??= new Uint8Array(limits.requestChunksMax * CHUNK_BYTES);
       unverified.reader(sizeBytes).readRun(range, buffer, 0);
@@ -81,7 +71,7 @@ export class MirrorImport {
       if (wrong.length > 0) {
         const index = wrong[0]!;
         const why = `chunk ${index} of mirror ${run.provider.label} is not in the leaves`;
-        const culprit = this.#track.providerOf(index) ?? undefined;
+        const culprit = received.mirrorOf(index, sizeBytes) ?? undefined;
         return this.#tell({ kind: "mirror-differs", why, culprit });
       }
       this.#importedTo = range.first + count;

@@ -18,10 +18,10 @@ import type {
 } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { canTell, goesOnWith, isWholeChecked, unverifiedName } from "./resume_check.ts";
-import type { TransferLedger } from "./transfer_ledger.ts";
+import type { FetchRecorder } from "./fetch_recorder.ts";
 import { rangeOutside } from "../../core/fetch/wanted_range.ts";
 import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
-import { MirrorProviders } from "./mirror_providers.ts";
+import { StreamLedger } from "../swarm/transfer_ledger.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
 export interface MirrorTrackHost {
@@ -50,7 +50,7 @@ export class MirrorTrack implements MirrorFacts {
   readonly file: MirrorFile;
   readonly #host: MirrorTrackHost;
   readonly #owner: MirrorTrackOwner;
-  readonly #journal: TransferLedger;
+  readonly #journal: FetchRecorder;
   readonly #request: FetchRequest;
   readonly #path: string | undefined;
   /** The first byte that is wanted, and the one behind the last; null for the file's end. */
@@ -78,7 +78,7 @@ export class MirrorTrack implements MirrorFacts {
   /** How often the file at the mirrors was another one. */
   #changes = 0;
   /** Who gave what is in the unverified download. */
-  readonly #providers = new MirrorProviders();
+  readonly received = new StreamLedger();
   /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
   #earlier: ResumeValidators | null = null;
 
@@ -87,7 +87,7 @@ export class MirrorTrack implements MirrorFacts {
     request: FetchRequest,
     options: {
       readonly owner: MirrorTrackOwner;
-      readonly journal: TransferLedger;
+      readonly journal: FetchRecorder;
       readonly path: string | undefined;
       /** The first byte that somebody waits for. */
       readonly from: number;
@@ -193,11 +193,6 @@ export class MirrorTrack implements MirrorFacts {
     else if (wasReading && this.#pump !== null) this.#stopReading();
   }
 
-  /** The mirror that all of a chunk came from; null when there is no one such. */
-  providerOf(index: number): string | null {
-    return this.#providers.of(index, this.#sizeBytes ?? Infinity);
-  }
-
   /**
    * Ranges beside peers failed: none are asked for any more. All of it can be, in order, as long as
    * there is a mirror left to ask.
@@ -228,7 +223,7 @@ export class MirrorTrack implements MirrorFacts {
     await this.#stopReading();
     this.#isHalted = false;
     if (this.#isOver) return;
-    const culprits = culprit === undefined ? this.#providers.culprits : [culprit];
+    const culprits = culprit === undefined ? this.received.culprits : [culprit];
     for (const mirror of culprits) {
       this.#note(`Mirror ${mirror} is not asked again: ${why}`);
       this.#host.log.warn("a mirror gave what is not the file", { mirror, why });
@@ -264,7 +259,7 @@ export class MirrorTrack implements MirrorFacts {
     if (this.#unverified?.isEnded === false) this.#unverified.suspend();
     this.#unverified = null;
     this.#earlier = null;
-    this.#providers.clear();
+    this.received.clear();
     this.#isOpen = false;
     this.#position = this.#start;
     this.#toldChunk = this.firstChunk;
@@ -281,7 +276,7 @@ export class MirrorTrack implements MirrorFacts {
 
   /** Whether a mirror gave something, and nothing of what is here. */
   #gaveElsewhere(mirror: string): boolean {
-    return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.#providers.has(mirror);
+    return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.received.has(mirror);
   }
 
   get #isWanting(): boolean {
@@ -372,7 +367,7 @@ export class MirrorTrack implements MirrorFacts {
     this.#note(`Goes on at byte ${position} of an earlier fetch`);
     this.#position = position;
     this.#provider = HERE;
-    this.#providers.gave(null, position);
+    this.received.received(HERE, position);
     this.#earlier = isChecked ? null : validators;
     const mirror = validators === null ? {} : { mirror: validators.mirror };
     this.file.expect({ ...mirror, sizeBytes: unverified.sizeBytes, validators });
@@ -408,10 +403,10 @@ export class MirrorTrack implements MirrorFacts {
     return true;
   }
 
-  #take({ offset, bytes, mirror }: Piece): void {
+  #take({ offset, bytes }: Piece): void {
     this.#unverified!.write(offset, bytes);
     this.#position = offset + bytes.length;
-    this.#providers.gave(mirror, this.#position);
+    this.received.received(this.#provider, this.#position);
     if (this.#isOpen) this.#tell(this.#provider);
   }
 
@@ -471,7 +466,7 @@ export class MirrorTrack implements MirrorFacts {
   #startOver(reason: string): void {
     this.file.forget();
     this.#owner.restarted(reason);
-    this.#providers.clear();
+    this.received.clear();
     this.#earlier = null;
     this.#unverified?.restart();
     this.#isOpen = this.#isWhole = false;

@@ -6,7 +6,6 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { systemClock } from "../../base/clock.ts";
 import {
   EnvironmentError,
   FetchFailure,
@@ -17,6 +16,7 @@ import {
 import { newQueryId, type NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
+import { systemClock } from "../../base/clock.ts";
 import { systemRandom } from "../../base/random.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { permilleOf } from "../../core/directory/balance.ts";
@@ -108,7 +108,7 @@ export class Node {
   /** The HTTP client of all fetches from mirrors, and of the gateway. */
   readonly mirrors: Mirrors;
   readonly searches = new Searches();
-  readonly #hasher = new ChunkHasher();
+  readonly #hasher = new ChunkHasher(systemClock);
   readonly #fetches = new Set<Fetch>();
   readonly #rejectedFiles = new RejectedFiles();
   readonly throttle = new LogThrottle();
@@ -157,6 +157,7 @@ export class Node {
     });
     this.uploads = new Uploads({ store: this.store, offerPolicy: this.offerPolicy, log: this.log });
     this.swarms = new Swarms({
+      clock: systemClock,
       log: this.log,
       random: systemRandom,
       hasher: this.#hasher,

@@ -1,30 +1,28 @@
 /**
- * Hashes the chunks of one frame at a time in shared memory, on another core. See
+ * Checks the chunks of one frame at a time in shared memory, on another core. See
  * `chunk_hasher.ts`, which starts it.
  */
 
 /// <reference lib="deno.worker" />
 
-import { leafDigits } from "./leaf_digits.ts";
+import { wrongChunks } from "../../base/leaves.ts";
 
-/** What the worker is told: the shared memory once, then frames in it. */
-export type HashOrder =
-  | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
-  | { readonly kind: "frame"; readonly slot: number; readonly start: number; readonly end: number };
-
-/** What it answers: the leaves of the frame's chunks, 64 hexadecimal digits each. */
-export interface HashResult {
+/** A frame to check. */
+export interface HashOrder {
   readonly slot: number;
-  readonly digits: string;
+  /** Its chunks, in shared memory. */
+  readonly data: Uint8Array;
+  /** The index of its first chunk, and the leaves that its chunks must have. */
+  readonly first: number;
+  readonly leaves: string;
 }
 
-let memory: Uint8Array = new Uint8Array();
+/** The indices of its chunks that are wrong. */
+export interface HashResult {
+  readonly slot: number;
+  readonly wrong: readonly number[];
+}
 
-self.onmessage = ({ data: order }: MessageEvent<HashOrder>) => {
-  if (order.kind === "memory") {
-    memory = new Uint8Array(order.memory);
-    return;
-  }
-  const digits = leafDigits(memory.subarray(order.start, order.end));
-  self.postMessage({ slot: order.slot, digits } satisfies HashResult);
+self.onmessage = ({ data: { slot, data, first, leaves } }: MessageEvent<HashOrder>) => {
+  self.postMessage({ slot, wrong: wrongChunks(data, leaves, first) } satisfies HashResult);
 };

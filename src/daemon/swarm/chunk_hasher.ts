@@ -1,43 +1,48 @@
 /**
- * Hashing on a second core, for processors without SHA instructions, where hashing alone would
- * take most of a transfer's time.
+ * Checks chunks on a second core, for processors without SHA instructions, where hashing alone
+ * would take most of a transfer's time.
  *
  * Frames are taken only while few wait: the rest the caller hashes itself meanwhile, so that both
  * cores work. A processor that hashes fast enough by itself never starts the worker: the copy
  * would cost more than it gains.
  */
 
-import { hash } from "node:crypto";
+import type { Clock } from "../../base/clock.ts";
 import { CHUNK_BYTES } from "../../base/geometry.ts";
+import { leafHex, wrongChunks } from "../../base/leaves.ts";
 import { limits } from "../../base/limits.ts";
 import type { HashOrder, HashResult } from "./chunk_hash_worker.ts";
-import { leafDigits } from "./leaf_digits.ts";
 
-const SLOT_BYTES = limits.requestChunksMax * CHUNK_BYTES;
-/** One frame being hashed, one waiting: the worker is never idle, and nothing waits for long. */
-const SLOTS = 2;
-/** Files below this are done before a worker has started. */
-const FILE_BYTES_MIN = 32 * 1024 * 1024;
-/** Below this many bytes a second of one core, a second one helps. */
-const FAST_BYTES_PER_SECOND = 900_000_000;
+const FRAME_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 
-/** Told the leaves of a frame, 64 hexadecimal digits each; `data` is valid until it returns. */
-export type HashDone = (digits: string, data: Uint8Array) => void;
+/** Chunks to check: those from index `first`, with the leaves that they must have. */
+export interface HashWork {
+  readonly first: number;
+  /** 64 hexadecimal digits each. */
+  readonly leaves: string;
+  /** Is told the indices of those that are wrong; `data` is valid until it returns. */
+  readonly done: (wrong: readonly number[], data: Uint8Array) => void;
+}
 
-/** A worker that hashes frames. */
+/** A worker that checks frames of chunks. */
 export class ChunkHasher {
+  readonly #clock: Clock;
   #worker: Worker | null = null;
   #memory: Uint8Array = new Uint8Array();
   #free: number[] = [];
-  readonly #waiting = new Map<number, { done: HashDone; length: number }>();
+  readonly #waiting = new Map<number, { readonly work: HashWork; readonly data: Uint8Array }>();
   #isNeeded: boolean | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Starts the worker if a file of `sizeBytes` is worth it on this machine. */
   prepare(sizeBytes: number): void {
-    if (this.#worker !== null || sizeBytes < FILE_BYTES_MIN) return;
-    this.#isNeeded ??= navigator.hardwareConcurrency > 1 && hashRate() < FAST_BYTES_PER_SECOND;
+    if (this.#worker !== null || sizeBytes < limits.hashedElsewhereBytesMin) return;
+    this.#isNeeded ??= navigator.hardwareConcurrency > 1 &&
+      hashRate(this.#clock) < limits.hashBytesPerSecondEnough;
     if (!this.#isNeeded) return;
-    const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
     const worker = new Worker(new URL("./chunk_hash_worker.ts", import.meta.url), {
       type: "module",
     });
@@ -49,10 +54,10 @@ export class ChunkHasher {
       this.#hashWaiting();
       this.close();
     };
-    worker.postMessage({ kind: "memory", memory } satisfies HashOrder);
     this.#worker = worker;
-    this.#memory = new Uint8Array(memory);
-    this.#free = Array.from({ length: SLOTS }, (_, slot) => slot);
+    const memoryBytes = limits.framesHashedElsewhereMax * FRAME_BYTES;
+    this.#memory = new Uint8Array(new SharedArrayBuffer(memoryBytes));
+    this.#free = Array.from({ length: limits.framesHashedElsewhereMax }, (_, slot) => slot);
   }
 
   /** Whether a frame would be taken now. */
@@ -61,13 +66,14 @@ export class ChunkHasher {
   }
 
   /** Takes the chunks of a frame, by copying them; there must be room. */
-  take(data: Uint8Array, done: HashDone): void {
+  take(data: Uint8Array, work: HashWork): void {
     const slot = this.#free.pop()!;
-    const start = slot * SLOT_BYTES;
-    this.#memory.set(data, start);
-    this.#waiting.set(slot, { done, length: data.length });
-    const end = start + data.length;
-    this.#worker!.postMessage({ kind: "frame", slot, start, end } satisfies HashOrder);
+    const start = slot * FRAME_BYTES;
+    const copy = this.#memory.subarray(start, start + data.length);
+    copy.set(data);
+    this.#waiting.set(slot, { work, data: copy });
+    const { first, leaves } = work;
+    this.#worker!.postMessage({ slot, data: copy, first, leaves } satisfies HashOrder);
   }
 
   /** Ends the worker; what waits is never told. */
@@ -80,19 +86,17 @@ export class ChunkHasher {
 
   /** Does here what the worker did not get to. */
   #hashWaiting(): void {
-    for (const [slot, { length }] of [...this.#waiting]) {
-      const data = this.#memory.subarray(slot * SLOT_BYTES, slot * SLOT_BYTES + length);
-      this.#done({ slot, digits: leafDigits(data) });
+    for (const [slot, { work: { leaves, first }, data }] of [...this.#waiting]) {
+      this.#done({ slot, wrong: wrongChunks(data, leaves, first) });
     }
   }
 
-  #done({ slot, digits }: HashResult): void {
+  #done({ slot, wrong }: HashResult): void {
     const waiting = this.#waiting.get(slot);
     if (waiting === undefined) return;
     this.#waiting.delete(slot);
-    const start = slot * SLOT_BYTES;
     try {
-      waiting.done(digits, this.#memory.subarray(start, start + waiting.length));
+      waiting.work.done(wrong, waiting.data);
     } finally {
       this.#free.push(slot);
     }
@@ -100,11 +104,11 @@ export class ChunkHasher {
 }
 
 /** Bytes a second that one core hashes, by a megabyte of them. */
-function hashRate(): number {
+function hashRate(clock: Clock): number {
   const bytes = new Uint8Array(CHUNK_BYTES);
   const rounds = 64;
-  hash("sha256", bytes, "hex");
-  const startMs = performance.now();
-  for (let i = 0; i < rounds; i++) hash("sha256", bytes, "hex");
-  return rounds * CHUNK_BYTES * 1000 / Math.max(performance.now() - startMs, 0.001);
+  leafHex(bytes);
+  const startMs = clock.nowMs();
+  for (let i = 0; i < rounds; i++) leafHex(bytes);
+  return rounds * CHUNK_BYTES * 1000 / Math.max(clock.nowMs() - startMs, 0.001);
 }

@@ -7,22 +7,22 @@ import { PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { PartialDownload as StoreDownload } from "../../store/downloads/partial_download.ts";
-
-/** Frames of leaves asked for ahead: 256 KiB in flight. */
-const FRAMES_AHEAD = 4;
+import type { PartialDownload } from "../../store/downloads/partial_download.ts";
 
 /** What is asked for leaves. */
 export interface LeafSource {
   requestLeaves(range: ChunkRange): void;
 }
 
-/** The leaf layer of one download, on its way. */
-export class LeafFetch {
+/**
+ * The leaf layer of one download, on its way. What changes it throws an {@linkcode EnvironmentError}
+ * when the disk refuses.
+ */
+export class LeafFetch<S extends LeafSource> {
   readonly #chunks: number;
-  readonly #download: StoreDownload;
-  readonly #waiting: LeafSource[] = [];
-  #current: LeafSource | null = null;
+  readonly #download: PartialDownload;
+  readonly #waiting: S[] = [];
+  #current: S | null = null;
   #asked = 0;
   #taken = 0;
   /** When the current source was last heard of, or asked. */
@@ -33,9 +33,9 @@ export class LeafFetch {
    * Answers that a source owes from before it was left for another: they come first when it is
    * asked again, in order, and count for nothing.
    */
-  readonly #owed = new Map<LeafSource, number>();
+  readonly #owed = new Map<S, number>();
 
-  constructor(chunks: number, download: StoreDownload) {
+  constructor(chunks: number, download: PartialDownload) {
     this.#chunks = chunks;
     this.#download = download;
   }
@@ -45,39 +45,27 @@ export class LeafFetch {
     return this.#current !== null && nowMs - this.#answeredMs < limits.snubMs;
   }
 
-  /**
-   * Says that `source` can be asked.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
-  offer(source: LeafSource, nowMs: number): void {
+  /** Says that `source` can be asked. */
+  offer(source: S, nowMs: number): void {
     this.#waiting.push(source);
     if (this.#current !== null) return;
     this.#answeredMs = nowMs;
     this.#next(nowMs);
   }
 
-  /**
-   * Says that `source` is gone.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
-  leave(source: LeafSource, nowMs: number): void {
+  /** Says that `source` is gone. */
+  leave(source: S, nowMs: number): void {
     this.#remove(source, nowMs);
     this.#owed.delete(source);
   }
 
-  /**
-   * Says that `source` cannot give what it was asked.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
-   */
-  rejected(source: LeafSource, nowMs: number): void {
+  /** Says that `source` cannot give what it was asked. */
+  rejected(source: S, nowMs: number): void {
     if (!this.#wasOwed(source)) this.#remove(source, nowMs);
   }
 
   /** Says that a frame of leaves is coming in, however slowly. */
-  arriving(source: LeafSource, nowMs: number): void {
+  arriving(source: S, nowMs: number): void {
     if (source === this.#current) this.#heardMs = this.#answeredMs = nowMs;
   }
 
@@ -85,9 +73,8 @@ export class LeafFetch {
    * Takes a frame of leaves; true when the layer is whole and right.
    *
    * @throws {PeerFault} when it was not asked for, or the layer does not make the root.
-   * @throws {EnvironmentError} when the disk refuses.
    */
-  take(source: LeafSource, first: number, hashes: Uint8Array, nowMs: number): boolean {
+  take(source: S, first: number, hashes: Uint8Array, nowMs: number): boolean {
     if (this.#wasOwed(source)) return false;
     const count = hashes.length / HASH_BYTES;
     const expected = Math.min(limits.leavesPerFrameMax, this.#chunks - this.#taken);
@@ -109,10 +96,8 @@ export class LeafFetch {
   /**
    * Leaves a silent source for another one, if there is any. Returns the source that has been
    * silent for so long that it is to be dropped, or null.
-   *
-   * @throws {EnvironmentError} when the disk refuses.
    */
-  tick(nowMs: number): LeafSource | null {
+  tick(nowMs: number): S | null {
     const silent = this.#current;
     const silentMs = nowMs - this.#heardMs;
     if (silent === null || silentMs < limits.snubMs) return null;
@@ -125,14 +110,14 @@ export class LeafFetch {
   }
 
   /** Whether an answer of `source` is one that it owed; then it is owed no more. */
-  #wasOwed(source: LeafSource): boolean {
+  #wasOwed(source: S): boolean {
     const owed = this.#owed.get(source) ?? 0;
     if (owed > 1) this.#owed.set(source, owed - 1);
     else this.#owed.delete(source);
     return owed > 0;
   }
 
-  #remove(source: LeafSource, nowMs: number): void {
+  #remove(source: S, nowMs: number): void {
     const at = this.#waiting.indexOf(source);
     if (at >= 0) this.#waiting.splice(at, 1);
     if (source === this.#current) this.#next(nowMs);
@@ -153,7 +138,7 @@ export class LeafFetch {
   }
 
   #ask(): void {
-    const ahead = this.#taken + FRAMES_AHEAD * limits.leavesPerFrameMax;
+    const ahead = this.#taken + limits.leafFramesAheadMax * limits.leavesPerFrameMax;
     while (this.#asked < this.#chunks && this.#asked < ahead) {
       const count = Math.min(limits.leavesPerFrameMax, this.#chunks - this.#asked);
       const first = this.#asked;

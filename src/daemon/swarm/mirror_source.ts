@@ -1,56 +1,39 @@
 /**
  * A mirror as a source of a swarm: every request of the policy is one HTTP range. What comes is
- * hashed against the leaves, as that of a holder, and given to the swarm a whole request at a time.
+ * checked against the leaves, as that of a holder, and given to the swarm a whole request at a time.
  *
  * It has no leaves to give, and is told nothing. When it fails for good, or gives what is not in
  * the file, it tells so once and does nothing more.
  */
 
-import { hash } from "node:crypto";
-import { CHUNK_BYTES, chunkLength, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { MirrorFile } from "../../http/mirrors.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
 import { type RangeBody, ResumableRead } from "../../http/resumable_read.ts";
 import { Semaphore } from "../../http/semaphore.ts";
+import { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
+import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
-import { HASH_DIGITS } from "./swarm_runs.ts";
-import type { ChunkSource } from "./chunk_source.ts";
+import type { MirrorLoss } from "./swarm_events.ts";
 
-/** Chunks of a request that is worth a copy to another core. */
-const ELSEWHERE_CHUNKS_MIN = 8;
 const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 
-/** What a mirror tells the swarm. */
-export interface MirrorSourceObserver {
-  /** Leaves of `range` as hexadecimal, 64 digits a chunk, checked against the root before. */
-  leafDigits(range: ChunkRange): string;
-  arriving(source: MirrorSource, bytes: number): void;
-  /** All chunks of a request, right ones; `data` is valid until this returns. */
-  mirrored(source: MirrorSource, range: ChunkRange, data: Uint8Array): void;
-  /** A request that was cancelled has ended. */
-  passed(source: MirrorSource, range: ChunkRange): void;
-  /** A chunk of it is not in the file. */
-  mirrorWrong(source: MirrorSource, index: number): void;
-  /** None of the mirrors gives any more. */
-  mirrorFailed(source: MirrorSource, error: MirrorError): void;
+/** Takes what a mirror gives: requests with no wrong chunk. */
+export interface MirrorSink extends ChunkSink {
+  /** It gives no more. */
+  mirrorLost(source: MirrorSource, why: MirrorLoss): void;
 }
 
 /** A request under way. */
 interface Work {
-  readonly range: ChunkRange;
+  readonly check: ChunkCheck;
   readonly stop: AbortController;
   readonly data: Uint8Array;
-  /** Leaves of the range. */
-  readonly digits: string;
-  /** Whether another core shall hash it, once it is whole. */
-  isElsewhere: boolean;
   filledBytes: number;
   /** How many of them were here when the answer that is read began. */
   answerFrom: number;
-  /** Chunks that were hashed and are right. */
-  checked: number;
   /** Who gave what is there of the chunk that is not whole. */
   provider: Provider | null;
 }
@@ -58,21 +41,21 @@ interface Work {
 /** One file at its mirrors, as a source of ranges. */
 export class MirrorSource implements ChunkSource {
   readonly id: number;
-  bytesGood = 0;
-  strikes = 0;
-  readonly #observer: MirrorSourceObserver;
+  readonly have = "all";
+  /** A wrong chunk is the end of it. */
+  readonly strikes = 0;
+  readonly #sink: MirrorSink;
   readonly #mirror: MirrorFile;
   readonly #sizeBytes: number;
   readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   readonly #works = new Set<Work>();
   readonly #places = new Semaphore(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
-  readonly #providers = new Map<string, Provider>();
   #provider: Provider;
   #hasLeft = false;
 
   constructor(
-    observer: MirrorSourceObserver,
+    sink: MirrorSink,
     mirror: MirrorFile,
     options: {
       readonly id: number;
@@ -80,12 +63,12 @@ export class MirrorSource implements ChunkSource {
       readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
     },
   ) {
-    this.#observer = observer;
+    this.#sink = sink;
     this.#mirror = mirror;
     this.#hasher = options.hasher;
     this.#sizeBytes = options.sizeBytes;
     this.id = options.id;
-    this.#provider = this.#providerOf(mirror.mirror ?? "");
+    this.#provider = mirrorProvider(mirror.mirror ?? "", mirror);
   }
 
   get provider(): Provider {
@@ -94,36 +77,37 @@ export class MirrorSource implements ChunkSource {
 
   request(range: ChunkRange): void {
     if (this.#hasLeft) return;
-    let digits: string;
+    let leaves: string;
     try {
-      digits = this.#observer.leafDigits(range);
+      leaves = this.#sink.leafDigits(range);
     } catch {
       // The swarm has failed, and knows why.
       return;
     }
     const work: Work = {
-      range,
+      check: new ChunkCheck(range, { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher }),
       stop: new AbortController(),
       data: this.#buffers.pop() ?? new Uint8Array(REQUEST_BYTES),
-      digits,
-      isElsewhere: range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
       filledBytes: 0,
       answerFrom: 0,
-      checked: 0,
       provider: null,
     };
     this.#works.add(work);
     this.#bring(work).catch((error) => this.#failed(work, error));
   }
 
-  cancel(range: ChunkRange): void {
-    for (const { range: { first, count }, stop } of this.#works) {
+  cancel({ first, count }: ChunkRange): void {
+    for (const { check: { range }, stop } of this.#works) {
       if (first === range.first && count === range.count) stop.abort();
     }
   }
 
+  drop(): void {
+    this.#lose(null);
+  }
+
   /** Ends all that is under way, and takes no more requests. */
-  leave(): void {
+  end(): void {
     this.#hasLeft = true;
     for (const { stop } of this.#works) stop.abort();
     this.#works.clear();
@@ -133,23 +117,25 @@ export class MirrorSource implements ChunkSource {
   async #bring(work: Work): Promise<void> {
     const { signal } = work.stop;
     const giveBack = await this.#places.take({ signal });
-    const { offset, length } = rangeBytes(this.#sizeBytes, work.range);
+    const { check: { range, lengthBytes } } = work;
+    const { offset } = rangeBytes(this.#sizeBytes, range);
     using read = new ResumableRead(this.#mirror, {
-      next: () => ({ offset: offset + work.filledBytes, end: offset + length }),
+      next: () => ({ offset: offset + work.filledBytes, end: offset + lengthBytes }),
       opened: (body) => this.#begins(work, body),
       // The mirrors are left one by one when they break off too often.
       retriesMax: limits.mirrorsMax * limits.mirrorRetriesMax,
       signal,
     });
     try {
-      while (work.filledBytes < length) {
+      while (work.filledBytes < lengthBytes) {
         const piece = await read.read();
         signal.throwIfAborted();
         if (piece !== null) {
           work.data.set(piece.bytes, work.filledBytes);
           work.filledBytes += piece.bytes.length;
-          this.#observer.arriving(this, piece.bytes.length);
-          if (!this.#check(work)) return;
+          this.#sink.arriving(this, piece.bytes.length);
+          work.check.advance(work.data, work.filledBytes);
+          if (this.#isWrong(work)) return;
         } else if (work.filledBytes === work.answerFrom) {
           // A mirror that says that it goes on, and gives nothing, would be asked for ever.
           this.#mirror.ban(work.provider!.label);
@@ -170,101 +156,65 @@ export class MirrorSource implements ChunkSource {
         { mirror },
       );
     }
-    const provider = this.#providerOf(mirror);
-    const isOther = work.provider !== null && work.provider !== provider;
-    if (isOther && work.isElsewhere) {
-      // What is wrong of what is here is the doing of the one that gave it.
-      work.isElsewhere = false;
-      if (!this.#check(work)) return false;
-    }
-    // Each chunk has one culprit: what another one began of it comes again.
-    const restBytes = work.filledBytes % CHUNK_BYTES;
-    if (isOther && restBytes > 0) {
-      work.filledBytes -= restBytes;
-      work.provider = null;
-      return false;
-    }
-    work.provider = provider;
+    if (!this.#takesOver(work, mirror)) return false;
     work.answerFrom = work.filledBytes;
     return true;
   }
 
-  /** Hashes the chunks that are whole and not yet checked; false when one is wrong. */
-  #check(work: Work): boolean {
-    if (work.isElsewhere) return true;
-    const { range, data } = work;
-    while (work.checked < range.count) {
-      const at = work.checked * CHUNK_BYTES;
-      const end = at + chunkLength(this.#sizeBytes, range.first + work.checked);
-      if (end > work.filledBytes) return true;
-      const digits = hash("sha256", data.subarray(at, end), "hex");
-      if (!work.digits.startsWith(digits, work.checked * HASH_DIGITS)) {
-        this.#wrong(work);
-        return false;
-      }
-      work.checked++;
+  /** Whether a mirror can go on with what is here of a request; each chunk has one culprit. */
+  #takesOver(work: Work, mirror: string): boolean {
+    const { provider } = work;
+    if (provider !== null && provider.label !== mirror) {
+      // What is wrong of what is here is to be blamed on the one that gave it.
+      work.check.advanceHere(work.data, work.filledBytes);
+      if (this.#isWrong(work)) return false;
+      // What that one began of a chunk comes again.
+      const restBytes = work.filledBytes % CHUNK_BYTES;
+      work.filledBytes -= restBytes;
+      work.provider = null;
+      if (restBytes > 0) return false;
     }
+    work.provider ??= mirrorProvider(mirror, this.#mirror);
     return true;
   }
 
   /** All bytes of a request are here. */
   #whole(work: Work): void {
-    const { length } = rangeBytes(this.#sizeBytes, work.range);
-    const data = work.data.subarray(0, length);
-    if (work.isElsewhere && !this.#hasher.hasRoom) {
-      work.isElsewhere = false;
-      if (!this.#check(work)) return;
-    }
-    if (!work.isElsewhere) return this.#give(work, data);
-    this.#hasher.take(data, (digits, copy) => {
-      if (!this.#works.has(work)) return;
-      while (work.checked < work.range.count) {
-        const at = work.checked * HASH_DIGITS;
-        if (!work.digits.startsWith(digits.slice(at, at + HASH_DIGITS), at)) {
-          return this.#wrong(work);
-        }
-        work.checked++;
-      }
-      this.#give(work, copy);
+    work.check.finish(work.data.subarray(0, work.check.lengthBytes), (data) => {
+      if (!this.#works.has(work) || this.#isWrong(work)) return;
+      this.#works.delete(work);
+      this.#provider = work.provider ?? this.#provider;
+      this.#sink.chunks(this, work.check.range, data, []);
+      this.#buffers.push(work.data);
     });
   }
 
-  #give(work: Work, data: Uint8Array): void {
-    this.#works.delete(work);
-    this.#provider = work.provider ?? this.#provider;
-    this.#observer.mirrored(this, work.range, data);
-    this.#buffers.push(work.data);
-  }
-
-  #wrong(work: Work): void {
-    this.#provider = work.provider ?? this.#provider;
-    this.strikes++;
-    const index = work.range.first + work.checked;
-    this.leave();
-    this.#observer.mirrorWrong(this, index);
+  /** Whether a chunk turned out to be wrong; then it is over with this mirror. */
+  #isWrong({ check: { wrong: [index] }, provider }: Work): boolean {
+    if (index === undefined) return false;
+    this.#provider = provider ?? this.#provider;
+    this.end();
+    this.#sink.mirrorLost(this, { kind: "mirror-wrong", provider: this.#provider, index });
+    return true;
   }
 
   /** A request ended without its chunks. */
   #failed(work: Work, error: unknown): void {
     if (!this.#works.delete(work)) return;
     this.#buffers.push(work.data);
-    if (work.stop.signal.aborted) return this.#observer.passed(this, work.range);
-    this.leave();
+    if (work.stop.signal.aborted) return this.#sink.passed(this, work.check.range);
     const { label } = this.#provider;
-    const failure = error instanceof MirrorError ? error : new MirrorError(
-      "unreachable",
-      `Cannot ask mirror ${label}: it is left`,
-      { mirror: label, cause: error },
+    this.#lose(
+      error instanceof MirrorError ? error : new MirrorError(
+        "unreachable",
+        `Cannot ask mirror ${label}: it is left`,
+        { mirror: label, cause: error },
+      ),
     );
-    this.#observer.mirrorFailed(this, failure);
   }
 
-  #providerOf(label: string): Provider {
-    let provider = this.#providers.get(label);
-    if (provider === undefined) {
-      provider = mirrorProvider(label, this.#mirror);
-      this.#providers.set(label, provider);
-    }
-    return provider;
+  #lose(error: MirrorError | null): void {
+    this.end();
+    this.#sink.mirrorLost(this, { kind: "mirror-failed", provider: this.#provider, error });
   }
 }

@@ -1,35 +1,23 @@
 /**
  * How the peers of one swarm behave: counts strikes, bans those that give what is not true, and
- * says so in the log. What follows for the work that they had is the affair of `swarm.ts`.
+ * says so in the log. What follows for the chunks that they were asked for is decided by the policy.
  */
 
 import { PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { LogFields, Logger } from "../../base/log.ts";
-import type { Contributions } from "./contributions.ts";
+import type { LogFields } from "../../base/log.ts";
+import type { ChunkScheduler } from "./chunk_scheduler.ts";
 import type { PeerSource } from "./peer_source.ts";
-import type { SwarmFile } from "./swarm_observer.ts";
-
-/** What it needs of the swarm. */
-export interface PenaltiesHost {
-  readonly file: SwarmFile;
-  readonly contributions: Contributions;
-  readonly log: Logger;
-  /** A strike was given, for the counters. */
-  struck(): void;
-  /** A node is banned, and its connection closed. */
-  banned(nodeId: NodeId): void;
-}
 
 /** Strikes and bans of one swarm. */
 export class PeerPenalties {
-  readonly #host: PenaltiesHost;
+  readonly #scheduler: ChunkScheduler;
   readonly #banned = new Set<NodeId>();
 
-  constructor(host: PenaltiesHost) {
-    this.#host = host;
+  constructor(scheduler: ChunkScheduler) {
+    this.#scheduler = scheduler;
   }
 
   /** A source sent chunks that are not those of the file; it is told, so that it looks at its own. */
@@ -76,18 +64,18 @@ export class PeerPenalties {
   ban(source: PeerSource, reason: Error): void {
     this.#banned.add(source.nodeId);
     source.connection.close(reason);
-    this.#host.banned(source.nodeId);
+    this.#scheduler.tell({ kind: "banned", nodeId: source.nodeId });
   }
 
   #strike(source: PeerSource, strikes: number): void {
     source.strikes += strikes;
-    this.#host.contributions.add(source.provider, { strikes });
-    this.#host.struck();
+    this.#scheduler.ledger.struck(source.provider, strikes);
+    this.#scheduler.context.struck();
   }
 
   #warn(message: string, source: PeerSource, fields: LogFields): void {
-    const { name, root } = this.#host.file;
-    const { peer, nodeId } = source;
-    this.#host.log.warn(message, { peer, nodeId, name, root, ...fields });
+    const { context: { log }, file: { name, root } } = this.#scheduler;
+    const { provider: { label: peer }, nodeId } = source;
+    log.warn(message, { peer, nodeId, name, root, ...fields });
   }
 }

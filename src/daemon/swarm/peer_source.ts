@@ -1,114 +1,93 @@
 /**
  * The requester's side of one transfer: asks a holder for leaves and chunks and checks what comes.
  *
- * This is the hot path. A CHUNKS frame is hashed in place, chunk by chunk, while the rest of it is
- * still on its way; when it is whole, what is right of it is written with one positional write.
- * Where hashing is slow and another core is free, whole frames are hashed there instead.
+ * This is the hot path. A CHUNKS frame is checked in place while the rest of it is still on its way
+ * (`chunk_check.ts`); when it is whole, what is right of it is written with one positional write.
  * Which chunks to ask for is decided by `core/download/download.ts`, through the swarm.
  */
 
-import { hash } from "node:crypto";
-import { pageRanges } from "../../base/bitfield.ts";
+import { type Bitfield, pageRanges } from "../../base/bitfield.ts";
 import { PeerFault } from "../../base/errors.ts";
 import {
   CHUNK_BYTES,
   chunkCount,
-  chunkLength,
   type ChunkRange,
   isRangeWithin,
   rangeBytes,
 } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { FrameClass } from "../../core/download/download.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import { CHUNKS_CODE, MESSAGES, type Rejection } from "../../wire/messages.ts";
+import { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
+import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
+import type { LeafSource } from "./leaf_fetch.ts";
 import type { Provider } from "./provider.ts";
-import type { ChunkSource } from "./chunk_source.ts";
-
-/** Bytes of SHA-256 as hexadecimal digits. */
-const HASH_DIGITS = 64;
-
-/** Chunks of a frame that is worth a copy to another core. */
-const ELSEWHERE_CHUNKS_MIN = 8;
 
 /** What a holder may send once it knows that the file is wanted. */
 const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;
 
-/** What a source tells the swarm. */
-export interface PeerSourceObserver {
-  /** Whether a CHUNKS frame of this range was asked of this source. */
-  classify(source: PeerSource, range: ChunkRange): FrameClass;
-  /** Leaves of `range` as hexadecimal, 64 digits a chunk, checked against the root before. */
-  leafDigits(range: ChunkRange): string;
-  arriving(source: PeerSource, bytes: number): void;
-  /** A whole frame: `data` is the chunks of `range`; those in `bad` (indices) are wrong. */
-  chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, bad: readonly number[]): void;
-  /** A frame that was cancelled came all the same, and was let pass. */
-  passed(source: PeerSource, range: ChunkRange): void;
+/** Takes what a holder gives, and says of itself. */
+export interface PeerSink extends ChunkSink {
   leaves(source: PeerSource, first: number, hashes: Uint8Array): void;
   leavesArriving(source: PeerSource): void;
   /** It has these chunks as well: in order, none twice. */
   has(source: PeerSource, ranges: readonly ChunkRange[]): void;
   rejected(source: PeerSource, range: ChunkRange, rejection: Rejection): void;
+  /** The policy takes it for lost. */
+  dropped(source: PeerSource, reason: "bad-data" | "silent"): void;
 }
 
-/** The CHUNKS frame at the front: what it is, and how many of its chunks were checked already. */
+/** The CHUNKS frame at the front. */
 interface FrontFrame {
   readonly range: ChunkRange;
-  /** The leaves of the range, 64 hexadecimal digits each. */
-  readonly digits: string;
-  /** False: it was cancelled on its way, and is let pass unread. */
-  readonly asked: boolean;
-  /** Whether another core shall hash it, once it is whole. */
-  elsewhere: boolean;
-  checked: number;
-  /** Indices of chunks that do not match their leaves. */
-  readonly bad: number[];
+  /** Null: it was cancelled on its way, and is let pass unread. */
+  readonly check: ChunkCheck | null;
+  /** Bytes of its payload that are here. */
+  arrived: number;
 }
 
 /** One holder that a swarm takes chunks from. */
-export class PeerSource implements FrameHandler, ChunkSource {
+export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly id: number;
   readonly nodeId: NodeId;
-  /** The holder's address, for people. */
-  readonly peer: string;
   readonly provider: Provider;
   readonly connection: Connection;
-  /** Checked file bytes that came from here. */
-  bytesGood = 0;
+  readonly have: Bitfield | "all";
   strikes = 0;
-  readonly #observer: PeerSourceObserver;
+  readonly #sink: PeerSink;
   readonly #hasher: ChunkHasher;
   readonly #sizeBytes: number;
   readonly #chunks: number;
   #front: FrontFrame | null = null;
-  #arrived = 0;
   /** Chunks that it announced so far, each as often as it did. */
   #announced = 0;
 
   constructor(
-    observer: PeerSourceObserver,
+    sink: PeerSink,
     connection: Connection,
     options: {
       readonly id: number;
       readonly nodeId: NodeId;
+      /** The holder's address, for people. */
       readonly peer: string;
+      /** The chunks that it has, for the sink to keep up; by default all. */
+      readonly have?: Bitfield | "all";
       readonly sizeBytes: number;
       readonly hasher: ChunkHasher;
     },
   ) {
-    this.#observer = observer;
+    this.#sink = sink;
     this.#hasher = options.hasher;
     this.connection = connection;
     this.id = options.id;
     this.nodeId = options.nodeId;
-    this.peer = options.peer;
     this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
+    this.have = options.have ?? "all";
     this.#sizeBytes = options.sizeBytes;
     this.#chunks = chunkCount(options.sizeBytes);
   }
@@ -127,13 +106,22 @@ export class PeerSource implements FrameHandler, ChunkSource {
     this.connection.send({ kind: "cancel", first: range.first, count: range.count });
   }
 
+  drop(reason: "bad-data" | "silent"): void {
+    this.#sink.dropped(this, reason);
+  }
+
+  end(reason: string): void {
+    this.connection.send({ kind: "bye", reason });
+    this.connection.closeAfterWriting();
+  }
+
   requestLeaves(range: ChunkRange): void {
     this.connection.send({ kind: "leaves-request", first: range.first, count: range.count });
   }
 
   partial(frame: Frame): void {
     if (frame.code === CHUNKS_CODE && frame.payload.length >= 4) this.#check(frame);
-    else if (frame.code === MESSAGES.leaves.code) this.#observer.leavesArriving(this);
+    else if (frame.code === MESSAGES.leaves.code) this.#sink.leavesArriving(this);
   }
 
   frame(frame: Frame): void {
@@ -141,7 +129,7 @@ export class PeerSource implements FrameHandler, ChunkSource {
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "leaves":
-        return this.#observer.leaves(this, message.first, message.hashes);
+        return this.#sink.leaves(this, message.first, message.hashes);
       case "have":
         this.#checkOrder(message.ranges);
         return this.#announce(message.ranges, countOf(message.ranges));
@@ -152,7 +140,7 @@ export class PeerSource implements FrameHandler, ChunkSource {
         );
       case "reject":
         this.#checkRange(message.range);
-        return this.#observer.rejected(this, message.range, message.rejection);
+        return this.#sink.rejected(this, message.range, message.rejection);
       case "bye":
         return this.connection.close();
       default:
@@ -167,51 +155,20 @@ export class PeerSource implements FrameHandler, ChunkSource {
     this.#check(frame);
     const front = this.#front!;
     this.#front = null;
-    this.#arrived = 0;
-    if (!front.asked) return this.#observer.passed(this, front.range);
-    const data = frame.payload.subarray(4);
-    if (front.elsewhere && this.#hasher.hasRoom) return this.#hashElsewhere(front, data);
-    front.elsewhere = false;
-    this.#hash(front, data);
-    this.#observer.chunks(this, front.range, data, front.bad);
+    const { range, check } = front;
+    if (check === null) return this.#sink.passed(this, range);
+    check.finish(
+      frame.payload.subarray(4),
+      (data) => this.#sink.chunks(this, range, data, check.wrong),
+    );
   }
 
   /** Looks at what has arrived of the frame at the front. */
   #check(frame: Frame): void {
     const front = this.#front ??= this.#open(frame);
-    this.#observer.arriving(this, frame.payload.length - this.#arrived);
-    this.#arrived = frame.payload.length;
-    this.#hash(front, frame.payload.subarray(4));
-  }
-
-  /** Hashes the chunks that are whole and not yet checked. */
-  #hash(front: FrontFrame, data: Uint8Array): void {
-    if (!front.asked || front.elsewhere) return;
-    const { first, count } = front.range;
-    while (front.checked < count) {
-      const at = front.checked * CHUNK_BYTES;
-      const end = at + chunkLength(this.#sizeBytes, first + front.checked);
-      if (end > data.length) return;
-      const digits = hash("sha256", data.subarray(at, end), "hex");
-      if (!front.digits.startsWith(digits, front.checked * HASH_DIGITS)) {
-        front.bad.push(first + front.checked);
-      }
-      front.checked++;
-    }
-  }
-
-  #hashElsewhere(front: FrontFrame, data: Uint8Array): void {
-    this.#hasher.take(data, (digits, copy) => {
-      if (digits !== front.digits) {
-        for (let i = 0; i < front.range.count; i++) {
-          const at = i * HASH_DIGITS;
-          if (!front.digits.startsWith(digits.slice(at, at + HASH_DIGITS), at)) {
-            front.bad.push(front.range.first + i);
-          }
-        }
-      }
-      this.#observer.chunks(this, front.range, copy, front.bad);
-    });
+    this.#sink.arriving(this, frame.payload.length - front.arrived);
+    front.arrived = frame.payload.length;
+    front.check?.advance(frame.payload.subarray(4), frame.payload.length - 4);
   }
 
   /** Matches a CHUNKS frame to what was asked, from its header alone. */
@@ -228,22 +185,17 @@ export class PeerSource implements FrameHandler, ChunkSource {
         `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${this.#chunks}`,
       );
     }
-    const standing = this.#observer.classify(this, range);
+    const standing = this.#sink.classify(this, range);
     if (standing === "unasked") {
       throw new PeerFault(
         "unexpected",
         `Cannot take CHUNKS: ${range.count} from ${first} were not asked for`,
       );
     }
-    const asked = standing === "asked";
-    return {
-      range,
-      digits: asked ? this.#observer.leafDigits(range) : "",
-      asked,
-      elsewhere: asked && range.count >= ELSEWHERE_CHUNKS_MIN && this.#hasher.hasRoom,
-      checked: 0,
-      bad: [],
-    };
+    if (standing === "cancelled") return { range, check: null, arrived: 0 };
+    const leaves = this.#sink.leafDigits(range);
+    const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
+    return { range, check: new ChunkCheck(range, how), arrived: 0 };
   }
 
   /** Passes on what the holder says it has; `chunks` is how many it takes to look through that. */
@@ -255,7 +207,7 @@ export class PeerSource implements FrameHandler, ChunkSource {
         `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
       );
     }
-    this.#observer.has(this, ranges);
+    this.#sink.has(this, ranges);
   }
 
   /** In order and without overlap, the ranges of one HAVE cost no more than the whole file. */
@@ -287,9 +239,4 @@ function countOf(ranges: readonly ChunkRange[]): number {
   let chunks = 0;
   for (const { count } of ranges) chunks += count;
   return chunks;
-}
-
-/** Read buffer for a source when `sources` share what may be in flight. */
-export function sourceReadBytes(sources: number): number {
-  return sources <= 2 ? limits.transferReadBytes : limits.transferReadBytes / 2;
 }

@@ -8,11 +8,12 @@ import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { LogFields } from "../../base/log.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import { Swarm, type SwarmFile, type SwarmHost, type SwarmObserver } from "./swarm.ts";
+import { Swarm } from "./swarm.ts";
+import type { SwarmContext, SwarmFile, SwarmObserver } from "./swarm_events.ts";
 
 /** The files on their way in. */
 export class Swarms {
-  readonly #host: SwarmHost;
+  readonly #context: SwarmContext;
   readonly #store: ChunkStore;
   readonly #swarms = new Map<Root, Swarm>();
   /** Ends of swarms that are being closed: a new one of the same root must wait for it. */
@@ -20,8 +21,8 @@ export class Swarms {
   /** Who waits for a root to be free. */
   readonly #waiting = new Map<Root, PromiseWithResolvers<void>>();
 
-  constructor(host: SwarmHost, store: ChunkStore) {
-    this.#host = host;
+  constructor(context: SwarmContext, store: ChunkStore) {
+    this.#context = context;
     this.#store = store;
   }
 
@@ -69,7 +70,7 @@ export class Swarms {
       sizeBytes: file.sizeBytes,
       ...(path === undefined ? {} : { path }),
     });
-    const swarm = new Swarm(this.#host, download, {
+    const swarm = new Swarm(this.#context, download, {
       file,
       wanted,
       inflightBytesMax: share(this.#swarms.size + 1),
@@ -89,7 +90,7 @@ export class Swarms {
   ): Promise<void> {
     const isLast = swarm.unsubscribe(observer);
     const key = swarm.file.root;
-    // A complete file is put in its place at once, whoever else still looks at it.
+    // A complete file is put in its place at once, though others may still look at it.
     if (!isLast && last !== "finish") return;
     if (this.#swarms.get(key) !== swarm) return await this.#closing.get(key);
     this.#swarms.delete(key);
@@ -122,7 +123,7 @@ export class Swarms {
     try {
       await ending;
     } catch (error) {
-      this.#host.log.warn("cannot put a download away", { ...fields, error: messageOf(error) });
+      this.#context.log.warn("cannot put a download away", { ...fields, error: messageOf(error) });
     }
   }
 

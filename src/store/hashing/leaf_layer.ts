@@ -18,9 +18,6 @@ import type { HandleCache } from "../files/handle_cache.ts";
 import { environmentError, readAt } from "../files/io.ts";
 import { MerkleBuilder } from "./merkle.ts";
 
-/** Hexadecimal digits of one leaf. */
-export const HEX_PER_HASH = 2 * HASH_BYTES;
-
 /** Where the layer of which file lies. */
 interface LeafLayerFile {
   readonly root: Root;
@@ -68,8 +65,8 @@ export class LeafLayer {
   }
 
   /**
-   * The leaves of `range` as hexadecimal, 64 digits each, so that chunk `i` of the run is checked
-   * by `hex.startsWith(leafHex(chunk), 64 * i)`. Costs one small read and one string.
+   * The leaves of `range` as hexadecimal, 64 digits each, as `base/leaves.ts` holds chunks
+   * against them. Costs one small read and one string.
    */
   hexOf(range: ChunkRange): string {
     if (range.count > limits.leavesPerFrameMax) {

@@ -23,11 +23,6 @@ const PAIR_WORDS = 2 * HASH_WORDS;
 /** For each level its left slot: the root of a tree of zero leaves of that height. */
 const ZERO_ROOTS = zeroRoots();
 
-/** The leaf of one chunk as lower-case hexadecimal; the last chunk is not padded. */
-export function leafHex(chunk: Uint8Array): string {
-  return hash("sha256", chunk, "hex");
-}
-
 /** Builds a root from leaves that are added in order, in memory for two hashes a level. */
 export class MerkleBuilder {
   readonly #pairs = new Int32Array((LEVELS + 1) * PAIR_WORDS);

@@ -6,9 +6,9 @@
 import { nextTurn } from "../../base/clock.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { HEX_PER_HASH, type LeafLayer } from "./leaf_layer.ts";
+import { isRightChunk } from "../../base/leaves.ts";
+import type { LeafLayer } from "./leaf_layer.ts";
 import { readAt } from "../files/io.ts";
-import { leafHex } from "./merkle.ts";
 
 /** Chunks next to each other that are all good or all bad. */
 interface CheckedRun {
@@ -52,7 +52,7 @@ function* checkRun(
   for (let i = 0; i < run.count; i++) {
     const end = Math.min((i + 1) * CHUNK_BYTES, length);
     const isGood = end <= read &&
-      expected.startsWith(leafHex(buffer.subarray(i * CHUNK_BYTES, end)), i * HEX_PER_HASH);
+      isRightChunk(buffer.subarray(i * CHUNK_BYTES, end), expected, i);
     if (i > from && isGood !== wasGood) {
       yield { range: { first: run.first + from, count: i - from }, isGood: wasGood };
       from = i;

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { Answerer } from "../../../../src/daemon/control/answers.ts";
-import { keepRecord, TransferLedger } from "../../../../src/daemon/fetch/transfer_ledger.ts";
+import { FetchRecorder, keepRecord } from "../../../../src/daemon/fetch/fetch_recorder.ts";
 import type { Node } from "../../../../src/daemon/node/node.ts";
 import type { Verb } from "../../../../src/wire/messages.ts";
 import { testNode } from "../../../support/test_node.ts";
@@ -113,13 +113,13 @@ Deno.test("Answerer.answer() explains fetches by name and root, and sums up what
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const root = rootOf(content(10));
-  const journal = new TransferLedger(0);
-  journal.gave({ kind: "peer", label: "h:1", nodeId: null }, { first: 0, count: 1 }, {
+  const journal = new FetchRecorder(0);
+  journal.received({ kind: "peer", label: "h:1", nodeId: null }, { first: 0, count: 1 }, {
     sizeBytes: 10,
   });
   journal.note("asked h:1", 5);
   const facts = { name: "x", root, sizeBytes: 10, trust: "sync-db", hasMirror: true } as const;
-  const record = journal.record("done", { ...facts, nowMs: 7 });
+  const record = journal.record("done", { ...facts, nowMs: 7, unixMs: 7 });
   keepRecord(store, record);
   const node = testNode({ store, transport: new MemoryTransport() });
   const answerer = answererOf(node);

@@ -79,7 +79,7 @@ class Fetching implements AsyncDisposable {
   readonly troubles: DirectoryError[] = [];
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
-  readonly #hasher = new ChunkHasher();
+  readonly #hasher = new ChunkHasher(systemClock);
   readonly #mirrors = new Mirrors({ log: silentLogger });
   readonly #connections: Connection[] = [];
   readonly #tasks: Promise<unknown>[] = [];
@@ -96,7 +96,13 @@ class Fetching implements AsyncDisposable {
     performance.now = () => realNow() + this.#aheadMs;
     const hasher = this.#hasher;
     const random = seededRandom(1);
-    this.swarms = new Swarms({ log: silentLogger, random, hasher, struck: () => {} }, store);
+    this.swarms = new Swarms({
+      clock: systemClock,
+      log: silentLogger,
+      random,
+      hasher,
+      struck: () => {},
+    }, store);
     this.fetch = new Fetch(
       {
         clock: systemClock,

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
-import { TransferLedger } from "../../../../src/daemon/fetch/transfer_ledger.ts";
+import { FetchRecorder } from "../../../../src/daemon/fetch/fetch_recorder.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "../../../../src/daemon/fetch/mirror_track.ts";
 import { MirrorError, type Mirrors } from "../../../../src/http/mirrors.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
@@ -100,7 +100,7 @@ class Rig {
       log: silentLogger,
     };
     const owner = new Owner();
-    const journal = new TransferLedger(performance.now());
+    const journal = new FetchRecorder(performance.now());
     return { track: new MirrorTrack(host, request, { owner, journal, path, from }), owner };
   }
 
@@ -332,7 +332,10 @@ Deno.test("MirrorTrack.reject() leaves the mirrors alone that are not to blame",
     isBusy = false;
     await track.reject("a range of it is wrong", second.host);
     assertEquals([track.refusal, owner.restarts.length, track.bytes >= FAR], [null, 0, true]);
-    assertEquals([track.providerOf(0), track.file.mirror], [first.host, first.host]);
+    assertEquals([track.received.mirrorOf(0, ONE.length), track.file.mirror], [
+      first.host,
+      first.host,
+    ]);
     track.readTo(Infinity);
     await owner.until(() => track.isWhole);
     assertEquals([which(bytesOf(track)), second.requests.length], ["one", 1]);

@@ -38,14 +38,14 @@ function leavesOf(range: ChunkRange): Uint8Array {
 }
 
 /** Answers the oldest question; whether the layer is whole then. */
-function answer(fetch: LeafFetch, source: AskedSource): boolean {
+function answer(fetch: LeafFetch<AskedSource>, source: AskedSource): boolean {
   const range = source.asked.shift()!;
   return fetch.take(source, range.first, leavesOf(range), 0);
 }
 
 Deno.test("LeafFetch asks four frames ahead and takes the layer in order", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download), source = new AskedSource();
     fetch.offer(source, 0);
     assertEquals(source.asked, [0, 1, 2, 3].map((i) => ({ first: i * FRAME, count: FRAME })));
     assertEquals(answer(fetch, source), false);
@@ -58,7 +58,7 @@ Deno.test("LeafFetch asks four frames ahead and takes the layer in order", () =>
 
 Deno.test("LeafFetch asks one source at a time, and the next when it leaves, from the start", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download);
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download);
     const first = new AskedSource(), second = new AskedSource(), third = new AskedSource();
     for (const source of [first, second, third]) fetch.offer(source, 0);
     assertEquals([second.asked, third.asked], [[], []]);
@@ -73,7 +73,7 @@ Deno.test("LeafFetch asks one source at a time, and the next when it leaves, fro
 
 Deno.test("LeafFetch blames the one source whose layer does not make the root", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download);
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download);
     const liar = new AskedSource(), honest = new AskedSource();
     fetch.offer(liar, 0);
     fetch.offer(honest, 0);
@@ -99,7 +99,7 @@ Deno.test("LeafFetch refuses leaves that it did not ask for", () => {
   ];
   return withDownload((download) => {
     for (const range of wrong) {
-      const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+      const fetch = new LeafFetch<AskedSource>(CHUNKS, download), source = new AskedSource();
       fetch.offer(source, 0);
       const error = assertThrows(
         () => fetch.take(source, range.first, leavesOf(range), 0),
@@ -113,7 +113,7 @@ Deno.test("LeafFetch refuses leaves that it did not ask for", () => {
 
 Deno.test("LeafFetch leaves a silent source for another, and comes back to it in turn", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download);
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download);
     const silent = new AskedSource(), other = new AskedSource();
     fetch.offer(silent, 0);
     assertEquals([fetch.isAnswering(1_000), fetch.tick(1_000)], [true, null]);
@@ -134,7 +134,7 @@ Deno.test("LeafFetch leaves a silent source for another, and comes back to it in
 
 Deno.test("LeafFetch gives up a source that is silent for long when there is no other", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download), source = new AskedSource();
     fetch.offer(source, 0);
     assertEquals(fetch.tick(limits.sourceSilentMs - 1), null);
     // A frame that comes in slowly is a sign of life.
@@ -145,7 +145,7 @@ Deno.test("LeafFetch gives up a source that is silent for long when there is no 
 
 Deno.test("LeafFetch asks nobody when the only source rejects, and says so", () =>
   withDownload((download) => {
-    const fetch = new LeafFetch(CHUNKS, download), source = new AskedSource();
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download), source = new AskedSource();
     fetch.offer(source, 0);
     fetch.rejected(source, 0);
     assertEquals([fetch.isAnswering(0), fetch.tick(60_000)], [false, null]);

@@ -3,12 +3,11 @@
 import { assertEquals } from "@std/assert";
 import { concatBytes } from "../../../../src/base/bytes.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../../../src/base/geometry.ts";
-import { leafDigits } from "../../../../src/daemon/swarm/leaf_digits.ts";
-import {
-  MirrorSource,
-  type MirrorSourceObserver,
-} from "../../../../src/daemon/swarm/mirror_source.ts";
-import type { MirrorError } from "../../../../src/http/mirror_error.ts";
+import { leafHex, wrongChunks } from "../../../../src/base/leaves.ts";
+import type { HashWork } from "../../../../src/daemon/swarm/chunk_hasher.ts";
+import { type MirrorSink, MirrorSource } from "../../../../src/daemon/swarm/mirror_source.ts";
+import type { MirrorLoss } from "../../../../src/daemon/swarm/swarm_events.ts";
+import type { FrameClass } from "../../../../src/core/download/download.ts";
 import { FileServer, RawServer, withMirrors } from "../../net/mirror_fixture.ts";
 import { content } from "../../store/store_fixture.ts";
 
@@ -16,21 +15,30 @@ const BYTES = content(40 * CHUNK_BYTES);
 const RANGE = { first: 4, count: 16 };
 
 /** Hears how it ends, whatever that is. */
-class Observer implements MirrorSourceObserver {
+class Observer implements MirrorSink {
   readonly #outcome = Promise.withResolvers<string>();
 
   get outcome(): Promise<string> {
     return this.#outcome.promise;
   }
 
-  leafDigits(range: ChunkRange): string {
-    const { offset, length } = rangeBytes(BYTES.length, range);
-    return leafDigits(BYTES.subarray(offset, offset + length));
+  classify(): FrameClass {
+    return "asked";
+  }
+
+  leafDigits({ first, count }: ChunkRange): string {
+    const chunks = Array.from({ length: count }, (_, i) =>
+      rangeBytes(BYTES.length, {
+        first: first + i,
+        count: 1,
+      }));
+    return chunks.map(({ offset, length }) => leafHex(BYTES.subarray(offset, offset + length)))
+      .join("");
   }
 
   arriving(): void {}
 
-  mirrored({ provider }: MirrorSource, { first, count }: ChunkRange): void {
+  chunks({ provider }: MirrorSource, { first, count }: ChunkRange): void {
     this.#outcome.resolve(`${provider.label} gave ${first}+${count}`);
   }
 
@@ -38,13 +46,17 @@ class Observer implements MirrorSourceObserver {
     this.#outcome.resolve("passed");
   }
 
-  mirrorWrong({ provider }: MirrorSource, index: number): void {
-    this.#outcome.resolve(`${provider.label} gave a wrong ${index}`);
+  mirrorLost({ provider }: MirrorSource, why: MirrorLoss): void {
+    this.#outcome.resolve(
+      why.kind === "mirror-wrong"
+        ? `${provider.label} gave a wrong ${why.index}`
+        : why.error?.message ?? "stalled",
+    );
   }
+}
 
-  mirrorFailed(_source: MirrorSource, error: MirrorError): void {
-    this.#outcome.resolve(error.message);
-  }
+function hashed(data: Uint8Array, { first, leaves, done }: HashWork): void {
+  done(wrongChunks(data, leaves, first), data);
 }
 
 /** The first half of what is asked for, and then the end of the connection. */
@@ -74,13 +86,13 @@ for (const isElsewhere of [false, true]) {
         sizeBytes: BYTES.length,
         hasher: {
           hasRoom: isElsewhere,
-          take: (data, done) => queueMicrotask(() => done(leafDigits(data), data)),
+          take: (data, work) => queueMicrotask(() => hashed(data, work)),
         },
       });
       source.request(RANGE);
       // The first break is forgiven; it is asked for the rest, and breaks off there as well.
       assertEquals(await observer.outcome, `${lying.host} gave a wrong 6`);
-      source.leave();
+      source.end();
     }));
 
   Deno.test(`MirrorSource takes a range from two mirrors, hashed on ${where}`, () =>
@@ -93,11 +105,11 @@ for (const isElsewhere of [false, true]) {
         sizeBytes: BYTES.length,
         hasher: {
           hasRoom: isElsewhere,
-          take: (data, done) => queueMicrotask(() => done(leafDigits(data), data)),
+          take: (data, work) => queueMicrotask(() => hashed(data, work)),
         },
       });
       source.request(RANGE);
       assertEquals(await observer.outcome, `${strong.host} gave 4+16`);
-      source.leave();
+      source.end();
     }));
 }

@@ -2,12 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { PeerFault, type PeerFaultCode } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import type { FrameClass } from "../../../../src/core/download/download.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
-import { PeerSource, type PeerSourceObserver } from "../../../../src/daemon/swarm/peer_source.ts";
+import { type PeerSink, PeerSource } from "../../../../src/daemon/swarm/peer_source.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../../src/wire/codec.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
@@ -19,7 +20,7 @@ const CHUNKS = 20;
 const SIZE = BYTES.length;
 
 /** Notes what a source tells; every run is asked for unless it is named here. */
-class Observer implements PeerSourceObserver {
+class Observer implements PeerSink {
   readonly log: string[] = [];
   arrived = 0;
   readonly #standing: FrameClass;
@@ -60,6 +61,8 @@ class Observer implements PeerSourceObserver {
 
   leavesArriving(): void {}
 
+  dropped(): void {}
+
   has(_source: PeerSource, ranges: readonly ChunkRange[]): void {
     this.#note(`has ${ranges.map(({ first, count }) => `${first}+${count}`)}`);
   }
@@ -95,7 +98,7 @@ function holding(observer: Observer, sizeBytes = SIZE) {
     nodeId: "11".repeat(16) as NodeId,
     peer: "192.0.2.1:1",
     sizeBytes,
-    hasher: new ChunkHasher(),
+    hasher: new ChunkHasher(systemClock),
   });
   const ended = source.run().then(() => connection.reason);
   return {

@@ -11,6 +11,7 @@ import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
 
 const CHUNKS = 13;
@@ -18,15 +19,18 @@ const BYTES = content(CHUNKS * CHUNK_BYTES);
 const ROOT = rootOf(BYTES);
 
 /** Runs a test with a swarm on a real store that found the first 8 chunks on disk, unverified. */
-async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
+async function withSwarm(
+  test: (swarm: Swarm, clock: ManualClock) => Promise<void>,
+): Promise<void> {
   using dir = new TempDir();
   const { store } = await openStore(dir.path);
   Deno.mkdirSync(dir.join("partial"), { recursive: true });
   Deno.writeFileSync(dir.join(`partial/${ROOT}`), BYTES.subarray(0, 8 * CHUNK_BYTES));
-  const hasher = new ChunkHasher();
+  const clock = new ManualClock();
+  const hasher = new ChunkHasher(clock);
   const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
   const swarm = new Swarm(
-    { log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+    { clock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
     store.beginDownload(file),
     {
       file,
@@ -36,7 +40,7 @@ async function withSwarm(test: (swarm: Swarm) => Promise<void>): Promise<void> {
     },
   );
   try {
-    await test(swarm);
+    await test(swarm, clock);
   } finally {
     await swarm.suspend();
     hasher.close();
@@ -48,13 +52,11 @@ function observe(swarm: Swarm): { readonly gained: ChunkRange[]; readonly begun:
   const gained: ChunkRange[] = [];
   const { promise: begun, resolve, reject } = Promise.withResolvers<void>();
   swarm.subscribe({
-    gained: (range) => gained.push(range),
-    completed: () => {},
-    failed: reject,
-    needsSources: resolve,
-    banned: () => {},
-    mirrorWrong: () => {},
-    mirrorFailed: () => {},
+    swarmEvent(event) {
+      if (event.kind === "gained") gained.push(event.range);
+      else if (event.kind === "failed") reject(event.error);
+      else if (event.kind === "needs-sources") resolve();
+    },
   });
   return { gained, begun };
 }
@@ -115,4 +117,25 @@ Deno.test("Swarm closes the connection of a source that comes when it is over", 
     });
     await ended;
     assertEquals(swarm.sourceCount, 0);
+  }));
+
+Deno.test("Swarm needs sources once the only one has given no leaves for long", () =>
+  withSwarm(async (swarm, clock) => {
+    const [near, far] = memoryPair();
+    const connection = new Connection(near), holder = new Connection(far);
+    const hearing = holder.receive({ frame: () => {} });
+    assertEquals(swarm.needsSources, true);
+    const using = swarm.useSource(connection, {
+      nodeId: newNodeId(systemRandom),
+      peer: "192.0.2.1:1",
+      whole: true,
+      bitfield: new Uint8Array(),
+    });
+    assertEquals([swarm.needsSources, swarm.peerCount], [false, 1]);
+    await clock.advance(limits.snubMs);
+    assertEquals(swarm.needsSources, true);
+    await clock.advance(limits.sourceSilentMs - limits.snubMs);
+    swarm.tick(clock.nowMs());
+    await Promise.all([using, hearing]);
+    assertEquals([swarm.needsSources, swarm.peerCount], [true, 0]);
   }));

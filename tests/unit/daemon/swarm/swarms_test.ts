@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { type LogFields, type Logger, silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
-import type { SwarmObserver } from "../../../../src/daemon/swarm/swarm.ts";
+import type { SwarmObserver } from "../../../../src/daemon/swarm/swarm_events.ts";
 import { Swarms } from "../../../../src/daemon/swarm/swarms.ts";
 import {
   content,
@@ -14,15 +15,7 @@ import {
   TempDir,
 } from "../../store/store_fixture.ts";
 
-const OBSERVER: SwarmObserver = {
-  gained() {},
-  completed() {},
-  failed() {},
-  needsSources() {},
-  banned() {},
-  mirrorWrong() {},
-  mirrorFailed() {},
-};
+const OBSERVER: SwarmObserver = { swarmEvent() {} };
 
 Deno.test("suspendAll() puts away all that can be and tells what cannot", async () => {
   using dir = new TempDir();
@@ -30,8 +23,14 @@ Deno.test("suspendAll() puts away all that can be and tells what cannot", async 
   await using _ = store;
   const warnings: LogFields[] = [];
   const log: Logger = { ...silentLogger, warn: (_message, fields) => warnings.push(fields!) };
-  const hasher = new ChunkHasher();
-  const swarms = new Swarms({ log, random: seededRandom(1), hasher, struck() {} }, store);
+  const hasher = new ChunkHasher(systemClock);
+  const swarms = new Swarms({
+    clock: systemClock,
+    log,
+    random: seededRandom(1),
+    hasher,
+    struck() {},
+  }, store);
   const paths = [dir.join("missing/f"), dir.join("g")];
   const files = paths.map((path, index) => {
     const bytes = content(4 * CHUNK_BYTES, index + 1);

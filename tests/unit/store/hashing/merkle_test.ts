@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { EMPTY_ROOT, leafHex, MerkleBuilder } from "../../../../src/store/hashing/merkle.ts";
+import { EMPTY_ROOT, MerkleBuilder } from "../../../../src/store/hashing/merkle.ts";
 import { hashPair } from "../../../../src/store/hashing/sha256_block.ts";
 import { naiveRoot } from "../store_fixture.ts";
 
@@ -72,11 +72,4 @@ Deno.test("addLeaf() refuses bytes that hold no whole leaf", () => {
   assertThrows(() => builder.addLeaf(new Uint8Array(64), -1), RangeError);
   assertThrows(() => builder.addLeaves(new Uint8Array(33)), RangeError, "not whole hashes");
   assertEquals(builder.count, 0);
-});
-
-Deno.test("leafHex() hashes a short last chunk without padding", () => {
-  assertEquals(
-    leafHex(new TextEncoder().encode("abc")),
-    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-  );
 });

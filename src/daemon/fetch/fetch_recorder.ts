@@ -1,23 +1,23 @@
 /**
- * What one fetch writes down while it runs: who gave which chunks first, what was decided and why.
- * It decides nothing, and keeps a bounded amount whatever peers do.
+ * The record of one fetch while it runs: who gave which chunks first, what was decided and why. It
+ * decides nothing, and keeps a bounded amount whatever peers do.
  *
  * What comes to the peers' place and to the mirror's is noted apart, since one of them may turn out
  * not to be the file: then all of it counts as thrown away, and what the other brought stays.
  */
 
+import { mergedRanges, writeRanges } from "../../base/chunk_ranges.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FetchRecord, ProviderRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import { type Gift, Gifts, OTHERS, providerKey, PROVIDERS_MAX } from "./received.ts";
 import type { Provider } from "../swarm/provider.ts";
-import { mergedRanges, writeRanges } from "../../base/chunk_ranges.ts";
+import { type LedgerEntry, providerKey, TransferLedger } from "../swarm/transfer_ledger.ts";
 
 /** What only the fetch itself knows when it ends. */
-export interface FetchFacts {
+export interface RecordFacts {
   readonly name: string;
   readonly root: Root | null;
   readonly sizeBytes: number | null;
@@ -25,47 +25,32 @@ export interface FetchFacts {
   /** Whether a mirror would have had to give what others gave: named, or of a released package. */
   readonly hasMirror: boolean;
   readonly nowMs: number;
+  readonly unixMs: number;
 }
 
 /** Where chunks come: to the download of what peers give, or to the mirror's unverified download. */
-export type FetchTrack = "peers" | "mirror";
-
-/** What one provider did in vain. */
-interface Marks {
-  readonly provider: Provider;
-  strikes: number;
-  bytesThrownAway: number;
-}
+type FetchTrack = "peers" | "mirror";
 
 interface Step {
   readonly atMs: number;
   readonly what: string;
 }
 
-/** Steps of the beginning that are kept; of the end as many, less the one that counts the rest. */
+/** Steps of the beginning that are kept; the rest is the last ones, and one that counts the others. */
 const FIRST_STEPS = limits.recordSteps / 2;
-const LAST_STEPS = limits.recordSteps - FIRST_STEPS - 1;
-const STEP_LENGTH_MAX = 300;
-/** Providers that a fetch record names. */
-const RECORD_PROVIDERS_MAX = 64;
-/** Rejected roots that a fetch record names. */
-const ROOTS_MAX = 16;
 
-/** The journal of one fetch. Times are those of `performance.now()`. */
-export class TransferLedger {
+/** What one fetch writes down. Times are those of its clock. */
+export class FetchRecorder {
   readonly #startMs: number;
-  readonly #first: Step[] = [];
-  readonly #last: Step[] = [];
-  #steps = 0;
-  readonly #tracks: Readonly<Record<FetchTrack, Gifts>> = {
-    peers: new Gifts(),
-    mirror: new Gifts(),
+  readonly #steps: Step[] = [];
+  #stepsLeftOut = 0;
+  readonly #tracks: Readonly<Record<FetchTrack, TransferLedger>> = {
+    peers: new TransferLedger(),
+    mirror: new TransferLedger(),
   };
-  /** Both together: who was the first to give a chunk, to whichever place. */
-  #both = new Gifts();
-  readonly #marks = new Map<string, Marks>();
+  /** Both together: who was the first to give a chunk, to whichever place; and all in vain. */
+  readonly #both = new TransferLedger();
   readonly #rootsRejected = new Set<Root>();
-  #bytesThrownAway = 0;
   #firstByteMs: number | null = null;
 
   constructor(nowMs: number) {
@@ -74,17 +59,15 @@ export class TransferLedger {
 
   /** Writes down a decision, in one line for a person. */
   note(what: string, nowMs: number): void {
-    const step = { atMs: this.#since(nowMs), what: what.slice(0, STEP_LENGTH_MAX) };
-    this.#steps++;
-    if (this.#first.length < FIRST_STEPS) this.#first.push(step);
-    else {
-      if (this.#last.length === LAST_STEPS) this.#last.shift();
-      this.#last.push(step);
-    }
+    const short = what.slice(0, limits.recordStepLengthMax);
+    this.#steps.push({ atMs: this.#since(nowMs), what: short });
+    if (this.#steps.length < limits.recordSteps) return;
+    this.#steps.splice(FIRST_STEPS, 1);
+    this.#stepsLeftOut++;
   }
 
   /** `provider` gave chunks of a file of `sizeBytes`; those that somebody gave before do not count. */
-  gave(
+  received(
     provider: Provider,
     range: ChunkRange,
     { sizeBytes, track = "peers" }: {
@@ -93,14 +76,14 @@ export class TransferLedger {
       readonly track?: FetchTrack;
     },
   ): void {
-    const gifts = this.#tracks[track];
+    const ledger = this.#tracks[track];
     // Another file than before: what was given of that one is no part of this.
-    if (gifts.sizeBytes !== null && gifts.sizeBytes !== sizeBytes) this.threwAway(track);
-    gifts.gave(provider, range, sizeBytes);
-    this.#both.gave(provider, range, sizeBytes);
+    if (ledger.sizeBytes !== null && ledger.sizeBytes !== sizeBytes) this.threwAway(track);
+    ledger.received(provider, range, sizeBytes);
+    this.#both.received(provider, range, sizeBytes);
   }
 
-  /** What came to one place is not the file, or begins anew: it counts for nobody any more. */
+  /** What came to one place is not the file, or begins again: it counts for nobody any more. */
   threwAway(track: FetchTrack): void {
     const gone = this.#tracks[track];
     const kept = this.#tracks[track === "peers" ? "mirror" : "peers"];
@@ -110,16 +93,15 @@ export class TransferLedger {
       if (provider.kind === "here") continue;
       const still = provider.kind === "mirror" ? Math.min(bytesKept, bytes) : 0;
       bytesKept -= still;
-      this.#markOf(provider).bytesThrownAway += bytes - still;
-      this.#bytesThrownAway += bytes - still;
+      this.#both.threwAway(provider, bytes - still);
     }
-    gone.clear();
-    this.#both = kept.clone();
+    gone.restart();
+    this.#both.restart(kept);
   }
 
   /** What was offered under this root is not the file. */
   rejected(root: Root): void {
-    if (this.#rootsRejected.size < ROOTS_MAX) this.#rootsRejected.add(root);
+    if (this.#rootsRejected.size < limits.recordRootsMax) this.#rootsRejected.add(root);
   }
 
   /** The first bytes can be given away; only the first call counts. */
@@ -129,14 +111,12 @@ export class TransferLedger {
 
   /** A peer gave `n` wrong chunks. */
   strikes(nodeId: NodeId, n: number): void {
-    const known = [...this.#both, ...this.#tracks.peers, ...this.#marks.values()]
-      .find(({ provider }) => provider.nodeId === nodeId)?.provider;
-    this.#markOf(known ?? { kind: "peer", label: nodeId, nodeId }).strikes += n;
+    this.#both.struck({ kind: "peer", label: nodeId, nodeId }, n);
   }
 
   /** All of it, at the end or until now; `outcome` is "done", or why not. */
-  record(outcome: string, facts: FetchFacts): FetchRecord {
-    const { name, root, sizeBytes, trust, hasMirror, nowMs } = facts;
+  record(outcome: string, facts: RecordFacts): FetchRecord {
+    const { name, root, sizeBytes, trust, hasMirror, nowMs, unixMs } = facts;
     const came = this.#came;
     const bytesPeers = came.sum("peer");
     const bytesMirror = came.sum("mirror");
@@ -145,7 +125,7 @@ export class TransferLedger {
       root,
       rootsRejected: [...this.#rootsRejected],
       sizeBytes,
-      endedAt: new Date().toISOString(),
+      endedAt: new Date(unixMs).toISOString(),
       outcome,
       trust,
       elapsedMs: this.#since(nowMs),
@@ -153,9 +133,9 @@ export class TransferLedger {
       bytesLocal: came.sum("here"),
       bytesPeers,
       bytesMirror,
-      bytesThrownAway: this.#bytesThrownAway,
+      bytesThrownAway: sumOf(this.#both, ({ bytesThrownAway }) => bytesThrownAway),
       bytesSaved: hasMirror && outcome === "done"
-        ? Math.max(0, bytesPeers - (this.#mirrorBytes - bytesMirror))
+        ? Math.max(0, bytesPeers - (this.#bytesOfMirrors - bytesMirror))
         : 0,
       givers: this.#providers(came),
       steps: this.#allSteps(),
@@ -167,42 +147,26 @@ export class TransferLedger {
   }
 
   /** What counts; while mirror and peers have files of two sizes, that of which more is here. */
-  get #came(): Gifts {
+  get #came(): TransferLedger {
     const { peers, mirror } = this.#tracks;
     const isOne = peers.sizeBytes === null || mirror.sizeBytes === null ||
       peers.sizeBytes === mirror.sizeBytes;
     if (isOne) return this.#both;
-    return peers.bytes > mirror.bytes ? peers : mirror;
+    return peers.sum() > mirror.sum() ? peers : mirror;
   }
 
   /** Bytes that mirrors had to give, though peers may have been sooner with some of them. */
-  get #mirrorBytes(): number {
-    return this.#tracks.peers.mirrorBytesWith(this.#tracks.mirror);
+  get #bytesOfMirrors(): number {
+    const { peers, mirror } = this.#tracks;
+    return peers.sum("mirror") + mirror.sum("mirror") - peers.mirrorBytesIn(mirror);
   }
 
-  #markOf(provider: Provider): Marks {
-    const key = providerKey(provider);
-    const found = this.#marks.get(key);
-    if (found !== undefined) return found;
-    if (this.#marks.size >= PROVIDERS_MAX && provider !== OTHERS) return this.#markOf(OTHERS);
-    const marks = { provider, strikes: 0, bytesThrownAway: 0 };
-    this.#marks.set(key, marks);
-    return marks;
-  }
-
-  #providers(came: Gifts): ProviderRecord[] {
-    const gifts = new Map<string, Gift>(
-      Array.from(came, (gift) => [providerKey(gift.provider), gift]),
-    );
-    for (const [key, { provider }] of this.#marks) {
-      if (!gifts.has(key)) gifts.set(key, { provider, bytes: 0, runs: [] });
-    }
-    const all = Array.from(gifts, ([key, gift]) => {
-      const { strikes, bytesThrownAway } = this.#marks.get(key) ?? NO_MARKS;
-      return { ...gift, strikes, bytesThrownAway };
-    }).filter(({ bytes, strikes, bytesThrownAway }) => bytes + strikes + bytesThrownAway > 0)
+  #providers(came: TransferLedger): ProviderRecord[] {
+    const all = this.#entries(came)
+      .filter(({ bytes, strikes, bytesThrownAway }) => bytes + strikes + bytesThrownAway > 0)
       .sort((a, b) => b.bytes - a.bytes || b.bytesThrownAway - a.bytesThrownAway);
-    const told = all.length <= RECORD_PROVIDERS_MAX ? all : all.slice(0, RECORD_PROVIDERS_MAX - 1);
+    const isAll = all.length <= limits.recordProvidersMax;
+    const told = isAll ? all : all.slice(0, limits.recordProvidersMax - 1);
     const rest = all.slice(told.length);
     const providers = told.map(({ provider, bytes, runs, bytesThrownAway, strikes }) => ({
       kind: provider.kind,
@@ -214,32 +178,48 @@ export class TransferLedger {
       strikes,
     }));
     if (rest.length === 0) return providers;
-    const sum = (of: (one: typeof rest[number]) => number) =>
-      rest.reduce((total, one) => total + of(one), 0);
     return [...providers, {
       kind: "peer",
       giver: `${rest.length} others`,
       nodeId: null,
-      bytes: sum(({ bytes }) => bytes),
+      bytes: sumOf(rest, ({ bytes }) => bytes),
       chunks: "...",
-      bytesThrownAway: sum(({ bytesThrownAway }) => bytesThrownAway),
-      strikes: sum(({ strikes }) => strikes),
+      bytesThrownAway: sumOf(rest, ({ bytesThrownAway }) => bytesThrownAway),
+      strikes: sumOf(rest, ({ strikes }) => strikes),
     }];
   }
 
+  /** What counts of all providers: chunks of `came`, strikes and what was thrown away of all. */
+  #entries(came: TransferLedger): LedgerEntry[] {
+    const entries = new Map<string, LedgerEntry>();
+    for (const entry of came) {
+      entries.set(providerKey(entry.provider), { ...entry, strikes: 0, bytesThrownAway: 0 });
+    }
+    for (const { provider, strikes, bytesThrownAway } of this.#both) {
+      const key = providerKey(provider);
+      const { bytes, runs } = entries.get(key) ?? { bytes: 0, runs: [] };
+      entries.set(key, { provider, bytes, runs, strikes, bytesThrownAway });
+    }
+    return [...entries.values()];
+  }
+
   #allSteps(): Step[] {
-    const left = this.#steps - this.#first.length - this.#last.length;
-    if (left === 0) return [...this.#first, ...this.#last];
-    const gap = { atMs: this.#first.at(-1)!.atMs, what: `(${left} steps left out)` };
-    return [...this.#first, gap, ...this.#last];
+    if (this.#stepsLeftOut === 0) return [...this.#steps];
+    const { atMs } = this.#steps[FIRST_STEPS - 1]!;
+    const gap = { atMs, what: `(${this.#stepsLeftOut} steps left out)` };
+    return this.#steps.toSpliced(FIRST_STEPS, 0, gap);
   }
 }
 
-const NO_MARKS = { strikes: 0, bytesThrownAway: 0 };
+function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
+  let sum = 0;
+  for (const one of all) sum += of(one);
+  return sum;
+}
 
 /**
  * Keeps the fetch record of a fetch that ended. One that got its file, and for which bytes had to come, is
- * added to the savings: reading a file that is here saves nothing anew.
+ * added to the savings: reading a file that is here saves nothing again.
  */
 export function keepRecord(store: ChunkStore, record: FetchRecord): void {
   store.history.add(record);

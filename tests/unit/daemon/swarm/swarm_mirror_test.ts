@@ -1,21 +1,22 @@
 /** Mirrors as sources of a swarm, beside peers and without, and chunks that come by other ways. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { concatBytes } from "../../../src/base/bytes.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../src/base/geometry.ts";
-import { newNodeId } from "../../../src/base/ids.ts";
-import { limits } from "../../../src/base/limits.ts";
-import { silentLogger } from "../../../src/base/log.ts";
-import { seededRandom, systemRandom } from "../../../src/base/random.ts";
-import { ChunkHasher } from "../../../src/daemon/swarm/chunk_hasher.ts";
-import { mirrorProvider, type Provider } from "../../../src/daemon/swarm/provider.ts";
-import { Swarm, type SwarmObserver } from "../../../src/daemon/swarm/swarm.ts";
-import { Connection } from "../../../src/net/connection.ts";
-import type { Mirrors } from "../../../src/http/mirrors.ts";
-import type { MirrorError } from "../../../src/http/mirror_error.ts";
-import { memoryPair } from "../../support/memory_transport.ts";
-import { FileServer, RawServer, withMirrors } from "../net/mirror_fixture.ts";
-import { content, giveLeaves, openStore, rootOf, TempDir } from "../store/store_fixture.ts";
+import { concatBytes } from "../../../../src/base/bytes.ts";
+import { systemClock } from "../../../../src/base/clock.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../../src/base/geometry.ts";
+import { newNodeId } from "../../../../src/base/ids.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
+import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
+import { mirrorProvider, type Provider } from "../../../../src/daemon/swarm/provider.ts";
+import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
+import type { SwarmEvent, SwarmObserver } from "../../../../src/daemon/swarm/swarm_events.ts";
+import { Connection } from "../../../../src/net/connection.ts";
+import type { Mirrors } from "../../../../src/http/mirrors.ts";
+import { memoryPair } from "../../../support/memory_transport.ts";
+import { FileServer, RawServer, withMirrors } from "../../net/mirror_fixture.ts";
+import { content, giveLeaves, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 
 const CHUNKS = 150;
 const BYTES = content(CHUNKS * CHUNK_BYTES - 5_000);
@@ -30,31 +31,23 @@ class Observer implements SwarmObserver {
   readonly #outcome = Promise.withResolvers<unknown>();
   readonly #some = Promise.withResolvers<void>();
 
-  gained(range: ChunkRange, provider: Provider): void {
-    this.gains.push({ range, provider });
-    this.#some.resolve();
-  }
-
-  completed(): void {
-    this.#outcome.resolve("completed");
-  }
-
-  failed(error: Error): void {
-    this.#outcome.reject(error);
-  }
-
-  needsSources(): void {}
-
-  banned(nodeId: string): void {
-    this.banned_.push(nodeId);
-  }
-
-  mirrorWrong({ label }: Provider, index: number): void {
-    this.#outcome.resolve({ mirror: label, index });
-  }
-
-  mirrorFailed(_giver: Provider, error: MirrorError | null): void {
-    this.#outcome.resolve(error?.code ?? null);
+  swarmEvent(event: SwarmEvent): void {
+    switch (event.kind) {
+      case "gained":
+        this.gains.push(event);
+        return this.#some.resolve();
+      case "completed":
+        return this.#outcome.resolve("completed");
+      case "failed":
+        return this.#outcome.reject(event.error);
+      case "banned":
+        this.banned_.push(event.nodeId);
+        return;
+      case "mirror-wrong":
+        return this.#outcome.resolve({ mirror: event.provider.label, index: event.index });
+      case "mirror-failed":
+        return this.#outcome.resolve(event.error?.code ?? null);
+    }
   }
 
   /** How it ended: "completed", a mirror's wrong chunk, or the code of its error. */
@@ -100,12 +93,12 @@ function withSwarm(
   return withMirrors(async (mirrors) => {
     using dir = new TempDir();
     const { store } = await openStore(dir.path);
-    const hasher = new ChunkHasher();
+    const hasher = new ChunkHasher(systemClock);
     const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
     const download = store.beginDownload(file);
     if (options.leaves) giveLeaves(download, BYTES);
     const swarm = new Swarm(
-      { log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+      { clock: systemClock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
       download,
       { file, wanted: ALL, inflightBytesMax: limits.inflightBytesMax, hasOwnPath: false },
     );
@@ -122,6 +115,12 @@ function withSwarm(
       await store.close();
     }
   });
+}
+
+/** What mirrors were the first to give. */
+function mirrorsOf({ ledger }: Swarm): { readonly mirror: string; readonly bytes: number }[] {
+  return [...ledger].filter(({ provider }) => provider.kind === "mirror")
+    .map(({ provider, bytes }) => ({ mirror: provider.label, bytes }));
 }
 
 function readBack(swarm: Swarm): Uint8Array {
@@ -172,8 +171,8 @@ Deno.test("Swarm.joinMirror() brings a file by ranges of it, each asked once", (
     const { length } = BYTES;
     assertEquals([swarm.peerBytes, swarm.bytesDone], [0, length]);
     assertEquals(mirror.bytesGiven.get(server.host), length);
-    assertEquals(swarm.contributions.mirrors(), [{ mirror: server.host, bytes: length }]);
-    assertEquals(swarm.contributions.list(), []);
+    assertEquals(mirrorsOf(swarm), [{ mirror: server.host, bytes: length }]);
+    assertEquals(swarm.ledger.peers(), []);
     assert(server.requests.every(({ headers }) => headers.has("range")));
   }));
 
@@ -211,7 +210,7 @@ Deno.test("Swarm goes on with a mirror that breaks off, and takes the rest from 
     assertEquals(await observer.outcome, "completed");
     assertEquals(readBack(swarm), BYTES);
     assert(weak.heads.length > 0 && good.requests.length > 0);
-    assert(swarm.contributions.mirrors().some(({ mirror }) => mirror === good.host));
+    assert(mirrorsOf(swarm).some(({ mirror }) => mirror === good.host));
   }));
 
 Deno.test("Swarm says when its mirrors give no more, and why", async () => {
@@ -277,7 +276,7 @@ Deno.test("Swarm.feed() takes what matches the leaves, and cancels what it was a
     assertEquals(await observer.outcome, "completed");
     await within(ended.promise);
     assertEquals(readBack(swarm), BYTES);
-    assertEquals(swarm.contributions.mirrors(), [{ mirror: "other.example", bytes: BYTES.length }]);
+    assertEquals(mirrorsOf(swarm), [{ mirror: "other.example", bytes: BYTES.length }]);
   }));
 
 Deno.test("Swarm.feed() refuses what cannot be held against leaves", () =>

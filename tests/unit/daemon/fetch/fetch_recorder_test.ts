@@ -6,10 +6,10 @@ import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { isFetchRecord } from "../../../../src/base/fetch_record.ts";
 import {
-  type FetchFacts,
+  FetchRecorder,
   keepRecord,
-  TransferLedger,
-} from "../../../../src/daemon/fetch/transfer_ledger.ts";
+  type RecordFacts,
+} from "../../../../src/daemon/fetch/fetch_recorder.ts";
 import { HERE, mirrorProvider, type Provider } from "../../../../src/daemon/swarm/provider.ts";
 import { openStore, TempDir } from "../../store/store_fixture.ts";
 
@@ -23,7 +23,7 @@ function peer(n: number): Provider {
 
 const mirror = mirrorProvider("m.test");
 
-function facts(extras: Partial<FetchFacts> = {}): FetchFacts {
+function facts(extras: Partial<RecordFacts> = {}): RecordFacts {
   return {
     name: "a",
     root,
@@ -31,16 +31,17 @@ function facts(extras: Partial<FetchFacts> = {}): FetchFacts {
     trust: "sha256",
     hasMirror: true,
     nowMs: 1_500,
+    unixMs: 1_700_000_000_000,
     ...extras,
   };
 }
 
-Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", () => {
-  const journal = new TransferLedger(1_000);
-  journal.gave(HERE, { first: 0, count: 2 }, { sizeBytes: SIZE });
-  journal.gave(peer(1), { first: 1, count: 3 }, { sizeBytes: SIZE });
-  journal.gave(mirrorProvider("m.test"), { first: 0, count: 10 }, { sizeBytes: SIZE });
-  journal.gave(peer(1), { first: 9, count: 1 }, { sizeBytes: SIZE });
+Deno.test("FetchRecorder.received() counts each chunk once, for who gave it first", () => {
+  const journal = new FetchRecorder(1_000);
+  journal.received(HERE, { first: 0, count: 2 }, { sizeBytes: SIZE });
+  journal.received(peer(1), { first: 1, count: 3 }, { sizeBytes: SIZE });
+  journal.received(mirrorProvider("m.test"), { first: 0, count: 10 }, { sizeBytes: SIZE });
+  journal.received(peer(1), { first: 9, count: 1 }, { sizeBytes: SIZE });
   journal.releasedFirst(1_040.4);
   journal.releasedFirst(1_200);
   const record = journal.record("done", facts());
@@ -60,20 +61,20 @@ Deno.test("FetchJournal.gave() counts each chunk once, for who gave it first", (
   ]);
 });
 
-Deno.test("FetchJournal.story() saves nothing without a mirror, nor when the fetch failed", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
+Deno.test("FetchRecorder.record() saves nothing without a mirror, nor when the fetch failed", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   assertEquals(journal.record("done", facts({ hasMirror: false })).bytesSaved, 0);
   assertEquals(journal.record("The disk is full", facts()).bytesSaved, 0);
   assertEquals(journal.record("done", facts()).bytesSaved, SIZE);
 });
 
-Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but as thrown away", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
+Deno.test("FetchRecorder.threwAway() counts what was not the file for nobody but as thrown away", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   journal.strikes(peer(1).nodeId!, 3);
   journal.threwAway("peers");
-  journal.gave(peer(2), { first: 0, count: 10 }, { sizeBytes: SIZE });
+  journal.received(peer(2), { first: 0, count: 10 }, { sizeBytes: SIZE });
   const { givers, bytesPeers, bytesThrownAway } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesThrownAway], [SIZE, SIZE]);
   assertEquals(
@@ -87,10 +88,10 @@ Deno.test("FetchJournal.threwAway() counts what was not the file for nobody but 
   );
 });
 
-Deno.test("FetchJournal.threwAway() leaves what the mirror gave of chunks that peers gave wrongly", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
-  journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
+Deno.test("FetchRecorder.threwAway() leaves what the mirror gave of chunks that peers gave wrongly", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
+  journal.received(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
   journal.threwAway("peers");
   const record = journal.record("done", facts());
   const { bytesPeers, bytesMirror, bytesThrownAway, bytesSaved } = record;
@@ -101,11 +102,11 @@ Deno.test("FetchJournal.threwAway() leaves what the mirror gave of chunks that p
   ]);
 });
 
-Deno.test("FetchJournal.threwAway() of the mirror keeps what peers took over from it", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(mirror, { first: 0, count: 4 }, { sizeBytes: SIZE, track: "mirror" });
-  journal.gave(mirror, { first: 0, count: 2 }, { sizeBytes: SIZE });
-  journal.gave(peer(1), { first: 2, count: 8 }, { sizeBytes: SIZE });
+Deno.test("FetchRecorder.threwAway() of the mirror keeps what peers took over from it", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(mirror, { first: 0, count: 4 }, { sizeBytes: SIZE, track: "mirror" });
+  journal.received(mirror, { first: 0, count: 2 }, { sizeBytes: SIZE });
+  journal.received(peer(1), { first: 2, count: 8 }, { sizeBytes: SIZE });
   journal.threwAway("mirror");
   const record = journal.record("done", facts());
   assertEquals([record.bytesMirror, record.bytesPeers, record.bytesThrownAway], [
@@ -115,16 +116,16 @@ Deno.test("FetchJournal.threwAway() of the mirror keeps what peers took over fro
   ]);
 });
 
-Deno.test("FetchJournal.story() saves no bytes that a mirror had to give as well", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 5 }, { sizeBytes: SIZE });
-  journal.gave(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
+Deno.test("FetchRecorder.record() saves no bytes that a mirror had to give as well", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 5 }, { sizeBytes: SIZE });
+  journal.received(mirror, { first: 0, count: 10 }, { sizeBytes: SIZE, track: "mirror" });
   const { bytesPeers, bytesSaved } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesSaved], [5 * CHUNK_BYTES, 0]);
 });
 
-Deno.test("FetchJournal.story() names a bounded number of rejected roots, each once", () => {
-  const journal = new TransferLedger(0);
+Deno.test("FetchRecorder.record() names a bounded number of rejected roots, each once", () => {
+  const journal = new FetchRecorder(0);
   journal.rejected(root);
   journal.rejected(root);
   assertEquals(journal.record("no", facts()).rootsRejected, [root]);
@@ -132,16 +133,16 @@ Deno.test("FetchJournal.story() names a bounded number of rejected roots, each o
   assertEquals(journal.record("no", facts()).rootsRejected.length, 16);
 });
 
-Deno.test("FetchJournal.gave() starts over by itself when the file has another number of chunks", () => {
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 2 }, { sizeBytes: 2 * CHUNK_BYTES });
-  journal.gave(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
+Deno.test("FetchRecorder.received() starts over by itself when the file has another number of chunks", () => {
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 2 }, { sizeBytes: 2 * CHUNK_BYTES });
+  journal.received(peer(1), { first: 0, count: 10 }, { sizeBytes: SIZE });
   const { bytesPeers, bytesThrownAway } = journal.record("done", facts());
   assertEquals([bytesPeers, bytesThrownAway], [SIZE, 2 * CHUNK_BYTES]);
 });
 
-Deno.test("FetchJournal.note() keeps the first and the last steps and counts the rest", () => {
-  const journal = new TransferLedger(0);
+Deno.test("FetchRecorder.note() keeps the first and the last steps and counts the rest", () => {
+  const journal = new FetchRecorder(0);
   for (let i = 0; i < limits.recordSteps; i++) journal.note(`step ${i}`, i);
   journal.note("x".repeat(10_000), 99);
   const { steps } = journal.record("done", facts());
@@ -153,11 +154,11 @@ Deno.test("FetchJournal.note() keeps the first and the last steps and counts the
   assertEquals(steps.at(-1)!.what.length, 300);
 });
 
-Deno.test("FetchJournal.story() names so many givers and sums up the rest", () => {
-  const journal = new TransferLedger(0);
+Deno.test("FetchRecorder.record() names so many givers and sums up the rest", () => {
+  const journal = new FetchRecorder(0);
   const chunks = 1_000;
   for (let i = 0; i < chunks; i++) {
-    journal.gave(peer(i), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
+    journal.received(peer(i), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
     journal.strikes(peer(i).nodeId!, 1);
   }
   const { givers, bytesPeers } = journal.record("done", facts());
@@ -167,15 +168,15 @@ Deno.test("FetchJournal.story() names so many givers and sums up the rest", () =
   assertEquals(givers.reduce((sum, { strikes }) => sum + strikes, 0), chunks);
 });
 
-Deno.test("FetchJournal.gave() keeps a bounded number of runs, whatever their order", () => {
-  const journal = new TransferLedger(0);
+Deno.test("FetchRecorder.received() keeps a bounded number of runs, whatever their order", () => {
+  const journal = new FetchRecorder(0);
   const chunks = 40_000;
   for (let i = 0; i < chunks; i += 2) {
-    journal.gave(peer(1), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
+    journal.received(peer(1), { first: i, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
   }
   // Every second chunk of a run of 4,000, and then those in between: one run again.
   for (let i = 4_000; i > 0; i--) {
-    journal.gave(peer(2), { first: 2 * i - 1, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
+    journal.received(peer(2), { first: 2 * i - 1, count: 1 }, { sizeBytes: chunks * CHUNK_BYTES });
   }
   const { givers } = journal.record("done", facts());
   assertEquals(givers.map(({ bytes }) => bytes), [20_000 * CHUNK_BYTES, 4_000 * CHUNK_BYTES]);
@@ -183,18 +184,18 @@ Deno.test("FetchJournal.gave() keeps a bounded number of runs, whatever their or
   assert(JSON.stringify(givers).length < 2_000);
 });
 
-Deno.test("keepStory() adds a finished fetch to the savings, and keeps one that failed", async () => {
+Deno.test("keepRecord() adds a finished fetch to the savings, and keeps one that failed", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
-  const journal = new TransferLedger(0);
-  journal.gave(peer(1), { first: 0, count: 9 }, { sizeBytes: SIZE });
-  journal.gave(mirrorProvider("m.test"), { first: 9, count: 1 }, { sizeBytes: SIZE });
+  const journal = new FetchRecorder(0);
+  journal.received(peer(1), { first: 0, count: 9 }, { sizeBytes: SIZE });
+  journal.received(mirrorProvider("m.test"), { first: 9, count: 1 }, { sizeBytes: SIZE });
   keepRecord(store, journal.record("done", facts()));
   keepRecord(store, journal.record("It was stopped", facts()));
   // Read again from here: nothing came, so nothing was saved anew.
-  const again = new TransferLedger(0);
-  again.gave(HERE, { first: 0, count: 10 }, { sizeBytes: SIZE });
+  const again = new FetchRecorder(0);
+  again.received(HERE, { first: 0, count: 10 }, { sizeBytes: SIZE });
   keepRecord(store, again.record("done", facts()));
   assertEquals(store.history.of("a").map(({ outcome }) => outcome), [
     "done",

@@ -1,0 +1,34 @@
+/**
+ * Leaves: the SHA-256 of each chunk, by which a chunk is known to be right. This is the only place
+ * where chunks are held against them.
+ */
+
+import { hash } from "node:crypto";
+import { CHUNK_BYTES } from "./geometry.ts";
+import { HASH_BYTES } from "./ids.ts";
+
+/** Hexadecimal digits of one leaf. */
+const LEAF_DIGITS = 2 * HASH_BYTES;
+
+/** The leaf of one chunk as lower-case hexadecimal; the last chunk is not padded. */
+export function leafHex(chunk: Uint8Array): string {
+  return hash("sha256", chunk, "hex");
+}
+
+/** Whether a chunk has the leaf at `index` of `leaves`, which has 64 digits for each. */
+export function isRightChunk(chunk: Uint8Array, leaves: string, index: number): boolean {
+  return leaves.startsWith(leafHex(chunk), index * LEAF_DIGITS);
+}
+
+/**
+ * Which chunks of `data` do not have their leaves, in order: consecutive chunks from index `first`
+ * of the file, the last one perhaps shorter, whose leaves are `leaves`.
+ */
+export function wrongChunks(data: Uint8Array, leaves: string, first: number): number[] {
+  const wrong: number[] = [];
+  for (let index = 0; index * CHUNK_BYTES < data.length; index++) {
+    const chunk = data.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+    if (!isRightChunk(chunk, leaves, index)) wrong.push(first + index);
+  }
+  return wrong;
+}

@@ -1,0 +1,316 @@
+/**
+ * Which chunks of one file are asked of which source, and what came of it: carries out what
+ * `core/download/download.ts` decides and tells it what happened, writes right chunks to the
+ * store's download, and notes who gave them.
+ */
+
+import { unreachable } from "../../base/errors.ts";
+import { bytesWithin, runsBetween } from "../../base/chunk_ranges.ts";
+import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { wrongChunks } from "../../base/leaves.ts";
+import {
+  Download,
+  type DownloadEffect,
+  type DownloadEvent,
+  type FrameClass,
+  type SourceReport,
+} from "../../core/download/download.ts";
+import type { PartialDownload } from "../../store/downloads/partial_download.ts";
+import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
+import { HERE, type Provider } from "./provider.ts";
+import type { MirrorLoss, SwarmContext, SwarmEvent, SwarmFile } from "./swarm_events.ts";
+import { TransferLedger } from "./transfer_ledger.ts";
+
+/** Stands for what came by another way in what the policy is told: no source has it. */
+const FED_ID = 0;
+
+/** The chunks of one file on their way. */
+export class ChunkScheduler implements ChunkSink {
+  readonly file: SwarmFile;
+  readonly wanted: ChunkRange;
+  readonly download: PartialDownload;
+  readonly context: SwarmContext;
+  readonly ledger = new TransferLedger();
+  /** Tells all who hear of the swarm. */
+  readonly tell: (event: SwarmEvent) => void;
+  readonly #sources = new Map<number, ChunkSource>();
+  /** There once the leaf layer is: before, no chunk can be asked for. */
+  #policy: Download | null = null;
+  /** Whether the leaves are here and what was found on disk is being looked through, or was. */
+  #isBeginning = false;
+  #isOver = false;
+  #nextSourceId = FED_ID + 1;
+  #inflightBytesMax: number;
+  #bytesHad: number;
+
+  constructor(
+    context: SwarmContext,
+    download: PartialDownload,
+    options: {
+      readonly file: SwarmFile;
+      readonly wanted: ChunkRange;
+      readonly inflightBytesMax: number;
+      readonly tell: (event: SwarmEvent) => void;
+    },
+  ) {
+    this.context = context;
+    this.download = download;
+    this.file = options.file;
+    this.wanted = options.wanted;
+    this.tell = options.tell;
+    this.#inflightBytesMax = options.inflightBytesMax;
+    this.#bytesHad = bytesWithin(download.have, options.file.sizeBytes, options.wanted);
+  }
+
+  /** Whether chunks can be asked for: the leaves are here, and what was found is checked. */
+  get hasBegun(): boolean {
+    return this.#policy !== null;
+  }
+
+  get isComplete(): boolean {
+    return this.#policy?.isComplete ?? false;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Whether missing chunks have no usable source; false before it has begun. */
+  get needsSources(): boolean {
+    return this.#policy?.needsSources ?? false;
+  }
+
+  /** Bytes of the wanted chunks that were there at the start. */
+  get bytesHad(): number {
+    return this.#bytesHad;
+  }
+
+  /** Those that may give chunks now, in the order in which they came. */
+  get sources(): readonly ChunkSource[] {
+    return [...this.#sources.values()];
+  }
+
+  /** What the policy knows of the sources; nothing before it has begun. */
+  get states(): readonly SourceReport[] {
+    return this.#policy?.sources() ?? [];
+  }
+
+  /** An id for a source; none is given twice. */
+  newSourceId(): number {
+    return this.#nextSourceId++;
+  }
+
+  /** Takes a source in; before it has begun, the source waits. */
+  add(source: ChunkSource): void {
+    this.#sources.set(source.id, source);
+    this.#join(source);
+  }
+
+  /** Asks nothing more of a source; false when it was not there. */
+  remove(source: ChunkSource): boolean {
+    if (!this.#sources.delete(source.id)) return false;
+    this.step({ kind: "source-left", source: source.id });
+    return true;
+  }
+
+  /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
+  begin(): void {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    const { download } = this;
+    if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
+    download.scrub().then(
+      () => this.#isOver || this.#decide(),
+      (error) => this.fail(error as Error),
+    );
+  }
+
+  /** Tells the policy, and does what it says; nothing before it has begun, or when all is over. */
+  step(event: DownloadEvent, nowMs = this.context.clock.nowMs()): void {
+    if (this.#isOver || this.#policy === null) return;
+    this.#apply(this.#policy.step(event, nowMs));
+  }
+
+  setBudget(inflightBytesMax: number): void {
+    this.#inflightBytesMax = inflightBytesMax;
+    this.step({ kind: "budget", inflightBytesMax });
+  }
+
+  /**
+   * Takes whole chunks that came by another way than from a source; see `Swarm.feed`. Returns the
+   * indices of those that are wrong.
+   */
+  feed(provider: Provider, range: ChunkRange, data: Uint8Array): number[] {
+    if (!this.hasBegun || rangeBytes(this.file.sizeBytes, range).length !== data.length) {
+      throw new RangeError(
+        `Cannot take ${data.length} bytes for chunks ${range.first}+${range.count}`,
+      );
+    }
+    if (this.#isOver) return [];
+    const wrong = wrongChunks(data, this.leafDigits(range), range.first);
+    for (const right of runsBetween(range, wrong)) {
+      for (const run of this.download.have.missingRuns(right)) {
+        this.#good({ id: FED_ID, provider }, run, { data: cut(data, range, run), frame: run });
+      }
+    }
+    return wrong;
+  }
+
+  /** Ends everything because it cannot go on. */
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.end("the fetch failed");
+    this.tell({ kind: "failed", error });
+  }
+
+  /** Ends all transfers. */
+  end(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const source of this.#sources.values()) source.end(reason);
+    this.#sources.clear();
+  }
+
+  // ChunkSink: called by the sources as chunks come in.
+
+  classify(source: ChunkSource, range: ChunkRange): FrameClass {
+    return this.#policy?.classify(source.id, range) ?? "unasked";
+  }
+
+  /** Whether what a source gives of this range is still of use. */
+  isAsked(source: ChunkSource, range: ChunkRange): boolean {
+    return !this.#isOver && this.classify(source, range) === "asked";
+  }
+
+  leafDigits(range: ChunkRange): string {
+    try {
+      return this.download.leaf().hexOf(range);
+    } catch (error) {
+      // Without the leaves no source is of use, and none is to blame.
+      this.fail(error as Error);
+      throw error;
+    }
+  }
+
+  arriving({ id: source }: ChunkSource, bytes: number): void {
+    this.step({ kind: "arriving", source, bytes });
+  }
+
+  chunks(source: ChunkSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void {
+    // It may have been cancelled while it came, because another source was sooner.
+    if (!this.isAsked(source, range)) return this.passed(source, range);
+    for (const run of runsBetween(range, wrong)) {
+      this.#good(source, run, { data: cut(data, range, run), frame: range });
+    }
+    for (const index of wrong) {
+      const one = { first: index, count: 1 };
+      this.step({ kind: "chunks-bad", source: source.id, range: one, frame: range });
+    }
+  }
+
+  passed({ id: source }: ChunkSource, range: ChunkRange): void {
+    this.step({ kind: "rejected", source, range });
+  }
+
+  /** A mirror gives no more. */
+  mirrorLost(source: ChunkSource, why: MirrorLoss): void {
+    if (!this.remove(source) || this.#isOver) return;
+    if (why.kind === "mirror-wrong") {
+      this.context.log.warn("a mirror's chunk is not what the peers' leaves say", {
+        mirror: why.provider.label,
+        name: this.file.name,
+        chunk: why.index,
+      });
+    }
+    this.tell(why);
+  }
+
+  #join({ id, have }: ChunkSource): void {
+    this.step({ kind: "source-joined", source: id, have });
+  }
+
+  #decide(): void {
+    const { file: { sizeBytes }, wanted, download: { have } } = this;
+    this.#bytesHad = bytesWithin(have, sizeBytes, wanted);
+    this.#policy = new Download({
+      sizeBytes,
+      wanted,
+      have,
+      inflightBytesMax: this.#inflightBytesMax,
+      random: this.context.random,
+    });
+    if (this.#bytesHad > 0) {
+      for (const range of have.ranges()) this.tell({ kind: "gained", range, provider: HERE });
+    }
+    this.tell({ kind: "begun" });
+    for (const source of this.sources) this.#join(source);
+    this.step({ kind: "tick" });
+  }
+
+  /** Writes right chunks, and counts those that are news. */
+  #good(
+    { id: source, provider }: Pick<ChunkSource, "id" | "provider">,
+    range: ChunkRange,
+    { data, frame }: { readonly data: Uint8Array; readonly frame: ChunkRange },
+  ): void {
+    if (this.#isOver) return;
+    // In the end game a frame may bring chunks that another source was sooner with.
+    const news = this.download.have.missingRuns(range);
+    try {
+      this.download.writeRun(range.first, data);
+    } catch (error) {
+      // The disk's fault: the source did nothing wrong, but no source can help either.
+      return this.fail(error as Error);
+    }
+    for (const run of news) {
+      this.ledger.received(provider, run, this.file.sizeBytes);
+      this.tell({ kind: "gained", range: run, provider });
+    }
+    this.step({ kind: "chunks-good", source, range, frame });
+  }
+
+  #apply(effects: readonly DownloadEffect[]): void {
+    for (const effect of effects) {
+      if (this.#isOver) return;
+      switch (effect.kind) {
+        case "request":
+          this.#sources.get(effect.source)?.request(effect.range);
+          break;
+        case "cancel":
+          this.#sources.get(effect.source)?.cancel(effect.range);
+          break;
+        case "strike":
+          // Counted and logged when the wrong chunk came.
+          break;
+        case "snubbed":
+          this.#snubbed(this.#sources.get(effect.source));
+          break;
+        case "drop":
+          this.#sources.get(effect.source)?.drop(effect.reason);
+          break;
+        case "need-sources":
+          this.tell({ kind: "needs-sources" });
+          break;
+        case "complete":
+          this.tell({ kind: "completed" });
+          break;
+        default:
+          unreachable(effect);
+      }
+    }
+  }
+
+  #snubbed(source: ChunkSource | undefined): void {
+    if (source === undefined) return;
+    const { provider } = source;
+    const fields = { peer: provider.label, name: this.file.name };
+    this.context.log.info("a source stalls; its chunks are asked elsewhere", fields);
+    this.tell({ kind: "noted", provider, what: "stalls: it is asked for less" });
+  }
+}
+
+/** The bytes of `run` in `data`, which is the chunks of `range`. */
+function cut(data: Uint8Array, range: ChunkRange, run: ChunkRange): Uint8Array {
+  const start = (run.first - range.first) * CHUNK_BYTES;
+  return data.subarray(start, start + run.count * CHUNK_BYTES);
+}
