@@ -3,8 +3,6 @@
 import type { HostPort } from "../base/address.ts";
 import type { Logger } from "../base/log.ts";
 
-export type { HostPort } from "../base/address.ts";
-
 /** How a daemon speaks HTTP. */
 export interface GatewayConfig {
   readonly listen: HostPort;

@@ -75,17 +75,14 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   cleanup.defer(() => node.stop());
   const answerer: Answerer = new Answerer({
     node,
-    store,
     version: VERSION,
-    network: config.network,
-    isKeyed: config.networkKey !== undefined,
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
     gatewayAddress: () =>
       gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),
     syncDatabases: () => databases?.reports() ?? [],
   });
   const clients: ClientServer = new ClientServer(
-    { node, answerer, token, log },
+    { node, answerer, token },
     tcpTransport,
     config.client,
   );
@@ -95,7 +92,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   clients.start();
   const gateway: RunningGateway | undefined = config.gateway === undefined
     ? undefined
-    : await openGateway(config.gateway, { node, store, databases, log });
+    : await openGateway(config.gateway, { node, databases, log });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
@@ -122,29 +119,28 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 /** Starts the gateway over what the daemon has. */
 async function openGateway(
   config: GatewayConfig,
-  parts: {
+  options: {
     readonly node: Node;
-    readonly store: ChunkStore;
     readonly databases: SyncDatabases | undefined;
     readonly log: Logger;
   },
 ): Promise<RunningGateway> {
-  const { node, store, databases, log } = parts;
+  const { node, databases, log } = options;
   return await startGateway({
     host: {
-      // Whoever asks it has mirrors of its own.
+      // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
-      isAlone: () => node.linkCount === 0 && node.directories.size === 0,
+      isAlone: () => node.linkCount === 0 && node.discovery.directories.size === 0,
       trust: databases,
-      mirrors: node.mirrors,
+      mirrors: node.transfers.fetches.mirrors,
       log,
-      openDatabaseCache: () => join(store.dataDir, "databases"),
+      openDatabaseCache: () => join(node.store.dataDir, "databases"),
     },
     ...config,
   });
 }
 
-/** Shares what the configuration names, beside what was shared before; hashing goes on behind. */
+/** Shares what the configuration names, beside what was shared before; hashing goes on in the background. */
 function startSharing({ shares, log }: DaemonConfig, store: ChunkStore): void {
   for (const path of shares) {
     try {

@@ -10,8 +10,7 @@ import { type Candidate, candidateKey, type Candidates } from "../../core/fetch/
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { Holder } from "../../wire/structures.ts";
-import { HolderBook } from "../discovery/holder_book.ts";
-import { HolderDials, type HolderDialsHost } from "../discovery/holder_dials.ts";
+import { HolderBook, HolderDials, type HolderDialsHost } from "../discovery/holder_dials.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 
@@ -44,9 +43,10 @@ export class FetchHolders {
   ) {
     this.#request = request;
     this.#owner = owner;
-    const { log } = host;
+    const { clock, log } = host;
     const { offered } = owner;
     this.#dials = new HolderDials({
+      clock,
       log,
       dialHolder: (address, root, searcher) => host.dialHolder(address, root, searcher),
       offered,

@@ -1,12 +1,13 @@
 /**
- * Holds the files that are here against what the repositories' databases say, and decides by that
- * which may be given to others. A file that no database names is not its affair, and may.
+ * Compares the files that are here with what the repositories' databases say, and decides by that
+ * which may be offered to others. A file that no database names may.
  *
- * What a file is follows at every question from the book and the store as they are then; nothing is
- * looked through for it. Behind, whatever is not known yet is hashed, one file at a time, and who
- * wants to know hears what that changed. Nothing is ever removed here.
+ * The verdict on a file follows at every question from the package index and the store as they are
+ * then. In the background, what is not known yet is hashed, one file at a time, and listeners hear
+ * what that changed. Nothing is ever removed here.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -15,16 +16,17 @@ import type { FileTrust, PackageFile, PackageIndex } from "../../base/package_in
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
 
-/** What vouching works with. */
-export interface OfferPolicyHost {
+/** What the verdicts are drawn from. */
+export interface OfferPolicyOptions {
+  readonly clock: Clock;
   readonly store: ChunkStore;
-  /** Undefined: nobody says anything of any file. */
+  /** Undefined: no database says anything of any file. */
   readonly trust: PackageIndex | undefined;
   readonly log: Logger;
 }
 
-/** What of a file it takes to judge it. */
-export type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
+/** What the verdict on a file depends on. */
+type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
 
 /** What the databases say of a file that they name. */
 type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
@@ -36,13 +38,13 @@ export interface OfferPolicyChange {
   readonly verdict: Verdict | null;
 }
 
-/** Which files of a store may be given away, and by what each is trusted. */
+/** Which files of a store may be offered, and by what each is trusted. */
 export class OfferPolicy implements AsyncDisposable {
-  readonly #host: OfferPolicyHost;
+  readonly #options: OfferPolicyOptions;
   readonly #listeners = new Set<(change: OfferPolicyChange) => void>();
-  /** What was last said of the files that are named, for telling what changes. */
+  /** The last verdicts on the files that are named, for telling what changes. */
   readonly #verdicts = new Map<string, Verdict>();
-  /** Files that are to be hashed, in order; those that somebody asked for go first. */
+  /** Files that are to be hashed, in order; those that were asked for go first. */
   readonly #waiting = new Set<Root>();
   readonly #hurried = new Set<Root>();
   readonly #stopping = new AbortController();
@@ -52,17 +54,18 @@ export class OfferPolicy implements AsyncDisposable {
   #mustLookAgain = false;
   #hashing: Promise<void> | undefined;
 
-  constructor(host: OfferPolicyHost) {
-    this.#host = host;
-    if (host.trust === undefined) return;
+  constructor(options: OfferPolicyOptions) {
+    this.#options = options;
+    const { store, trust } = options;
+    if (trust === undefined) return;
     this.#ends.push(
-      host.store.onChange((change) => this.#storeChanged(change)),
-      host.trust.onChange(() => this.#look()),
+      store.onChange((change) => this.#storeChanged(change)),
+      trust.onChange(() => this.#look()),
     );
     this.#look();
   }
 
-  /** Whether the file may be offered and given to others. */
+  /** Whether the file may be offered and sent to others. */
   isOfferable(file: JudgedFile): boolean {
     switch (this.#judge(file)) {
       case "contradicted":
@@ -81,7 +84,7 @@ export class OfferPolicy implements AsyncDisposable {
     if (verdict !== null) return verdict;
     if (file.origin === "partial") return "peers";
     if (file.origin === "shared") return "local";
-    const { store } = this.#host;
+    const { store } = this.#options;
     const told = store.history.trustOf(file.root);
     // No database names it any more, but its SHA-256 was checked all the same.
     if (told === "sync-db") return "sha256";
@@ -95,7 +98,7 @@ export class OfferPolicy implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends what goes on behind. */
+  /** Ends what goes on in the background. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of this.#ends) end();
     this.#listeners.clear();
@@ -105,16 +108,16 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   #judge({ root, name, sizeBytes, origin }: JudgedFile): Verdict | null {
-    const { trust, store } = this.#host;
-    const named = trust?.all(name) ?? NOBODY;
+    const { trust, store } = this.#options;
+    const named = trust?.all(name) ?? NONE;
     if (named.length === 0) return null;
-    const ofSize = named.filter((vouched) => vouched.sizeBytes === sizeBytes);
+    const ofSize = named.filter((known) => known.sizeBytes === sizeBytes);
     if (ofSize.length === 0) return "contradicted";
-    // Of a part nothing more can be said; whoever takes it checks the whole.
+    // Of a part nothing more can be said; its receiver checks the whole.
     if (origin === "partial") return null;
     const sha256 = store.sha256(root);
     if (sha256 === undefined) return "unchecked";
-    return ofSize.some((vouched) => vouched.sha256 === sha256) ? "sync-db" : "contradicted";
+    return ofSize.some((known) => known.sha256 === sha256) ? "sync-db" : "contradicted";
   }
 
   #storeChanged(change: StoreChange): void {
@@ -131,9 +134,9 @@ export class OfferPolicy implements AsyncDisposable {
     }
   }
 
-  /** Looks what is said of one file now, tells what changed, and has it hashed if need be. */
+  /** Judges one file as of now, tells what changed, and has it hashed if need be. */
   #update(root: Root, name: string): void {
-    const file = this.#host.store.definitionNamed(root, name);
+    const file = this.#options.store.definitionNamed(root, name);
     const verdict = file === undefined ? null : this.#judge(file);
     const key = `${root} ${name}`;
     if (verdict === "unchecked") this.#enqueue(root);
@@ -145,21 +148,21 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   #warn({ root, name, path, sizeBytes }: FileDefinition): void {
-    const { log, store, trust } = this.#host;
+    const { log, store, trust } = this.#options;
     const sha256 = store.sha256(root) ?? null;
-    const vouched = trust?.all(name) ?? NOBODY;
+    const named = trust?.all(name) ?? NONE;
     log.warn("a file is not what the repository's database says; it is not given to anybody", {
       name,
       path,
       sizeBytes,
       sha256,
-      repository: vouched.map(({ repository }) => repository).join(", "),
-      sizeBytesVouched: vouched[0]?.sizeBytes,
-      sha256Vouched: vouched[0]?.sha256,
+      repository: named.map(({ repository }) => repository).join(", "),
+      sizeBytesVouched: named[0]?.sizeBytes,
+      sha256Vouched: named[0]?.sha256,
     });
   }
 
-  /** Looks through all files, bit by bit; what the book says may be another thing for each. */
+  /** Judges all files, step by step: the index may say something else of each. */
   #look(): void {
     this.#mustLookAgain = true;
     if (this.#isLooking) return;
@@ -170,18 +173,19 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   async #lookThrough(): Promise<void> {
+    const { clock, store } = this.#options;
     const { signal } = this.#stopping;
     // Not in the turn that made the node: it may have a hundred thousand files.
     await turn();
     while (this.#mustLookAgain && !signal.aborted) {
       this.#mustLookAgain = false;
-      let sinceMs = performance.now();
-      for (const { root, name } of this.#host.store.distinctFiles()) {
+      let sinceMs = clock.nowMs();
+      for (const { root, name } of store.distinctFiles()) {
         this.#update(root, name);
-        if (performance.now() - sinceMs < limits.scanSliceMs) continue;
+        if (clock.nowMs() - sinceMs < limits.scanSliceMs) continue;
         await turn();
         if (signal.aborted) return;
-        sinceMs = performance.now();
+        sinceMs = clock.nowMs();
       }
     }
   }
@@ -203,9 +207,9 @@ export class OfferPolicy implements AsyncDisposable {
       });
   }
 
-  /** What goes on behind must end nothing but itself. */
+  /** What fails in the background must end nothing else. */
   #failed(error: unknown): void {
-    this.#host.log.warn("cannot hold files against the databases", { error: messageOf(error) });
+    this.#options.log.warn("cannot compare files with the databases", { error: messageOf(error) });
   }
 
   #hurry(root: Root): void {
@@ -213,13 +217,13 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   async #hashAll(): Promise<void> {
-    const { store, log } = this.#host;
+    const { store, log } = this.#options;
     const { signal } = this.#stopping;
     for (let root = this.#next(); root !== undefined; root = this.#next()) {
       const isWanted = [...store.definitionsOfRoot(root)]
         .some((file) => this.#judge(file) === "unchecked");
       try {
-        // It is noted in the store, which tells that it was.
+        // The store notes it, and tells that.
         if (isWanted) await store.sha256Of(root, { signal });
       } catch (error) {
         if (signal.aborted) return;
@@ -242,9 +246,9 @@ export class OfferPolicy implements AsyncDisposable {
   }
 }
 
-const NOBODY: readonly PackageFile[] = [];
+const NONE: readonly PackageFile[] = [];
 
-/** Resolves after whatever else waits for the event loop. */
+/** Resolves after all that waits for the event loop now. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,14 +1,11 @@
 /** What a person reads when a fetch ended without its file. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { EnvironmentError, PeerFault } from "../../../../src/base/errors.ts";
-import { directoryErrorText } from "../../../../src/daemon/directories/directory_errors.ts";
 import {
   nobodyLeft,
   outOfTime,
   type Surroundings,
 } from "../../../../src/daemon/fetch/fetch_failures.ts";
-import { RefusedError } from "../../../../src/net/handshake.ts";
 import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
 
 const REQUEST: FetchRequest = {
@@ -98,24 +95,6 @@ Deno.test("outOfTime() names the directories that did not answer", () => {
   );
   const none = alone({ directories: { size: 0, troubles: [] } });
   assertStringIncludes(outOfTime(REQUEST, undefined, none).message, "nobody had offered it yet");
-});
-
-Deno.test("troubleText() says what is wrong with a directory in short", () => {
-  const closed = new EnvironmentError("unreachable", "The other side closed the connection");
-  const cases: [error: unknown, text: string][] = [
-    [
-      new EnvironmentError("unreachable", "Cannot connect to [::1]:9: Refused (os error 111)"),
-      "Refused",
-    ],
-    [closed, "it closed the connection: it may be no directory, have another network key"],
-    [new RefusedError("wrong-network"), "it is of another network"],
-    [new RefusedError("busy"), "it refuses: busy"],
-    [
-      new PeerFault("wrong-magic", "Cannot shake hands: the other side is not a pacsrv node"),
-      "the other side is not a pacsrv node",
-    ],
-  ];
-  for (const [error, text] of cases) assert(directoryErrorText(error).startsWith(text), text);
 });
 
 Deno.test("nobodyLeft() blames those whose bytes failed the check", () => {

@@ -1,6 +1,7 @@
 /** How a fetch ends, asks again and dials, with time that the test lets pass, and holders it plays. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { FetchFailure } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId, newQueryId, type Root } from "../../../../src/base/ids.ts";
@@ -99,6 +100,7 @@ class Fetching implements AsyncDisposable {
     this.fetch = new Fetch(
       {
         store,
+        clock: systemClock,
         offerPolicy: { trustOf: () => "peers" },
         swarms: this.swarms,
         log: silentLogger,
