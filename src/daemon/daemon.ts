@@ -6,7 +6,6 @@ import { join } from "@std/path";
 import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
-import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { type RunningGateway, startGateway } from "../gateway/gateway.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
@@ -55,22 +54,12 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   const nodeId = await openNodeId(store.dataDir);
   const token = await openToken(store.dataDir);
   const node = new Node({
+    ...config,
     nodeId,
     listen: config.node,
-    network: config.network,
-    networkKey: config.networkKey,
-    ttl: config.ttl,
-    isReachable: config.isReachable,
-    linksMin: config.linksMin,
-    linksMax: config.linksMax,
-    acceptBytes: config.acceptBytes,
-    uploadsLoaded: config.uploadsLoaded,
-    peers: config.peers,
-    directories: config.directories,
     trust: databases,
     store,
     transport: tcpTransport,
-    log,
   });
   cleanup.defer(() => node.stop());
   const answerer: Answerer = new Answerer({
@@ -92,7 +81,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   clients.start();
   const gateway: RunningGateway | undefined = config.gateway === undefined
     ? undefined
-    : await openGateway(config.gateway, { node, databases, log });
+    : await openGateway(config.gateway, node, databases);
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
@@ -119,13 +108,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 /** Starts the gateway over what the daemon has. */
 async function openGateway(
   config: GatewayConfig,
-  options: {
-    readonly node: Node;
-    readonly databases: SyncDatabases | undefined;
-    readonly log: Logger;
-  },
+  node: Node,
+  databases: SyncDatabases | undefined,
 ): Promise<RunningGateway> {
-  const { node, databases, log } = options;
   return await startGateway({
     host: {
       // Its clients would turn to mirrors of their own.
@@ -133,7 +118,7 @@ async function openGateway(
       isAlone: () => node.linkCount === 0 && node.discovery.directories.size === 0,
       trust: databases,
       mirrors: node.transfers.fetches.mirrors,
-      log,
+      log: node.context.log,
       openDatabaseCache: () => join(node.store.dataDir, "databases"),
     },
     ...config,

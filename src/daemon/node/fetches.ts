@@ -4,12 +4,11 @@ import { FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { Mirrors } from "../../http/mirrors.ts";
-import type { FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import type { Searcher } from "../discovery/searches.ts";
-import { Fetch } from "../fetch/fetch.ts";
+import { Fetch, type FetchOptions } from "../fetch/fetch.ts";
 import { ChunkHasher } from "../swarm/chunk_hasher.ts";
 import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
@@ -26,17 +25,10 @@ export interface FetchesOptions {
 }
 
 /** How one fetch is done. */
-export interface FetchingOptions {
-  readonly observer: FetchObserver;
+export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase"> {
   readonly signal: AbortSignal;
-  /** Where the data is written; by default, the store's own path. */
-  readonly path?: string;
   /** Is given the fetch, to which holders at hand may be offered. */
   readonly begun?: (searcher: Searcher) => void;
-  /** The first byte that somebody waits for; see `FetchOptions`. */
-  readonly from?: number;
-  /** Whether a mirror would be asked otherwise; see `FetchOptions`. */
-  readonly hasMirror?: boolean;
 }
 
 /** All fetches of one node. */

@@ -6,7 +6,6 @@
  * any node of the network may hear.
  */
 
-import type { Clock } from "../../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
 import { HostRateLimit } from "../../base/host_rate_limit.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
@@ -49,10 +48,10 @@ type Sequel = () => Promise<void>;
 export class Questions {
   readonly #context: NodeContext;
   readonly #options: QuestionsOptions;
-  readonly #ofHost = new Map<string, number>();
-  #askers = 0;
+  /** The hosts that ask something now, once for each connection. */
+  readonly #askers: string[] = [];
   /** Hosts to which a list is being sent, once for each list. */
-  #listHosts: string[] = [];
+  readonly #listHosts: string[] = [];
   readonly #questionLimits = new HostRateLimit({
     perSecond: limits.questionsPerSecondMax,
     burst: limits.questionsBurstMax,
@@ -71,8 +70,8 @@ export class Questions {
 
   /** Why a node at `host` may not ask now; undefined when it may. */
   refusal(host: string): Refusal | undefined {
-    const ofHost = this.#ofHost.get(host) ?? 0;
-    const isFull = this.#askers >= limits.questionersMax || ofHost >= limits.questionersPerHostMax;
+    const isFull = this.#askers.length >= limits.questionersMax ||
+      countOf(this.#askers, host) >= limits.questionersPerHostMax;
     return isFull ? "busy" : undefined;
   }
 
@@ -83,9 +82,7 @@ export class Questions {
    */
   async serve(connection: Connection, remote: RemoteIdentity): Promise<void> {
     const { host } = connection.remote;
-    const ofHost = this.#ofHost.get(host) ?? 0;
-    this.#askers++;
-    this.#ofHost.set(host, ofHost + 1);
+    this.#askers.push(host);
     const { clock } = this.#context;
     const whole = clock.after(limits.directoryConnectionMs, () => connection.close());
     let sequel: Sequel | undefined;
@@ -93,10 +90,7 @@ export class Questions {
       sequel = await this.#answerAll({ connection, remote, isDirectory: false });
     } finally {
       whole.cancel();
-      this.#askers--;
-      const left = (this.#ofHost.get(host) ?? 1) - 1;
-      if (left === 0) this.#ofHost.delete(host);
-      else this.#ofHost.set(host, left);
+      this.#askers.splice(this.#askers.indexOf(host), 1);
     }
     if (sequel === undefined) connection.close();
     else await sequel();
@@ -104,7 +98,7 @@ export class Questions {
 
   async #answerAll(asker: Asker): Promise<Sequel | undefined> {
     for (;;) {
-      const question = await nextQuestion(asker.connection, this.#context.clock);
+      const question = await nextQuestion(asker.connection);
       if (question === undefined) return undefined;
       this.#count(asker.connection);
       switch (question.kind) {
@@ -175,8 +169,8 @@ export class Questions {
 
   /** A list takes as long as its reader does, so that no host may have all of them. */
   #mayHearList(host: string): boolean {
-    const ofHost = this.#listHosts.filter((one) => one === host).length;
-    return this.#listHosts.length < limits.fileListsMax && ofHost < limits.fileListsPerHostMax &&
+    return this.#listHosts.length < limits.fileListsMax &&
+      countOf(this.#listHosts, host) < limits.fileListsPerHostMax &&
       this.#listLimits.take(host, this.#context.clock.nowMs());
   }
 
@@ -195,10 +189,14 @@ export class Questions {
   }
 }
 
+function countOf(hosts: readonly string[], host: string): number {
+  return hosts.filter((one) => one === host).length;
+}
+
 /** The next question; undefined when the asker has none, or takes too long over it. */
-async function nextQuestion(connection: Connection, clock: Clock): Promise<Message | undefined> {
+async function nextQuestion(connection: Connection): Promise<Message | undefined> {
   connection.setGate(onlyKinds("Cannot answer", QUESTIONS));
-  using _ = clock.after(limits.directoryIdleMs, () => connection.close());
+  using _ = connection.clock.after(limits.directoryIdleMs, () => connection.close());
   try {
     return await connection.receiveOne();
   } catch (error) {

@@ -94,7 +94,7 @@ export async function askUpload(
 }
 
 /**
- * The files that the node at `peer` offers.
+ * The files that the node at `peer` offers, as they come; at most `limits.listingsPerClientMax`.
  *
  * @throws {FetchFailure} when it does not tell them.
  */
@@ -104,7 +104,9 @@ export async function* peerFiles(
 ): AsyncGenerator<PeerFileReport> {
   const { peer, signal } = options;
   try {
-    for await (const { file, sha256 } of askFiles(context, peer, { signal })) {
+    const question = { kind: "files-query" } as const;
+    using asked = await askPeer(context, peer, { question, signal });
+    for await (const { file, sha256 } of hearFiles(asked.connection)) {
       const { root, name, type, sizeBytes, chunksHave } = file;
       yield { name, root, sizeBytes, type, chunks: chunkCount(sizeBytes), chunksHave, sha256 };
     }
@@ -118,23 +120,11 @@ export async function* peerFiles(
   }
 }
 
-/**
- * The files that a node offers, as they come; at most `limits.listingsPerClientMax`.
- *
- * @throws {EnvironmentError | PeerFault | RefusedError} when it does not tell them.
- */
-async function* askFiles(
-  context: NodeContext,
-  address: HostPort,
-  { signal }: { readonly signal: AbortSignal },
-): AsyncGenerator<ListedFile> {
-  const question = { kind: "files-query" } as const;
-  using peer = await askPeer(context, address, { question, signal });
-  const { connection } = peer;
+async function* hearFiles(connection: Connection): AsyncGenerator<ListedFile> {
   connection.setGate(onlyKinds("Cannot hear the files", ["files", "bye"]));
   // Each frame has its own bound, but a node could tell its files one by one for days.
   const late = new PeerFault("silent", "Cannot hear the files: the list takes too long");
-  using _ = context.clock.after(limits.directoryConnectionMs, () => connection.close(late));
+  using _ = connection.clock.after(limits.directoryConnectionMs, () => connection.close(late));
   let count = 0;
   for (;;) {
     const message = await hearing(() =>

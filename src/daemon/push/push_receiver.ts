@@ -14,7 +14,7 @@ import type { Connection } from "../../net/connection.ts";
 import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
-import type { FetchObserver } from "../../wire/fetch_observer.ts";
+import type { FetchNotice, FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Done, MessageOf } from "../../wire/messages.ts";
@@ -148,7 +148,7 @@ export class PushReceiver {
     }
   }
 
-  /** Takes the file from whoever has it, because `from` wishes so. Never rejects. */
+  /** Takes the file from any node that has it, because `from` wishes so. Never rejects. */
   async takeElsewhere(incoming: IncomingPush, from: string): Promise<void> {
     await this.#during(incoming, () => this.#fetch(incoming, { from }));
   }
@@ -192,21 +192,9 @@ export class PushReceiver {
     const { clock, log } = this.#context;
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
-    const chunks = null, sha256 = null;
-    const request = {
-      name,
-      root,
-      sha256,
-      sizeBytes,
-      chunks,
-      deliver: false,
-      timeoutMs: 0,
-      searchMs: 0,
-      mirrors: [],
-    };
     const watch = new Watch(clock);
     try {
-      await this.#options.fetch(request, {
+      await this.#options.fetch({ ...REQUEST, name, root, sizeBytes }, {
         observer: watch,
         signal: AbortSignal.any([this.#stopping.signal, watch.signal]),
         begun: (searcher) => begun?.(searcher, () => watch.providerLeft()),
@@ -253,6 +241,16 @@ export class PushReceiver {
   }
 }
 
+/** A fetch from peers alone, for as long as it takes; its observer bounds it. */
+const REQUEST: Omit<FetchRequest, "name" | "root" | "sizeBytes"> = {
+  sha256: null,
+  chunks: null,
+  deliver: false,
+  timeoutMs: 0,
+  searchMs: 0,
+  mirrors: [],
+};
+
 /** Watches how a file comes, and gives it up when it comes too slowly. */
 class Watch implements FetchObserver {
   readonly #clock: Clock;
@@ -277,7 +275,7 @@ class Watch implements FetchObserver {
     this.#aloneSinceMs = this.#clock.nowMs();
   }
 
-  event(event: Parameters<FetchObserver["event"]>[0]): void {
+  event(event: FetchNotice): void {
     if (event.kind === "found") this.#bytesHad = event.bytesHad;
     if (event.kind === "progress") {
       // When all is here it only has to be put away.

@@ -50,9 +50,9 @@ export class OfferPolicy implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #ends: (() => void)[] = [];
   #looking: Promise<void> = Promise.resolve();
-  #isLooking = false;
-  #mustLookAgain = false;
-  #hashing: Promise<void> | undefined;
+  /** Whether a look through all files is about to begin. */
+  #isLookDue = false;
+  #hashing: Promise<void> = Promise.resolve();
 
   constructor(options: OfferPolicyOptions) {
     this.#options = options;
@@ -164,12 +164,12 @@ export class OfferPolicy implements AsyncDisposable {
 
   /** Judges all files, step by step: the index may say something else of each. */
   #look(): void {
-    this.#mustLookAgain = true;
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#looking = this.#lookThrough()
-      .catch((error) => this.#failed(error))
-      .finally(() => this.#isLooking = false);
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    this.#looking = this.#looking.then(() => this.#lookThrough()).catch((error) => {
+      const { log } = this.#options;
+      log.warn("cannot compare files with the databases", { error: messageOf(error) });
+    });
   }
 
   async #lookThrough(): Promise<void> {
@@ -177,60 +177,42 @@ export class OfferPolicy implements AsyncDisposable {
     const { signal } = this.#stopping;
     // Not in the turn that made the node: it may have a hundred thousand files.
     await turn();
-    while (this.#mustLookAgain && !signal.aborted) {
-      this.#mustLookAgain = false;
-      let sinceMs = clock.nowMs();
-      for (const { root, name } of store.distinctFiles()) {
-        this.#update(root, name);
-        if (clock.nowMs() - sinceMs < limits.scanSliceMs) continue;
-        await turn();
-        if (signal.aborted) return;
-        sinceMs = clock.nowMs();
-      }
+    this.#isLookDue = false;
+    let sinceMs = clock.nowMs();
+    for (const { root, name } of store.distinctFiles()) {
+      if (signal.aborted) return;
+      this.#update(root, name);
+      if (clock.nowMs() - sinceMs < limits.scanSliceMs) continue;
+      await turn();
+      sinceMs = clock.nowMs();
     }
   }
 
   #enqueue(root: Root): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#waiting.has(root)) return;
     this.#waiting.add(root);
-    this.#hashOn();
-  }
-
-  #hashOn(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#hashing ??= this.#hashAll()
-      .catch((error) => this.#failed(error))
-      .finally(() => {
-        this.#hashing = undefined;
-        // Some may have come after it had looked for the last time.
-        if (this.#waiting.size > 0) this.#hashOn();
-      });
-  }
-
-  /** What fails in the background must end nothing else. */
-  #failed(error: unknown): void {
-    this.#options.log.warn("cannot compare files with the databases", { error: messageOf(error) });
+    this.#hashing = this.#hashing.then(() => this.#hashNext());
   }
 
   #hurry(root: Root): void {
     if (this.#waiting.has(root)) this.#hurried.add(root);
   }
 
-  async #hashAll(): Promise<void> {
+  /** Hashes one of the files that wait, if a database still names it. */
+  async #hashNext(): Promise<void> {
     const { store, log } = this.#options;
     const { signal } = this.#stopping;
-    for (let root = this.#next(); root !== undefined; root = this.#next()) {
-      const isWanted = [...store.definitionsOfRoot(root)]
+    const root = this.#next();
+    if (root === undefined || signal.aborted) return;
+    try {
+      const isNamed = [...store.definitionsOfRoot(root)]
         .some((file) => this.#judge(file) === "unchecked");
-      try {
-        // The store notes it, and tells that.
-        if (isWanted) await store.sha256Of(root, { signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        // It stays unchecked until it, or a database, changes; mostly it has just gone.
-        log.info("cannot check a file against the databases", { root, error: messageOf(error) });
-      }
+      // The store notes it, and tells that.
+      if (isNamed) await store.sha256Of(root, { signal });
+    } catch (error) {
       if (signal.aborted) return;
+      // It stays unchecked until it, or a database, changes; mostly it has just gone.
+      log.info("cannot check a file against the databases", { root, error: messageOf(error) });
     }
   }
 
