@@ -110,7 +110,7 @@ export class DirectoryQuestions {
     } finally {
       opened.waiting--;
       opened.answeredMs = this.#clock.nowMs();
-      // A younger connection has taken its place.
+      // A younger connection is used by now.
       if (opened !== this.#current && opened.waiting === 0) this.#drop(opened);
     }
   }

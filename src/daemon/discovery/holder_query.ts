@@ -6,7 +6,6 @@
  * at most one of them can be true.
  */
 
-import type { HostPort } from "../../base/address.ts";
 import type { Clock } from "../../base/clock.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
@@ -213,7 +212,9 @@ export class HolderQuery implements Searcher, Answers {
     }
     // A partial copy grows, so the greater number is the newer one.
     held.chunksHave = Math.max(held.chunksHave, chunksHave);
-    if (address.port !== 0 && held.peer === "") held.peer = labelOf(address);
+    if (address.port !== 0 && held.peer === "") {
+      held.peer = formatAddress(address.host, address.port);
+    }
     held.loadPermille = what.loadPermille ?? held.loadPermille;
     held.from.add(what.from);
   }
@@ -234,7 +235,7 @@ export class HolderQuery implements Searcher, Answers {
 }
 
 /**
- * Holders of a file that have it whole, and all. Those who are known by their ids and those whom a
+ * Holders of a file that have it whole, and all. Those that are known by their ids and those that a
  * directory counts are partly the same: the greater number is what is sure.
  */
 function countsOf(file: Located): { readonly whole: number; readonly total: number } {
@@ -261,10 +262,6 @@ function mostSaid(said: ReadonlyMap<string, string>): string | null {
     if (best === null || count > counts.get(best)!) best = sha256;
   }
   return best;
-}
-
-function labelOf({ host, port }: HostPort): string {
-  return formatAddress(host, port);
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-/** What all parts of one node work with: who it is, what it has, how it reaches others. Types only. */
+/** What the classes of one node share: who it is, what it has, how it reaches others. Types only. */
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
@@ -8,7 +8,7 @@ import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { OfferPolicy } from "../trust/offer_policy.ts";
 
-/** What the parts of a node share. */
+/** The context of one node. */
 export interface NodeContext {
   readonly clock: Clock;
   readonly log: Logger;

@@ -37,7 +37,7 @@ export interface Searcher {
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict;
   /** A holder answered by the reverse path: it can only be dialled. */
   hit(hit: Hit): void;
-  /** A directory answered, whom this node asks beside the flood. */
+  /** A directory answered, which is asked beside the flood. */
   listed(answer: DirectoryAnswer): void;
 }
 

@@ -1,10 +1,10 @@
 /**
- * How a node finds files: floods queries over its links and asks the directories at the same time,
- * and dials the holders that answer. It fetches nothing.
+ * How a node finds files: floods queries over its links and asks the directories at the same time.
+ * It fetches nothing.
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { newQueryId, type Root } from "../../base/ids.ts";
+import { newQueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { permilleOf } from "../../core/directory/balance.ts";
 import type { SearchReport } from "../../wire/reports.ts";
@@ -17,7 +17,6 @@ import type { NodeContext } from "../discovery/node_context.ts";
 import { fileOffer, filesSought } from "../discovery/offers.ts";
 import type { Searcher, Searches } from "../discovery/searches.ts";
 import type { Links } from "./links.ts";
-import { takeFromHolder } from "./outbound_calls.ts";
 
 /** How a node searches. */
 export interface DiscoveryOptions {
@@ -52,10 +51,6 @@ export class Discovery {
     this.#options = options;
     this.links = links;
     this.directories = new Directories(context, { addresses, load });
-  }
-
-  start(): void {
-    this.directories.start();
   }
 
   tick(nowMs: number): void {
@@ -118,15 +113,6 @@ export class Discovery {
       searches.end(id, clock.nowMs());
       this.links.step({ kind: "search-ended", id });
     };
-  }
-
-  /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
-  dialHolder(
-    address: HostPort,
-    root: Root,
-    searcher: Pick<Searcher, "offered">,
-  ): Promise<void> {
-    return takeFromHolder(this.#context, { address, root, searcher });
   }
 
   async #collect(answers: Answers, end: () => void, options: QueryOptions): Promise<void> {

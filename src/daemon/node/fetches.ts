@@ -1,6 +1,8 @@
 /** The fetches of a node, and what they share: their swarms, and the client of all mirrors. */
 
+import type { HostPort } from "../../base/address.ts";
 import { FetchFailure } from "../../base/errors.ts";
+import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { Mirrors } from "../../http/mirrors.ts";
@@ -14,6 +16,7 @@ import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
 import { RejectedFiles } from "../trust/rejected_files.ts";
 import type { Discovery } from "./discovery.ts";
+import { takeFromHolder } from "./outbound_calls.ts";
 
 /** How a node fetches. */
 export interface FetchesOptions {
@@ -118,7 +121,9 @@ export class Fetches {
       links,
       overlay: links.overlay,
       search: discovery.search.bind(discovery),
-      dialHolder: discovery.dialHolder.bind(discovery),
+      /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
+      dialHolder: (address: HostPort, root: Root, searcher: Pick<Searcher, "offered">) =>
+        takeFromHolder(this.#context, { address, root, searcher }),
     };
   }
 

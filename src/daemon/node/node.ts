@@ -1,6 +1,6 @@
 /**
- * One node of the network: listens, keeps links, answers searches, serves and fetches. It puts the
- * parts together that do so, and starts, ticks and stops them.
+ * One node of the network: listens, keeps links, answers searches, serves and fetches. This file
+ * connects the classes that do so, and starts, ticks and stops them.
  *
  * The daemon runs one for as long as it lives; a fetch without a daemon runs one for itself.
  */
@@ -62,7 +62,7 @@ export interface NodeOptions {
 
 /** A node of the network. */
 export class Node {
-  /** What all its parts work with. */
+  /** What links, discovery and transfers work with. */
   readonly context: NodeContext;
   /** Where it listens, the real port included. */
   readonly address: HostPort;
@@ -172,7 +172,7 @@ export class Node {
       (error) => this.#portEnded(error as Error),
     );
     this.links.start();
-    this.discovery.start();
+    this.discovery.directories.start();
     const { clock, store } = this.context;
     this.#timers.use(clock.every(limits.overlayTickMs, () => this.#tick()));
     this.#timers.use(clock.every(limits.statisticsFlushMs, () => store.flushStatistics()));

@@ -19,7 +19,7 @@ import type { Uploads } from "../upload/uploads.ts";
 import type { Links } from "./links.ts";
 import type { Questions } from "./questions.ts";
 
-/** Whom a connection that comes in may concern. */
+/** What takes the connections of each purpose. */
 export interface NodePortOptions {
   readonly links: Links;
   readonly searches: Searches;

@@ -52,9 +52,9 @@ async function askPeer(
 }
 
 /** Hears the node that was dialled; one that closes may be none that can be asked. */
-async function hearing<T>(talk: () => Promise<T>): Promise<T> {
+async function hearing<T>(hear: () => Promise<T>): Promise<T> {
   try {
-    return await talk();
+    return await hear();
   } catch (cause) {
     if (!(cause instanceof EnvironmentError)) throw cause;
     throw new EnvironmentError("other", cause.message, { hint: ENDED_HINT, cause });

@@ -21,7 +21,7 @@ import type { Done, MessageOf } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { checkOffer, peerLabel } from "../discovery/offer_exchange.ts";
 import type { Searcher } from "../discovery/searches.ts";
-import type { Swarms } from "../swarm/swarms.ts";
+import type { Swarm } from "../swarm/swarm.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
 import { MinimumRate } from "../upload/minimum_rate.ts";
 
@@ -32,7 +32,7 @@ export interface PushReceiverOptions {
   /** A node that is fully loaded takes nothing. */
   readonly loadMeter: LoadMeter;
   /** The files that are being fetched. */
-  readonly swarms: Swarms;
+  readonly swarms: Iterable<Swarm>;
   /** Fetches a file; `begun` is given the fetch, to which holders at hand may be offered. */
   readonly fetch: (
     request: FetchRequest,

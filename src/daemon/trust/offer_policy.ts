@@ -26,7 +26,7 @@ export interface OfferPolicyOptions {
 }
 
 /** What the verdict on a file depends on. */
-type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
+type OfferedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
 
 /** What the databases say of a file that they name. */
 type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
@@ -66,8 +66,8 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   /** Whether the file may be offered and sent to others. */
-  isOfferable(file: JudgedFile): boolean {
-    switch (this.#judge(file)) {
+  isOfferable(file: OfferedFile): boolean {
+    switch (this.#verdictOf(file)) {
       case "contradicted":
         return false;
       case "unchecked":
@@ -79,8 +79,8 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   /** By what the file is trusted. */
-  trustOf(file: JudgedFile): FileTrust {
-    const verdict = this.#judge(file);
+  trustOf(file: OfferedFile): FileTrust {
+    const verdict = this.#verdictOf(file);
     if (verdict !== null) return verdict;
     if (file.origin === "partial") return "peers";
     if (file.origin === "shared") return "local";
@@ -107,7 +107,7 @@ export class OfferPolicy implements AsyncDisposable {
     await this.#hashing;
   }
 
-  #judge({ root, name, sizeBytes, origin }: JudgedFile): Verdict | null {
+  #verdictOf({ root, name, sizeBytes, origin }: OfferedFile): Verdict | null {
     const { trust, store } = this.#options;
     const named = trust?.all(name) ?? NONE;
     if (named.length === 0) return null;
@@ -134,10 +134,10 @@ export class OfferPolicy implements AsyncDisposable {
     }
   }
 
-  /** Judges one file as of now, tells what changed, and has it hashed if need be. */
+  /** Looks up the verdict on one file as of now, tells what changed, and has it hashed if need be. */
   #update(root: Root, name: string): void {
     const file = this.#options.store.definitionNamed(root, name);
-    const verdict = file === undefined ? null : this.#judge(file);
+    const verdict = file === undefined ? null : this.#verdictOf(file);
     const key = `${root} ${name}`;
     if (verdict === "unchecked") this.#enqueue(root);
     if (verdict === (this.#verdicts.get(key) ?? null)) return;
@@ -162,7 +162,7 @@ export class OfferPolicy implements AsyncDisposable {
     });
   }
 
-  /** Judges all files, step by step: the index may say something else of each. */
+  /** Does so for all files, step by step: the index may say something else of each. */
   #look(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
@@ -206,7 +206,7 @@ export class OfferPolicy implements AsyncDisposable {
     if (root === undefined || signal.aborted) return;
     try {
       const isNamed = [...store.definitionsOfRoot(root)]
-        .some((file) => this.#judge(file) === "unchecked");
+        .some((file) => this.#verdictOf(file) === "unchecked");
       // The store notes it, and tells that.
       if (isNamed) await store.sha256Of(root, { signal });
     } catch (error) {

@@ -34,7 +34,7 @@ import { MinimumRate } from "./minimum_rate.ts";
 /** What a requester may send once it wants the file. */
 const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "bye"] as const;
 
-/** What is sent to whom. */
+/** A file, and the requester that it is sent to. */
 export interface UploadedFile {
   readonly root: Root;
   readonly name: string;

@@ -4,17 +4,25 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { HASH_BYTES } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { type LogFields, silentLogger } from "../../../../src/base/log.ts";
+import { type LogFields, type Logger, silentLogger } from "../../../../src/base/log.ts";
+import { PushReceiver } from "../../../../src/daemon/push/push_receiver.ts";
+import { LoadMeter } from "../../../../src/daemon/upload/load_meter.ts";
+import { Uploads } from "../../../../src/daemon/upload/uploads.ts";
 import type { Connection } from "../../../../src/net/connection.ts";
 import { expectMessage } from "../../../../src/net/handshake.ts";
+import type { FetchNotice, FetchObserver } from "../../../../src/wire/fetch_observer.ts";
 import { chunksFrame, holdFile } from "../../../integration/support/raw_holder.ts";
 import { answerTo, asking, fileOf, turn } from "../../../support/asked_node.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { testContext } from "../../../support/test_node.ts";
 import {
   addDownloaded,
   content,
   giveChunks,
   giveLeaves,
+  openStore,
   rootOf,
+  TempDir,
 } from "../../store/store_fixture.ts";
 
 Deno.test("PushReceiver.consider() says busy when enough files are on their way", () =>
@@ -195,6 +203,89 @@ Deno.test("PushReceiver.stop() does not wait for an offer", () =>
     await asked.node.transfers.pushReceiver.stop();
     await assertRejects(() => connection.receiveOne(), Error, "The other side closed");
     clearTimeout(late);
+  }));
+
+/** A receiver whose fetches tell what the test says, and bring nothing by themselves. */
+async function receiving(
+  test: (receiving: {
+    readonly clock: ManualClock;
+    readonly receiver: PushReceiver;
+    /** What the fetch under way tells. */
+    tell(event: FetchNotice): void;
+    /** Has a directory ask for a file, and takes it; gives the reason when it is given up. */
+    take(sizeBytes: number): Promise<unknown>;
+  }) => Promise<void>,
+): Promise<void> {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const clock = new ManualClock();
+  const errors: unknown[] = [];
+  const log: Logger = { ...silentLogger, warn: (_message, fields) => errors.push(fields?.error) };
+  const context = testContext({ store, clock, log });
+  const uploads = new Uploads(context);
+  const observers: FetchObserver[] = [];
+  const receiver = new PushReceiver(context, {
+    acceptBytes: 1_000_000,
+    loadMeter: new LoadMeter({ uploads, uploadsMax: 1, room: () => 0 }),
+    swarms: [],
+    fetch: (_request, { observer, signal }) => {
+      observers.push(observer);
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    },
+  });
+  const take = async (sizeBytes: number) => {
+    const file = fileOf(content(sizeBytes));
+    const asker = { host: "192.0.2.1", isDirectory: true };
+    const request = { kind: "upload-request", file, serves: false } as const;
+    await receiver.takeElsewhere(receiver.consider(request, asker).incoming!, "h:1");
+    return errors.at(-1);
+  };
+  await test({ clock, receiver, tell: (event) => observers.at(-1)!.event(event), take });
+}
+
+function progress(bytesDone: number, sources: number): FetchNotice {
+  return { kind: "progress", bytesDone, bytesTotal: 900_000, sources, bytesPerSecond: 0 };
+}
+
+Deno.test("PushReceiver.takeElsewhere() gives up a file of which nothing comes, and one that comes too slowly", () =>
+  receiving(async ({ clock, receiver, tell, take }) => {
+    for (const bytesPerSecond of [0, limits.pushBytesPerSecondMin / 2]) {
+      const taken = take(900_000);
+      let isOver = false;
+      taken.then(() => isOver = true);
+      assertEquals(receiver.room, 100_000);
+      let seconds = 0;
+      for (; !isOver; seconds++) {
+        assert(seconds * 1_000 <= 2 * limits.pushMsMin + 1_000, "it goes on for ever");
+        tell(progress(seconds * bytesPerSecond, 1));
+        await clock.advance(1_000);
+      }
+      assert(seconds * 1_000 > limits.pushMsMin, "it has its first minute");
+      assertEquals(await taken, "It came too slowly");
+      assertEquals(receiver.room, 1_000_000);
+    }
+  }));
+
+Deno.test("PushReceiver.takeElsewhere() goes on for as long as the minimum rate is kept", () =>
+  receiving(async ({ clock, receiver, tell, take }) => {
+    const taken = take(900_000);
+    const { pushBytesPerSecondMin } = limits;
+    for (let seconds = 0; seconds * pushBytesPerSecondMin < 900_000; seconds++) {
+      tell(progress(seconds * pushBytesPerSecondMin, 1));
+      await clock.advance(1_000);
+      assertEquals(receiver.room, 100_000);
+    }
+    // When all is here it only has to be put away.
+    tell(progress(900_000, 0));
+    await clock.advance(2 * limits.pushMsMin);
+    tell(progress(900_000, 0));
+    assertEquals(receiver.room, 100_000);
+    await receiver.stop();
+    await taken;
+    assertEquals(receiver.room, 1_000_000);
   }));
 
 /** Lets the clock that the node reads be `aheadMs` ahead during `test`, which can let more pass. */
