@@ -31,7 +31,7 @@ import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
 
 /** What the answers are drawn from. */
-export interface AnswererOptions {
+interface AnswererOptions {
   readonly node: Node;
   readonly version: string;
   readonly clientAddress: () => string;

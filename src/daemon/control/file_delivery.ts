@@ -12,7 +12,7 @@ import { DATA_HEADER_BYTES, writeDataHeader } from "../../wire/codec.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
 
 /** What a client wants of the file that it fetches. */
-export interface DeliveryOptions {
+interface DeliveryOptions {
   /** Whether it wants the bytes, and not only to hear how the fetch goes. */
   readonly isDelivered: boolean;
   /** The chunks that it wants; null: all. */

@@ -61,7 +61,7 @@ export class Duplicates {
 }
 
 /** Which directory a client is of, and what it tells. */
-export interface DirectoryClientOptions {
+interface DirectoryClientOptions {
   readonly address: HostPort;
   /** Shared by all clients of the node. */
   readonly duplicates: Duplicates;

@@ -22,7 +22,7 @@ type GivenNodeOptions = Pick<
 >;
 
 /** How a fetch runs its own node. */
-export interface AloneOptions extends GivenNodeOptions {
+interface AloneOptions extends GivenNodeOptions {
   /** Where the file's bytes are written; what lies there is checked and used. Absolute. */
   readonly outputPath: string;
   /** Where the node listens, so that holders can call back. */

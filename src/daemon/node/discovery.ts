@@ -19,7 +19,7 @@ import type { Searcher, Searches } from "../discovery/searches.ts";
 import type { Links } from "./links.ts";
 
 /** How a node searches. */
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   readonly links: Links;
   readonly searches: Searches;
   /** Directories that are told what is here and asked what is sought. */

@@ -19,7 +19,7 @@ import type { Discovery } from "./discovery.ts";
 import { takeFromHolder } from "./outbound_calls.ts";
 
 /** How a node fetches. */
-export interface FetchesOptions {
+interface FetchesOptions {
   readonly discovery: Discovery;
   /** Knows what files have to be by their names; nobody does by default. */
   readonly trust: PackageIndex | undefined;

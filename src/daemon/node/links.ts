@@ -26,7 +26,7 @@ import { callRequester } from "./outbound_calls.ts";
 const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
 
 /** How a node keeps its links. */
-export interface LinksOptions {
+interface LinksOptions {
   /** This node's own searches, which hear the hits. */
   readonly searches: Searches;
   /** Serves the requesters that this node calls back. */

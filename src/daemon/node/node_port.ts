@@ -20,7 +20,7 @@ import type { Links } from "./links.ts";
 import type { Questions } from "./questions.ts";
 
 /** What takes the connections of each purpose. */
-export interface NodePortOptions {
+interface NodePortOptions {
   readonly links: Links;
   readonly searches: Searches;
   readonly uploads: Uploads;

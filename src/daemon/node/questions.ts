@@ -26,7 +26,7 @@ import type { LoadMeter } from "../upload/load_meter.ts";
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
 /** What the answers are drawn from, besides the files that are here. */
-export interface QuestionsOptions {
+interface QuestionsOptions {
   readonly loadMeter: LoadMeter;
   readonly pushReceiver: PushReceiver;
   /** The directories that may prove to know this node's session. */

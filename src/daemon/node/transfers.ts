@@ -13,7 +13,7 @@ import type { Discovery } from "./discovery.ts";
 import { Fetches } from "./fetches.ts";
 
 /** How a node transfers files. */
-export interface TransfersOptions {
+interface TransfersOptions {
   readonly uploads: Uploads;
   readonly discovery: Discovery;
   readonly acceptBytes: number;

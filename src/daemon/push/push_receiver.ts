@@ -26,7 +26,7 @@ import type { LoadMeter } from "../upload/load_meter.ts";
 import { MinimumRate } from "../upload/minimum_rate.ts";
 
 /** How a node takes files. */
-export interface PushReceiverOptions {
+interface PushReceiverOptions {
   /** What all downloads together may come to; 0: nothing is taken. */
   readonly acceptBytes: number;
   /** A node that is fully loaded takes nothing. */
@@ -45,7 +45,7 @@ export interface PushReceiverOptions {
 }
 
 /** One of the few files that may be on their way, until {@linkcode PushReceiver.take} has ended. */
-export interface IncomingPush {
+interface IncomingPush {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;

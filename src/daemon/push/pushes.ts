@@ -29,7 +29,7 @@ import type { Uploads } from "../upload/uploads.ts";
 import { type AskedPeer, askUpload } from "./peer_questions.ts";
 
 /** How a node pushes. */
-export interface PushesOptions {
+interface PushesOptions {
   readonly uploads: Uploads;
   readonly directories: Pick<Directories, "size" | "findTakers">;
 }

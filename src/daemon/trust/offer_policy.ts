@@ -17,7 +17,7 @@ import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
 
 /** What the verdicts are drawn from. */
-export interface OfferPolicyOptions {
+interface OfferPolicyOptions {
   readonly clock: Clock;
   readonly store: ChunkStore;
   /** Undefined: no database says anything of any file. */
