@@ -6,7 +6,6 @@ import { join } from "@std/path";
 import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
-import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { type RunningGateway, startGateway } from "../gateway/gateway.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
@@ -55,37 +54,24 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   const nodeId = await openNodeId(store.dataDir);
   const token = await openToken(store.dataDir);
   const node = new Node({
+    ...config,
     nodeId,
     listen: config.node,
-    network: config.network,
-    networkKey: config.networkKey,
-    ttl: config.ttl,
-    isReachable: config.isReachable,
-    linksMin: config.linksMin,
-    linksMax: config.linksMax,
-    acceptBytes: config.acceptBytes,
-    uploadsLoaded: config.uploadsLoaded,
-    peers: config.peers,
-    directories: config.directories,
     trust: databases,
     store,
     transport: tcpTransport,
-    log,
   });
   cleanup.defer(() => node.stop());
   const answerer: Answerer = new Answerer({
     node,
-    store,
     version: VERSION,
-    network: config.network,
-    isKeyed: config.networkKey !== undefined,
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
     gatewayAddress: () =>
       gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),
     syncDatabases: () => databases?.reports() ?? [],
   });
   const clients: ClientServer = new ClientServer(
-    { node, answerer, token, log },
+    { node, answerer, token },
     tcpTransport,
     config.client,
   );
@@ -95,7 +81,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   clients.start();
   const gateway: RunningGateway | undefined = config.gateway === undefined
     ? undefined
-    : await openGateway(config.gateway, { node, store, databases, log });
+    : await openGateway(config.gateway, node, databases);
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
@@ -122,29 +108,24 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 /** Starts the gateway over what the daemon has. */
 async function openGateway(
   config: GatewayConfig,
-  parts: {
-    readonly node: Node;
-    readonly store: ChunkStore;
-    readonly databases: SyncDatabases | undefined;
-    readonly log: Logger;
-  },
+  node: Node,
+  databases: SyncDatabases | undefined,
 ): Promise<RunningGateway> {
-  const { node, store, databases, log } = parts;
   return await startGateway({
     host: {
-      // Whoever asks it has mirrors of its own.
+      // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
-      isAlone: () => node.linkCount === 0 && node.directories.size === 0,
+      isAlone: () => node.linkCount === 0 && node.discovery.directories.size === 0,
       trust: databases,
-      mirrors: node.mirrors,
-      log,
-      openDatabaseCache: () => join(store.dataDir, "databases"),
+      mirrors: node.transfers.fetches.mirrors,
+      log: node.context.log,
+      openDatabaseCache: () => join(node.store.dataDir, "databases"),
     },
     ...config,
   });
 }
 
-/** Shares what the configuration names, beside what was shared before; hashing goes on behind. */
+/** Shares what the configuration names, beside what was shared before; hashing goes on in the background. */
 function startSharing({ shares, log }: DaemonConfig, store: ChunkStore): void {
   for (const path of shares) {
     try {

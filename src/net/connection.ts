@@ -7,7 +7,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { nextTurn } from "../base/clock.ts";
+import { type Clock, nextTurn, systemClock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
@@ -42,6 +42,8 @@ export interface FrameHandler {
 /** A connection over any transport. */
 export class Connection {
   readonly remote: HostPort;
+  /** The time that its deadlines go by. */
+  readonly clock: Clock;
   bytesIn = 0;
   bytesOut = 0;
   readonly #duplex: Duplex;
@@ -56,7 +58,8 @@ export class Connection {
   #closed = false;
   #reason: Error | undefined;
 
-  constructor(duplex: Duplex) {
+  constructor(duplex: Duplex, options: { readonly clock?: Clock } = {}) {
+    this.clock = options.clock ?? systemClock;
     this.#duplex = duplex;
     this.remote = duplex.remote;
     this.#framer = new Framer({ gate: (code, bytes) => this.#gate(code, bytes) });
@@ -76,7 +79,7 @@ export class Connection {
     this.#framer.reserve(bytes);
   }
 
-  /** Since when the present write waits for the other side, by `performance.now()`; or null. */
+  /** Since when the present write waits for the other side, by its clock; or null. */
   get writeSinceMs(): number | null {
     return this.#writeSinceMs;
   }
@@ -186,9 +189,8 @@ export class Connection {
   /** Ends the connection once what is queued has been written, or after a short bound. */
   async closeAfterWriting(): Promise<void> {
     this.setBulk(null);
-    const timer = setTimeout(() => this.close(), LAST_WORDS_MS);
+    using _ = this.clock.after(LAST_WORDS_MS, () => this.close());
     await this.flushed();
-    clearTimeout(timer);
     this.close();
   }
 
@@ -243,7 +245,7 @@ export class Connection {
   async #writeAll(frame: Uint8Array): Promise<void> {
     let written = 0;
     while (written < frame.length) {
-      this.#writeSinceMs = performance.now();
+      this.#writeSinceMs = this.clock.nowMs();
       written += await this.#duplex.write(frame.subarray(written));
     }
     this.#writeSinceMs = null;

@@ -3,6 +3,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
@@ -13,7 +14,7 @@ const WRITE_STALL_MS = limits.linkSilentMs;
 
 /** Which connections may be closed when all places are taken and another host needs one. */
 export interface Crowding {
-  /** Since when nothing came on it, by `performance.now()`; undefined when it has to stay. */
+  /** Since when nothing came on it; undefined when it has to stay. */
   idleSinceMs(connection: Connection): number | undefined;
   /** It was closed for another host: for the log. */
   crowdedOut(connection: Connection): void;
@@ -23,6 +24,7 @@ export interface Crowding {
 export class Connections {
   readonly #transport: Transport;
   readonly #crowding: Crowding | undefined;
+  readonly #clock: Clock;
   readonly #open = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
   /** Dials that are not answered yet: each has its place already. */
@@ -31,8 +33,12 @@ export class Connections {
   #closedBytesOut = 0;
 
   /** Without `crowding` who has a place keeps it. */
-  constructor(transport: Transport, options: { readonly crowding?: Crowding } = {}) {
+  constructor(
+    transport: Transport,
+    options: { readonly crowding?: Crowding; readonly clock?: Clock } = {},
+  ) {
     this.#transport = transport;
+    this.#clock = options.clock ?? systemClock;
     this.#crowding = options.crowding;
   }
 
@@ -152,7 +158,7 @@ export class Connections {
   }
 
   #keep(duplex: Duplex): Connection {
-    const connection = new Connection(duplex);
+    const connection = new Connection(duplex, { clock: this.#clock });
     const { host } = connection.remote;
     this.#open.add(connection);
     this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);

@@ -15,16 +15,22 @@ export async function withDeadline<T>(
   options: { readonly timeoutMs?: number } = {},
 ): Promise<T> {
   const { timeoutMs = limits.handshakeMs } = options;
-  const timer = setTimeout(
-    () => connection.close(new PeerFault("silent", `${what}: no answer within ${timeoutMs} ms`)),
+  using _ = connection.clock.after(
     timeoutMs,
+    () => connection.close(new PeerFault("silent", `${what}: no answer within ${timeoutMs} ms`)),
   );
   try {
     return await talk();
   } catch (error) {
     connection.close(error as Error);
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
+}
+
+/** Closes `connection` as soon as `signal` aborts, until it is disposed of. */
+export function closeOnAbort(connection: Connection, signal: AbortSignal): Disposable {
+  const close = () => connection.close();
+  signal.addEventListener("abort", close, { once: true });
+  if (signal.aborted) close();
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", close) };
 }

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { FetchFailure } from "../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
-import { explain } from "../../src/daemon/control/explain.ts";
+import { explain } from "../../src/daemon/control/answers.ts";
 import { content, rootOf } from "../unit/store/store_fixture.ts";
 import { FetchRig, sha256Of } from "./support/fetch_rig.ts";
 import { waitUntil } from "./support/wait.ts";

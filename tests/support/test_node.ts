@@ -1,12 +1,22 @@
-// A node as the unit tests want it: reachable, in a network of its own, silent, with no peers.
+// A node as the unit tests want it: reachable, in a network of its own, silent, with no peers; and
+// what the parts of such a node work with, for the tests of one part.
 
-import type { NodeId } from "../../src/base/ids.ts";
-import { silentLogger } from "../../src/base/log.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { newNodeId, type NodeId } from "../../src/base/ids.ts";
+import { type Logger, silentLogger } from "../../src/base/log.ts";
+import { LogThrottle } from "../../src/base/log_throttle.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import type { NodeContext } from "../../src/daemon/discovery/node_context.ts";
 import { Node, type NodeOptions } from "../../src/daemon/node/node.ts";
+import { OfferPolicy } from "../../src/daemon/trust/offer_policy.ts";
+import { Connections } from "../../src/net/connections.ts";
+import type { Transport } from "../../src/net/transport.ts";
+import type { ChunkStore } from "../../src/store/chunk_store.ts";
+import { MemoryTransport } from "./memory_transport.ts";
 
 /** Makes a node over a store and a transport; it is not started. */
 export function testNode(
-  parts: Pick<NodeOptions, "store" | "transport"> & Partial<NodeOptions>,
+  options: Pick<NodeOptions, "store" | "transport"> & Partial<NodeOptions>,
 ): Node {
   return new Node({
     nodeId: "11".repeat(16) as NodeId,
@@ -19,6 +29,32 @@ export function testNode(
     linksMax: 10,
     peers: [],
     log: silentLogger,
-    ...parts,
+    ...options,
   });
+}
+
+/** What the parts of a node over this store work with. */
+export function testContext(
+  { store, clock = systemClock, log = silentLogger, transport = new MemoryTransport() }: {
+    readonly store: ChunkStore;
+    readonly clock?: Clock;
+    readonly log?: Logger;
+    readonly transport?: Transport;
+  },
+): NodeContext {
+  return {
+    clock,
+    log,
+    store,
+    throttle: new LogThrottle(),
+    connections: new Connections(transport, { clock }),
+    offerPolicy: new OfferPolicy({ clock, store, trust: undefined, log }),
+    identity: {
+      nodeId: newNodeId(systemRandom),
+      listenPort: 4_711,
+      network: "test",
+      networkKey: undefined,
+      random: systemRandom,
+    },
+  };
 }

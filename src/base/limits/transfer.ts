@@ -1,5 +1,6 @@
-/** Limits of uploads, pushes and what nodes ask each other, each with its reason. */
+/** Limits of searches, uploads, pushes and what nodes ask each other, each with its reason. */
 
+import { directoryLimits } from "./directory.ts";
 import { KIB, MIB } from "./sizes.ts";
 
 export const transferLimits = {
@@ -42,11 +43,21 @@ export const transferLimits = {
   uploadsPerHostMax: 128,
   /** A requester that asks for nothing this long is sent away; it searches again when it must. */
   uploadIdleMs: 60_000,
-  /** Idle this long, it has to go when another wants its place: longer than any pause in a fetch. */
+  /** Idle this long, it has to go when another needs room: longer than any pause in a fetch. */
   uploadEvictMs: 5_000,
   /** Globs of one link that are looked up: each is a walk over all names, up to a million. */
   globsPerSecondMax: 2,
   globsBurstMax: 10,
+
+  // Searches of this node
+  /** A search that ended answers late callbacks for this long: the flood has died down by then. */
+  endedSearchMs: 60_000,
+  /** Answers that anybody may give have ended when none has come for this long. */
+  queryIdleMs: 2_000,
+  /** Offers of a listing that are queued before the writer must catch up: a tenth of its queue. */
+  offersQueuedMax: 256,
+  /** A holder that a directory named, and that was dialled, is not dialled again for this long. */
+  listedRedialMs: 5_000,
 
   // What nodes ask each other
   /** Nodes and directories that ask a node something at once, and those of them at one address. */
@@ -63,22 +74,27 @@ export const transferLimits = {
   fileListsPerHostMax: 2,
   /** Addresses whose questions are counted; the one longest silent goes. */
   questionHostsMax: 4_096,
-  /** Files that a node lets itself be given at once. */
+  /** Pushed files that a node takes at once. */
   pushesTakenMax: 4,
-  /** The same from one address: half, so that who gives slowly leaves some to others. */
+  /** The same from one address: half, so that a slow provider leaves some to others. */
   pushesTakenPerHostMax: 2,
-  /** A file that is given slower than this is given up by both: it holds one of those places. */
+  /** A pushed file that is slower than this is given up at both ends: it is one of those few. */
   pushBytesPerSecondMin: 16 * KIB,
-  /** Any stretch of it may be slower for this long: to begin, and to put a small file away. */
+  /** Any stretch of it may be slower for this long: to begin, and to finish a small file. */
   pushMsMin: 60_000,
-  /** A file whose provider has gone is given up when nobody else gives it for this long. */
+  /** A pushed file whose provider has gone is given up when it has no other source this long. */
   pushAloneMs: 3_000,
   /** What a file takes of a disk at least, with its directory: tiny ones must not fill it either. */
   takenFileBytesMin: 8 * KIB,
   /** How long a provider waits for the other side to have the file whole: it may hash and flush. */
   pushSettleMs: 60_000,
+  /** First and longest pause before it asks again whether that is so. */
+  pushAskAgainMsMin: 50,
+  pushAskAgainMsMax: 2_000,
   /** Nodes that a push without a peer asks before it gives up. */
   pushTakersMax: 16,
   /** How long it waits for directories to name one. */
   pushTakersMs: 3_000,
+  /** Past this age nothing more is asked on a connection to a directory, which ends it at twice that. */
+  directoryConnectionAgeMsMax: directoryLimits.directoryConnectionMs / 2,
 } as const;

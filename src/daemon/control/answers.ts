@@ -1,9 +1,11 @@
-/** Answers to the questions of clients: one function a verb, each giving the items one by one. */
+/** Answers to the questions of clients: one function for each verb, which gives its items. */
 
 import { isAbsolute } from "@std/path";
 import type { HostPort } from "../../base/address.ts";
 import { utf8 } from "../../base/bytes.ts";
+import { formatRanges } from "../../base/chunk_ranges.ts";
 import { messageOf, unreachable, UsageError } from "../../base/errors.ts";
+import { isRecordOf } from "../../base/fetch_record.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
@@ -15,6 +17,7 @@ import type { Verb } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type {
   AnswerItems,
+  ExplainReport,
   FileReport,
   PeerReport,
   SavingsReport,
@@ -23,19 +26,14 @@ import type {
   SyncDatabaseReport,
   VerifyReport,
 } from "../../wire/reports.ts";
-import { explain } from "./explain.ts";
 import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
-import { answerFiles, answerPush } from "../push/push_answers.ts";
-import { formatRanges } from "../../base/chunk_ranges.ts";
+import { peerFiles } from "../push/peer_questions.ts";
 
 /** What the answers are drawn from. */
-export interface AnswererOptions {
+interface AnswererOptions {
   readonly node: Node;
-  readonly store: ChunkStore;
   readonly version: string;
-  readonly network: string;
-  readonly isKeyed: boolean;
   readonly clientAddress: () => string;
   /** Where the gateway listens, as HOST:PORT; null without one. */
   readonly gatewayAddress: () => string | null;
@@ -48,10 +46,15 @@ export type AnswerItem = AnswerItems[Verb];
 /** Answers questions about one daemon. */
 export class Answerer {
   readonly #options: AnswererOptions;
-  readonly #startedMs = performance.now();
+  readonly #startedMs: number;
 
   constructor(options: AnswererOptions) {
     this.#options = options;
+    this.#startedMs = options.node.clock.nowMs();
+  }
+
+  get #store(): ChunkStore {
+    return this.#options.node.store;
   }
 
   /**
@@ -76,7 +79,7 @@ export class Answerer {
         yield* this.#peers();
         return;
       case "search":
-        yield* await this.#options.node.list(globOf(args), {
+        yield* await this.#options.node.discovery.list(globOf(args), {
           timeoutMs: boundedTimeout(args["timeoutMs"]),
           signal: options.signal,
         });
@@ -97,13 +100,19 @@ export class Answerer {
         yield* (await this.#locate(args, options.signal)).holderReports();
         return;
       case "push":
-        yield* answerPush(this.#options.node, this.#filesToPush(textOf(args, "target")), {
-          peer: args["peer"] === undefined ? undefined : addressOf(args),
-          signal: options.signal,
-        });
+        yield* this.#options.node.transfers.pushes.pushAll(
+          this.#filesToPush(textOf(args, "target")),
+          {
+            peer: args["peer"] === undefined ? undefined : addressOf(args),
+            signal: options.signal,
+          },
+        );
         return;
       case "files":
-        yield* answerFiles(this.#options.node, { peer: addressOf(args), signal: options.signal });
+        yield* peerFiles(this.#options.node.context, {
+          peer: addressOf(args),
+          signal: options.signal,
+        });
         return;
       case "explain":
         yield* explain(this.#options.node, textOf(args, "target"));
@@ -114,17 +123,18 @@ export class Answerer {
   }
 
   #status(): StatusReport {
-    const { node, store, version, network, isKeyed } = this.#options;
+    const { node, version } = this.#options;
+    const { clock, connections, identity, offerPolicy, store } = node.context;
+    const { fetches, uploads } = node.transfers;
     const files = { shared: 0, downloaded: 0, partial: 0, bytes: 0 };
     const trust = zeroOfEach(FILE_TRUSTS);
     for (const file of store.fileDefinitions()) {
       files[file.origin]++;
       if (file.origin === "partial") continue;
       files.bytes += file.sizeBytes;
-      trust[node.offerPolicy.trustOf(file)]++;
+      trust[offerPolicy.trustOf(file)]++;
     }
-    const { overlay, connections } = node;
-    const counters = overlay.counters;
+    const { counters } = node.links.overlay;
     const totals = store.statistics();
     return {
       version,
@@ -132,10 +142,10 @@ export class Answerer {
       node: formatAddress(node.address.host, node.address.port),
       client: this.#options.clientAddress(),
       dataDir: store.dataDir,
-      network,
-      keyed: isKeyed,
-      uptimeMs: Math.round(performance.now() - this.#startedMs),
-      links: node.linkCount,
+      network: identity.network,
+      keyed: identity.networkKey !== undefined,
+      uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
+      links: node.links.size,
       files: { ...files, hashing: store.shares.filesWaiting },
       counters: {
         queriesSeen: counters.queriesSeen,
@@ -145,16 +155,16 @@ export class Answerer {
         messagesSent: counters.messagesSent,
         bytesIn: connections.bytesIn,
         bytesOut: connections.bytesOut,
-        strikes: node.strikes,
-        filesServed: node.uploads.filesServed,
+        strikes: fetches.strikes,
+        filesServed: uploads.filesServed,
         totalBytesIn: totals.get("bytesIn") ?? 0,
         totalBytesOut: totals.get("bytesOut") ?? 0,
         totalStrikes: totals.get("strikes") ?? 0,
         totalFilesServed: totals.get("filesServed") ?? 0,
       },
-      transfers: [...node.swarms].map((swarm) => swarm.report()),
-      uploads: node.uploads.reports(),
-      directories: node.directories.reports(),
+      transfers: [...fetches.swarms].map((swarm) => swarm.report()),
+      uploads: uploads.reports(),
+      directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
       syncDatabases: this.#options.syncDatabases(),
       savings: savingsOf(totals),
@@ -163,24 +173,21 @@ export class Answerer {
   }
 
   *#list(): Generator<FileReport> {
-    const { node, store } = this.#options;
+    const { offerPolicy, store } = this.#options.node.context;
     for (const file of store.fileDefinitions()) {
-      if (file.origin !== "partial") {
-        yield { ...file, have: "all", trust: node.offerPolicy.trustOf(file) };
-        continue;
-      }
-      // A long list is sent bit by bit, and a download may have ended meanwhile.
+      // A long list is sent step by step, and a download may have ended meanwhile.
       const download = store.download(file.root);
-      if (download !== undefined) {
-        const trust = node.offerPolicy.trustOf(file);
-        yield { ...file, have: formatRanges(download.have), trust };
-      }
+      const isWhole = file.origin !== "partial";
+      if (!isWhole && download === undefined) continue;
+      const have = isWhole ? "all" : formatRanges(download!.have);
+      yield { ...file, have, trust: offerPolicy.trustOf(file) };
     }
   }
 
   *#peers(): Generator<PeerReport> {
-    const nowMs = performance.now();
-    for (const link of this.#options.node.overlay.links()) {
+    const { clock, links } = this.#options.node;
+    const nowMs = clock.nowMs();
+    for (const link of links.overlay.links()) {
       const { nodeId, host, port, listenPort, inbound, roundTripMs, sinceMs } = link;
       yield {
         nodeId,
@@ -197,17 +204,17 @@ export class Answerer {
   /** Asks the network who has what of a name or root. */
   async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {
     const timeoutMs = boundedTimeout(args["timeoutMs"]);
-    return await this.#options.node.locate(soughtOf(args), { timeoutMs, signal });
+    return await this.#options.node.discovery.locate(soughtOf(args), { timeoutMs, signal });
   }
 
   #share(path: string): ShareReport {
-    this.#options.store.shares.add(path);
+    this.#store.shares.add(path);
     return { path, result: "shared" };
   }
 
   /** Ends the sharing of a path, or of all files of a name or root. */
   #unshare(target: string): ShareReport {
-    const { store } = this.#options;
+    const store = this.#store;
     if (isAbsolute(target) && store.shares.remove(target)) {
       return { path: target, result: "not shared any more" };
     }
@@ -228,7 +235,7 @@ export class Answerer {
 
   /** Each file of a name or root once, a whole one if there is one. */
   #filesToPush(target: string): FileDefinition[] {
-    const { store } = this.#options;
+    const store = this.#store;
     const roots = new Set(filesOf(store, target).map(({ root }) => root));
     if (roots.size === 0) {
       throw new UsageError(`Cannot push ${target}: nothing here has this name or root`, {
@@ -239,7 +246,7 @@ export class Answerer {
   }
 
   async *#verify(target: unknown, signal: AbortSignal): AsyncGenerator<VerifyReport> {
-    const { store } = this.#options;
+    const store = this.#store;
     const roots: (Root | undefined)[] = target === undefined
       ? [undefined]
       : [...new Set(filesOf(store, textOf({ target }, "target")).map(({ root }) => root))];
@@ -259,6 +266,18 @@ export class Answerer {
       }
     }
   }
+}
+
+/** How the fetches of a name or root went: those that run first, the last one of each kind first. */
+export function* explain(
+  node: Pick<Node, "fetches" | "store">,
+  target: string,
+): Generator<ExplainReport> {
+  for (const fetch of node.fetches) {
+    const record = fetch.soFar();
+    if (isRecordOf(record, target)) yield { ...record, endedAt: null };
+  }
+  yield* node.store.history.of(target);
 }
 
 function savingsOf(totals: ReadonlyMap<string, number>): SavingsReport {

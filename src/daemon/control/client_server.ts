@@ -1,19 +1,17 @@
-/** The client port: accepts a few clients, kept in an array, and gives each a session. */
+/** The client port: accepts a few clients, and gives each a session. */
 
 import type { HostPort } from "../../base/address.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { Connection } from "../../net/connection.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
-import { ClientSession, type SessionHost } from "./client_session.ts";
-import { LogThrottle } from "../../base/log_throttle.ts";
+import { ClientSession, type ClientSessionOptions } from "./client_session.ts";
 
 /** Serves the clients of one daemon. */
 export class ClientServer {
   readonly address: HostPort;
-  readonly #host: SessionHost;
+  readonly #options: ClientSessionOptions;
   readonly #listener: Listener;
-  readonly #throttle = new LogThrottle();
   #sessions: ClientSession[] = [];
   #isStopped = false;
 
@@ -22,15 +20,15 @@ export class ClientServer {
    *
    * @throws {EnvironmentError} when the port cannot be had.
    */
-  constructor(host: SessionHost, transport: Transport, listen: HostPort) {
-    this.#host = host;
+  constructor(options: ClientSessionOptions, transport: Transport, listen: HostPort) {
+    this.#options = options;
     this.#listener = transport.listen(listen);
     this.address = this.#listener.address;
   }
 
   start(): void {
     this.#acceptAll().catch((error) =>
-      this.#host.log.error("stopped accepting clients", { error: messageOf(error) })
+      this.#options.node.context.log.error("stopped accepting clients", { error: messageOf(error) })
     );
   }
 
@@ -41,18 +39,17 @@ export class ClientServer {
   }
 
   async #acceptAll(): Promise<void> {
+    const { clock, log, throttle } = this.#options.node.context;
     for await (const duplex of this.#listener) {
-      this.#throttle.tick(performance.now());
-      if (this.#sessions.length >= limits.clientsMax) {
-        turnAway(new Connection(duplex));
-        if (this.#throttle.isFirst("full")) {
-          this.#host.log.warn("refused a client: all places are taken", {
-            clients: limits.clientsMax,
-          });
-        }
+      const connection = new Connection(duplex, { clock });
+      if (this.#sessions.length < limits.clientsMax) {
+        this.#serve(new ClientSession(this.#options, connection));
         continue;
       }
-      this.#serve(new ClientSession(this.#host, new Connection(duplex)));
+      turnAway(connection);
+      if (throttle.isFirst("clients full")) {
+        log.warn("refused a client: all places are taken", { clients: limits.clientsMax });
+      }
     }
   }
 
@@ -61,12 +58,13 @@ export class ClientServer {
     try {
       await session.run();
     } catch (error) {
+      const { log, throttle } = this.#options.node.context;
       const reason = messageOf(error);
       const { host } = session.remote;
       if (this.#isStopped || error instanceof EnvironmentError) {
-        this.#host.log.debug("client gone", { host, reason });
-      } else if (this.#throttle.isFirst(`${host} ${reason}`)) {
-        this.#host.log.warn("dropped a client", { host, reason });
+        log.debug("client gone", { host, reason });
+      } else if (throttle.isFirst(`client ${host} ${reason}`)) {
+        log.warn("dropped a client", { host, reason });
       }
     } finally {
       session.close();

@@ -1,52 +1,46 @@
 /**
- * One client on the client port: greets it, answers its questions, runs its fetch and sends it the
- * file's bytes. A connection does one thing at a time.
+ * One client on the client port: greets it, answers its questions and runs its fetches, whose bytes
+ * `file_delivery.ts` sends. A connection does one thing at a time.
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { Bitfield } from "../../base/bitfield.ts";
 import { FetchFailure, messageOf, PeerFault, UsageError } from "../../base/errors.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
 import { parseUrl } from "../../base/mirror_url.ts";
 import { nameProblem } from "../../base/names.ts";
 import { systemRandom } from "../../base/random.ts";
-import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
+import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage } from "../../net/handshake.ts";
-import { DATA_HEADER_BYTES, decodePayload, writeDataHeader } from "../../wire/codec.ts";
-import type { FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
+import { decodePayload } from "../../wire/codec.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import {
   CHANGING_VERBS,
   CLIENT_MAGIC,
-  type Done,
   type Message,
   type MessageOf,
   PROTOCOL_VERSION,
 } from "../../wire/messages.ts";
 import { clientMac, macEquals } from "../../wire/proofs.ts";
-import type { Answerer } from "./answers.ts";
-import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
 import type { Node } from "../node/node.ts";
+import type { Answerer } from "./answers.ts";
+import { FileDelivery } from "./file_delivery.ts";
 
 /** What a client may send once it is greeted. */
 const CLIENT_KINDS = ["heartbeat", "client-auth", "get", "ask"] as const;
 
-/** What a session needs of its daemon. */
-export interface SessionHost {
+/** What all sessions of a daemon work with. */
+export interface ClientSessionOptions {
   readonly node: Node;
   readonly answerer: Answerer;
   readonly token: { readonly path: string; readonly token: Uint8Array };
-  readonly log: Logger;
 }
 
 /** A client's connection. */
-export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
-  readonly #host: SessionHost;
+export class ClientSession implements FrameHandler {
+  readonly #options: ClientSessionOptions;
   readonly #connection: Connection;
   readonly #ended = new AbortController();
   #nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array } = {
@@ -55,22 +49,14 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   };
   #isTrusted = false;
   #isBusy = false;
-  #heardMs = performance.now();
+  #heardMs: number;
+  /** The file that was fetched last. */
+  #delivery: FileDelivery | null = null;
 
-  // The file being delivered.
-  #wanted: ChunkRange | null = null;
-  #delivers = false;
-  #reader: FileReader | null = null;
-  #ready: ChunkRange[] = [];
-  /** Chunks that are ready or sent: each is told of more than once, and sent once. */
-  #told: Bitfield | null = null;
-  #buffer: Uint8Array<ArrayBuffer> | null = null;
-  #drained: (() => void) | null = null;
-  #readError: unknown;
-
-  constructor(host: SessionHost, connection: Connection) {
-    this.#host = host;
+  constructor(options: ClientSessionOptions, connection: Connection) {
+    this.#options = options;
     this.#connection = connection;
+    this.#heardMs = options.node.clock.nowMs();
   }
 
   /** The client's address, for the log. */
@@ -80,19 +66,18 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
 
   /** Serves the client until the connection ends. */
   async run(): Promise<void> {
-    const beat = setInterval(() => this.#beat(), limits.clientBeatMs);
+    const beat = this.#options.node.clock.every(limits.clientBeatMs, () => this.#beat());
     try {
       await withDeadline(this.#connection, "Cannot greet client", () => this.#greet());
       this.#connection.setGate(onlyKinds("Cannot serve client", CLIENT_KINDS));
-      this.#connection.setBulk(this);
       await this.#connection.receive(this);
       const { reason } = this.#connection;
       if (reason instanceof PeerFault) throw reason;
     } finally {
-      clearInterval(beat);
+      beat.cancel();
       this.#ended.abort();
       this.#connection.setBulk(null);
-      this.#releaseBuffer();
+      this.#delivery?.release();
     }
   }
 
@@ -101,7 +86,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   }
 
   frame(frame: Frame): void {
-    this.#heardMs = performance.now();
+    this.#heardMs = this.#options.node.clock.nowMs();
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "heartbeat":
@@ -117,68 +102,6 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
     }
   }
 
-  // FetchObserver
-
-  event(event: MessageOf<"searching" | "found" | "restarted" | "progress">): void {
-    if (event.kind === "restarted") {
-      this.#ready = [];
-      this.#reader = null;
-      this.#told = null;
-    }
-    this.#connection.send(event);
-  }
-
-  readable(reader: FileReader): void {
-    // The same content from another place: what is ready can be read there as well.
-    this.#reader = reader;
-    this.#told ??= new Bitfield(chunkCount(reader.sizeBytes));
-  }
-
-  gained(range: ChunkRange): void {
-    if (!this.#delivers || this.#reader === null || this.#told === null) return;
-    const wanted = this.#wanted ?? { first: 0, count: chunkCount(this.#reader.sizeBytes) };
-    const first = Math.max(range.first, wanted.first);
-    const end = Math.min(range.first + range.count, wanted.first + wanted.count);
-    if (first >= end) return;
-    for (const run of this.#told.missingRuns({ first, count: end - first })) this.#addReady(run);
-    this.#connection.wake();
-  }
-
-  // BulkSource
-
-  nextFrame(): Uint8Array | null {
-    const ready = this.#ready[0];
-    if (ready === undefined || this.#reader === null) {
-      this.#releaseBuffer();
-      this.#drained?.();
-      return null;
-    }
-    const count = Math.min(ready.count, limits.dataBytesMax / CHUNK_BYTES);
-    const range = { first: ready.first, count };
-    if (count === ready.count) this.#ready.shift();
-    else this.#ready[0] = { first: ready.first + count, count: ready.count - count };
-    const { offset, length } = rangeBytes(this.#reader.sizeBytes, range);
-    this.#buffer ??= takeSendBuffer();
-    try {
-      this.#reader.readRun(range, this.#buffer, DATA_HEADER_BYTES);
-    } catch (error) {
-      this.#readError = error;
-      this.#ready = [];
-      this.#drained?.();
-      return null;
-    }
-    writeDataHeader(this.#buffer, offset, length);
-    return this.#buffer.subarray(0, DATA_HEADER_BYTES + length);
-  }
-
-  #addReady({ first, count }: ChunkRange): void {
-    this.#told!.addRange({ first, count });
-    const last = this.#ready.at(-1);
-    if (last !== undefined && last.first + last.count === first) {
-      this.#ready[this.#ready.length - 1] = { first: last.first, count: last.count + count };
-    } else this.#ready.push({ first, count });
-  }
-
   async #greet(): Promise<void> {
     this.#connection.setGate(onlyKinds("Cannot greet client", ["client-hello"]));
     const hello = expectMessage(await this.#connection.receiveOne(), "client-hello");
@@ -190,9 +113,9 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
       kind: "client-welcome",
       magic: CLIENT_MAGIC,
       version: PROTOCOL_VERSION,
-      nodeId: this.#host.node.nodeId,
+      nodeId: this.#options.node.nodeId,
       nonce: this.#nonces.daemon,
-      tokenPath: this.#host.token.path,
+      tokenPath: this.#options.token.path,
     });
     if (hello.version !== PROTOCOL_VERSION) {
       await this.#connection.flushed();
@@ -204,7 +127,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   }
 
   #authenticate(mac: Uint8Array): void {
-    const { token } = this.#host.token;
+    const { token } = this.#options.token;
     if (!macEquals(mac, clientMac("client", token, this.#nonces))) {
       throw new PeerFault("wrong-key", "Cannot trust client: its proof of the token is wrong");
     }
@@ -225,44 +148,23 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
       .finally(() => this.#isBusy = false);
   }
 
-  async #get(get: MessageOf<"get">): Promise<void> {
-    const request: FetchRequest = get;
+  async #get(request: MessageOf<"get">): Promise<void> {
     checkRequest(request);
-    this.#wanted = request.chunks;
-    this.#delivers = request.deliver;
-    this.#readError = undefined;
-    this.#ready = [];
-    this.#reader = null;
-    this.#told = null;
-    const done = await this.#host.node.fetch(request, {
-      observer: this,
-      signal: this.#ended.signal,
-    });
-    await this.#allDelivered();
-    this.#connection.send(done satisfies Done);
-  }
-
-  /** Resolves when the last byte is on its way: DONE must not overtake it. */
-  async #allDelivered(): Promise<void> {
-    if (this.#ready.length > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#drained = resolve;
-      this.#ended.signal.addEventListener("abort", () => resolve(), { once: true });
-      if (this.#ended.signal.aborted) return;
-      this.#connection.wake();
-      await promise;
-      this.#drained = null;
-    }
-    this.#reader = null;
-    this.#told = null;
-    if (this.#readError !== undefined) throw this.#readError;
+    const { chunks, deliver } = request;
+    const { signal } = this.#ended;
+    const delivery = new FileDelivery(this.#connection, { chunks, isDelivered: deliver });
+    this.#delivery = delivery;
+    this.#connection.setBulk(delivery);
+    const done = await this.#options.node.fetch(request, { observer: delivery, signal });
+    await delivery.finished(signal);
+    this.#connection.send(done);
   }
 
   async #answer(ask: MessageOf<"ask">): Promise<void> {
     if (CHANGING_VERBS.has(ask.verb) && !this.#isTrusted) {
       throw new PeerFault("unexpected", `Cannot ${ask.verb}: the client has not proved the token`);
     }
-    const { answerer } = this.#host;
+    const { answerer } = this.#options;
     let batch: string[] = [];
     let bytes = 0;
     const signal = this.#ended.signal;
@@ -293,7 +195,7 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
       ? "usage"
       : "failed";
     if (failure === "failed") {
-      this.#host.log.warn("a client's request failed", { error: messageOf(error) });
+      this.#options.node.context.log.warn("a client's request failed", { error: messageOf(error) });
     }
     const hint = (error as { hint?: string }).hint ?? "";
     return {
@@ -305,18 +207,13 @@ export class ClientSession implements FrameHandler, BulkSource, FetchObserver {
   }
 
   #beat(): void {
-    if (performance.now() - this.#heardMs > limits.clientSilentMs) {
+    if (this.#options.node.clock.nowMs() - this.#heardMs > limits.clientSilentMs) {
       this.#connection.close(
         new PeerFault("silent", `The client was silent for ${limits.clientSilentMs / 1000} s`),
       );
       return;
     }
     this.#connection.send({ kind: "heartbeat" });
-  }
-
-  #releaseBuffer(): void {
-    if (this.#buffer !== null) giveSendBuffer(this.#buffer);
-    this.#buffer = null;
   }
 }
 

@@ -1,46 +1,71 @@
 /**
- * A node as the client of one directory: says what the node offers when the advertiser says so,
- * asks what others want to know, and says goodbye. While another client of the node speaks to the
- * same instance, it is idle: it tells and asks nothing, and looks now and then whether that still
- * holds. Who asks for what is in `directories.ts`.
+ * A node as the client of one directory: tells what the node offers when the advertiser says so,
+ * asks questions, and says goodbye. While another client of the node speaks to the same instance,
+ * it is idle: it tells and asks nothing, and looks now and then whether that still holds. What is
+ * asked of all directories is in `directories.ts`.
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
+import { sleep } from "../../base/clock.ts";
+import { EnvironmentError } from "../../base/errors.ts";
 import { newSessionId, type NodeId, type SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
-import type { Random } from "../../base/random.ts";
-import type { LogThrottle } from "../../base/log_throttle.ts";
 import {
   Advertiser,
   type AdvertiserEffect,
   type AdvertiserEvent,
 } from "../../core/directory/advertiser.ts";
-import type { Connection } from "../../net/connection.ts";
+import { closeOnAbort } from "../../net/deadline.ts";
 import { type Denied, DirectoryConnection } from "../../net/directory_connection.ts";
-import { type LocalIdentity, RefusedError } from "../../net/handshake.ts";
 import { formatAddress } from "../../wire/host.ts";
-import type { MessageOf } from "../../wire/messages.ts";
 import type { DirectoryReport } from "../../wire/reports.ts";
-import type { ListedFile, Load } from "../../wire/structures.ts";
-import type { Duplicates } from "./duplicates.ts";
+import type { Load } from "../../wire/structures.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
+import { listedFiles } from "../discovery/offers.ts";
+import {
+  type DirectoryError,
+  DirectoryErrors,
+  DuplicateError,
+  isDenied,
+} from "./directory_errors.ts";
 import { DirectoryQuestions } from "./directory_questions.ts";
-import { type DirectoryError, directoryErrorText } from "./directory_errors.ts";
 
-/** What the client of a directory needs of its node. */
-export interface DirectoryClientHost {
-  readonly identity: LocalIdentity;
-  readonly random: Random;
-  readonly throttle: LogThrottle;
-  readonly log: Logger;
+/**
+ * Which client of a node speaks to which instance, one each. One directory may have two addresses:
+ * two sessions of one node would push each other out there.
+ */
+export class Duplicates {
+  readonly #claims = new Map<DirectoryClient, NodeId>();
+
+  /**
+   * `client` meets an instance: from now on it has that one, and no other. If another client has it
+   * already, `client` has none, and that other one is returned.
+   */
+  claim(instance: NodeId, client: DirectoryClient): DirectoryClient | undefined {
+    this.#claims.delete(client);
+    const holder = this.holder(instance);
+    if (holder === undefined) this.#claims.set(client, instance);
+    return holder;
+  }
+
+  /** What `client` has is free, since it cannot be reached by its address. */
+  release(client: DirectoryClient): void {
+    this.#claims.delete(client);
+  }
+
+  /** The client that has that instance. */
+  holder(instance: NodeId): DirectoryClient | undefined {
+    for (const [client, claimed] of this.#claims) if (claimed === instance) return client;
+    return undefined;
+  }
+}
+
+/** Which directory a client is of, and what it tells. */
+interface DirectoryClientOptions {
+  readonly address: HostPort;
   /** Shared by all clients of the node. */
-  readonly claims: Duplicates<DirectoryClient>;
-  /** Opens a connection, counted and bounded with all others. */
-  connect(address: HostPort, signal: AbortSignal): Promise<Connection>;
-  load(nowMs: number): Load;
-  /** All that the node offers, taken bit by bit. */
-  listed(): Iterable<ListedFile>;
+  readonly duplicates: Duplicates;
+  readonly load: (nowMs: number) => Load;
 }
 
 /** The client of one directory. */
@@ -49,60 +74,52 @@ export class DirectoryClient {
   readonly label: string;
   /** What the directory knows this node by. */
   readonly session: SessionId;
-  readonly #host: DirectoryClientHost;
-  readonly #address: HostPort;
+  readonly #context: NodeContext;
+  readonly #options: DirectoryClientOptions;
   readonly #advertiser: Advertiser;
   readonly #questions: DirectoryQuestions;
-  /** The batch under way. */
-  #batchTalk: DirectoryConnection | null = null;
+  readonly #errors: DirectoryErrors;
+  /** The connection of the batch under way. */
+  #batch: DirectoryConnection | null = null;
   #sending: Promise<void> = Promise.resolve();
   #isLeaving = false;
   /** Ends dials and handshakes that are under way. */
   readonly #ending = new AbortController();
-  /** What stands against an answer; null since the last one. */
-  #trouble: Omit<DirectoryError, "directory"> | null = {
-    reason: "no answer yet",
-    isFailed: false,
-  };
   /** The instance that it met last. */
   #instance: NodeId | undefined;
-  /** How it was last listed, or that it is idle, as the log has it; empty since a failure. */
-  #said = "";
 
-  constructor(host: DirectoryClientHost, address: HostPort) {
-    this.#host = host;
-    this.#address = address;
-    this.label = formatAddress(address.host, address.port);
-    this.session = newSessionId(host.random);
-    this.#advertiser = new Advertiser({ random: host.random });
-    this.#questions = new DirectoryQuestions(() => this.#openForQuestions());
-  }
-
-  /** Whether the last batch was answered: by a list or by a refusal. */
-  get answers(): boolean {
-    return this.#advertiser.answers;
+  constructor(context: NodeContext, options: DirectoryClientOptions) {
+    const { clock, identity: { random } } = context;
+    this.#context = context;
+    this.#options = options;
+    this.label = formatAddress(options.address.host, options.address.port);
+    this.session = newSessionId(random);
+    this.#advertiser = new Advertiser({ random });
+    this.#questions = new DirectoryQuestions(clock, () => this.#openForQuestions());
+    this.#errors = new DirectoryErrors(context, this.label);
   }
 
   /** The client that speaks to the same instance, while this one is idle. */
-  get twin(): DirectoryClient | undefined {
+  get duplicateOf(): DirectoryClient | undefined {
     if (this.#instance === undefined) return undefined;
-    const holder = this.#host.claims.holder(this.#instance);
+    const holder = this.#options.duplicates.holder(this.#instance);
     return holder === this ? undefined : holder;
   }
 
   /** Why the last question or batch was not answered; undefined when it was. */
-  get trouble(): DirectoryError | undefined {
-    return this.#trouble === null ? undefined : { directory: this.label, ...this.#trouble };
+  get error(): DirectoryError | undefined {
+    return this.#errors.last;
   }
 
   /** Tells what changed here, or that time passed. */
-  step(event: AdvertiserEvent, nowMs: number): void {
+  step(event: AdvertiserEvent): void {
     if (this.#isLeaving) return;
-    for (const effect of this.#advertiser.step(event, nowMs)) this.#sending = this.#send(effect);
+    const effects = this.#advertiser.step(event, this.#context.clock.nowMs());
+    for (const effect of effects) this.#sending = this.#send(effect);
   }
 
   tick(nowMs: number): void {
-    this.step({ kind: "tick" }, nowMs);
+    this.step({ kind: "tick" });
     this.#questions.tick(nowMs);
   }
 
@@ -111,22 +128,22 @@ export class DirectoryClient {
    * says, or when this client is idle.
    */
   async ask<T extends object>(
-    question: (talk: DirectoryConnection) => Promise<T | Denied>,
+    question: (connection: DirectoryConnection) => Promise<T | Denied>,
   ): Promise<T | undefined> {
-    if (this.twin !== undefined) return undefined;
+    if (this.duplicateOf !== undefined) return undefined;
     try {
-      const answer = await this.#questions.ask((talk) => this.#noting(question(talk)));
+      const answer = await this.#questions.ask((connection) => this.#hear(question(connection)));
       if (!isDenied(answer)) return answer;
-      this.#sayDenied(answer, "question");
+      this.#errors.logDenied(answer, "question");
     } catch (error) {
-      this.#sayFailed(error);
+      this.#logFailed(error);
     }
     return undefined;
   }
 
   report(nowMs: number): DirectoryReport {
     const { answers, reach, filesListed, answeredAtMs, deniedBy } = this.#advertiser;
-    const sameAs = this.twin?.label ?? null;
+    const sameAs = this.duplicateOf?.label ?? null;
     const isIdle = sameAs !== null;
     return {
       directory: this.label,
@@ -144,14 +161,15 @@ export class DirectoryClient {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     // Its sequence is lower: coming after the goodbye, it would be refused anyway.
-    this.#batchTalk?.close();
-    const { sequence, answeredAtMs } = this.#advertiser;
-    if (answeredAtMs !== undefined && this.answers) {
-      const { promise: late, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, limits.directoryLeaveMs);
+    this.#batch?.close();
+    const { sequence, answeredAtMs, answers } = this.#advertiser;
+    if (answeredAtMs !== undefined && answers) {
       const goodbye = { session: this.session, sequence: sequence + 1 };
-      await Promise.race([this.ask((talk) => talk.leave(goodbye)), late]);
-      clearTimeout(timer);
+      const said = new AbortController();
+      const { signal } = said;
+      const late = sleep(this.#context.clock, limits.directoryLeaveMs, { signal }).catch(() => {});
+      await Promise.race([this.ask((connection) => connection.leave(goodbye)), late]);
+      said.abort();
     }
     this.#ending.abort();
     this.#questions.close();
@@ -163,80 +181,68 @@ export class DirectoryClient {
     const { sequence, whole, filesListed, changed, removed } = batch;
     let event: AdvertiserEvent;
     try {
-      this.#batchTalk = await this.#openOwn();
-      if (this.#isLeaving) this.#batchTalk.close();
+      this.#batch = await this.#openOwn();
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
-      const load = this.#host.load(performance.now());
+      const load = this.#options.load(this.#context.clock.nowMs());
       const refresh = { session: this.session, sequence, load, whole, filesListed };
-      const lists = { files: whole ? this.#host.listed() : changed, removed };
-      const answer = await this.#noting(this.#batchTalk.batch(refresh, lists));
+      const lists = { files: whole ? listedFiles(this.#context) : changed, removed };
+      const answer = await this.#hear(this.#batch.batch(refresh, lists));
       if (isDenied(answer)) {
-        this.#sayDenied(answer, "batch");
+        this.#errors.logDenied(answer, "batch");
         event = { kind: "denied", limit: answer.limit };
       } else {
-        this.#sayListed(answer);
+        this.#errors.logListed(answer);
         event = { kind: "listed", answer };
       }
     } catch (error) {
-      this.#sayFailed(error);
-      event = { kind: error instanceof TwinError ? "withheld" : "failed" };
+      this.#logFailed(error);
+      event = { kind: error instanceof DuplicateError ? "withheld" : "failed" };
     } finally {
-      this.#batchTalk?.close();
-      this.#batchTalk = null;
+      this.#batch?.close();
+      this.#batch = null;
     }
-    this.step(event, performance.now());
+    this.step(event);
   }
 
   async #openForQuestions(): Promise<DirectoryConnection> {
-    const talk = await this.#openOwn();
-    this.step({ kind: "instance-seen", instance: talk.instance }, performance.now());
-    return talk;
+    const connection = await this.#openOwn();
+    this.step({ kind: "instance-seen", instance: connection.instance });
+    return connection;
   }
 
   /**
    * Opens a connection to an instance that no other client of this node speaks to.
    *
-   * @throws {TwinError} when one does.
+   * @throws {DuplicateError} when one does.
    */
   async #openOwn(): Promise<DirectoryConnection> {
-    const talk = await this.#open();
-    this.#instance = talk.instance;
-    const twin = this.#host.claims.claim(talk.instance, this);
-    if (twin === undefined) return talk;
-    talk.close();
-    throw new TwinError(twin.label);
+    const connection = await this.#open();
+    this.#instance = connection.instance;
+    const other = this.#options.duplicates.claim(connection.instance, this);
+    if (other === undefined) return connection;
+    connection.close();
+    throw new DuplicateError(other.label);
   }
 
   async #open(): Promise<DirectoryConnection> {
+    const { connections, identity } = this.#context;
+    const { signal } = this.#ending;
     try {
-      return await this.#connect();
+      const connection = await connections.dial(this.#options.address, { signal });
+      using _ = closeOnAbort(connection, signal);
+      return await DirectoryConnection.open(connection, identity);
     } catch (error) {
       this.#noteFailed(error);
       throw error;
     }
   }
 
-  async #connect(): Promise<DirectoryConnection> {
-    const { signal } = this.#ending;
-    const connection = await this.#host.connect(this.#address, signal);
-    const close = () => connection.close();
-    signal.addEventListener("abort", close, { once: true });
+  /** Hears an answer, and notes how it came, or why it did not. */
+  async #hear<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
     try {
-      if (signal.aborted) close();
-      return await DirectoryConnection.open(connection, this.#host.identity);
-    } finally {
-      signal.removeEventListener("abort", close);
-    }
-  }
-
-  /** Remembers how an answer came, or why it did not. */
-  async #noting<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
-    try {
-      const got = await answer;
-      this.#trouble = isDenied(got)
-        ? { reason: `it refuses: ${got.limit}`, isFailed: false }
-        : null;
-      return got;
+      const heard = await answer;
+      this.#errors.answered(heard);
+      return heard;
     } catch (error) {
       this.#noteFailed(error);
       throw error;
@@ -244,67 +250,12 @@ export class DirectoryClient {
   }
 
   #noteFailed(error: unknown): void {
-    this.#trouble = { reason: directoryErrorText(error), isFailed: true };
-    // By its other name the directory may be there.
-    this.#host.claims.release(this);
+    this.#errors.failed(error);
+    // By its other address the directory may be there.
+    this.#options.duplicates.release(this);
   }
 
-  #sayListed({ instance, reach }: MessageOf<"listed">): void {
-    const news = `${instance} ${reach}`;
-    if (this.#said === news) return;
-    this.#said = news;
-    this.#host.log.info("listed at a directory", { directory: this.label, instance, reach });
+  #logFailed(error: unknown): void {
+    if (!this.#isLeaving) this.#errors.logFailed(error);
   }
-
-  #sayIdle({ label }: TwinError): void {
-    const news = `same as ${label}`;
-    if (this.#said === news) return;
-    this.#said = news;
-    const fields = { directory: this.label, sameAs: label };
-    this.#host.log.info("a directory has two addresses: one is used", fields);
-  }
-
-  #sayDenied({ limit, bound, message }: Denied, what: "batch" | "question"): void {
-    const { log, throttle } = this.#host;
-    if (!throttle.isFirst(`directory ${this.label} denied ${what}`)) return;
-    log.warn("a directory refuses", { directory: this.label, limit, bound, reason: message });
-  }
-
-  #sayFailed(error: unknown): void {
-    if (this.#isLeaving) return;
-    if (error instanceof TwinError) return this.#sayIdle(error);
-    this.#said = "";
-    const { log, throttle } = this.#host;
-    const isAway = error instanceof EnvironmentError;
-    const fields = {
-      directory: this.label,
-      error: isAway ? directoryErrorText(error) : messageOf(error),
-    };
-    // Not by the text, which the other side may make new each time.
-    if (!throttle.isFirst(`directory ${this.label} ${faultKind(error)}`)) return;
-    if (isAway) log.info("cannot reach a directory", fields);
-    else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
-    else log.warn("cannot talk to a directory", fields);
-  }
-}
-
-/** Another client of this node speaks to that instance. */
-class TwinError extends Error {
-  override readonly name = "TwinError";
-  readonly label: string;
-
-  constructor(label: string) {
-    super(`It is the directory at ${label}`);
-    this.label = label;
-  }
-}
-
-function faultKind(error: unknown): string {
-  if (error instanceof EnvironmentError || error instanceof PeerFault) return error.code;
-  if (error instanceof RefusedError) return `refused ${error.refusal}`;
-  return "other";
-}
-
-function isDenied(answer: object): answer is Denied {
-  return "kind" in answer && answer.kind === "denied";
 }

@@ -1,7 +1,14 @@
-/** Why a directory does not answer, in the words of a fetch that ended without it. It logs nothing. */
+/**
+ * What stands against the answers of one directory, and what the log says of it: seldom, though a
+ * directory is asked again and again. Why there is no answer is also told in the words of a fetch
+ * that ended without it.
+ */
 
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
+import type { Denied } from "../../net/directory_connection.ts";
 import { RefusedError } from "../../net/handshake.ts";
+import type { MessageOf } from "../../wire/messages.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
 
 /** A directory that has not answered the last question. */
 export interface DirectoryError {
@@ -12,8 +19,103 @@ export interface DirectoryError {
   readonly isFailed: boolean;
 }
 
+/** Another client of this node speaks to the same instance. */
+export class DuplicateError extends Error {
+  override readonly name = "DuplicateError";
+  /** HOST:PORT of the directory as that client knows it. */
+  readonly label: string;
+
+  constructor(label: string) {
+    super(`It is the directory at ${label}`);
+    this.label = label;
+  }
+}
+
+/** The errors of one directory. */
+export class DirectoryErrors {
+  readonly #context: NodeContext;
+  readonly #label: string;
+  /** What stands against an answer; null since the last one. */
+  #last: Omit<DirectoryError, "directory"> | null = { reason: "no answer yet", isFailed: false };
+  /** How it was last listed, or that it is idle, as the log has it; empty since a failure. */
+  #logged = "";
+
+  /** `label` is HOST:PORT of the directory as it was given. */
+  constructor(context: NodeContext, label: string) {
+    this.#context = context;
+    this.#label = label;
+  }
+
+  /** Why the last question or batch was not answered; undefined when it was. */
+  get last(): DirectoryError | undefined {
+    return this.#last === null ? undefined : { directory: this.#label, ...this.#last };
+  }
+
+  /** It answered, if only by refusing. */
+  answered(answer: object): void {
+    this.#last = isDenied(answer)
+      ? { reason: `it refuses: ${answer.limit}`, isFailed: false }
+      : null;
+  }
+
+  /** It could not be had, or did not answer. */
+  failed(error: unknown): void {
+    this.#last = { reason: directoryErrorText(error), isFailed: true };
+  }
+
+  logListed({ instance, reach }: MessageOf<"listed">): void {
+    if (!this.#isNews(`${instance} ${reach}`)) return;
+    const fields = { directory: this.#label, instance, reach };
+    this.#context.log.info("listed at a directory", fields);
+  }
+
+  logDenied({ limit, bound, message }: Denied, what: "batch" | "question"): void {
+    const { log, throttle } = this.#context;
+    if (!throttle.isFirst(`directory ${this.#label} denied ${what}`)) return;
+    log.warn("a directory refuses", { directory: this.#label, limit, bound, reason: message });
+  }
+
+  logFailed(error: unknown): void {
+    if (error instanceof DuplicateError) return this.#logIdle(error);
+    this.#logged = "";
+    const { log, throttle } = this.#context;
+    const isAway = error instanceof EnvironmentError;
+    const fields = {
+      directory: this.#label,
+      error: isAway ? directoryErrorText(error) : messageOf(error),
+    };
+    // Not by the text, which the other side may make new each time.
+    if (!throttle.isFirst(`directory ${this.#label} ${faultKind(error)}`)) return;
+    if (isAway) log.info("cannot reach a directory", fields);
+    else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
+    else log.warn("cannot talk to a directory", fields);
+  }
+
+  #logIdle({ label }: DuplicateError): void {
+    if (!this.#isNews(`same as ${label}`)) return;
+    const fields = { directory: this.#label, sameAs: label };
+    this.#context.log.info("a directory has two addresses: one is used", fields);
+  }
+
+  #isNews(state: string): boolean {
+    const isNews = this.#logged !== state;
+    this.#logged = state;
+    return isNews;
+  }
+}
+
+/** Whether a directory refused. */
+export function isDenied(answer: object): answer is Denied {
+  return "kind" in answer && answer.kind === "denied";
+}
+
+/** All of them in one line. */
+export function directoryErrorsText(errors: readonly DirectoryError[]): string {
+  return errors.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
+}
+
 /** The reason for `error`, which talking to a directory threw; without its address. */
-export function directoryErrorText(error: unknown): string {
+function directoryErrorText(error: unknown): string {
   if (error instanceof RefusedError) {
     const { refusal } = error;
     return refusal === "wrong-network" ? "it is of another network" : `it refuses: ${refusal}`;
@@ -29,7 +131,8 @@ export function directoryErrorText(error: unknown): string {
     .replace(/ \(os error [0-9]+\)$/, "");
 }
 
-/** All of them in one line. */
-export function directoryErrorsText(troubles: readonly DirectoryError[]): string {
-  return troubles.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
+function faultKind(error: unknown): string {
+  if (error instanceof EnvironmentError || error instanceof PeerFault) return error.code;
+  if (error instanceof RefusedError) return `refused ${error.refusal}`;
+  return "other";
 }

@@ -1,17 +1,15 @@
 /**
  * The questions of a node to one directory. They share one connection, which is opened when it is
- * needed and kept for a moment only. What is asked, and who waits for it, is not known here.
+ * needed and kept for a moment only. What is asked is not known here.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { EnvironmentError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { DirectoryConnection } from "../../net/directory_connection.ts";
 
-/** A connection is left to its last questions at this age: the directory ends it at twice that. */
-const AGE_MS_MAX = limits.directoryConnectionMs / 2;
-
 interface Opened {
-  readonly talk: Promise<DirectoryConnection>;
+  readonly connection: Promise<DirectoryConnection>;
   readonly openedMs: number;
   /** Questions without an answer. */
   waiting: number;
@@ -21,6 +19,7 @@ interface Opened {
 
 /** The questions to one directory. */
 export class DirectoryQuestions {
+  readonly #clock: Clock;
   readonly #open: () => Promise<DirectoryConnection>;
   #current: Opened | null = null;
   #waiting = 0;
@@ -28,7 +27,8 @@ export class DirectoryQuestions {
   #isClosed = false;
 
   /** `open` connects and shakes hands. */
-  constructor(open: () => Promise<DirectoryConnection>) {
+  constructor(clock: Clock, open: () => Promise<DirectoryConnection>) {
+    this.#clock = clock;
     this.#open = open;
   }
 
@@ -37,9 +37,9 @@ export class DirectoryQuestions {
    *
    * @throws {EnvironmentError} "unreachable" when the directory cannot be had, could not be had a
    * moment ago, or has too many questions already.
-   * @throws {PeerFault | RefusedError} as the talk does.
+   * @throws {PeerFault | RefusedError} as the question does.
    */
-  async ask<T>(question: (talk: DirectoryConnection) => Promise<T>): Promise<T> {
+  async ask<T>(question: (connection: DirectoryConnection) => Promise<T>): Promise<T> {
     if (this.#waiting >= limits.directoryAskedMax) {
       throw new EnvironmentError(
         "unreachable",
@@ -79,41 +79,44 @@ export class DirectoryQuestions {
   /** The connection that there is, if it may still be asked on. */
   #usable(): Opened | undefined {
     const current = this.#current;
-    if (current === null || performance.now() - current.openedMs > AGE_MS_MAX) return undefined;
+    if (
+      current === null ||
+      this.#clock.nowMs() - current.openedMs > limits.directoryConnectionAgeMsMax
+    ) return undefined;
     return current;
   }
 
   #opened(): Opened {
-    const nowMs = performance.now();
+    const nowMs = this.#clock.nowMs();
     if (this.#isClosed || nowMs - this.#failedMs < limits.directoryPauseMs) {
       throw new EnvironmentError("unreachable", "Cannot ask: it could not be had just now");
     }
-    const opened = { talk: this.#open(), openedMs: nowMs, waiting: 0, answeredMs: nowMs };
+    const opened = { connection: this.#open(), openedMs: nowMs, waiting: 0, answeredMs: nowMs };
     this.#current = opened;
-    opened.talk.catch(() => this.#failedMs = performance.now());
+    opened.connection.catch(() => this.#failedMs = this.#clock.nowMs());
     return opened;
   }
 
   async #askOn<T>(
     opened: Opened,
-    question: (talk: DirectoryConnection) => Promise<T>,
+    question: (connection: DirectoryConnection) => Promise<T>,
   ): Promise<T> {
     opened.waiting++;
     try {
-      return await question(await opened.talk);
+      return await question(await opened.connection);
     } catch (error) {
       this.#drop(opened);
       throw error;
     } finally {
       opened.waiting--;
-      opened.answeredMs = performance.now();
-      // A younger connection has taken its place.
+      opened.answeredMs = this.#clock.nowMs();
+      // A younger connection is used by now.
       if (opened !== this.#current && opened.waiting === 0) this.#drop(opened);
     }
   }
 
   #drop(opened: Opened): void {
     if (this.#current === opened) this.#current = null;
-    opened.talk.then((talk) => talk.close(), () => {});
+    opened.connection.then((connection) => connection.close(), () => {});
   }
 }

@@ -24,12 +24,12 @@ export function plausibleFiles(files: readonly KnownFile[]): KnownFile[] {
   return files.filter(({ sizeBytes }) => sizeBytes <= limits.fetchBytesMax);
 }
 
-/** The load of a node that is fully loaded: no more can be said of any. */
+/** The load of a node that is fully loaded. */
 const PERMILLE_MAX = 1_000;
 
 /**
- * The holders that can be, but for this node itself, at most fully loaded. One that the directory sees at a loopback
- * address is on the directory's own machine, so it is where the directory is.
+ * The holders that can be, without this node itself, none more than fully loaded. One that the
+ * directory sees at a loopback address is on its machine, so it is where the directory is.
  */
 export function plausibleHolders(
   holders: readonly Holder[],

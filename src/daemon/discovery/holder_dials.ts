@@ -1,12 +1,14 @@
 /**
- * The holders that a fetch dials: those that answered by HIT, and apart from them those that a
- * directory names. Whether one is worth dialling is decided in `fetch.ts`; here it is bounded.
+ * The dials of a fetch: to holders that answered by HIT, and apart from them to those that a
+ * directory names. Which one is worth dialling is decided in `core/fetch/holders.ts`; here the dials
+ * are bounded.
  *
  * Of those that directories name a few are dialled at a time, and none twice in a short while. So a
- * directory full of addresses where nobody lives any more costs a fetch nothing else.
+ * directory full of addresses that are out of date costs a fetch nothing else.
  */
 
 import type { HostPort } from "../../base/address.ts";
+import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -14,11 +16,9 @@ import type { Logger } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Searcher } from "./searches.ts";
 
-/** One of them that was dialled in vain, or has ended, is left alone for this long. */
-const AGAIN_MS = 5_000;
-
 /** What the dials need of their fetch and its node. */
 export interface HolderDialsHost {
+  readonly clock: Clock;
   readonly log: Logger;
   /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
   dialHolder(
@@ -29,8 +29,8 @@ export interface HolderDialsHost {
   readonly offered: Searcher["offered"];
 }
 
-/** Where one holder is, and what it is to give. */
-export interface HolderDial {
+/** Where one holder is, and the file that is wanted of it. */
+interface HolderDial {
   readonly address: HostPort;
   readonly root: Root;
 }
@@ -65,8 +65,8 @@ export class HolderDials {
   /** Dials one that a directory named, unless that was done lately. */
   listed(dial: HolderDial): void {
     const key = keyOf(dial);
-    const nowMs = performance.now();
-    const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < AGAIN_MS;
+    const nowMs = this.#host.clock.nowMs();
+    const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < limits.listedRedialMs;
     const isUnderWay = this.#answered.has(key) || this.#listed.has(key);
     if (wasLately || isUnderWay || this.#listed.size >= limits.listedDialsMax) return;
     if (this.#triedMs.size >= limits.listedTriedMax) this.#triedMs.clear();

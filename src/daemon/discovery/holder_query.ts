@@ -1,12 +1,12 @@
 /**
  * A search for one name or root that asks who has what of it: collects what holders offer and what
- * directories know until no more news comes. It fetches nothing.
+ * directories know. It fetches nothing.
  *
  * A file here is a root together with a size: a root that comes with two sizes is two files, since
  * at most one of them can be true.
  */
 
-import type { HostPort } from "../../base/address.ts";
+import type { Clock } from "../../base/clock.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -15,9 +15,8 @@ import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { HolderReport, InfoReport } from "../../wire/reports.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
-import { FLOOD, HERE, provenance } from "./provenance.ts";
+import { type Answers, FLOOD, HERE, provenance } from "./network_query.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
-import { IDLE_MS } from "./wait_for_idle.ts";
 
 /** What one node has of a file. */
 interface Held {
@@ -33,7 +32,7 @@ interface Located {
   readonly sizeBytes: number;
   readonly names: Map<string, { readonly type: string; readonly from: Set<string> }>;
   readonly holders: Map<NodeId, Held>;
-  /** What each one who knows a SHA-256 says it is. */
+  /** The SHA-256 that each one says that knows any. */
   readonly sha256: Map<string, string>;
   /** Counts of the directory that knows most. */
   whole: number;
@@ -41,20 +40,18 @@ interface Located {
 }
 
 /** All that is known of the files of one name or root. */
-export class HolderQuery implements Searcher {
+export class HolderQuery implements Searcher, Answers {
+  answeredMs: number;
   readonly #sought: Sought;
+  readonly #clock: Clock;
   readonly #files = new Map<string, Located>();
-  #newsMs: number;
   /** Names and holders kept, over all files. */
   #kept = 0;
 
-  constructor(sought: Sought, nowMs: number) {
+  constructor(sought: Sought, clock: Clock) {
     this.#sought = sought;
-    this.#newsMs = nowMs;
-  }
-
-  isIdle(nowMs: number): boolean {
-    return nowMs - this.#newsMs > IDLE_MS;
+    this.#clock = clock;
+    this.answeredMs = clock.nowMs();
   }
 
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
@@ -160,7 +157,7 @@ export class HolderQuery implements Searcher {
     this.#hold(found, { nodeId, address }, { chunksHave, from, loadPermille });
   }
 
-  /** Whoever answers may name anything; what was not asked for is left out. */
+  /** An answer may name anything: what was not asked for is left out. */
   #isSought(file: { readonly root: Root; readonly name: string }): boolean {
     return (this.#sought.by === "name" ? file.name : file.root) === this.#sought.value;
   }
@@ -188,10 +185,10 @@ export class HolderQuery implements Searcher {
     file: { readonly name: string; readonly type: string },
     from: string,
   ): void {
-    this.#newsMs = performance.now();
+    this.answeredMs = this.#clock.nowMs();
     const { name, type } = file;
     let known = found.names.get(name);
-    // Who says the name but not the type does not stand in the way of one who says both.
+    // A directory may say the name without the type: then the first that says both counts.
     if (known === undefined || known.type === "" && type !== "") {
       if (known === undefined && !this.#takeRoom()) return;
       known = { type, from: known?.from ?? new Set() };
@@ -205,7 +202,7 @@ export class HolderQuery implements Searcher {
     { nodeId, address }: OfferingHolder,
     what: { readonly chunksHave: number; readonly from: string; readonly loadPermille?: number },
   ): void {
-    this.#newsMs = performance.now();
+    this.answeredMs = this.#clock.nowMs();
     const chunksHave = Math.min(what.chunksHave, chunkCount(found.sizeBytes));
     let held = found.holders.get(nodeId);
     if (held === undefined) {
@@ -215,7 +212,9 @@ export class HolderQuery implements Searcher {
     }
     // A partial copy grows, so the greater number is the newer one.
     held.chunksHave = Math.max(held.chunksHave, chunksHave);
-    if (address.port !== 0 && held.peer === "") held.peer = labelOf(address);
+    if (address.port !== 0 && held.peer === "") {
+      held.peer = formatAddress(address.host, address.port);
+    }
     held.loadPermille = what.loadPermille ?? held.loadPermille;
     held.from.add(what.from);
   }
@@ -236,7 +235,7 @@ export class HolderQuery implements Searcher {
 }
 
 /**
- * Holders of a file that have it whole, and all. Those who are known by their ids and those whom a
+ * Holders of a file that have it whole, and all. Those that are known by their ids and those that a
  * directory counts are partly the same: the greater number is what is sure.
  */
 function countsOf(file: Located): { readonly whole: number; readonly total: number } {
@@ -263,10 +262,6 @@ function mostSaid(said: ReadonlyMap<string, string>): string | null {
     if (best === null || count > counts.get(best)!) best = sha256;
   }
   return best;
-}
-
-function labelOf({ host, port }: HostPort): string {
-  return formatAddress(host, port);
 }
 
 function compare(a: string, b: string): number {

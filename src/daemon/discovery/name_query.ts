@@ -1,16 +1,14 @@
-/**
- * A search for names by glob: collects what holders and directories list until no more news comes.
- */
+/** A search for names by glob: collects what holders and directories list. */
 
+import type { Clock } from "../../base/clock.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { FileOffer } from "../../wire/structures.ts";
 import type { SearchReport } from "../../wire/reports.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
-import { FLOOD, provenance } from "./provenance.ts";
+import { type Answers, FLOOD, provenance } from "./network_query.ts";
 import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
-import { IDLE_MS } from "./wait_for_idle.ts";
 
 interface Found {
   readonly name: string;
@@ -27,17 +25,14 @@ interface Found {
 }
 
 /** The answers to one glob. */
-export class NameQuery implements Searcher {
+export class NameQuery implements Searcher, Answers {
+  answeredMs: number;
+  readonly #clock: Clock;
   readonly #found = new Map<string, Found>();
-  #newsMs: number;
 
-  constructor(nowMs: number) {
-    this.#newsMs = nowMs;
-  }
-
-  /** Whether no answer has come for a while. */
-  isIdle(nowMs: number): boolean {
-    return nowMs - this.#newsMs > IDLE_MS;
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.answeredMs = clock.nowMs();
   }
 
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
@@ -88,7 +83,7 @@ export class NameQuery implements Searcher {
     file: Pick<FileOffer, "name" | "root" | "sizeBytes" | "type">,
     from: string,
   ): Found | undefined {
-    this.#newsMs = performance.now();
+    this.answeredMs = this.#clock.nowMs();
     const { name, root, sizeBytes, type } = file;
     const key = `${root}:${sizeBytes}:${name}`;
     let found = this.#found.get(key);

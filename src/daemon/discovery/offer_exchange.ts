@@ -18,16 +18,13 @@ import { callbackMac, macEquals } from "../../wire/proofs.ts";
 import { filesSought, offerMessage, type OfferSource } from "./offers.ts";
 import type { Searches, Verdict } from "./searches.ts";
 
-/** Offers of a listing that are queued before the writer must catch up. */
-const OFFERS_AT_ONCE = 256;
-
 /** How a requester answered a callback. */
-export type CallbackAnswer =
+type CallbackAnswer =
   | { readonly kind: "want"; readonly root: Root; readonly searchOn: boolean }
   | { readonly kind: "more" }
   | { readonly kind: "enough" };
 
-/** The message with which a holder proves to know the query, for the handshake's first shared fetch. */
+/** The message with which a holder proves to know the query, to send with the handshake. */
 export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message {
   return { kind: "callback", mac: callbackMac("holder", queryId, remote.nonces) };
 }
@@ -60,7 +57,7 @@ export async function offerFiles(
     for (const [index, file] of filesSought(source, sought).entries()) {
       connection.send(offerMessage(source.store, file, { listing }));
       // Thousands of long names would be more than may be queued at once.
-      if (index % OFFERS_AT_ONCE === OFFERS_AT_ONCE - 1) await connection.flushed();
+      if ((index + 1) % limits.offersQueuedMax === 0) await connection.flushed();
     }
     connection.send({ kind: "offers-end" });
     const answer = await connection.receiveOne();

@@ -1,6 +1,6 @@
 /**
- * What this node can offer of what is sought: what is in its store, but for files that the
- * repositories' databases contradict, or that are not yet held against them.
+ * What this node can offer of what is sought: what is in its store, without the files that the
+ * repositories' databases contradict, or that are not compared with them yet.
  */
 
 import type { ChunkStore } from "../../store/chunk_store.ts";
@@ -10,13 +10,10 @@ import { limits } from "../../base/limits.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { FileOffer, ListedFile, Sought } from "../../wire/structures.ts";
-import type { OfferPolicy } from "../trust/offer_policy.ts";
+import type { NodeContext } from "./node_context.ts";
 
 /** From what offers are made. */
-export interface OfferSource {
-  readonly store: ChunkStore;
-  readonly offerPolicy: Pick<OfferPolicy, "isOfferable">;
-}
+export type OfferSource = Pick<NodeContext, "store" | "offerPolicy">;
 
 /** How many files are offered when nobody says how many. */
 const DEFAULT_MAX = { name: limits.offersMax, glob: limits.listingMax } as const;
@@ -61,7 +58,7 @@ export function listedFile(store: ChunkStore, file: FileDefinition): ListedFile 
 
 /**
  * All that is offered, each file once for each of its names, at most
- * `limits.listingsPerClientMax`. It may be taken bit by bit while the store changes.
+ * `limits.listingsPerClientMax`. It may be read step by step while the store changes.
  */
 export function* listedFiles(source: OfferSource): Generator<ListedFile> {
   let left: number = limits.listingsPerClientMax;
@@ -104,7 +101,7 @@ function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition>
   }
 }
 
-/** Whether there is something of a file to offer, of an empty one there always is, and it may be. */
+/** Whether a file may be offered, and something of it is here; an empty file always is. */
 export function isOffered(source: OfferSource, file: FileDefinition): boolean {
   const hasAny = file.sizeBytes === 0 || file.chunksHave > 0;
   return hasAny && source.offerPolicy.isOfferable(file);

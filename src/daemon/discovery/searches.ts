@@ -5,14 +5,12 @@
 
 import type { NodeId, QueryId, Root } from "../../base/ids.ts";
 import type { HostPort } from "../../base/address.ts";
+import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import { callbackMac, macEquals } from "../../wire/proofs.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
-
-/** How long an ended search still answers late callbacks. */
-const ENDED_MS = 60_000;
 
 /** A holder that made itself known. */
 export interface OfferingHolder {
@@ -39,13 +37,13 @@ export interface Searcher {
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict;
   /** A holder answered by the reverse path: it can only be dialled. */
   hit(hit: Hit): void;
-  /** A directory answered, whom this node asks beside the flood. */
+  /** A directory answered, which is asked beside the flood. */
   listed(answer: DirectoryAnswer): void;
 }
 
 interface Entry {
   readonly sought: Sought;
-  /** Null once the search ended: who searched, and all that it holds, is let go of. */
+  /** Null once the search ended, so that nothing of it is kept alive. */
   searcher: Searcher | null;
   /** Null while it goes on. */
   endedMs: number | null;
@@ -90,7 +88,7 @@ export class Searches {
   /** Forgets what ended long ago. */
   tick(nowMs: number): void {
     for (const [id, { endedMs }] of this.#entries) {
-      if (endedMs !== null && nowMs - endedMs > ENDED_MS) this.#entries.delete(id);
+      if (endedMs !== null && nowMs - endedMs > limits.endedSearchMs) this.#entries.delete(id);
     }
   }
 }

@@ -93,6 +93,7 @@ export class Fetch implements Searcher, SwarmObserver {
       this,
     );
     this.#dials = new HolderDials({
+      clock: host.clock,
       log: host.log,
       dialHolder: (address, root, searcher) => host.dialHolder(address, root, searcher),
       offered: (holder, offers) => this.offered(holder, offers),

@@ -8,29 +8,25 @@ import type { HostPort } from "../../base/address.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { newNodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
 import { tcpTransport } from "../../net/tcp_transport.ts";
 import { ChunkStore } from "../../store/chunk_store.ts";
 import type { FetchEvent } from "../../wire/fetch_event.ts";
 import type { FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import { Node } from "./node.ts";
+import { Node, type NodeOptions } from "./node.ts";
+
+type GivenNodeOptions = Pick<
+  NodeOptions,
+  "directories" | "isReachable" | "log" | "network" | "networkKey" | "peers" | "ttl"
+>;
 
 /** How a fetch runs its own node. */
-export interface AloneOptions {
+interface AloneOptions extends GivenNodeOptions {
   /** Where the file's bytes are written; what lies there is checked and used. Absolute. */
   readonly outputPath: string;
-  readonly peers: readonly HostPort[];
-  readonly directories: readonly HostPort[];
   /** Where the node listens, so that holders can call back. */
   readonly node: HostPort;
-  readonly network: string;
-  readonly networkKey: Uint8Array | undefined;
-  readonly ttl: number;
-  /** False: nobody can dial this node. */
-  readonly isReachable: boolean;
-  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -55,37 +51,31 @@ export async function* fetchAlone(
     }),
   );
   const node = new Node({
+    ...options,
     nodeId: newNodeId(systemRandom),
     listen: options.node,
-    network: options.network,
-    networkKey: options.networkKey,
-    ttl: options.ttl,
-    isReachable: options.isReachable,
     linksMin: limits.linksMin,
     linksMax: limits.linksMax,
-    peers: options.peers,
-    directories: options.directories,
     isAlone: true,
     store,
     transport: tcpTransport,
-    log: options.log,
   });
   cleanup.defer(() => node.stop());
   node.start();
-  const events = new EventQueue();
+  const told = new ToldEvents();
   const fetching = node.fetch(request, {
-    observer: events,
+    observer: told,
     signal: options.signal,
     path: options.outputPath,
   });
-  fetching.then(() => events.end(), () => events.end());
-  yield* events.drain();
+  fetching.then(() => told.end(), () => told.end());
+  yield* told.events;
   yield await fetching;
 }
 
 /**
- * A directory for what only this fetch needs: where the system has such things, else beside the
- * output, for whoever may write nowhere else.
+ * A directory for what only this fetch needs: where the system keeps temporary files, else beside
+ * the output.
  *
  * @throws {EnvironmentError} when neither can be had.
  */
@@ -106,15 +96,25 @@ async function makeDataDir(beside: string): Promise<string> {
   }
 }
 
-/** Turns what a fetch tells into a sequence that is read at leisure. */
-class EventQueue implements FetchObserver {
-  #events: FetchEvent[] = [];
-  #ended = false;
-  #wake: () => void = () => {};
+/** What a fetch tells, as a sequence that is read at leisure. */
+class ToldEvents implements FetchObserver {
+  readonly events: ReadableStream<FetchEvent>;
+  #controller!: ReadableStreamDefaultController<FetchEvent>;
+  #isEnded = false;
+
+  constructor() {
+    this.events = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => {
+        this.#isEnded = true;
+      },
+    });
+  }
 
   event(event: FetchEvent): void {
-    this.#events.push(event);
-    this.#wake();
+    if (!this.#isEnded) this.#controller.enqueue(event);
   }
 
   // The bytes are written in place by the store: nobody has to be told of them.
@@ -122,20 +122,7 @@ class EventQueue implements FetchObserver {
   gained(): void {}
 
   end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *drain(): AsyncGenerator<FetchEvent> {
-    for (;;) {
-      const events = this.#events;
-      this.#events = [];
-      yield* events;
-      if (this.#events.length > 0) continue;
-      if (this.#ended) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
-    }
+    if (!this.#isEnded) this.#controller.close();
+    this.#isEnded = true;
   }
 }

@@ -1,49 +1,43 @@
 /**
- * The node port: gives each connection that comes in to whom its purpose concerns. Strangers are
+ * The node port: hands each connection that comes in to the part of the node that its purpose names. Strangers are
  * turned away before that, in `acceptor.ts`.
  */
 
 import { unreachable } from "../../base/errors.ts";
-import type { Logger } from "../../base/log.ts";
-import type { Overlay } from "../../core/overlay/overlay.ts";
+import { Acceptor } from "../../net/acceptor.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
-import { Acceptor } from "../../net/acceptor.ts";
-import { expectMessage, type LocalIdentity, type RemoteIdentity } from "../../net/handshake.ts";
+import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import type { Listener } from "../../net/transport.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Refusal } from "../../wire/messages.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
 import { hearOffers } from "../discovery/offer_exchange.ts";
-import type { Connections } from "../../net/connections.ts";
-import type { Links } from "./links.ts";
-import { fileOfRoot, offerMessage, type OfferSource } from "../discovery/offers.ts";
+import { fileOfRoot, offerMessage } from "../discovery/offers.ts";
 import type { Searches } from "../discovery/searches.ts";
-import type { Questions } from "./questions.ts";
-import type { LogThrottle } from "../../base/log_throttle.ts";
 import type { Uploads } from "../upload/uploads.ts";
+import type { Links } from "./links.ts";
+import type { Questions } from "./questions.ts";
 
-/** What the port needs of its node. */
-export interface NodePortHost extends OfferSource {
-  readonly identity: LocalIdentity;
-  readonly overlay: Overlay;
-  readonly connections: Connections;
+/** What takes the connections of each purpose. */
+interface NodePortOptions {
   readonly links: Links;
-  readonly uploads: Uploads;
   readonly searches: Searches;
+  readonly uploads: Uploads;
   readonly questions: Questions;
-  readonly throttle: LogThrottle;
-  readonly log: Logger;
 }
 
 /** The accepting side of one node. */
 export class NodePort {
-  readonly #host: NodePortHost;
-  readonly #door: Acceptor;
+  readonly #context: NodeContext;
+  readonly #options: NodePortOptions;
+  readonly #acceptor: Acceptor;
 
-  constructor(host: NodePortHost, listener: Listener) {
-    this.#host = host;
-    const { identity, connections, throttle, log } = host;
-    this.#door = new Acceptor(
+  constructor(context: NodeContext, listener: Listener, options: NodePortOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { identity, connections, throttle, log } = context;
+    this.#acceptor = new Acceptor(
       {
         identity,
         connections,
@@ -59,15 +53,15 @@ export class NodePort {
 
   /** Accepts until closed. */
   run(): Promise<void> {
-    return this.#door.run();
+    return this.#acceptor.run();
   }
 
   close(): void {
-    this.#door.close();
+    this.#acceptor.close();
   }
 
   async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const { links, searches } = this.#host;
+    const { links, searches, questions } = this.#options;
     switch (remote.purpose) {
       case "link":
         return await links.accepted(connection, remote);
@@ -79,33 +73,42 @@ export class NodePort {
       case "transfer":
         return await this.#transfer(connection, remote);
       case "directory":
-        return await this.#host.questions.serve(connection, remote);
+        return await questions.serve(connection, remote);
       default:
         return unreachable(remote.purpose);
     }
   }
 
-  #refusal({ nodeId, purpose }: RemoteIdentity, connection: Connection): Refusal | undefined {
+  #refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined {
+    const { links, questions, uploads } = this.#options;
     const { host } = connection.remote;
-    if (purpose === "directory") return this.#host.questions.refusal(host);
-    if (purpose === "transfer" && !this.#host.uploads.hasPlaceFor(host)) return "busy";
-    if (purpose !== "link") return undefined;
-    return this.#host.overlay.refusal({ nodeId, host, inbound: true }, performance.now());
+    switch (remote.purpose) {
+      case "link":
+        return links.refusal(remote, connection);
+      case "directory":
+        return questions.refusal(host);
+      case "transfer":
+        return uploads.hasRoomFor(host) ? undefined : "busy";
+      case "callback":
+        return undefined;
+      default:
+        return unreachable(remote.purpose);
+    }
   }
 
   /** A requester that learned of this node by HIT: it says what it wants, and is offered that. */
   async #transfer(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const { store, uploads } = this.#host;
+    const { store } = this.#context;
     connection.setGate(onlyKinds("Cannot serve", ["want"]));
     const { root } = await withDeadline(
       connection,
       "Cannot serve",
       async () => expectMessage(await connection.receiveOne(), "want"),
     );
-    const file = fileOfRoot(this.#host, root);
+    const file = fileOfRoot(this.#context, root);
     if (file !== undefined) connection.send(offerMessage(store, file, { listing: false }));
     connection.send({ kind: "offers-end" });
     if (file === undefined) await connection.closeAfterWriting();
-    else await uploads.serve(connection, remote, { root });
+    else await this.#options.uploads.serve(connection, remote, { root });
   }
 }

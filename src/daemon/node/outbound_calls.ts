@@ -6,41 +6,33 @@
 import type { HostPort } from "../../base/address.ts";
 import { messageOf, unreachable } from "../../base/errors.ts";
 import type { QueryId, Root } from "../../base/ids.ts";
-import type { Logger } from "../../base/log.ts";
 import type { CallbackOutcome } from "../../core/overlay/search.ts";
 import { withDeadline } from "../../net/deadline.ts";
-import { initiate, type LocalIdentity } from "../../net/handshake.ts";
+import { initiate } from "../../net/handshake.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Sought } from "../../wire/structures.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
 import { callbackProof, offerFiles, receiveOffers } from "../discovery/offer_exchange.ts";
-import type { Connections } from "../../net/connections.ts";
-import type { OfferSource } from "../discovery/offers.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 
-/** What calls need of the node that makes them. */
-export interface Caller extends OfferSource {
-  readonly connections: Connections;
-  readonly identity: LocalIdentity;
-  readonly uploads: Uploads;
-  readonly log: Logger;
-}
-
 /**
- * Holder's side of a callback: turns to the requester, and serves it if it wants. `answered` is
+ * Holder's side of a callback: dials the requester, and serves it if it wants. `answered` is
  * told once how it ended; the upload may go on for long after that. Never rejects.
  */
 export async function callRequester(
-  caller: Caller,
+  context: NodeContext,
   call: {
+    /** Serves the requester if it wants a file. */
+    readonly uploads: Uploads;
     readonly id: QueryId;
     readonly address: HostPort;
     readonly sought: Sought;
     readonly answered: (outcome: CallbackOutcome) => void;
   },
 ): Promise<void> {
-  const { id, address, sought } = call;
+  const { uploads, id, address, sought } = call;
   let isAnswered = false;
   const answer = (outcome: CallbackOutcome) => {
     if (!isAnswered) call.answered(outcome);
@@ -48,9 +40,9 @@ export async function callRequester(
   };
   let isReached = false;
   try {
-    const connection = await caller.connections.dial(address);
+    const connection = await context.connections.dial(address);
     const remote = await initiate(connection, {
-      identity: caller.identity,
+      identity: context.identity,
       purpose: "callback",
       first: (remote) => [callbackProof(id, remote)],
     });
@@ -58,13 +50,13 @@ export async function callRequester(
       queryId: id,
       sought,
       remote,
-      source: caller,
+      source: context,
       proved: () => isReached = true,
     });
     switch (reply.kind) {
       case "want":
         answer(reply.searchOn ? "search-on" : "enough");
-        await caller.uploads.serve(connection, remote, { root: reply.root });
+        await uploads.serve(connection, remote, { root: reply.root });
         return;
       case "more":
         answer("search-on");
@@ -78,7 +70,7 @@ export async function callRequester(
   } catch (error) {
     // Nobody there, or another node than the requester: a router in between may forward the port.
     answer(isReached ? "failed" : "unreachable");
-    caller.log.debug("callback failed", {
+    context.log.debug("callback failed", {
       peer: formatAddress(address.host, address.port),
       error: messageOf(error),
     });
@@ -92,7 +84,7 @@ export async function callRequester(
  * @throws {EnvironmentError | PeerFault | RefusedError} when the holder cannot be had.
  */
 export async function takeFromHolder(
-  caller: Caller,
+  context: NodeContext,
   call: {
     readonly address: HostPort;
     readonly root: Root;
@@ -100,9 +92,9 @@ export async function takeFromHolder(
   },
 ): Promise<void> {
   const { address, root, searcher } = call;
-  const connection = await caller.connections.dial(address);
+  const connection = await context.connections.dial(address);
   const remote = await initiate(connection, {
-    identity: caller.identity,
+    identity: context.identity,
     purpose: "transfer",
     first: () => [{ kind: "want", root, searchOn: true }],
   });

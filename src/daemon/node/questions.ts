@@ -1,13 +1,14 @@
 /**
- * What a node answers to those who come with questions: directories, and other nodes. How busy it
- * is, which files it offers, whether it takes one. One question at a time, on a short connection.
+ * What a node answers to the questions of directories and other nodes: how busy it is, which files
+ * it offers, whether it takes one. One question at a time, on a short connection.
  *
- * Only a directory that knows this node's session proves anything here; who merely asks hears what
+ * Only a directory that knows this node's session proves anything here; any other asker hears what
  * any node of the network may hear.
  */
 
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
-import { HASH_BYTES, type SessionId } from "../../base/ids.ts";
+import { HostRateLimit } from "../../base/host_rate_limit.ts";
+import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { RemoteIdentity } from "../../net/handshake.ts";
@@ -15,23 +16,24 @@ import { onlyKinds } from "../../wire/gate.ts";
 import type { Message, MessageOf, Refusal } from "../../wire/messages.ts";
 import { sessionMac } from "../../wire/proofs.ts";
 import type { ListedFile } from "../../wire/structures.ts";
+import type { Directories } from "../directories/directories.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
-import { HostLimits } from "./host_limits.ts";
-import type { LoadMeter } from "../upload/load_meter.ts";
-import { listedFiles, type OfferSource } from "../discovery/offers.ts";
+import { listedFiles } from "../discovery/offers.ts";
 import type { PushReceiver } from "../push/push_receiver.ts";
+import type { LoadMeter } from "../upload/load_meter.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
-/** What the answers are drawn from. */
-export interface QuestionsHost extends OfferSource {
+/** What the answers are drawn from, besides the files that are here. */
+interface QuestionsOptions {
   readonly loadMeter: LoadMeter;
   readonly pushReceiver: PushReceiver;
-  /** The session that a directory proves to know, under the nonces of its connection. */
-  sessionByProof(mac: Uint8Array, nonces: Uint8Array): SessionId | undefined;
+  /** The directories that may prove to know this node's session. */
+  readonly directories: Directories;
 }
 
-/** One who asks. */
+/** A node or directory that asks. */
 interface Asker {
   readonly connection: Connection;
   readonly remote: RemoteIdentity;
@@ -39,33 +41,37 @@ interface Asker {
   isDirectory: boolean;
 }
 
-/** What goes on after the last answer; it holds no place among those who ask. */
+/** What goes on after the last answer; it does not count among the questions. */
 type Sequel = () => Promise<void>;
 
 /** Answers the connections of purpose `directory` of one node. */
 export class Questions {
-  readonly #host: QuestionsHost;
-  readonly #ofHost = new Map<string, number>();
-  #askers = 0;
+  readonly #context: NodeContext;
+  readonly #options: QuestionsOptions;
+  /** The hosts that ask something now, once for each connection. */
+  readonly #askers: string[] = [];
   /** Hosts to which a list is being sent, once for each list. */
-  #listHosts: string[] = [];
-  readonly #questionLimits = new HostLimits({
+  readonly #listHosts: string[] = [];
+  readonly #questionLimits = new HostRateLimit({
     perSecond: limits.questionsPerSecondMax,
     burst: limits.questionsBurstMax,
+    hostsMax: limits.questionHostsMax,
   });
-  readonly #listLimits = new HostLimits({
+  readonly #listLimits = new HostRateLimit({
     perSecond: limits.fileListsPerMinuteMax / 60,
     burst: limits.fileListsBurstMax,
+    hostsMax: limits.questionHostsMax,
   });
 
-  constructor(host: QuestionsHost) {
-    this.#host = host;
+  constructor(context: NodeContext, options: QuestionsOptions) {
+    this.#context = context;
+    this.#options = options;
   }
 
-  /** Why one at `host` may not ask now; undefined when it may. */
+  /** Why a node at `host` may not ask now; undefined when it may. */
   refusal(host: string): Refusal | undefined {
-    const ofHost = this.#ofHost.get(host) ?? 0;
-    const isFull = this.#askers >= limits.questionersMax || ofHost >= limits.questionersPerHostMax;
+    const isFull = this.#askers.length >= limits.questionersMax ||
+      countOf(this.#askers, host) >= limits.questionersPerHostMax;
     return isFull ? "busy" : undefined;
   }
 
@@ -76,20 +82,15 @@ export class Questions {
    */
   async serve(connection: Connection, remote: RemoteIdentity): Promise<void> {
     const { host } = connection.remote;
-    const ofHost = this.#ofHost.get(host) ?? 0;
-    this.#askers++;
-    this.#ofHost.set(host, ofHost + 1);
-    const close = () => connection.close();
-    const whole = setTimeout(close, limits.directoryConnectionMs);
+    this.#askers.push(host);
+    const { clock } = this.#context;
+    const whole = clock.after(limits.directoryConnectionMs, () => connection.close());
     let sequel: Sequel | undefined;
     try {
       sequel = await this.#answerAll({ connection, remote, isDirectory: false });
     } finally {
-      clearTimeout(whole);
-      this.#askers--;
-      const left = (this.#ofHost.get(host) ?? 1) - 1;
-      if (left === 0) this.#ofHost.delete(host);
-      else this.#ofHost.set(host, left);
+      whole.cancel();
+      this.#askers.splice(this.#askers.indexOf(host), 1);
     }
     if (sequel === undefined) connection.close();
     else await sequel();
@@ -119,7 +120,7 @@ export class Questions {
   }
 
   #count({ remote: { host } }: Connection): void {
-    if (this.#questionLimits.take(host, performance.now())) return;
+    if (this.#questionLimits.take(host, this.#context.clock.nowMs())) return;
     throw new PeerFault(
       "flooding",
       `Cannot answer: more than ${limits.questionsPerSecondMax} questions a second`,
@@ -130,14 +131,14 @@ export class Questions {
     const { connection, remote } = asker;
     const session = mac.every((byte) => byte === 0)
       ? undefined
-      : this.#host.sessionByProof(mac, remote.nonces);
+      : this.#options.directories.sessionByProof(mac, remote.nonces);
     if (session !== undefined) asker.isDirectory = true;
     connection.send({
       kind: "load-report",
       mac: session === undefined
         ? new Uint8Array(HASH_BYTES)
         : sessionMac("client", session, remote.nonces),
-      load: this.#host.loadMeter.load(performance.now()),
+      load: this.#options.loadMeter.load(this.#context.clock.nowMs()),
     });
   }
 
@@ -150,7 +151,7 @@ export class Questions {
     this.#listHosts.push(host);
     try {
       let files: ListedFile[] = [];
-      for (const file of listedFiles(this.#host)) {
+      for (const file of listedFiles(this.#context)) {
         if (files.length === limits.advertisedPerMessageMax) {
           connection.send({ kind: "files", files, last: false });
           files = [];
@@ -168,36 +169,38 @@ export class Questions {
 
   /** A list takes as long as its reader does, so that no host may have all of them. */
   #mayHearList(host: string): boolean {
-    const ofHost = this.#listHosts.filter((one) => one === host).length;
-    return this.#listHosts.length < limits.fileListsMax && ofHost < limits.fileListsPerHostMax &&
-      this.#listLimits.take(host, performance.now());
+    return this.#listHosts.length < limits.fileListsMax &&
+      countOf(this.#listHosts, host) < limits.fileListsPerHostMax &&
+      this.#listLimits.take(host, this.#context.clock.nowMs());
   }
 
   #upload(asker: Asker, request: MessageOf<"upload-request">): Sequel | undefined {
     const { connection, remote } = asker;
-    const pushes = this.#host.pushReceiver;
-    const { answer, incoming } = pushes.consider(request, {
+    const { pushReceiver } = this.#options;
+    const { answer, incoming } = pushReceiver.consider(request, {
       host: connection.remote.host,
       isDirectory: asker.isDirectory,
     });
     connection.send({ kind: "upload-answer", answer });
     if (incoming === undefined) return undefined;
-    if (request.serves) return () => pushes.take(incoming, connection, remote);
-    pushes.takeElsewhere(incoming, peerLabel(connection, remote));
+    if (request.serves) return () => pushReceiver.take(incoming, connection, remote);
+    pushReceiver.takeElsewhere(incoming, peerLabel(connection, remote));
     return undefined;
   }
+}
+
+function countOf(hosts: readonly string[], host: string): number {
+  return hosts.filter((one) => one === host).length;
 }
 
 /** The next question; undefined when the asker has none, or takes too long over it. */
 async function nextQuestion(connection: Connection): Promise<Message | undefined> {
   connection.setGate(onlyKinds("Cannot answer", QUESTIONS));
-  const timer = setTimeout(() => connection.close(), limits.directoryIdleMs);
+  using _ = connection.clock.after(limits.directoryIdleMs, () => connection.close());
   try {
     return await connection.receiveOne();
   } catch (error) {
     if (error instanceof EnvironmentError) return undefined;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,27 +1,19 @@
 /** The questions that a node asks another one: what it offers, and whether it takes a file. */
 
 import type { HostPort } from "../../base/address.ts";
-import { EnvironmentError, PeerFault } from "../../base/errors.ts";
+import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../../base/errors.ts";
+import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
-import type { Connections } from "../../net/connections.ts";
-import { withDeadline } from "../../net/deadline.ts";
-import {
-  expectMessage,
-  initiate,
-  type LocalIdentity,
-  type RemoteIdentity,
-} from "../../net/handshake.ts";
+import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
+import { expectMessage, initiate, type RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
 import { onlyKinds } from "../../wire/gate.ts";
+import { formatAddress } from "../../wire/host.ts";
 import type { Message } from "../../wire/messages.ts";
+import type { PeerFileReport } from "../../wire/reports.ts";
 import type { ListedFile } from "../../wire/structures.ts";
-
-/** What asking needs of the node that asks. */
-export interface QuestionAsker {
-  readonly connections: Connections;
-  readonly identity: LocalIdentity;
-}
+import type { NodeContext } from "../discovery/node_context.ts";
 
 const ENDED_HINT = "What listens there may be no node that can be asked, but a directory, or " +
   "have another network key.";
@@ -39,23 +31,18 @@ export interface AskedPeer extends Disposable {
  * "unreachable" only when nobody answers.
  */
 async function askPeer(
-  asker: QuestionAsker,
+  context: NodeContext,
   address: HostPort,
   { question, signal }: { readonly question: Message; readonly signal: AbortSignal },
 ): Promise<AskedPeer> {
   signal.throwIfAborted();
-  const connection = await asker.connections.dial(address);
+  const connection = await context.connections.dial(address);
   using cleanup = new DisposableStack();
-  const close = () => connection.close();
-  signal.addEventListener("abort", close, { once: true });
-  cleanup.defer(() => {
-    signal.removeEventListener("abort", close);
-    close();
-  });
-  if (signal.aborted) close();
+  cleanup.defer(() => connection.close());
+  cleanup.use(closeOnAbort(connection, signal));
   const remote = await hearing(() =>
     initiate(connection, {
-      identity: asker.identity,
+      identity: context.identity,
       purpose: "directory",
       first: () => [question],
     })
@@ -64,10 +51,10 @@ async function askPeer(
   return { connection, remote, [Symbol.dispose]: () => kept.dispose() };
 }
 
-/** Hears who was dialled; what it says by closing may be that it is none that can be asked. */
-async function hearing<T>(talk: () => Promise<T>): Promise<T> {
+/** Hears the node that was dialled; one that closes may be none that can be asked. */
+async function hearing<T>(hear: () => Promise<T>): Promise<T> {
   try {
-    return await talk();
+    return await hear();
   } catch (cause) {
     if (!(cause instanceof EnvironmentError)) throw cause;
     throw new EnvironmentError("other", cause.message, { hint: ENDED_HINT, cause });
@@ -75,14 +62,14 @@ async function hearing<T>(talk: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Asks a node to take `file`. When it accepts, and `serves` said that this node gives it, the
+ * Asks a node to take `file`. When it accepts, and `serves` said that this node provides it, the
  * connection goes on with an offer; the caller disposes of it.
  *
  * @throws {EnvironmentError | PeerFault | RefusedError} when there is no answer; the first is
  * "unreachable" only when nobody is there.
  */
 export async function askUpload(
-  asker: QuestionAsker,
+  context: NodeContext,
   address: HostPort,
   options: {
     readonly file: ListedFile;
@@ -93,7 +80,7 @@ export async function askUpload(
   const { file, serves, signal } = options;
   const question = { kind: "upload-request", file, serves } as const;
   using cleanup = new DisposableStack();
-  const { connection, remote } = cleanup.use(await askPeer(asker, address, { question, signal }));
+  const { connection, remote } = cleanup.use(await askPeer(context, address, { question, signal }));
   connection.setGate(onlyKinds("Cannot ask to take a file", ["upload-answer"]));
   const { answer } = await hearing(() =>
     withDeadline(
@@ -107,24 +94,37 @@ export async function askUpload(
 }
 
 /**
- * The files that a node offers, as they come; at most `limits.listingsPerClientMax`.
+ * The files that the node at `peer` offers, as they come; at most `limits.listingsPerClientMax`.
  *
- * @throws {EnvironmentError | PeerFault | RefusedError} when it does not tell them.
+ * @throws {FetchFailure} when it does not tell them.
  */
-export async function* askFiles(
-  asker: QuestionAsker,
-  address: HostPort,
-  { signal }: { readonly signal: AbortSignal },
-): AsyncGenerator<ListedFile> {
-  const question = { kind: "files-query" } as const;
-  using peer = await askPeer(asker, address, { question, signal });
-  const { connection } = peer;
+export async function* peerFiles(
+  context: NodeContext,
+  options: { readonly peer: HostPort; readonly signal: AbortSignal },
+): AsyncGenerator<PeerFileReport> {
+  const { peer, signal } = options;
+  try {
+    const question = { kind: "files-query" } as const;
+    using asked = await askPeer(context, peer, { question, signal });
+    for await (const { file, sha256 } of hearFiles(asked.connection)) {
+      const { root, name, type, sizeBytes, chunksHave } = file;
+      yield { name, root, sizeBytes, type, chunks: chunkCount(sizeBytes), chunksHave, sha256 };
+    }
+  } catch (cause) {
+    const where = formatAddress(peer.host, peer.port);
+    const hint = cause instanceof EnvironmentError ? cause.hint : undefined;
+    throw new FetchFailure("failed", `Cannot list the files of ${where}: ${messageOf(cause)}`, {
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+async function* hearFiles(connection: Connection): AsyncGenerator<ListedFile> {
   connection.setGate(onlyKinds("Cannot hear the files", ["files", "bye"]));
   // Each frame has its own bound, but a node could tell its files one by one for days.
   const late = new PeerFault("silent", "Cannot hear the files: the list takes too long");
-  using cleanup = new DisposableStack();
-  const timer = setTimeout(() => connection.close(late), limits.directoryConnectionMs);
-  cleanup.defer(() => clearTimeout(timer));
+  using _ = connection.clock.after(limits.directoryConnectionMs, () => connection.close(late));
   let count = 0;
   for (;;) {
     const message = await hearing(() =>

@@ -6,81 +6,82 @@
  * Nothing is ever removed to make room.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { messageOf, PeerFault } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
 import type { Connection } from "../../net/connection.ts";
-import { withDeadline } from "../../net/deadline.ts";
+import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
-import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
-import type { FetchObserver } from "../../wire/fetch_observer.ts";
+import type { FetchNotice, FetchObserver } from "../../wire/fetch_observer.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Done, MessageOf } from "../../wire/messages.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
 import { checkOffer, peerLabel } from "../discovery/offer_exchange.ts";
-import { MinimumRate } from "../upload/minimum_rate.ts";
 import type { Searcher } from "../discovery/searches.ts";
+import type { Swarm } from "../swarm/swarm.ts";
+import type { LoadMeter } from "../upload/load_meter.ts";
+import { MinimumRate } from "../upload/minimum_rate.ts";
 
-/** What taking needs of the node that it is done for. */
-export interface PushReceiverHost {
-  readonly store: ChunkStore;
-  readonly log: Logger;
-  /** Whether this node is too busy to take anything now. */
-  isFull(nowMs: number): boolean;
-  /** Fetches a file; `begun` is given whom holders that are at hand may be offered to. */
-  fetch(
+/** How a node takes files. */
+interface PushReceiverOptions {
+  /** What all downloads together may come to; 0: nothing is taken. */
+  readonly acceptBytes: number;
+  /** A node that is fully loaded takes nothing. */
+  readonly loadMeter: LoadMeter;
+  /** The files that are being fetched. */
+  readonly swarms: Iterable<Swarm>;
+  /** Fetches a file; `begun` is given the fetch, to which holders at hand may be offered. */
+  readonly fetch: (
     request: FetchRequest,
     options: {
       readonly observer: FetchObserver;
       readonly signal: AbortSignal;
       readonly begun?: (searcher: Searcher) => void;
     },
-  ): Promise<Done>;
-  /** Whether a fetch of `root` is going on. */
-  isFetching(root: Root): boolean;
+  ) => Promise<Done>;
 }
 
-/** A place that is kept for one file until {@linkcode PushReceiver.take} has ended. */
-export interface IncomingPush {
+/** One of the few files that may be on their way, until {@linkcode PushReceiver.take} has ended. */
+interface IncomingPush {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
-  /** Where the asker is that gives the file itself; null for a directory, which only names it. */
+  /** Where the provider is; null when a directory asks, which only names the file. */
   readonly providerHost: string | null;
 }
 
-/** Who asks this node to take a file. */
-export interface PushAsker {
+/** The node or directory that asks this node to take a file. */
+interface PushAsker {
   readonly host: string;
-  /** Whether it may also name a file that it does not give itself. */
+  /** Whether it may also name a file that it does not provide itself. */
   readonly isDirectory: boolean;
 }
 
-/** The files that this node lets itself be given. */
+/** The files that others push to this node. */
 export class PushReceiver {
-  readonly #host: PushReceiverHost;
-  readonly #acceptBytes: number;
+  readonly #context: NodeContext;
+  readonly #options: PushReceiverOptions;
   readonly #underWay = new Map<Root, IncomingPush>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
-  /** `acceptBytes` is what all downloads together may come to; 0: nothing is taken. */
-  constructor(host: PushReceiverHost, options: { readonly acceptBytes: number }) {
-    this.#host = host;
-    this.#acceptBytes = options.acceptBytes;
+  constructor(context: NodeContext, options: PushReceiverOptions) {
+    this.#context = context;
+    this.#options = options;
   }
 
   /** Bytes that may still be taken. */
   get room(): number {
-    if (this.#acceptBytes === 0) return 0;
-    return Math.max(0, this.#acceptBytes - this.#takenBytes());
+    const { acceptBytes } = this.#options;
+    return acceptBytes === 0 ? 0 : Math.max(0, acceptBytes - this.#takenBytes());
   }
 
   /**
-   * What to say to an upload request; with "accepted" a place is kept, which {@linkcode take} or
-   * {@linkcode takeElsewhere} gives back.
+   * What to say to an upload request. With "accepted" the file counts as on its way until
+   * {@linkcode take} or {@linkcode takeElsewhere} has ended.
    *
    * @throws {PeerFault} when no file can be so big.
    */
@@ -89,7 +90,8 @@ export class PushReceiver {
     { host, isDirectory }: PushAsker,
   ): { readonly answer: UploadAnswer; readonly incoming?: IncomingPush } {
     const { root, name, sizeBytes } = file;
-    const { store } = this.#host;
+    const { clock, store } = this.#context;
+    const { acceptBytes, loadMeter } = this.#options;
     if (sizeBytes > limits.fetchBytesMax) {
       throw new PeerFault(
         "malformed",
@@ -99,15 +101,15 @@ export class PushReceiver {
     if (store.isComplete(root)) return { answer: "have" };
     // A provider asks so how far its file has got: it is still on its way, not unwanted.
     if (this.#underWay.has(root)) return { answer: "busy" };
-    if (this.#acceptBytes === 0 || !serves && !isDirectory) return { answer: "unwilling" };
+    if (acceptBytes === 0 || !serves && !isDirectory) return { answer: "unwilling" };
     const files = store.downloadedFiles + this.#underWay.size + 1;
     if (
-      this.#takenBytes() + this.#bytesLeft(file) > this.#acceptBytes ||
-      files * limits.takenFileBytesMin > this.#acceptBytes
+      this.#takenBytes() + this.#bytesLeft(file) > acceptBytes ||
+      files * limits.takenFileBytesMin > acceptBytes
     ) return { answer: "no-room" };
     const providerHost = serves ? host : null;
     const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(providerHost) ||
-      this.#host.isFull(performance.now()) || this.#stopping.signal.aborted;
+      loadMeter.isFull(clock.nowMs()) || this.#stopping.signal.aborted;
     if (isFull) return { answer: "busy" };
     const incoming = { root, name, sizeBytes, providerHost };
     this.#underWay.set(root, incoming);
@@ -125,7 +127,7 @@ export class PushReceiver {
     connection: Connection,
     remote: RemoteIdentity,
   ): Promise<void> {
-    let talk = Promise.resolve();
+    let transfer = Promise.resolve();
     try {
       await this.#during(incoming, async () => {
         const offer = await this.#offerOf(incoming, connection);
@@ -133,20 +135,20 @@ export class PushReceiver {
         await this.#fetch(incoming, {
           from,
           begun: (searcher, left) => {
-            talk = use(searcher, { connection, remote, offer, left });
+            transfer = use(searcher, { connection, remote, offer, left });
             // It is waited for below, when the fetch has ended.
-            talk.catch(() => {});
+            transfer.catch(() => {});
           },
         });
       });
-      // Another fetch of this file may go on with the connection, but not in the place of this one.
-      await talk;
+      // Another fetch of this file may go on with the connection, but it counts as no push.
+      await transfer;
     } finally {
       connection.close();
     }
   }
 
-  /** Takes the file from whoever has it, because `from` wishes so. Never rejects. */
+  /** Takes the file from any node that has it, because `from` wishes so. Never rejects. */
   async takeElsewhere(incoming: IncomingPush, from: string): Promise<void> {
     await this.#during(incoming, () => this.#fetch(incoming, { from }));
   }
@@ -158,19 +160,13 @@ export class PushReceiver {
   }
 
   async #offerOf(incoming: IncomingPush, connection: Connection): Promise<MessageOf<"offer">> {
-    const { signal } = this.#stopping;
-    const close = () => connection.close();
-    signal.addEventListener("abort", close, { once: true });
+    using _ = closeOnAbort(connection, this.#stopping.signal);
     connection.setGate(onlyKinds("Cannot take a file", ["offer"]));
-    try {
-      return await withDeadline(
-        connection,
-        "Cannot take a file",
-        async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), incoming),
-      );
-    } finally {
-      signal.removeEventListener("abort", close);
-    }
+    return await withDeadline(
+      connection,
+      "Cannot take a file",
+      async () => sameFile(expectMessage(await connection.receiveOne(), "offer"), incoming),
+    );
   }
 
   async #during(incoming: IncomingPush, work: () => Promise<void>): Promise<void> {
@@ -189,28 +185,16 @@ export class PushReceiver {
     { root, name, sizeBytes }: IncomingPush,
     { from, begun }: {
       readonly from: string;
-      /** Is given what to call when the provider, of whom the fetch took something, is gone. */
+      /** Is given the fetch, and what to call when the provider that it used is gone. */
       readonly begun?: (searcher: Searcher, left: () => void) => void;
     },
   ): Promise<void> {
-    const { log } = this.#host;
+    const { clock, log } = this.#context;
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
-    const chunks = null, sha256 = null;
-    const request = {
-      name,
-      root,
-      sha256,
-      sizeBytes,
-      chunks,
-      deliver: false,
-      timeoutMs: 0,
-      searchMs: 0,
-      mirrors: [],
-    };
-    const watch = new Watch();
+    const watch = new Watch(clock);
     try {
-      await this.#host.fetch(request, {
+      await this.#options.fetch({ ...REQUEST, name, root, sizeBytes }, {
         observer: watch,
         signal: AbortSignal.any([this.#stopping.signal, watch.signal]),
         begun: (searcher) => begun?.(searcher, () => watch.providerLeft()),
@@ -224,8 +208,9 @@ export class PushReceiver {
 
   /** A download of which nothing came is no use to anybody, and anybody can have it begun. */
   #dropEmpty(root: Root): void {
-    const { store, log } = this.#host;
-    if (this.#host.isFetching(root) || store.isComplete(root)) return;
+    const { store, log } = this.#context;
+    const isFetched = [...this.#options.swarms].some(({ file }) => file.root === root);
+    if (isFetched || store.isComplete(root)) return;
     if (store.download(root)?.have.count !== 0) return;
     try {
       store.remove(root);
@@ -234,7 +219,7 @@ export class PushReceiver {
     }
   }
 
-  /** Whether the provider at `host` gives as many files as one may at once. */
+  /** Whether the provider at `host` pushes as many files as one may at once. */
   #hasMany(host: string | null): boolean {
     if (host === null) return false;
     const ofHost = [...this.#underWay.values()].filter(({ providerHost }) => providerHost === host);
@@ -242,7 +227,7 @@ export class PushReceiver {
   }
 
   #takenBytes(): number {
-    let bytes = this.#host.store.downloadedBytes();
+    let bytes = this.#context.store.downloadedBytes();
     for (const incoming of this.#underWay.values()) bytes += this.#bytesLeft(incoming);
     return bytes;
   }
@@ -252,29 +237,45 @@ export class PushReceiver {
    * says, which makes no room for anything else.
    */
   #bytesLeft({ root, sizeBytes }: Pick<IncomingPush, "root" | "sizeBytes">): number {
-    return Math.max(0, sizeBytes - this.#host.store.downloadedBytes(root));
+    return Math.max(0, sizeBytes - this.#context.store.downloadedBytes(root));
   }
 }
 
-/** Looks how a file comes, and gives it up when it takes a place for too little. */
+/** A fetch from peers alone, for as long as it takes; its observer bounds it. */
+const REQUEST: Omit<FetchRequest, "name" | "root" | "sizeBytes"> = {
+  sha256: null,
+  chunks: null,
+  deliver: false,
+  timeoutMs: 0,
+  searchMs: 0,
+  mirrors: [],
+};
+
+/** Watches how a file comes, and gives it up when it comes too slowly. */
 class Watch implements FetchObserver {
-  readonly #pace = new MinimumRate(performance.now());
+  readonly #clock: Clock;
+  readonly #rate: MinimumRate;
   readonly #givenUp = new AbortController();
   #bytesHad = 0;
-  /** Since when the provider is gone and nobody else gives; null while it is there. */
+  /** Since when the provider is gone and there is no other source; null while it is there. */
   #aloneSinceMs: number | null = null;
 
-  /** Aborted, with the reason, when the file is not worth its place. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#rate = new MinimumRate(clock.nowMs());
+  }
+
+  /** Aborted, with the reason, when the file is given up. */
   get signal(): AbortSignal {
     return this.#givenUp.signal;
   }
 
   /** Others who have the file must be there soon now. */
   providerLeft(): void {
-    this.#aloneSinceMs = performance.now();
+    this.#aloneSinceMs = this.#clock.nowMs();
   }
 
-  event(event: Parameters<FetchObserver["event"]>[0]): void {
+  event(event: FetchNotice): void {
     if (event.kind === "found") this.#bytesHad = event.bytesHad;
     if (event.kind === "progress") {
       // When all is here it only has to be put away.
@@ -288,12 +289,12 @@ class Watch implements FetchObserver {
   gained(): void {}
 
   #look({ bytes, sources }: { readonly bytes: number; readonly sources: number }): void {
-    const nowMs = performance.now();
-    if (this.#pace.tick(bytes, nowMs)) this.#givenUp.abort(new Error("It came too slowly"));
+    const nowMs = this.#clock.nowMs();
+    if (this.#rate.tick(bytes, nowMs)) this.#givenUp.abort(new Error("It came too slowly"));
     if (this.#aloneSinceMs === null) return;
     if (sources > 0) this.#aloneSinceMs = nowMs;
     else if (nowMs - this.#aloneSinceMs > limits.pushAloneMs) {
-      this.#givenUp.abort(new Error("Its giver has gone, and nobody else gives it"));
+      this.#givenUp.abort(new Error("Its provider has gone, and nobody else has it"));
     }
   }
 }

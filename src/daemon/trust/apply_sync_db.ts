@@ -1,4 +1,4 @@
-/** What the repositories' databases say of the file that a request names. Asks nobody else. */
+/** Completes a request with what the repositories' databases say of the file that it names. */
 
 import type { PackageIndex } from "../../base/package_index.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";

@@ -1,12 +1,13 @@
 /**
- * Holds the files that are here against what the repositories' databases say, and decides by that
- * which may be given to others. A file that no database names is not its affair, and may.
+ * Compares the files that are here with what the repositories' databases say, and decides by that
+ * which may be offered to others. A file that no database names may.
  *
- * What a file is follows at every question from the book and the store as they are then; nothing is
- * looked through for it. Behind, whatever is not known yet is hashed, one file at a time, and who
- * wants to know hears what that changed. Nothing is ever removed here.
+ * The verdict on a file follows at every question from the package index and the store as they are
+ * then. In the background, what is not known yet is hashed, one file at a time, and listeners hear
+ * what that changed. Nothing is ever removed here.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -15,16 +16,17 @@ import type { FileTrust, PackageFile, PackageIndex } from "../../base/package_in
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
 
-/** What vouching works with. */
-export interface OfferPolicyHost {
+/** What the verdicts are drawn from. */
+interface OfferPolicyOptions {
+  readonly clock: Clock;
   readonly store: ChunkStore;
-  /** Undefined: nobody says anything of any file. */
+  /** Undefined: no database says anything of any file. */
   readonly trust: PackageIndex | undefined;
   readonly log: Logger;
 }
 
-/** What of a file it takes to judge it. */
-export type JudgedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
+/** What the verdict on a file depends on. */
+type OfferedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
 
 /** What the databases say of a file that they name. */
 type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
@@ -36,35 +38,36 @@ export interface OfferPolicyChange {
   readonly verdict: Verdict | null;
 }
 
-/** Which files of a store may be given away, and by what each is trusted. */
+/** Which files of a store may be offered, and by what each is trusted. */
 export class OfferPolicy implements AsyncDisposable {
-  readonly #host: OfferPolicyHost;
+  readonly #options: OfferPolicyOptions;
   readonly #listeners = new Set<(change: OfferPolicyChange) => void>();
-  /** What was last said of the files that are named, for telling what changes. */
+  /** The last verdicts on the files that are named, for telling what changes. */
   readonly #verdicts = new Map<string, Verdict>();
-  /** Files that are to be hashed, in order; those that somebody asked for go first. */
+  /** Files that are to be hashed, in order; those that were asked for go first. */
   readonly #waiting = new Set<Root>();
   readonly #hurried = new Set<Root>();
   readonly #stopping = new AbortController();
   readonly #ends: (() => void)[] = [];
   #looking: Promise<void> = Promise.resolve();
-  #isLooking = false;
-  #mustLookAgain = false;
-  #hashing: Promise<void> | undefined;
+  /** Whether a look through all files is about to begin. */
+  #isLookDue = false;
+  #hashing: Promise<void> = Promise.resolve();
 
-  constructor(host: OfferPolicyHost) {
-    this.#host = host;
-    if (host.trust === undefined) return;
+  constructor(options: OfferPolicyOptions) {
+    this.#options = options;
+    const { store, trust } = options;
+    if (trust === undefined) return;
     this.#ends.push(
-      host.store.onChange((change) => this.#storeChanged(change)),
-      host.trust.onChange(() => this.#look()),
+      store.onChange((change) => this.#storeChanged(change)),
+      trust.onChange(() => this.#look()),
     );
     this.#look();
   }
 
-  /** Whether the file may be offered and given to others. */
-  isOfferable(file: JudgedFile): boolean {
-    switch (this.#judge(file)) {
+  /** Whether the file may be offered and sent to others. */
+  isOfferable(file: OfferedFile): boolean {
+    switch (this.#verdictOf(file)) {
       case "contradicted":
         return false;
       case "unchecked":
@@ -76,12 +79,12 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   /** By what the file is trusted. */
-  trustOf(file: JudgedFile): FileTrust {
-    const verdict = this.#judge(file);
+  trustOf(file: OfferedFile): FileTrust {
+    const verdict = this.#verdictOf(file);
     if (verdict !== null) return verdict;
     if (file.origin === "partial") return "peers";
     if (file.origin === "shared") return "local";
-    const { store } = this.#host;
+    const { store } = this.#options;
     const told = store.history.trustOf(file.root);
     // No database names it any more, but its SHA-256 was checked all the same.
     if (told === "sync-db") return "sha256";
@@ -95,7 +98,7 @@ export class OfferPolicy implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends what goes on behind. */
+  /** Ends what goes on in the background. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of this.#ends) end();
     this.#listeners.clear();
@@ -104,17 +107,17 @@ export class OfferPolicy implements AsyncDisposable {
     await this.#hashing;
   }
 
-  #judge({ root, name, sizeBytes, origin }: JudgedFile): Verdict | null {
-    const { trust, store } = this.#host;
-    const named = trust?.all(name) ?? NOBODY;
+  #verdictOf({ root, name, sizeBytes, origin }: OfferedFile): Verdict | null {
+    const { trust, store } = this.#options;
+    const named = trust?.all(name) ?? NONE;
     if (named.length === 0) return null;
-    const ofSize = named.filter((vouched) => vouched.sizeBytes === sizeBytes);
+    const ofSize = named.filter((known) => known.sizeBytes === sizeBytes);
     if (ofSize.length === 0) return "contradicted";
-    // Of a part nothing more can be said; whoever takes it checks the whole.
+    // Of a part nothing more can be said; its receiver checks the whole.
     if (origin === "partial") return null;
     const sha256 = store.sha256(root);
     if (sha256 === undefined) return "unchecked";
-    return ofSize.some((vouched) => vouched.sha256 === sha256) ? "sync-db" : "contradicted";
+    return ofSize.some((known) => known.sha256 === sha256) ? "sync-db" : "contradicted";
   }
 
   #storeChanged(change: StoreChange): void {
@@ -131,10 +134,10 @@ export class OfferPolicy implements AsyncDisposable {
     }
   }
 
-  /** Looks what is said of one file now, tells what changed, and has it hashed if need be. */
+  /** Looks up the verdict on one file as of now, tells what changed, and has it hashed if need be. */
   #update(root: Root, name: string): void {
-    const file = this.#host.store.definitionNamed(root, name);
-    const verdict = file === undefined ? null : this.#judge(file);
+    const file = this.#options.store.definitionNamed(root, name);
+    const verdict = file === undefined ? null : this.#verdictOf(file);
     const key = `${root} ${name}`;
     if (verdict === "unchecked") this.#enqueue(root);
     if (verdict === (this.#verdicts.get(key) ?? null)) return;
@@ -145,88 +148,71 @@ export class OfferPolicy implements AsyncDisposable {
   }
 
   #warn({ root, name, path, sizeBytes }: FileDefinition): void {
-    const { log, store, trust } = this.#host;
+    const { log, store, trust } = this.#options;
     const sha256 = store.sha256(root) ?? null;
-    const vouched = trust?.all(name) ?? NOBODY;
+    const named = trust?.all(name) ?? NONE;
     log.warn("a file is not what the repository's database says; it is not given to anybody", {
       name,
       path,
       sizeBytes,
       sha256,
-      repository: vouched.map(({ repository }) => repository).join(", "),
-      sizeBytesVouched: vouched[0]?.sizeBytes,
-      sha256Vouched: vouched[0]?.sha256,
+      repository: named.map(({ repository }) => repository).join(", "),
+      sizeBytesVouched: named[0]?.sizeBytes,
+      sha256Vouched: named[0]?.sha256,
     });
   }
 
-  /** Looks through all files, bit by bit; what the book says may be another thing for each. */
+  /** Does so for all files, step by step: the index may say something else of each. */
   #look(): void {
-    this.#mustLookAgain = true;
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#looking = this.#lookThrough()
-      .catch((error) => this.#failed(error))
-      .finally(() => this.#isLooking = false);
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    this.#looking = this.#looking.then(() => this.#lookThrough()).catch((error) => {
+      const { log } = this.#options;
+      log.warn("cannot compare files with the databases", { error: messageOf(error) });
+    });
   }
 
   async #lookThrough(): Promise<void> {
+    const { clock, store } = this.#options;
     const { signal } = this.#stopping;
     // Not in the turn that made the node: it may have a hundred thousand files.
     await turn();
-    while (this.#mustLookAgain && !signal.aborted) {
-      this.#mustLookAgain = false;
-      let sinceMs = performance.now();
-      for (const { root, name } of this.#host.store.distinctFiles()) {
-        this.#update(root, name);
-        if (performance.now() - sinceMs < limits.scanSliceMs) continue;
-        await turn();
-        if (signal.aborted) return;
-        sinceMs = performance.now();
-      }
+    this.#isLookDue = false;
+    let sinceMs = clock.nowMs();
+    for (const { root, name } of store.distinctFiles()) {
+      if (signal.aborted) return;
+      this.#update(root, name);
+      if (clock.nowMs() - sinceMs < limits.scanSliceMs) continue;
+      await turn();
+      sinceMs = clock.nowMs();
     }
   }
 
   #enqueue(root: Root): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#waiting.has(root)) return;
     this.#waiting.add(root);
-    this.#hashOn();
-  }
-
-  #hashOn(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#hashing ??= this.#hashAll()
-      .catch((error) => this.#failed(error))
-      .finally(() => {
-        this.#hashing = undefined;
-        // Some may have come after it had looked for the last time.
-        if (this.#waiting.size > 0) this.#hashOn();
-      });
-  }
-
-  /** What goes on behind must end nothing but itself. */
-  #failed(error: unknown): void {
-    this.#host.log.warn("cannot hold files against the databases", { error: messageOf(error) });
+    this.#hashing = this.#hashing.then(() => this.#hashNext());
   }
 
   #hurry(root: Root): void {
     if (this.#waiting.has(root)) this.#hurried.add(root);
   }
 
-  async #hashAll(): Promise<void> {
-    const { store, log } = this.#host;
+  /** Hashes one of the files that wait, if a database still names it. */
+  async #hashNext(): Promise<void> {
+    const { store, log } = this.#options;
     const { signal } = this.#stopping;
-    for (let root = this.#next(); root !== undefined; root = this.#next()) {
-      const isWanted = [...store.definitionsOfRoot(root)]
-        .some((file) => this.#judge(file) === "unchecked");
-      try {
-        // It is noted in the store, which tells that it was.
-        if (isWanted) await store.sha256Of(root, { signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        // It stays unchecked until it, or a database, changes; mostly it has just gone.
-        log.info("cannot check a file against the databases", { root, error: messageOf(error) });
-      }
+    const root = this.#next();
+    if (root === undefined || signal.aborted) return;
+    try {
+      const isNamed = [...store.definitionsOfRoot(root)]
+        .some((file) => this.#verdictOf(file) === "unchecked");
+      // The store notes it, and tells that.
+      if (isNamed) await store.sha256Of(root, { signal });
+    } catch (error) {
       if (signal.aborted) return;
+      // It stays unchecked until it, or a database, changes; mostly it has just gone.
+      log.info("cannot check a file against the databases", { root, error: messageOf(error) });
     }
   }
 
@@ -242,9 +228,9 @@ export class OfferPolicy implements AsyncDisposable {
   }
 }
 
-const NOBODY: readonly PackageFile[] = [];
+const NONE: readonly PackageFile[] = [];
 
-/** Resolves after whatever else waits for the event loop. */
+/** Resolves after all that waits for the event loop now. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

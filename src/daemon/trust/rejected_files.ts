@@ -1,6 +1,6 @@
 /**
- * What turned out not to have the SHA-256 that a file of that name has to have, and who offered it:
- * remembered for an hour, so that a later fetch neither follows it nor asks them again.
+ * Files that turned out not to have the SHA-256 that was sought, and the nodes that offered them:
+ * remembered for a while, so that a later fetch neither follows the one nor asks the others again.
  */
 
 import type { NodeId } from "../../base/ids.ts";

@@ -2,47 +2,46 @@
 
 import type { Load } from "../../wire/structures.ts";
 import { RateMeter } from "../swarm/rate_meter.ts";
+import type { Uploads } from "./uploads.ts";
 
 const U16_MAX = 0xffff;
 
-/** Where the numbers come from. */
-export interface LoadMeterHost {
-  /** Requesters that are being served. */
-  uploads(nowMs: number): number;
-  /** File bytes given since the start. */
-  bytesGiven(): number;
+/** What the load of a node is made of. */
+interface LoadMeterOptions {
+  readonly uploads: Pick<Uploads, "active" | "bytesSent">;
+  /** So many uploads at once are a full load; nothing is refused because of it. */
+  readonly uploadsMax: number;
   /** Room for files that others ask this node to take, in bytes. */
-  room(): number;
+  readonly room: () => number;
 }
 
 /** Measures the load of one node. */
 export class LoadMeter {
-  readonly #host: LoadMeterHost;
-  readonly #uploadsMax: number;
+  readonly #options: LoadMeterOptions;
   readonly #rate = new RateMeter();
 
-  /** `uploadsMax` uploads at once are a full load; nothing is refused because of it. */
-  constructor(host: LoadMeterHost, options: { readonly uploadsMax: number }) {
-    this.#host = host;
-    this.#uploadsMax = options.uploadsMax;
+  constructor(options: LoadMeterOptions) {
+    this.#options = options;
   }
 
   /** Takes a reading; called now and then. */
   tick(nowMs: number): void {
-    this.#rate.add(this.#host.bytesGiven(), nowMs);
+    this.#rate.add(this.#options.uploads.bytesSent, nowMs);
   }
 
   /** Whether as many are served as this node was meant for. */
   isFull(nowMs: number): boolean {
-    return this.#host.uploads(nowMs) >= this.#uploadsMax;
+    const { uploads, uploadsMax } = this.#options;
+    return uploads.active(nowMs) >= uploadsMax;
   }
 
   load(nowMs: number): Load {
+    const { uploads, uploadsMax, room } = this.#options;
     return {
-      uploads: Math.min(U16_MAX, this.#host.uploads(nowMs)),
-      uploadsMax: Math.min(U16_MAX, Math.max(1, this.#uploadsMax)),
+      uploads: Math.min(U16_MAX, uploads.active(nowMs)),
+      uploadsMax: Math.min(U16_MAX, Math.max(1, uploadsMax)),
       bytesPerSecond: Math.round(this.#rate.bytesPerSecond),
-      acceptBytes: Math.max(0, Math.floor(this.#host.room())),
+      acceptBytes: Math.max(0, Math.floor(room())),
     };
   }
 }

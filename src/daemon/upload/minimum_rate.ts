@@ -1,13 +1,13 @@
 /**
- * The least rate at which a file that is given has to travel, at both ends of a push: each holds a
- * place for it that others want too. It only judges; whoever asks ends the push.
+ * The minimum rate of a pushed file, at both ends: each holds one of a few slots for it that others
+ * want too. It only measures; its caller ends the push.
  */
 
 import { limits } from "../../base/limits.ts";
 
-/** The pace of one file. */
+/** The rate of one file. */
 export class MinimumRate {
-  /** Time that it may go on without anything useful; what comes adds to it, up to the most. */
+  /** Time that may pass without anything useful; what comes adds to it, up to `limits.pushMsMin`. */
   #creditMs: number = limits.pushMsMin;
   #bytes = 0;
   #seenMs: number;
@@ -18,7 +18,7 @@ export class MinimumRate {
 
   /**
    * Lets time pass; true when the file goes too slowly. What came fast before does not count for
-   * ever: nothing, or next to nothing, may come for `limits.pushMsMin` at a time at most.
+   * ever: nothing, or next to nothing, may come for at most `limits.pushMsMin` at a time.
    *
    * @param bytes Bytes of the file that were of use so far.
    */

@@ -16,9 +16,7 @@ import {
 } from "../../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
 import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
-import type { ChunkStore } from "../../store/chunk_store.ts";
 import {
   CHUNKS_HEADER_BYTES,
   decodePayload,
@@ -29,21 +27,14 @@ import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Rejection } from "../../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
-import { MinimumRate } from "./minimum_rate.ts";
 import { mergedRanges } from "../../base/chunk_ranges.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
+import { MinimumRate } from "./minimum_rate.ts";
 
 /** What a requester may send once it wants the file. */
 const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "bye"] as const;
 
-/** What an upload needs of the node that it belongs to. */
-export interface UploadHost {
-  readonly store: ChunkStore;
-  readonly log: Logger;
-  /** Tells the time; by default, `performance.now`. */
-  readonly nowMs?: () => number;
-}
-
-/** What is given to whom. */
+/** A file, and the requester that it is sent to. */
 export interface UploadedFile {
   readonly root: Root;
   readonly name: string;
@@ -51,51 +42,36 @@ export interface UploadedFile {
   readonly nodeId: NodeId;
   /** The requester's address, for people. */
   readonly peer: string;
-  /** Whether this node pushes the file: then who takes it must not take for ever over it. */
+  /** Whether this node pushes the file: then the requester must keep to the minimum rate. */
   readonly isPushed?: boolean;
 }
 
 /** One requester being served with one file. */
 export class Upload implements FrameHandler, BulkSource {
-  readonly root: Root;
-  readonly name: string;
-  readonly nodeId: NodeId;
-  /** The requester's address, for people. */
-  readonly peer: string;
+  readonly file: UploadedFile;
   /** File bytes handed to the connection so far. */
-  bytesGiven = 0;
-  readonly #host: UploadHost;
+  bytesSent = 0;
+  readonly #context: NodeContext;
   readonly #connection: Connection;
-  readonly #sizeBytes: number;
-  readonly #chunks: number;
   #queue: ChunkRange[] = [];
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #gained: ChunkRange[] = [];
   #complaints = 0;
-  /** For a file that is pushed: its pace, and the chunks that were given, each of use but once. */
-  readonly #push: { readonly pace: MinimumRate; readonly given: Bitfield } | null;
-  /** When the requester was last heard, or given data. */
+  /** For a file that is pushed: its rate, and the chunks that were sent, each of use but once. */
+  readonly #push: { readonly rate: MinimumRate; readonly sent: Bitfield } | null;
+  /** When the requester was last heard, or sent data. */
   #usedMs: number;
   #wasComplete = false;
   /** The first byte of the bitfield that the requester has not got yet. */
   #pageAt = Infinity;
 
-  constructor(
-    host: UploadHost,
-    connection: Connection,
-    file: UploadedFile,
-  ) {
-    this.#host = host;
+  constructor(context: NodeContext, connection: Connection, file: UploadedFile) {
+    this.#context = context;
     this.#connection = connection;
-    this.root = file.root;
-    this.name = file.name;
-    this.nodeId = file.nodeId;
-    this.peer = file.peer;
-    this.#sizeBytes = file.sizeBytes;
-    this.#chunks = chunkCount(file.sizeBytes);
-    this.#usedMs = this.#nowMs();
+    this.file = file;
+    this.#usedMs = context.clock.nowMs();
     this.#push = file.isPushed
-      ? { pace: new MinimumRate(this.#usedMs), given: new Bitfield(this.#chunks) }
+      ? { rate: new MinimumRate(this.#usedMs), sent: new Bitfield(this.#chunks) }
       : null;
   }
 
@@ -106,7 +82,7 @@ export class Upload implements FrameHandler, BulkSource {
 
   /**
    * For how long the requester has neither said anything nor had anything to wait for. HAVE does not
-   * count: it goes to who is gone as well.
+   * count: it is sent to a requester that is gone as well.
    */
   idleMs(nowMs: number): number {
     const isBusy = this.#queue.length > 0 || this.#connection.writeSinceMs !== null;
@@ -116,8 +92,8 @@ export class Upload implements FrameHandler, BulkSource {
   /** Whether the file is pushed, and the requester takes it too slowly. To be asked each tick. */
   isTooSlow(nowMs: number): boolean {
     if (this.#push === null) return false;
-    const { pace, given } = this.#push;
-    return pace.tick(given.count * CHUNK_BYTES, nowMs);
+    const { rate, sent } = this.#push;
+    return rate.tick(sent.count * CHUNK_BYTES, nowMs);
   }
 
   /**
@@ -125,7 +101,7 @@ export class Upload implements FrameHandler, BulkSource {
    * offer has only the first page, and is as old as the requester's answer.
    */
   async run(): Promise<void> {
-    this.#wasComplete = this.#host.store.isComplete(this.root);
+    this.#wasComplete = this.#context.store.isComplete(this.file.root);
     this.#pageAt = this.#wasComplete ? Infinity : 0;
     this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
     this.#connection.setBulk(this);
@@ -135,7 +111,7 @@ export class Upload implements FrameHandler, BulkSource {
     } finally {
       this.#connection.setBulk(null);
       this.#releaseBuffer();
-      this.#host.store.chunkClose(this.root);
+      this.#context.store.chunkClose(this.file.root);
     }
   }
 
@@ -161,7 +137,7 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   frame(frame: Frame): void {
-    this.#usedMs = this.#nowMs();
+    this.#usedMs = this.#context.clock.nowMs();
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "request":
@@ -184,7 +160,7 @@ export class Upload implements FrameHandler, BulkSource {
 
   nextFrame(): Uint8Array | null {
     // It holds the frame before, which has been written by now.
-    if (this.#buffer !== null) this.#usedMs = this.#nowMs();
+    if (this.#buffer !== null) this.#usedMs = this.#context.clock.nowMs();
     const page = this.#nextBitfieldPage();
     if (page !== null) return page;
     for (;;) {
@@ -193,11 +169,11 @@ export class Upload implements FrameHandler, BulkSource {
         this.#releaseBuffer();
         return null;
       }
-      const { length } = rangeBytes(this.#sizeBytes, range);
+      const { length } = rangeBytes(this.file.sizeBytes, range);
       this.#buffer ??= takeSendBuffer();
       try {
-        const count = this.#host.store.readRun(
-          this.root,
+        const count = this.#context.store.readRun(
+          this.file.root,
           range,
           this.#buffer,
           CHUNKS_HEADER_BYTES,
@@ -207,17 +183,17 @@ export class Upload implements FrameHandler, BulkSource {
         }
       } catch (error) {
         // A file that changed or vanished is the disk's fault, not the requester's.
-        this.#host.log.warn("cannot read a shared file", {
-          name: this.name,
-          root: this.root,
+        this.#context.log.warn("cannot read a shared file", {
+          name: this.file.name,
+          root: this.file.root,
           error: messageOf(error),
         });
         this.#reject(range, "withdrawn");
         continue;
       }
       writeChunksHeader(this.#buffer, range.first, length);
-      this.bytesGiven += length;
-      this.#push?.given.addRange(range);
+      this.bytesSent += length;
+      this.#push?.sent.addRange(range);
       return this.#buffer.subarray(0, CHUNKS_HEADER_BYTES + length);
     }
   }
@@ -241,9 +217,9 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #has(range: ChunkRange): boolean {
-    const { store } = this.#host;
-    return store.isComplete(this.root) ||
-      store.availableChunks(this.root)?.hasRange(range) === true;
+    const { store } = this.#context;
+    return store.isComplete(this.file.root) ||
+      store.availableChunks(this.file.root)?.hasRange(range) === true;
   }
 
   #reject(range: ChunkRange, rejection: Rejection): void {
@@ -263,35 +239,38 @@ export class Upload implements FrameHandler, BulkSource {
     }
     const hashes = new Uint8Array(range.count * HASH_BYTES);
     try {
-      this.#host.store.readLeaves(this.root, range, hashes, 0);
+      this.#context.store.readLeaves(this.file.root, range, hashes, 0);
     } catch (error) {
-      this.#host.log.warn("cannot read leaves", { root: this.root, error: messageOf(error) });
+      this.#context.log.warn("cannot read leaves", {
+        root: this.file.root,
+        error: messageOf(error),
+      });
       return this.#reject(range, "withdrawn");
     }
     this.#connection.send({ kind: "leaves", first: range.first, hashes });
   }
 
-  /** A requester got a wrong chunk from here: look at our own copy, but not for every cry. */
+  /** A requester got a wrong chunk from here: checks the copy here, for its first complaints. */
   #complaint(range: ChunkRange): void {
     if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
       throw new PeerFault("malformed", "Cannot take complaint: no such chunks");
     }
     if (++this.#complaints > limits.strikesMax) return;
-    this.#host.log.warn("a peer says that a chunk from here is wrong", {
-      peer: this.peer,
-      name: this.name,
-      root: this.root,
+    this.#context.log.warn("a peer says that a chunk from here is wrong", {
+      peer: this.file.peer,
+      name: this.file.name,
+      root: this.file.root,
       chunk: range.first,
     });
-    this.#host.store.scrubRange(this.root, range).catch((error) =>
-      this.#host.log.warn("cannot recheck", { root: this.root, error: messageOf(error) })
+    this.#context.store.scrubRange(this.file.root, range).catch((error) =>
+      this.#context.log.warn("cannot recheck", { root: this.file.root, error: messageOf(error) })
     );
   }
 
   /** Bitfields of big partial files go page by page, like data, not into the queue at once. */
   #nextBitfieldPage(): Uint8Array | null {
     if (this.#pageAt === Infinity) return null;
-    const have = this.#host.store.availableChunks(this.root);
+    const have = this.#context.store.availableChunks(this.file.root);
     const left = have === undefined ? 0 : Math.ceil(have.length / 8) - this.#pageAt;
     if (have === undefined || left <= 0) {
       this.#pageAt = Infinity;
@@ -303,8 +282,8 @@ export class Upload implements FrameHandler, BulkSource {
     return encodeFrame({ kind: "bitfield", firstByte, bits });
   }
 
-  #nowMs(): number {
-    return this.#host.nowMs?.() ?? performance.now();
+  get #chunks(): number {
+    return chunkCount(this.file.sizeBytes);
   }
 
   #releaseBuffer(): void {

@@ -9,29 +9,27 @@ import type { Connection } from "../../net/connection.ts";
 import type { RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadReport } from "../../wire/reports.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
-import { fileOfRoot, type OfferSource } from "../discovery/offers.ts";
-import { Upload, type UploadedFile, type UploadHost } from "./upload.ts";
-
-/** What serving needs of its node. */
-export interface UploadsHost extends UploadHost, OfferSource {}
+import type { NodeContext } from "../discovery/node_context.ts";
+import { fileOfRoot } from "../discovery/offers.ts";
+import { Upload, type UploadedFile } from "./upload.ts";
 
 /** The requesters being served. */
 export class Uploads {
-  readonly #host: UploadsHost;
+  readonly #context: NodeContext;
   readonly #uploads = new Set<Upload>();
   readonly #byRoot = new Map<Root, Set<Upload>>();
   /** Of uploads that have ended. */
-  #bytesGivenBefore = 0;
+  #endedBytes = 0;
   #filesServed = 0;
 
-  constructor(host: UploadsHost) {
-    this.#host = host;
+  constructor(context: NodeContext) {
+    this.#context = context;
   }
 
   /** File bytes handed to connections since the start. */
-  get bytesGiven(): number {
-    let bytes = this.#bytesGivenBefore;
-    for (const upload of this.#uploads) bytes += upload.bytesGiven;
+  get bytesSent(): number {
+    let bytes = this.#endedBytes;
+    for (const upload of this.#uploads) bytes += upload.bytesSent;
     return bytes;
   }
 
@@ -48,21 +46,21 @@ export class Uploads {
   }
 
   /** Whether a requester at `host` would be served, if need be instead of one that is idle. */
-  hasPlaceFor(host: string): boolean {
+  hasRoomFor(host: string): boolean {
     const rivals = this.#rivalsOf(host);
     return rivals.length === 0 || this.#longestIdle(rivals) !== undefined;
   }
 
   /**
    * Serves `root` over a connection on which it was offered, until that ends; returns how many bytes
-   * of the file were given. A file that `isPushed` is given up when the other side takes too long.
+   * of the file were sent. A file that `isPushed` is given up when the other side takes too long.
    */
   async serve(
     connection: Connection,
     remote: RemoteIdentity,
     { root, isPushed = false }: { readonly root: Root; readonly isPushed?: boolean },
   ): Promise<number> {
-    const here = fileOfRoot(this.#host, root);
+    const here = fileOfRoot(this.#context, root);
     if (here === undefined) {
       connection.close();
       return 0;
@@ -75,35 +73,35 @@ export class Uploads {
       peer: peerLabel(connection, remote),
       isPushed,
     };
-    if (!this.#makePlaceFor(connection.remote.host)) {
+    if (!this.#makeRoomFor(connection.remote.host)) {
       connection.send({ kind: "bye", reason: "too many uploads" });
       await connection.closeAfterWriting();
       return 0;
     }
-    const upload = new Upload(this.#host, connection, file);
-    const ofRoot = this.#byRoot.get(file.root) ?? new Set<Upload>();
-    this.#byRoot.set(file.root, ofRoot);
+    const upload = new Upload(this.#context, connection, file);
+    const ofRoot = this.#byRoot.get(root) ?? new Set<Upload>();
+    this.#byRoot.set(root, ofRoot);
     this.#uploads.add(upload);
     ofRoot.add(upload);
-    this.#host.log.debug("serving", { name: file.name, peer: file.peer });
+    this.#context.log.debug("serving", { name: file.name, peer: file.peer });
     try {
       await upload.run();
-      return upload.bytesGiven;
+      return upload.bytesSent;
     } finally {
       this.#remove(upload);
-      this.#countServed(upload, file.sizeBytes);
+      this.#countServed(upload);
       this.#logEnd(connection.reason, { name: file.name, peer: file.peer, nodeId: file.nodeId });
     }
   }
 
-  #countServed({ bytesGiven }: Upload, sizeBytes: number): void {
-    if (bytesGiven < sizeBytes) return;
+  #countServed({ bytesSent, file }: Upload): void {
+    if (bytesSent < file.sizeBytes) return;
     this.#filesServed++;
-    this.#host.store.addStatistic("filesServed", 1);
+    this.#context.store.addStatistic("filesServed", 1);
   }
 
   #logEnd(reason: Error | undefined, fields: LogFields): void {
-    const { log } = this.#host;
+    const { log } = this.#context;
     if (reason instanceof PeerFault) {
       log.warn("a peer broke the protocol", { ...fields, reason: reason.message });
     } else log.debug("stopped serving", { ...fields, reason: reason?.message ?? "closed" });
@@ -121,7 +119,7 @@ export class Uploads {
     for (const upload of [...this.#byRoot.get(root) ?? []]) upload.withdraw(reason);
   }
 
-  /** Ends the uploads that nobody uses any more, and sends the others what was noted. */
+  /** Ends the uploads that are idle or too slow, and sends the others what was noted. */
   tick(nowMs: number): void {
     for (const upload of this.#uploads) {
       if (upload.isTooSlow(nowMs)) this.#endSlow(upload);
@@ -131,16 +129,16 @@ export class Uploads {
   }
 
   reports(): UploadReport[] {
-    return [...this.#uploads].map(({ root, name, peer, nodeId, bytesGiven }) => ({
+    return [...this.#uploads].map(({ file: { root, name, peer, nodeId }, bytesSent }) => ({
       root,
       name,
       peer,
       nodeId,
-      bytes: bytesGiven,
+      bytes: bytesSent,
     }));
   }
 
-  #makePlaceFor(host: string): boolean {
+  #makeRoomFor(host: string): boolean {
     const rivals = this.#rivalsOf(host);
     if (rivals.length === 0) return true;
     const idle = this.#longestIdle(rivals);
@@ -149,7 +147,7 @@ export class Uploads {
     return true;
   }
 
-  /** Of whom one has to go before a requester at `host` can be served; empty: nobody. */
+  /** The uploads of which one has to go before a requester at `host` is served; empty: none. */
   #rivalsOf(host: string): Upload[] {
     const all = [...this.#uploads];
     const ofHost = all.filter((upload) => upload.host === host);
@@ -158,7 +156,7 @@ export class Uploads {
   }
 
   #longestIdle(uploads: readonly Upload[]): Upload | undefined {
-    const nowMs = this.#host.nowMs?.() ?? performance.now();
+    const nowMs = this.#context.clock.nowMs();
     let longest: Upload | undefined;
     let longestMs: number = limits.uploadEvictMs;
     for (const upload of uploads) {
@@ -168,15 +166,15 @@ export class Uploads {
     return longest;
   }
 
-  /** Its place is free at once: the last words may take a while. */
+  /** It counts no more at once: the last words may take a while. */
   #endIdle(upload: Upload): void {
     upload.withdraw("idle");
     this.#remove(upload);
   }
 
   #endSlow(upload: Upload): void {
-    const { name, root, peer } = upload;
-    this.#host.log.info("a peer takes a file that is pushed too slowly", { name, root, peer });
+    const { name, root, peer } = upload.file;
+    this.#context.log.info("a peer takes a file that is pushed too slowly", { name, root, peer });
     upload.withdraw("too slow");
     this.#remove(upload);
   }
@@ -184,9 +182,10 @@ export class Uploads {
   /** May be called again for the same upload. */
   #remove(upload: Upload): void {
     if (!this.#uploads.delete(upload)) return;
-    this.#bytesGivenBefore += upload.bytesGiven;
-    const ofRoot = this.#byRoot.get(upload.root);
+    this.#endedBytes += upload.bytesSent;
+    const { root } = upload.file;
+    const ofRoot = this.#byRoot.get(root);
     ofRoot?.delete(upload);
-    if (ofRoot?.size === 0) this.#byRoot.delete(upload.root);
+    if (ofRoot?.size === 0) this.#byRoot.delete(root);
   }
 }

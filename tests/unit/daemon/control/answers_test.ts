@@ -22,10 +22,7 @@ import {
 function answererOf(node: Node): Answerer {
   return new Answerer({
     node,
-    store: node.store,
     version: "1",
-    network: "test",
-    isKeyed: false,
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     syncDatabases: () => [],

@@ -1,7 +1,6 @@
 /** Answers on a real client port, as a client hears them. */
 
 import { assertEquals } from "@std/assert";
-import { silentLogger } from "../../../../src/base/log.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { DaemonClient } from "../../../../src/client/daemon_client.ts";
 import { Answerer, type AnswerItem } from "../../../../src/daemon/control/answers.ts";
@@ -39,16 +38,13 @@ Deno.test("ClientSession sends each report of a push when it comes", async () =>
   const node = testNode({ store, transport: new MemoryTransport() });
   const answerer = new SlowAnswerer({
     node,
-    store,
     version: "1",
-    network: "test",
-    isKeyed: false,
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     syncDatabases: () => [],
   });
   const token = await openToken(dir.path);
-  const host = { node, answerer, token, log: silentLogger };
+  const host = { node, answerer, token };
   const server = new ClientServer(host, tcpTransport, { host: "127.0.0.1", port: 0 });
   server.start();
   const client = await DaemonClient.connect(server.address);

@@ -5,13 +5,10 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { newNodeId, type Root } from "../../../../src/base/ids.ts";
 import { type Logger, silentLogger } from "../../../../src/base/log.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
-import { LogThrottle } from "../../../../src/base/log_throttle.ts";
 import {
   Directories,
   type DirectoryAnswer,
 } from "../../../../src/daemon/directories/directories.ts";
-import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
-import { Connections } from "../../../../src/net/connections.ts";
 import type { HostPort } from "../../../../src/base/address.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { Message, MessageOf } from "../../../../src/wire/messages.ts";
@@ -24,6 +21,7 @@ import {
   type Script,
   ScriptedDirectory,
 } from "../../../support/scripted_directory.ts";
+import { testContext } from "../../../support/test_node.ts";
 import {
   addDownloaded,
   content,
@@ -61,23 +59,8 @@ class Client implements AsyncDisposable {
     const log = (message: string, fields: object = {}) =>
       this.lines.push(`${message} ${JSON.stringify(fields)}`);
     const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
-    const connections = new Connections(this.transport);
-    this.directories = new Directories({
-      identity: {
-        nodeId: newNodeId(systemRandom),
-        listenPort: 4_711,
-        network: "test",
-        networkKey: undefined,
-        random: systemRandom,
-      },
-      store: this.store,
-      offerPolicy: new OfferPolicy({ store: this.store, trust: undefined, log: logger }),
-      random: systemRandom,
-      throttle: new LogThrottle(),
-      log: logger,
-      connect: (address, signal) => connections.dial(address, { signal }),
-      load: () => LOAD,
-    }, addresses);
+    const context = testContext({ store: this.store, log: logger, transport: this.transport });
+    this.directories = new Directories(context, { addresses, load: () => LOAD });
     this.directories.start();
     this.#timer = setInterval(() => this.directories.tick(performance.now()), 10);
     return this.directories;
@@ -252,10 +235,10 @@ Deno.test("Directories reports which limit a directory named, and what stands ag
   });
   await using stranger = new ScriptedDirectory(client.transport, { network: "another" });
   const directories = client.start([directory.address, stranger.address]);
-  const troubles = () => directories.troubles.map(({ reason, isFailed }) => [reason, isFailed]);
-  assertEquals(troubles(), [["no answer yet", false], ["no answer yet", false]]);
+  const errors = () => directories.troubles.map(({ reason, isFailed }) => [reason, isFailed]);
+  assertEquals(errors(), [["no answer yet", false], ["no answer yet", false]]);
   const failed = ["it is of another network", true];
-  const has = (what: unknown[]) => () => equal(troubles(), what) ? true : undefined;
+  const has = (what: unknown[]) => () => equal(errors(), what) ? true : undefined;
   await directory.until(has([["it refuses: wrong-address", false], failed]));
   await directory.until(() => directories.reports()[0]?.denied === "wrong-address" || undefined);
   assertEquals(directories.reports()[1]?.denied, null);

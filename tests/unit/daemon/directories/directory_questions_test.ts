@@ -7,6 +7,7 @@ import { DirectoryQuestions } from "../../../../src/daemon/directories/directory
 import { Connection } from "../../../../src/net/connection.ts";
 import { DirectoryConnection } from "../../../../src/net/directory_connection.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { MemoryTransport } from "../../../support/memory_transport.ts";
 import { type Script, ScriptedDirectory } from "../../../support/scripted_directory.ts";
 
@@ -15,7 +16,8 @@ const SOUGHT = { by: "name", value: "a" } as const;
 /** Questions to a directory that keeps to the script; `opened` counts the connections. */
 async function asking(
   answer: (heard: readonly Message[], directory: ScriptedDirectory) => readonly Message[],
-  use: (parts: {
+  use: (asking: {
+    readonly clock: ManualClock;
     readonly questions: DirectoryQuestions;
     readonly directory: ScriptedDirectory;
     readonly opened: () => number;
@@ -31,13 +33,14 @@ async function asking(
     networkKey: undefined,
     random: systemRandom,
   };
+  const clock = new ManualClock();
   let opened = 0;
-  const questions = new DirectoryQuestions(async () => {
+  const questions = new DirectoryQuestions(clock, async () => {
     opened++;
     const duplex = await transport.dial(directory.address, { timeoutMs: 1_000 });
     return await DirectoryConnection.open(new Connection(duplex), identity);
   });
-  await use({ questions, directory, opened: () => opened });
+  await use({ clock, questions, directory, opened: () => opened });
   questions.close();
 }
 
@@ -45,15 +48,16 @@ function nothingFound(_heard: readonly Message[], { instance }: ScriptedDirector
   return [{ kind: "metadata", instance, files: [], last: true }];
 }
 
-const ask = (talk: DirectoryConnection) => talk.metadata(SOUGHT);
+const ask = (connection: DirectoryConnection) => connection.metadata(SOUGHT);
 
 Deno.test("DirectoryQuestions asks all on one connection, and gives it up when it is not used", async () => {
-  await asking(nothingFound, async ({ questions, directory, opened }) => {
+  await asking(nothingFound, async ({ clock, questions, directory, opened }) => {
     await Promise.all([questions.ask(ask), questions.ask(ask)]);
-    questions.tick(performance.now());
+    questions.tick(clock.nowMs());
     await questions.ask(ask);
     assertEquals([opened(), directory.heard.length], [1, 3]);
-    questions.tick(performance.now() + limits.directoryKeptMs + 1);
+    await clock.advance(limits.directoryKeptMs + 1);
+    questions.tick(clock.nowMs());
     await questions.ask(ask);
     assertEquals(opened(), 2);
   });
@@ -77,21 +81,17 @@ Deno.test("DirectoryQuestions does not ask again one that breaks the protocol", 
 });
 
 Deno.test("DirectoryQuestions leaves a directory that cannot be had alone for a moment", async () => {
-  const now = performance.now;
+  const clock = new ManualClock();
   let dials = 0;
-  const questions = new DirectoryQuestions(() => {
+  const questions = new DirectoryQuestions(clock, () => {
     dials++;
     return Promise.reject(new EnvironmentError("unreachable", "Cannot connect"));
   });
-  try {
-    for (let i = 0; i < 5; i++) await assertRejects(() => questions.ask(ask), EnvironmentError);
-    assertEquals(dials, 1);
-    performance.now = () => now.call(performance) + limits.directoryPauseMs;
-    await assertRejects(() => questions.ask(ask), EnvironmentError);
-    assertEquals(dials, 2);
-  } finally {
-    performance.now = now;
-  }
+  for (let i = 0; i < 5; i++) await assertRejects(() => questions.ask(ask), EnvironmentError);
+  assertEquals(dials, 1);
+  await clock.advance(limits.directoryPauseMs);
+  await assertRejects(() => questions.ask(ask), EnvironmentError);
+  assertEquals(dials, 2);
 });
 
 Deno.test("DirectoryQuestions.ask() is bounded, and rejects all that waits once it is closed", async () => {

@@ -1,10 +1,11 @@
 // What `info` and `where` make of the answers that come.
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { NodeId, QueryId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { HolderQuery } from "../../../../src/daemon/discovery/holder_query.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../../../src/wire/structures.ts";
 
 const nodes = ["a", "b", "c", "d"].map((letter) => letter.repeat(32) as NodeId);
@@ -45,8 +46,8 @@ function offer(
   assertEquals(holderQuery.offered(holder, [message]), { kind: "more" });
 }
 
-Deno.test("Locating.infoReports() joins what the flood, this node and directories say", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.infoReports() joins what the flood, this node and directories say", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   offer(holderQuery, A);
   offer(holderQuery, B, { whole: false, chunksHave: 1, type: "iso" });
   holderQuery.here(offerOf(), { nodeId: C, address: { host: "192.0.2.3", port: 3 } });
@@ -64,8 +65,8 @@ Deno.test("Locating.infoReports() joins what the flood, this node and directorie
   }]);
 });
 
-Deno.test("Locating.infoReports() counts no node twice where a directory only counts", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.infoReports() counts no node twice where a directory only counts", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   offer(holderQuery, A);
   const counts = () => holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]);
   holderQuery.listed({ directory: "d", files: [known({ whole: 1, part: 2 })], holders: [] });
@@ -77,14 +78,14 @@ Deno.test("Locating.infoReports() counts no node twice where a directory only co
   assertEquals(counts(), [[5, 0]]);
 });
 
-Deno.test("Locating.infoReports() leaves out what nobody has", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.infoReports() leaves out what nobody has", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   holderQuery.listed({ directory: "d", files: [known()], holders: [] });
   assertEquals(holderQuery.infoReports(), []);
 });
 
-Deno.test("Locating.infoReports() has every root of a name, the most held first", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.infoReports() has every root of a name, the most held first", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   offer(holderQuery, A);
   offer(holderQuery, B, { root: Y });
   offer(holderQuery, C, { root: Y });
@@ -95,8 +96,8 @@ Deno.test("Locating.infoReports() has every root of a name, the most held first"
   );
 });
 
-Deno.test("Locating.infoReports() has every name of a root, each with the holders of the root", () => {
-  const holderQuery = new HolderQuery(BY_ROOT, 0);
+Deno.test("HolderQuery.infoReports() has every name of a root, each with the holders of the root", () => {
+  const holderQuery = new HolderQuery(BY_ROOT, new ManualClock());
   offer(holderQuery, A, { name: "p" });
   offer(holderQuery, B, { name: "q" });
   holderQuery.listed({ directory: "d", files: [known({ name: "q" })], holders: [] });
@@ -106,8 +107,8 @@ Deno.test("Locating.infoReports() has every name of a root, each with the holder
   );
 });
 
-Deno.test("Locating.infoReports() takes the SHA-256 of this node, else the one that most say", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.infoReports() takes the SHA-256 of this node, else the one that most say", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   const sha256 = () => holderQuery.infoReports()[0]?.sha256;
   const say = (directory: string, value: string) =>
     holderQuery.listed({ directory, files: [known({ sha256: value, whole: 1 })], holders: [] });
@@ -121,12 +122,12 @@ Deno.test("Locating.infoReports() takes the SHA-256 of this node, else the one t
   assertEquals(sha256(), OTHER_SHA256);
 });
 
-Deno.test("Locating leaves out what was not asked for", () => {
-  const byName = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery leaves out what was not asked for", () => {
+  const byName = new HolderQuery(BY_NAME, new ManualClock());
   offer(byName, A, { name: "y" });
   byName.listed({ directory: "d", files: [known({ name: "z" })], holders: [] });
   assertEquals([byName.infoReports(), byName.holderReports()], [[], []]);
-  const byRoot = new HolderQuery(BY_ROOT, 0);
+  const byRoot = new HolderQuery(BY_ROOT, new ManualClock());
   offer(byRoot, A, { root: Y });
   byRoot.listed({
     directory: "d",
@@ -136,8 +137,8 @@ Deno.test("Locating leaves out what was not asked for", () => {
   assertEquals([byRoot.infoReports(), byRoot.holderReports()], [[], []]);
 });
 
-Deno.test("Locating.holderReports() has each node once, the least loaded first, unknown last", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery.holderReports() has each node once, the least loaded first, unknown last", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   offer(holderQuery, A, { whole: false, chunksHave: 1 });
   offer(holderQuery, B, { whole: false, chunksHave: 2 }, 0);
   holderQuery.hit({
@@ -175,25 +176,25 @@ Deno.test("Locating.holderReports() has each node once, the least loaded first, 
   );
 });
 
-Deno.test("Locating.holderReports() learns an address from whoever knows one", () => {
-  const holderQuery = new HolderQuery(BY_ROOT, 0);
+Deno.test("HolderQuery.holderReports() learns an address from whoever knows one", () => {
+  const holderQuery = new HolderQuery(BY_ROOT, new ManualClock());
   holderQuery.listed({ directory: "d", files: [], holders: [holderOf(A, { host: "", port: 0 })] });
   offer(holderQuery, A);
   assertEquals(holderQuery.holderReports().map(({ peer }) => peer), ["192.0.2.1:1"]);
 });
 
-Deno.test("Locating takes a file of no bytes for whole", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery takes a file of no bytes for whole", () => {
+  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
   offer(holderQuery, A, { sizeBytes: 0, chunksHave: 0 });
   assertEquals(holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]), [[1, 0]]);
   assertEquals(holderQuery.holderReports().map((one) => [one.chunks, one.chunksHave]), [[0, 0]]);
 });
 
-Deno.test("Locating keeps no more files and holders than its bounds", () => {
-  const files = new HolderQuery(BY_NAME, 0);
+Deno.test("HolderQuery keeps no more files and holders than its bounds", () => {
+  const files = new HolderQuery(BY_NAME, new ManualClock());
   for (let i = 0; i <= limits.candidatesMax; i++) offer(files, A, { sizeBytes: i });
   assertEquals(files.infoReports().length, limits.candidatesMax);
-  const holders = new HolderQuery(BY_NAME, 0);
+  const holders = new HolderQuery(BY_NAME, new ManualClock());
   const answer = Array.from(
     { length: limits.searchResultsMax + 10 },
     (_, i) => holderOf(i.toString(16).padStart(32, "0") as NodeId),
@@ -203,11 +204,15 @@ Deno.test("Locating keeps no more files and holders than its bounds", () => {
   assertEquals(holders.holderReports().length, limits.searchResultsMax - 1);
 });
 
-Deno.test("Locating.isQuiet() is true two seconds after the last news", () => {
-  const holderQuery = new HolderQuery(BY_NAME, 0);
-  assertEquals([holderQuery.isIdle(2_000), holderQuery.isIdle(2_001)], [false, true]);
-  const beforeMs = performance.now();
-  offer(holderQuery, A);
-  assert(!holderQuery.isIdle(beforeMs + 1_999));
-  assert(holderQuery.isIdle(performance.now() + 2_001));
+Deno.test("HolderQuery says when the last answer came", async () => {
+  const clock = new ManualClock();
+  await clock.advance(5);
+  const query = new HolderQuery(BY_NAME, clock);
+  assertEquals(query.answeredMs, 5);
+  await clock.advance(1_000);
+  offer(query, A);
+  assertEquals(query.answeredMs, 1_005);
+  await clock.advance(1_000);
+  query.listed({ directory: "d", files: [], holders: [holderOf(B)] });
+  assertEquals(query.answeredMs, 2_005);
 });

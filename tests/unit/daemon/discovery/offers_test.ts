@@ -10,13 +10,12 @@ import {
   holdsAny,
   type OfferSource,
 } from "../../../../src/daemon/discovery/offers.ts";
-import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
 import { Connection } from "../../../../src/net/connection.ts";
-import { silentLogger } from "../../../../src/base/log.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
 import type { FileOffer, Sought } from "../../../../src/wire/structures.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
+import { testContext } from "../../../support/test_node.ts";
 import {
   addDownloaded,
   content,
@@ -58,7 +57,7 @@ async function heard(
 }
 
 function sourceOf(store: ChunkStore): OfferSource {
-  return { store, offerPolicy: new OfferPolicy({ store, trust: undefined, log: silentLogger }) };
+  return testContext({ store });
 }
 
 function closing(it: Connection): { readonly it: Connection } & Disposable {

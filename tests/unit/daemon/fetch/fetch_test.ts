@@ -105,8 +105,8 @@ class Fetching implements AsyncDisposable {
     }, store);
     this.fetch = new Fetch(
       {
-        clock: systemClock,
         store,
+        clock: systemClock,
         offerPolicy: { trustOf: () => "peers" },
         swarms: this.swarms,
         log: silentLogger,

@@ -52,7 +52,7 @@ Deno.test("NodePort lets no host have all handshakes, however silent it is", () 
     );
     const last = silent.at(-1)!;
     await assertRejects(() => last.receiveOne(), Error, "closed the connection");
-    assertEquals(node.connections.size, limits.handshakesPerHostMax);
+    assertEquals(node.context.connections.size, limits.handshakesPerHostMax);
     const newcomer = door.connect("192.0.2.2");
     await shake(newcomer);
     newcomer.close();
@@ -77,7 +77,7 @@ Deno.test("NodePort has hosts with many silent handshakes give one to each that 
       )
     );
     // The port takes them in turn: the last one is in when it is counted.
-    while (node.connections.size < limits.handshakesMax) {
+    while (node.context.connections.size < limits.handshakesMax) {
       await new Promise((resolve) => setTimeout(resolve));
     }
     const newcomers = [door.connect("192.0.2.5"), door.connect("192.0.2.6")];
@@ -113,13 +113,13 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
       queryId,
       sought,
       remote,
-      source: node,
+      source: node.context,
       proved: () => {},
     });
     assertEquals(answer.kind, "want");
     await assertRejects(() => holder.receiveOne(), Error, "closed the connection");
-    node.connections.tick(performance.now());
-    assertEquals(node.connections.size, 0);
+    node.context.connections.tick(node.clock.nowMs());
+    assertEquals(node.context.connections.size, 0);
     holder.close();
   }));
 

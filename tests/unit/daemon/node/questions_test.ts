@@ -1,86 +1,15 @@
-/** What a real node answers to those who come with questions, over streams in memory. */
+/** What a real node answers to questions, over streams in memory. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CHUNK_BYTES, chunkCount } from "../../../../src/base/geometry.ts";
-import { HASH_BYTES, newNodeId } from "../../../../src/base/ids.ts";
+import { HASH_BYTES } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { type LogFields, silentLogger } from "../../../../src/base/log.ts";
-import { systemRandom } from "../../../../src/base/random.ts";
-import type { Node, NodeOptions } from "../../../../src/daemon/node/node.ts";
-import { Connection } from "../../../../src/net/connection.ts";
-import { expectMessage, initiate, type LocalIdentity } from "../../../../src/net/handshake.ts";
-import type { Message, Purpose } from "../../../../src/wire/messages.ts";
-import type { ListedFile } from "../../../../src/wire/structures.ts";
-import { MemoryTransport } from "../../../support/memory_transport.ts";
-import { testNode } from "../../../support/test_node.ts";
-import {
-  addDownloaded,
-  content,
-  giveChunks,
-  giveLeaves,
-  openStore,
-  rootOf,
-  TempDir,
-} from "../../store/store_fixture.ts";
-import { chunksFrame, holdFile } from "../../../integration/support/raw_holder.ts";
+import type { Connection } from "../../../../src/net/connection.ts";
+import type { Message } from "../../../../src/wire/messages.ts";
+import { asking, fileOf, turn } from "../../../support/asked_node.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { addDownloaded, content, rootOf } from "../../store/store_fixture.ts";
 
-const IDENTITY: LocalIdentity = {
-  nodeId: newNodeId(systemRandom),
-  listenPort: 0,
-  network: "test",
-  networkKey: undefined,
-  random: systemRandom,
-};
 const ZEROS = new Uint8Array(HASH_BYTES);
-
-/** A node, and a way to come to it with questions. */
-interface Asked {
-  readonly node: Node;
-  ask(...questions: readonly Message[]): Promise<Connection>;
-  open(purpose: Purpose, first: readonly Message[]): Promise<Connection>;
-}
-
-/** Runs `test` with a node; all connections that it opens are closed at the end. */
-async function asking(
-  options: Partial<NodeOptions>,
-  test: (asked: Asked) => Promise<void>,
-): Promise<void> {
-  using dir = new TempDir();
-  const { store } = await openStore(dir.join("data"));
-  await using _ = store;
-  const transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
-  const node = testNode({ store, transport, ...options });
-  const connections: Connection[] = [];
-  const open = async (purpose: Purpose, first: readonly Message[]) => {
-    const connection = new Connection(await transport.dial(node.address, { timeoutMs: 5_000 }));
-    connections.push(connection);
-    await initiate(connection, { identity: IDENTITY, purpose, first: () => first });
-    return connection;
-  };
-  node.start();
-  try {
-    await test({ node, open, ask: (...questions) => open("directory", questions) });
-  } finally {
-    for (const connection of connections) connection.close();
-    await node.stop();
-  }
-}
-
-function fileOf(bytes: Uint8Array, name = "f"): ListedFile {
-  const chunks = chunkCount(bytes.length);
-  const sizeBytes = bytes.length;
-  const file = { root: rootOf(bytes), name, type: "", sizeBytes, chunksHave: chunks, whole: true };
-  return { file, sha256: null };
-}
-
-function uploadRequest(bytes: Uint8Array): Message {
-  return { kind: "upload-request", file: fileOf(bytes), serves: true };
-}
-
-async function answerTo({ ask }: Asked, bytes: Uint8Array): Promise<[string, Connection]> {
-  const connection = await ask(uploadRequest(bytes));
-  return [expectMessage(await connection.receiveOne(), "upload-answer").answer, connection];
-}
 
 Deno.test("Questions.serve() answers in order, as often as it is asked", () =>
   asking({ acceptBytes: 1_000 }, async ({ node, ask }) => {
@@ -105,19 +34,39 @@ Deno.test("Questions.serve() takes a question that comes with the handshake, how
     assertEquals(answer, { kind: "upload-answer", answer: "unwilling" });
   }));
 
-Deno.test("Questions.serve() ends who says what is no question", () =>
+Deno.test("Questions.serve() ends an asker that says what is no question", () =>
   asking({}, async ({ ask }) => {
     const connection = await ask({ kind: "want", root: rootOf(content(1)), searchOn: false });
     await assertRejects(() => connection.receiveOne(), Error, "closed the connection");
   }));
 
-Deno.test("Questions.serve() ends who is silent", () =>
-  asking({}, async ({ ask }) => {
+Deno.test("Questions.serve() ends an asker that is silent", () => {
+  const clock = new ManualClock();
+  return asking({ clock }, async ({ node, ask }) => {
     const connection = await ask();
+    await clock.advance(limits.directoryIdleMs - 1);
+    assertEquals(node.context.connections.size, 1);
+    await clock.advance(1);
     await assertRejects(() => connection.receiveOne(), Error, "closed the connection");
-  }));
+  });
+});
 
-Deno.test("Questions.serve() ends who asks too fast", () =>
+Deno.test("Questions.serve() ends an asker that has asked for long, however often it asks", () => {
+  const clock = new ManualClock();
+  return asking({ clock }, async ({ ask }) => {
+    const connection = await ask();
+    const everyMs = limits.directoryIdleMs / 2;
+    for (let ms = 0; ms + everyMs < limits.directoryConnectionMs; ms += everyMs) {
+      connection.send({ kind: "load-query", mac: ZEROS });
+      assertEquals((await connection.receiveOne()).kind, "load-report");
+      await clock.advance(everyMs);
+    }
+    await clock.advance(everyMs);
+    await assertRejects(() => connection.receiveOne(), Error, "closed the connection");
+  });
+});
+
+Deno.test("Questions.serve() ends an asker that asks too fast", () =>
   asking({}, async ({ ask }) => {
     const questions = Array.from(
       { length: 4 * limits.questionsBurstMax },
@@ -135,7 +84,7 @@ Deno.test("Questions.serve() ends who asks too fast", () =>
     assert(answers < questions.length, "it was not answered to the end");
   }));
 
-Deno.test("Questions.refusal() leaves places to others than one host", () =>
+Deno.test("Questions.refusal() leaves room to others than one host", () =>
   asking({}, async ({ node, ask }) => {
     const all: Connection[] = [];
     for (let i = 0; i < limits.questionersPerHostMax; i++) all.push(await ask());
@@ -145,199 +94,3 @@ Deno.test("Questions.refusal() leaves places to others than one host", () =>
     while (node.questions.refusal("127.0.0.1") !== undefined) await turn();
     (await ask()).close();
   }));
-
-Deno.test("PushIntake.consider() says busy when enough files are on their way", () =>
-  asking({ acceptBytes: 1_000_000 }, async (asked) => {
-    const { pushReceiver } = asked.node;
-    const waiting: Connection[] = [];
-    for (let seed = 1; seed <= limits.pushesTakenPerHostMax; seed++) {
-      const [answer, connection] = await answerTo(asked, content(100, seed));
-      assertEquals(answer, "accepted");
-      waiting.push(connection);
-    }
-    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy", "one address has its part");
-    // Others come from elsewhere, and a directory gives nothing itself.
-    const consider = (seed: number, asker: { host: string; isDirectory: boolean }) => {
-      const file = fileOf(content(100, seed));
-      const serves = !asker.isDirectory;
-      return pushReceiver.consider({ kind: "upload-request", file, serves }, asker);
-    };
-    const places = [
-      consider(60, { host: "192.0.2.1", isDirectory: false }),
-      consider(61, { host: "127.0.0.1", isDirectory: true }),
-    ];
-    assertEquals(places.map(({ answer }) => answer), ["accepted", "accepted"]);
-    assertEquals(waiting.length + places.length, limits.pushesTakenMax);
-    assertEquals(consider(62, { host: "192.0.2.2", isDirectory: false }).answer, "busy");
-    assertEquals(pushReceiver.room, 1_000_000 - 100 * limits.pushesTakenMax);
-    for (const connection of waiting) connection.close();
-    await later(0, async (pass) => {
-      const taking = places.map(({ incoming: place }) => pushReceiver.takeElsewhere(place!, "h:1"));
-      pass(limits.searchMs + 1_000);
-      await Promise.all(taking);
-    });
-    while (asked.node.pushReceiver.room < 1_000_000) await turn();
-    assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
-  }));
-
-Deno.test("PushIntake.consider() says busy when the node is fully loaded", () =>
-  asking({ acceptBytes: 1_000_000, uploadsLoaded: 1 }, async (asked) => {
-    const root = await addDownloaded(asked.node.store, "own", content(3 * CHUNK_BYTES));
-    const requester = await asked.open("transfer", [{ kind: "want", root, searchOn: false }]);
-    assertEquals((await requester.receiveOne()).kind, "offer");
-    while (asked.node.uploads.reports().length === 0) await turn();
-    assertEquals((await answerTo(asked, content(100, 50)))[0], "busy");
-    requester.close();
-    while (asked.node.uploads.reports().length > 0) await turn();
-    assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
-  }));
-
-/** Offers what was accepted, and hears that it is wanted. */
-async function offer(connection: Connection, bytes: Uint8Array): Promise<void> {
-  connection.send({ kind: "offer", file: fileOf(bytes).file, bitfield: new Uint8Array() });
-  expectMessage(await connection.receiveOne(), "want");
-}
-
-Deno.test("PushIntake.take() soon gives up a file whose giver has gone, and keeps nothing when nothing came", () => {
-  const errors: unknown[] = [];
-  const log = {
-    ...silentLogger,
-    warn: (_: string, fields?: LogFields) => errors.push(fields?.error),
-  };
-  return asking({ acceptBytes: 1_000_000, log }, async (asked) => {
-    const { store, pushReceiver } = asked.node;
-    const bytes = content(3 * CHUNK_BYTES);
-    const [answer, connection] = await answerTo(asked, bytes);
-    assertEquals(answer, "accepted");
-    await offer(connection, bytes);
-    assert(store.download(rootOf(bytes)) !== undefined);
-    connection.close();
-    const isLeft = () =>
-      [...asked.node.swarms].some((one) => one.hadSources && one.sourceCount === 0);
-    while (!isLeft()) await turn();
-    await later(limits.pushAloneMs + 1_000, async () => {
-      while (store.download(rootOf(bytes)) !== undefined) await turn();
-    });
-    while (pushReceiver.room < 1_000_000) await turn();
-    assertEquals(store.fileDefinitions(), []);
-    assertEquals(errors, ["Its giver has gone, and nobody else gives it"]);
-  });
-});
-
-Deno.test("PushIntake.stop() ends what is under way, for good", () =>
-  asking({ acceptBytes: 1_000_000 }, async (asked) => {
-    const bytes = content(3 * CHUNK_BYTES);
-    const [, connection] = await answerTo(asked, bytes);
-    await offer(connection, bytes);
-    await asked.node.pushReceiver.stop();
-    assertEquals(asked.node.pushReceiver.room, 1_000_000);
-    assertEquals((await answerTo(asked, bytes))[0], "busy");
-  }));
-
-Deno.test("PushIntake.consider() gets no more room by a size that is less than what is here", () =>
-  asking({ acceptBytes: 10 * CHUNK_BYTES }, async (asked) => {
-    const { store, pushReceiver } = asked.node;
-    const bytes = content(9 * CHUNK_BYTES);
-    const root = rootOf(bytes);
-    const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
-    giveLeaves(download, bytes);
-    giveChunks(download, bytes, { first: 0, count: 8 });
-    await download.suspend();
-    const { file } = fileOf(bytes);
-    const claim = { ...file, sizeBytes: 1, chunksHave: 1 };
-    const request = { file: { file: claim, sha256: null }, serves: true } as const;
-    const connection = await asked.ask({ kind: "upload-request", ...request });
-    assertEquals(expectMessage(await connection.receiveOne(), "upload-answer").answer, "accepted");
-    assertEquals(pushReceiver.room, 2 * CHUNK_BYTES);
-    assertEquals((await answerTo(asked, content(3 * CHUNK_BYTES, 2)))[0], "no-room");
-  }));
-
-Deno.test("PushIntake.consider() says no-room when there are too many files, however small", () =>
-  asking({ acceptBytes: 4 * limits.takenFileBytesMin }, async (asked) => {
-    const { store } = asked.node;
-    for (let seed = 1; seed < 4; seed++) await addDownloaded(store, "tiny", content(10, seed));
-    const [answer, connection] = await answerTo(asked, content(10, 4));
-    assertEquals(answer, "accepted");
-    assertEquals((await answerTo(asked, content(10, 5)))[0], "no-room");
-    connection.close();
-    while ((await answerTo(asked, content(10, 5)))[0] !== "accepted") await turn();
-  }));
-
-Deno.test("PushIntake.take() gives up a file that comes too slowly", () =>
-  asking({ acceptBytes: 10_000_000 }, async (asked) => {
-    const file = holdFile("f", content(100 * CHUNK_BYTES));
-    const [answer, connection] = await answerTo(asked, file.data);
-    assertEquals(answer, "accepted");
-    await offer(connection, file.data);
-    await later(0, async (pass) => {
-      // Often enough that the provider is not taken for silent.
-      const everyMs = limits.sourceSilentMs - 5_000;
-      let givenMs = 0;
-      for (;;) {
-        const request = await connection.receiveOne();
-        if (request.kind === "bye") break;
-        if (request.kind === "leaves-request") {
-          const { first, count } = request;
-          const hashes = file.leaves.slice(first * HASH_BYTES, (first + count) * HASH_BYTES);
-          connection.send({ kind: "leaves", first, hashes });
-        } else if (request.kind === "request") {
-          const frames = [chunksFrame(file, request)];
-          connection.setBulk({ nextFrame: () => frames.shift() ?? null });
-          connection.wake();
-          pass(everyMs);
-          givenMs += everyMs;
-          assert(givenMs < 10 * limits.pushMsMin, "it goes on for ever");
-          // The node looks at the time once a tick.
-          await new Promise((resolve) => setTimeout(resolve, 2 * limits.overlayTickMs));
-        }
-      }
-    });
-    while ((await answerTo(asked, content(10, 2)))[0] !== "accepted") await turn();
-    const had = asked.node.store.download(file.root)!.have.count;
-    assert(had > 0 && had < 100, `what came is kept: ${had} chunks`);
-  }));
-
-Deno.test("PushIntake.takeElsewhere() does not reject when the disk refuses", () =>
-  asking({ acceptBytes: 1_000_000 }, async ({ node }) => {
-    const { store, pushReceiver } = node;
-    const bytes = content(3 * CHUNK_BYTES);
-    const root = rootOf(bytes);
-    const request = { kind: "upload-request", file: fileOf(bytes), serves: false } as const;
-    const asker = { host: "192.0.2.1", isDirectory: true };
-    const { incoming: place } = pushReceiver.consider(request, asker);
-    const { path } = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
-    // What is not empty cannot be removed as a file is.
-    Deno.mkdirSync(`${path}/x`, { recursive: true });
-    const taking = pushReceiver.takeElsewhere(place!, "h:1");
-    await pushReceiver.stop();
-    await taking;
-    assertEquals(pushReceiver.room, 1_000_000);
-  }));
-
-Deno.test("PushIntake.stop() does not wait for an offer", () =>
-  asking({ acceptBytes: 1_000_000 }, async (asked) => {
-    const [answer, connection] = await answerTo(asked, content(3 * CHUNK_BYTES));
-    assertEquals(answer, "accepted");
-    const late = setTimeout(() => connection.close(new Error("It waits")), limits.handshakeMs / 2);
-    await asked.node.pushReceiver.stop();
-    await assertRejects(() => connection.receiveOne(), Error, "The other side closed");
-    clearTimeout(late);
-  }));
-
-/** Lets the clock that the node reads be `aheadMs` ahead during `test`, which can let more pass. */
-async function later(
-  aheadMs: number,
-  test: (pass: (ms: number) => void) => Promise<void>,
-): Promise<void> {
-  const now = performance.now;
-  performance.now = () => now.call(performance) + aheadMs;
-  try {
-    await test((ms) => aheadMs += ms);
-  } finally {
-    performance.now = now;
-  }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1));
-}

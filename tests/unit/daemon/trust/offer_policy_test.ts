@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
+import { systemClock } from "../../../../src/base/clock.ts";
 import type { Root } from "../../../../src/base/ids.ts";
 import { type Logger, silentLogger } from "../../../../src/base/log.ts";
 import type { PackageFile, PackageIndex } from "../../../../src/base/package_index.ts";
@@ -70,7 +71,7 @@ class Shelf implements AsyncDisposable, OfferSource {
   private constructor(readonly store: ChunkStore, dir: TempDir) {
     this.#dir = dir;
     const log: Logger = { ...silentLogger, warn: (_message, fields) => this.warnings.push(fields) };
-    this.offerPolicy = new OfferPolicy({ store, trust: this.book, log });
+    this.offerPolicy = new OfferPolicy({ clock: systemClock, store, trust: this.book, log });
     this.offerPolicy.onChange((change) => this.changes.push(change));
   }
 
@@ -277,7 +278,12 @@ Deno.test("Vouching without a book withholds nothing", async () => {
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
   const root = await addDownloaded(store, "a", content(100));
-  await using offerPolicy = new OfferPolicy({ store, trust: undefined, log: silentLogger });
+  await using offerPolicy = new OfferPolicy({
+    clock: systemClock,
+    store,
+    trust: undefined,
+    log: silentLogger,
+  });
   const source = { store, offerPolicy };
   assertEquals(fileOfRoot(source, root)?.name, "a");
   assertEquals(offerPolicy.trustOf(store.definition(root)!), "peers");

@@ -4,10 +4,15 @@ import { LoadMeter } from "../../../../src/daemon/upload/load_meter.ts";
 Deno.test("LoadMeter.load() tells uploads, what was sent lately, and the room that is left", () => {
   const now = { uploads: 3, bytes: 0, room: 500.7 };
   const meter = new LoadMeter({
-    uploads: () => now.uploads,
-    bytesGiven: () => now.bytes,
+    uploads: {
+      active: () => now.uploads,
+      get bytesSent() {
+        return now.bytes;
+      },
+    },
+    uploadsMax: 4,
     room: () => now.room,
-  }, { uploadsMax: 4 });
+  });
   meter.tick(0);
   assertEquals(meter.load(0), {
     uploads: 3,
@@ -27,11 +32,8 @@ Deno.test("LoadMeter.load() tells uploads, what was sent lately, and the room th
 
 Deno.test("LoadMeter.isFull() holds from the load that a person set, and its numbers fit their fields", () => {
   const now = { uploads: 3 };
-  const meter = new LoadMeter({
-    uploads: () => now.uploads,
-    bytesGiven: () => 0,
-    room: () => -1,
-  }, { uploadsMax: 4 });
+  const uploads = { active: () => now.uploads, bytesSent: 0 };
+  const meter = new LoadMeter({ uploads, uploadsMax: 4, room: () => -1 });
   assert(!meter.isFull(0));
   now.uploads = 4;
   assert(meter.isFull(0));

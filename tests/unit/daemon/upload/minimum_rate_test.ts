@@ -6,24 +6,24 @@ import { MinimumRate } from "../../../../src/daemon/upload/minimum_rate.ts";
 
 const { pushMsMin, pushBytesPerSecondMin } = limits;
 
-Deno.test("PushPace.tick() is true when nothing comes in the first time", () => {
-  const pace = new MinimumRate(1_000);
-  assert(!pace.tick(0, 1_000 + pushMsMin));
-  assert(pace.tick(0, 1_001 + pushMsMin));
+Deno.test("MinimumRate.tick() is true when nothing comes in the first time", () => {
+  const rate = new MinimumRate(1_000);
+  assert(!rate.tick(0, 1_000 + pushMsMin));
+  assert(rate.tick(0, 1_001 + pushMsMin));
 });
 
-Deno.test("PushPace.tick() is false for as long as the least rate is kept", () => {
-  const pace = new MinimumRate(0);
+Deno.test("MinimumRate.tick() is false for as long as the least rate is kept", () => {
+  const rate = new MinimumRate(0);
   for (let second = 1; second <= 100_000; second += 7) {
-    assert(!pace.tick(second * pushBytesPerSecondMin, second * 1_000), `${second}`);
+    assert(!rate.tick(second * pushBytesPerSecondMin, second * 1_000), `${second}`);
   }
 });
 
-Deno.test("PushPace.tick() is true when little comes after much came fast", () => {
-  const pace = new MinimumRate(0);
-  assert(!pace.tick(1e9, 1_000));
+Deno.test("MinimumRate.tick() is true when little comes after much came fast", () => {
+  const rate = new MinimumRate(0);
+  assert(!rate.tick(1e9, 1_000));
   let bytes = 1e9, nowMs = 1_000;
-  while (!pace.tick(bytes, nowMs)) {
+  while (!rate.tick(bytes, nowMs)) {
     assert(nowMs < 3 * pushMsMin, "it goes on for ever");
     // A quarter of the least rate.
     nowMs += 4_000;

@@ -5,7 +5,6 @@ import { PeerFault } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { silentLogger } from "../../../../src/base/log.ts";
 import { Upload } from "../../../../src/daemon/upload/upload.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
@@ -22,6 +21,7 @@ import {
   TempDir,
 } from "../../store/store_fixture.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
+import { testContext } from "../../../support/test_node.ts";
 
 const BYTES = content(70 * CHUNK_BYTES + 5);
 const CHUNKS = 71;
@@ -55,7 +55,7 @@ async function serving(
   }
   const [near, far] = memoryPair({ bufferBytes: 64 * 1024 });
   const connection = new Connection(near), holder = new Connection(far);
-  const upload = new Upload({ store, log: silentLogger }, holder, {
+  const upload = new Upload(testContext({ store }), holder, {
     root,
     name: "f",
     sizeBytes: BYTES.length,
@@ -92,7 +92,7 @@ Deno.test("Upload answers requests in order, the last chunk with its real length
     for (const [first, count] of runs) {
       assertEquals(await next(), { kind: "chunks", first, data: bytesOf(first, count) });
     }
-    assertEquals(upload.bytesGiven, 39 * CHUNK_BYTES + 5);
+    assertEquals(upload.bytesSent, 39 * CHUNK_BYTES + 5);
   }));
 
 Deno.test("Upload gives leaves, however many were asked for in one go", () =>

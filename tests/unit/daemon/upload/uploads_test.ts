@@ -4,12 +4,12 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { silentLogger } from "../../../../src/base/log.ts";
 import { Uploads } from "../../../../src/daemon/upload/uploads.ts";
-import { OfferPolicy } from "../../../../src/daemon/trust/offer_policy.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
+import { testContext } from "../../../support/test_node.ts";
 import { addDownloaded, content, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 
 const BYTES = content(3 * CHUNK_BYTES);
@@ -23,15 +23,13 @@ const REMOTE = {
 /** A holder of one file, with its own time, and requesters at any host. */
 class Holder implements Disposable {
   readonly uploads: Uploads;
-  nowMs = 1_000;
+  readonly clock = new ManualClock();
   readonly root: Root;
   readonly #requesters: Connection[] = [];
 
   constructor(store: Awaited<ReturnType<typeof openStore>>["store"], root: Root) {
     this.root = root;
-    const offerPolicy = new OfferPolicy({ store, trust: undefined, log: silentLogger });
-    const nowMs = () => this.nowMs;
-    this.uploads = new Uploads({ store, offerPolicy, log: silentLogger, nowMs });
+    this.uploads = new Uploads(testContext({ store, clock: this.clock }));
   }
 
   /** A requester at `host` that has been offered the file, and what becomes of it. */
@@ -79,18 +77,18 @@ const FULL: Message = { kind: "bye", reason: "too many uploads" };
 Deno.test("Uploads.tick() ends an upload that nobody uses any more, and no other", () =>
   holding(async (holder) => {
     const idle = holder.requester("192.0.2.1"), used = holder.requester("192.0.2.1");
-    holder.nowMs += limits.uploadIdleMs;
-    holder.uploads.tick(holder.nowMs);
+    await holder.clock.advance(limits.uploadIdleMs);
+    holder.uploads.tick(holder.clock.nowMs());
     assertEquals(holder.count, 2);
     await use(used.connection);
-    holder.nowMs += 1;
-    holder.uploads.tick(holder.nowMs);
+    await holder.clock.advance(1);
+    holder.uploads.tick(holder.clock.nowMs());
     assertEquals(holder.count, 1);
     assertEquals(await idle.connection.receiveOne(), IDLE);
     await idle.served;
     await use(used.connection);
     holder.uploads.gained(holder.root, { first: 1, count: 1 });
-    holder.uploads.tick(holder.nowMs);
+    holder.uploads.tick(holder.clock.nowMs());
     assertEquals((await used.connection.receiveOne()).kind, "have");
   }));
 
@@ -103,9 +101,9 @@ Deno.test("Uploads.tick() ends a push to one that asks for the same again and ag
       assert(takenMs <= limits.pushMsMin + everyMs, "it goes on for ever");
       await use(pushed.connection);
       await use(other.connection);
-      holder.nowMs += everyMs;
+      await holder.clock.advance(everyMs);
       takenMs += everyMs;
-      holder.uploads.tick(holder.nowMs);
+      holder.uploads.tick(holder.clock.nowMs());
     }
     // The first chunk was of use, once.
     assert(takenMs >= limits.pushMsMin);
@@ -122,12 +120,12 @@ Deno.test("Uploads.tick() lets a requester stay that reads slowly", () =>
     while (holder.uploads.reports()[0]!.bytes < 2 * BYTES.length) {
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    holder.nowMs += 2 * limits.uploadIdleMs;
-    holder.uploads.tick(holder.nowMs);
+    await holder.clock.advance(2 * limits.uploadIdleMs);
+    holder.uploads.tick(holder.clock.nowMs());
     assertEquals(holder.count, 1);
   }));
 
-Deno.test("Uploads.serve() sends the longest idle away when all places are taken", () =>
+Deno.test("Uploads.serve() sends the longest idle away when there are as many as may be", () =>
   holding(async (holder) => {
     const hosts = Math.ceil(limits.uploadsMax / limits.uploadsPerHostMax);
     const all = Array.from(
@@ -135,15 +133,15 @@ Deno.test("Uploads.serve() sends the longest idle away when all places are taken
       (_, i) => holder.requester(`192.0.2.${i % hosts + 1}`),
     );
     assertEquals(holder.count, limits.uploadsMax);
-    assert(!holder.uploads.hasPlaceFor("198.51.100.1"), "nobody has been idle for long");
+    assert(!holder.uploads.hasRoomFor("198.51.100.1"), "nobody has been idle for long");
     const early = holder.requester("198.51.100.1");
     assertEquals(await early.connection.receiveOne(), FULL);
 
-    holder.nowMs += limits.uploadEvictMs + 1;
+    await holder.clock.advance(limits.uploadEvictMs + 1);
     for (const [i, { connection }] of all.entries()) if (i !== 7 && i !== 8) await use(connection);
-    holder.nowMs += 1;
+    await holder.clock.advance(1);
     await use(all[8]!.connection);
-    assert(holder.uploads.hasPlaceFor("198.51.100.1"));
+    assert(holder.uploads.hasRoomFor("198.51.100.1"));
     const late = holder.requester("198.51.100.1");
     assertEquals(await all[7]!.connection.receiveOne(), IDLE);
     await use(late.connection);
@@ -153,20 +151,20 @@ Deno.test("Uploads.serve() sends the longest idle away when all places are taken
     await use(all[8]!.connection);
   }));
 
-Deno.test("Uploads.serve() leaves places to others than one host, which gives up its own", () =>
+Deno.test("Uploads.serve() leaves room to others than one host, which gives up its own", () =>
   holding(async (holder) => {
     const other = holder.requester("192.0.2.9");
     const all = Array.from(
       { length: limits.uploadsPerHostMax },
       () => holder.requester("192.0.2.1"),
     );
-    assert(!holder.uploads.hasPlaceFor("192.0.2.1"));
-    assert(holder.uploads.hasPlaceFor("192.0.2.2"));
+    assert(!holder.uploads.hasRoomFor("192.0.2.1"));
+    assert(holder.uploads.hasRoomFor("192.0.2.2"));
     const refused = holder.requester("192.0.2.1");
     assertEquals(await refused.connection.receiveOne(), FULL);
     await use(holder.requester("192.0.2.2").connection);
 
-    holder.nowMs += limits.uploadEvictMs + 1;
+    await holder.clock.advance(limits.uploadEvictMs + 1);
     await use(holder.requester("192.0.2.1").connection);
     assertEquals(await all[0]!.connection.receiveOne(), IDLE);
     await use(other.connection);

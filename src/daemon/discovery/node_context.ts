@@ -1,0 +1,21 @@
+/** What the classes of one node share: who it is, what it has, how it reaches others. Types only. */
+
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
+import type { Connections } from "../../net/connections.ts";
+import type { LocalIdentity } from "../../net/handshake.ts";
+import type { ChunkStore } from "../../store/chunk_store.ts";
+import type { OfferPolicy } from "../trust/offer_policy.ts";
+
+/** The context of one node. */
+export interface NodeContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly throttle: LogThrottle;
+  readonly identity: LocalIdentity;
+  /** All connections of the node port: what opens one opens it here, counted and bounded. */
+  readonly connections: Connections;
+  readonly store: ChunkStore;
+  readonly offerPolicy: OfferPolicy;
+}

@@ -1,0 +1,84 @@
+/** All that moves files between a node and others: what it fetches, serves, pushes and takes. */
+
+import type { PackageIndex } from "../../base/package_index.ts";
+import type { StoreChange } from "../../store/files/stored_file.ts";
+import type { NodeContext } from "../discovery/node_context.ts";
+import { fileOfRoot } from "../discovery/offers.ts";
+import { PushReceiver } from "../push/push_receiver.ts";
+import { Pushes } from "../push/pushes.ts";
+import type { OfferPolicyChange } from "../trust/offer_policy.ts";
+import { LoadMeter } from "../upload/load_meter.ts";
+import type { Uploads } from "../upload/uploads.ts";
+import type { Discovery } from "./discovery.ts";
+import { Fetches } from "./fetches.ts";
+
+/** How a node transfers files. */
+interface TransfersOptions {
+  readonly uploads: Uploads;
+  readonly discovery: Discovery;
+  readonly acceptBytes: number;
+  readonly uploadsLoaded: number;
+  readonly isAlone: boolean;
+  readonly trust: PackageIndex | undefined;
+}
+
+/** The transfers of one node. */
+export class Transfers {
+  readonly uploads: Uploads;
+  readonly fetches: Fetches;
+  readonly pushes: Pushes;
+  readonly pushReceiver: PushReceiver;
+  readonly loadMeter: LoadMeter;
+  readonly #context: NodeContext;
+  readonly #ends: readonly (() => void)[];
+
+  constructor(context: NodeContext, options: TransfersOptions) {
+    const { acceptBytes, discovery, isAlone, trust, uploads, uploadsLoaded } = options;
+    this.#context = context;
+    this.uploads = uploads;
+    this.fetches = new Fetches(context, { discovery, isAlone, trust });
+    this.pushes = new Pushes(context, { uploads, directories: discovery.directories });
+    this.loadMeter = new LoadMeter({
+      uploads,
+      uploadsMax: uploadsLoaded,
+      room: () => this.pushReceiver.room,
+    });
+    this.pushReceiver = new PushReceiver(context, {
+      acceptBytes,
+      loadMeter: this.loadMeter,
+      swarms: this.fetches.swarms,
+      fetch: (request, how) => this.fetches.fetch(request, how),
+    });
+    this.#ends = [
+      context.store.onChange((change) => this.#storeChanged(change)),
+      context.offerPolicy.onChange((change) => this.#offerPolicyChanged(change)),
+    ];
+  }
+
+  tick(nowMs: number): void {
+    this.fetches.tick(nowMs);
+    this.uploads.tick(nowMs);
+    this.loadMeter.tick(nowMs);
+  }
+
+  /** Ends everything that is on its way in; downloads are kept as of now. */
+  async stop(): Promise<void> {
+    for (const end of this.#ends) end();
+    await Promise.all([this.fetches.stop(), this.pushReceiver.stop()]);
+  }
+
+  #storeChanged(change: StoreChange): void {
+    if (change.kind === "gained") this.uploads.gained(change.root, change.range);
+    else if (change.kind === "withdrawn" || change.kind === "discarded") {
+      if (this.#context.store.definition(change.root) === undefined) {
+        this.uploads.withdraw(change.root, "the file is not offered any more");
+      }
+    }
+  }
+
+  /** Requesters that began before a file was contradicted get no more of it. */
+  #offerPolicyChanged({ root, verdict }: OfferPolicyChange): void {
+    if (verdict !== "contradicted" || fileOfRoot(this.#context, root) !== undefined) return;
+    this.uploads.withdraw(root, "the file is not offered any more");
+  }
+}
