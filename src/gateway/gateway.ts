@@ -12,21 +12,21 @@ import { limits } from "../base/limits.ts";
 import { LogThrottle } from "../base/log_throttle.ts";
 import { VERSION } from "../base/version.ts";
 import { formatAddress } from "../wire/host.ts";
-import { Bodies } from "./bodies.ts";
+import { Bodies } from "./server/bodies.ts";
 import { Databases } from "./databases/databases.ts";
-import { ClientLeft, Exchange, type GatewayCounters } from "./exchange.ts";
-import { FileAnswers } from "./file_answers.ts";
-import { SharedFetches } from "./shared_fetches.ts";
+import { ClientLeft, Exchange, type GatewayCounters } from "./server/exchange.ts";
+import { FileAnswers } from "./files/file_answers.ts";
+import { SharedFetches } from "./files/shared_fetches.ts";
 import type { GatewayHost } from "./gateway_host.ts";
-import { HttpServer } from "./http_server.ts";
-import { mirrorUrls } from "./mirror_urls.ts";
-import { PassThrough } from "./pass_through.ts";
-import { closeAfterResponse, hasBody } from "./close_after_response.ts";
-import { notFoundAnswer, plainAnswer } from "./plain_answer.ts";
-import { readPath } from "./request_path.ts";
-import { loopProblem, readVia, viaWith } from "./via.ts";
+import { HttpServer } from "./server/http_server.ts";
+import { mirrorUrls } from "./mirrors/mirror_urls.ts";
+import { PassThrough } from "./mirrors/pass_through.ts";
+import { closeAfterResponse, hasBody } from "./server/close_after_response.ts";
+import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
+import { readPath } from "./server/request_path.ts";
+import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
-export type { GatewayCounters } from "./exchange.ts";
+export type { GatewayCounters } from "./server/exchange.ts";
 export type { GatewayHost } from "./gateway_host.ts";
 
 /** How a gateway is set up. */

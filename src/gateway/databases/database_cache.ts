@@ -16,7 +16,7 @@ import { createHash } from "node:crypto";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Validators } from "../preconditions.ts";
+import type { Validators } from "../server/preconditions.ts";
 
 /** A good copy. */
 export interface CachedDatabase extends Validators {

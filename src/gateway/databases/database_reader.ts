@@ -1,7 +1,7 @@
 /** A database on the disk, whole or growing, as the body of an answer reads it. */
 
 import type { DatabaseUpdate } from "./database_update.ts";
-import type { FileSupply } from "../file_body.ts";
+import type { FileSupply } from "../server/file_body.ts";
 import { messageOf } from "../../base/errors.ts";
 
 /** Reads one open file for one client. */

@@ -17,7 +17,7 @@ import {
   FACTS_BYTES_MAX,
 } from "./database_cache.ts";
 import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
-import type { Validators } from "../preconditions.ts";
+import type { Validators } from "../server/preconditions.ts";
 
 /** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
 export type NotKeptReason = "no-room" | "disk" | "no-database";

@@ -10,17 +10,17 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { LogThrottle } from "../../base/log_throttle.ts";
 import { MirrorError } from "../../http/mirrors.ts";
-import type { Bodies } from "../bodies.ts";
+import type { Bodies } from "../server/bodies.ts";
 import { waitForChange } from "./wait_for_change.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseSupply } from "./database_reader.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../server/exchange.ts";
 import type { GatewayHost } from "../gateway_host.ts";
-import { answerRefusal, type PassThrough } from "../pass_through.ts";
-import { plainAnswer } from "../plain_answer.ts";
-import type { Validators } from "../preconditions.ts";
-import { rangedAnswer } from "../ranged_answer.ts";
+import { answerRefusal, type PassThrough } from "../mirrors/pass_through.ts";
+import { plainAnswer } from "../server/plain_answer.ts";
+import type { Validators } from "../server/preconditions.ts";
+import { rangedAnswer } from "../server/ranged_answer.ts";
 
 /** An update that took this long to fail is not waited for again while the mirrors count as bad. */
 const SLOW_MS = 1_000;

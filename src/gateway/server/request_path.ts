@@ -5,8 +5,8 @@
  * to a mirror. It knows nothing of mirrors or of what is here.
  */
 
-import { limits } from "../base/limits.ts";
-import { nameProblem } from "../base/names.ts";
+import { limits } from "../../base/limits.ts";
+import { nameProblem } from "../../base/names.ts";
 
 /**
  * What a file is, by its name: a package or the signature of one comes from peers or a mirror; a

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { silentLogger } from "../../../src/base/log.ts";
-import { HttpServer, type HttpServerTimeouts } from "../../../src/gateway/http_server.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { HttpServer, type HttpServerTimeouts } from "../../../../src/gateway/server/http_server.ts";
 
 const LISTEN = { host: "127.0.0.1", port: 0 };
 

@@ -5,15 +5,15 @@
  * It knows nothing of HTTP. Who reads from it does so at a pace and place of its own.
  */
 
-import { Bitfield } from "../base/bitfield.ts";
-import { type FetchFailure, messageOf } from "../base/errors.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../base/geometry.ts";
-import { limits } from "../base/limits.ts";
-import type { FetchNotice, FetchObserver, FileReader } from "../wire/fetch_observer.ts";
-import type { FetchRequest } from "../wire/fetch_request.ts";
-import type { Done } from "../wire/messages.ts";
-import type { FileSupply } from "./file_body.ts";
-import type { GatewayHost } from "./gateway_host.ts";
+import { Bitfield } from "../../base/bitfield.ts";
+import { type FetchFailure, messageOf } from "../../base/errors.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { Done } from "../../wire/messages.ts";
+import type { FileSupply } from "../server/file_body.ts";
+import type { GatewayHost } from "../gateway_host.ts";
 
 /** How the fetch behind a shared fetch ended. */
 export type SharedFetchOutcome =

@@ -4,11 +4,11 @@
  * too slow is sent away: it holds a connection to a mirror.
  */
 
-import { messageOf } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../http/mirrors.ts";
-import type { Body } from "./bodies.ts";
-import { ClientLeft } from "./exchange.ts";
+import { messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
+import type { Body } from "../server/bodies.ts";
+import { ClientLeft } from "../server/exchange.ts";
 
 /** What a stream is part of. */
 export interface MirrorStreamOptions {

@@ -1,10 +1,10 @@
 /** Requests that come back to the gateway that passed them on. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { limits } from "../../../src/base/limits.ts";
-import { loopProblem, readVia, viaWith } from "../../../src/gateway/via.ts";
-import { CountingMirror } from "./counting_mirror.ts";
-import { bytesOf, PlayedGateway } from "./gateway_fixture.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { loopProblem, readVia, viaWith } from "../../../../src/gateway/server/via.ts";
+import { CountingMirror } from "../counting_mirror.ts";
+import { bytesOf, PlayedGateway } from "../gateway_fixture.ts";
 
 const OWN = "pacsrv-0123456789abcdef";
 

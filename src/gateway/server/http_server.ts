@@ -7,12 +7,12 @@
  * all connections are ended and the port is opened anew; and the same is done when accepting fails.
  */
 
-import type { HostPort } from "../base/address.ts";
-import { EnvironmentError, messageOf } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
-import { LogThrottle } from "../base/log_throttle.ts";
-import { formatAddress } from "../wire/host.ts";
+import type { HostPort } from "../../base/address.ts";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import { LogThrottle } from "../../base/log_throttle.ts";
+import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
 /** What the server needs. */

@@ -1,6 +1,6 @@
 /** Answers that are not a file: one line of text, or nothing at all. */
 
-import type { UpstreamRefusal } from "../base/errors.ts";
+import type { UpstreamRefusal } from "../../base/errors.ts";
 
 /**
  * One line of text with a status. A 404 has no body, since pacman asks for many files that nobody

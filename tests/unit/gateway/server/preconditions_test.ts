@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isNotModified, isRangeWanted } from "../../../src/gateway/preconditions.ts";
+import { isNotModified, isRangeWanted } from "../../../../src/gateway/server/preconditions.ts";
 
 const ETAG = '"abc"';
 const DATE = "Wed, 21 Oct 2015 07:28:00 GMT";

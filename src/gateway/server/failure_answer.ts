@@ -1,6 +1,6 @@
 /** How a fetch that failed is told to an HTTP client. */
 
-import { FetchFailure, messageOf, unreachable } from "../base/errors.ts";
+import { FetchFailure, messageOf, unreachable } from "../../base/errors.ts";
 import { notFoundAnswer, plainAnswer, refusalAnswer } from "./plain_answer.ts";
 
 /** Statuses by which a mirror says that it does not have a file. */

@@ -3,8 +3,8 @@
  * another, at the pace at which the client takes them, and never one that is not vouched for.
  */
 
-import { CHUNK_BYTES } from "../base/geometry.ts";
-import { limits } from "../base/limits.ts";
+import { CHUNK_BYTES } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
 import type { Body } from "./bodies.ts";
 import { ClientLeft } from "./exchange.ts";
 

@@ -1,12 +1,12 @@
 /** How slow a client of what passes through may be. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { limits } from "../../../src/base/limits.ts";
-import { silentLogger } from "../../../src/base/log.ts";
-import { MirrorStream } from "../../../src/gateway/mirror_stream.ts";
-import { Mirrors } from "../../../src/http/mirrors.ts";
-import { content } from "../store/store_fixture.ts";
-import { CountingMirror } from "./counting_mirror.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { MirrorStream } from "../../../../src/gateway/mirrors/mirror_stream.ts";
+import { Mirrors } from "../../../../src/http/mirrors.ts";
+import { content } from "../../store/store_fixture.ts";
+import { CountingMirror } from "../counting_mirror.ts";
 
 const BYTES = content(2_000_000, 1);
 const STEP_MS = 1_000;

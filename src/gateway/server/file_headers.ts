@@ -1,6 +1,6 @@
 /** The headers that all answers with a file share. */
 
-import type { SharedFetchSource } from "./shared_fetch.ts";
+import type { SharedFetchSource } from "../files/shared_fetch.ts";
 import { isFieldValue } from "./plain_answer.ts";
 import type { Validators } from "./preconditions.ts";
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
-import { limits } from "../../../src/base/limits.ts";
-import { FileBody, type FileSupply } from "../../../src/gateway/file_body.ts";
-import { content } from "../store/store_fixture.ts";
+import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { FileBody, type FileSupply } from "../../../../src/gateway/server/file_body.ts";
+import { content } from "../../store/store_fixture.ts";
 
 const BYTES = content(200 * CHUNK_BYTES - 5);
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { mirrorUrls } from "../../../src/gateway/mirror_urls.ts";
-import { readPath } from "../../../src/gateway/request_path.ts";
+import { mirrorUrls } from "../../../../src/gateway/mirrors/mirror_urls.ts";
+import { readPath } from "../../../../src/gateway/server/request_path.ts";
 
 function urls(mirrors: readonly string[], path: string): string[] {
   const read = readPath(`http://gateway${path}`);

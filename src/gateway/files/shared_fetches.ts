@@ -4,12 +4,12 @@
  * is searched, and lets those end that nobody waits for.
  */
 
-import { FetchFailure } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { RateLimit } from "../base/rate_limit.ts";
-import type { PackageFile } from "../base/package_index.ts";
+import { FetchFailure } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { RateLimit } from "../../base/rate_limit.ts";
+import type { PackageFile } from "../../base/package_index.ts";
 import { SharedFetch } from "./shared_fetch.ts";
-import type { GatewayHost } from "./gateway_host.ts";
+import type { GatewayHost } from "../gateway_host.ts";
 
 /** What a client wants. */
 export interface SharedFetchRequest {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { limits } from "../../../src/base/limits.ts";
-import { silentLogger } from "../../../src/base/log.ts";
-import { SharedFetches, type SharedFetchRequest } from "../../../src/gateway/shared_fetches.ts";
-import { NO_ROOT, PlayedFetch } from "./gateway_fixture.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { SharedFetches, type SharedFetchRequest } from "../../../../src/gateway/files/shared_fetches.ts";
+import { NO_ROOT, PlayedFetch } from "../gateway_fixture.ts";
 
 /** Shared fetches over a node that a test plays. */
 function flightsOf(isAlone = false) {

@@ -1,6 +1,6 @@
 /** From a mirror as a person wrote it, as in pacman's mirrorlist, to the URL of one file there. */
 
-import type { RequestPath } from "./request_path.ts";
+import type { RequestPath } from "../server/request_path.ts";
 
 /**
  * The URLs of a requested file at the mirrors, in their order.

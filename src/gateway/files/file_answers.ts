@@ -3,22 +3,22 @@
  * from a mirror past the node. It chooses status and headers; the bytes are `file_body.ts`.
  */
 
-import { EnvironmentError, FetchFailure, messageOf } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import type { PackageFile } from "../base/package_index.ts";
-import { answerFailure, isPassedOn } from "./failure_answer.ts";
-import type { Bodies } from "./bodies.ts";
-import { waitForChange } from "./databases/wait_for_change.ts";
-import type { Exchange } from "./exchange.ts";
-import { fileHeaders } from "./file_headers.ts";
+import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { PackageFile } from "../../base/package_index.ts";
+import { answerFailure, isPassedOn } from "../server/failure_answer.ts";
+import type { Bodies } from "../server/bodies.ts";
+import { waitForChange } from "../databases/wait_for_change.ts";
+import type { Exchange } from "../server/exchange.ts";
+import { fileHeaders } from "../server/file_headers.ts";
 import type { Joined, SharedFetches } from "./shared_fetches.ts";
 import type { SharedFetch } from "./shared_fetch.ts";
-import type { GatewayHost } from "./gateway_host.ts";
-import { parseRange, type RangeSpec, resolveRange } from "./http_range.ts";
-import type { PassThrough } from "./pass_through.ts";
-import { notFoundAnswer, plainAnswer, unsatisfiableAnswer } from "./plain_answer.ts";
-import { isNotModified, isRangeWanted } from "./preconditions.ts";
-import { rangedAnswer } from "./ranged_answer.ts";
+import type { GatewayHost } from "../gateway_host.ts";
+import { parseRange, type RangeSpec, resolveRange } from "../server/http_range.ts";
+import type { PassThrough } from "../mirrors/pass_through.ts";
+import { notFoundAnswer, plainAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
+import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
+import { rangedAnswer } from "../server/ranged_answer.ts";
 
 /** What the answers need. */
 export interface FileAnswersHost {

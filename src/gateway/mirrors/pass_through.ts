@@ -6,17 +6,17 @@
  * and they leave connections to packages and databases.
  */
 
-import { messageOf, UsageError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../http/mirrors.ts";
-import type { Bodies } from "./bodies.ts";
-import type { Exchange } from "./exchange.ts";
-import { fileHeaders } from "./file_headers.ts";
-import type { GatewayHost } from "./gateway_host.ts";
-import { parseRange, type RangeSpec, type ResolvedRange, resolveRange } from "./http_range.ts";
+import { messageOf, UsageError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
+import type { Bodies } from "../server/bodies.ts";
+import type { Exchange } from "../server/exchange.ts";
+import { fileHeaders } from "../server/file_headers.ts";
+import type { GatewayHost } from "../gateway_host.ts";
+import { parseRange, type RangeSpec, type ResolvedRange, resolveRange } from "../server/http_range.ts";
 import { MirrorStream } from "./mirror_stream.ts";
-import { notFoundAnswer, plainAnswer, refusalAnswer, unsatisfiableAnswer } from "./plain_answer.ts";
-import { isNotModified, isRangeWanted } from "./preconditions.ts";
+import { notFoundAnswer, plainAnswer, refusalAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
+import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
 
 /** The way past the node. */
 export class PassThrough {

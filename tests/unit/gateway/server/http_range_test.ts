@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseRange, resolveRange } from "../../../src/gateway/http_range.ts";
+import { parseRange, resolveRange } from "../../../../src/gateway/server/http_range.ts";
 
 const SIZE = 1_000;
 

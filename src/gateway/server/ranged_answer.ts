@@ -2,7 +2,7 @@
 
 import type { Exchange } from "./exchange.ts";
 import { fileHeaders } from "./file_headers.ts";
-import type { SharedFetchSource } from "./shared_fetch.ts";
+import type { SharedFetchSource } from "../files/shared_fetch.ts";
 import { parseRange, resolveRange } from "./http_range.ts";
 import { unsatisfiableAnswer } from "./plain_answer.ts";
 import { isNotModified, isRangeWanted, type Validators } from "./preconditions.ts";

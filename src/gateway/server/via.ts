@@ -3,7 +3,7 @@
  * own request came back to it, since gateways can be set up as mirrors of each other.
  */
 
-import { limits } from "../base/limits.ts";
+import { limits } from "../../base/limits.ts";
 
 /** Through whom a request came, each as "1.1 WHO": at most one more than there may be. */
 export function readVia(headers: Headers): readonly string[] {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { limits } from "../../../src/base/limits.ts";
-import { type FileKind, kindOf, readPath } from "../../../src/gateway/request_path.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { type FileKind, kindOf, readPath } from "../../../../src/gateway/server/request_path.ts";
 
 const HOST = "http://127.0.0.1:8050";
 
