@@ -138,7 +138,7 @@ async function openGateway(
       trust: databases,
       mirrors: node.mirrors,
       log,
-      openDatabaseCache: () => join(store.dataDir, "databases"),
+      databaseDir: join(store.dataDir, "databases"),
     },
     ...config,
   });

@@ -7,36 +7,47 @@
  */
 
 import type { HostPort } from "../base/address.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { messageOf, unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
 import { LogThrottle } from "../base/log_throttle.ts";
+import type { PackageIndex } from "../base/package_index.ts";
 import { VERSION } from "../base/version.ts";
+import type { Mirrors } from "../http/mirrors.ts";
 import { formatAddress } from "../wire/host.ts";
-import { Bodies } from "./server/bodies.ts";
 import { Databases } from "./databases/databases.ts";
-import { ClientLeft, Exchange, type GatewayCounters } from "./server/exchange.ts";
 import { FileAnswers } from "./files/file_answers.ts";
+import type { FetchingNode } from "./files/shared_fetch.ts";
 import { SharedFetches } from "./files/shared_fetches.ts";
-import type { GatewayHost } from "./gateway_host.ts";
-import { HttpServer } from "./server/http_server.ts";
 import { mirrorUrls } from "./mirrors/mirror_urls.ts";
 import { PassThrough } from "./mirrors/pass_through.ts";
-import { closeAfterResponse, hasBody } from "./server/close_after_response.ts";
+import { Bodies } from "./server/bodies.ts";
+import { ClientLeft, Exchange, type GatewayCounters } from "./server/exchange.ts";
+import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
 import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
 import { readPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
-export type { GatewayCounters } from "./server/exchange.ts";
-export type { GatewayHost } from "./gateway_host.ts";
+/** What the gateway needs of the daemon that it belongs to. */
+export interface GatewayHost extends FetchingNode {
+  readonly trust: PackageIndex | undefined;
+  /** The HTTP client that all of the node shares. */
+  readonly mirrors: Mirrors;
+  readonly log: Logger;
+  /** The directory for databases of repositories; made by the gateway. */
+  readonly databaseDir: string;
+}
 
 /** How a gateway is set up. */
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly host: GatewayHost;
   readonly listen: HostPort;
   /** As in a mirrorlist: http and https URLs, with `$repo` and `$arch` or without. */
   readonly mirrors: readonly string[];
   /** How long a file that nobody seems to have is looked for. */
   readonly waitMs: number;
+  readonly clock?: Clock;
 }
 
 /** A gateway that is ready. */
@@ -48,8 +59,6 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
-/** How often time passes for what waits. */
-const TICK_MS = 250;
 const METHODS: readonly string[] = ["GET", "HEAD"];
 
 /**
@@ -71,6 +80,7 @@ class Gateway implements RunningGateway {
     bytesSent: 0,
   };
   readonly #options: GatewayOptions;
+  readonly #clock: Clock;
   readonly #bodies = new Bodies();
   readonly #sharedFetches: SharedFetches;
   readonly #files: FileAnswers;
@@ -79,29 +89,29 @@ class Gateway implements RunningGateway {
   readonly #server: HttpServer;
   readonly #stopping = new AbortController();
   readonly #throttle = new LogThrottle();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Timer;
   /** Requests whose answers are not over. */
   #open = 0;
 
   constructor(options: GatewayOptions) {
-    const { host } = options;
+    const { host, clock = systemClock } = options;
+    const { mirrors, trust, log } = host;
+    const bodies = this.#bodies;
     this.#options = options;
-    this.#sharedFetches = new SharedFetches(host);
-    this.#passThrough = new PassThrough(host, this.#bodies);
-    this.#databases = new Databases(host, { bodies: this.#bodies, passThrough: this.#passThrough });
-    this.#files = new FileAnswers({
-      host,
-      sharedFetches: this.#sharedFetches,
-      bodies: this.#bodies,
-      passThrough: this.#passThrough,
-      waitMs: options.waitMs,
-    });
+    this.#clock = clock;
+    const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
+    const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
+    const parts = { bodies, passThrough, clock, log };
+    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
+    this.#files = new FileAnswers({ ...parts, sharedFetches, trust, waitMs: options.waitMs });
     this.#server = new HttpServer({
-      log: host.log,
+      listen: options.listen,
+      clock,
+      log,
       answer: (request) => this.#answerAnyway(request),
       isBusy: () => this.#open > 0,
-    }, options.listen);
-    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+    });
+    this.#timer = clock.every(limits.gatewayTickMs, () => this.#tick(clock.nowMs()));
   }
 
   get address(): HostPort {
@@ -111,7 +121,7 @@ class Gateway implements RunningGateway {
   async stop(): Promise<void> {
     const error = new Error("the gateway was stopped");
     this.#stopping.abort(error);
-    clearInterval(this.#timer);
+    this.#timer.cancel();
     this.#bodies.stop(error);
     await Promise.all([this.#sharedFetches.stop(), this.#databases.stop()]);
     this.#bodies.stop(error);
@@ -166,14 +176,15 @@ class Gateway implements RunningGateway {
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
     // before the head of its answer is noticed then, which is soon enough.
     const { signal } = this.#stopping;
-    const exchange = new Exchange(
-      {
-        counters: this.counters,
-        ended: (ended, error) => this.#ended(ended, error),
-      },
-      request,
-      { path, mirrors, via: viaWith(via, own), signal },
-    );
+    const exchange = new Exchange(request, {
+      path,
+      mirrors,
+      via: viaWith(via, own),
+      signal,
+      clock: this.#clock,
+      counters: this.counters,
+      ended: (ended, error) => this.#ended(ended, error),
+    });
     let response: Response;
     try {
       response = await this.#answerFile(exchange);
@@ -191,7 +202,7 @@ class Gateway implements RunningGateway {
       method: request.method,
       path: path.path,
       status: response.status,
-      ms: Math.round(performance.now() - exchange.beganMs),
+      ms: Math.round(this.#clock.nowMs() - exchange.beganMs),
     });
     return response;
   }

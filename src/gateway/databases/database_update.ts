@@ -7,20 +7,16 @@
  * bytes as it will have: what turns out not to be kept later would break off at its readers.
  */
 
+import { Changes } from "../../base/changes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
-import {
-  type CachedDatabase,
-  type DatabaseCache,
-  type DatabaseRoom,
-  FACTS_BYTES_MAX,
-} from "./database_cache.ts";
+import type { CachedDatabase, DatabaseCache, DatabaseRoom } from "./database_cache.ts";
 import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
 import type { Validators } from "../server/preconditions.ts";
 
 /** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
-export type NotKeptReason = "no-room" | "disk" | "no-database";
+type NotKeptReason = "no-room" | "disk" | "no-database";
 
 /** It cannot be kept: it can only pass through. */
 export class NotKept extends Error {
@@ -33,11 +29,8 @@ export class NotKept extends Error {
   }
 }
 
-/** Bytes that are written at a time to find out whether the disk has room. */
-const BLOCK_BYTES = 1024 * 1024;
-
 /** How far it is. */
-export type UpdateState =
+type UpdateState =
   | { readonly kind: "asking" }
   /** The copy that is here is the newest, or there is a whole new one. */
   | { readonly kind: "good"; readonly copy: CachedDatabase; readonly isNew: boolean }
@@ -46,7 +39,7 @@ export type UpdateState =
   | { readonly kind: "failed"; readonly error: unknown };
 
 /** What an update needs. */
-export interface UpdateOptions {
+interface UpdateOptions {
   readonly cache: DatabaseCache;
   readonly file: MirrorFile;
   /** By what the cache knows it. */
@@ -60,9 +53,8 @@ export interface UpdateOptions {
 export class DatabaseUpdate {
   /** Resolves when it has ended, however it did. */
   readonly ended: Promise<void>;
-  readonly beganMs = performance.now();
+  readonly changes = new Changes();
   readonly #options: UpdateOptions;
-  readonly #listeners = new Set<() => void>();
   #state: UpdateState = { kind: "asking" };
   #temporary: string | null = null;
   #bytes = 0;
@@ -89,12 +81,6 @@ export class DatabaseUpdate {
     if (this.#state.kind !== "failed") return false;
     const { error } = this.#state;
     return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
-  }
-
-  /** Calls back whenever something changed; returns the end of it. */
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** What has come of it; only while it is "coming". */
@@ -180,7 +166,7 @@ export class DatabaseUpdate {
   }
 
   /**
-   * Writes all that comes; where the mirror breaks off, the rest is asked for anew. Calls `begun`
+   * Writes all that comes; where the mirror breaks off, the rest is asked for again. Calls `begun`
    * when what came is known to be a database.
    */
   async #download(
@@ -243,16 +229,12 @@ export class DatabaseUpdate {
       throw diskFailed(cause);
     }
     this.#bytes += data.length;
-    this.#changed();
+    this.changes.tell();
   }
 
   #become(state: UpdateState): void {
     this.#state = state;
-    this.#changed();
-  }
-
-  #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.changes.tell();
   }
 }
 
@@ -264,10 +246,10 @@ function isThere(cache: DatabaseCache, copy: CachedDatabase): boolean {
 
 /** Has the disk take as many bytes as a database and its small file will have. */
 async function reserve(target: Deno.FsFile, sizeBytes: number): Promise<void> {
-  const zeros = new Uint8Array(BLOCK_BYTES);
+  const zeros = new Uint8Array(limits.databaseReserveBytes);
   try {
-    for (let left = sizeBytes + FACTS_BYTES_MAX; left > 0;) {
-      left -= await target.write(zeros.subarray(0, Math.min(left, BLOCK_BYTES)));
+    for (let left = sizeBytes + limits.databaseFactsBytesMax; left > 0;) {
+      left -= await target.write(zeros.subarray(0, Math.min(left, zeros.length)));
     }
     await target.seek(0, Deno.SeekMode.Start);
   } catch (cause) {

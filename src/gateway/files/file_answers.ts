@@ -5,27 +5,32 @@
 
 import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { PackageFile } from "../../base/package_index.ts";
-import { answerFailure, isPassedOn } from "../server/failure_answer.ts";
-import type { Bodies } from "../server/bodies.ts";
-import { waitForChange } from "../databases/wait_for_change.ts";
-import type { Exchange } from "../server/exchange.ts";
-import { fileHeaders } from "../server/file_headers.ts";
-import type { Joined, SharedFetches } from "./shared_fetches.ts";
-import type { SharedFetch } from "./shared_fetch.ts";
-import type { GatewayHost } from "../gateway_host.ts";
-import { parseRange, type RangeSpec, resolveRange } from "../server/http_range.ts";
+import type { Logger } from "../../base/log.ts";
+import type { PackageFile, PackageIndex } from "../../base/package_index.ts";
 import type { PassThrough } from "../mirrors/pass_through.ts";
-import { notFoundAnswer, plainAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
+import type { Bodies } from "../server/bodies.ts";
+import type { Exchange } from "../server/exchange.ts";
+import { parseRange, type RangeSpec, resolveRange } from "../server/http_range.ts";
+import {
+  answerFailure,
+  isPassedOn,
+  notFoundAnswer,
+  plainAnswer,
+  unsatisfiableAnswer,
+} from "../server/plain_answer.ts";
 import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
-import { rangedAnswer } from "../server/ranged_answer.ts";
+import { fileHeaders, rangedAnswer } from "../server/ranged_answer.ts";
+import type { SharedFetch } from "./shared_fetch.ts";
+import type { Joined, SharedFetches } from "./shared_fetches.ts";
 
-/** What the answers need. */
-export interface FileAnswersHost {
-  readonly host: GatewayHost;
+/** What the answers are made of. */
+interface FileAnswersOptions {
   readonly sharedFetches: SharedFetches;
   readonly bodies: Bodies;
   readonly passThrough: PassThrough;
+  /** What files have to be, as far as anybody can say. */
+  readonly trust: PackageIndex | undefined;
+  readonly log: Logger;
   /** How long a file that nobody seems to have is looked for. */
   readonly waitMs: number;
 }
@@ -40,10 +45,10 @@ interface Waiting {
 
 /** Answers for files that peers may have. */
 export class FileAnswers {
-  readonly #host: FileAnswersHost;
+  readonly #parts: FileAnswersOptions;
 
-  constructor(host: FileAnswersHost) {
-    this.#host = host;
+  constructor(parts: FileAnswersOptions) {
+    this.#parts = parts;
   }
 
   /** The answer to a GET or HEAD. */
@@ -56,7 +61,7 @@ export class FileAnswers {
     const trusted = this.#trusted(exchange);
     const known = answerFromTrust(headers, trusted);
     if (known !== undefined) return known;
-    const { sharedFetches } = this.#host;
+    const { sharedFetches } = this.#parts;
     const range = parseRange(headers.get("range"));
     const joined = await sharedFetches.join({
       name: path.name,
@@ -64,7 +69,7 @@ export class FileAnswers {
       mirrors,
       via,
       from: firstByte(range, trusted),
-      searchUntilMs: exchange.beganMs + this.#host.waitMs,
+      searchUntilMs: exchange.beganMs + this.#parts.waitMs,
       signal: exchange.signal,
     });
     if (joined === "missing") return notFoundAnswer();
@@ -80,7 +85,7 @@ export class FileAnswers {
 
   /** What the database of the repository says of the file, be it a package or a signature. */
   #trusted({ path }: Exchange): PackageFile | undefined {
-    return this.#host.host.trust?.find(path.name, path.repository ?? undefined);
+    return this.#parts.trust?.find(path.name, path.repository ?? undefined);
   }
 
   async #answer(waiting: Waiting): Promise<Response> {
@@ -101,11 +106,11 @@ export class FileAnswers {
   }
 
   #send(exchange: Exchange, sharedFetch: SharedFetch, sizeBytes: number): Response {
-    return rangedAnswer(exchange, {
+    return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators: { etag: sharedFetch.etag, lastModified: null },
       source: sharedFetch.source,
-      body: (range) => this.#host.bodies.send(exchange, sharedFetch, range),
+      open: () => sharedFetch,
     });
   }
 
@@ -119,18 +124,18 @@ export class FileAnswers {
     const known = answerFromTrust(headers, trusted);
     if (known?.status === 304) return known;
     const wanted = { name: path.name, trusted, from: 0 };
-    const flying = this.#host.sharedFetches.find(wanted);
-    if (flying === undefined && mirrors.length > 0) {
-      const answer = await this.#host.passThrough.answer(exchange);
+    const coming = this.#parts.sharedFetches.find(wanted);
+    if (coming === undefined && mirrors.length > 0) {
+      const answer = await this.#parts.passThrough.answer(exchange);
       if (answer.status < 400 && fits(answer, trusted)) {
         // The tag that a GET has, not the mirror's own.
         if (trusted !== undefined) answer.headers.set("etag", `"${trusted.sha256}"`);
         return answer;
       }
     }
-    const searchUntilMs = exchange.beganMs + this.#host.waitMs;
-    const joined = flying ??
-      await this.#host.sharedFetches.join({
+    const searchUntilMs = exchange.beganMs + this.#parts.waitMs;
+    const joined = coming ??
+      await this.#parts.sharedFetches.join({
         ...wanted,
         mirrors,
         via: exchange.via,
@@ -141,9 +146,12 @@ export class FileAnswers {
     const { sharedFetch } = joined;
     try {
       while (!(sharedFetch.isOver || sharedFetch.hasFound && sharedFetch.sizeBytes !== null)) {
-        const leftMs = this.#untilMs(exchange, sharedFetch) - performance.now();
+        const leftMs = this.#untilMs(exchange, sharedFetch) - exchange.clock.nowMs();
         if (leftMs <= 0) return this.#tooLate({ exchange, trusted, joined });
-        await waitForChange(sharedFetch, leftMs, exchange.signal);
+        await sharedFetch.changes.next(exchange.clock, {
+          waitMs: leftMs,
+          signal: exchange.signal,
+        });
         exchange.signal.throwIfAborted();
       }
       const { outcome } = sharedFetch;
@@ -154,7 +162,7 @@ export class FileAnswers {
     } finally {
       joined.leave();
       // Nobody asked for the file itself.
-      if (flying === undefined && sharedFetch.aloneSinceMs !== null) sharedFetch.abort();
+      if (coming === undefined && sharedFetch.aloneSinceMs !== null) sharedFetch.abort();
     }
   }
 
@@ -168,7 +176,7 @@ export class FileAnswers {
       exchange.signal.throwIfAborted();
       if (isReady(waiting)) return undefined;
       const untilMs = this.#untilMs(exchange, sharedFetch);
-      const leftMs = untilMs - performance.now();
+      const leftMs = untilMs - exchange.clock.nowMs();
       if (leftMs <= 0) {
         if (!sharedFetch.hasReleased) return "too-late";
         // Slow, but it comes: what is not checked yet can still be broken off.
@@ -176,14 +184,17 @@ export class FileAnswers {
         // It comes, but the part that this client wants may come last.
         return exchange.mirrors.length > 0 ? "elsewhere" : undefined;
       }
-      await waitForChange(sharedFetch, leftMs, exchange.signal);
+      await sharedFetch.changes.next(exchange.clock, {
+        waitMs: leftMs,
+        signal: exchange.signal,
+      });
     }
   }
 
   /** Until when this client waits for the head. */
   #untilMs({ beganMs, mirrors }: Exchange, sharedFetch: SharedFetch): number {
     const isSought = mirrors.length === 0 && !sharedFetch.hasFound;
-    return beganMs + (isSought ? this.#host.waitMs : limits.gatewayHoldMs);
+    return beganMs + (isSought ? this.#parts.waitMs : limits.gatewayHoldMs);
   }
 
   #tooLate({ exchange, trusted, joined }: Omit<Waiting, "range">): Response {
@@ -192,7 +203,7 @@ export class FileAnswers {
       return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
     }
     // What was found comes in behind: the next request finds it here.
-    this.#host.sharedFetches.giveUp({ name: exchange.path.name, trusted }, joined.sharedFetch);
+    this.#parts.sharedFetches.giveUp({ name: exchange.path.name, trusted }, joined.sharedFetch);
     return notFoundAnswer();
   }
 
@@ -201,7 +212,7 @@ export class FileAnswers {
    * has begun with one answer goes on with the other.
    */
   async #past(exchange: Exchange, trusted: PackageFile | undefined): Promise<Response> {
-    const { passThrough } = this.#host;
+    const { passThrough } = this.#parts;
     if (trusted === undefined) return await passThrough.answer(exchange);
     exchange.headers = withoutConditions(exchange.headers, trusted);
     const answer = await passThrough.answer(exchange);
@@ -221,7 +232,7 @@ export class FileAnswers {
     const hasMirrors = exchange.mirrors.length > 0;
     if (!(error instanceof FetchFailure)) {
       const fields = { name: exchange.path.name, error: messageOf(error) };
-      const { log } = this.#host.host;
+      const { log } = this.#parts;
       if (error instanceof EnvironmentError) log.warn("cannot keep a file for the gateway", fields);
       else log.error("the gateway failed", fields);
     }

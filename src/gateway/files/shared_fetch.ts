@@ -1,11 +1,13 @@
 /**
  * One file on its way to any number of HTTP clients: one fetch of the node, and which of its bytes
- * may be shown to somebody who can never take them back.
+ * are released: may be shown to somebody who can never take them back.
  *
  * It knows nothing of HTTP. Who reads from it does so at a pace and place of its own.
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type FetchFailure, messageOf } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
@@ -13,15 +15,33 @@ import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_ob
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { FileSupply } from "../server/file_body.ts";
-import type { GatewayHost } from "../gateway_host.ts";
+import type { FileSource } from "../server/ranged_answer.ts";
+
+/** What shared fetches need of the node. */
+export interface FetchingNode {
+  /**
+   * Gets one file into the node's store; see `Node.fetch`.
+   *
+   * @throws {FetchFailure} with the reason.
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  fetch(
+    request: FetchRequest,
+    options: {
+      readonly observer: FetchObserver;
+      readonly signal: AbortSignal;
+      /** The first byte that somebody waits for. */
+      readonly from?: number;
+    },
+  ): Promise<Done>;
+  /** Whether there is no link and no directory: nobody to ask. */
+  isAlone(): boolean;
+}
 
 /** How the fetch behind a shared fetch ended. */
-export type SharedFetchOutcome =
+type SharedFetchOutcome =
   | { readonly kind: "done"; readonly done: Done }
   | { readonly kind: "failed"; readonly error: unknown };
-
-/** Where the bytes of a shared fetch come from, as far as it is known. */
-export type SharedFetchSource = "peers" | "mirror" | "here";
 
 /** The root of a file that was not kept: nobody hashed all of it. */
 const NO_ROOT = /^0+$/;
@@ -31,11 +51,11 @@ export class SharedFetch implements FetchObserver, FileSupply {
   readonly request: FetchRequest;
   /** The first byte for which it was begun; what is before it may never come. */
   readonly from: number;
-  readonly beganMs = performance.now();
   /** Resolves when the fetch behind it has ended, however it did. */
   readonly ended: Promise<void>;
+  readonly changes = new Changes();
   readonly #abort = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #clock: Clock;
   #reader: FileReader | null = null;
   #released: Bitfield | null = null;
   #hasFound = false;
@@ -44,14 +64,20 @@ export class SharedFetch implements FetchObserver, FileSupply {
   #isHere = false;
   #round = 0;
   #outcome: SharedFetchOutcome | null = null;
-  #riders = 0;
-  #aloneSinceMs = performance.now();
+  #subscribers = 0;
+  #aloneSinceMs: number;
 
   /** Begins the fetch at once. */
-  constructor(host: GatewayHost, request: FetchRequest, options: { readonly from: number }) {
+  constructor(
+    node: FetchingNode,
+    request: FetchRequest,
+    options: { readonly from: number; readonly clock: Clock },
+  ) {
     this.request = request;
     this.from = options.from;
-    this.ended = this.#run(host);
+    this.#clock = options.clock;
+    this.#aloneSinceMs = options.clock.nowMs();
+    this.ended = this.#run(node);
   }
 
   /** Bytes of the file: what it has to be, or what the fetch found; null while nobody knows. */
@@ -66,7 +92,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.hasReleased;
   }
 
-  /** Whether any byte may be shown yet. */
+  /** Whether any byte is released yet. */
   get hasReleased(): boolean {
     return (this.#released?.count ?? 0) > 0;
   }
@@ -95,7 +121,6 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return error instanceof Error ? error : new Error(messageOf(error));
   }
 
-  /** Counts up when all that was read so far turned out not to be the file. */
   get round(): number {
     return this.#round;
   }
@@ -105,7 +130,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.#outcome?.kind === "done" && !NO_ROOT.test(this.#outcome.done.root);
   }
 
-  /** Whether every byte of the file may be shown. */
+  /** Whether every byte of the file is released. */
   get isAllReleased(): boolean {
     return this.#released !== null && this.#released.count === this.#released.length;
   }
@@ -117,7 +142,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return `"${this.#outcome.done.root}"`;
   }
 
-  get source(): SharedFetchSource {
+  get source(): FileSource {
     if (this.#outcome?.kind !== "done") {
       if (this.#isHere) return "here";
       return this.#hasPeers || this.request.mirrors.length === 0 ? "peers" : "mirror";
@@ -127,29 +152,22 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return mirrors.length > 0 ? "mirror" : "here";
   }
 
-  /** Calls back whenever something changed; returns the end of it. */
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** Somebody waits for it or reads from it; the returned function ends that, once. */
-  ride(): () => void {
-    this.#riders++;
-    let rides = true;
+  subscribe(): () => void {
+    this.#subscribers++;
+    let isSubscribed = true;
     return () => {
-      if (!rides) return;
-      rides = false;
-      if (--this.#riders === 0) this.#aloneSinceMs = performance.now();
+      if (!isSubscribed) return;
+      isSubscribed = false;
+      if (--this.#subscribers === 0) this.#aloneSinceMs = this.#clock.nowMs();
     };
   }
 
   /** Since when nobody waits for it; null while somebody does. */
   get aloneSinceMs(): number | null {
-    return this.#riders === 0 ? this.#aloneSinceMs : null;
+    return this.#subscribers === 0 ? this.#aloneSinceMs : null;
   }
 
-  /** Where the run of bytes ends that begins at `offset` and may be shown; `offset` for none. */
   releasedEnd(offset: number, options: { readonly max: number }): number {
     const size = this.#reader?.sizeBytes;
     if (this.#released === null || size === undefined || offset >= size) return offset;
@@ -159,11 +177,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return Math.max(offset, Math.min(chunk * CHUNK_BYTES, size, offset + options.max));
   }
 
-  /**
-   * Bytes that may be shown, from `offset`: so many of the `length` as one read gives.
-   *
-   * @throws {EnvironmentError} when they cannot be read any more.
-   */
+  /** @throws {EnvironmentError} when the bytes cannot be read any more. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.#reader === null) throw new RangeError("Cannot read: nothing is here yet");
     const first = Math.floor(offset / CHUNK_BYTES);
@@ -201,7 +215,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
       this.#hasPeers = this.#isHere = false;
       this.#foundBytes = null;
     } else return;
-    this.#changed();
+    this.changes.tell();
   }
 
   readable(reader: FileReader): void {
@@ -210,21 +224,21 @@ export class SharedFetch implements FetchObserver, FileSupply {
       this.#released = new Bitfield(chunkCount(reader.sizeBytes));
     }
     this.#reader = reader;
-    this.#changed();
+    this.changes.tell();
   }
 
   gained(): void {
-    // What was gained and is not vouched for is of no use to anybody here.
+    // What was gained and is not released is of no use to anybody here.
   }
 
   released(range: ChunkRange): void {
     if (this.#released === null || this.#released.addRange(range) === 0) return;
-    this.#changed();
+    this.changes.tell();
   }
 
-  async #run(host: GatewayHost): Promise<void> {
+  async #run(node: FetchingNode): Promise<void> {
     try {
-      const done = await host.fetch(this.request, {
+      const done = await node.fetch(this.request, {
         observer: this,
         signal: this.#abort.signal,
         ...(this.from > 0 ? { from: this.from } : {}),
@@ -237,10 +251,6 @@ export class SharedFetch implements FetchObserver, FileSupply {
     } catch (error) {
       this.#outcome = { kind: "failed", error };
     }
-    this.#changed();
-  }
-
-  #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.changes.tell();
   }
 }

@@ -4,12 +4,13 @@
  * is searched, and lets those end that nobody waits for.
  */
 
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import type { PackageFile } from "../../base/package_index.ts";
-import { SharedFetch } from "./shared_fetch.ts";
-import type { GatewayHost } from "../gateway_host.ts";
+import { type FetchingNode, SharedFetch } from "./shared_fetch.ts";
 
 /** What a client wants. */
 export interface SharedFetchRequest {
@@ -21,42 +22,40 @@ export interface SharedFetchRequest {
   readonly via: readonly string[];
   /** The first byte that is wanted, as far as it is known. */
   readonly from: number;
-  /** Until when the search may last, by `performance.now()`. */
+  /** Until when the search may last, by the clock. */
   readonly searchUntilMs: number;
   readonly signal: AbortSignal;
 }
 
-/** A shared fetch that the caller rides until it calls `leave`. */
+/** A shared fetch to which the caller is subscribed until it calls `leave`. */
 export interface Joined {
   readonly sharedFetch: SharedFetch;
   leave(): void;
 }
 
-/** Pause between two looks at whether a place or a search is free. */
-const LOOK_MS = 25;
-/** How long nobody is asked again for a file that nobody had. */
-const MISSING_MS = 1_000;
-/** Names of such files; the oldest goes. */
-const MISSING_MAX = 4_096;
-/** Files whose tail was fetched; the oldest goes. */
-const TAILED_MAX = 4_096;
-
 /** All shared fetches. */
 export class SharedFetches {
-  readonly #host: GatewayHost;
+  readonly #node: FetchingNode;
+  readonly #clock: Clock;
   readonly #sharedFetches = new Map<string, SharedFetch[]>();
   readonly #searches = new RateLimit(
     limits.gatewaySearchesPerSecondMax,
     limits.gatewaySearchesBurstMax,
   );
-  /** Until when each file is known to be nowhere. */
-  readonly #missing = new Map<string, number>();
-  /** Until when no second tail of a file is fetched: the first one was not kept. */
-  readonly #tailed = new Map<string, number>();
+  /** Files that are known to be nowhere. */
+  readonly #missing = new TimedKeys({
+    forMs: limits.gatewayMissingMs,
+    max: limits.gatewayMissingMax,
+  });
+  /** Files of which no second tail is fetched: the first one was not kept. */
+  readonly #tailed = new TimedKeys({ forMs: limits.gatewayTailMs, max: limits.gatewayTailedMax });
+  /** Told when one began or ended. */
+  readonly #changes = new Changes();
   #count = 0;
 
-  constructor(host: GatewayHost) {
-    this.#host = host;
+  constructor(node: FetchingNode, { clock }: { readonly clock: Clock }) {
+    this.#node = node;
+    this.#clock = clock;
   }
 
   /** How many there are. */
@@ -65,25 +64,26 @@ export class SharedFetches {
   }
 
   /**
-   * Finds the flight of a file, or begins one. "missing": nobody had it a moment ago; "full": no
-   * place was free in time; "elsewhere": it must be had from a mirror, past the shared fetches, because
+   * Joins the shared fetch of a file, or begins one. "missing": nobody had it a moment ago; "full":
+   * there were too many in time; "elsewhere": it must be had from a mirror, past the shared fetches, because
    * they would get the same bytes again and again for who asks for one small part after another.
    */
   async join(wanted: SharedFetchRequest): Promise<Joined | "missing" | "full" | "elsewhere"> {
     for (;;) {
       const joined = this.find(wanted);
       if (joined !== undefined) return joined;
-      const nowMs = performance.now();
-      if (this.#isMissing(keyOf(wanted), nowMs)) return "missing";
+      const nowMs = this.#clock.nowMs();
+      if (this.#missing.has(keyOf(wanted), nowMs)) return "missing";
       if (!this.#mayHaveTail(wanted, nowMs)) return "elsewhere";
       if (this.#mayBegin(wanted, nowMs)) return this.#begin(wanted, nowMs);
       if (nowMs >= wanted.searchUntilMs) return "full";
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const waitMs = Math.min(wanted.searchUntilMs - nowMs, this.#busyMs(nowMs));
+      await this.#changes.next(this.#clock, { waitMs, signal: wanted.signal });
       wanted.signal.throwIfAborted();
     }
   }
 
-  /** The flight of a file that is under way and gets to what is wanted of it. */
+  /** Joins the shared fetch of a file that is under way and gets to what is wanted of it. */
   find(wanted: Pick<SharedFetchRequest, "name" | "trusted" | "from">): Joined | undefined {
     const sharedFetches = this.#sharedFetches.get(keyOf(wanted)) ?? [];
     let best: SharedFetch | undefined;
@@ -91,14 +91,14 @@ export class SharedFetches {
       if (sharedFetch.isAborted || sharedFetch.from > wanted.from) continue;
       if (best === undefined || sharedFetch.from < best.from) best = sharedFetch;
     }
-    return best === undefined ? undefined : { sharedFetch: best, leave: best.ride() };
+    return best === undefined ? undefined : { sharedFetch: best, leave: best.subscribe() };
   }
 
-  /** The search of a shared fetch took too long for whoever rode it last: nobody seems to have the file. */
+  /** The search of a shared fetch took too long for who left it last: nobody seems to have the file. */
   giveUp(wanted: Pick<SharedFetchRequest, "name" | "trusted">, sharedFetch: SharedFetch): void {
     if (sharedFetch.hasFound || sharedFetch.aloneSinceMs === null) return;
     sharedFetch.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
-    this.#noteMissing(keyOf(wanted));
+    this.#missing.add(keyOf(wanted), this.#clock.nowMs());
   }
 
   /** Lets time pass: gives up what nobody waits for. */
@@ -112,8 +112,8 @@ export class SharedFetches {
         if (nowMs - aloneSinceMs >= (isNear ? limits.gatewayAbandonedMs : 0)) sharedFetch.abort();
       }
     }
-    dropPast(this.#missing, nowMs);
-    dropPast(this.#tailed, nowMs);
+    this.#missing.tick(nowMs);
+    this.#tailed.tick(nowMs);
   }
 
   /** Gives all of them up; resolves when they have ended. */
@@ -123,26 +123,27 @@ export class SharedFetches {
     await Promise.all(sharedFetches.map((sharedFetch) => sharedFetch.ended));
   }
 
-  #isMissing(key: string, nowMs: number): boolean {
-    return (this.#missing.get(key) ?? -Infinity) > nowMs;
-  }
-
   /** Whether a shared fetch may begin where this client begins: from the first byte always. */
   #mayHaveTail(wanted: SharedFetchRequest, nowMs: number): boolean {
     if (startOf(wanted) === 0) return true;
     const key = keyOf(wanted);
-    if ((this.#tailed.get(key) ?? -Infinity) > nowMs) return false;
+    if (this.#tailed.has(key, nowMs)) return false;
     return (this.#sharedFetches.get(key) ?? []).every((sharedFetch) => sharedFetch.from === 0);
   }
 
   #mayBegin({ mirrors }: SharedFetchRequest, nowMs: number): boolean {
     if (this.#count >= limits.gatewaySharedFetchesMax) return false;
-    return (mirrors.length > 0 && this.#host.isAlone()) || this.#searches.take(nowMs);
+    return (mirrors.length > 0 && this.#node.isAlone()) || this.#searches.take(nowMs);
+  }
+
+  /** How long nothing may begin, unless one ends before. */
+  #busyMs(nowMs: number): number {
+    return this.#count >= limits.gatewaySharedFetchesMax ? Infinity : this.#searches.waitMs(nowMs);
   }
 
   #begin(wanted: SharedFetchRequest, nowMs: number): Joined {
     const key = keyOf(wanted);
-    const sharedFetch = new SharedFetch(this.#host, {
+    const sharedFetch = new SharedFetch(this.#node, {
       name: wanted.name,
       root: null,
       sha256: wanted.trusted?.sha256 ?? null,
@@ -151,34 +152,28 @@ export class SharedFetches {
       deliver: false,
       timeoutMs: 0,
       // Where nobody can be asked, what is not here is not there.
-      searchMs: this.#host.isAlone() ? 1 : Math.max(1, Math.ceil(wanted.searchUntilMs - nowMs)),
-      mirrors: wanted.mirrors.slice(0, limits.mirrorsMax),
+      searchMs: this.#node.isAlone() ? 1 : Math.max(1, Math.ceil(wanted.searchUntilMs - nowMs)),
+      mirrors: wanted.mirrors,
       via: wanted.via,
-    }, { from: startOf(wanted) });
+    }, { from: startOf(wanted), clock: this.#clock });
     this.#sharedFetches.set(key, [...(this.#sharedFetches.get(key) ?? []), sharedFetch]);
     this.#count++;
     sharedFetch.ended.then(() => this.#ended(key, sharedFetch));
-    return { sharedFetch, leave: sharedFetch.ride() };
+    this.#changes.tell();
+    return { sharedFetch, leave: sharedFetch.subscribe() };
   }
 
   #ended(key: string, sharedFetch: SharedFetch): void {
+    const nowMs = this.#clock.nowMs();
     this.#count--;
     const others = (this.#sharedFetches.get(key) ?? []).filter((other) => other !== sharedFetch);
     if (others.length > 0) this.#sharedFetches.set(key, others);
     else this.#sharedFetches.delete(key);
-    if (sharedFetch.from > 0 && !sharedFetch.isKept) {
-      noteUntil(this.#tailed, key, {
-        untilMs: performance.now() + limits.gatewayTailMs,
-        max: TAILED_MAX,
-      });
-    }
-    if (sharedFetch.outcome?.kind !== "failed" || sharedFetch.isAborted) return;
-    const { error } = sharedFetch.outcome;
-    if (error instanceof FetchFailure && error.exit === "notFound") this.#noteMissing(key);
-  }
-
-  #noteMissing(key: string): void {
-    noteUntil(this.#missing, key, { untilMs: performance.now() + MISSING_MS, max: MISSING_MAX });
+    if (sharedFetch.from > 0 && !sharedFetch.isKept) this.#tailed.add(key, nowMs);
+    const { outcome, isAborted } = sharedFetch;
+    const error = outcome?.kind === "failed" && !isAborted ? outcome.error : undefined;
+    if (error instanceof FetchFailure && error.exit === "notFound") this.#missing.add(key, nowMs);
+    this.#changes.tell();
   }
 }
 
@@ -187,26 +182,35 @@ function startOf({ mirrors, from }: SharedFetchRequest): number {
   return mirrors.length > 0 ? from : 0;
 }
 
-/** Notes something of a file for some time; the oldest entry goes when there are too many. */
-function noteUntil(
-  notes: Map<string, number>,
-  key: string,
-  { untilMs, max }: { readonly untilMs: number; readonly max: number },
-): void {
-  notes.delete(key);
-  notes.set(key, untilMs);
-  if (notes.size <= max) return;
-  for (const oldest of notes.keys()) {
-    notes.delete(oldest);
-    break;
-  }
-}
+/** Keys that count for some time; the oldest goes when there are too many. */
+class TimedKeys {
+  readonly #forMs: number;
+  readonly #max: number;
+  readonly #untilMs = new Map<string, number>();
 
-/** Drops what is over; the oldest entries come first. */
-function dropPast(notes: Map<string, number>, nowMs: number): void {
-  for (const [key, untilMs] of notes) {
-    if (untilMs > nowMs) break;
-    notes.delete(key);
+  constructor({ forMs, max }: { readonly forMs: number; readonly max: number }) {
+    this.#forMs = forMs;
+    this.#max = max;
+  }
+
+  add(key: string, nowMs: number): void {
+    this.#untilMs.delete(key);
+    this.#untilMs.set(key, nowMs + this.#forMs);
+    if (this.#untilMs.size <= this.#max) return;
+    const [oldest] = this.#untilMs.keys();
+    this.#untilMs.delete(oldest!);
+  }
+
+  has(key: string, nowMs: number): boolean {
+    return (this.#untilMs.get(key) ?? -Infinity) > nowMs;
+  }
+
+  /** Drops what is over; the oldest come first. */
+  tick(nowMs: number): void {
+    for (const [key, untilMs] of this.#untilMs) {
+      if (untilMs > nowMs) break;
+      this.#untilMs.delete(key);
+    }
   }
 }
 

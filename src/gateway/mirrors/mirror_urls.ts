@@ -23,7 +23,7 @@ function mirrorUrl(mirror: string, request: RequestPath): string | undefined {
   const { repository, architecture, name, segments } = request;
   const needsRepository = mirror.includes("$repo");
   const needsArchitecture = mirror.includes("$arch");
-  // Encoded anew: what the client sent could mean something else to whoever reads this URL.
+  // Encoded again: what the client sent could mean something else to who reads this URL.
   if (!needsRepository && !needsArchitecture) {
     return `${mirror}/${segments.map(encodeURIComponent).join("/")}`;
   }

@@ -6,27 +6,30 @@
  * and they leave connections to packages and databases.
  */
 
-import { messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
+import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import type { Bodies } from "../server/bodies.ts";
 import type { Exchange } from "../server/exchange.ts";
-import { fileHeaders } from "../server/file_headers.ts";
-import type { GatewayHost } from "../gateway_host.ts";
-import { parseRange, type RangeSpec, type ResolvedRange, resolveRange } from "../server/http_range.ts";
+import {
+  parseRange,
+  type RangeSpec,
+  type ResolvedRange,
+  resolveRange,
+} from "../server/http_range.ts";
 import { MirrorStream } from "./mirror_stream.ts";
-import { notFoundAnswer, plainAnswer, refusalAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
+import { answerRefusal, plainAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
 import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
+import { fileHeaders } from "../server/ranged_answer.ts";
 
 /** The way past the node. */
 export class PassThrough {
-  readonly #host: GatewayHost;
+  readonly #mirrors: Mirrors;
   readonly #bodies: Bodies;
   /** Answers to GET that are not over. */
   #passes = 0;
 
-  constructor(host: GatewayHost, bodies: Bodies) {
-    this.#host = host;
+  constructor(mirrors: Mirrors, bodies: Bodies) {
+    this.#mirrors = mirrors;
     this.#bodies = bodies;
   }
 
@@ -38,7 +41,7 @@ export class PassThrough {
     try {
       const slotsKeptFree = limits.mirrorConnectionsKept;
       const { mirrors, via } = exchange;
-      const file = this.#host.mirrors.file(mirrors, { slotsKeptFree, via });
+      const file = this.#mirrors.file(mirrors, { slotsKeptFree, via });
       if (exchange.isHead) return await head(exchange, file);
       if (this.#passes >= limits.gatewayPassesMax) {
         const text = `Cannot pass it on now: ${this.#passes} files are being passed on`;
@@ -122,22 +125,13 @@ export class PassThrough {
       return new Response(null, { status, headers });
     }
     const end = range?.end ?? null;
+    const now = () => exchange.clock.nowMs();
     const { stream } = this.#bodies.add(
       exchange,
-      (told) => new MirrorStream({ file, body, end, abort, ...told }),
+      (events) => new MirrorStream({ file, body, end, abort, now, ...events }),
     );
     return new Response(stream, { status, headers });
   }
-}
-
-/** What mirrors that refused are told as. Anything else that fails here is this program's fault. */
-export function answerRefusal(error: unknown, { isHead }: { readonly isHead: boolean }): Response {
-  if (error instanceof MirrorError) {
-    if (error.status === 404 || error.status === 410) return notFoundAnswer();
-    return refusalAnswer(error, error.message, { isHead });
-  }
-  if (error instanceof UsageError) return plainAnswer(400, error.message, { isHead });
-  return plainAnswer(500, messageOf(error), { isHead });
 }
 
 async function head(exchange: Exchange, file: MirrorFile): Promise<Response> {

@@ -1,5 +1,6 @@
 /** One request of an HTTP client, from its arrival until the last byte of the answer is out. */
 
+import type { Clock } from "../../base/clock.ts";
 import type { RequestPath } from "./request_path.ts";
 
 /** What is counted over all requests. */
@@ -22,48 +23,47 @@ export class ClientLeft extends Error {
   }
 }
 
-/** What an exchange needs of the gateway. */
-export interface ExchangeHost {
-  readonly counters: GatewayCounters;
-  /** The answer is over; `error` when its body was broken off. */
-  ended(exchange: Exchange, error: Error | undefined): void;
-}
-
-/** A request and what became of it. */
-export class Exchange {
+/** What an exchange is begun with. */
+interface ExchangeOptions {
   readonly path: RequestPath;
-  /** Of the request; whoever has judged its conditions may replace them by what is still to be met. */
-  headers: Headers;
-  readonly isHead: boolean;
   /** Where mirrors have the file; none when there are no mirrors. */
   readonly mirrors: readonly string[];
   /** Through whom the request came, this gateway last: what mirrors are told. */
   readonly via: readonly string[];
   /** Aborted when the gateway stops. */
   readonly signal: AbortSignal;
-  readonly beganMs = performance.now();
+  readonly clock: Clock;
+  readonly counters: GatewayCounters;
+  /** Told when the answer is over; `error` when its body was broken off. */
+  ended(exchange: Exchange, error: Error | undefined): void;
+}
+
+/** A request and what became of it. */
+export class Exchange {
+  readonly path: RequestPath;
+  /** Of the request; who has judged its conditions may replace them by what is still to be met. */
+  headers: Headers;
+  readonly isHead: boolean;
+  readonly mirrors: readonly string[];
+  readonly via: readonly string[];
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly beganMs: number;
   bytesSent = 0;
-  readonly #host: ExchangeHost;
+  readonly #options: ExchangeOptions;
   #isHeld = false;
   #hasEnded = false;
 
-  constructor(
-    host: ExchangeHost,
-    request: Request,
-    asked: {
-      readonly path: RequestPath;
-      readonly mirrors: readonly string[];
-      readonly via: readonly string[];
-      readonly signal: AbortSignal;
-    },
-  ) {
-    this.#host = host;
-    this.path = asked.path;
-    this.mirrors = asked.mirrors;
-    this.via = asked.via;
+  constructor(request: Request, options: ExchangeOptions) {
+    this.#options = options;
+    this.path = options.path;
+    this.mirrors = options.mirrors;
+    this.via = options.via;
     this.headers = request.headers;
     this.isHead = request.method === "HEAD";
-    this.signal = asked.signal;
+    this.signal = options.signal;
+    this.clock = options.clock;
+    this.beganMs = options.clock.nowMs();
   }
 
   /** The answer has a body that tells when it has ended. */
@@ -79,13 +79,13 @@ export class Exchange {
   /** Bytes of the body went out. */
   sent(bytes: number): void {
     this.bytesSent += bytes;
-    this.#host.counters.bytesSent += bytes;
+    this.#options.counters.bytesSent += bytes;
   }
 
   /** The answer is over. Only the first call counts. */
   ended(error?: Error): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#host.ended(this, error);
+    this.#options.ended(this, error);
   }
 }

@@ -1,13 +1,15 @@
 /**
- * The gateway's HTTP server, kept alive: listens, listens anew when that fails, and lets go of
+ * The gateway's HTTP server, kept alive: listens, listens again when that fails, and lets go of
  * connections that nobody uses. It knows nothing of what is asked or answered.
  *
  * `Deno.serve` neither counts connections nor bounds how long one takes to send a head, nor does it
  * go on when the process may open no more files. So from time to time, while nothing is under way,
- * all connections are ended and the port is opened anew; and the same is done when accepting fails.
+ * all connections are ended and the port is opened again; and the same is done when accepting fails.
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { Changes } from "../../base/changes.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
@@ -15,31 +17,16 @@ import { LogThrottle } from "../../base/log_throttle.ts";
 import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
-/** What the server needs. */
-export interface HttpServerHost {
+/** What a server is made with. */
+interface HttpServerOptions {
+  readonly listen: HostPort;
+  readonly clock: Clock;
   readonly log: Logger;
   /** Answers a request; never rejects. */
   answer(request: Request): Promise<Response>;
   /** Whether an answer is under way that must not be broken off. */
   isBusy(): boolean;
 }
-
-/** How long things take; `limits.ts` says of each why. */
-export interface HttpServerTimeouts {
-  readonly turnMs: number;
-  readonly quietMs: number;
-  readonly stalledMs: number;
-  readonly pauseMs: number;
-  readonly stopMs: number;
-}
-
-const TIMEOUTS: HttpServerTimeouts = {
-  turnMs: limits.gatewayTurnMs,
-  quietMs: limits.gatewayQuietMs,
-  stalledMs: limits.gatewayStalledMs,
-  pauseMs: limits.gatewayPauseMs,
-  stopMs: limits.gatewayStopMs,
-};
 
 /** One listening socket with all its connections. */
 interface Turn {
@@ -53,17 +40,17 @@ interface Turn {
 export class HttpServer {
   /** Where it listens, the real port included. */
   readonly address: HostPort;
-  readonly #host: HttpServerHost;
-  readonly #timeouts: HttpServerTimeouts;
+  readonly #options: HttpServerOptions;
+  readonly #clock: Clock;
   readonly #throttle = new LogThrottle();
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
   /** Requests whose answers are not out yet. */
   #unsent = 0;
   /** When a request came or an answer was out last. */
-  #usedMs = performance.now();
-  /** Called when an answer is out. */
-  #sent: (() => void) | null = null;
+  #usedMs: number;
+  /** Told when an answer is out. */
+  readonly #sent = new Changes();
   #turn: Turn;
 
   /**
@@ -71,14 +58,11 @@ export class HttpServer {
    *
    * @throws {EnvironmentError} with a hint when the port cannot be had.
    */
-  constructor(
-    host: HttpServerHost,
-    listen: HostPort,
-    timeouts: Partial<HttpServerTimeouts> = {},
-  ) {
-    this.#host = host;
-    this.#timeouts = { ...TIMEOUTS, ...timeouts };
-    this.#turn = this.#listen(listen);
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#usedMs = options.clock.nowMs();
+    this.#turn = this.#listen(options.listen);
     const { hostname, port } = this.#turn.server.addr;
     this.address = { host: hostname, port };
     this.#ended = this.#run();
@@ -87,10 +71,10 @@ export class HttpServer {
   /** Lets time pass: ends connections that nobody uses. */
   tick(nowMs: number): void {
     this.#throttle.tick(nowMs);
-    const { turnMs, quietMs, stalledMs } = this.#timeouts;
-    if (nowMs - this.#turn.beganMs < turnMs || this.#host.isBusy()) return;
-    // Whoever has not taken the end of an answer for so long never will.
-    const enoughMs = this.#unsent === 0 ? quietMs : stalledMs;
+    const { gatewayTurnMs, gatewayQuietMs, gatewayStalledMs } = limits;
+    if (nowMs - this.#turn.beganMs < gatewayTurnMs || this.#options.isBusy()) return;
+    // A client that has not taken the end of an answer for so long never will.
+    const enoughMs = this.#unsent === 0 ? gatewayQuietMs : gatewayStalledMs;
     if (nowMs - this.#usedMs >= enoughMs) endConnections(this.#turn);
   }
 
@@ -104,16 +88,12 @@ export class HttpServer {
 
   /** Resolves when all answers are out, or it takes too long. */
   async #settle(): Promise<void> {
-    if (this.#unsent === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#timeouts.stopMs);
-      this.#sent = () => {
-        if (this.#unsent > 0) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#sent = null;
+    const untilMs = this.#clock.nowMs() + limits.gatewayStopMs;
+    while (this.#unsent > 0) {
+      const waitMs = untilMs - this.#clock.nowMs();
+      if (waitMs <= 0) return;
+      await this.#sent.next(this.#clock, { waitMs });
+    }
   }
 
   /** One turn after another, until it is stopped. */
@@ -126,13 +106,13 @@ export class HttpServer {
         this.#warn("the gateway can take no more connections for a moment", error);
         // Those that it has are what used the files up.
         endConnections(turn);
-        await this.#pause(this.#timeouts.pauseMs);
+        await this.#pause(limits.gatewayPauseMs);
       }
-      await this.#listenAnew();
+      await this.#listenAgain();
     }
   }
 
-  async #listenAnew(): Promise<void> {
+  async #listenAgain(): Promise<void> {
     for (let tries = 0; !this.#stopping.signal.aborted; tries++) {
       try {
         this.#turn = this.#listen(this.address);
@@ -140,29 +120,23 @@ export class HttpServer {
       } catch (error) {
         if (tries > 0) this.#warn("the gateway cannot listen for a moment", error);
         // The system may need a moment to let go of the port.
-        await this.#pause(tries === 0 ? 5 : this.#timeouts.pauseMs);
+        await this.#pause(tries === 0 ? limits.gatewayPortMs : limits.gatewayPauseMs);
       }
     }
   }
 
   #warn(message: string, error: unknown): void {
     if (this.#stopping.signal.aborted || !this.#throttle.isFirst(message)) return;
-    this.#host.log.warn(message, { error: messageOf(error) });
+    this.#options.log.warn(message, { error: messageOf(error) });
   }
 
   /** Resolves after some time, at once when it is stopped. */
   async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal.addEventListener("abort", end, { once: true });
-    });
+    try {
+      await sleep(this.#clock, ms, { signal: this.#stopping.signal });
+    } catch {
+      // It is stopped.
+    }
   }
 
   #listen(address: HostPort): Turn {
@@ -171,20 +145,20 @@ export class HttpServer {
       signal: abort.signal,
       answer: (request, info) => this.#answer(request, info),
     });
-    return { server, abort, beganMs: performance.now() };
+    return { server, abort, beganMs: this.#clock.nowMs() };
   }
 
   #answer(request: Request, info: Deno.ServeHandlerInfo): Promise<Response> {
     this.#unsent++;
-    this.#usedMs = performance.now();
+    this.#usedMs = this.#clock.nowMs();
     // It rejects when the client has left: that is an end as well.
     const sent = () => {
       this.#unsent--;
-      this.#usedMs = performance.now();
-      this.#sent?.();
+      this.#usedMs = this.#clock.nowMs();
+      this.#sent.tell();
     };
     info.completed.then(sent, sent);
-    return this.#host.answer(request);
+    return this.#options.answer(request);
   }
 }
 
@@ -223,4 +197,30 @@ function serve(
       { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
     );
   }
+}
+
+/** Whether a request says that a body follows, which nobody here reads. */
+export function hasBody({ headers }: Request): boolean {
+  const length = headers.get("content-length");
+  return headers.has("transfer-encoding") || length !== null && !/^0*$/.test(length.trim());
+}
+
+/**
+ * The same answer, and the end of its connection, which the server would keep for as long as the
+ * body of the request does not come. That is the way to have one ended: the server breaks off when
+ * a body fails, here after all of it was given. One to a HEAD has none that could fail: its
+ * connection goes when the server next ends those that nobody uses.
+ */
+export function closeAfterResponse(answer: Response): Response {
+  const { status, headers } = answer;
+  headers.set("connection", "close");
+  const reader = answer.body?.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const read = await reader?.read();
+      if (read === undefined || read.done) controller.error(new Error("the connection ends here"));
+      else controller.enqueue(read.value);
+    },
+  });
+  return new Response(body, { status, headers });
 }

@@ -1,31 +1,29 @@
 /** An answer with a file of a known size, or what the client's conditions and ranges make of it. */
 
+import type { Bodies } from "./bodies.ts";
 import type { Exchange } from "./exchange.ts";
-import { fileHeaders } from "./file_headers.ts";
-import type { SharedFetchSource } from "../files/shared_fetch.ts";
+import { FileBody, type FileSupply } from "./file_body.ts";
 import { parseRange, resolveRange } from "./http_range.ts";
-import { unsatisfiableAnswer } from "./plain_answer.ts";
+import { isFieldValue, unsatisfiableAnswer } from "./plain_answer.ts";
 import { isNotModified, isRangeWanted, type Validators } from "./preconditions.ts";
 
-/** From where to where a body goes; `end` is the first byte after it. */
-export interface BodyRange {
-  readonly start: number;
-  readonly end: number;
-}
+/** Where the bytes of a file come from, as far as it is known. */
+export type FileSource = "peers" | "mirror" | "here";
 
 /** A file that can be sent. */
-export interface SendableFile {
+interface SendableFile {
   readonly sizeBytes: number;
   readonly validators: Validators;
-  readonly source: SharedFetchSource;
+  readonly source: FileSource;
   /** Beyond the usual ones. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Begins the body; not called where the answer has none. */
-  body(range: BodyRange): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** What its body reads from; not called where the answer has none. */
+  open(): FileSupply;
 }
 
 /** 200 or 206 with the bytes that are asked for; 304 or 416 without any. A HEAD has no range. */
-export function rangedAnswer(exchange: Exchange, file: SendableFile): Response {
+export function rangedAnswer(exchange: Exchange, bodies: Bodies, file: SendableFile): Response {
+  const { clock } = exchange;
   const { sizeBytes, validators } = file;
   const headers = fileHeaders(validators, file.source);
   for (const [name, value] of Object.entries(file.headers ?? {})) headers.set(name, value);
@@ -41,6 +39,34 @@ export function rangedAnswer(exchange: Exchange, file: SendableFile): Response {
   if (range.kind === "part") {
     headers.set("content-range", `bytes ${start}-${end - 1}/${sizeBytes}`);
   }
-  const body = exchange.isHead || start === end ? null : file.body({ start, end });
-  return new Response(body, { status: range.kind === "part" ? 206 : 200, headers });
+  const status = range.kind === "part" ? 206 : 200;
+  if (exchange.isHead || start === end) return new Response(null, { status, headers });
+  const supply = file.open();
+  const { stream } = bodies.add(
+    exchange,
+    (events) => new FileBody(supply, { start, end, clock, ...events }),
+  );
+  return new Response(stream, { status, headers });
+}
+
+/**
+ * Headers of an answer with a file, but for its length. `source` says who gave its first bytes;
+ * null where no bytes go out.
+ */
+export function fileHeaders(
+  { etag, lastModified }: Validators,
+  source: FileSource | null,
+): Headers {
+  const headers = new Headers({
+    "accept-ranges": "bytes",
+    // Deno would pack what its type says can be packed; a range of that is none of the file.
+    "cache-control": "no-transform",
+    "content-type": "application/octet-stream",
+  });
+  if (source !== null) headers.set("x-pacsrv-source", source);
+  if (etag !== null && isFieldValue(etag)) headers.set("etag", etag);
+  if (lastModified !== null && isFieldValue(lastModified)) {
+    headers.set("last-modified", lastModified);
+  }
+  return headers;
 }

@@ -11,9 +11,10 @@ import { EnvironmentError, FetchFailure } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { startGateway } from "../../../src/gateway/gateway.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 import { content } from "../store/store_fixture.ts";
 import { CountingMirror } from "./counting_mirror.ts";
-import { bytesOf, curl, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
+import { bytesOf, curl, ended, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
 
 const BYTES = content(10 * CHUNK_BYTES - 77);
 /** More than is checked whole before anything of it is sent. */
@@ -159,13 +160,16 @@ Deno.test("startGateway() has one fetch for all who want a file, and passes on w
   const parts = ranges.map((range) => gateway.get(PATH, { headers: { range } }));
   await asked(gateway, 5);
   fetch.found(BIG.length).readable(BIG);
-  // Out of order: each part is told as soon as it is vouched for.
-  fetch.vouch({ first: 3, count: 1 }).vouch({ first: 79, count: 1 }).vouch({ first: 6, count: 2 });
+  // Out of order: each part is told as soon as it is released.
+  fetch.release({ first: 3, count: 1 }).release({ first: 79, count: 1 }).release({
+    first: 6,
+    count: 2,
+  });
   const early = await Promise.all([parts[1]!, parts[2]!, parts[3]!]);
   assertEquals(early.map(({ status }) => status), [206, 206, 206]);
   assertEquals(await bytesOf(early[1]!), BIG.slice(100_000, 120_001));
   assertEquals(await bytesOf(early[2]!), BIG.slice(-500));
-  fetch.vouch({ first: 0, count: 80 });
+  fetch.release({ first: 0, count: 80 });
   fetch.endBare(BIG.length);
   assertEquals(await bytesOf(early[0]!), BIG.slice(50_000));
   assertEquals(await bytesOf(await whole), BIG);
@@ -175,7 +179,7 @@ Deno.test("startGateway() has one fetch for all who want a file, and passes on w
   assertEquals([request.name, request.sha256, request.sizeBytes], [NAME, SHA, BIG.length]);
 });
 
-Deno.test("startGateway() never gives a byte that is not vouched for", async () => {
+Deno.test("startGateway() never gives a byte that is not released", async () => {
   await using gateway = await PlayedGateway.start();
   const answer = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
@@ -187,16 +191,17 @@ Deno.test("startGateway() never gives a byte that is not vouched for", async () 
   assertEquals(await bytesOf(await answer), BYTES);
 });
 
-Deno.test("startGateway() pays little by little while the rest is not vouched for", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("startGateway() pays little by little while the rest is not released", async () => {
+  const clock = new ManualClock();
+  await using gateway = await PlayedGateway.start({ clock });
   const answer = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
-  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 1 });
+  fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 1 });
   const reader = (await answer).body!.getReader();
   const first = (await reader.read()).value!;
-  const second = (await reader.read()).value!;
+  const second = (await ended(reader.read(), clock)).value!;
   assertEquals([first.length, second.length], [limits.gatewayDripBytes, limits.gatewayDripBytes]);
-  fetch.vouch({ first: 1, count: 9 });
+  fetch.release({ first: 1, count: 9 });
   fetch.endBare(BYTES.length);
   let bytes = first.length + second.length;
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -211,7 +216,7 @@ Deno.test("startGateway() breaks the connection off when a file fails after its 
     const index = gateway.fetches.length;
     const run = curl("-o", "/dev/null", gateway.url(`/core/os/x86_64/${how}-${NAME}`));
     const fetch = await gateway.fetch(index);
-    fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+    fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 3 });
     await sent(gateway, 1);
     if (how === "failed") {
       fetch.fail(new FetchFailure("notFound", "Cannot fetch it: nobody has the rest"));
@@ -258,7 +263,7 @@ Deno.test("startGateway() lets the fetch go on when its last client leaves", asy
   const left = new AbortController();
   const answer = gateway.get(PATH, { signal: left.signal });
   const fetch = await gateway.fetch(0);
-  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+  fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 3 });
   const reader = (await answer).body!.getReader();
   await reader.read();
   left.abort();
@@ -268,7 +273,7 @@ Deno.test("startGateway() lets the fetch go on when its last client leaves", asy
   // Who comes back takes the same shared fetch.
   const again = gateway.get(PATH, { headers: { range: "bytes=40000-" } });
   await asked(gateway, 2);
-  fetch.vouch({ first: 0, count: 10 });
+  fetch.release({ first: 0, count: 10 });
   fetch.endBare(BYTES.length);
   assertEquals(await bytesOf(await again), BYTES.slice(40_000));
   assertEquals(gateway.fetches.length, 1);
@@ -283,7 +288,7 @@ Deno.test("startGateway() begins at the first byte that is wanted where a mirror
   const whole = gateway.get(PATH);
   const early = await gateway.fetch(1);
   assertEquals(early.from, 0);
-  late.readable(BYTES).vouch({ first: 3, count: 7 });
+  late.readable(BYTES).release({ first: 3, count: 7 });
   late.endBare(BYTES.length, { root: NO_ROOT, mirrors: [{ mirror: "a", bytes: 1 }] });
   early.end(BYTES, { mirrors: [{ mirror: "a", bytes: 1 }] });
   const answer = await part;
@@ -338,7 +343,7 @@ Deno.test("startGateway() says nothing of a small file before it was checked", a
     mirrors: ["http://127.0.0.1:9"],
     play: (fetch) => {
       // As a mirror's bytes come: all but the last chunk, then the check fails.
-      fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 9 });
+      fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 9 });
       setTimeout(() => fetch.fail(new FetchFailure("checkFailed", "It is another file")), 20);
     },
   });
@@ -401,16 +406,19 @@ Deno.test("startGateway() bounds the requests that it answers at once", async ()
 Deno.test("startGateway() does not let a client wait long for what is not proved", async () => {
   await using mirror = new CountingMirror();
   mirror.files.set(PATH, { bytes: BYTES });
-  await using bare = await PlayedGateway.start();
-  await using mirrored = await PlayedGateway.start({ mirrors: [mirror.url] });
+  const clock = new ManualClock();
+  await using bare = await PlayedGateway.start({ clock });
+  await using mirrored = await PlayedGateway.start({ clock, mirrors: [mirror.url] });
   const part = { headers: { range: "bytes=150000-" } };
   const unproved = bare.get(PATH);
   (await bare.fetch(0)).found(BYTES.length).readable(BYTES);
   const whole = mirrored.get(PATH);
   const coming = await mirrored.fetch(0);
-  coming.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 2 });
+  coming.found(BYTES.length).readable(BYTES).release({ first: 0, count: 2 });
   const late = mirrored.get(PATH, part);
   const silent = mirrored.get(`/core/os/x86_64/other-${NAME}`);
+  await asked(mirrored, 3);
+  await clock.advance(limits.gatewayHoldMs);
   // Nobody has all of it proved: next time it is here.
   const answer = await unproved;
   assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
@@ -420,7 +428,7 @@ Deno.test("startGateway() does not let a client wait long for what is not proved
   assertEquals(await bytesOf(await late), BYTES.slice(150_000));
   assertEquals((await silent).status, 504);
   await (await silent).body?.cancel();
-  coming.vouch({ first: 2, count: 8 }).endBare(BYTES.length);
+  coming.release({ first: 2, count: 8 }).endBare(BYTES.length);
   assertEquals(await bytesOf(await whole), BYTES);
 });
 
@@ -439,7 +447,7 @@ Deno.test("startGateway() says who may have its port", async () => {
             trust: undefined,
             mirrors: undefined as never,
             log: { debug() {}, info() {}, warn() {}, error() {} },
-            openDatabaseCache: () => directory,
+            databaseDir: directory,
           },
           listen: { host: "127.0.0.1", port },
           mirrors: [],

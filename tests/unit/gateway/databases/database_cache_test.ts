@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
 import { TempDir } from "../../store/store_fixture.ts";
 
 function open(directory: TempDir): DatabaseCache {
-  return new DatabaseCache(directory.path, { log: silentLogger });
+  return new DatabaseCache(directory.path, { clock: systemClock, log: silentLogger });
 }
 
 /** What a database at this path of a mirror is known by. */

@@ -1,6 +1,7 @@
 /** Databases and other files that only a mirror has, from a real one on loopback. */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
@@ -279,7 +280,7 @@ Deno.test("Databases.answer() knows a database by where the mirror has it, whate
 Deno.test("Databases.answer() passes through what there is no room to keep", async () => {
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
-  const cache = new DatabaseCache(directory.path, { log: silentLogger });
+  const cache = new DatabaseCache(directory.path, { clock: systemClock, log: silentLogger });
   for (let i = 0; i < limits.databasesMax; i++) {
     const key = databaseKey([`${mirror.url}/${i}.db`]);
     cache.asked(key);

@@ -1,11 +1,15 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
-import { silentLogger } from "../../../../src/base/log.ts";
-import { SharedFetches, type SharedFetchRequest } from "../../../../src/gateway/files/shared_fetches.ts";
+import {
+  SharedFetches,
+  type SharedFetchRequest,
+} from "../../../../src/gateway/files/shared_fetches.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { NO_ROOT, PlayedFetch } from "../gateway_fixture.ts";
 
 /** Shared fetches over a node that a test plays. */
-function flightsOf(isAlone = false) {
+function playedFetches(isAlone = false) {
+  const clock = new ManualClock();
   const fetches: PlayedFetch[] = [];
   const sharedFetches = new SharedFetches({
     fetch(request, options) {
@@ -14,12 +18,8 @@ function flightsOf(isAlone = false) {
       return fetch.done;
     },
     isAlone: () => isAlone,
-    trust: undefined,
-    mirrors: undefined as never,
-    log: silentLogger,
-    openDatabaseCache: () => "",
-  });
-  return { sharedFetches, fetches };
+  }, { clock });
+  return { clock, sharedFetches, fetches };
 }
 
 function wanted(name: string, fields: Partial<SharedFetchRequest> = {}): SharedFetchRequest {
@@ -29,17 +29,17 @@ function wanted(name: string, fields: Partial<SharedFetchRequest> = {}): SharedF
     mirrors: [],
     via: [],
     from: 0,
-    searchUntilMs: performance.now() + 500,
+    searchUntilMs: 500,
     signal: new AbortController().signal,
     ...fields,
   };
 }
 
-Deno.test("Flights.board() begins no more than so many, and says so in time", async () => {
-  const { sharedFetches, fetches } = flightsOf();
+Deno.test("SharedFetches.join() begins no more than so many, and says so in time", async () => {
+  const { sharedFetches, fetches } = playedFetches();
   for (let i = 0; i < limits.gatewaySharedFetchesMax; i++) await sharedFetches.join(wanted(`${i}`));
   assertEquals(await sharedFetches.join(wanted("more", { searchUntilMs: 0 })), "full");
-  const waiting = sharedFetches.join(wanted("more", { searchUntilMs: performance.now() + 60_000 }));
+  const waiting = sharedFetches.join(wanted("more", { searchUntilMs: 60_000 }));
   fetches[0]!.end(new Uint8Array(5));
   assert(typeof await waiting === "object");
   assertEquals(fetches.length, limits.gatewaySharedFetchesMax + 1);
@@ -47,10 +47,10 @@ Deno.test("Flights.board() begins no more than so many, and says so in time", as
   assertEquals(sharedFetches.count, 0);
 });
 
-Deno.test("Flights.board() bounds the searches, but not what only mirrors are asked for", async () => {
+Deno.test("SharedFetches.join() bounds the searches, but not what only mirrors are asked for", async () => {
   const mirrors = ["http://127.0.0.1:9/x"];
   for (const [isAlone, expected] of [[false, "full"], [true, "object"]] as const) {
-    const { sharedFetches, fetches } = flightsOf(isAlone);
+    const { sharedFetches, fetches } = playedFetches(isAlone);
     let last: unknown;
     for (let i = 0; i <= limits.gatewaySearchesBurstMax * 2; i++) {
       last = await sharedFetches.join(wanted(`${i}`, { mirrors, searchUntilMs: 0 }));
@@ -63,24 +63,27 @@ Deno.test("Flights.board() bounds the searches, but not what only mirrors are as
   }
 });
 
-Deno.test("Flights.tick() lets go on for a while what nobody waits for, then gives it up", async () => {
-  const { sharedFetches, fetches } = flightsOf();
+Deno.test("SharedFetches.tick() lets go on for a while what nobody waits for, then gives it up", async () => {
+  const { clock, sharedFetches, fetches } = playedFetches();
   const joined = await sharedFetches.join(wanted("a"));
   assert(typeof joined === "object");
   fetches[0]!.found(5);
-  sharedFetches.tick(performance.now() + limits.gatewayAbandonedMs + 1);
+  await clock.advance(limits.gatewayAbandonedMs + 1);
+  sharedFetches.tick(clock.nowMs());
   assertEquals(fetches[0]!.signal.aborted, false);
   joined.leave();
-  sharedFetches.tick(performance.now() + limits.gatewayAbandonedMs - 1_000);
+  await clock.advance(limits.gatewayAbandonedMs - 1);
+  sharedFetches.tick(clock.nowMs());
   assertEquals(fetches[0]!.signal.aborted, false);
-  sharedFetches.tick(performance.now() + limits.gatewayAbandonedMs + 1);
+  await clock.advance(1);
+  sharedFetches.tick(clock.nowMs());
   assertEquals(fetches[0]!.signal.aborted, true);
   await joined.sharedFetch.ended;
   assertEquals(sharedFetches.count, 0);
 });
 
-Deno.test("Flights.board() begins no second tail of a file, and the whole of it at any time", async () => {
-  const { sharedFetches, fetches } = flightsOf();
+Deno.test("SharedFetches.join() begins no second tail of a file, and the whole of it at any time", async () => {
+  const { clock, sharedFetches, fetches } = playedFetches();
   const mirrors = ["http://127.0.0.1:9/a"];
   const join = (from: number) => sharedFetches.join(wanted("a", { mirrors, from }));
   const tail = await join(50_000);
@@ -98,19 +101,47 @@ Deno.test("Flights.board() begins no second tail of a file, and the whole of it 
   assertEquals(sharedFetches.count, 0);
   assertEquals(await join(40_000), "elsewhere");
   assertEquals(typeof await join(0), "object");
-  sharedFetches.tick(performance.now() + limits.gatewayTailMs + 1);
+  await clock.advance(limits.gatewayTailMs);
+  sharedFetches.tick(clock.nowMs());
   await sharedFetches.stop();
   assertEquals(typeof await join(40_000), "object");
   await sharedFetches.stop();
 });
 
-Deno.test("Flights.board() lets nobody on a flight that was given up", async () => {
-  const { sharedFetches, fetches } = flightsOf();
+Deno.test("SharedFetches.join() joins nobody to one that was given up", async () => {
+  const { sharedFetches, fetches } = playedFetches();
   const joined = await sharedFetches.join(wanted("a"));
   assert(typeof joined === "object");
   joined.sharedFetch.abort();
   const next = await sharedFetches.join(wanted("a"));
   assert(typeof next === "object" && next.sharedFetch !== joined.sharedFetch);
   assertEquals(fetches.length, 2);
+  await sharedFetches.stop();
+});
+
+Deno.test("SharedFetches.join() waits for the next search that may begin", async () => {
+  const { clock, sharedFetches, fetches } = playedFetches();
+  for (let i = 0; i < limits.gatewaySearchesBurstMax; i++) {
+    await sharedFetches.join(wanted(`${i}`));
+    fetches.at(-1)!.fail(new Error("nobody has it"));
+    await clock.advance(0);
+  }
+  const late = sharedFetches.join(wanted("late"));
+  const soon = sharedFetches.join(wanted("soon", { searchUntilMs: 1 }));
+  await clock.advance(1);
+  assertEquals(await soon, "full");
+  assertEquals(fetches.length, limits.gatewaySearchesBurstMax);
+  await clock.advance(1_000 / limits.gatewaySearchesPerSecondMax);
+  assertEquals(typeof await late, "object");
+  await sharedFetches.stop();
+});
+
+Deno.test("SharedFetches.join() ends its wait when the gateway stops", async () => {
+  const { sharedFetches } = playedFetches();
+  for (let i = 0; i < limits.gatewaySharedFetchesMax; i++) await sharedFetches.join(wanted(`${i}`));
+  const stopping = new AbortController();
+  const more = sharedFetches.join(wanted("more", { signal: stopping.signal }));
+  stopping.abort(new Error("stopped"));
+  await assertRejects(() => more, Error, "stopped");
   await sharedFetches.stop();
 });

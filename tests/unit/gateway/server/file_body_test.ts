@@ -1,29 +1,26 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { Changes } from "../../../../src/base/changes.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { FileBody, type FileSupply } from "../../../../src/gateway/server/file_body.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { content } from "../../store/store_fixture.ts";
 
 const BYTES = content(200 * CHUNK_BYTES - 5);
 
-/** A file of which so much may be shown as the test says. */
+/** A file of which so much is released as the test says. */
 class Supply implements FileSupply {
   round = 0;
   failure: Error | null = null;
   isOver = false;
   here = 0;
   reads: number[] = [];
-  riders = 0;
-  changed: () => void = () => {};
+  subscribers = 0;
+  readonly changes = new Changes();
 
-  listen(listener: () => void): () => void {
-    this.changed = listener;
-    return () => this.changed = () => {};
-  }
-
-  ride(): () => void {
-    this.riders++;
-    return () => this.riders--;
+  subscribe(): () => void {
+    this.subscribers++;
+    return () => this.subscribers--;
   }
 
   releasedEnd(offset: number, { max }: { readonly max: number }): number {
@@ -39,8 +36,9 @@ class Supply implements FileSupply {
 /** A body of `supply`, and how it ended. */
 function bodyOf(supply: Supply, range = { start: 0, end: BYTES.length }) {
   const ended = Promise.withResolvers<Error | undefined>();
-  const body = new FileBody(supply, { ...range, sent() {}, ended: ended.resolve });
-  return { body, ended: ended.promise, reader: body.stream.getReader() };
+  const clock = new ManualClock();
+  const body = new FileBody(supply, { ...range, clock, sent() {}, ended: ended.resolve });
+  return { body, clock, ended: ended.promise, reader: body.stream.getReader() };
 }
 
 Deno.test("FileBody reads nothing ahead of its client", async () => {
@@ -51,26 +49,26 @@ Deno.test("FileBody reads nothing ahead of its client", async () => {
   assertEquals(supply.reads, [limits.requestChunksMax * CHUNK_BYTES]);
   await reader.cancel();
   assertEquals((await ended)?.name, "ClientLeft");
-  assertEquals(supply.riders, 0);
+  assertEquals(supply.subscribers, 0);
 });
 
 Deno.test("FileBody holds a little back while the rest is waited for, and pays it out", async () => {
   const supply = new Supply();
   supply.here = 3 * CHUNK_BYTES;
-  const { body, reader } = bodyOf(supply);
+  const { body, clock, reader } = bodyOf(supply);
   assertEquals((await reader.read()).value?.length, 2 * CHUNK_BYTES);
   assertEquals((await reader.read()).value?.length, limits.gatewayDripBytes);
   const next = reader.read();
   // The stream asks for it in a turn of its own.
-  await new Promise((resolve) => setTimeout(resolve));
-  const nowMs = performance.now();
-  body.tick(nowMs);
-  body.tick(nowMs + 1_001);
+  await clock.advance(limits.gatewayDripMs - 1);
+  body.tick(clock.nowMs());
+  await clock.advance(1);
+  body.tick(clock.nowMs());
   assertEquals((await next).value?.length, limits.gatewayDripBytes);
   const last = reader.read();
   supply.here = BYTES.length;
   supply.isOver = true;
-  supply.changed();
+  supply.changes.tell();
   assertEquals((await last).value?.length, limits.requestChunksMax * CHUNK_BYTES);
   await reader.cancel();
 });
@@ -82,7 +80,7 @@ Deno.test("FileBody sends away a client that takes nothing, and nobody who waits
   supply.here = BYTES.length;
   const stalled = bodyOf(supply);
   await stalled.reader.read();
-  const lateMs = performance.now() + limits.gatewayStalledMs + 1_000;
+  const lateMs = limits.gatewayStalledMs + 1;
   waiting.body.tick(lateMs);
   stalled.body.tick(lateMs);
   assertEquals((await stalled.ended)?.message, "the client took nothing for 60 s");
@@ -107,9 +105,9 @@ Deno.test("FileBody breaks off when the file failed, became another, or this par
     const { reader, ended } = bodyOf(supply, { start: 10, end: 500 });
     const read = reader.read();
     change(supply);
-    supply.changed();
+    supply.changes.tell();
     await assertRejects(() => read, Error, message);
     assertEquals((await ended)?.message.includes(message), true);
-    assertEquals(supply.riders, 0);
+    assertEquals(supply.subscribers, 0);
   }
 });

@@ -1,13 +1,16 @@
 import { assertEquals } from "@std/assert";
+import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
-import { HttpServer, type HttpServerTimeouts } from "../../../../src/gateway/server/http_server.ts";
+import { HttpServer } from "../../../../src/gateway/server/http_server.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { ended } from "../gateway_fixture.ts";
 
 const LISTEN = { host: "127.0.0.1", port: 0 };
 
 /** A server that answers with `OK`, over HTTP on loopback. */
-function serverOf(timeouts: Partial<HttpServerTimeouts>, isBusy = () => false) {
+function serverOf(clock: ManualClock, isBusy = () => false) {
   const answer = () => Promise.resolve(new Response("OK"));
-  return new HttpServer({ log: silentLogger, answer, isBusy }, LISTEN, timeouts);
+  return new HttpServer({ listen: LISTEN, clock, log: silentLogger, answer, isBusy });
 }
 
 async function connect({ address: { port } }: HttpServer, text: string): Promise<Deno.TcpConn> {
@@ -16,41 +19,47 @@ async function connect({ address: { port } }: HttpServer, text: string): Promise
   return client;
 }
 
-/** Asks anew until the port is open. */
-async function ask({ address: { port } }: HttpServer): Promise<string> {
+/** Asks again until the port is open. */
+async function ask({ address: { port } }: HttpServer, clock: ManualClock): Promise<string> {
   for (;;) {
     try {
       using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
       return await (await fetch(`http://127.0.0.1:${port}/`, { client })).text();
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await clock.advance(limits.gatewayPortMs);
     }
   }
 }
 
 Deno.test("HttpServer.tick() ends connections that ask nothing, and listens on", async () => {
-  const server = serverOf({ turnMs: 0, quietMs: 0 });
+  const clock = new ManualClock();
+  const server = serverOf(clock);
   const clients = [await connect(server, "GET / HT"), await connect(server, "")];
   // So the connections before it were accepted.
-  assertEquals(await ask(server), "OK");
-  server.tick(Infinity);
+  assertEquals(await ask(server, clock), "OK");
+  await clock.advance(limits.gatewayTurnMs);
+  server.tick(clock.nowMs());
   for (const client of clients) assertEquals(await client.read(new Uint8Array(1)), null);
-  assertEquals(await ask(server), "OK");
+  assertEquals(await ask(server, clock), "OK");
   for (const client of clients) client.close();
-  await server.stop();
+  await ended(server.stop(), clock);
 });
 
 Deno.test("HttpServer.tick() ends no connection while something is answered, or too early", async () => {
   let isBusy = true;
-  const server = serverOf({ turnMs: 60_000, quietMs: 0 }, () => isBusy);
+  const clock = new ManualClock();
+  const server = serverOf(clock, () => isBusy);
   using client = await connect(server, "GET / HTTP/1.1\r\nHost: x\r\n");
-  assertEquals(await ask(server), "OK");
-  server.tick(performance.now() + 60_001);
+  assertEquals(await ask(server, clock), "OK");
+  await clock.advance(limits.gatewayTurnMs - 1);
   isBusy = false;
-  server.tick(performance.now() + 50_000);
+  server.tick(clock.nowMs());
+  isBusy = true;
+  await clock.advance(1);
+  server.tick(clock.nowMs());
   await client.write(new TextEncoder().encode("\r\n"));
   const bytes = new Uint8Array(15);
   assertEquals(await client.read(bytes), 15);
   assertEquals(new TextDecoder().decode(bytes), "HTTP/1.1 200 OK");
-  await server.stop();
+  await ended(server.stop(), clock);
 });
