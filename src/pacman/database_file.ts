@@ -10,9 +10,6 @@ import { type PackageColumns, tableColumns } from "./package_table.ts";
 import { TarReader } from "./tar_reader.ts";
 import { unpacked } from "./unpack.ts";
 
-/** Read from the disk at a time. */
-const PIECE_BYTES = 256 * 1024;
-
 /** `PACKAGE/desc`, whether or not the archive was made of the directory itself. */
 const DESC = /^(?:\.\/)?[^/]+\/desc$/;
 
@@ -89,7 +86,7 @@ function checkFile(stats: Stats): void {
 
 function* piecesOf(fd: number): Generator<Uint8Array> {
   for (let position = 0;;) {
-    const piece = new Uint8Array(PIECE_BYTES);
+    const piece = new Uint8Array(limits.syncPieceBytes);
     const count = readSync(fd, piece, 0, piece.length, position);
     if (count === 0) return;
     position += count;

@@ -2,9 +2,7 @@
 
 import { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-
-/** What is unpacked at a time. */
-const PIECE_BYTES = 256 * 1024;
+import { limits } from "../base/limits.ts";
 
 const GZIP = [0x1f, 0x8b];
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
@@ -19,8 +17,8 @@ const OTHERS: readonly { readonly name: string; readonly magic: readonly number[
 
 /**
  * The content of a packed file, from its pieces in order; the first has at least 8 bytes, unless the
- * file is shorter. Of zstd it takes one frame, as the program writes it. A zstd file that is cut off is not told from a whole one: look for the end of
- * what is in it.
+ * file is shorter. Of zstd it takes one frame, as the program writes it. A zstd file that is cut off
+ * is not told from a whole one: look for the end of what is in it.
  *
  * @throws {Error} in words for people, when it cannot be unpacked.
  */
@@ -29,9 +27,10 @@ export async function* unpacked(pieces: Iterable<Uint8Array>): AsyncGenerator<Ui
   const { value: first, done } = iterator.next();
   if (done) throw new Error("it is empty");
   const all = () => prepended(first, iterator);
-  if (startsWith(first, GZIP)) yield* through(all(), createGunzip({ chunkSize: PIECE_BYTES }));
-  else if (startsWith(first, ZSTD)) {
-    yield* through(all(), createZstdDecompress({ chunkSize: PIECE_BYTES }));
+  if (startsWith(first, GZIP)) {
+    yield* through(all(), createGunzip({ chunkSize: limits.syncPieceBytes }));
+  } else if (startsWith(first, ZSTD)) {
+    yield* through(all(), createZstdDecompress({ chunkSize: limits.syncPieceBytes }));
   } else {
     const other = OTHERS.find(({ magic }) => startsWith(first, magic));
     if (other !== undefined) {
