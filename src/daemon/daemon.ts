@@ -8,7 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
-import { type RunningGateway, startGateway } from "../gateway/gateway.ts";
+import { Gateway } from "../gateway/gateway.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
@@ -93,9 +93,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
-  const gateway: RunningGateway | undefined = config.gateway === undefined
+  const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
-    : await openGateway(config.gateway, { node, store, databases, log });
+    : openGateway(config.gateway, { node, store, databases, log });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
@@ -120,7 +120,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 }
 
 /** Starts the gateway over what the daemon has. */
-async function openGateway(
+function openGateway(
   config: GatewayConfig,
   parts: {
     readonly node: Node;
@@ -128,9 +128,9 @@ async function openGateway(
     readonly databases: SyncDatabases | undefined;
     readonly log: Logger;
   },
-): Promise<RunningGateway> {
+): Gateway {
   const { node, store, databases, log } = parts;
-  return await startGateway({
+  return new Gateway({
     host: {
       // Whoever asks it has mirrors of its own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),

@@ -50,28 +50,10 @@ interface GatewayOptions {
   readonly clock?: Clock;
 }
 
-/** A gateway that is ready. */
-export interface RunningGateway {
-  /** Where it listens, the real port included. */
-  readonly address: HostPort;
-  readonly counters: Readonly<GatewayCounters>;
-  /** Ends everything that is under way; the port is free then. */
-  stop(): Promise<void>;
-}
-
 const METHODS: readonly string[] = ["GET", "HEAD"];
 
-/**
- * Starts a gateway; it accepts connections when this returns.
- *
- * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
- */
-export function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  return new Promise((resolve) => resolve(new Gateway(options)));
-}
-
 /** One HTTP server and what answers its requests. */
-class Gateway implements RunningGateway {
+export class Gateway {
   readonly counters: GatewayCounters = {
     requests: 0,
     served: 0,
@@ -93,6 +75,11 @@ class Gateway implements RunningGateway {
   /** Requests whose answers are not over. */
   #open = 0;
 
+  /**
+   * Accepts connections at once.
+   *
+   * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
+   */
   constructor(options: GatewayOptions) {
     const { host, clock = systemClock } = options;
     const { mirrors, trust, log } = host;
@@ -114,10 +101,12 @@ class Gateway implements RunningGateway {
     this.#timer = clock.every(limits.gatewayTickMs, () => this.#tick(clock.nowMs()));
   }
 
+  /** Where it listens, the real port included. */
   get address(): HostPort {
     return this.#server.address;
   }
 
+  /** Ends everything that is under way; the port is free then. */
   async stop(): Promise<void> {
     const error = new Error("the gateway was stopped");
     this.#stopping.abort(error);

@@ -11,15 +11,9 @@ import type { PassThrough } from "../mirrors/pass_through.ts";
 import type { Bodies } from "../server/bodies.ts";
 import type { Exchange } from "../server/exchange.ts";
 import { parseRange, type RangeSpec, resolveRange } from "../server/http_range.ts";
-import {
-  answerFailure,
-  isPassedOn,
-  notFoundAnswer,
-  plainAnswer,
-  unsatisfiableAnswer,
-} from "../server/plain_answer.ts";
-import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
-import { fileHeaders, rangedAnswer } from "../server/ranged_answer.ts";
+import { answerFailure, isPassedOn, notFoundAnswer, plainAnswer } from "../server/plain_answer.ts";
+import { isRangeWanted } from "../server/preconditions.ts";
+import { fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.ts";
 import type { SharedFetch } from "./shared_fetch.ts";
 import type { Joined, SharedFetches } from "./shared_fetches.ts";
 
@@ -57,30 +51,30 @@ export class FileAnswers {
   }
 
   async #get(exchange: Exchange): Promise<Response> {
-    const { path, headers, mirrors, via } = exchange;
     const trusted = this.#trusted(exchange);
-    const known = answerFromTrust(headers, trusted);
+    const known = answerFromTrust(exchange, trusted);
     if (known !== undefined) return known;
-    const { sharedFetches } = this.#parts;
-    const range = parseRange(headers.get("range"));
-    const joined = await sharedFetches.join({
-      name: path.name,
-      trusted,
-      mirrors,
-      via,
-      from: firstByte(range, trusted),
-      searchUntilMs: exchange.beganMs + this.#parts.waitMs,
-      signal: exchange.signal,
-    });
-    if (joined === "missing") return notFoundAnswer();
-    if (joined === "full" || joined === "elsewhere") {
-      return mirrors.length > 0 ? await this.#past(exchange, trusted) : notFoundAnswer();
+    const range = parseRange(exchange.headers.get("range"));
+    const joined = await this.#join(exchange, trusted, firstByte(range, trusted));
+    if (typeof joined === "string") {
+      const isNowhere = joined === "missing" || exchange.mirrors.length === 0;
+      return isNowhere ? notFoundAnswer() : await this.#past(exchange, trusted);
     }
     try {
       return await this.#answer({ exchange, trusted, range, joined });
     } finally {
       joined.leave();
     }
+  }
+
+  #join(
+    { path: { name }, mirrors, via, signal, beganMs }: Exchange,
+    trusted: PackageFile | undefined,
+    from: number,
+  ): ReturnType<SharedFetches["join"]> {
+    const searchUntilMs = beganMs + this.#parts.waitMs;
+    const wanted = { name, trusted, mirrors, via, from, searchUntilMs, signal };
+    return this.#parts.sharedFetches.join(wanted);
   }
 
   /** What the database of the repository says of the file, be it a package or a signature. */
@@ -119,40 +113,26 @@ export class FileAnswers {
    * one at the mirrors, or of one that is found.
    */
   async #head(exchange: Exchange): Promise<Response> {
-    const { path, headers, mirrors } = exchange;
+    const { path: { name }, mirrors } = exchange;
     const trusted = this.#trusted(exchange);
-    const known = answerFromTrust(headers, trusted);
-    if (known?.status === 304) return known;
-    const wanted = { name: path.name, trusted, from: 0 };
-    const coming = this.#parts.sharedFetches.find(wanted);
+    const known = answerFromTrust(exchange, trusted);
+    if (known !== undefined) return known;
+    const coming = this.#parts.sharedFetches.find({ name, trusted, from: 0 });
     if (coming === undefined && mirrors.length > 0) {
       const answer = await this.#parts.passThrough.answer(exchange);
       if (answer.status < 400 && fits(answer, trusted)) {
         // The tag that a GET has, not the mirror's own.
-        if (trusted !== undefined) answer.headers.set("etag", `"${trusted.sha256}"`);
+        if (trusted !== undefined) answer.headers.set("etag", tagOf(trusted));
         return answer;
       }
     }
-    const searchUntilMs = exchange.beganMs + this.#parts.waitMs;
-    const joined = coming ??
-      await this.#parts.sharedFetches.join({
-        ...wanted,
-        mirrors,
-        via: exchange.via,
-        searchUntilMs,
-        signal: exchange.signal,
-      });
+    const joined = coming ?? await this.#join(exchange, trusted, 0);
     if (typeof joined === "string") return notFoundAnswer();
     const { sharedFetch } = joined;
     try {
       while (!(sharedFetch.isOver || sharedFetch.hasFound && sharedFetch.sizeBytes !== null)) {
-        const leftMs = this.#untilMs(exchange, sharedFetch) - exchange.clock.nowMs();
-        if (leftMs <= 0) return this.#tooLate({ exchange, trusted, joined });
-        await sharedFetch.changes.next(exchange.clock, {
-          waitMs: leftMs,
-          signal: exchange.signal,
-        });
-        exchange.signal.throwIfAborted();
+        const isInTime = await this.#nextChange(exchange, sharedFetch);
+        if (!isInTime) return this.#tooLate({ exchange, trusted, joined });
       }
       const { outcome } = sharedFetch;
       if (outcome?.kind === "failed") {
@@ -172,29 +152,28 @@ export class FileAnswers {
    */
   async #headReady(waiting: Waiting): Promise<"too-late" | "elsewhere" | undefined> {
     const { exchange, joined: { sharedFetch } } = waiting;
-    for (;;) {
-      exchange.signal.throwIfAborted();
-      if (isReady(waiting)) return undefined;
-      const untilMs = this.#untilMs(exchange, sharedFetch);
-      const leftMs = untilMs - exchange.clock.nowMs();
-      if (leftMs <= 0) {
-        if (!sharedFetch.hasReleased) return "too-late";
-        // Slow, but it comes: what is not checked yet can still be broken off.
-        if (isBegun(waiting)) return undefined;
-        // It comes, but the part that this client wants may come last.
-        return exchange.mirrors.length > 0 ? "elsewhere" : undefined;
-      }
-      await sharedFetch.changes.next(exchange.clock, {
-        waitMs: leftMs,
-        signal: exchange.signal,
-      });
+    while (!isReady(waiting)) {
+      if (await this.#nextChange(exchange, sharedFetch)) continue;
+      if (!sharedFetch.hasReleased) return "too-late";
+      // Slow, but it comes: what is not checked yet can still be broken off.
+      if (isBegun(waiting)) return undefined;
+      // It comes, but the part that this client wants may come last.
+      return exchange.mirrors.length > 0 ? "elsewhere" : undefined;
     }
+    return undefined;
   }
 
-  /** Until when this client waits for the head. */
-  #untilMs({ beganMs, mirrors }: Exchange, sharedFetch: SharedFetch): number {
-    const isSought = mirrors.length === 0 && !sharedFetch.hasFound;
-    return beganMs + (isSought ? this.#parts.waitMs : limits.gatewayHoldMs);
+  /** Waits for a change; false, at once, when this client has waited long enough for the head. */
+  async #nextChange(
+    { beganMs, clock, mirrors, signal }: Exchange,
+    { changes, hasFound }: SharedFetch,
+  ): Promise<boolean> {
+    const isSought = mirrors.length === 0 && !hasFound;
+    const waitMs = beganMs + (isSought ? this.#parts.waitMs : limits.gatewayHoldMs) - clock.nowMs();
+    if (waitMs <= 0) return false;
+    await changes.next(clock, { waitMs, signal });
+    signal.throwIfAborted();
+    return true;
   }
 
   #tooLate({ exchange, trusted, joined }: Omit<Waiting, "range">): Response {
@@ -221,7 +200,7 @@ export class FileAnswers {
       await answer.body?.cancel();
       return plainAnswer(502, `Cannot get ${trusted.name}: the mirror has a file of another size`);
     }
-    answer.headers.set("etag", `"${trusted.sha256}"`);
+    answer.headers.set("etag", tagOf(trusted));
     return answer;
   }
 
@@ -268,23 +247,21 @@ function isBegun({ exchange, range, joined: { sharedFetch } }: Waiting): boolean
 
 /** What can be answered without the file itself. */
 function answerFromTrust(
-  headers: Headers,
+  exchange: Exchange,
   trusted: PackageFile | undefined,
 ): Response | undefined {
   if (trusted === undefined) return undefined;
-  const validators = { etag: `"${trusted.sha256}"`, lastModified: null };
-  if (isNotModified(headers, validators)) {
-    return new Response(null, { status: 304, headers: fileHeaders(validators, null) });
-  }
-  if (!isRangeWanted(headers, validators)) return undefined;
-  const resolved = resolveRange(parseRange(headers.get("range")), trusted.sizeBytes);
-  return resolved.kind === "unsatisfiable" ? unsatisfiableAnswer(trusted.sizeBytes) : undefined;
+  const validators = { etag: tagOf(trusted), lastModified: null };
+  const { sizeBytes } = trusted;
+  const headers = fileHeaders(validators, null);
+  const wanted = wantedBytes(exchange, { sizeBytes, validators, headers });
+  return wanted instanceof Response ? wanted : undefined;
 }
 
 /** What is left to ask a mirror for when the conditions were judged by what the file has to be. */
 function withoutConditions(headers: Headers, trusted: PackageFile): Headers {
   const left = new Headers(headers);
-  const validators = { etag: `"${trusted.sha256}"`, lastModified: null };
+  const validators = { etag: tagOf(trusted), lastModified: null };
   if (!isRangeWanted(headers, validators)) left.delete("range");
   for (const name of ["if-range", "if-none-match", "if-modified-since"]) left.delete(name);
   return left;
@@ -303,6 +280,11 @@ function firstByte(range: RangeSpec, trusted: PackageFile | undefined): number {
   if (range.kind === "from") return range.first;
   if (range.kind === "whole" || trusted === undefined) return 0;
   return Math.max(0, trusted.sizeBytes - range.length);
+}
+
+/** The entity tag of a file whose SHA-256 is known. */
+function tagOf({ sha256 }: PackageFile): string {
+  return `"${sha256}"`;
 }
 
 function isTooBig({ path }: Exchange, sizeBytes: number): boolean {

@@ -3,7 +3,7 @@
 import type { Bodies } from "./bodies.ts";
 import type { Exchange } from "./exchange.ts";
 import { FileBody, type FileSupply } from "./file_body.ts";
-import { parseRange, resolveRange } from "./http_range.ts";
+import { parseRange, type ResolvedRange, resolveRange } from "./http_range.ts";
 import { isFieldValue, unsatisfiableAnswer } from "./plain_answer.ts";
 import { isNotModified, isRangeWanted, type Validators } from "./preconditions.ts";
 
@@ -27,13 +27,8 @@ export function rangedAnswer(exchange: Exchange, bodies: Bodies, file: SendableF
   const { sizeBytes, validators } = file;
   const headers = fileHeaders(validators, file.source);
   for (const [name, value] of Object.entries(file.headers ?? {})) headers.set(name, value);
-  if (isNotModified(exchange.headers, validators)) {
-    return new Response(null, { status: 304, headers });
-  }
-  const isPart = isRangeWanted(exchange.headers, validators) && !exchange.isHead;
-  const spec = parseRange(isPart ? exchange.headers.get("range") : null);
-  const range = resolveRange(spec, sizeBytes);
-  if (range.kind === "unsatisfiable") return unsatisfiableAnswer(sizeBytes);
+  const range = wantedBytes(exchange, { sizeBytes, validators, headers });
+  if (range instanceof Response) return range;
   const { start, end } = range;
   headers.set("content-length", `${end - start}`);
   if (range.kind === "part") {
@@ -47,6 +42,24 @@ export function rangedAnswer(exchange: Exchange, bodies: Bodies, file: SendableF
     (events) => new FileBody(supply, { start, end, clock, ...events }),
   );
   return new Response(stream, { status, headers });
+}
+
+/**
+ * Which bytes of a file a client is to get; or an answer that has none of them: 304 with `headers`,
+ * or 416.
+ */
+export function wantedBytes(
+  { headers: asked, isHead }: Exchange,
+  { sizeBytes, validators, headers }: {
+    readonly sizeBytes: number;
+    readonly validators: Validators;
+    readonly headers: Headers;
+  },
+): Response | Exclude<ResolvedRange, { kind: "unsatisfiable" }> {
+  if (isNotModified(asked, validators)) return new Response(null, { status: 304, headers });
+  const isPart = isRangeWanted(asked, validators) && !isHead;
+  const range = resolveRange(parseRange(isPart ? asked.get("range") : null), sizeBytes);
+  return range.kind === "unsatisfiable" ? unsatisfiableAnswer(sizeBytes) : range;
 }
 
 /**

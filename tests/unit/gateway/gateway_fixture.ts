@@ -9,11 +9,7 @@ import { limits } from "../../../src/base/limits.ts";
 import type { LogFields, Logger } from "../../../src/base/log.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import type { PackageFile, PackageIndex } from "../../../src/base/package_index.ts";
-import {
-  type GatewayHost,
-  type RunningGateway,
-  startGateway,
-} from "../../../src/gateway/gateway.ts";
+import { Gateway, type GatewayHost } from "../../../src/gateway/gateway.ts";
 import { Mirrors } from "../../../src/http/mirrors.ts";
 import type { FetchObserver } from "../../../src/wire/fetch_observer.ts";
 import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
@@ -126,7 +122,7 @@ export class PlayedGateway implements AsyncDisposable {
     readonly message: string;
     readonly fields: LogFields;
   }[] = [];
-  readonly gateway: RunningGateway;
+  readonly gateway: Gateway;
   readonly #clock: Clock;
   readonly #mirrors: Mirrors;
   readonly #client = Deno.createHttpClient({});
@@ -134,7 +130,7 @@ export class PlayedGateway implements AsyncDisposable {
   #began = Promise.withResolvers<void>();
 
   private constructor(parts: {
-    gateway: RunningGateway;
+    gateway: Gateway;
     clock: Clock;
     mirrors: Mirrors;
     directory: string | null;
@@ -145,7 +141,7 @@ export class PlayedGateway implements AsyncDisposable {
     this.#directory = parts.directory;
   }
 
-  static async start(played: Played = {}): Promise<PlayedGateway> {
+  static start(played: Played = {}): PlayedGateway {
     const directory = played.cacheDir === undefined
       ? Deno.makeTempDirSync({ prefix: "pacsrv-gateway-" })
       : null;
@@ -166,7 +162,7 @@ export class PlayedGateway implements AsyncDisposable {
       databaseDir: played.cacheDir ?? directory!,
     };
     const { clock = systemClock } = played;
-    const gateway = await startGateway({
+    const gateway = new Gateway({
       host,
       clock,
       listen: { host: "127.0.0.1", port: 0 },

@@ -25,9 +25,9 @@ Deno.test("loopProblem() finds the own name, and too many others", () => {
   assertStringIncludes(loopProblem([...others, "1.1 more"], OWN)!, "8 gateways");
 });
 
-Deno.test("startGateway() tells mirrors through whom a request came, and answers 508 to its own", async () => {
+Deno.test("Gateway tells mirrors through whom a request came, and answers 508 to its own", async () => {
   await using mirror = new CountingMirror();
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
     play: (fetch) => fetch.end(new Uint8Array(5)),
   });
