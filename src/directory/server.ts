@@ -6,7 +6,7 @@
 
 import type { HostPort } from "../base/address.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import { errorOf, messageOf, PeerFault, unreachable } from "../base/errors.ts";
 import { newNodeId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -128,7 +128,7 @@ export class DirectoryServer {
   start(): void {
     this.#running = this.#door.run().then(
       () => this.#ended(new Error("The directory's port was closed")),
-      (error) => this.#ended(error instanceof Error ? error : new Error(messageOf(error))),
+      (error) => this.#ended(errorOf(error)),
     );
     this.#timer = this.clock.every(limits.overlayTickMs, () => this.#tick());
   }

@@ -8,7 +8,7 @@
 
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { EnvironmentError, errorOf, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { LogThrottle } from "../../base/log_throttle.ts";
@@ -249,8 +249,7 @@ class DatabaseSupply implements FileSupply {
 
   get failure(): Error | null {
     const state = this.#update?.state;
-    if (state?.kind !== "failed") return null;
-    return state.error instanceof Error ? state.error : new Error(messageOf(state.error));
+    return state?.kind === "failed" ? errorOf(state.error) : null;
   }
 
   get isOver(): boolean {

@@ -8,7 +8,7 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { type FetchFailure, messageOf } from "../../base/errors.ts";
+import { errorOf, type FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
@@ -116,9 +116,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
   }
 
   get failure(): Error | null {
-    if (this.#outcome?.kind !== "failed") return null;
-    const { error } = this.#outcome;
-    return error instanceof Error ? error : new Error(messageOf(error));
+    return this.#outcome?.kind === "failed" ? errorOf(this.#outcome.error) : null;
   }
 
   get round(): number {
