@@ -33,7 +33,7 @@ export class NotKept extends Error {
 type UpdateState =
   | { readonly kind: "asking" }
   /** The copy that is here is the newest, or there is a whole new one. */
-  | { readonly kind: "good"; readonly copy: CachedDatabase; readonly isNew: boolean }
+  | { readonly kind: "good"; readonly copy: CachedDatabase }
   /** A new one comes, `sizeBytes` long if the mirror said so. */
   | { readonly kind: "coming"; readonly sizeBytes: number | null; readonly validators: Validators }
   | { readonly kind: "failed"; readonly error: unknown };
@@ -111,7 +111,7 @@ export class DatabaseUpdate {
     if (body !== null) await this.#take(body);
     else {
       cache.checked(copy!);
-      this.#become({ kind: "good", copy: cache.get(key) ?? copy!, isNew: false });
+      this.#become({ kind: "good", copy: cache.get(key) ?? copy! });
     }
   }
 
@@ -136,7 +136,7 @@ export class DatabaseUpdate {
       throw new Error(`${this.#bytes} bytes came of ${sizeBytes}`);
     }
     const copy = await this.#keep(target, validators);
-    this.#become({ kind: "good", copy, isNew: true });
+    this.#become({ kind: "good", copy });
   }
 
   #openFile(): Deno.FsFile {

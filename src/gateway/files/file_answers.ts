@@ -3,7 +3,7 @@
  * from a mirror past the node. It chooses status and headers; the bytes are `file_body.ts`.
  */
 
-import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
+import { EnvironmentError, FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import type { PackageFile, PackageIndex } from "../../base/package_index.ts";
@@ -87,8 +87,7 @@ export class FileAnswers {
     const late = await this.#headReady(waiting);
     if (late === "elsewhere") return await this.#past(exchange, waiting.trusted);
     if (late !== undefined) return this.#tooLate(waiting);
-    const { outcome } = sharedFetch;
-    if (outcome?.kind === "failed") return await this.#failed(waiting, outcome.error);
+    if (sharedFetch.failure !== null) return await this.#failed(waiting, sharedFetch.failure);
     const sizeBytes = sharedFetch.sizeBytes ?? 0;
     if (isTooBig(exchange, sizeBytes)) {
       sharedFetch.abort();
@@ -134,10 +133,8 @@ export class FileAnswers {
         const isInTime = await this.#nextChange(exchange, sharedFetch);
         if (!isInTime) return this.#tooLate({ exchange, trusted, joined });
       }
-      const { outcome } = sharedFetch;
-      if (outcome?.kind === "failed") {
-        return answerFailure(outcome.error, { hasMirrors: mirrors.length > 0 });
-      }
+      const { failure } = sharedFetch;
+      if (failure !== null) return answerFailure(failure, { hasMirrors: mirrors.length > 0 });
       return this.#send(exchange, sharedFetch, sharedFetch.sizeBytes ?? 0);
     } finally {
       joined.leave();
@@ -206,11 +203,11 @@ export class FileAnswers {
 
   #failed(
     { exchange, trusted }: Omit<Waiting, "range" | "joined">,
-    error: unknown,
+    error: Error,
   ): Response | Promise<Response> {
     const hasMirrors = exchange.mirrors.length > 0;
     if (!(error instanceof FetchFailure)) {
-      const fields = { name: exchange.path.name, error: messageOf(error) };
+      const fields = { name: exchange.path.name, error: error.message };
       const { log } = this.#parts;
       if (error instanceof EnvironmentError) log.warn("cannot keep a file for the gateway", fields);
       else log.error("the gateway failed", fields);
@@ -223,7 +220,7 @@ export class FileAnswers {
 /** Whether the head of the answer can be written now. */
 function isReady(waiting: Waiting): boolean {
   const { joined: { sharedFetch } } = waiting;
-  if (sharedFetch.outcome !== null) return true;
+  if (sharedFetch.isOver) return true;
   // Its end is near, and with it the entity tag.
   if (sharedFetch.isHere || isCheckNear(sharedFetch)) return false;
   return isBegun(waiting);

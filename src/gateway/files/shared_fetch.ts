@@ -38,11 +38,6 @@ export interface FetchingNode {
   isAlone(): boolean;
 }
 
-/** How the fetch behind a shared fetch ended. */
-type SharedFetchOutcome =
-  | { readonly kind: "done"; readonly done: Done }
-  | { readonly kind: "failed"; readonly error: unknown };
-
 /** The root of a file that was not kept: nobody hashed all of it. */
 const NO_ROOT = /^0+$/;
 
@@ -63,7 +58,9 @@ export class SharedFetch implements FetchObserver, FileSupply {
   #hasPeers = false;
   #isHere = false;
   #round = 0;
-  #outcome: SharedFetchOutcome | null = null;
+  /** How the fetch behind it ended: one of them is not null then. */
+  #done: Done | null = null;
+  #failure: Error | null = null;
   #subscribers = 0;
   #aloneSinceMs: number;
 
@@ -82,14 +79,14 @@ export class SharedFetch implements FetchObserver, FileSupply {
 
   /** Bytes of the file: what it has to be, or what the fetch found; null while nobody knows. */
   get sizeBytes(): number | null {
-    if (this.#outcome?.kind === "done") return this.#outcome.done.sizeBytes;
-    return this.request.sizeBytes ?? this.#reader?.sizeBytes ?? this.#foundBytes;
+    const { request } = this;
+    const knownBytes = this.#done?.sizeBytes ?? request.sizeBytes ?? this.#reader?.sizeBytes;
+    return knownBytes ?? this.#foundBytes;
   }
 
   /** Whether the size is that of the file that is meant, and will not change any more. */
   get isSizeCertain(): boolean {
-    if (this.request.sizeBytes !== null || this.#outcome?.kind === "done") return true;
-    return this.hasReleased;
+    return this.request.sizeBytes !== null || this.#done !== null || this.hasReleased;
   }
 
   /** Whether any byte is released yet. */
@@ -107,16 +104,12 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.#hasFound;
   }
 
-  get outcome(): SharedFetchOutcome | null {
-    return this.#outcome;
-  }
-
   get isOver(): boolean {
-    return this.#outcome !== null;
+    return this.#done !== null || this.#failure !== null;
   }
 
   get failure(): Error | null {
-    return this.#outcome?.kind === "failed" ? errorOf(this.#outcome.error) : null;
+    return this.#failure;
   }
 
   get round(): number {
@@ -125,7 +118,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
 
   /** Whether the whole file is in the store now. */
   get isKept(): boolean {
-    return this.#outcome?.kind === "done" && !NO_ROOT.test(this.#outcome.done.root);
+    return this.#done !== null && !NO_ROOT.test(this.#done.root);
   }
 
   /** Whether every byte of the file is released. */
@@ -136,16 +129,15 @@ export class SharedFetch implements FetchObserver, FileSupply {
   /** The strong entity tag of the file; null while nobody knows its hash for certain. */
   get etag(): string | null {
     if (this.request.sha256 !== null) return `"${this.request.sha256}"`;
-    if (this.#outcome?.kind !== "done" || !this.isKept) return null;
-    return `"${this.#outcome.done.root}"`;
+    return this.#done !== null && this.isKept ? `"${this.#done.root}"` : null;
   }
 
   get source(): FileSource {
-    if (this.#outcome?.kind !== "done") {
+    if (this.#done === null) {
       if (this.#isHere) return "here";
       return this.#hasPeers || this.request.mirrors.length === 0 ? "peers" : "mirror";
     }
-    const { sources, mirrors } = this.#outcome.done;
+    const { sources, mirrors } = this.#done;
     if (sources.length > 0) return "peers";
     return mirrors.length > 0 ? "mirror" : "here";
   }
@@ -236,18 +228,15 @@ export class SharedFetch implements FetchObserver, FileSupply {
 
   async #run(node: FetchingNode): Promise<void> {
     try {
-      const done = await node.fetch(this.request, {
+      this.#done = await node.fetch(this.request, {
         observer: this,
         signal: this.#abort.signal,
         ...(this.from > 0 ? { from: this.from } : {}),
       });
-      this.#outcome = { kind: "done", done };
       // A file that is here whole is proved whole.
-      if (!NO_ROOT.test(done.root) && this.#released !== null) {
-        this.#released.addRange({ first: 0, count: this.#released.length });
-      }
+      if (this.isKept) this.#released?.addRange({ first: 0, count: this.#released.length });
     } catch (error) {
-      this.#outcome = { kind: "failed", error };
+      this.#failure = errorOf(error);
     }
     this.changes.tell();
   }

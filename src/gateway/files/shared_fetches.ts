@@ -170,9 +170,9 @@ export class SharedFetches {
     if (others.length > 0) this.#sharedFetches.set(key, others);
     else this.#sharedFetches.delete(key);
     if (sharedFetch.from > 0 && !sharedFetch.isKept) this.#tailed.add(key, nowMs);
-    const { outcome, isAborted } = sharedFetch;
-    const error = outcome?.kind === "failed" && !isAborted ? outcome.error : undefined;
-    if (error instanceof FetchFailure && error.exit === "notFound") this.#missing.add(key, nowMs);
+    const { failure, isAborted } = sharedFetch;
+    const isNowhere = failure instanceof FetchFailure && failure.exit === "notFound";
+    if (isNowhere && !isAborted) this.#missing.add(key, nowMs);
     this.#changes.tell();
   }
 }

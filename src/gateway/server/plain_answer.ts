@@ -59,7 +59,7 @@ export function answerRefusal(error: unknown, { isHead }: { readonly isHead: boo
  * Whether a mirror may have what the node cannot get: the disk is full, there are too many fetches,
  * or only the mirror can say how long the file is that a client has whole already.
  */
-export function isPassedOn(error: unknown): boolean {
+export function isPassedOn(error: Error): boolean {
   if (!(error instanceof FetchFailure)) return true;
   if (error.upstream !== undefined) return error.upstream.status === UNSATISFIABLE;
   return error.exit === "failed";
@@ -67,10 +67,10 @@ export function isPassedOn(error: unknown): boolean {
 
 /** The answer to a request whose fetch failed. Without mirrors, what is wrong is as good as nothing. */
 export function answerFailure(
-  error: unknown,
+  error: Error,
   { hasMirrors }: { readonly hasMirrors: boolean },
 ): Response {
-  const text = messageOf(error);
+  const text = error.message;
   if (!(error instanceof FetchFailure)) return plainAnswer(500, text);
   if (error.upstream !== undefined) return passedRefusal(error.upstream, text);
   switch (error.exit) {
