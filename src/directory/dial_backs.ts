@@ -124,7 +124,7 @@ async function talk(
   }
 }
 
-/** The load of the client, or null when whoever answers does not know the session. */
+/** The load of the client, or null when the node that answers does not know the session. */
 async function proveBoth(
   { identity }: Dialler,
   connection: Connection,

@@ -8,7 +8,7 @@ export const gatewayLimits = {
   /** How often time passes for what waits: a fourth of the shortest wait that it ends. */
   gatewayTickMs: 250,
   /**
-   * How often, while it answers nothing, it ends all its connections and opens its port anew: those
+   * How often, while it answers nothing, it ends all its connections and opens its port again: those
    * that send no request would pile up for ever.
    */
   gatewayTurnMs: 120_000,

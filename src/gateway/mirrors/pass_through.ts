@@ -58,7 +58,7 @@ export class PassThrough {
   }
 
   async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
-    // A body aborts this when it has ended, as does whoever finds that there is none.
+    // A body aborts this when it has ended, as does the code that finds that there is none.
     this.#passes++;
     abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);

@@ -31,7 +31,7 @@ export function isRangeWanted(headers: Headers, validators: Validators): boolean
   const ifRange = headers.get("if-range")?.trim();
   if (ifRange === undefined) return true;
   if (ifRange.startsWith('"')) return ifRange === validators.etag;
-  // A weak tag never vouches for bytes; a date does when it is the very one.
+  // A weak tag says nothing of single bytes; a date does when it is the very one.
   if (ifRange.startsWith("W/")) return false;
   const date = dateOf(ifRange);
   return date !== undefined && date === dateOf(validators.lastModified);

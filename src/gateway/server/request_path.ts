@@ -28,7 +28,7 @@ export interface RequestPath {
   readonly segments: readonly string[];
 }
 
-/** Why a path is not served: one line for whoever sent it. */
+/** Why a path is not served: one line for its client. */
 export interface BadPath {
   readonly problem: string;
 }

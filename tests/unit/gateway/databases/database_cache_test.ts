@@ -41,7 +41,7 @@ function read(cache: DatabaseCache, path: string): string | undefined {
   return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
 }
 
-Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened anew", () => {
+Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened again", () => {
   using directory = new TempDir();
   const cache = open(directory);
   keep(cache, "/core/core.db", "one");

@@ -21,7 +21,7 @@ Deno.test("mirrorUrls() fills repository and architecture in, as a mirrorlist ha
   );
 });
 
-Deno.test("mirrorUrls() appends the path, encoded anew, to a mirror without variables", () => {
+Deno.test("mirrorUrls() appends the path, encoded again, to a mirror without variables", () => {
   assertEquals(
     urls(["http://a/base/", "http://b:81"], "/core/os/x86_64/gtk+.pkg.tar.zst"),
     [

@@ -28,7 +28,7 @@ Deno.test("isNotModified() compares tags, and dates only without a tag", () => {
   }
 });
 
-Deno.test("isNotModified() vouches for nothing where nothing is known of the file", () => {
+Deno.test("isNotModified() is false where nothing is known of the file", () => {
   const nothing = { etag: null, lastModified: null };
   for (const header of ["if-none-match", "if-modified-since"]) {
     for (const value of ["*", ETAG, LATER]) {
