@@ -36,12 +36,6 @@ export interface CachedDatabase extends Validators {
 /** How the small files and those with bytes are called: nothing else is touched. */
 const NAME = /^([0-9a-f]{64})(?:\.json|-[0-9a-f]{16}\.bin|-[0-9a-f]{16}\.tmp)$/;
 
-/** Room for a database that is on its way; given back when it is disposed of. */
-export interface DatabaseRoom extends Disposable {
-  /** Has room for so many bytes in all; false when there is none. */
-  grow(bytes: number): boolean;
-}
-
 /**
  * By what a database is known: the URLs that it is had from, not the path that a client asked for,
  * since many paths may mean the same file. Users and passwords are no part of it.
@@ -57,11 +51,6 @@ export function databaseKey(urls: readonly string[]): string {
   return createHash("sha256").update(parts.join("\n")).digest("hex");
 }
 
-interface Room extends DatabaseRoom {
-  readonly key: string;
-  bytes: number;
-}
-
 /** All copies; those asked for last stand last. */
 export class DatabaseCache {
   readonly #directory: string;
@@ -71,7 +60,8 @@ export class DatabaseCache {
   #keptBytes = 0;
   /** How often what is not kept was asked for; the one asked for last stands last. */
   readonly #seen = new Map<string, number>();
-  readonly #rooms = new Set<Room>();
+  /** Bytes for which there is room, of each that is on its way. */
+  readonly #reserved = new Map<string, number>();
 
   /** Reads what is there; what is no whole copy is removed. */
   constructor(
@@ -107,24 +97,22 @@ export class DatabaseCache {
     }
   }
 
-  /** Room for a new copy of it; undefined when there is none even for its name. */
-  room(key: string): DatabaseRoom | undefined {
-    const room: Room = {
-      key,
-      bytes: 0,
-      grow: (bytes) => {
-        const before = room.bytes;
-        room.bytes = Math.max(before, bytes);
-        if (bytes <= limits.databaseBytesMax && this.#makeRoom(key)) return true;
-        room.bytes = before;
-        return false;
-      },
-      [Symbol.dispose]: () => void this.#rooms.delete(room),
-    };
-    this.#rooms.add(room);
-    if (this.#makeRoom(key)) return room;
-    this.#rooms.delete(room);
-    return undefined;
+  /**
+   * Has room for a new copy that is on its way, of so many bytes in all, until {@linkcode release};
+   * false when there is none, even for its name.
+   */
+  reserve(key: string, bytes: number): boolean {
+    const before = this.#reserved.get(key);
+    this.#reserved.set(key, Math.max(before ?? 0, bytes));
+    if (bytes <= limits.databaseBytesMax && this.#makeRoom(key)) return true;
+    if (before === undefined) this.#reserved.delete(key);
+    else this.#reserved.set(key, before);
+    return false;
+  }
+
+  /** Gives back the room of what is not on its way any more. */
+  release(key: string): void {
+    this.#reserved.delete(key);
   }
 
   /** Opens a copy for reading; undefined, and the copy forgotten, when it is gone or not whole. */
@@ -220,9 +208,9 @@ export class DatabaseCache {
   /** What is kept and what is on its way. A new copy of what is kept is one with it. */
   #taken(): { bytes: number; count: number } {
     let bytes = this.#keptBytes, count = this.#copies.size;
-    for (const room of this.#rooms) {
-      bytes += room.bytes;
-      if (!this.#copies.has(room.key)) count++;
+    for (const [key, reservedBytes] of this.#reserved) {
+      bytes += reservedBytes;
+      if (!this.#copies.has(key)) count++;
     }
     return { bytes, count };
   }

@@ -11,7 +11,7 @@ import { Changes } from "../../base/changes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
-import type { CachedDatabase, DatabaseCache, DatabaseRoom } from "./database_cache.ts";
+import type { CachedDatabase, DatabaseCache } from "./database_cache.ts";
 import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
 import type { Validators } from "../server/preconditions.ts";
 
@@ -95,6 +95,7 @@ export class DatabaseUpdate {
     } catch (error) {
       this.#become({ kind: "failed", error });
     } finally {
+      this.#options.cache.release(this.#options.key);
       if (this.#temporary !== null) removeQuietly(this.#temporary);
       this.#temporary = null;
     }
@@ -118,10 +119,9 @@ export class DatabaseUpdate {
   async #take(first: MirrorBody): Promise<void> {
     const { cache, key, isSignature } = this.#options;
     using body = first;
-    using room = cache.room(key);
     const { sizeBytes, etag, lastModified } = body;
     if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
-    if (room?.grow(sizeBytes ?? 0) !== true) {
+    if (!cache.reserve(key, sizeBytes ?? 0)) {
       throw new NotKept("no-room", "there is no room for it");
     }
     using target = this.#openFile();
@@ -129,7 +129,6 @@ export class DatabaseUpdate {
     const validators = { etag, lastModified };
     await this.#download(body, {
       target,
-      room,
       begun: () => this.#become({ kind: "coming", sizeBytes, validators }),
     });
     if (sizeBytes !== null && this.#bytes !== sizeBytes) {
@@ -171,12 +170,9 @@ export class DatabaseUpdate {
    */
   async #download(
     first: MirrorBody,
-    { target, room, begun }: {
-      readonly target: Deno.FsFile;
-      readonly room: DatabaseRoom;
-      begun(): void;
-    },
+    { target, begun }: { readonly target: Deno.FsFile; begun(): void },
   ): Promise<void> {
+    const { cache, key, file, signal } = this.#options;
     let body = first;
     let breaks = 0;
     let hasBegun = false;
@@ -185,7 +181,7 @@ export class DatabaseUpdate {
         try {
           const data = await body.read();
           if (data !== null) {
-            if (!room.grow(this.#bytes + data.length)) {
+            if (!cache.reserve(key, this.#bytes + data.length)) {
               throw new NotKept("no-room", "it is too big to be kept");
             }
             this.#write(target, data);
@@ -200,7 +196,6 @@ export class DatabaseUpdate {
         } catch (error) {
           const canResume = error instanceof MirrorError && first.sizeBytes !== null;
           if (!canResume || ++breaks > limits.mirrorRetriesMax) throw error;
-          const { file, signal } = this.#options;
           body = await file.open({ offset: this.#bytes }, { signal });
         }
       }
