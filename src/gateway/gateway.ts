@@ -26,7 +26,7 @@ import { Bodies } from "./server/bodies.ts";
 import { ClientLeft, Exchange, type GatewayCounters } from "./server/exchange.ts";
 import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
 import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
-import { readPath } from "./server/request_path.ts";
+import { readPath, type RequestPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
 /** What the gateway needs of the daemon that it belongs to. */
@@ -83,18 +83,19 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     const { host, clock = systemClock } = options;
     const { mirrors, trust, log } = host;
-    const bodies = this.#bodies;
+    const [bodies, throttle] = [this.#bodies, this.#throttle];
     this.#options = options;
     this.#clock = clock;
     const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
     const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
     const parts = { bodies, passThrough, clock, log };
-    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
+    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors, throttle });
     this.#files = new FileAnswers({ ...parts, sharedFetches, trust, waitMs: options.waitMs });
     this.#server = new HttpServer({
       listen: options.listen,
       clock,
       log,
+      throttle,
       answer: (request) => this.#answerAnyway(request),
       isBusy: () => this.#open > 0,
     });
@@ -120,7 +121,6 @@ export class Gateway {
   #tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
     this.#sharedFetches.tick(nowMs);
-    this.#databases.tick(nowMs);
     this.#throttle.tick(nowMs);
     this.#server.tick(nowMs);
   }
@@ -160,6 +160,10 @@ export class Gateway {
       const text = `Cannot serve it now: ${this.#open} requests are being answered`;
       return plainAnswer(503, text, { isHead, headers: { "retry-after": "1" } });
     }
+    return await this.#serve(request, path, viaWith(via, own));
+  }
+
+  async #serve(request: Request, path: RequestPath, via: readonly string[]): Promise<Response> {
     this.#open++;
     const mirrors = mirrorUrls(this.#options.mirrors, path).slice(0, limits.mirrorsMax);
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
@@ -168,7 +172,7 @@ export class Gateway {
     const exchange = new Exchange(request, {
       path,
       mirrors,
-      via: viaWith(via, own),
+      via,
       signal,
       clock: this.#clock,
       counters: this.counters,
@@ -181,13 +185,12 @@ export class Gateway {
       // A body that was begun tells by itself that it has ended.
       if (exchange.isShort) exchange.ended();
       if (!signal.aborted) throw error;
-      response = plainAnswer(503, "The gateway is stopping", { isHead });
+      response = plainAnswer(503, "The gateway is stopping", { isHead: exchange.isHead });
     }
     if (exchange.isShort) exchange.ended();
     if (response.status === 404) this.counters.notFound++;
     else if (response.status >= 500) this.counters.failed++;
-    const { log } = this.#options.host;
-    log.debug("answered", {
+    this.#options.host.log.debug("answered", {
       method: request.method,
       path: path.path,
       status: response.status,

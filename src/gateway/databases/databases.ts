@@ -11,7 +11,7 @@ import type { Clock } from "../../base/clock.ts";
 import { EnvironmentError, errorOf, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import { LogThrottle } from "../../base/log_throttle.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
 import { MirrorError, type Mirrors } from "../../http/mirrors.ts";
 import type { PassThrough } from "../mirrors/pass_through.ts";
 import type { Bodies } from "../server/bodies.ts";
@@ -30,6 +30,7 @@ interface DatabasesOptions {
   readonly passThrough: PassThrough;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly throttle: LogThrottle;
 }
 
 /** All databases. */
@@ -41,7 +42,6 @@ export class Databases {
   /** Until when the mirrors of one are taken for down: they were slow to say so. */
   readonly #downUntilMs = new Map<string, number>();
   readonly #stopping = new AbortController();
-  readonly #throttle = new LogThrottle();
 
   /** Keeps them in `directory`. */
   constructor(directory: string, parts: DatabasesOptions) {
@@ -54,11 +54,6 @@ export class Databases {
         cause,
       });
     }
-  }
-
-  /** Lets time pass: what was logged a while ago may be logged again. */
-  tick(nowMs: number): void {
-    this.#throttle.tick(nowMs);
   }
 
   /** Ends everything; resolves when nothing is under way any more. */
@@ -179,7 +174,7 @@ export class Databases {
   /** Nobody who gets it sees a difference: so the log tells it, once for all while it lasts. */
   #logNotKept({ path }: Exchange, { reason, message }: NotKept): void {
     const key = reason === "disk" ? reason : `${reason} ${path.path}`;
-    if (reason === "no-room" || !this.#throttle.isFirst(key)) return;
+    if (reason === "no-room" || !this.#parts.throttle.isFirst(key)) return;
     const fields = { path: path.path, error: message };
     this.#parts.log.warn("cannot keep a database: it is passed on", fields);
   }

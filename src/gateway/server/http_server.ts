@@ -13,7 +13,7 @@ import { type Clock, sleep } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import { LogThrottle } from "../../base/log_throttle.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
 import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
@@ -22,6 +22,7 @@ interface HttpServerOptions {
   readonly listen: HostPort;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly throttle: LogThrottle;
   /** Answers a request; never rejects. */
   answer(request: Request): Promise<Response>;
   /** Whether an answer is under way that must not be broken off. */
@@ -42,7 +43,6 @@ export class HttpServer {
   readonly address: HostPort;
   readonly #options: HttpServerOptions;
   readonly #clock: Clock;
-  readonly #throttle = new LogThrottle();
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
   /** Requests whose answers are not out yet. */
@@ -70,7 +70,6 @@ export class HttpServer {
 
   /** Lets time pass: ends connections that nobody uses. */
   tick(nowMs: number): void {
-    this.#throttle.tick(nowMs);
     const { gatewayTurnMs, gatewayQuietMs, gatewayStalledMs } = limits;
     if (nowMs - this.#turn.beganMs < gatewayTurnMs || this.#options.isBusy()) return;
     // A client that has not taken the end of an answer for so long never will.
@@ -126,8 +125,9 @@ export class HttpServer {
   }
 
   #warn(message: string, error: unknown): void {
-    if (this.#stopping.signal.aborted || !this.#throttle.isFirst(message)) return;
-    this.#options.log.warn(message, { error: messageOf(error) });
+    const { throttle, log } = this.#options;
+    if (this.#stopping.signal.aborted || !throttle.isFirst(message)) return;
+    log.warn(message, { error: messageOf(error) });
   }
 
   /** Resolves after some time, at once when it is stopped. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
+import { LogThrottle } from "../../../../src/base/log_throttle.ts";
 import { HttpServer } from "../../../../src/gateway/server/http_server.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { ended } from "../gateway_fixture.ts";
@@ -10,7 +11,8 @@ const LISTEN = { host: "127.0.0.1", port: 0 };
 /** A server that answers with `OK`, over HTTP on loopback. */
 function serverOf(clock: ManualClock, isBusy = () => false) {
   const answer = () => Promise.resolve(new Response("OK"));
-  return new HttpServer({ listen: LISTEN, clock, log: silentLogger, answer, isBusy });
+  const throttle = new LogThrottle();
+  return new HttpServer({ listen: LISTEN, clock, log: silentLogger, throttle, answer, isBusy });
 }
 
 async function connect({ address: { port } }: HttpServer, text: string): Promise<Deno.TcpConn> {
