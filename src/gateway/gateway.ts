@@ -23,7 +23,7 @@ import { SharedFetches } from "./files/shared_fetches.ts";
 import { mirrorUrls } from "./mirrors/mirror_urls.ts";
 import { PassThrough } from "./mirrors/pass_through.ts";
 import { Bodies } from "./server/bodies.ts";
-import { ClientLeft, Exchange, type GatewayCounters } from "./server/exchange.ts";
+import { ClientLeft, Exchange, GatewayCounters } from "./server/exchange.ts";
 import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
 import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
 import { readPath, type RequestPath } from "./server/request_path.ts";
@@ -54,13 +54,7 @@ const METHODS: readonly string[] = ["GET", "HEAD"];
 
 /** One HTTP server and what answers its requests. */
 export class Gateway {
-  readonly counters: GatewayCounters = {
-    requests: 0,
-    served: 0,
-    notFound: 0,
-    failed: 0,
-    bytesSent: 0,
-  };
+  readonly counters = new GatewayCounters();
   readonly #options: GatewayOptions;
   readonly #clock: Clock;
   readonly #bodies = new Bodies();

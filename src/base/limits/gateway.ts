@@ -44,9 +44,14 @@ export const gatewayLimits = {
   gatewayAbandonedMs: 30_000,
   /** Without a mirror, what peers gave is held back this long until it is proved. */
   gatewayHoldMs: 8_000,
-  /** Bytes that are given in one turn while a client waits for the rest to be proved. */
+  /**
+   * So much of what may be shown, a chunk, is held back while the rest is waited for, and given
+   * little by little: curl inside pacman leaves a server that sends nothing for 10 s.
+   */
+  gatewayReserveBytes: 16 * KIB,
+  /** Bytes of it that are given in one turn. */
   gatewayDripBytes: 256,
-  /** How often they are given: curl inside pacman leaves a server that sends nothing for 10 s. */
+  /** How long a turn lasts. */
   gatewayDripMs: 1_000,
   /** Files that pass from a mirror to a client, each at that client's pace, at a time. */
   gatewayPassesMax: 8,

@@ -4,14 +4,14 @@ import type { Clock } from "../../base/clock.ts";
 import type { RequestPath } from "./request_path.ts";
 
 /** What is counted over all requests. */
-export interface GatewayCounters {
-  requests: number;
+export class GatewayCounters {
+  requests = 0;
   /** Answers with a file, or a part of it, that went out whole. */
-  served: number;
-  notFound: number;
+  served = 0;
+  notFound = 0;
   /** Answers that failed, with a status from 500 or in the middle. */
-  failed: number;
-  bytesSent: number;
+  failed = 0;
+  bytesSent = 0;
 }
 
 /** The client closed its connection before it had all of the answer. */

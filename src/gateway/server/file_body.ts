@@ -11,11 +11,6 @@ import { type Body, type BodyEvents, BodyStream } from "./bodies.ts";
 
 /** The most that is read at once. */
 const RUN_BYTES = limits.requestChunksMax * CHUNK_BYTES;
-/**
- * So much of what is released is held back while the rest is waited for, and given little by
- * little: curl inside pacman leaves a server that sends nothing for 10 s.
- */
-const RESERVE_BYTES = CHUNK_BYTES;
 
 /** A file, or what there is of it, as bodies read it. */
 export interface FileSupply {
@@ -145,14 +140,15 @@ export class FileBody implements Body {
     const available = this.#available();
     const isRestThere = this.#offset + available >= this.#end;
     if (isRestThere || this.#supply.isOver) return Math.min(available, RUN_BYTES);
-    if (available > RESERVE_BYTES) return available - RESERVE_BYTES;
+    const { gatewayReserveBytes } = limits;
+    if (available > gatewayReserveBytes) return available - gatewayReserveBytes;
     const drip = Math.min(available, this.#allowance);
     this.#allowance = 0;
     return drip;
   }
 
   #available(): number {
-    const max = Math.min(RUN_BYTES + RESERVE_BYTES, this.#end - this.#offset);
+    const max = Math.min(RUN_BYTES + limits.gatewayReserveBytes, this.#end - this.#offset);
     return this.#supply.releasedEnd(this.#offset, { max }) - this.#offset;
   }
 }
