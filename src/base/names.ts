@@ -62,19 +62,26 @@ export function nameType(name: string): string {
   return utf8(type).length <= limits.typeBytesMax ? type : "";
 }
 
+/** One piece of a glob: `*` any run, `?` any one, else one that is the same or passes the test. */
+export type GlobPiece = string | ((character: string) => boolean);
+
 /**
- * Whether `name` matches `glob`: `*` is any run of characters, `?` any one, the rest itself.
+ * Whether a name matches a glob: `*` is any run of characters, `?` any one, the rest itself. Of two
+ * texts the characters are UTF-16 units; who has richer pieces takes both apart before.
  *
- * A pattern may come from a stranger, so this is the linear two-pointer match, not a regular
- * expression that can be made to backtrack.
+ * A glob may come from a stranger, so this is the two-pointer match, which takes at most as many
+ * steps as there are pieces times characters, not a regular expression that can be made to backtrack.
  */
-export function matchesGlob(glob: string, name: string): boolean {
+export function matchesGlob(glob: ArrayLike<GlobPiece>, name: ArrayLike<string>): boolean {
   let g = 0, n = 0, star = -1, resume = 0;
   while (n < name.length) {
-    if (g < glob.length && glob[g] === "*") {
+    const piece = glob[g], character = name[n]!;
+    if (piece === "*") {
       star = g++;
       resume = n;
-    } else if (g < glob.length && (glob[g] === "?" || glob[g] === name[n])) {
+    } else if (
+      piece === "?" || piece === character || typeof piece === "function" && piece(character)
+    ) {
       g++;
       n++;
     } else if (star >= 0) {

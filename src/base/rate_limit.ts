@@ -27,6 +27,12 @@ export class RateLimit {
     return true;
   }
 
+  /** How long until an event is within the bound, if none comes before it; 0: it is now. */
+  waitMs(nowMs: number): number {
+    const tokens = this.#tokens + (nowMs - this.#atMs) * this.#perSecond / 1000;
+    return Math.max(0, (1 - tokens) * 1000 / this.#perSecond);
+  }
+
   /** Counts what turned out to cost more only when it was done: what comes next has to wait. */
   owe(cost: number): void {
     this.#tokens -= cost;

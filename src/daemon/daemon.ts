@@ -7,7 +7,7 @@ import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
-import { type RunningGateway, startGateway } from "../gateway/gateway.ts";
+import { Gateway } from "../gateway/gateway.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
@@ -79,9 +79,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
-  const gateway: RunningGateway | undefined = config.gateway === undefined
+  const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
-    : await openGateway(config.gateway, node, databases);
+    : openGateway(config.gateway, node, databases);
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
   log.info("ready", {
@@ -106,12 +106,12 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 }
 
 /** Starts the gateway over what the daemon has. */
-async function openGateway(
+function openGateway(
   config: GatewayConfig,
   node: Node,
   databases: SyncDatabases | undefined,
-): Promise<RunningGateway> {
-  return await startGateway({
+): Gateway {
+  return new Gateway({
     host: {
       // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
@@ -119,7 +119,7 @@ async function openGateway(
       trust: databases,
       mirrors: node.transfers.fetches.mirrors,
       log: node.context.log,
-      openDatabaseCache: () => join(node.store.dataDir, "databases"),
+      databaseDir: join(node.store.dataDir, "databases"),
     },
     ...config,
   });

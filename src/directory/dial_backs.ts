@@ -39,11 +39,7 @@ export type CheckOutcome =
 
 /** Whether the client is who answers at its address. Never rejects. */
 export async function checkClient(dialler: Dialler, client: DialledClient): Promise<CheckOutcome> {
-  return await talk(dialler, client, (_connection, load) =>
-    Promise.resolve({
-      kind: "proved",
-      load,
-    }));
+  return await talk(dialler, client, () => Promise.resolve());
 }
 
 /**
@@ -55,14 +51,13 @@ export async function askFiles(
   client: DialledClient,
   heard: (files: readonly ListedFile[], last: boolean) => void,
 ): Promise<CheckOutcome> {
-  return await talk(dialler, client, async (connection, load) => {
+  return await talk(dialler, client, async (connection) => {
     connection.setGate(onlyKinds("Cannot hear files", ["files"]));
     connection.send({ kind: "files-query" });
     // A long list takes its time, but a trickle must not hold the place of others.
     const timeoutMs = limits.directoryConnectionMs;
     const list = () => hearFiles(connection, heard);
     await withDeadline(connection, "Cannot hear files", list, { timeoutMs });
-    return { kind: "proved", load };
   });
 }
 
@@ -91,7 +86,7 @@ export async function requestUpload(
   file: ListedFile,
 ): Promise<UploadAnswer | "unreachable"> {
   let answer: UploadAnswer | "unreachable" = "unreachable";
-  await talk(dialler, client, async (connection, load) => {
+  await talk(dialler, client, async (connection) => {
     connection.setGate(onlyKinds("Cannot request upload", ["upload-answer"]));
     connection.send({ kind: "upload-request", file, serves: false });
     const reply = await withDeadline(
@@ -100,26 +95,27 @@ export async function requestUpload(
       async () => expectMessage(await connection.receiveOne(), "upload-answer"),
     );
     answer = reply.answer;
-    return { kind: "proved", load };
   });
   return answer;
 }
 
 /**
- * Dials, and goes on with `proved` once both sides have shown that they know the session. Only
- * who shakes hands and then fails the proof is somebody else: a port without a node of this
+ * Dials, and goes on with `proved` once both sides have shown that they know the session. Only a
+ * node that shakes hands and then fails the proof is another one: a port without a node of this
  * network may be a router's, and says nothing about the client.
  */
 async function talk(
   dialler: Dialler,
   client: DialledClient,
-  proved: (connection: Connection, load: Load) => Promise<CheckOutcome>,
+  proved: (connection: Connection) => Promise<void>,
 ): Promise<CheckOutcome> {
   let connection: Connection | undefined;
   try {
     connection = await dialler.connections.dial(client.address);
     const load = await proveBoth(dialler, connection, client.session);
-    return load === null ? { kind: "wrong" } : await proved(connection, load);
+    if (load === null) return { kind: "wrong" };
+    await proved(connection);
+    return { kind: "proved", load };
   } catch (error) {
     const isBusy = error instanceof RefusedError && error.refusal === "busy";
     return { kind: isBusy ? "unknown" : "unreachable", error: error as Error };
@@ -128,7 +124,7 @@ async function talk(
   }
 }
 
-/** The load of the client, or null when whoever answers does not know the session. */
+/** The load of the client, or null when the node that answers does not know the session. */
 async function proveBoth(
   { identity }: Dialler,
   connection: Connection,

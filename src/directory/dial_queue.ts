@@ -7,7 +7,7 @@
 import type { ClientKey } from "../core/directory/directory_events.ts";
 
 /** One thing to do at one client. It must not reject. */
-export interface DialTask {
+interface DialTask {
   readonly client: ClientKey;
   readonly host: string;
   readonly run: () => Promise<void>;
@@ -22,12 +22,17 @@ interface Line {
   waiting: number;
 }
 
+/** How many tasks may run and wait, in all and of one host. */
+interface DialBounds {
+  readonly activeMax: number;
+  readonly activePerHostMax: number;
+  readonly waitingMax: number;
+  readonly waitingPerHostMax: number;
+}
+
 /** Tasks that wait, and those that run, both bounded. */
 export class DialQueue {
-  readonly #activeMax: number;
-  readonly #activePerHostMax: number;
-  readonly #waitingMax: number;
-  readonly #waitingPerHostMax: number;
+  readonly #bounds: DialBounds;
   readonly #lines = new Map<string, Line>();
   /** Hosts that have a client to dial and a place for it, in turn. */
   readonly #turns = new Set<string>();
@@ -36,18 +41,8 @@ export class DialQueue {
   #waiting = 0;
   #isClosed = false;
 
-  constructor(
-    options: {
-      readonly activeMax: number;
-      readonly activePerHostMax: number;
-      readonly waitingMax: number;
-      readonly waitingPerHostMax: number;
-    },
-  ) {
-    this.#activeMax = options.activeMax;
-    this.#activePerHostMax = options.activePerHostMax;
-    this.#waitingMax = options.waitingMax;
-    this.#waitingPerHostMax = options.waitingPerHostMax;
+  constructor(bounds: DialBounds) {
+    this.#bounds = bounds;
   }
 
   /** Tasks that run now. */
@@ -62,9 +57,9 @@ export class DialQueue {
 
   /** Takes a task in; false when there are too many, in all or of its host, or it is closed. */
   add(task: DialTask): boolean {
-    if (this.#isClosed || this.#waiting >= this.#waitingMax) return false;
+    if (this.#isClosed || this.#waiting >= this.#bounds.waitingMax) return false;
     const line = this.#lineOf(task.host);
-    if (line.waiting >= this.#waitingPerHostMax) return false;
+    if (line.waiting >= this.#bounds.waitingPerHostMax) return false;
     this.#countWaiting(line, 1);
     const later = this.#busy.get(task.client);
     if (later !== undefined) later.push(task);
@@ -91,7 +86,7 @@ export class DialQueue {
   }
 
   #pump(): void {
-    while (this.#busy.size < this.#activeMax) {
+    while (this.#busy.size < this.#bounds.activeMax) {
       const [host] = this.#turns;
       if (host === undefined) return;
       this.#turns.delete(host);
@@ -125,7 +120,7 @@ export class DialQueue {
   }
 
   #giveTurn(host: string, line: Line): void {
-    if (line.clients.size > 0 && line.active < this.#activePerHostMax) this.#turns.add(host);
+    if (line.clients.size > 0 && line.active < this.#bounds.activePerHostMax) this.#turns.add(host);
   }
 
   #lineOf(host: string): Line {

@@ -1,6 +1,6 @@
 /**
  * From a client's question to the frames of its answer. What is known is in `core/directory/directory.ts`;
- * who may ask, and in what order answers go out, is the session's affair.
+ * the session says who may ask, and in what order answers go out.
  */
 
 import { PeerFault, unreachable } from "../base/errors.ts";
@@ -19,14 +19,16 @@ export const QUESTION_KINDS = [
   "takers-query",
   "directory-query",
 ] as const;
-export type Question = MessageOf<(typeof QUESTION_KINDS)[number]>;
+type Question = MessageOf<(typeof QUESTION_KINDS)[number]>;
 
 /** Who asks, and whom. */
-export interface QuestionContext {
-  readonly index: Directory;
-  readonly instance: NodeId;
-  /** Since when this instance runs, on the clock of `nowMs`. */
-  readonly startedMs: number;
+interface Asking {
+  readonly run: {
+    readonly index: Directory;
+    readonly instance: NodeId;
+    /** Since when this instance runs, on the clock of `nowMs`. */
+    readonly startedMs: number;
+  };
   /** The host that the asker is seen at, and its node id. */
   readonly asker: string;
   readonly askerNode: NodeId;
@@ -44,10 +46,10 @@ export function isQuestion(message: Message): message is Question {
  */
 export function answerTo(
   question: Question,
-  context: QuestionContext,
+  { run, asker, askerNode }: Asking,
   nowMs: number,
 ): Iterable<Message> {
-  const { index, instance, asker, askerNode } = context;
+  const { index, instance } = run;
   switch (question.kind) {
     case "metadata-query": {
       const sought = checkSought(question.sought);
@@ -71,7 +73,7 @@ export function answerTo(
       return [{
         kind: "directory-status",
         instance,
-        uptimeMs: Math.max(0, Math.round(nowMs - context.startedMs)),
+        uptimeMs: Math.max(0, Math.round(nowMs - run.startedMs)),
         ...index.status(nowMs),
       }];
     default:
@@ -79,18 +81,13 @@ export function answerTo(
   }
 }
 
-/** The refusal as it travels. */
-export function deniedMessage(instance: NodeId, { limit, bound, message }: Denial): Message {
-  return { kind: "denied", instance, limit, bound, message };
-}
-
 function metadata(instance: NodeId, found: readonly KnownFile[] | Denial): Iterable<Message> {
-  if (isDenial(found)) return [deniedMessage(instance, found)];
+  if (isDenial(found)) return [{ ...found, instance }];
   return inFrames(found, (files, last) => ({ kind: "metadata", instance, files, last }));
 }
 
 function holders(instance: NodeId, found: readonly Holder[] | Denial): Iterable<Message> {
-  if (isDenial(found)) return [deniedMessage(instance, found)];
+  if (isDenial(found)) return [{ ...found, instance }];
   return inFrames(found, (holders, last) => ({ kind: "holders", instance, holders, last }));
 }
 

@@ -5,7 +5,8 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { messageOf, PeerFault, unreachable } from "../base/errors.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { errorOf, messageOf, PeerFault, unreachable } from "../base/errors.ts";
 import { newNodeId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -27,7 +28,6 @@ import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../wire/host.ts";
 import type { MessageOf } from "../wire/messages.ts";
-import type { DirectoryConfig } from "./config.ts";
 import {
   askFiles,
   checkClient,
@@ -40,6 +40,21 @@ import { DirectorySession } from "./session.ts";
 
 type EffectOf<K extends DirectoryEffect["kind"]> = Extract<DirectoryEffect, { kind: K }>;
 
+/** A directory's settings, once flags and configuration file are read; defaults are the CLI's. */
+export interface DirectoryConfig {
+  readonly listen: HostPort;
+  readonly network: string;
+  /** Secret of the network; undefined for an open one. */
+  readonly networkKey: Uint8Array | undefined;
+  /** Whole copies of a popular file below which more are made; 0: no balancing at all. */
+  readonly replicas: number;
+  /** How often clients shall say that they are there. */
+  readonly refreshMs: number;
+  /** Questions a second that one host may ask. */
+  readonly queriesPerSecond: number;
+  readonly log: Logger;
+}
+
 /** One run of a directory. */
 export class DirectoryServer {
   /** Who this run is to others: another run is another. */
@@ -48,7 +63,10 @@ export class DirectoryServer {
   readonly address: HostPort;
   readonly connections: Connections;
   readonly index: Directory;
-  readonly startedMs = performance.now();
+  readonly clock: Clock;
+  readonly startedMs: number;
+  /** On which connection the batch of a client goes on. */
+  readonly batches = new Map<ClientKey, DirectorySession>();
   /** Resolves with the reason when the server cannot go on by itself. */
   readonly failed: Promise<Error>;
   readonly #failed = Promise.withResolvers<Error>();
@@ -62,9 +80,7 @@ export class DirectoryServer {
     waitingPerHostMax: limits.directoryClientsPerHostMax,
   });
   readonly #sessions = new Map<Connection, DirectorySession>();
-  /** On which connection the batch of a client goes on. */
-  readonly #batches = new Map<ClientKey, DirectorySession>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #isStopping = false;
 
@@ -75,10 +91,12 @@ export class DirectoryServer {
    */
   constructor(
     config: DirectoryConfig,
-    options: { readonly transport: Transport; readonly random: Random },
+    options: { readonly transport: Transport; readonly random: Random; readonly clock: Clock },
   ) {
-    const { transport, random } = options;
+    const { transport, random, clock } = options;
     const { network, networkKey, replicas, refreshMs, queriesPerSecond } = config;
+    this.clock = clock;
+    this.startedMs = clock.nowMs();
     this.failed = this.#failed.promise;
     this.#log = config.log;
     this.instance = newNodeId(random);
@@ -110,15 +128,15 @@ export class DirectoryServer {
   start(): void {
     this.#running = this.#door.run().then(
       () => this.#ended(new Error("The directory's port was closed")),
-      (error) => this.#ended(error instanceof Error ? error : new Error(messageOf(error))),
+      (error) => this.#ended(errorOf(error)),
     );
-    this.#timer = setInterval(() => this.#tick(), limits.overlayTickMs);
+    this.#timer = this.clock.every(limits.overlayTickMs, () => this.#tick());
   }
 
   /** Ends all connections; nothing has to be saved. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#dials.close();
     this.#door.close();
     this.connections.closeAll();
@@ -128,23 +146,14 @@ export class DirectoryServer {
   /** Feeds the index and does what it wants done; gives what it says to this event. */
   step(event: DirectoryEvent): Listed | Denial | undefined {
     let answer: Listed | Denial | undefined;
-    for (const effect of this.index.step(event, performance.now())) {
+    for (const effect of this.index.step(event, this.clock.nowMs())) {
       if (effect.kind === "answer") answer = effect.answer;
       else this.#apply(effect);
     }
     return answer;
   }
 
-  batchBegan(client: ClientKey, session: DirectorySession): void {
-    const before = this.#batches.get(client);
-    this.#batches.set(client, session);
-    if (before !== undefined && before !== session) before.supersede();
-  }
-
-  batchEnded(client: ClientKey): void {
-    this.#batches.delete(client);
-  }
-
+  /** A client at `host` was told no: for the log. */
   denied(host: string, { limit, bound, message }: MessageOf<"denied">): void {
     if (this.#throttle.isFirst(`denied ${host} ${limit}`)) {
       this.#log.warn("refused a client", { host, limit, bound, reason: message });
@@ -178,7 +187,7 @@ export class DirectoryServer {
   }
 
   #tick(): void {
-    const nowMs = performance.now();
+    const nowMs = this.clock.nowMs();
     this.step({ kind: "tick" });
     for (const session of this.#sessions.values()) session.tick(nowMs);
     this.connections.tick(nowMs);
@@ -253,17 +262,13 @@ export class DirectoryServer {
 
   #note(outcome: CheckOutcome, address: HostPort): void {
     const peer = label(address);
-    switch (outcome.kind) {
-      case "proved":
-        return this.#log.debug("a client proved its address", { peer });
-      case "wrong":
-        // The index has it logged where a person sees it.
-        return this.#log.debug("another node answers for a client", { peer });
-      case "unreachable":
-      case "unknown":
-        return this.#log.debug("cannot dial a client", { peer, error: messageOf(outcome.error) });
-      default:
-        return unreachable(outcome);
+    if ("error" in outcome) {
+      this.#log.debug("cannot dial a client", { peer, error: messageOf(outcome.error) });
+    } else if (outcome.kind === "proved") {
+      this.#log.debug("a client proved its address", { peer });
+    } else {
+      // The index has it logged where a person sees it.
+      this.#log.debug("another node answers for a client", { peer });
     }
   }
 

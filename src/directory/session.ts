@@ -3,6 +3,7 @@
  * the same order. What is listed is in `core/directory/directory.ts`; it stays when the connection ends.
  */
 
+import type { Clock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -33,26 +34,23 @@ const REFUSED_GATE = onlyKinds("Cannot serve", [
   ...QUESTION_KINDS,
 ]);
 
-/** Frames of answers, of 24 KB at the most, after which the client has to have read them. */
-const UNREAD_FRAMES_MAX = 16;
-
-/** What a session needs of the server. */
-export interface SessionHost {
+/** The run of the directory of which a session is a part. */
+interface DirectoryRun {
   readonly index: Directory;
   readonly instance: NodeId;
+  readonly clock: Clock;
   readonly startedMs: number;
+  /** On which connection the batch of a client goes on; one on another is void. */
+  readonly batches: Map<ClientKey, DirectorySession>;
   /** Feeds the index; gives what it says to this very event, if anything. */
   step(event: DirectoryEvent): Listed | Denial | undefined;
-  /** The batch of `client` is the one on this connection from now on: one on another is void. */
-  batchBegan(client: ClientKey, session: DirectorySession): void;
-  batchEnded(client: ClientKey): void;
-  /** Somebody at `host` was told no: for the log. */
+  /** A client at `host` was told no: for the log. */
   denied(host: string, denial: MessageOf<"denied">): void;
 }
 
 /** One connection that came in. */
 export class DirectorySession {
-  readonly #host: SessionHost;
+  readonly #run: DirectoryRun;
   readonly #connection: Connection;
   readonly #remote: RemoteIdentity;
   readonly #openedMs: number;
@@ -61,11 +59,11 @@ export class DirectorySession {
   /** Whose batch is under way; null between batches, and after one was refused. */
   #batch: ClientKey | null = null;
 
-  constructor(host: SessionHost, connection: Connection, remote: RemoteIdentity) {
-    this.#host = host;
+  constructor(run: DirectoryRun, connection: Connection, remote: RemoteIdentity) {
+    this.#run = run;
     this.#connection = connection;
     this.#remote = remote;
-    this.#openedMs = this.#heardMs = performance.now();
+    this.#openedMs = this.#heardMs = run.clock.nowMs();
   }
 
   /**
@@ -79,15 +77,15 @@ export class DirectorySession {
     try {
       for (;;) {
         const { code, payload } = await connection.receiveFrame();
-        this.#heardMs = performance.now();
+        this.#heardMs = this.#run.clock.nowMs();
         for (const answer of this.#take(decodePayload(code, payload))) {
           connection.send(answer);
-          if (answer.kind === "denied") this.#host.denied(connection.remote.host, answer);
-          if (++this.#unreadFrames >= UNREAD_FRAMES_MAX) await this.#untilRead();
+          if (answer.kind === "denied") this.#run.denied(connection.remote.host, answer);
+          if (++this.#unreadFrames >= limits.directoryUnreadFramesMax) await this.#untilRead();
         }
       }
     } catch (error) {
-      // Who has heard what it came for hangs up: so does every connection end.
+      // A client that has heard what it came for hangs up: so does every connection end.
       if (!(error instanceof EnvironmentError)) throw error;
     } finally {
       connection.close();
@@ -95,7 +93,7 @@ export class DirectorySession {
     }
   }
 
-  /** When something came last, by `performance.now()`. */
+  /** When something came last, by the clock. */
   get heardMs(): number {
     return this.#heardMs;
   }
@@ -113,7 +111,7 @@ export class DirectorySession {
   }
 
   /** Drops the batch under way: its client has begun another on a new connection. */
-  supersede(): void {
+  #supersede(): void {
     this.#batch = null;
     this.#connection.close();
   }
@@ -121,15 +119,9 @@ export class DirectorySession {
   /** Does what a message asks for; gives what is to be sent back. */
   #take(message: Message): Iterable<Message> {
     if (isQuestion(message)) {
-      const { index, instance, startedMs } = this.#host;
-      const context = {
-        index,
-        instance,
-        startedMs,
-        asker: this.#connection.remote.host,
-        askerNode: this.#remote.nodeId,
-      };
-      return answerTo(message, context, this.#heardMs);
+      const { host } = this.#connection.remote;
+      const asking = { run: this.#run, asker: host, askerNode: this.#remote.nodeId };
+      return answerTo(message, asking, this.#heardMs);
     }
     switch (message.kind) {
       case "refresh":
@@ -151,25 +143,27 @@ export class DirectorySession {
     const { host } = this.#connection.remote;
     const { nodeId, listenPort } = this.#remote;
     const client = clientKey(host, session);
-    const answer = this.#host.step({ ...refresh, client, host, port: listenPort, nodeId });
+    const answer = this.#run.step({ ...refresh, client, host, port: listenPort, nodeId });
     if (answer !== undefined) return this.#refuse(answer);
     this.#connection.setGate(BATCH_GATE);
     this.#batch = client;
-    this.#host.batchBegan(client, this);
+    const before = this.#run.batches.get(client);
+    this.#run.batches.set(client, this);
+    if (before !== undefined && before !== this) before.#supersede();
     return [];
   }
 
   #fillBatch(message: MessageOf<"advertise"> | MessageOf<"remove">): Iterable<Message> {
     const client = this.#batch;
     // What stands against it is said at the end of the batch.
-    if (client !== null) this.#host.step({ ...message, client });
+    if (client !== null) this.#run.step({ ...message, client });
     return [];
   }
 
   #refuse(answer: Listed | Denial): Iterable<Message> {
     this.#batch = null;
     this.#connection.setGate(REFUSED_GATE);
-    return [{ ...answer, instance: this.#host.instance }];
+    return [{ ...answer, instance: this.#run.instance }];
   }
 
   #endBatch(): Iterable<Message> {
@@ -177,32 +171,32 @@ export class DirectorySession {
     this.#batch = null;
     this.#connection.setGate(BETWEEN_GATE);
     if (client === null) return [];
-    this.#host.batchEnded(client);
-    return this.#answered(this.#host.step({ kind: "batch-end", client }));
+    this.#run.batches.delete(client);
+    return this.#answered(this.#run.step({ kind: "batch-end", client }));
   }
 
   #leave({ session, sequence }: MessageOf<"leave">): Iterable<Message> {
     const client = clientKey(this.#connection.remote.host, session);
-    return this.#answered(this.#host.step({ kind: "leave", client, sequence }));
+    return this.#answered(this.#run.step({ kind: "leave", client, sequence }));
   }
 
   #answered(answer: Listed | Denial | undefined): Iterable<Message> {
     if (answer === undefined) throw new TypeError("The index has nothing to say to a batch");
-    return [{ ...answer, instance: this.#host.instance }];
+    return [{ ...answer, instance: this.#run.instance }];
   }
 
   #breakBatch(): void {
     const client = this.#batch;
     this.#batch = null;
     if (client === null) return;
-    this.#host.batchEnded(client);
-    this.#host.step({ kind: "batch-broken", client });
+    this.#run.batches.delete(client);
+    this.#run.step({ kind: "batch-broken", client });
   }
 
   async #untilRead(): Promise<void> {
     await this.#connection.flushed();
     this.#unreadFrames = 0;
-    // Who reads a long answer over a thin line is not silent.
-    this.#heardMs = performance.now();
+    // A client that reads a long answer over a thin line is not silent.
+    this.#heardMs = this.#run.clock.nowMs();
   }
 }

@@ -7,70 +7,56 @@
  */
 
 import type { HostPort } from "../base/address.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { messageOf, unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
 import { LogThrottle } from "../base/log_throttle.ts";
+import type { PackageIndex } from "../base/package_index.ts";
 import { VERSION } from "../base/version.ts";
+import type { Mirrors } from "../http/mirrors.ts";
 import { formatAddress } from "../wire/host.ts";
-import { Bodies } from "./bodies.ts";
 import { Databases } from "./databases/databases.ts";
-import { ClientLeft, Exchange, type GatewayCounters } from "./exchange.ts";
-import { FileAnswers } from "./file_answers.ts";
-import { SharedFetches } from "./shared_fetches.ts";
-import type { GatewayHost } from "./gateway_host.ts";
-import { HttpServer } from "./http_server.ts";
-import { mirrorUrls } from "./mirror_urls.ts";
-import { PassThrough } from "./pass_through.ts";
-import { closeAfterResponse, hasBody } from "./close_after_response.ts";
-import { notFoundAnswer, plainAnswer } from "./plain_answer.ts";
-import { readPath } from "./request_path.ts";
-import { loopProblem, readVia, viaWith } from "./via.ts";
+import { FileAnswers } from "./files/file_answers.ts";
+import type { FetchingNode } from "./files/shared_fetch.ts";
+import { SharedFetches } from "./files/shared_fetches.ts";
+import { mirrorUrls } from "./mirrors/mirror_urls.ts";
+import { PassThrough } from "./mirrors/pass_through.ts";
+import { Bodies } from "./server/bodies.ts";
+import { ClientLeft, Exchange, GatewayCounters } from "./server/exchange.ts";
+import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
+import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
+import { readPath, type RequestPath } from "./server/request_path.ts";
+import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
-export type { GatewayCounters } from "./exchange.ts";
-export type { GatewayHost } from "./gateway_host.ts";
+/** What the gateway needs of the daemon that it belongs to. */
+export interface GatewayHost extends FetchingNode {
+  readonly trust: PackageIndex | undefined;
+  /** The HTTP client that all of the node shares. */
+  readonly mirrors: Mirrors;
+  readonly log: Logger;
+  /** The directory for databases of repositories; made by the gateway. */
+  readonly databaseDir: string;
+}
 
 /** How a gateway is set up. */
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly host: GatewayHost;
   readonly listen: HostPort;
   /** As in a mirrorlist: http and https URLs, with `$repo` and `$arch` or without. */
   readonly mirrors: readonly string[];
   /** How long a file that nobody seems to have is looked for. */
   readonly waitMs: number;
+  readonly clock?: Clock;
 }
 
-/** A gateway that is ready. */
-export interface RunningGateway {
-  /** Where it listens, the real port included. */
-  readonly address: HostPort;
-  readonly counters: Readonly<GatewayCounters>;
-  /** Ends everything that is under way; the port is free then. */
-  stop(): Promise<void>;
-}
-
-/** How often time passes for what waits. */
-const TICK_MS = 250;
 const METHODS: readonly string[] = ["GET", "HEAD"];
 
-/**
- * Starts a gateway; it accepts connections when this returns.
- *
- * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
- */
-export function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  return new Promise((resolve) => resolve(new Gateway(options)));
-}
-
 /** One HTTP server and what answers its requests. */
-class Gateway implements RunningGateway {
-  readonly counters: GatewayCounters = {
-    requests: 0,
-    served: 0,
-    notFound: 0,
-    failed: 0,
-    bytesSent: 0,
-  };
+export class Gateway {
+  readonly counters = new GatewayCounters();
   readonly #options: GatewayOptions;
+  readonly #clock: Clock;
   readonly #bodies = new Bodies();
   readonly #sharedFetches: SharedFetches;
   readonly #files: FileAnswers;
@@ -79,39 +65,47 @@ class Gateway implements RunningGateway {
   readonly #server: HttpServer;
   readonly #stopping = new AbortController();
   readonly #throttle = new LogThrottle();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Timer;
   /** Requests whose answers are not over. */
   #open = 0;
 
+  /**
+   * Accepts connections at once.
+   *
+   * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
+   */
   constructor(options: GatewayOptions) {
-    const { host } = options;
+    const { host, clock = systemClock } = options;
+    const { mirrors, trust, log } = host;
+    const [bodies, throttle] = [this.#bodies, this.#throttle];
     this.#options = options;
-    this.#sharedFetches = new SharedFetches(host);
-    this.#passThrough = new PassThrough(host, this.#bodies);
-    this.#databases = new Databases(host, { bodies: this.#bodies, passThrough: this.#passThrough });
-    this.#files = new FileAnswers({
-      host,
-      sharedFetches: this.#sharedFetches,
-      bodies: this.#bodies,
-      passThrough: this.#passThrough,
-      waitMs: options.waitMs,
-    });
+    this.#clock = clock;
+    const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
+    const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
+    const parts = { bodies, passThrough, clock, log };
+    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors, throttle });
+    this.#files = new FileAnswers({ ...parts, sharedFetches, trust, waitMs: options.waitMs });
     this.#server = new HttpServer({
-      log: host.log,
+      listen: options.listen,
+      clock,
+      log,
+      throttle,
       answer: (request) => this.#answerAnyway(request),
       isBusy: () => this.#open > 0,
-    }, options.listen);
-    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+    });
+    this.#timer = clock.every(limits.gatewayTickMs, () => this.#tick(clock.nowMs()));
   }
 
+  /** Where it listens, the real port included. */
   get address(): HostPort {
     return this.#server.address;
   }
 
+  /** Ends everything that is under way; the port is free then. */
   async stop(): Promise<void> {
     const error = new Error("the gateway was stopped");
     this.#stopping.abort(error);
-    clearInterval(this.#timer);
+    this.#timer.cancel();
     this.#bodies.stop(error);
     await Promise.all([this.#sharedFetches.stop(), this.#databases.stop()]);
     this.#bodies.stop(error);
@@ -121,7 +115,6 @@ class Gateway implements RunningGateway {
   #tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
     this.#sharedFetches.tick(nowMs);
-    this.#databases.tick(nowMs);
     this.#throttle.tick(nowMs);
     this.#server.tick(nowMs);
   }
@@ -161,19 +154,24 @@ class Gateway implements RunningGateway {
       const text = `Cannot serve it now: ${this.#open} requests are being answered`;
       return plainAnswer(503, text, { isHead, headers: { "retry-after": "1" } });
     }
+    return await this.#serve(request, path, viaWith(via, own));
+  }
+
+  async #serve(request: Request, path: RequestPath, via: readonly string[]): Promise<Response> {
     this.#open++;
     const mirrors = mirrorUrls(this.#options.mirrors, path).slice(0, limits.mirrorsMax);
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
     // before the head of its answer is noticed then, which is soon enough.
     const { signal } = this.#stopping;
-    const exchange = new Exchange(
-      {
-        counters: this.counters,
-        ended: (ended, error) => this.#ended(ended, error),
-      },
-      request,
-      { path, mirrors, via: viaWith(via, own), signal },
-    );
+    const exchange = new Exchange(request, {
+      path,
+      mirrors,
+      via,
+      signal,
+      clock: this.#clock,
+      counters: this.counters,
+      ended: (ended, error) => this.#ended(ended, error),
+    });
     let response: Response;
     try {
       response = await this.#answerFile(exchange);
@@ -181,17 +179,16 @@ class Gateway implements RunningGateway {
       // A body that was begun tells by itself that it has ended.
       if (exchange.isShort) exchange.ended();
       if (!signal.aborted) throw error;
-      response = plainAnswer(503, "The gateway is stopping", { isHead });
+      response = plainAnswer(503, "The gateway is stopping", { isHead: exchange.isHead });
     }
     if (exchange.isShort) exchange.ended();
     if (response.status === 404) this.counters.notFound++;
     else if (response.status >= 500) this.counters.failed++;
-    const { log } = this.#options.host;
-    log.debug("answered", {
+    this.#options.host.log.debug("answered", {
       method: request.method,
       path: path.path,
       status: response.status,
-      ms: Math.round(performance.now() - exchange.beganMs),
+      ms: Math.round(this.#clock.nowMs() - exchange.beganMs),
     });
     return response;
   }

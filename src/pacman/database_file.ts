@@ -4,17 +4,27 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type DescribedPackage, parseDesc } from "./package_desc.ts";
 import { type PackageColumns, tableColumns } from "./package_table.ts";
 import { TarReader } from "./tar_reader.ts";
-import { unpacked } from "./unpack.ts";
-
-/** Read from the disk at a time. */
-const PIECE_BYTES = 256 * 1024;
 
 /** `PACKAGE/desc`, whether or not the archive was made of the directory itself. */
 const DESC = /^(?:\.\/)?[^/]+\/desc$/;
+
+const GZIP = [0x1f, 0x8b];
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+
+/** Ways of packing that are told apart only to say so. */
+const OTHERS: readonly { readonly name: string; readonly magic: readonly number[] }[] = [
+  { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+  { name: "bzip2", magic: [0x42, 0x5a, 0x68] },
+  { name: "lz4", magic: [0x04, 0x22, 0x4d, 0x18] },
+  { name: "lzip", magic: [0x4c, 0x5a, 0x49, 0x50] },
+];
 
 /** What a database said. */
 export interface DatabaseContents {
@@ -87,13 +97,63 @@ function checkFile(stats: Stats): void {
   }
 }
 
-function* piecesOf(fd: number): Generator<Uint8Array> {
+function* piecesOf(fd: number): Generator<Uint8Array, void> {
   for (let position = 0;;) {
-    const piece = new Uint8Array(PIECE_BYTES);
+    const piece = new Uint8Array(limits.syncPieceBytes);
     const count = readSync(fd, piece, 0, piece.length, position);
     if (count === 0) return;
     position += count;
     if (position > limits.databaseBytesMax) throw new Error("it grows while it is read");
     yield piece.subarray(0, count);
   }
+}
+
+/**
+ * The content of a packed file, from its pieces in order; the first has at least 8 bytes, unless the
+ * file is shorter. Of zstd it takes one frame, as the program writes it. A zstd file that is cut off
+ * is not told from a whole one: look for the end of what is in it.
+ *
+ * @throws {Error} in words for people, when it cannot be unpacked.
+ */
+async function* unpacked(pieces: Generator<Uint8Array, void>): AsyncGenerator<Uint8Array> {
+  const { value: first, done } = pieces.next();
+  if (done) throw new Error("it is empty");
+  const all = () => prepended(first, pieces);
+  if (startsWith(first, GZIP)) {
+    yield* through(all(), createGunzip({ chunkSize: limits.syncPieceBytes }));
+  } else if (startsWith(first, ZSTD)) {
+    yield* through(all(), createZstdDecompress({ chunkSize: limits.syncPieceBytes }));
+  } else {
+    const other = OTHERS.find(({ magic }) => startsWith(first, magic));
+    if (other !== undefined) {
+      throw new Error(`it is packed with ${other.name}; gzip, zstd and plain tar can be read`);
+    }
+    yield* all();
+  }
+}
+
+async function* through(
+  pieces: Iterable<Uint8Array>,
+  unpacker: ReturnType<typeof createGunzip>,
+): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(pieces);
+  // A pipe does not carry errors along.
+  source.on("error", (error) => unpacker.destroy(error));
+  try {
+    for await (const piece of source.pipe(unpacker)) yield piece as Uint8Array;
+  } catch (cause) {
+    throw new Error(`it cannot be unpacked: ${messageOf(cause)}`, { cause });
+  } finally {
+    source.destroy();
+    unpacker.destroy();
+  }
+}
+
+function* prepended(first: Uint8Array, rest: Iterable<Uint8Array>): Generator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[i] === byte);
 }

@@ -3,22 +3,14 @@
  * ended when there was nothing to read for a while. Whatever a file does to it, this thread goes on.
  */
 
-import { unreachable } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { DatabaseContents } from "./database_file.ts";
 import type { DatabaseAnswer, DatabaseJob } from "./database_worker.ts";
 
-interface Reading {
-  readonly id: number;
-  readonly resolve: (contents: DatabaseContents) => void;
-  readonly reject: (reason: Error) => void;
-}
-
 /** Reads databases; the caller waits for one before it gives the next. */
 export class DatabaseReader implements Disposable {
   #worker: Worker | undefined;
-  #reading: Reading | undefined;
-  #lastId = 0;
+  #reading: PromiseWithResolvers<DatabaseContents> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -27,17 +19,15 @@ export class DatabaseReader implements Disposable {
    * @throws {Error} in words for people, when it cannot be read.
    */
   read(path: string, options: { readonly packagesMax: number }): Promise<DatabaseContents> {
-    const { promise, resolve, reject } = Promise.withResolvers<DatabaseContents>();
-    const id = ++this.#lastId;
-    this.#reading = { id, resolve, reject };
+    const reading = this.#reading = Promise.withResolvers<DatabaseContents>();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => this.#fail(`it was not read within ${limits.syncReadMs / 1_000} s`),
       limits.syncReadMs,
     );
-    const job: DatabaseJob = { id, path, packagesMax: options.packagesMax };
+    const job: DatabaseJob = { path, packagesMax: options.packagesMax };
     this.#startWorker().postMessage(job);
-    return promise;
+    return reading.promise;
   }
 
   [Symbol.dispose](): void {
@@ -47,7 +37,9 @@ export class DatabaseReader implements Disposable {
   #startWorker(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(new URL("./database_worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = (event: MessageEvent<DatabaseAnswer>) => this.#settle(event.data);
+    worker.onmessage = (event: MessageEvent<DatabaseAnswer>) => {
+      if (worker === this.#worker) this.#settle(event.data);
+    };
     // What the unpacking library throws past its caller ends up here as well.
     worker.onerror = (event) => {
       event.preventDefault();
@@ -59,18 +51,11 @@ export class DatabaseReader implements Disposable {
 
   #settle(answer: DatabaseAnswer): void {
     const reading = this.#reading;
-    if (reading === undefined || reading.id !== answer.id) return;
     this.#reading = undefined;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#stopWorker(), limits.hashWorkerIdleMs);
-    switch (answer.kind) {
-      case "read":
-        return reading.resolve(answer.contents);
-      case "failed":
-        return reading.reject(new Error(answer.problem));
-      default:
-        return unreachable(answer);
-    }
+    if ("problem" in answer) reading?.reject(new Error(answer.problem));
+    else reading?.resolve(answer.contents);
   }
 
   #fail(problem: string): void {

@@ -4,17 +4,16 @@ import { messageOf } from "../base/errors.ts";
 import { type DatabaseContents, readDatabase } from "./database_file.ts";
 import { buffersOf } from "./package_table.ts";
 
-/** A database to read, with a number that comes back in the answer. */
+/** A database to read; the next comes when this one is answered. */
 export interface DatabaseJob {
-  readonly id: number;
   readonly path: string;
   readonly packagesMax: number;
 }
 
 /** What became of it. */
 export type DatabaseAnswer =
-  | { readonly kind: "read"; readonly id: number; readonly contents: DatabaseContents }
-  | { readonly kind: "failed"; readonly id: number; readonly problem: string };
+  | { readonly contents: DatabaseContents }
+  | { readonly problem: string };
 
 /** The part of a worker's global scope that is used here; the default types lack it. */
 interface WorkerScope {
@@ -24,11 +23,11 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 
-scope.onmessage = async ({ data: { id, path, packagesMax } }) => {
+scope.onmessage = async ({ data: { path, packagesMax } }) => {
   try {
     const contents = await readDatabase(path, { packagesMax });
-    scope.postMessage({ kind: "read", id, contents }, buffersOf(contents.columns));
+    scope.postMessage({ contents }, buffersOf(contents.columns));
   } catch (error) {
-    scope.postMessage({ kind: "failed", id, problem: messageOf(error) });
+    scope.postMessage({ problem: messageOf(error) });
   }
 };

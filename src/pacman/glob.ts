@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { type GlobPiece, matchesGlob } from "../base/names.ts";
 
 /** How much a search for paths may still do; it takes away what it did. */
 export interface GlobBudget {
@@ -15,17 +16,12 @@ export interface GlobBudget {
 }
 
 /** What a pattern stands for. */
-export interface GlobMatches {
+interface GlobMatches {
   /** In order. */
   readonly paths: readonly string[];
   /** Whether the budget ended it, so that there may be more. */
   readonly isCut: boolean;
 }
-
-/** One character, or any number of them, of a name. */
-type Piece =
-  | { readonly kind: "run" }
-  | { readonly kind: "one"; matches(character: string): boolean };
 
 const CLASSES: Readonly<Record<string, RegExp>> = {
   alnum: /[\p{L}\p{N}]/u,
@@ -69,26 +65,9 @@ export async function expandGlob(pattern: string, budget: GlobBudget): Promise<G
   return { paths, isCut };
 }
 
-/** Whether a name is what a pattern without slashes means. Takes time in proportion to both. */
+/** Whether a name is what a pattern without slashes means. */
 export function matchesPattern(pattern: string, name: string): boolean {
-  const pieces = piecesOf(pattern);
-  const characters = [...name];
-  let p = 0, n = 0, run = -1, resume = 0;
-  while (n < characters.length) {
-    const piece = pieces[p];
-    if (piece?.kind === "run") {
-      run = p++;
-      resume = n;
-    } else if (piece?.kind === "one" && piece.matches(characters[n]!)) {
-      p++;
-      n++;
-    } else if (run >= 0) {
-      p = run + 1;
-      n = ++resume;
-    } else return false;
-  }
-  while (pieces[p]?.kind === "run") p++;
-  return p === pieces.length;
+  return matchesGlob(piecesOf(pattern), [...name]);
 }
 
 /** Parts of a path, each with wildcards, or several in a row without. */
@@ -136,33 +115,28 @@ function isNothing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
-function piecesOf(pattern: string): Piece[] {
-  const pieces: Piece[] = [];
+function piecesOf(pattern: string): GlobPiece[] {
+  const pieces: GlobPiece[] = [];
   const characters = [...pattern];
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at]!;
-    if (character === "*") pieces.push({ kind: "run" });
-    else if (character === "?") pieces.push({ kind: "one", matches: () => true });
-    else if (character === "[") {
-      const list = classAt(characters, at);
-      pieces.push(list?.piece ?? itself("["));
-      if (list !== undefined) at = list.end;
+    const list = character === "[" ? classAt(characters, at) : undefined;
+    if (list !== undefined) {
+      pieces.push(list.matches);
+      at = list.end;
     } else if (character === "\\" && at + 1 < characters.length) {
-      pieces.push(itself(characters[++at]!));
-    } else pieces.push(itself(character));
+      const literal = characters[++at];
+      pieces.push((one) => one === literal);
+    } else pieces.push(character);
   }
   return pieces;
-}
-
-function itself(character: string): Piece {
-  return { kind: "one", matches: (one) => one === character };
 }
 
 /** The class that begins with the bracket at `start`; undefined when it does not end. */
 function classAt(
   characters: readonly string[],
   start: number,
-): { readonly piece: Piece; readonly end: number } | undefined {
+): { readonly matches: (character: string) => boolean; readonly end: number } | undefined {
   let at = start + 1;
   const isNegated = characters[at] === "!" || characters[at] === "^";
   if (isNegated) at++;
@@ -193,7 +167,7 @@ function classAt(
     tests.push((character) => compare(first, character) <= 0 && compare(character, last) <= 0);
   }
   const matches = (character: string) => tests.some((test) => test(character)) !== isNegated;
-  return { piece: { kind: "one", matches }, end: at - 1 };
+  return { matches, end: at - 1 };
 }
 
 /** By code point, as in the C locale. */

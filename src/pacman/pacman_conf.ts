@@ -19,7 +19,7 @@ export interface PacmanSetting {
 }
 
 /** One repository, in the order of the file. */
-export interface PacmanRepository {
+interface PacmanRepository {
   readonly name: string;
   /** As they are written, `$repo` and `$arch` in them. */
   readonly servers: readonly PacmanSetting[];
@@ -28,7 +28,7 @@ export interface PacmanRepository {
 }
 
 /** Something in a file that cannot be as it was meant. */
-export interface PacmanConfProblem {
+interface PacmanConfProblem {
   readonly path: string;
   /** From 1; 0 for the file as a whole. */
   readonly line: number;
@@ -61,9 +61,7 @@ const CACHE_DIR = "/var/cache/pacman/pkg/";
  * @throws {Error} in the system's words, when that very file cannot be read.
  */
 export async function readPacmanConf(path: string): Promise<PacmanConf> {
-  const reader = new ConfReader();
-  await reader.readFirst(path);
-  return reader.conf(path);
+  return await new ConfReader().read(path);
 }
 
 interface Section {
@@ -88,19 +86,15 @@ class ConfReader {
     pathsMax: limits.pacmanConfFilesMax,
   };
 
-  async readFirst(path: string): Promise<void> {
+  async read(path: string): Promise<PacmanConf> {
     await this.#lines(path, await this.#text(path));
-  }
-
-  conf(path: string): PacmanConf {
-    const xferCommand = this.#last("XferCommand");
     return {
       path,
       files: this.#files,
       repositories: [...this.#repositories.values()],
       dbPath: this.#last("DBPath")?.value ?? DB_PATH,
       cacheDirs: this.#words("CacheDir", [CACHE_DIR]),
-      xferCommand,
+      xferCommand: this.#last("XferCommand"),
       parallelDownloads: this.#parallelDownloads(),
       downloadUser: this.#last("DownloadUser")?.value,
       sigLevel: this.#last("SigLevel"),

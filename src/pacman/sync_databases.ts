@@ -8,6 +8,7 @@
  */
 
 import { stat } from "node:fs/promises";
+import { Changes } from "../base/changes.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
@@ -20,7 +21,7 @@ import { PackageTable } from "./package_table.ts";
 const SUFFIX = ".db";
 
 /** How one repository's database is. */
-export interface SyncDatabaseState {
+interface SyncDatabaseState {
   /** As its file is called without `.db`; "" for the directory itself when that cannot be read. */
   readonly repository: string;
   readonly path: string;
@@ -33,27 +34,43 @@ export interface SyncDatabaseState {
 }
 
 /** What is known of one database. */
-interface Database {
+class Database {
   readonly repository: string;
   readonly path: string;
   /** Of the file that was read, or found to be no database; see {@linkcode stampOf}. */
   stamp: string | undefined;
   /** What was read last without a problem. */
   table: PackageTable | undefined;
-  writtenMs: number;
+  writtenMs = 0;
   /** Why what is in the file cannot be read: as long as it is the same file. */
-  readProblem: string | null;
+  readProblem: string | null = null;
   /** Why the file cannot even be found: until it can. */
-  statProblem: string | null;
-  /** Whether it was there when it was last looked. */
-  isThere: boolean;
+  statProblem: string | null = null;
+  /** Whether it was there at the last look. */
+  isThere = true;
+
+  constructor(directory: string, repository: string) {
+    this.repository = repository;
+    this.path = `${directory}/${repository}${SUFFIX}`;
+  }
+
+  get problem(): string | null {
+    return this.statProblem ?? this.readProblem;
+  }
+
+  find(name: string): PackageFile | undefined {
+    const file = this.table?.find(name);
+    if (file === undefined) return undefined;
+    const { repository } = this;
+    return { name, repository, sizeBytes: file.sizeBytes, sha256: file.sha256.toHex() };
+  }
 }
 
 /** The databases of one directory. */
 export class SyncDatabases implements PackageIndex, AsyncDisposable {
   readonly #directory: string;
   readonly #log: Logger;
-  readonly #listeners = new Set<() => void>();
+  readonly #changes = new Changes();
   /** By repository, in the order of their names. */
   #databases = new Map<string, Database>();
   /** Why the directory itself cannot be read. */
@@ -79,42 +96,29 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
    */
   static async open(
     directory: string,
-    options: {
-      readonly log: Logger;
-      readonly onChange?: () => void;
-      readonly settleMs?: number;
-    },
+    options: { readonly log: Logger; readonly settleMs?: number },
   ): Promise<SyncDatabases> {
     const databases = new SyncDatabases(directory, options.log);
-    if (options.onChange !== undefined) databases.onChange(options.onChange);
     await databases.settle(options.settleMs);
     return databases;
   }
 
   find(name: string, repository?: string): PackageFile | undefined {
-    if (repository !== undefined) {
-      const file = this.#findIn(this.#databases.get(repository), name);
-      if (file !== undefined) return file;
-    }
-    for (const database of this.#databases.values()) {
-      const file = this.#findIn(database, name);
-      if (file !== undefined) return file;
-    }
-    return undefined;
+    const file = repository === undefined ? undefined : this.#databases.get(repository)?.find(name);
+    return file ?? this.all(name)[0];
   }
 
   all(name: string): readonly PackageFile[] {
     const files: PackageFile[] = [];
     for (const database of this.#databases.values()) {
-      const file = this.#findIn(database, name);
+      const file = database.find(name);
       if (file !== undefined) files.push(file);
     }
     return files;
   }
 
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.listen(listener);
   }
 
   /**
@@ -136,10 +140,10 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       path: database.path,
       packages: database.table?.size ?? 0,
       writtenAt: database.table === undefined ? null : new Date(database.writtenMs).toISOString(),
-      problem: problemOf(database),
+      problem: database.problem,
     }));
     if (this.#problem === null) return states;
-    const { path, problem } = { path: this.#directory, problem: this.#problem };
+    const [path, problem] = [this.#directory, this.#problem];
     return [{ repository: "", path, packages: 0, writtenAt: null, problem }, ...states];
   }
 
@@ -147,21 +151,14 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     this.#isClosed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#debounce);
-    this.#listeners.clear();
+    this.#changes.clear();
     this.#reader[Symbol.dispose]();
     this.#endWatching();
     await this.#checking;
     await this.#watching;
   }
 
-  #findIn(database: Database | undefined, name: string): PackageFile | undefined {
-    const file = database?.table?.find(name);
-    if (database === undefined || file === undefined) return undefined;
-    const { repository } = database;
-    return { name, repository, sizeBytes: file.sizeBytes, sha256: file.sha256.toHex() };
-  }
-
-  /** One look at a time; whoever asks meanwhile waits for one that began after it asked. */
+  /** One look at a time; who asks meanwhile waits for one that began after it asked. */
   #check(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     this.#isWanted = true;
@@ -186,7 +183,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
         if (this.#isClosed) return;
         hasChanged = await this.#update(database) || hasChanged;
       }
-      if (hasChanged && !this.#isClosed) { for (const listener of this.#listeners) listener(); }
+      if (hasChanged && !this.#isClosed) this.#changes.tell();
     }
   }
 
@@ -204,8 +201,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     const left = new Map<string, Database>();
     for (const repository of repositories.slice(0, limits.syncDatabasesMax)) {
       const known = this.#databases.get(repository);
-      const path = `${this.#directory}/${repository}${SUFFIX}`;
-      left.set(repository, known ?? newDatabase(repository, path));
+      left.set(repository, known ?? new Database(this.#directory, repository));
       if (known !== undefined) known.isThere = true;
     }
     let hasChanged = false;
@@ -273,9 +269,9 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     database: Database,
     news: Partial<Pick<Database, "readProblem" | "statProblem">>,
   ): void {
-    const before = problemOf(database);
+    const before = database.problem;
     Object.assign(database, news);
-    const problem = problemOf(database);
+    const { problem } = database;
     if (problem === null || problem === before || this.#isClosed) return;
     const { repository, path, table } = database;
     const fields = { repository, path, problem, packagesKnown: table?.size ?? 0 };
@@ -327,21 +323,4 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       this.#check();
     }, limits.syncDebounceMs);
   }
-}
-
-function newDatabase(repository: string, path: string): Database {
-  return {
-    repository,
-    path,
-    stamp: undefined,
-    table: undefined,
-    writtenMs: 0,
-    readProblem: null,
-    statProblem: null,
-    isThere: true,
-  };
-}
-
-function problemOf({ statProblem, readProblem }: Database): string | null {
-  return statProblem ?? readProblem;
 }

@@ -12,7 +12,7 @@ import { limits } from "../base/limits.ts";
 const BLOCK_BYTES = 512;
 
 /** Takes what an archive holds. */
-export interface TarSink {
+interface TarSink {
   /**
    * An entry begins: whether its content is to be kept together for {@linkcode content}.
    *
@@ -28,8 +28,7 @@ type State =
   | { readonly kind: "header" }
   | { readonly kind: "skip"; left: number }
   | { readonly kind: "content"; readonly name: string; readonly sizeBytes: number }
-  | { readonly kind: "extension"; readonly type: string; readonly sizeBytes: number }
-  | { readonly kind: "ended" };
+  | { readonly kind: "extension"; readonly type: string; readonly sizeBytes: number };
 
 const HEADER: State = { kind: "header" };
 
@@ -37,6 +36,7 @@ const HEADER: State = { kind: "header" };
 export class TarReader {
   readonly #sink: TarSink;
   #state: State = HEADER;
+  #hasEnded = false;
   /** What is gathered of a header, an extension or an entry that is wanted. */
   #held = new Uint8Array(BLOCK_BYTES);
   #heldBytes = 0;
@@ -54,7 +54,7 @@ export class TarReader {
    */
   push(bytes: Uint8Array): void {
     let at = 0;
-    while (at < bytes.length && this.#state.kind !== "ended") {
+    while (at < bytes.length && !this.#hasEnded) {
       const state = this.#state;
       if (state.kind === "skip") {
         const count = Math.min(state.left, bytes.length - at);
@@ -63,7 +63,7 @@ export class TarReader {
         if (state.left === 0) this.#state = HEADER;
         continue;
       }
-      const needed = bytesNeeded(state);
+      const needed = state.kind === "header" ? BLOCK_BYTES : padded(state.sizeBytes);
       const count = Math.min(needed - this.#heldBytes, bytes.length - at);
       this.#hold(bytes.subarray(at, at + count), needed);
       at += count;
@@ -79,7 +79,7 @@ export class TarReader {
    * @throws {Error} when the archive has not ended: the rest of it is missing.
    */
   end(): void {
-    if (this.#state.kind !== "ended") throw new Error("it is cut off: the archive has no end");
+    if (!this.#hasEnded) throw new Error("it is cut off: the archive has no end");
   }
 
   #hold(bytes: Uint8Array, needed: number): void {
@@ -93,23 +93,16 @@ export class TarReader {
   }
 
   #take(state: Exclude<State, { kind: "skip" }>): void {
-    switch (state.kind) {
-      case "header":
-        return this.#header(this.#held.subarray(0, BLOCK_BYTES));
-      case "extension":
-        this.#state = HEADER;
-        return this.#extension(state.type, this.#held.subarray(0, state.sizeBytes));
-      case "content":
-        this.#state = HEADER;
-        return this.#sink.content(state.name, this.#held.subarray(0, state.sizeBytes));
-      case "ended":
-        return;
-    }
+    this.#state = HEADER;
+    if (state.kind === "header") return this.#header(this.#held.subarray(0, BLOCK_BYTES));
+    const bytes = this.#held.subarray(0, state.sizeBytes);
+    if (state.kind === "extension") this.#extension(state.type, bytes);
+    else this.#sink.content(state.name, bytes);
   }
 
   #header(block: Uint8Array): void {
     if (block.every((byte) => byte === 0)) {
-      this.#state = { kind: "ended" };
+      this.#hasEnded = true;
       return;
     }
     checkSum(block);
@@ -145,18 +138,6 @@ export class TarReader {
       if (key === "path") this.#longName = value;
       else if (key === "size") this.#longSize = decimal(value);
     }
-  }
-}
-
-function bytesNeeded(state: Exclude<State, { kind: "skip" }>): number {
-  switch (state.kind) {
-    case "header":
-      return BLOCK_BYTES;
-    case "extension":
-    case "content":
-      return padded(state.sizeBytes);
-    case "ended":
-      return 0;
   }
 }
 

@@ -1,4 +1,4 @@
-// Two daemons whose gateways are mirrors of each other: whoever asks is told so, at once.
+// Two daemons whose gateways are mirrors of each other: a client that asks is told so, at once.
 
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { startDaemon } from "./support/daemon.ts";

@@ -82,7 +82,7 @@ Deno.test("gateway answers 1,000 requests for what nobody has in time and leaves
   assertEquals((await daemon.list()).length, 0);
   assertEquals((await daemon.status()).transfers, []);
 
-  // Whoever asks for nothing of the sort, or with nobody there at all, does not wait.
+  // A client that asks for nothing of the sort, or with nobody there at all, does not wait.
   assertEquals((await ask("core.db")).status, 404);
   await one.stop();
   await two.stop();

@@ -1,5 +1,5 @@
 // A mirror that fails in every way in which mirrors do, behind a gateway: pacman gets the right
-// package, or fails with a clear error within a bound; and whoever comes later is unharmed.
+// package, or fails with a clear error within a bound; and clients that come later are unharmed.
 
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { TempDir } from "./support/files.ts";

@@ -41,7 +41,7 @@ Deno.test("pacman goes on where it was interrupted, and the mirror gives nothing
   assert(given < sizeBytes * 1.05, `the mirror gave ${given} of ${sizeBytes} bytes`);
 });
 
-Deno.test("pacman goes on where it was interrupted when the gateway was started anew", async () => {
+Deno.test("pacman goes on where it was interrupted when the gateway was started again", async () => {
   await using dir = await TempDir.make();
   const repository = await Repository.build(dir.path, {
     packages: [{ name: "large", payloadBytes: 20 * MB }],

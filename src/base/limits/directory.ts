@@ -55,6 +55,8 @@ export const directoryLimits = {
   directoryIdleMs: 10_000,
   /** A connection to a directory is short: whoever has more to say opens another. */
   directoryConnectionMs: 60_000,
+  /** Frames of answers, of 24 KB at the most, after which the client has to have read them. */
+  directoryUnreadFramesMax: 16,
   /** Clients that a directory dials at once. */
   directoryDialsMax: 64,
   /** The same at one address: a quarter, so that silent ones there do not hold up all others. */

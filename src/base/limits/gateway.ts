@@ -5,8 +5,10 @@ import { KIB, MIB } from "./sizes.ts";
 export const gatewayLimits = {
   /** HTTP requests at once. */
   gatewayRequestsMax: 256,
+  /** How often time passes for what waits: a fourth of the shortest wait that it ends. */
+  gatewayTickMs: 250,
   /**
-   * How often, while it answers nothing, it ends all its connections and opens its port anew: those
+   * How often, while it answers nothing, it ends all its connections and opens its port again: those
    * that send no request would pile up for ever.
    */
   gatewayTurnMs: 120_000,
@@ -14,12 +16,20 @@ export const gatewayLimits = {
   gatewayQuietMs: 1_000,
   /** When it can accept no connection, it tries again after this. */
   gatewayPauseMs: 500,
+  /** When its port cannot be had, first after this: the system may need a moment to let go of it. */
+  gatewayPortMs: 5,
   /** What is being answered when it stops has this long to get out. */
   gatewayStopMs: 200,
   /** Of a file up to this size nothing is sent before all of it was checked, where that can be. */
   gatewayCheckedBytes: 1 * MIB,
   /** How long no second tail of a file is fetched for clients that want no more than its end. */
   gatewayTailMs: 600_000,
+  /** Files of which that is remembered; the oldest goes. */
+  gatewayTailedMax: 4_096,
+  /** How long nobody is asked again for a file that nobody had. */
+  gatewayMissingMs: 1_000,
+  /** Such files that are remembered; the oldest goes. */
+  gatewayMissingMax: 4_096,
   /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
   gatewayWaitMs: 500,
   gatewayWaitMsMax: 8_000,
@@ -34,8 +44,15 @@ export const gatewayLimits = {
   gatewayAbandonedMs: 30_000,
   /** Without a mirror, what peers gave is held back this long until it is proved. */
   gatewayHoldMs: 8_000,
-  /** Bytes that are given in one turn while a client waits for the rest to be proved. */
+  /**
+   * So much of what may be shown, a chunk, is held back while the rest is waited for, and given
+   * little by little: curl inside pacman leaves a server that sends nothing for 10 s.
+   */
+  gatewayReserveBytes: 16 * KIB,
+  /** Bytes of it that are given in one turn. */
   gatewayDripBytes: 256,
+  /** How long a turn lasts. */
+  gatewayDripMs: 1_000,
   /** Files that pass from a mirror to a client, each at that client's pace, at a time. */
   gatewayPassesMax: 8,
   /** A client that takes them slower than this is sent away, after the time below. */
@@ -46,6 +63,8 @@ export const gatewayLimits = {
   gatewayViaMax: 8,
   /** What each of them calls itself, as far as it is passed on. */
   gatewayViaBytesMax: 128,
+  /** A field of a mirror's head that is passed on. */
+  gatewayFieldBytesMax: 256,
   /** A database of a repository. */
   databaseBytesMax: 256 * MIB,
   /** All of them that the gateway keeps, and their number; those on their way count. */
@@ -55,6 +74,14 @@ export const gatewayLimits = {
   databaseInUseMs: 86_400_000,
   /** Databases that are not kept, and are got at a time: who makes up names gets no further. */
   databaseUpdatesMax: 16,
+  /** The small file beside each: a key, two fields of a head, numbers. */
+  databaseFactsBytesMax: 4_096,
+  /** Bytes that are written at a time to find out whether the disk has room for one. */
+  databaseReserveBytes: 1 * MIB,
+  /** An update that took longer to fail is not waited for while its mirrors count as bad. */
+  databaseSlowMs: 1_000,
+  /** How often a client that waits for one of unknown length looks how far it is. */
+  databaseWaitMs: 1_000,
   /** Databases whose requests are counted though they are not kept. */
   databasesSeenMax: 1_024,
   /** A detached signature. */

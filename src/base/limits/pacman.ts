@@ -10,6 +10,8 @@ export const pacmanLimits = {
   syncPackagesMax: 500_000,
   /** A database unpacked. */
   syncUnpackedBytesMax: 1_024 * MIB,
+  /** What is read of a database, and unpacked of it, at a time. */
+  syncPieceBytes: 256 * KIB,
   /** One entry's `desc`. */
   syncDescBytesMax: 256 * KIB,
   /** A header of such an archive that gives a long name. */

@@ -1,6 +1,6 @@
 /**
  * Whether a file can be the database of a repository, by how it begins: an archive, packed or not.
- * What is in it is nobody's business here.
+ * It does not look at what is in it.
  */
 
 /** So many bytes tell; a shorter file is judged by what it has. */

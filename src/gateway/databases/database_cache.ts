@@ -2,7 +2,7 @@
  * The last good copies of repositories' databases on the disk, by where mirrors have them: each a
  * file of bytes, and a small one beside it that says what they are. Asks nobody.
  *
- * Whoever makes up names must not drive out what is in use. So where room is needed:
+ * A client that makes up names must not drive out what is in use. So where room is needed:
  *
  * 1. What is on its way has its room from the beginning.
  * 2. What was asked for once goes before what was asked for again, then what was not asked for
@@ -13,10 +13,11 @@
  */
 
 import { createHash } from "node:crypto";
+import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Validators } from "../preconditions.ts";
+import type { Validators } from "../server/preconditions.ts";
 
 /** A good copy. */
 export interface CachedDatabase extends Validators {
@@ -34,14 +35,6 @@ export interface CachedDatabase extends Validators {
 
 /** How the small files and those with bytes are called: nothing else is touched. */
 const NAME = /^([0-9a-f]{64})(?:\.json|-[0-9a-f]{16}\.bin|-[0-9a-f]{16}\.tmp)$/;
-/** The bytes of a small file: a key, two headers, numbers. */
-export const FACTS_BYTES_MAX = 4_096;
-
-/** Room for a database that is on its way; given back when it is disposed of. */
-export interface DatabaseRoom extends Disposable {
-  /** Has room for so many bytes in all; false when there is none. */
-  grow(bytes: number): boolean;
-}
 
 /**
  * By what a database is known: the URLs that it is had from, not the path that a client asked for,
@@ -49,7 +42,7 @@ export interface DatabaseRoom extends Disposable {
  */
 export function databaseKey(urls: readonly string[]): string {
   const parts = urls.map((text) => {
-    // Whoever asks there finds out.
+    // Who asks there finds out.
     if (!URL.canParse(text)) return text;
     const url = new URL(text);
     url.username = url.password = url.hash = "";
@@ -58,24 +51,25 @@ export function databaseKey(urls: readonly string[]): string {
   return createHash("sha256").update(parts.join("\n")).digest("hex");
 }
 
-interface Room extends DatabaseRoom {
-  readonly key: string;
-  bytes: number;
-}
-
 /** All copies; those asked for last stand last. */
 export class DatabaseCache {
   readonly #directory: string;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #copies = new Map<string, CachedDatabase>();
   #keptBytes = 0;
   /** How often what is not kept was asked for; the one asked for last stands last. */
   readonly #seen = new Map<string, number>();
-  readonly #rooms = new Set<Room>();
+  /** Bytes for which there is room, of each that is on its way. */
+  readonly #reserved = new Map<string, number>();
 
   /** Reads what is there; what is no whole copy is removed. */
-  constructor(directory: string, { log }: { readonly log: Logger }) {
+  constructor(
+    directory: string,
+    { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  ) {
     this.#directory = directory;
+    this.#clock = clock;
     this.#log = log;
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#load();
@@ -91,38 +85,34 @@ export class DatabaseCache {
     const copy = this.#copies.get(key);
     if (copy !== undefined) {
       this.#copies.delete(key);
-      this.#copies.set(key, { ...copy, usedMs: Date.now(), uses: copy.uses + 1 });
+      this.#copies.set(key, { ...copy, usedMs: this.#clock.unixMs(), uses: copy.uses + 1 });
       return;
     }
     const uses = this.#seen.get(key) ?? 0;
     this.#seen.delete(key);
     this.#seen.set(key, uses + 1);
     if (this.#seen.size > limits.databasesSeenMax) {
-      for (const oldest of this.#seen.keys()) {
-        this.#seen.delete(oldest);
-        break;
-      }
+      const [oldest] = this.#seen.keys();
+      this.#seen.delete(oldest!);
     }
   }
 
-  /** Room for a new copy of it; undefined when there is none even for its name. */
-  room(key: string): DatabaseRoom | undefined {
-    const room: Room = {
-      key,
-      bytes: 0,
-      grow: (bytes) => {
-        const before = room.bytes;
-        room.bytes = Math.max(before, bytes);
-        if (bytes <= limits.databaseBytesMax && this.#makeRoom(key)) return true;
-        room.bytes = before;
-        return false;
-      },
-      [Symbol.dispose]: () => void this.#rooms.delete(room),
-    };
-    this.#rooms.add(room);
-    if (this.#makeRoom(key)) return room;
-    this.#rooms.delete(room);
-    return undefined;
+  /**
+   * Has room for a new copy that is on its way, of so many bytes in all, until {@linkcode release};
+   * false when there is none, even for its name.
+   */
+  reserve(key: string, bytes: number): boolean {
+    const before = this.#reserved.get(key);
+    this.#reserved.set(key, Math.max(before ?? 0, bytes));
+    if (bytes <= limits.databaseBytesMax && this.#makeRoom(key)) return true;
+    if (before === undefined) this.#reserved.delete(key);
+    else this.#reserved.set(key, before);
+    return false;
+  }
+
+  /** Gives back the room of what is not on its way any more. */
+  release(key: string): void {
+    this.#reserved.delete(key);
   }
 
   /** Opens a copy for reading; undefined, and the copy forgotten, when it is gone or not whole. */
@@ -154,7 +144,7 @@ export class DatabaseCache {
   ): CachedDatabase {
     const name = temporary.slice(this.#directory.length + 1).replace(/\.tmp$/, ".bin");
     const { key, sizeBytes, etag, lastModified } = facts;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.unixMs();
     const old = this.#copies.get(key);
     const { usedMs, uses } = old ?? { usedMs: nowMs, uses: this.#seen.get(key) ?? 1 };
     const times = { checkedMs: nowMs, usedMs, uses };
@@ -176,7 +166,7 @@ export class DatabaseCache {
   checked(copy: CachedDatabase): void {
     const known = this.#copies.get(copy.key);
     if (known?.file !== copy.file) return;
-    const now = { ...known, checkedMs: Date.now() };
+    const now = { ...known, checkedMs: this.#clock.unixMs() };
     this.#copies.set(copy.key, now);
     try {
       this.#write(now);
@@ -218,16 +208,16 @@ export class DatabaseCache {
   /** What is kept and what is on its way. A new copy of what is kept is one with it. */
   #taken(): { bytes: number; count: number } {
     let bytes = this.#keptBytes, count = this.#copies.size;
-    for (const room of this.#rooms) {
-      bytes += room.bytes;
-      if (!this.#copies.has(room.key)) count++;
+    for (const [key, reservedBytes] of this.#reserved) {
+      bytes += reservedBytes;
+      if (!this.#copies.has(key)) count++;
     }
     return { bytes, count };
   }
 
   /** Copies that may go for `key`, the first one first. */
   #expendable(key: string): CachedDatabase[] {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.unixMs();
     const isFirst = !this.#copies.has(key) && (this.#seen.get(key) ?? 0) <= 1;
     const mayGo = ({ usedMs, uses }: CachedDatabase) =>
       Math.abs(nowMs - usedMs) >= limits.databaseInUseMs || !isFirst && uses <= 1;
@@ -280,7 +270,7 @@ export class DatabaseCache {
   /** What a small file says, if it is true. */
   #read(name: string): CachedDatabase | undefined {
     try {
-      if (Deno.statSync(this.#at(name)).size > FACTS_BYTES_MAX) return undefined;
+      if (Deno.statSync(this.#at(name)).size > limits.databaseFactsBytesMax) return undefined;
       const copy: unknown = JSON.parse(Deno.readTextFileSync(this.#at(name)));
       if (!isCopy(copy) || name !== `${copy.key}.json`) return undefined;
       return Deno.statSync(this.#at(copy.file)).size === copy.sizeBytes ? copy : undefined;

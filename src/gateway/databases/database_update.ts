@@ -7,20 +7,17 @@
  * bytes as it will have: what turns out not to be kept later would break off at its readers.
  */
 
+import { Changes } from "../../base/changes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
-import {
-  type CachedDatabase,
-  type DatabaseCache,
-  type DatabaseRoom,
-  FACTS_BYTES_MAX,
-} from "./database_cache.ts";
+import { ResumableRead } from "../../http/resumable_read.ts";
+import type { CachedDatabase, DatabaseCache } from "./database_cache.ts";
 import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
-import type { Validators } from "../preconditions.ts";
+import type { Validators } from "../server/preconditions.ts";
 
 /** Why a file can only pass through: there is no room, the disk refuses, or it is no database. */
-export type NotKeptReason = "no-room" | "disk" | "no-database";
+type NotKeptReason = "no-room" | "disk" | "no-database";
 
 /** It cannot be kept: it can only pass through. */
 export class NotKept extends Error {
@@ -33,20 +30,17 @@ export class NotKept extends Error {
   }
 }
 
-/** Bytes that are written at a time to find out whether the disk has room. */
-const BLOCK_BYTES = 1024 * 1024;
-
 /** How far it is. */
-export type UpdateState =
+type UpdateState =
   | { readonly kind: "asking" }
   /** The copy that is here is the newest, or there is a whole new one. */
-  | { readonly kind: "good"; readonly copy: CachedDatabase; readonly isNew: boolean }
+  | { readonly kind: "good"; readonly copy: CachedDatabase }
   /** A new one comes, `sizeBytes` long if the mirror said so. */
   | { readonly kind: "coming"; readonly sizeBytes: number | null; readonly validators: Validators }
   | { readonly kind: "failed"; readonly error: unknown };
 
 /** What an update needs. */
-export interface UpdateOptions {
+interface UpdateOptions {
   readonly cache: DatabaseCache;
   readonly file: MirrorFile;
   /** By what the cache knows it. */
@@ -60,9 +54,8 @@ export interface UpdateOptions {
 export class DatabaseUpdate {
   /** Resolves when it has ended, however it did. */
   readonly ended: Promise<void>;
-  readonly beganMs = performance.now();
+  readonly changes = new Changes();
   readonly #options: UpdateOptions;
-  readonly #listeners = new Set<() => void>();
   #state: UpdateState = { kind: "asking" };
   #temporary: string | null = null;
   #bytes = 0;
@@ -91,12 +84,6 @@ export class DatabaseUpdate {
     return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
   }
 
-  /** Calls back whenever something changed; returns the end of it. */
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** What has come of it; only while it is "coming". */
   open(): Deno.FsFile {
     if (this.#temporary === null) throw new RangeError("Cannot read: nothing is coming");
@@ -109,6 +96,7 @@ export class DatabaseUpdate {
     } catch (error) {
       this.#become({ kind: "failed", error });
     } finally {
+      this.#options.cache.release(this.#options.key);
       if (this.#temporary !== null) removeQuietly(this.#temporary);
       this.#temporary = null;
     }
@@ -125,17 +113,16 @@ export class DatabaseUpdate {
     if (body !== null) await this.#take(body);
     else {
       cache.checked(copy!);
-      this.#become({ kind: "good", copy: cache.get(key) ?? copy!, isNew: false });
+      this.#become({ kind: "good", copy: cache.get(key) ?? copy! });
     }
   }
 
   async #take(first: MirrorBody): Promise<void> {
     const { cache, key, isSignature } = this.#options;
     using body = first;
-    using room = cache.room(key);
     const { sizeBytes, etag, lastModified } = body;
     if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
-    if (room?.grow(sizeBytes ?? 0) !== true) {
+    if (!cache.reserve(key, sizeBytes ?? 0)) {
       throw new NotKept("no-room", "there is no room for it");
     }
     using target = this.#openFile();
@@ -143,14 +130,13 @@ export class DatabaseUpdate {
     const validators = { etag, lastModified };
     await this.#download(body, {
       target,
-      room,
       begun: () => this.#become({ kind: "coming", sizeBytes, validators }),
     });
     if (sizeBytes !== null && this.#bytes !== sizeBytes) {
       throw new Error(`${this.#bytes} bytes came of ${sizeBytes}`);
     }
     const copy = await this.#keep(target, validators);
-    this.#become({ kind: "good", copy, isNew: true });
+    this.#become({ kind: "good", copy });
   }
 
   #openFile(): Deno.FsFile {
@@ -180,46 +166,36 @@ export class DatabaseUpdate {
   }
 
   /**
-   * Writes all that comes; where the mirror breaks off, the rest is asked for anew. Calls `begun`
+   * Writes all that comes; where the mirror breaks off, the rest is asked for again. Calls `begun`
    * when what came is known to be a database.
    */
   async #download(
     first: MirrorBody,
-    { target, room, begun }: {
-      readonly target: Deno.FsFile;
-      readonly room: DatabaseRoom;
-      begun(): void;
-    },
+    { target, begun }: { readonly target: Deno.FsFile; begun(): void },
   ): Promise<void> {
-    let body = first;
-    let breaks = 0;
+    const { cache, key, file, signal } = this.#options;
+    using read = new ResumableRead(file, {
+      body: first,
+      next: () => ({ offset: this.#bytes }),
+      signal,
+      // Without a size nobody could say whether what comes next is the rest of the same file.
+      ...(first.sizeBytes === null ? { retriesMax: 0 } : {}),
+    });
     let hasBegun = false;
-    try {
-      for (;;) {
-        try {
-          const data = await body.read();
-          if (data !== null) {
-            if (!room.grow(this.#bytes + data.length)) {
-              throw new NotKept("no-room", "it is too big to be kept");
-            }
-            this.#write(target, data);
-            breaks = 0;
-          }
-          if (!hasBegun && (data === null || this.#bytes >= MAGIC_BYTES)) {
-            this.#checkShape();
-            hasBegun = true;
-            begun();
-          }
-          if (data === null) return;
-        } catch (error) {
-          const canResume = error instanceof MirrorError && first.sizeBytes !== null;
-          if (!canResume || ++breaks > limits.mirrorRetriesMax) throw error;
-          const { file, signal } = this.#options;
-          body = await file.open({ offset: this.#bytes }, { signal });
+    for (;;) {
+      const data = (await read.read())?.bytes;
+      if (data !== undefined) {
+        if (!cache.reserve(key, this.#bytes + data.length)) {
+          throw new NotKept("no-room", "it is too big to be kept");
         }
+        this.#write(target, data);
       }
-    } finally {
-      body.cancel();
+      if (!hasBegun && (data === undefined || this.#bytes >= MAGIC_BYTES)) {
+        this.#checkShape();
+        hasBegun = true;
+        begun();
+      }
+      if (data === undefined) return;
     }
   }
 
@@ -243,16 +219,12 @@ export class DatabaseUpdate {
       throw diskFailed(cause);
     }
     this.#bytes += data.length;
-    this.#changed();
+    this.changes.tell();
   }
 
   #become(state: UpdateState): void {
     this.#state = state;
-    this.#changed();
-  }
-
-  #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.changes.tell();
   }
 }
 
@@ -264,10 +236,10 @@ function isThere(cache: DatabaseCache, copy: CachedDatabase): boolean {
 
 /** Has the disk take as many bytes as a database and its small file will have. */
 async function reserve(target: Deno.FsFile, sizeBytes: number): Promise<void> {
-  const zeros = new Uint8Array(BLOCK_BYTES);
+  const zeros = new Uint8Array(limits.databaseReserveBytes);
   try {
-    for (let left = sizeBytes + FACTS_BYTES_MAX; left > 0;) {
-      left -= await target.write(zeros.subarray(0, Math.min(left, BLOCK_BYTES)));
+    for (let left = sizeBytes + limits.databaseFactsBytesMax; left > 0;) {
+      left -= await target.write(zeros.subarray(0, Math.min(left, zeros.length)));
     }
     await target.seek(0, Deno.SeekMode.Start);
   } catch (cause) {

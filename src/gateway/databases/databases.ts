@@ -6,59 +6,54 @@
  * room or because it is no database, only passes through.
  */
 
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { EnvironmentError, errorOf, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { LogThrottle } from "../../base/log_throttle.ts";
-import { MirrorError } from "../../http/mirrors.ts";
-import type { Bodies } from "../bodies.ts";
-import { waitForChange } from "./wait_for_change.ts";
+import type { Logger } from "../../base/log.ts";
+import type { LogThrottle } from "../../base/log_throttle.ts";
+import { MirrorError, type Mirrors } from "../../http/mirrors.ts";
+import type { PassThrough } from "../mirrors/pass_through.ts";
+import type { Bodies } from "../server/bodies.ts";
+import type { Exchange } from "../server/exchange.ts";
+import type { FileSupply } from "../server/file_body.ts";
+import { answerRefusal, plainAnswer } from "../server/plain_answer.ts";
+import type { Validators } from "../server/preconditions.ts";
+import { rangedAnswer } from "../server/ranged_answer.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
-import { DatabaseSupply } from "./database_reader.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
-import type { Exchange } from "../exchange.ts";
-import type { GatewayHost } from "../gateway_host.ts";
-import { answerRefusal, type PassThrough } from "../pass_through.ts";
-import { plainAnswer } from "../plain_answer.ts";
-import type { Validators } from "../preconditions.ts";
-import { rangedAnswer } from "../ranged_answer.ts";
 
-/** An update that took this long to fail is not waited for again while the mirrors count as bad. */
-const SLOW_MS = 1_000;
+/** What databases are answered with. */
+interface DatabasesOptions {
+  readonly mirrors: Mirrors;
+  readonly bodies: Bodies;
+  readonly passThrough: PassThrough;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly throttle: LogThrottle;
+}
 
 /** All databases. */
 export class Databases {
-  readonly #host: GatewayHost;
-  readonly #passThrough: PassThrough;
+  readonly #parts: DatabasesOptions;
   readonly #cache: DatabaseCache;
   /** By key, as all that follows. */
   readonly #updates = new Map<string, DatabaseUpdate>();
   /** Until when the mirrors of one are taken for down: they were slow to say so. */
   readonly #downUntilMs = new Map<string, number>();
-  readonly #bodies: Bodies;
   readonly #stopping = new AbortController();
-  readonly #throttle = new LogThrottle();
 
-  constructor(
-    host: GatewayHost,
-    parts: { readonly bodies: Bodies; readonly passThrough: PassThrough },
-  ) {
-    this.#host = host;
-    this.#bodies = parts.bodies;
-    this.#passThrough = parts.passThrough;
-    const directory = host.openDatabaseCache();
+  /** Keeps them in `directory`. */
+  constructor(directory: string, parts: DatabasesOptions) {
+    this.#parts = parts;
     try {
-      this.#cache = new DatabaseCache(directory, { log: host.log });
+      this.#cache = new DatabaseCache(directory, parts);
     } catch (cause) {
       throw new EnvironmentError("other", `Cannot use ${directory}: ${messageOf(cause)}`, {
         hint: "The daemon keeps databases of repositories there: check its owner and mode.",
         cause,
       });
     }
-  }
-
-  /** Lets time pass: what was logged a while ago may be logged again. */
-  tick(nowMs: number): void {
-    this.#throttle.tick(nowMs);
   }
 
   /** Ends everything; resolves when nothing is under way any more. */
@@ -86,7 +81,7 @@ export class Databases {
     }
     const untilMs = exchange.beganMs + limits.gatewayHoldMs;
     const staleMs = exchange.beganMs +
-      (performance.now() < (this.#downUntilMs.get(key) ?? 0) ? 0 : limits.mirrorAnswerMs);
+      (exchange.clock.nowMs() < (this.#downUntilMs.get(key) ?? 0) ? 0 : limits.mirrorAnswerMs);
     for (;;) {
       exchange.signal.throwIfAborted();
       const { state } = update;
@@ -99,15 +94,17 @@ export class Databases {
         const { isDown } = update;
         return await this.#failed(exchange, key, { error: state.error, isDown });
       }
-      const nowMs = performance.now();
+      const nowMs = exchange.clock.nowMs();
       const copy = this.#cache.get(key);
       if (copy !== undefined && nowMs >= staleMs) return this.#stale(exchange, copy);
       // One whose length nobody knows is waited for as long as it comes.
       if (state.kind === "asking" && nowMs >= untilMs) {
         return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
       }
-      const waitMs = copy !== undefined ? staleMs - nowMs : Math.max(untilMs - nowMs, 1_000);
-      await waitForChange(update, waitMs, exchange.signal);
+      const waitMs = copy !== undefined
+        ? staleMs - nowMs
+        : Math.max(untilMs - nowMs, limits.databaseWaitMs);
+      await update.changes.next(exchange.clock, { waitMs, signal: exchange.signal });
     }
   }
 
@@ -122,7 +119,7 @@ export class Databases {
   /** Begins a look at the mirrors. */
   #update(exchange: Exchange, key: string): DatabaseUpdate {
     const { mirrors, via } = exchange;
-    const file = this.#host.mirrors.file(mirrors, { via });
+    const file = this.#parts.mirrors.file(mirrors, { via });
     const update = new DatabaseUpdate({
       cache: this.#cache,
       file,
@@ -130,14 +127,16 @@ export class Databases {
       isSignature: /\.sig$/i.test(exchange.path.name),
       signal: this.#stopping.signal,
     });
+    const { clock } = exchange;
+    const beganMs = clock.nowMs();
     this.#updates.set(key, update);
     update.ended.then(() => {
       this.#updates.delete(key);
-      const nowMs = performance.now();
-      const isSlow = nowMs - update.beganMs > SLOW_MS;
+      const nowMs = clock.nowMs();
+      const isSlow = nowMs - beganMs > limits.databaseSlowMs;
       this.#downUntilMs.delete(key);
       if (update.state.kind !== "failed" || !isSlow) return;
-      // Only whoever has a copy need not wait for mirrors that are down.
+      // Only who has a copy need not wait for mirrors that are down.
       if (this.#cache.get(key) !== undefined && this.#downUntilMs.size < limits.databasesMax) {
         this.#downUntilMs.set(key, nowMs + limits.mirrorBadMs);
       }
@@ -147,7 +146,7 @@ export class Databases {
 
   /** What the mirrors say of it; when they are down, the copy that is here. */
   async #head(exchange: Exchange, key: string): Promise<Response> {
-    const answer = await this.#passThrough.answer(exchange);
+    const answer = await this.#parts.passThrough.answer(exchange);
     const copy = answer.status >= 500 ? this.#cache.get(key) : undefined;
     return copy === undefined ? answer : this.#stale(exchange, copy);
   }
@@ -159,12 +158,12 @@ export class Databases {
   ): Promise<Response> {
     if (error instanceof NotKept) {
       this.#logNotKept(exchange, error);
-      return await this.#passThrough.answer(exchange);
+      return await this.#parts.passThrough.answer(exchange);
     }
     const copy = isDown ? this.#cache.get(key) : undefined;
     if (copy !== undefined) return this.#stale(exchange, copy);
     if (!(error instanceof MirrorError)) {
-      this.#host.log.warn("cannot get a database", {
+      this.#parts.log.warn("cannot get a database", {
         path: exchange.path.path,
         error: messageOf(error),
       });
@@ -175,9 +174,9 @@ export class Databases {
   /** Nobody who gets it sees a difference: so the log tells it, once for all while it lasts. */
   #logNotKept({ path }: Exchange, { reason, message }: NotKept): void {
     const key = reason === "disk" ? reason : `${reason} ${path.path}`;
-    if (reason === "no-room" || !this.#throttle.isFirst(key)) return;
+    if (reason === "no-room" || !this.#parts.throttle.isFirst(key)) return;
     const fields = { path: path.path, error: message };
-    this.#host.log.warn("cannot keep a database: it is passed on", fields);
+    this.#parts.log.warn("cannot keep a database: it is passed on", fields);
   }
 
   #whole(
@@ -186,23 +185,22 @@ export class Databases {
     headers: Readonly<Record<string, string>> = {},
   ): Response {
     const { sizeBytes } = copy;
-    return rangedAnswer(exchange, {
+    return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators: copy,
       source: "mirror",
       headers,
-      body: (range) => {
+      open: () => {
         const file = this.#cache.open(copy);
         if (file === undefined) throw new Error(`the copy of ${exchange.path.path} is gone`);
-        const supply = new DatabaseSupply(file, { sizeBytes, update: null });
-        return this.#bodies.send(exchange, supply, range);
+        return new DatabaseSupply(file, { sizeBytes, update: null });
       },
     });
   }
 
   /** The last good copy, which may not be the newest any more. */
   #stale(exchange: Exchange, copy: CachedDatabase): Response {
-    const seconds = Math.max(0, Math.round((Date.now() - copy.checkedMs) / 1_000));
+    const seconds = Math.max(0, Math.round((exchange.clock.unixMs() - copy.checkedMs) / 1_000));
     return this.#whole(exchange, copy, {
       "warning": '110 - "Response is Stale"',
       "x-pacsrv-stale": `${seconds}`,
@@ -215,14 +213,61 @@ export class Databases {
     update: DatabaseUpdate,
     { sizeBytes, validators }: { readonly sizeBytes: number; readonly validators: Validators },
   ): Response {
-    return rangedAnswer(exchange, {
+    return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators,
       source: "mirror",
-      body: (range) => {
-        const supply = new DatabaseSupply(update.open(), { sizeBytes, update });
-        return this.#bodies.send(exchange, supply, range);
-      },
+      open: () => new DatabaseSupply(update.open(), { sizeBytes, update }),
     });
+  }
+}
+
+/** A database on the disk, whole or growing, as the body of one answer reads it. */
+class DatabaseSupply implements FileSupply {
+  readonly round = 0;
+  readonly changes: Changes;
+  readonly #file: Deno.FsFile;
+  readonly #sizeBytes: number;
+  /** What makes it grow; null for a file that is whole. */
+  readonly #update: DatabaseUpdate | null;
+
+  /** Takes `file` over: it is closed when the subscription ends. */
+  constructor(
+    file: Deno.FsFile,
+    options: { readonly sizeBytes: number; readonly update: DatabaseUpdate | null },
+  ) {
+    this.#file = file;
+    this.#sizeBytes = options.sizeBytes;
+    this.#update = options.update;
+    this.changes = options.update?.changes ?? new Changes();
+  }
+
+  get failure(): Error | null {
+    const state = this.#update?.state;
+    return state?.kind === "failed" ? errorOf(state.error) : null;
+  }
+
+  get isOver(): boolean {
+    const kind = this.#update?.state.kind;
+    return kind === undefined || kind === "good" || kind === "failed";
+  }
+
+  subscribe(): () => void {
+    return () => this.#file.close();
+  }
+
+  releasedEnd(offset: number, { max }: { readonly max: number }): number {
+    // The last byte waits until all of it is kept: nobody has a database whole that failed.
+    const here = this.#update === null || this.isOver
+      ? this.#sizeBytes
+      : Math.min(this.#update.bytes, this.#sizeBytes - 1);
+    return Math.max(offset, Math.min(here, offset + max));
+  }
+
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const buffer = new Uint8Array(length);
+    // Both in one turn: no other reader has this file.
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
+    return buffer.subarray(0, this.#file.readSync(buffer) ?? 0);
   }
 }

@@ -19,3 +19,12 @@ Deno.test("RateLimit.take() saves up no more than the burst when nothing comes f
   assertEquals(taken(limit, 200, 0), 200);
   assertEquals(taken(limit, 1_000, 3_600_000), 200);
 });
+
+Deno.test("RateLimit.waitMs() is how long until the next event is within the bound", () => {
+  const limit = new RateLimit(100, 200);
+  assertEquals(limit.waitMs(0), 0);
+  assertEquals(taken(limit, 200, 0), 200);
+  assertEquals(limit.waitMs(0), 10);
+  assertEquals(limit.waitMs(4), 6);
+  assertEquals(limit.waitMs(50), 0);
+});

@@ -1,6 +1,7 @@
 /** A directory whose places for connections are all taken. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
@@ -21,7 +22,7 @@ Deno.test("DirectoryServer serves another host when two hold all connections", a
     refreshMs: 30_000,
     queriesPerSecond: 1_000,
     log: { ...silentLogger, warn: (message) => void warned.push(message) },
-  }, { transport: door, random: systemRandom });
+  }, { transport: door, random: systemRandom, clock: systemClock });
   server.start();
   try {
     const open = (host: string) => DirectoryConnection.open(door.connect(host), identityOf(1));

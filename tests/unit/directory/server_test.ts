@@ -1,6 +1,7 @@
 /** A whole directory server over streams in memory, with nodes that answer its dials. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import type { SessionId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { type Logger, silentLogger } from "../../../src/base/log.ts";
@@ -13,6 +14,7 @@ import type { RemoteIdentity } from "../../../src/net/handshake.ts";
 import type { Transport } from "../../../src/net/transport.ts";
 import type { MessageOf } from "../../../src/wire/messages.ts";
 import type { ListedFile, Load } from "../../../src/wire/structures.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 import { memoryPair, MemoryTransport } from "../../support/memory_transport.ts";
 import {
   type Answer,
@@ -33,8 +35,10 @@ function directory(
     readonly replicas?: number;
     readonly refreshMs?: number;
     readonly log?: Logger;
+    readonly clock?: Clock;
   } = {},
 ): { server: DirectoryServer; transport: Transport } & AsyncDisposable {
+  const { clock = systemClock } = options;
   const transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
   const server = new DirectoryServer({
     listen: { host: "127.0.0.1", port: 0 },
@@ -44,7 +48,7 @@ function directory(
     refreshMs: options.refreshMs ?? 30_000,
     queriesPerSecond: 1_000,
     log: options.log ?? silentLogger,
-  }, { transport, random: systemRandom });
+  }, { transport, random: systemRandom, clock });
   server.start();
   return { server, transport, [Symbol.asyncDispose]: () => server.stop() };
 }
@@ -105,12 +109,17 @@ class Client implements AsyncDisposable {
   }
 }
 
-/** Lets everything go on until it is so; the bound is far beyond what it takes. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
+/**
+ * Lets everything go on until it is so, and the time of a clock of the test's own with it; the bound
+ * is far beyond what it takes.
+ */
+async function until(what: string, isSo: () => boolean, clock?: ManualClock): Promise<void> {
   const endMs = performance.now() + 20_000;
   while (!isSo()) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}`);
+    // Dials take real time, and must get some before they count as silent.
     await new Promise((resolve) => setTimeout(resolve, 5));
+    await clock?.advance(100);
   }
 }
 
@@ -189,7 +198,8 @@ Deno.test("DirectoryServer has a popular file taken by a client that has room", 
 });
 
 Deno.test("DirectoryServer asks a silent client for its files, and goes by what it says", async () => {
-  await using running = directory({ refreshMs: limits.directoryRefreshMsMin });
+  const clock = new ManualClock();
+  await using running = directory({ refreshMs: limits.directoryRefreshMsMin, clock });
   const now = [listedFile(2), listedFile(3), listedFile(4)];
   await using client: Client = new Client(running, {
     session: "e1",
@@ -202,13 +212,13 @@ Deno.test("DirectoryServer asks a silent client for its files, and goes by what 
   });
   await client.list([listedFile(1), listedFile(2)]);
   const { index } = running.server;
-  await until("the new list", () => index.status(0).filesListed === 3);
+  await until("the new list", () => index.status(0).filesListed === 3, clock);
   const names = () => {
-    const found = index.search({ glob: "*", max: 10, asker: "127.0.0.1" }, performance.now());
+    const found = index.search({ glob: "*", max: 10, asker: "127.0.0.1" }, clock.nowMs());
     assert(Array.isArray(found));
     return found.map(({ name }) => name);
   };
-  await until("the old file to go", () => !names().includes("file-1.bin"));
+  await until("the old file to go", () => !names().includes("file-1.bin"), clock);
   assertEquals(names(), ["file-2.bin", "file-3.bin", "file-4.bin"]);
 });
 
@@ -261,7 +271,8 @@ Deno.test("DirectoryServer ends all connections when it stops", async () => {
 });
 
 Deno.test("DirectorySession ends a connection that is silent, or open for too long", async () => {
-  await using running = directory();
+  const clock = new ManualClock();
+  await using running = directory({ clock });
   const remote: RemoteIdentity = {
     nodeId: identityOf(1).nodeId,
     purpose: "directory",
@@ -274,19 +285,21 @@ Deno.test("DirectorySession ends a connection that is silent, or open for too lo
     return { near: new Connection(near), session, ended: session.run() };
   };
   const { near, session, ended } = open();
-  const startMs = performance.now();
-  session.tick(startMs + limits.directoryIdleMs - 1_000);
+  await clock.advance(limits.directoryIdleMs);
+  session.tick(clock.nowMs());
   near.send({ kind: "directory-query" });
   assertEquals((await near.receiveOne()).kind, "directory-status");
   const rejection = assertRejects(() => ended, Error, "nothing came within");
-  session.tick(performance.now() + limits.directoryIdleMs + 1_000);
+  await clock.advance(limits.directoryIdleMs + 1);
+  session.tick(clock.nowMs());
   await rejection;
   await assertRejects(() => near.receiveOne(), Error, "closed the connection");
   near.close();
 
   const long = open();
   const over = assertRejects(() => long.ended, Error, "is open for more than");
-  long.session.tick(performance.now() + limits.directoryConnectionMs + 1_000);
+  await clock.advance(limits.directoryConnectionMs + 1);
+  long.session.tick(clock.nowMs());
   await over;
   long.near.close();
 });

@@ -1,6 +1,7 @@
 /** A gateway over a node that a test plays: it gives what it is told, when it is told. */
 
 import { assert } from "@std/assert";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { FetchFailure } from "../../../src/base/errors.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../../src/base/geometry.ts";
 import type { Root } from "../../../src/base/ids.ts";
@@ -8,15 +9,12 @@ import { limits } from "../../../src/base/limits.ts";
 import type { LogFields, Logger } from "../../../src/base/log.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import type { PackageFile, PackageIndex } from "../../../src/base/package_index.ts";
-import {
-  type GatewayHost,
-  type RunningGateway,
-  startGateway,
-} from "../../../src/gateway/gateway.ts";
+import { Gateway, type GatewayHost } from "../../../src/gateway/gateway.ts";
 import { Mirrors } from "../../../src/http/mirrors.ts";
 import type { FetchObserver } from "../../../src/wire/fetch_observer.ts";
 import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
 import type { Done } from "../../../src/wire/messages.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 
 export const ROOT = "ab".repeat(32) as Root;
 export const NO_ROOT = "00".repeat(32) as Root;
@@ -68,7 +66,7 @@ export class PlayedFetch {
     return this;
   }
 
-  vouch(range: ChunkRange): this {
+  release(range: ChunkRange): this {
     this.observer.gained(range);
     this.observer.released?.(range);
     return this;
@@ -77,7 +75,7 @@ export class PlayedFetch {
   /** The fetch ends well, with all of `bytes` here. */
   end(bytes: Uint8Array, done: Partial<Done> = {}): void {
     this.readable(bytes);
-    this.vouch({ first: 0, count: chunkCount(bytes.length) });
+    this.release({ first: 0, count: chunkCount(bytes.length) });
     this.endBare(bytes.length, done);
   }
 
@@ -109,6 +107,7 @@ export interface Played {
   readonly play?: (fetch: PlayedFetch) => void;
   readonly mirrors?: readonly string[];
   readonly waitMs?: number;
+  readonly clock?: Clock;
   readonly isAlone?: boolean;
   readonly trusted?: readonly PackageFile[];
   /** Keeps databases in this directory instead of one of its own. */
@@ -123,23 +122,26 @@ export class PlayedGateway implements AsyncDisposable {
     readonly message: string;
     readonly fields: LogFields;
   }[] = [];
-  readonly gateway: RunningGateway;
+  readonly gateway: Gateway;
+  readonly #clock: Clock;
   readonly #mirrors: Mirrors;
   readonly #client = Deno.createHttpClient({});
   readonly #directory: string | null;
   #began = Promise.withResolvers<void>();
 
   private constructor(parts: {
-    gateway: RunningGateway;
+    gateway: Gateway;
+    clock: Clock;
     mirrors: Mirrors;
     directory: string | null;
   }) {
     this.gateway = parts.gateway;
+    this.#clock = parts.clock;
     this.#mirrors = parts.mirrors;
     this.#directory = parts.directory;
   }
 
-  static async start(played: Played = {}): Promise<PlayedGateway> {
+  static start(played: Played = {}): PlayedGateway {
     const directory = played.cacheDir === undefined
       ? Deno.makeTempDirSync({ prefix: "pacsrv-gateway-" })
       : null;
@@ -157,15 +159,17 @@ export class PlayedGateway implements AsyncDisposable {
       trust: played.trusted && bookOf(played.trusted),
       mirrors,
       log: recorder((level, message, fields) => self?.lines.push({ level, message, fields })),
-      openDatabaseCache: () => played.cacheDir ?? directory!,
+      databaseDir: played.cacheDir ?? directory!,
     };
-    const gateway = await startGateway({
+    const { clock = systemClock } = played;
+    const gateway = new Gateway({
       host,
+      clock,
       listen: { host: "127.0.0.1", port: 0 },
       mirrors: played.mirrors ?? [],
       waitMs: played.waitMs ?? limits.gatewayWaitMs,
     });
-    return self = new PlayedGateway({ gateway, mirrors, directory });
+    return self = new PlayedGateway({ gateway, clock, mirrors, directory });
   }
 
   #add(fetch: PlayedFetch): void {
@@ -194,11 +198,22 @@ export class PlayedGateway implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.gateway.stop();
+    await ended(this.gateway.stop(), this.#clock);
     this.#client.close();
     this.#mirrors.close();
     if (this.#directory !== null) Deno.removeSync(this.#directory, { recursive: true });
   }
+}
+
+/** What `promise` gives; where a test drives the clock, time passes until it does. */
+export async function ended<T>(promise: Promise<T>, clock: Clock): Promise<T> {
+  let hasEnded = false;
+  const end = () => void (hasEnded = true);
+  promise.then(end, end);
+  if (clock instanceof ManualClock) {
+    do await clock.advance(100); while (!hasEnded);
+  }
+  return await promise;
 }
 
 /** The bytes of an answer. */

@@ -4,16 +4,17 @@ import {
   assert,
   assertEquals,
   assertGreater,
-  assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { EnvironmentError, FetchFailure } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { startGateway } from "../../../src/gateway/gateway.ts";
+import { Gateway } from "../../../src/gateway/gateway.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 import { content } from "../store/store_fixture.ts";
 import { CountingMirror } from "./counting_mirror.ts";
-import { bytesOf, curl, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
+import { bytesOf, curl, ended, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
 
 const BYTES = content(10 * CHUNK_BYTES - 77);
 /** More than is checked whole before anything of it is sent. */
@@ -61,8 +62,8 @@ const TABLE: readonly {
   { asks: { "accept-encoding": "gzip, br" }, status: 200 },
 ];
 
-Deno.test("startGateway() answers ranges and conditions as RFC 9110 has them", async () => {
-  await using gateway = await PlayedGateway.start({
+Deno.test("Gateway answers ranges and conditions as RFC 9110 has them", async () => {
+  await using gateway = PlayedGateway.start({
     trusted: [TRUSTED],
     play: (fetch) => fetch.end(BYTES),
   });
@@ -97,8 +98,8 @@ Deno.test("startGateway() answers ranges and conditions as RFC 9110 has them", a
   }
 });
 
-Deno.test("startGateway() answers HEAD with the headers of GET, and has no file sent", async () => {
-  await using gateway = await PlayedGateway.start({ play: (fetch) => fetch.found(BYTES.length) });
+Deno.test("Gateway answers HEAD with the headers of GET, and has no file sent", async () => {
+  await using gateway = PlayedGateway.start({ play: (fetch) => fetch.found(BYTES.length) });
   const answer = await gateway.get(PATH, { method: "HEAD", headers: { range: "bytes=1-2" } });
   assertEquals((await bytesOf(answer)).length, 0);
   assertEquals(answer.status, 200);
@@ -107,8 +108,8 @@ Deno.test("startGateway() answers HEAD with the headers of GET, and has no file 
   assert((await gateway.fetch(0)).signal.aborted);
 });
 
-Deno.test("startGateway() refuses methods and paths that it does not serve, with one line", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway refuses methods and paths that it does not serve, with one line", async () => {
+  await using gateway = PlayedGateway.start();
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
     const answer = await gateway.get(PATH, { method });
     assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
@@ -122,15 +123,15 @@ Deno.test("startGateway() refuses methods and paths that it does not serve, with
   assertEquals(gateway.fetches.length, 0);
 });
 
-Deno.test("startGateway() says what it is at its root", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway says what it is at its root", async () => {
+  await using gateway = PlayedGateway.start();
   const text = await (await gateway.get("/")).text();
   assertStringIncludes(text, "CacheServer = http://127.0.0.1:");
   assertStringIncludes(text, "1 requests");
 });
 
-Deno.test("startGateway() answers 404 without a body for what nobody has, and asks once", async () => {
-  await using gateway = await PlayedGateway.start({ waitMs: 50 });
+Deno.test("Gateway answers 404 without a body for what nobody has, and asks once", async () => {
+  await using gateway = PlayedGateway.start({ waitMs: 50 });
   for (let i = 0; i < 3; i++) {
     const answer = await gateway.get(PATH);
     assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
@@ -141,8 +142,8 @@ Deno.test("startGateway() answers 404 without a body for what nobody has, and as
   assertEquals(gateway.lines.filter(({ level }) => level !== "debug"), []);
 });
 
-Deno.test("startGateway() asks nobody for databases and other files without mirrors", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway asks nobody for databases and other files without mirrors", async () => {
+  await using gateway = PlayedGateway.start();
   for (const name of ["core.db", "core.db.sig", "lastupdate"]) {
     const answer = await gateway.get(`/core/os/x86_64/${name}`);
     assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0], name);
@@ -150,22 +151,25 @@ Deno.test("startGateway() asks nobody for databases and other files without mirr
   assertEquals(gateway.fetches.length, 0);
 });
 
-Deno.test("startGateway() has one fetch for all who want a file, and passes on what it may", async () => {
+Deno.test("Gateway has one fetch for all who want a file, and passes on what it may", async () => {
   const trusted = { ...TRUSTED, sizeBytes: BIG.length };
-  await using gateway = await PlayedGateway.start({ trusted: [trusted] });
+  await using gateway = PlayedGateway.start({ trusted: [trusted] });
   const ranges = ["bytes=0-", "bytes=50000-", "bytes=100000-120000", "bytes=-500"];
   const whole = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
   const parts = ranges.map((range) => gateway.get(PATH, { headers: { range } }));
   await asked(gateway, 5);
   fetch.found(BIG.length).readable(BIG);
-  // Out of order: each part is told as soon as it is vouched for.
-  fetch.vouch({ first: 3, count: 1 }).vouch({ first: 79, count: 1 }).vouch({ first: 6, count: 2 });
+  // Out of order: each part is told as soon as it is released.
+  fetch.release({ first: 3, count: 1 }).release({ first: 79, count: 1 }).release({
+    first: 6,
+    count: 2,
+  });
   const early = await Promise.all([parts[1]!, parts[2]!, parts[3]!]);
   assertEquals(early.map(({ status }) => status), [206, 206, 206]);
   assertEquals(await bytesOf(early[1]!), BIG.slice(100_000, 120_001));
   assertEquals(await bytesOf(early[2]!), BIG.slice(-500));
-  fetch.vouch({ first: 0, count: 80 });
+  fetch.release({ first: 0, count: 80 });
   fetch.endBare(BIG.length);
   assertEquals(await bytesOf(early[0]!), BIG.slice(50_000));
   assertEquals(await bytesOf(await whole), BIG);
@@ -175,8 +179,8 @@ Deno.test("startGateway() has one fetch for all who want a file, and passes on w
   assertEquals([request.name, request.sha256, request.sizeBytes], [NAME, SHA, BIG.length]);
 });
 
-Deno.test("startGateway() never gives a byte that is not vouched for", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway never gives a byte that is not released", async () => {
+  await using gateway = PlayedGateway.start();
   const answer = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
   const wrong = BYTES.map((byte) => byte ^ 0xff);
@@ -187,16 +191,17 @@ Deno.test("startGateway() never gives a byte that is not vouched for", async () 
   assertEquals(await bytesOf(await answer), BYTES);
 });
 
-Deno.test("startGateway() pays little by little while the rest is not vouched for", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway pays little by little while the rest is not released", async () => {
+  const clock = new ManualClock();
+  await using gateway = PlayedGateway.start({ clock });
   const answer = gateway.get(PATH);
   const fetch = await gateway.fetch(0);
-  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 1 });
+  fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 1 });
   const reader = (await answer).body!.getReader();
   const first = (await reader.read()).value!;
-  const second = (await reader.read()).value!;
+  const second = (await ended(reader.read(), clock)).value!;
   assertEquals([first.length, second.length], [limits.gatewayDripBytes, limits.gatewayDripBytes]);
-  fetch.vouch({ first: 1, count: 9 });
+  fetch.release({ first: 1, count: 9 });
   fetch.endBare(BYTES.length);
   let bytes = first.length + second.length;
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -205,13 +210,13 @@ Deno.test("startGateway() pays little by little while the rest is not vouched fo
   assertEquals(bytes, BYTES.length);
 });
 
-Deno.test("startGateway() breaks the connection off when a file fails after its head", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway breaks the connection off when a file fails after its head", async () => {
+  await using gateway = PlayedGateway.start();
   for (const how of ["failed", "restarted"] as const) {
     const index = gateway.fetches.length;
     const run = curl("-o", "/dev/null", gateway.url(`/core/os/x86_64/${how}-${NAME}`));
     const fetch = await gateway.fetch(index);
-    fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+    fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 3 });
     await sent(gateway, 1);
     if (how === "failed") {
       fetch.fail(new FetchFailure("notFound", "Cannot fetch it: nobody has the rest"));
@@ -226,7 +231,7 @@ Deno.test("startGateway() breaks the connection off when a file fails after its 
   ]);
 });
 
-Deno.test("startGateway() passes on how the mirror refused, and tells other failures apart", async () => {
+Deno.test("Gateway passes on how the mirror refused, and tells other failures apart", async () => {
   const upstream = (status: number, retryAfter: string | null = null) =>
     new FetchFailure("failed", "Cannot fetch it", { upstream: { status, retryAfter } });
   const failures: readonly [Error, number][] = [
@@ -241,7 +246,7 @@ Deno.test("startGateway() passes on how the mirror refused, and tells other fail
     [new EnvironmentError("no-space", "Cannot write it"), 500],
   ];
   const left = [...failures];
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     play: (fetch) => fetch.fail(left.shift()![0]),
   });
   for (const [index, [error, status]] of failures.entries()) {
@@ -253,12 +258,12 @@ Deno.test("startGateway() passes on how the mirror refused, and tells other fail
   }
 });
 
-Deno.test("startGateway() lets the fetch go on when its last client leaves", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway lets the fetch go on when its last client leaves", async () => {
+  await using gateway = PlayedGateway.start();
   const left = new AbortController();
   const answer = gateway.get(PATH, { signal: left.signal });
   const fetch = await gateway.fetch(0);
-  fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 3 });
+  fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 3 });
   const reader = (await answer).body!.getReader();
   await reader.read();
   left.abort();
@@ -268,14 +273,14 @@ Deno.test("startGateway() lets the fetch go on when its last client leaves", asy
   // Who comes back takes the same shared fetch.
   const again = gateway.get(PATH, { headers: { range: "bytes=40000-" } });
   await asked(gateway, 2);
-  fetch.vouch({ first: 0, count: 10 });
+  fetch.release({ first: 0, count: 10 });
   fetch.endBare(BYTES.length);
   assertEquals(await bytesOf(await again), BYTES.slice(40_000));
   assertEquals(gateway.fetches.length, 1);
 });
 
-Deno.test("startGateway() begins at the first byte that is wanted where a mirror gives it", async () => {
-  await using gateway = await PlayedGateway.start({ mirrors: ["http://127.0.0.1:9"] });
+Deno.test("Gateway begins at the first byte that is wanted where a mirror gives it", async () => {
+  await using gateway = PlayedGateway.start({ mirrors: ["http://127.0.0.1:9"] });
   const part = gateway.get(PATH, { headers: { range: "bytes=50000-" } });
   const late = await gateway.fetch(0);
   assertEquals([late.from, late.request.mirrors], [50_000, [`http://127.0.0.1:9${PATH}`]]);
@@ -283,7 +288,7 @@ Deno.test("startGateway() begins at the first byte that is wanted where a mirror
   const whole = gateway.get(PATH);
   const early = await gateway.fetch(1);
   assertEquals(early.from, 0);
-  late.readable(BYTES).vouch({ first: 3, count: 7 });
+  late.readable(BYTES).release({ first: 3, count: 7 });
   late.endBare(BYTES.length, { root: NO_ROOT, mirrors: [{ mirror: "a", bytes: 1 }] });
   early.end(BYTES, { mirrors: [{ mirror: "a", bytes: 1 }] });
   const answer = await part;
@@ -294,8 +299,8 @@ Deno.test("startGateway() begins at the first byte that is wanted where a mirror
   assertEquals((await whole).headers.get("etag") ?? `"${ROOT}"`, `"${ROOT}"`);
 });
 
-Deno.test("startGateway() gives an empty file, and no signature that is too long", async () => {
-  await using gateway = await PlayedGateway.start({
+Deno.test("Gateway gives an empty file, and no signature that is too long", async () => {
+  await using gateway = PlayedGateway.start({
     play: (fetch) =>
       fetch.end(
         new Uint8Array(fetch.request.name.startsWith("empty") ? 0 : limits.signatureBytesMax + 1),
@@ -308,9 +313,9 @@ Deno.test("startGateway() gives an empty file, and no signature that is too long
   assertEquals([long.status, (await bytesOf(long)).length], [404, 0]);
 });
 
-Deno.test("startGateway() trusts what the database of that repository says", async () => {
+Deno.test("Gateway trusts what the database of that repository says", async () => {
   const other = { ...TRUSTED, repository: "testing", sha256: "ef".repeat(32), sizeBytes: 5 };
-  await using gateway = await PlayedGateway.start({ trusted: [TRUSTED, other], waitMs: 1 });
+  await using gateway = PlayedGateway.start({ trusted: [TRUSTED, other], waitMs: 1 });
   await bytesOf(await gateway.get(`/testing/os/x86_64/${NAME}`));
   await bytesOf(await gateway.get(PATH));
   assertEquals(gateway.fetches.map(({ request }) => [request.sha256, request.sizeBytes]), [
@@ -319,11 +324,11 @@ Deno.test("startGateway() trusts what the database of that repository says", asy
   ]);
 });
 
-Deno.test("startGateway() trusts for a signature what the database of its repository says", async () => {
+Deno.test("Gateway trusts for a signature what the database of its repository says", async () => {
   const name = `${NAME}.sig`;
   const core = { ...TRUSTED, name, sizeBytes: 5 };
   const custom = { ...core, repository: "custom", sha256: "ef".repeat(32), sizeBytes: 6 };
-  await using gateway = await PlayedGateway.start({ trusted: [core, custom], waitMs: 1 });
+  await using gateway = PlayedGateway.start({ trusted: [core, custom], waitMs: 1 });
   await bytesOf(await gateway.get(`/custom/os/x86_64/${name}`));
   await bytesOf(await gateway.get(`${PATH}.sig`));
   assertEquals(gateway.fetches.map(({ request }) => [request.sha256, request.sizeBytes]), [
@@ -332,13 +337,13 @@ Deno.test("startGateway() trusts for a signature what the database of its reposi
   ]);
 });
 
-Deno.test("startGateway() says nothing of a small file before it was checked", async () => {
-  await using gateway = await PlayedGateway.start({
+Deno.test("Gateway says nothing of a small file before it was checked", async () => {
+  await using gateway = PlayedGateway.start({
     trusted: [TRUSTED],
     mirrors: ["http://127.0.0.1:9"],
     play: (fetch) => {
       // As a mirror's bytes come: all but the last chunk, then the check fails.
-      fetch.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 9 });
+      fetch.found(BYTES.length).readable(BYTES).release({ first: 0, count: 9 });
       setTimeout(() => fetch.fail(new FetchFailure("checkFailed", "It is another file")), 20);
     },
   });
@@ -346,8 +351,8 @@ Deno.test("startGateway() says nothing of a small file before it was checked", a
   assertEquals([answer.status, await answer.text()], [502, "It is another file\n"]);
 });
 
-Deno.test("startGateway() ends the connection of a request whose body does not come", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway ends the connection of a request whose body does not come", async () => {
+  await using gateway = PlayedGateway.start();
   for (const [method, status] of [["POST", 405], ["GET", 400]] as const) {
     using client = await Deno.connect({ port: gateway.gateway.address.port });
     await client.write(
@@ -359,8 +364,8 @@ Deno.test("startGateway() ends the connection of a request whose body does not c
   }
 });
 
-Deno.test("startGateway() stops though a client reads nothing, or half a head came", async () => {
-  const gateway = await PlayedGateway.start({ play: (fetch) => fetch.end(content(8 << 20)) });
+Deno.test("Gateway stops though a client reads nothing, or half a head came", async () => {
+  const gateway = PlayedGateway.start({ play: (fetch) => fetch.end(content(8 << 20)) });
   const { port } = gateway.gateway.address;
   const clients: Deno.TcpConn[] = [];
   for (const text of [`GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`, "GET / HT"]) {
@@ -376,8 +381,8 @@ Deno.test("startGateway() stops though a client reads nothing, or half a head ca
   for (const client of clients) client.close();
 });
 
-Deno.test("startGateway() bounds the requests that it answers at once", async () => {
-  await using gateway = await PlayedGateway.start({ waitMs: 8_000 });
+Deno.test("Gateway bounds the requests that it answers at once", async () => {
+  await using gateway = PlayedGateway.start({ waitMs: 8_000 });
   const left = new AbortController();
   const waiting = Array.from(
     { length: limits.gatewayRequestsMax },
@@ -398,19 +403,22 @@ Deno.test("startGateway() bounds the requests that it answers at once", async ()
   await Promise.all(waiting);
 });
 
-Deno.test("startGateway() does not let a client wait long for what is not proved", async () => {
+Deno.test("Gateway does not let a client wait long for what is not proved", async () => {
   await using mirror = new CountingMirror();
   mirror.files.set(PATH, { bytes: BYTES });
-  await using bare = await PlayedGateway.start();
-  await using mirrored = await PlayedGateway.start({ mirrors: [mirror.url] });
+  const clock = new ManualClock();
+  await using bare = PlayedGateway.start({ clock });
+  await using mirrored = PlayedGateway.start({ clock, mirrors: [mirror.url] });
   const part = { headers: { range: "bytes=150000-" } };
   const unproved = bare.get(PATH);
   (await bare.fetch(0)).found(BYTES.length).readable(BYTES);
   const whole = mirrored.get(PATH);
   const coming = await mirrored.fetch(0);
-  coming.found(BYTES.length).readable(BYTES).vouch({ first: 0, count: 2 });
+  coming.found(BYTES.length).readable(BYTES).release({ first: 0, count: 2 });
   const late = mirrored.get(PATH, part);
   const silent = mirrored.get(`/core/os/x86_64/other-${NAME}`);
+  await asked(mirrored, 3);
+  await clock.advance(limits.gatewayHoldMs);
   // Nobody has all of it proved: next time it is here.
   const answer = await unproved;
   assertEquals([answer.status, (await bytesOf(answer)).length], [404, 0]);
@@ -420,26 +428,26 @@ Deno.test("startGateway() does not let a client wait long for what is not proved
   assertEquals(await bytesOf(await late), BYTES.slice(150_000));
   assertEquals((await silent).status, 504);
   await (await silent).body?.cancel();
-  coming.vouch({ first: 2, count: 8 }).endBare(BYTES.length);
+  coming.release({ first: 2, count: 8 }).endBare(BYTES.length);
   assertEquals(await bytesOf(await whole), BYTES);
 });
 
-Deno.test("startGateway() says who may have its port", async () => {
-  await using gateway = await PlayedGateway.start();
+Deno.test("Gateway says who may have its port", async () => {
+  await using gateway = PlayedGateway.start();
   const { port } = gateway.gateway.address;
   assertGreater(port, 0);
   const directory = Deno.makeTempDirSync({ prefix: "pacsrv-gateway-" });
   try {
-    const error = await assertRejects(
+    const error = assertThrows(
       () =>
-        startGateway({
+        new Gateway({
           host: {
             fetch: () => Promise.reject(new Error("never asked")),
             isAlone: () => true,
             trust: undefined,
             mirrors: undefined as never,
             log: { debug() {}, info() {}, warn() {}, error() {} },
-            openDatabaseCache: () => directory,
+            databaseDir: directory,
           },
           listen: { host: "127.0.0.1", port },
           mirrors: [],

@@ -1,4 +1,4 @@
-/** Which files a `desc` vouches for. */
+/** Which files a `desc` says something of. */
 
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";

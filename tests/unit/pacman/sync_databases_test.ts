@@ -36,7 +36,7 @@ function recorder(): { readonly log: Logger; readonly warnings: unknown[] } {
   return { log, warnings };
 }
 
-/** The book of a directory whose databases were all read, however busy this machine is. */
+/** The index of a directory whose databases were all read, however busy this machine is. */
 function opened(path: string, log: Logger = silentLogger): Promise<SyncDatabases> {
   return SyncDatabases.open(path, { log, settleMs: WAIT_MS });
 }

@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
 import { TempDir } from "../../store/store_fixture.ts";
 
 function open(directory: TempDir): DatabaseCache {
-  return new DatabaseCache(directory.path, { log: silentLogger });
+  return new DatabaseCache(directory.path, { clock: systemClock, log: silentLogger });
 }
 
 /** What a database at this path of a mirror is known by. */
@@ -16,8 +17,8 @@ function keyOf(path: string): string {
 /** A client asks for one, and it is kept if there is room. */
 function ask(cache: DatabaseCache, path: string, text = "content"): void {
   cache.asked(keyOf(path));
-  using room = cache.room(keyOf(path));
-  if (room?.grow(text.length)) keep(cache, path, text);
+  if (cache.reserve(keyOf(path), text.length)) keep(cache, path, text);
+  cache.release(keyOf(path));
 }
 
 function keep(cache: DatabaseCache, path: string, text: string): void {
@@ -40,7 +41,7 @@ function read(cache: DatabaseCache, path: string): string | undefined {
   return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
 }
 
-Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened anew", () => {
+Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened again", () => {
   using directory = new TempDir();
   const cache = open(directory);
   keep(cache, "/core/core.db", "one");
@@ -87,7 +88,7 @@ Deno.test("databaseKey() is of where a database is, not of who asks", () => {
   assert(databaseKey(["http://a/x", "http://b/x"]) !== databaseKey(["http://b/x", "http://a/x"]));
 });
 
-Deno.test("DatabaseCache.room() lets nothing in use go for what is asked for the first time", () => {
+Deno.test("DatabaseCache.reserve() lets nothing in use go for what is asked for the first time", () => {
   using directory = new TempDir();
   const cache = open(directory);
   ask(cache, "/good");
@@ -107,7 +108,7 @@ Deno.test("DatabaseCache.room() lets nothing in use go for what is asked for the
   assertEquals([...Deno.readDirSync(directory.path)].length, 2 * limits.databasesMax);
 });
 
-Deno.test("DatabaseCache.room() lets what nobody wants any more go, also after a new start", () => {
+Deno.test("DatabaseCache.reserve() lets what nobody wants any more go, also after a new start", () => {
   using directory = new TempDir();
   const before = open(directory);
   for (let i = 0; i < limits.databasesMax; i++) ask(before, `/${i}`);
@@ -130,19 +131,17 @@ Deno.test("DatabaseCache.room() lets what nobody wants any more go, also after a
   assertEquals(isKept(cache, "/too/much"), false);
 });
 
-Deno.test("DatabaseCache.room() counts what is on its way, one and all of them", () => {
+Deno.test("DatabaseCache.reserve() counts what is on its way, one and all of them", () => {
   using directory = new TempDir();
   const cache = open(directory);
-  using one = cache.room(keyOf("/1"))!;
-  assertEquals(one.grow(limits.databaseBytesMax + 1), false);
-  const rooms = [one];
-  for (let i = 2; i <= limits.databasesBytesMax / limits.databaseBytesMax; i++) {
-    rooms.push(cache.room(keyOf(`/${i}`))!);
-  }
-  for (const room of rooms) assert(room.grow(limits.databaseBytesMax));
-  using late = cache.room(keyOf("/late"))!;
-  assertEquals(late.grow(1), false);
-  rooms.at(-1)![Symbol.dispose]();
-  assert(late.grow(1));
-  for (const room of rooms) room[Symbol.dispose]();
+  const reserve = (path: string, bytes: number) => cache.reserve(keyOf(path), bytes);
+  assert(reserve("/1", 0));
+  assertEquals(reserve("/1", limits.databaseBytesMax + 1), false);
+  const count = limits.databasesBytesMax / limits.databaseBytesMax;
+  for (let i = 2; i <= count; i++) assert(reserve(`/${i}`, 0));
+  for (let i = 1; i <= count; i++) assert(reserve(`/${i}`, limits.databaseBytesMax));
+  assert(reserve("/late", 0));
+  assertEquals(reserve("/late", 1), false);
+  cache.release(keyOf(`/${count}`));
+  assert(reserve("/late", 1));
 });

@@ -1,6 +1,7 @@
 /** Databases and other files that only a mirror has, from a real one on loopback. */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
@@ -28,7 +29,7 @@ function mirrorWith(bytes: Uint8Array<ArrayBuffer>): CountingMirror {
 
 Deno.test("Databases.answer() asks the mirror each time, and has only what is new sent", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   for (let i = 0; i < 3; i++) {
     const answer = await gateway.get(PATH);
     assertEquals([answer.status, answer.headers.get("etag")], [200, ETAG]);
@@ -47,7 +48,7 @@ Deno.test("Databases.answer() asks the mirror each time, and has only what is ne
 
 Deno.test("Databases.answer() answers a client's conditions and ranges by itself", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const cases: readonly [Record<string, string>, number, number][] = [
     [{ "if-none-match": ETAG }, 304, 0],
     [{ "if-modified-since": DATE }, 304, 0],
@@ -72,7 +73,7 @@ Deno.test("Databases.answer() asks once for all who want it at a time", async ()
     await go.promise;
     return undefined as never;
   };
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const answers = Array.from({ length: 5 }, () => gateway.get(PATH));
   const signal = AbortSignal.timeout(10_000);
   while (gateway.gateway.counters.requests < 5) {
@@ -88,7 +89,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
   {
-    await using gateway = await PlayedGateway.start({
+    await using gateway = PlayedGateway.start({
       mirrors: [mirror.url],
       cacheDir: directory.path,
     });
@@ -105,7 +106,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
     await mirror.die();
   }
   // It outlives the daemon.
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
     cacheDir: directory.path,
   });
@@ -125,7 +126,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
 
 Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const missing = await gateway.get(`${PATH}.sig`);
   assertEquals([missing.status, (await bytesOf(missing)).length], [404, 0]);
   await bytesOf(await gateway.get(PATH));
@@ -139,7 +140,7 @@ Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () =>
 
 Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   const cases = [[403, 403, false], [404, 404, false], [451, 451, false], [
     500,
@@ -155,7 +156,7 @@ Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has
   mirror.trouble = undefined;
   // One that is down might have had it.
   await using forbidding = new CountingMirror();
-  await using two = await PlayedGateway.start({ mirrors: [forbidding.url, mirror.url] });
+  await using two = PlayedGateway.start({ mirrors: [forbidding.url, mirror.url] });
   await bytesOf(await two.get(PATH));
   forbidding.trouble = () => new Response("no", { status: 403 });
   await mirror.die();
@@ -166,7 +167,7 @@ Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has
 
 Deno.test("Databases.answer() passes on what is no database, and keeps the good copy", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   for (const [junk, etag] of [[content(500, 3), '"j1"'], [content(90_000, 4), '"j2"']] as const) {
     mirror.files.set(PATH, { bytes: junk, etag });
@@ -185,7 +186,7 @@ Deno.test("Databases.answer() passes on what is no database, and keeps the good 
 Deno.test("Databases.answer() keeps a signature as it is, unless it is too long for one", async () => {
   const path = `${PATH}.sig`;
   await using mirror = new CountingMirror();
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const good = content(300, 5), big = content(limits.signatureBytesMax + 1, 6);
   for (const [bytes, etag] of [[good, '"s1"'], [big, '"s2"']] as const) {
     mirror.files.set(path, { bytes, etag });
@@ -198,7 +199,7 @@ Deno.test("Databases.answer() keeps a signature as it is, unless it is too long 
 Deno.test("Databases.answer() never lets what breaks off take the place of the good copy", async () => {
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
     cacheDir: directory.path,
   });
@@ -241,7 +242,7 @@ Deno.test("Databases.answer() takes a database whose length the mirror does not 
       }),
     );
   };
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const answer = await gateway.get(PATH);
   assertEquals(answer.headers.get("content-length"), `${NEW.length}`);
   assertEquals(await bytesOf(answer), NEW);
@@ -251,7 +252,7 @@ Deno.test("Databases.answer() takes the next mirror when the first one is down",
   await using dead = new CountingMirror();
   await dead.die();
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [dead.url, mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [dead.url, mirror.url] });
   assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
   dead.live();
 });
@@ -260,7 +261,7 @@ Deno.test("Databases.answer() knows a database by where the mirror has it, whate
   using directory = new TempDir();
   await using mirror = new CountingMirror();
   mirror.files.set("/core/x86_64/core.db", { bytes: OLD, etag: ETAG });
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [`${mirror.url}/$repo/$arch`],
     cacheDir: directory.path,
   });
@@ -279,7 +280,7 @@ Deno.test("Databases.answer() knows a database by where the mirror has it, whate
 Deno.test("Databases.answer() passes through what there is no room to keep", async () => {
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
-  const cache = new DatabaseCache(directory.path, { log: silentLogger });
+  const cache = new DatabaseCache(directory.path, { clock: systemClock, log: silentLogger });
   for (let i = 0; i < limits.databasesMax; i++) {
     const key = databaseKey([`${mirror.url}/${i}.db`]);
     cache.asked(key);
@@ -287,7 +288,7 @@ Deno.test("Databases.answer() passes through what there is no room to keep", asy
     Deno.writeTextFileSync(file, "content");
     cache.keep(file, { key, sizeBytes: 7, etag: null, lastModified: null });
   }
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
     cacheDir: directory.path,
   });
@@ -304,7 +305,7 @@ Deno.test("Databases.answer() passes through what there is no room to keep", asy
 
 Deno.test("Databases.answer() gets only so many at a time that it does not keep", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   const go = Promise.withResolvers<undefined>();
   mirror.trouble = ({ url }) => url.includes("made-up") ? go.promise as never : undefined;
@@ -335,7 +336,7 @@ Deno.test("PassThrough.answer() lets no client that does not read hold up the ot
     url.endsWith(".iso")
       ? new Response(endless(), { headers: { "content-length": `${2 ** 34}` } })
       : undefined;
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, i) => gateway.get(`/iso/${i}.iso`)),
   );
@@ -363,7 +364,7 @@ Deno.test("PassThrough.answer() passes other files on, and the mirror's answers 
   await using mirror = new CountingMirror();
   const path = "/iso/latest.iso";
   mirror.files.set(path, { bytes: NEW, etag: ETAG, lastModified: DATE });
-  await using gateway = await PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   const cases: readonly [Record<string, string>, number, readonly [number, number]][] = [
     [{}, 200, [0, NEW.length]],
     [{ range: "bytes=100-199" }, 206, [100, 200]],
@@ -400,7 +401,7 @@ Deno.test("PassThrough.answer() gives a package that the node cannot take in", a
   await using mirror = new CountingMirror();
   const path = "/core/os/x86_64/big-1-1-any.pkg.tar.zst";
   mirror.files.set(path, { bytes: NEW, etag: ETAG });
-  await using gateway = await PlayedGateway.start({
+  await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
     play: (fetch) => fetch.fail(new Error("No space left on device")),
   });

@@ -1,0 +1,96 @@
+/**
+ * The body of an answer that a mirror gives past the node, at the pace of the client. When the
+ * mirror breaks off, the rest is asked for before the client has to notice. A client that is too
+ * slow is sent away: it holds a connection to a mirror.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { errorOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
+import { ResumableRead } from "../../http/resumable_read.ts";
+import { type Body, type BodyEvents, BodyStream } from "../server/bodies.ts";
+
+/** What a stream is part of. */
+interface MirrorStreamOptions extends BodyEvents {
+  readonly file: MirrorFile;
+  /** The answer to begin with. */
+  readonly body: MirrorBody;
+  /** The first byte after what is wanted; null for the end of a file of unknown size. */
+  readonly end: number | null;
+  /** Ends the requests to the mirrors. */
+  readonly abort: AbortController;
+  readonly clock: Clock;
+}
+
+/** One answer on its way from a mirror to a client. */
+export class MirrorStream implements Body {
+  readonly #options: MirrorStreamOptions;
+  readonly #body: BodyStream;
+  readonly #read: ResumableRead;
+  #offset: number;
+  /** Since when the client takes nothing; null while the mirror is waited for. */
+  #idleSinceMs: number | null;
+  /** How long the client may take nothing: what it takes earns it time. */
+  #allowanceMs: number = limits.gatewayPassStalledMs;
+
+  constructor(options: MirrorStreamOptions) {
+    this.#options = options;
+    const { file, body, end, abort, clock } = options;
+    this.#offset = body.offset;
+    this.#read = new ResumableRead(file, {
+      body,
+      next: () => ({ offset: this.#offset, end: end! }),
+      signal: abort.signal,
+      // Without a size nobody could say whether what comes next is the rest of the same file.
+      ...(end === null ? { retriesMax: 0 } : {}),
+    });
+    this.#idleSinceMs = clock.nowMs();
+    this.#body = new BodyStream({
+      pull: () => this.#pull(),
+      sent: (bytes) => options.sent(bytes),
+      ended: (error) => this.#ended(error),
+    });
+  }
+
+  get stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#body.stream;
+  }
+
+  /** Lets time pass: sends a client away that takes too little. */
+  tick(nowMs: number): void {
+    if (this.#idleSinceMs === null || nowMs - this.#idleSinceMs <= this.#allowanceMs) return;
+    const least = limits.gatewayPassBytesPerSecond;
+    this.breakOff(new Error(`the client took less than ${least} bytes a second`));
+  }
+
+  breakOff(error: Error): void {
+    this.#body.breakOff(error);
+  }
+
+  async #pull(): Promise<void> {
+    const { clock, end } = this.#options;
+    if (this.#idleSinceMs !== null) this.#allowanceMs -= clock.nowMs() - this.#idleSinceMs;
+    this.#idleSinceMs = null;
+    try {
+      const data = (await this.#read.read())?.bytes;
+      if (this.#body.hasEnded) return;
+      if (data === undefined) return this.#body.finish();
+      this.#offset += data.length;
+      const earnedMs = data.length / limits.gatewayPassBytesPerSecond * 1_000;
+      this.#allowanceMs = Math.min(limits.gatewayPassStalledMs, this.#allowanceMs + earnedMs);
+      this.#body.give(data.slice());
+      if (this.#offset === end) this.#body.finish();
+    } catch (error) {
+      this.breakOff(errorOf(error));
+    } finally {
+      this.#idleSinceMs = clock.nowMs();
+    }
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#read[Symbol.dispose]();
+    this.#options.abort.abort(new DOMException("The answer is over", "AbortError"));
+    this.#options.ended(error);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Bodies of answers: the stream of bytes that each of them is to the HTTP server, and all that are
+ * sent at a time, which are given time and are broken off when the gateway stops.
+ */
+
+import { ClientLeft, type Exchange } from "./exchange.ts";
+
+/** What all bodies can do. */
+export interface Body {
+  /** Lets time pass. */
+  tick(nowMs: number): void;
+  /** Ends the connection in the middle, so that the client sees that something is missing. */
+  breakOff(error: Error): void;
+}
+
+/** Who is told how a body goes. */
+export interface BodyEvents {
+  /** Bytes went out. */
+  sent(bytes: number): void;
+  /** Told once when it has ended; `error` when the client did not get all of it. */
+  ended(error: Error | undefined): void;
+}
+
+/** A stream of bytes that is filled when its client wants more, and may break off in the middle. */
+export class BodyStream {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #events: BodyEvents;
+  #controller: ReadableByteStreamController | null = null;
+  #hasEnded = false;
+
+  /** `pull` is called when the client wants more: it gives something, or ends the stream. */
+  constructor(options: BodyEvents & { pull(): Promise<void> }) {
+    this.#events = options;
+    this.stream = new ReadableStream({
+      type: "bytes",
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => options.pull(),
+      cancel: () => void this.#end(new ClientLeft()),
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Gives the next bytes, which belong to the stream from then on. */
+  give(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#events.sent(bytes.length);
+    this.#controller!.enqueue(bytes);
+  }
+
+  /** The client has all of it. */
+  finish(): void {
+    if (this.#end(undefined)) this.#controller!.close();
+  }
+
+  /** Ends the connection in the middle, so that the client sees that something is missing. */
+  breakOff(error: Error): void {
+    if (this.#end(error)) this.#controller!.error(error);
+  }
+
+  /** Whether it had not ended before. */
+  #end(error: Error | undefined): boolean {
+    if (this.#hasEnded) return false;
+    this.#hasEnded = true;
+    this.#events.ended(error);
+    return true;
+  }
+}
+
+/** The bodies under way. */
+export class Bodies {
+  readonly #bodies = new Set<Body>();
+
+  /** Keeps a body that `make` makes until it has told that it has ended. */
+  add<B extends Body>(exchange: Exchange, make: (events: BodyEvents) => B): B {
+    exchange.hold();
+    const body = make({
+      sent: (bytes) => exchange.sent(bytes),
+      ended: (error) => {
+        this.#bodies.delete(body);
+        exchange.ended(error);
+      },
+    });
+    this.#bodies.add(body);
+    return body;
+  }
+
+  /** Lets time pass for those who read. */
+  tick(nowMs: number): void {
+    for (const body of this.#bodies) body.tick(nowMs);
+  }
+
+  /** Breaks off what is still being sent. */
+  stop(error: Error): void {
+    for (const body of this.#bodies) body.breakOff(error);
+  }
+}
