@@ -14,7 +14,15 @@ export const overlayLimits = {
   addressesMax: 1_024,
   gossipIntervalMs: 300_000,
   backoffMs: 300_000,
+  /** How long who misbehaved is kept out: long enough to be noticed, and it ends by itself. */
   banMs: 3_600_000,
+  /** Misdeeds that lead to a ban, and within what time: one spoilt file, or one bug, is not three. */
+  banMisdeeds: 3,
+  banWindowMs: 600_000,
+  /** Nodes of one host that flood before the host is kept out: they may be one that changes its id. */
+  banHostNodes: 3,
+  /** Nodes whose misdeeds are remembered. */
+  misbehavedMax: 1_024,
 
   // Search
   ttlDefault: 7,

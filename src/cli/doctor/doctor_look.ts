@@ -43,7 +43,7 @@ export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFact
       Array.fromAsync<AnswerItems[V]>(daemon.ask(verb, args));
     const [status] = await ask("status", {});
     if (status === undefined) throw new EnvironmentError("other", "it does not tell its status");
-    const peers = await ask("peers", {});
+    const peers = (await ask("peers", {})).filter(({ direction }) => direction !== "banned");
     const sharedDirs = new Set<string>();
     for (const { origin, path } of await ask("list", {})) {
       if (origin === "shared") sharedDirs.add(dirname(path));

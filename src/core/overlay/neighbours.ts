@@ -12,10 +12,12 @@
  *     higher node id dialled, so that they keep the same one. Of two that one node dialled, that
  *     node alone closes the later: the other cannot know that the earlier is not dead.
  *  5. A full node tells what comes in a few addresses of others and closes it as busy, so that one
- *     seed can bring a big fleet together. A banned node or host is kept out.
+ *     seed can bring a big fleet together.
  *  6. Each link gets a PING every 5 s, at a phase of its own; 30 s without a message close it.
  *  7. Each link gets a few addresses of other nodes after it comes up, and again every 5 minutes:
  *     only such where a node was met. A loopback address goes only to nodes on this machine.
+ *  8. A banned node (see `bans.ts`) is refused as a neighbour, its links are closed, and where it was
+ *     met is not dialled. Whom a node refuses as banned leaves that node alone for a while.
  *
  * It does not open, read or close connections, and does not know what else the links carry.
  */
@@ -28,11 +30,16 @@ import { plainHost } from "../../wire/host.ts";
 import type { MessageOf, Refusal } from "../../wire/messages.ts";
 import type { Address } from "../../wire/structures.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
-import { BanList, type Banned } from "./ban_list.ts";
-import type { LinkId } from "./link_id.ts";
+import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import { isSharedMeaning } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
+
+/**
+ * A link between this node and another, numbered by whoever owns the connections; the number never
+ * travels. None is given twice in the life of a process, so a stale one means a link that is gone.
+ */
+export type LinkId = number;
 
 /** The messages that keep links. */
 export type LinkMessage =
@@ -66,8 +73,16 @@ export type NeighboursEvent =
     readonly pinned: boolean;
   }
   | ({ readonly kind: "link-up" } & NewLink)
-  /** Also after `close`, where it changes nothing. `faulty`: it broke the protocol. */
-  | { readonly kind: "link-down"; readonly link: LinkId; readonly faulty?: boolean }
+  /**
+   * Also after `close`, where it changes nothing. `faulty`: it broke the protocol; `misdeed`: in a
+   * way that counts against its node.
+   */
+  | {
+    readonly kind: "link-down";
+    readonly link: LinkId;
+    readonly faulty?: boolean;
+    readonly misdeed?: Misdeed;
+  }
   /** Answers `dial` when no link comes of it. */
   | {
     readonly kind: "dial-failed";
@@ -78,7 +93,8 @@ export type NeighboursEvent =
   | { readonly kind: "message"; readonly link: LinkId; readonly message: LinkMessage }
   /** Any other message came. */
   | { readonly kind: "heard"; readonly link: LinkId }
-  | { readonly kind: "ban"; readonly banned: Banned }
+  /** A node did, over a link or elsewhere, what counts against it. */
+  | { readonly kind: "misbehaved"; readonly node: SeenNode; readonly misdeed: Misdeed }
   | { readonly kind: "tick" };
 
 /** Why a node is not wanted as a neighbour. */
@@ -92,7 +108,9 @@ export type NeighboursEffect =
   | { readonly kind: "dial"; readonly host: string; readonly port: number }
   | { readonly kind: "send"; readonly link: LinkId; readonly message: LinkMessage }
   /** The link is gone for this node at once; the connection shall follow. */
-  | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason };
+  | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason }
+  /** Somebody is kept out from now on. */
+  | { readonly kind: "banned"; readonly ban: Ban };
 
 /** A link as it is shown to people. */
 export interface LinkInfo extends Omit<NewLink, "dialled"> {
@@ -140,7 +158,7 @@ export class Neighbours {
   /** How many active links each node has. */
   readonly #linksOf = new Map<NodeId, number>();
   readonly #book: AddressBook;
-  readonly #bans = new BanList();
+  readonly #bans = new Bans();
   readonly #nodeId: NodeId;
   readonly #random: Random;
   readonly #linksMin: number;
@@ -186,11 +204,19 @@ export class Neighbours {
     nowMs: number,
   ): LinkRefusal | undefined {
     if (node.nodeId === this.#nodeId) return "self";
-    const isBanned = this.#bans.has(node.nodeId, nowMs) ||
-      this.#bans.has(plainHost(node.host), nowMs);
-    if (isBanned) return "banned";
+    if (this.isBanned(node, nowMs)) return "banned";
     const rivals = this.#rivals(node);
     return rivals === "keep-old" ? "duplicate" : undefined;
+  }
+
+  /** Whether a node is kept out, whatever it comes for. */
+  isBanned({ nodeId, host }: SeenNode, nowMs: number): boolean {
+    return this.#bans.has({ nodeId, host: plainHost(host) }, nowMs);
+  }
+
+  /** The bans that are not over. */
+  bans(nowMs: number): Ban[] {
+    return this.#bans.list(nowMs);
   }
 
   /** Takes one event; gives what is to be done, in order. */
@@ -215,14 +241,15 @@ export class Neighbours {
         this.#onLinkUp(event, nowMs, out);
         break;
       case "link-down":
-        this.#onLinkDown(event.link, nowMs, event.faulty === true ? "faulty" : undefined);
+        this.#onLinkEnded(event, nowMs, out);
         this.#dial(nowMs, out);
         break;
       case "dial-failed":
         this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
         break;
-      case "ban":
-        this.#onBan(event.banned, nowMs, out);
+      case "misbehaved":
+        this.#onMisbehaved(event.node, event.misdeed, nowMs, out);
+        this.#dial(nowMs, out);
         break;
       default:
         return unreachable(event);
@@ -247,10 +274,8 @@ export class Neighbours {
   #mayDial(entry: KnownAddress, nowMs: number): boolean {
     if (nowMs < entry.dialAtMs || entry.isSelf || this.#pending.has(entry)) return false;
     const { nodeId, host } = entry;
-    if (nodeId !== undefined && (this.#linksOf.has(nodeId) || this.#bans.has(nodeId, nowMs))) {
-      return false;
-    }
-    return !this.#bans.has(host, nowMs);
+    if (nodeId !== undefined && this.#linksOf.has(nodeId)) return false;
+    return !this.#bans.has({ host, ...(nodeId === undefined ? {} : { nodeId }) }, nowMs);
   }
 
   #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
@@ -275,6 +300,7 @@ export class Neighbours {
     this.#failed(address, nowMs, refusal === "busy");
     // The link that it is a duplicate of may end; then this address is wanted soon.
     if (refusal === "duplicate") address.dialAtMs = nowMs + limits.linkSilentMs;
+    if (refusal === "banned") address.dialAtMs = nowMs + limits.backoffMs;
   }
 
   #failed(address: KnownAddress, nowMs: number, isBusy: boolean): void {
@@ -381,6 +407,17 @@ export class Neighbours {
     else this.#linksOf.set(link.nodeId, others);
   }
 
+  #onLinkEnded(
+    event: NeighboursEvent & { readonly kind: "link-down" },
+    nowMs: number,
+    out: NeighboursEffect[],
+  ): void {
+    const link = this.#find(event.link);
+    this.#onLinkDown(event.link, nowMs, event.faulty === true ? "faulty" : undefined);
+    if (link === undefined || event.misdeed === undefined) return;
+    this.#onMisbehaved(link, event.misdeed, nowMs, out);
+  }
+
   #onLinkDown(id: LinkId, nowMs: number, blame?: "faulty" | "busy"): void {
     const link = this.#find(id);
     if (link === undefined) return;
@@ -398,15 +435,21 @@ export class Neighbours {
     out.push({ kind: "close", link: link.link, reason });
   }
 
-  #onBan(banned: Banned, nowMs: number, out: NeighboursEffect[]): void {
-    const plain = "host" in banned ? { host: plainHost(banned.host) } : banned;
-    this.#bans.add(plain, nowMs);
+  // Rule 8
+
+  #onMisbehaved(
+    { nodeId, host }: SeenNode,
+    misdeed: Misdeed,
+    nowMs: number,
+    out: NeighboursEffect[],
+  ): void {
+    const bans = this.#bans.misbehaved({ nodeId, host: plainHost(host) }, misdeed, nowMs);
+    if (bans.length === 0) return;
+    for (const ban of bans) out.push({ kind: "banned", ban });
     for (const one of this.#list) {
-      if (one.state !== "active") continue;
-      const isMet = "host" in plain ? one.host === plain.host : one.nodeId === plain.nodeId;
-      if (isMet) this.#close(one, "banned", nowMs, out);
+      if (one.state !== "active" || !this.isBanned(one, nowMs)) continue;
+      this.#close(one, "banned", nowMs, out);
     }
-    this.#dial(nowMs, out);
   }
 
   // Rules 6 and 7

@@ -10,9 +10,10 @@
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import type { Message } from "../../wire/messages.ts";
-import type { LinkId } from "./link_id.ts";
+import type { Ban, SeenNode } from "./bans.ts";
 import {
   type CloseReason,
+  type LinkId,
   type LinkInfo,
   type LinkRefusal,
   Neighbours,
@@ -20,13 +21,19 @@ import {
   type NeighboursEvent,
   type NeighboursOptions,
 } from "./neighbours.ts";
-import { Search, type SearchCounters, type SearchEffect, type SearchEvent } from "./search.ts";
+import {
+  type Fault,
+  Search,
+  type SearchCounters,
+  type SearchEffect,
+  type SearchEvent,
+} from "./search.ts";
 
 /** What the outside tells. */
 export type OverlayEvent =
   | Extract<
     NeighboursEvent,
-    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "ban" | "tick" }
+    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "misbehaved" | "tick" }
   >
   | Extract<
     SearchEvent,
@@ -97,6 +104,16 @@ export class Overlay {
     return this.#neighbours.refusal(node, nowMs);
   }
 
+  /** Whether a node is kept out, whatever it comes for. */
+  isBanned(node: SeenNode, nowMs: number): boolean {
+    return this.#neighbours.isBanned(node, nowMs);
+  }
+
+  /** Who is kept out, the one whose ban ends first leading. */
+  bans(nowMs: number): Ban[] {
+    return this.#neighbours.bans(nowMs);
+  }
+
   /** Takes one event; gives what is to be done, in order. */
   step(event: OverlayEvent, nowMs: number): OverlayEffect[] {
     const out: OverlayEffect[] = [];
@@ -120,7 +137,7 @@ export class Overlay {
         break;
       case "add-address":
       case "dial-failed":
-      case "ban":
+      case "misbehaved":
         this.#keep(event, nowMs, out);
         break;
       case "search":
@@ -156,9 +173,11 @@ export class Overlay {
         break;
       default:
         this.#fault(
-          link,
-          "unexpected",
-          `Cannot read message: ${message.kind} has no place on a link`,
+          {
+            link,
+            code: "unexpected",
+            message: `Cannot read message: ${message.kind} has no place on a link`,
+          },
           nowMs,
           out,
         );
@@ -167,6 +186,10 @@ export class Overlay {
 
   #keep(event: NeighboursEvent, nowMs: number, out: OverlayEffect[]): void {
     for (const effect of this.#neighbours.step(event, nowMs)) {
+      if (effect.kind === "banned") {
+        out.push(banWarning(effect.ban));
+        continue;
+      }
       out.push(effect);
       if (effect.kind === "close") {
         this.#seek({ kind: "link-down", link: effect.link }, nowMs, out);
@@ -177,20 +200,28 @@ export class Overlay {
   #seek(event: SearchEvent, nowMs: number, out: OverlayEffect[]): void {
     for (const effect of this.#search.step(event, nowMs)) {
       if (effect.kind !== "fault") out.push(effect);
-      else this.#fault(effect.link, effect.code, effect.message, nowMs, out);
+      else this.#fault(effect, nowMs, out);
     }
   }
 
   #fault(
-    link: LinkId,
-    code: PeerFaultCode,
-    message: string,
+    { link, code, message, misdeed }: Omit<Fault, "kind">,
     nowMs: number,
     out: OverlayEffect[],
   ): void {
     out.push({ kind: "warn", message, fields: { link, code } });
     out.push({ kind: "close", link, reason: code });
     this.#seek({ kind: "link-down", link }, nowMs, out);
-    this.#keep({ kind: "link-down", link, faulty: true }, nowMs, out);
+    const counted = misdeed === undefined ? {} : { misdeed };
+    this.#keep({ kind: "link-down", link, faulty: true, ...counted }, nowMs, out);
   }
+}
+
+function banWarning({ nodeId, host, reason }: Ban): OverlayEffect {
+  const who = nodeId === null ? "every node at a host" : "a node";
+  return {
+    kind: "warn",
+    message: `banned ${who}`,
+    fields: { host, ...(nodeId === null ? {} : { nodeId }), reason },
+  };
 }

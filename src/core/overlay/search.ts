@@ -9,7 +9,7 @@
  *     on every link that comes up while the search lasts.
  *  2. A link that sends more queries than the bound has the excess dropped; one that sends ten
  *     times as many is dropped itself. Nobody forwards more than the bound over a link, so an
- *     honest node is never taken for a flooder on account of what it forwards. Globs, for which a
+ *     honest node is never taken for a flooder for what it forwards. Globs, for which a
  *     node walks over all its names, have a much smaller bound of their own, and no fault.
  *  3. An id that was seen before is dropped, an own one included, also when its search is over. The first copy decides the way
  *     back. The cache of ids is bounded.
@@ -42,7 +42,8 @@ import { limits } from "../../base/limits.ts";
 import { hostProblem, isLoopback, plainHost } from "../../wire/host.ts";
 import type { Hit, Query } from "../../wire/messages.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
-import type { LinkId } from "./link_id.ts";
+import type { Misdeed } from "./bans.ts";
+import type { LinkId } from "./neighbours.ts";
 import { isSharedMeaning, isWholePlace } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
@@ -108,12 +109,17 @@ export type SearchEffect =
   }
   | { readonly kind: "answer-by-hit"; readonly id: QueryId; readonly sought: Sought }
   | { readonly kind: "deliver-hit"; readonly id: QueryId; readonly hit: Hit }
-  | {
-    readonly kind: "fault";
-    readonly link: LinkId;
-    readonly code: PeerFaultCode;
-    readonly message: string;
-  };
+  | Fault;
+
+/** What a link does that the protocol does not allow: it is to be closed. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly link: LinkId;
+  readonly code: PeerFaultCode;
+  readonly message: string;
+  /** What of it counts against the node itself. */
+  readonly misdeed?: Misdeed;
+}
 
 /** What the search has done since the node started. */
 export interface SearchCounters {
@@ -283,7 +289,8 @@ export class Search {
     if (link === undefined) return;
     if (!link.flood.take(nowMs)) {
       const perSecond = limits.queriesPerSecondMax * limits.floodFactor;
-      fault(link, "flooding", `Cannot keep link: over ${perSecond} queries a second`, out);
+      const message = `Cannot keep link: over ${perSecond} queries a second`;
+      fault(link, { code: "flooding", message, misdeed: { kind: "flooding" } }, out);
       return;
     }
     if (!link.queries.take(nowMs)) {
@@ -294,7 +301,8 @@ export class Search {
       ? originProblem(query.callbackHost)
       : placeProblem(query.callbackHost, query.callbackPort);
     if (problem !== undefined) {
-      fault(link, "malformed", `Cannot read query ${query.id}: ${problem}`, out);
+      const message = `Cannot read query ${query.id}: ${problem}`;
+      fault(link, { code: "malformed", message, ...falseHost(query.hops) }, out);
       return;
     }
     if (this.#own.has(query.id) || this.#seen.has(query.id)) {
@@ -433,7 +441,8 @@ export class Search {
       ? originProblem(hit.holderHost)
       : placeProblem(hit.holderHost, hit.holderPort);
     if (problem !== undefined) {
-      fault(link, "malformed", `Cannot read hit of query ${hit.id}: ${problem}`, out);
+      const message = `Cannot read hit of query ${hit.id}: ${problem}`;
+      fault(link, { code: "malformed", message, ...falseHost(hit.hops) }, out);
       return;
     }
     if (this.#own.has(hit.id)) {
@@ -490,6 +499,11 @@ function placeProblem(host: string, port: number): string | undefined {
   return isWholePlace(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
 }
 
-function fault(link: Link, code: PeerFaultCode, message: string, out: SearchEffect[]): void {
-  out.push({ kind: "fault", link: link.link, code, message });
+/** An origin that names a host itself lies about it; what was filled in on the way, others did. */
+function falseHost(hops: number): { readonly misdeed?: Misdeed } {
+  return hops === 0 ? { misdeed: { kind: "false-host" } } : {};
+}
+
+function fault({ link }: Link, fault: Omit<Fault, "kind" | "link">, out: SearchEffect[]): void {
+  out.push({ kind: "fault", link, ...fault });
 }

@@ -136,6 +136,7 @@ export class Answerer {
       keyed: isKeyed,
       uptimeMs: Math.round(performance.now() - this.#startedMs),
       links: node.linkCount,
+      banned: overlay.bans(performance.now()).length,
       files: { ...files, hashing: store.shares.filesWaiting },
       counters: {
         queriesSeen: counters.queriesSeen,
@@ -190,6 +191,19 @@ export class Answerer {
         direction: inbound ? "in" : "out",
         roundTripMs,
         connectedMs: Math.round(nowMs - sinceMs),
+        ban: null,
+      };
+    }
+    for (const { nodeId, host, reason, endsAtMs } of this.#options.node.overlay.bans(nowMs)) {
+      yield {
+        nodeId: nodeId ?? "",
+        host,
+        port: 0,
+        listenPort: 0,
+        direction: "banned",
+        roundTripMs: null,
+        connectedMs: 0,
+        ban: { reason, endsInMs: Math.round(endsAtMs - nowMs) },
       };
     }
   }

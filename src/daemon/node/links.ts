@@ -5,7 +5,7 @@
 
 import type { HostPort } from "../../base/address.ts";
 import { PeerFault } from "../../base/errors.ts";
-import type { LinkId } from "../../core/overlay/link_id.ts";
+import type { LinkId } from "../../core/overlay/neighbours.ts";
 import type { OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import {

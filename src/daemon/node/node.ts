@@ -160,6 +160,8 @@ export class Node {
       random: systemRandom,
       hasher: this.#hasher,
       struck: () => this.#struck(),
+      misbehaved: (node, root) =>
+        this.#step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
     }, this.store);
     this.loadMeter = new LoadMeter({
       uploads: (nowMs) => this.uploads.active(nowMs),

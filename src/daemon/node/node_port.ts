@@ -87,10 +87,15 @@ export class NodePort {
 
   #refusal({ nodeId, purpose }: RemoteIdentity, connection: Connection): Refusal | undefined {
     const { host } = connection.remote;
+    // Who is banned is no neighbour and no source, and asks nothing; it is still given files.
+    const nowMs = performance.now();
+    if (purpose !== "transfer" && this.#host.overlay.isBanned({ nodeId, host }, nowMs)) {
+      return "banned";
+    }
     if (purpose === "directory") return this.#host.questions.refusal(host);
     if (purpose === "transfer" && !this.#host.uploads.hasPlaceFor(host)) return "busy";
     if (purpose !== "link") return undefined;
-    return this.#host.overlay.refusal({ nodeId, host, inbound: true }, performance.now());
+    return this.#host.overlay.refusal({ nodeId, host, inbound: true }, nowMs);
   }
 
   /** A requester that learned of this node by HIT: it says what it wants, and is offered that. */

@@ -4,9 +4,10 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { messageOf, unreachable } from "../../base/errors.ts";
+import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import type { QueryId, Root } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
+import type { Overlay } from "../../core/overlay/overlay.ts";
 import type { CallbackOutcome } from "../../core/overlay/search.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { initiate, type LocalIdentity } from "../../net/handshake.ts";
@@ -23,6 +24,7 @@ import type { Uploads } from "../upload/uploads.ts";
 export interface Caller extends OfferSource {
   readonly connections: Connections;
   readonly identity: LocalIdentity;
+  readonly overlay: Pick<Overlay, "isBanned">;
   readonly uploads: Uploads;
   readonly log: Logger;
 }
@@ -106,6 +108,13 @@ export async function takeFromHolder(
     purpose: "transfer",
     first: () => [{ kind: "want", root, searchOn: true }],
   });
+  const { nodeId } = remote;
+  const { host } = connection.remote;
+  if (caller.overlay.isBanned({ nodeId, host }, performance.now())) {
+    const fault = new PeerFault("banned", "Cannot hear offers: the node is banned");
+    connection.close(fault);
+    throw fault;
+  }
   connection.setGate(onlyKinds("Cannot hear offers", ["offer", "offers-end"]));
   const offers = await withDeadline(
     connection,
@@ -113,7 +122,6 @@ export async function takeFromHolder(
     () => receiveOffers(connection, { countMax: 1, listing: false }),
   );
   const ofRoot = offers.filter(({ file }) => file.root === root);
-  const { nodeId } = remote;
   const verdict = searcher.offered({ nodeId, address }, ofRoot);
   // The holder serves what it offered; another root than that was not asked of it.
   if (verdict.kind === "want" && verdict.root === root) return await verdict.use(connection);

@@ -19,8 +19,8 @@ export interface PenaltiesHost {
   readonly log: Logger;
   /** A strike was given, for the counters. */
   struck(): void;
-  /** A node is banned, and its connection closed. */
-  banned(nodeId: NodeId): void;
+  /** A source is banned, and its connection closed; for what it gave, not for being slow. */
+  banned(source: PeerSource, options: { readonly isWrong: boolean }): void;
 }
 
 /** Strikes and bans of one swarm. */
@@ -76,7 +76,8 @@ export class PeerPenalties {
   ban(source: PeerSource, reason: Error): void {
     this.#banned.add(source.nodeId);
     source.connection.close(reason);
-    this.#host.banned(source.nodeId);
+    const code = reason instanceof PeerFault ? reason.code : undefined;
+    this.#host.banned(source, { isWrong: code !== "silent" && code !== "slow-reader" });
   }
 
   #strike(source: PeerSource, strikes: number): void {

@@ -38,7 +38,10 @@ export class SwarmPeers implements PeerSourceObserver {
       contributions,
       log: host.log,
       struck: () => host.struck(),
-      banned: (nodeId) => core.tell((observer) => observer.banned(nodeId)),
+      banned: ({ nodeId, connection }, { isWrong }) => {
+        core.tell((observer) => observer.banned(nodeId));
+        if (isWrong) host.misbehaved?.({ nodeId, host: connection.remote.host }, file.root);
+      },
     });
   }
 
