@@ -34,7 +34,7 @@ export const directoryLimits = {
   directorySearchStepsPerQuestion: 5_000,
   directorySearchFilesPerQuestion: 10,
   /** Addresses whose questions are counted; the one that asked longest ago is forgotten. */
-  directoryAskersMax: 16_384,
+  directoryHostsMax: 16_384,
   /** Files of one name, or of one root, that an answer knows of: those that most nodes have. */
   directoryAlikeMax: 64,
   /** Holders of a file that are compared for one answer; the next answer looks at others. */

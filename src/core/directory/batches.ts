@@ -6,13 +6,20 @@
 import { PeerFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
-import { denialOf, oldSequence, wrongAddress } from "./directory_errors.ts";
-import type { ClientKey, Denial, DirectoryEventOf, Listed } from "./directory_events.ts";
+import {
+  type ClientKey,
+  type Denial,
+  denialOf,
+  type DirectoryEventOf,
+  type Listed,
+  oldSequence,
+  wrongAddress,
+} from "./directory_events.ts";
 import { checkFiles, type Listings } from "./listings.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 
 /** What batches need of the directory. */
-export interface BatchHost {
+interface BatchHost {
   readonly clients: Clients;
   readonly past: PastSessions;
   readonly listings: Listings;

@@ -15,14 +15,14 @@ import type { Lister } from "./directory_files.ts";
 import { NONE } from "./rows.ts";
 
 /** A batch under way. */
-export interface Batch {
+interface Batch {
   readonly whole: boolean;
   /** What will be answered already: the whole list is wanted, or why it is refused. */
   refused: "unknown" | Denial | null;
 }
 
 /** Clients at one address. */
-export interface Host {
+interface Host {
   readonly host: string;
   readonly clients: Set<Client>;
   listings: number;
@@ -90,7 +90,7 @@ export class Client implements Lister, Loaded {
 }
 
 /** What a client comes with. */
-export type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
+type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
   readonly host: string;
 };
 
@@ -138,13 +138,13 @@ export class Clients {
 
   /** Takes a client in that is not known. */
   add({ host, ...options }: NewClient): Client {
-    const place = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
-    this.#hosts.set(host, place);
+    const at = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
+    this.#hosts.set(host, at);
     const id = this.#freeIds.pop() ?? this.#byId.length;
-    const client = new Client({ ...options, host: place, id, order: this.#order++ });
+    const client = new Client({ ...options, host: at, id, order: this.#order++ });
     this.#byId[id] = client;
     this.#byKey.set(client.key, client);
-    place.clients.add(client);
+    at.clients.add(client);
     return client;
   }
 

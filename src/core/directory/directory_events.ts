@@ -1,8 +1,9 @@
 /**
- * What a {@linkcode Directory} is told and what it answers: plain values, no behaviour.
+ * What a {@linkcode Directory} is told and what it answers: plain values, and its refusals in words.
  */
 
 import type { NodeId, Root, SessionId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import type { Reach, UploadAnswer } from "../../wire/directory_messages.ts";
 import type { ListedFile, Load } from "../../wire/structures.ts";
@@ -60,6 +61,26 @@ export interface Denial {
   readonly bound: number;
   /** The same for a person. */
   readonly message: string;
+}
+
+/** A refusal; `what` ends the sentence for a person. */
+export function denialOf(limit: DenialLimit, bound: number, what: string): Denial {
+  return { kind: "denied", limit, bound, message: `Refused (${limit}, ${bound}): ${what}` };
+}
+
+/** A batch or a leave that is not newer than the last. */
+export function oldSequence(sequence: number, last: number): Denial {
+  return denialOf("sequence", last, `sequence ${sequence} is not greater than the last`);
+}
+
+/** Of a session at whose address somebody else answered. */
+export function wrongAddress(): Denial {
+  return denialOf(
+    "wrong-address",
+    limits.directoryWrongMs,
+    "another node answered at the host and port of this one; give this node another port " +
+      "(--node) that leads to it, or start it with --no-callback if none does",
+  );
 }
 
 /** What became of a batch. */

@@ -10,9 +10,9 @@ import { type Random, randomBelow, shuffled } from "../../base/random.ts";
 import type { Holder, KnownFile, ListedFile } from "../../wire/structures.ts";
 import { type Balance, type Nameable, permilleOf } from "./balance.ts";
 import type { Client, Clients } from "./clients.ts";
-import type { DirectoryFiles, FileRow } from "./directory_files.ts";
+import type { DirectoryFiles } from "./directory_files.ts";
 import type { Copies } from "./replication.ts";
-import { NONE } from "./rows.ts";
+import { type FileRow, NONE } from "./rows.ts";
 import { SeederProtection } from "./seeder_protection.ts";
 
 /** Up to this load a client is asked to take files. */
@@ -34,7 +34,7 @@ interface Group {
 }
 
 /** Holders for whom. */
-export interface Wanted {
+interface Wanted {
   readonly max: number;
   /** The address of who asks. */
   readonly asker: string;
@@ -46,7 +46,7 @@ export interface Wanted {
 }
 
 /** Who holds what is sought. */
-export interface Found {
+interface Found {
   /** The file that leads, when anybody else has any of it. */
   readonly root: Root | undefined;
   readonly holders: Holder[];

@@ -1,20 +1,21 @@
 /**
  * Where the clients of a directory can be reached, and whether they are still there: rules 2 and 6
- * of `directory.ts`. What they list is not its business.
+ * of `directory.ts`. What they list it does not know.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { unreachable } from "../../base/errors.ts";
+import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
-import { AddressConflicts } from "./address_conflicts.ts";
 
 /** How often clients are looked through for those that are silent, as a part of a refresh. */
 const SILENCE_CHECKS = 8;
 const SILENCE_CHECK_MS_MAX = 1_000;
 
 /** What it needs of the directory. */
-export interface ReachabilityHost {
+interface ReachabilityHost {
   readonly clients: Clients;
   readonly past: PastSessions;
   readonly refreshMs: number;
@@ -56,7 +57,7 @@ export class Reachability {
   check(client: Client, nowMs: number): void {
     client.checkedMs = nowMs;
     client.checkingPort = client.port;
-    this.#host.effect({ kind: "check", client: client.key, ...placeOf(client) });
+    this.#host.effect({ kind: "check", client: client.key, ...addressOf(client) });
   }
 
   /** What came of a dial. */
@@ -115,7 +116,7 @@ export class Reachability {
     // Nobody knows what it failed to say meanwhile.
     client.isAskedForFiles = true;
     client.mark++;
-    this.#host.effect({ kind: "ask-files", client: client.key, ...placeOf(client) });
+    this.#host.effect({ kind: "ask-files", client: client.key, ...addressOf(client) });
   }
 
   #checkSilence(client: Client, nowMs: number): void {
@@ -133,8 +134,50 @@ export class Reachability {
   }
 }
 
-function placeOf(
-  { host: { host }, port }: Client,
-): { readonly host: string; readonly port: number } {
+function addressOf({ host: { host }, port }: Client): HostPort {
   return { host, port };
+}
+
+/** A client that was forgotten because another node answered at its address. */
+interface AddressConflict {
+  readonly host: string;
+  readonly port: number;
+  readonly nodeId: NodeId;
+  readonly order: number;
+  readonly sinceMs: number;
+}
+
+/**
+ * Such clients, until it is known what that was: a node that was started again on its port soon
+ * proves itself there with its new session, and is nothing to be logged. Those of the last
+ * `limits.directoryConflictMs`; bounded, the oldest go. How long they are refused is in `clients.ts`.
+ */
+class AddressConflicts {
+  /** The oldest first. */
+  readonly #conflicts = new Set<AddressConflict>();
+
+  add({ host: { host }, port, nodeId, order }: Client, nowMs: number): void {
+    this.#conflicts.add({ host, port, nodeId, order, sinceMs: nowMs });
+    const [oldest] = this.#conflicts;
+    if (this.#conflicts.size > limits.directoryWrongMax) this.#conflicts.delete(oldest!);
+  }
+
+  /** A client proved itself: those that came before it to its host and port were the same node. */
+  proved({ host: { host }, port, order }: Client): void {
+    for (const conflict of this.#conflicts) {
+      const isSame = conflict.host === host && conflict.port === port && conflict.order < order;
+      if (isSame) this.#conflicts.delete(conflict);
+    }
+  }
+
+  /** Takes out those that were another node's. */
+  take(nowMs: number): AddressConflict[] {
+    const taken: AddressConflict[] = [];
+    for (const conflict of this.#conflicts) {
+      if (nowMs - conflict.sinceMs < limits.directoryConflictMs) break;
+      this.#conflicts.delete(conflict);
+      taken.push(conflict);
+    }
+    return taken;
+  }
 }

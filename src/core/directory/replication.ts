@@ -38,13 +38,13 @@ export interface Copies {
 }
 
 /** A client that may be asked to take a file. */
-export interface Taker {
+interface Taker {
   readonly key: ClientKey;
   readonly nodeId: NodeId;
 }
 
 /** What is known outside. */
-export interface ReplicationHost<T extends Taker> {
+interface ReplicationHost<T extends Taker> {
   /** Undefined when nobody has it whole. */
   copies(root: Root): Copies | undefined;
   /** The client that shall take a file, of those for whom `isFit`. */
@@ -52,7 +52,7 @@ export interface ReplicationHost<T extends Taker> {
 }
 
 /** One client to be asked to take one file. */
-export interface Push<T extends Taker> {
+interface Push<T extends Taker> {
   readonly client: T;
   readonly file: ListedFile;
 }

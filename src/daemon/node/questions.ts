@@ -7,6 +7,7 @@
  */
 
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
+import { HostRateLimit } from "../../base/host_rate_limit.ts";
 import { HASH_BYTES, type SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
@@ -16,7 +17,6 @@ import type { Message, MessageOf, Refusal } from "../../wire/messages.ts";
 import { sessionMac } from "../../wire/proofs.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
-import { HostLimits } from "./host_limits.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
 import { listedFiles, type OfferSource } from "../discovery/offers.ts";
 import type { PushReceiver } from "../push/push_receiver.ts";
@@ -49,13 +49,15 @@ export class Questions {
   #askers = 0;
   /** Hosts to which a list is being sent, once for each list. */
   #listHosts: string[] = [];
-  readonly #questionLimits = new HostLimits({
+  readonly #questionLimits = new HostRateLimit({
     perSecond: limits.questionsPerSecondMax,
     burst: limits.questionsBurstMax,
+    hostsMax: limits.questionHostsMax,
   });
-  readonly #listLimits = new HostLimits({
+  readonly #listLimits = new HostRateLimit({
     perSecond: limits.fileListsPerMinuteMax / 60,
     burst: limits.fileListsBurstMax,
+    hostsMax: limits.questionHostsMax,
   });
 
   constructor(host: QuestionsHost) {
