@@ -9,7 +9,7 @@
  */
 
 /** Options that every error here takes. */
-export interface ErrorExtras {
+interface ErrorExtras {
   /** What the person can do about it, as a full sentence. */
   readonly hint?: string;
   /** The error that led to this one. */

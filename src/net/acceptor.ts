@@ -16,7 +16,7 @@ import { accept, type LocalIdentity, RefusedError, type RemoteIdentity } from ".
 import type { Duplex, Listener } from "./transport.ts";
 
 /** What the door needs of the house. */
-export interface AcceptorHost {
+interface AcceptorHost {
   readonly identity: LocalIdentity;
   readonly connections: Connections;
   readonly throttle: LogThrottle;

@@ -12,7 +12,7 @@ import type { Duplex, Transport } from "./transport.ts";
 const WRITE_STALL_MS = limits.linkSilentMs;
 
 /** Which connections may be closed when all places are taken and another host needs one. */
-export interface Crowding {
+interface Crowding {
   /** Since when nothing came on it, by `performance.now()`; undefined when it has to stay. */
   idleSinceMs(connection: Connection): number | undefined;
   /** It was closed for another host: for the log. */

@@ -39,7 +39,7 @@ export type Shape =
 export type ValueOf<F> = F extends Field<infer T> ? T : never;
 
 /** The object type of a record of fields. */
-export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
 export const u8: Field<number> = {
   write: (writer, value) => writer.u8(value),

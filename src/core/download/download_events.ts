@@ -32,8 +32,6 @@ export type DownloadEvent =
     readonly source: SourceId;
     readonly ranges: readonly ChunkRange[];
   }
-  /** It withdrew chunks. */
-  | { readonly kind: "source-lost-chunks"; readonly source: SourceId; readonly range: ChunkRange }
   /** Its connection ended. */
   | { readonly kind: "source-left"; readonly source: SourceId }
   /** Bytes of a frame of chunks came in. */

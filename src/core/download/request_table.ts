@@ -10,7 +10,7 @@ import { chunksIn } from "./block_mask.ts";
 import type { Blocks } from "./blocks.ts";
 
 /** The outstanding requests of all sources of one download. */
-export class RequestBook {
+export class RequestTable {
   readonly #blocks: Blocks;
   readonly #have: Bitfield;
   readonly #sizeBytes: number;

@@ -42,14 +42,14 @@ import { RateLimit } from "../../base/rate_limit.ts";
 export type LinkId = number;
 
 /** The messages that keep links. */
-export type LinkMessage =
+type LinkMessage =
   | MessageOf<"ping">
   | MessageOf<"pong">
   | MessageOf<"bye">
   | MessageOf<"peers">;
 
 /** A connection whose handshake is complete. */
-export interface NewLink {
+interface NewLink {
   readonly link: LinkId;
   readonly nodeId: NodeId;
   /** The other end's address as the connection reports it: an IP address, never a name. */
@@ -113,7 +113,7 @@ export type NeighboursEffect =
   | { readonly kind: "banned"; readonly ban: Ban };
 
 /** A link as it is shown to people. */
-export interface LinkInfo extends Omit<NewLink, "dialled"> {
+export interface LinkReport extends Omit<NewLink, "dialled"> {
   readonly sinceMs: number;
   readonly heardAtMs: number;
   /** Round trip of the last PING that was answered; null before the first. */
@@ -135,7 +135,7 @@ interface PendingDial {
   readonly failsAtMs: number;
 }
 
-interface ActiveLink extends LinkInfo {
+interface ActiveLink extends LinkReport {
   readonly state: "active";
   /** Where the other node can be dialled, as it was given and as it turned out to be. */
   readonly addresses: readonly KnownAddress[];
@@ -187,10 +187,10 @@ export class Neighbours {
   }
 
   /** The links that are up, oldest first. */
-  links(): LinkInfo[] {
-    const links: LinkInfo[] = [];
+  links(): LinkReport[] {
+    const links: LinkReport[] = [];
     for (const one of this.#list) {
-      if (one.state === "active") links.push(toInfo(one));
+      if (one.state === "active") links.push(reportOf(one));
     }
     return links;
   }
@@ -368,11 +368,11 @@ export class Neighbours {
 
   #add(link: NewLink, nowMs: number, out: NeighboursEffect[]): void {
     const port = link.inbound ? link.listenPort : link.port;
-    const places = [
+    const entries = [
       this.#dialledBy(link),
       port === 0 ? undefined : this.#book.add(link.host, port),
     ];
-    const addresses = [...new Set(places)].filter((one) => one !== undefined);
+    const addresses = [...new Set(entries)].filter((one) => one !== undefined);
     for (const address of addresses) this.#book.met(address, link.nodeId);
     const active: ActiveLink = {
       state: "active",
@@ -536,7 +536,7 @@ export class Neighbours {
   }
 }
 
-function toInfo(link: ActiveLink): LinkInfo {
+function reportOf(link: ActiveLink): LinkReport {
   const { nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs } = link;
   const { link: id } = link;
   return {

@@ -1,8 +1,8 @@
 /**
  * A node of the overlay network: its links and its part in the search behind one step. The daemon
- * drives it over TCP, the simulator over memory. It hands events on and has no policy of its own.
+ * drives it over TCP, the simulator over memory. It hands events on and has no policy.
  *
- * Whoever drives it must answer each `dial` with `link-up` or `dial-failed`, each `look-up` with
+ * Its driver must answer each `dial` with `link-up` or `dial-failed`, each `look-up` with
  * `looked-up`, each `call-back` with `callback-answered`, and send `tick` about every
  * `limits.overlayTickMs`.
  */
@@ -14,8 +14,8 @@ import type { Ban, SeenNode } from "./bans.ts";
 import {
   type CloseReason,
   type LinkId,
-  type LinkInfo,
   type LinkRefusal,
+  type LinkReport,
   Neighbours,
   type NeighboursEffect,
   type NeighboursEvent,
@@ -61,7 +61,7 @@ export type OverlayEffect =
   };
 
 /** How a node takes part. */
-export interface OverlayOptions extends NeighboursOptions {
+interface OverlayOptions extends NeighboursOptions {
   /** Query ids remembered. */
   readonly seenQueriesMax?: number;
 }
@@ -92,7 +92,7 @@ export class Overlay {
   }
 
   /** The links that are up, oldest first. */
-  links(): LinkInfo[] {
+  links(): LinkReport[] {
     return this.#neighbours.links();
   }
 

@@ -2,7 +2,7 @@
  * The flooding callback search: one node's part in everybody's searches, and its own.
  *
  * Nothing here recurses, and nothing waits for another node's answer to give its own. A search is
- * one QUERY that floods over the links. Whoever has any part of what is sought turns to the
+ * one QUERY that floods over the links. A node that has any part of what is sought turns to the
  * requester itself. The rules, in the order in which a query meets them:
  *
  *  1. The origin sends its query with hops 0 and no callback host on every link that it has, and
@@ -44,7 +44,7 @@ import type { Hit, Query } from "../../wire/messages.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
 import type { Misdeed } from "./bans.ts";
 import type { LinkId } from "./neighbours.ts";
-import { isSharedMeaning, isWholePlace } from "./address_scope.ts";
+import { isSharedMeaning, isWholeAddress } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
 
@@ -63,7 +63,7 @@ export type CallbackOutcome =
   | "failed";
 
 /** What a search of this node's own asks for. */
-export interface OwnSearch {
+interface OwnSearch {
   readonly id: QueryId;
   readonly sought: Sought;
   /** Links that the query may travel after the first; 0 reaches neighbours only. */
@@ -299,7 +299,7 @@ export class Search {
     }
     const problem = query.hops === 0
       ? originProblem(query.callbackHost)
-      : placeProblem(query.callbackHost, query.callbackPort);
+      : addressProblem(query.callbackHost, query.callbackPort);
     if (problem !== undefined) {
       const message = `Cannot read query ${query.id}: ${problem}`;
       fault(link, { code: "malformed", message, ...falseHost(query.hops) }, out);
@@ -439,7 +439,7 @@ export class Search {
     }
     const problem = hit.hops === 0
       ? originProblem(hit.holderHost)
-      : placeProblem(hit.holderHost, hit.holderPort);
+      : addressProblem(hit.holderHost, hit.holderPort);
     if (problem !== undefined) {
       const message = `Cannot read hit of query ${hit.id}: ${problem}`;
       fault(link, { code: "malformed", message, ...falseHost(hit.hops) }, out);
@@ -454,9 +454,9 @@ export class Search {
     if (back === undefined || back === link || hit.hops > limits.ttlMax) return;
     const known = withHolderHost(hit, link);
     const isLost = isLoopback(known.holderHost) && !back.isLocal;
-    const place = isLost ? { holderHost: "", holderPort: 0 } : undefined;
+    const hidden = isLost ? { holderHost: "", holderPort: 0 } : undefined;
     this.counters.hitsRelayed++;
-    this.#send(back.link, { ...known, ...place, hops: hit.hops + 1 }, out);
+    this.#send(back.link, { ...known, ...hidden, hops: hit.hops + 1 }, out);
   }
 
   #send(link: LinkId, message: Query | Hit, out: SearchEffect[]): void {
@@ -494,9 +494,9 @@ function originProblem(host: string): string | undefined {
   return host === "" ? undefined : `its first link names the host ${host} itself`;
 }
 
-/** What is wrong with a place that was filled in on the way. */
-function placeProblem(host: string, port: number): string | undefined {
-  return isWholePlace(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
+/** What is wrong with an address that was filled in on the way. */
+function addressProblem(host: string, port: number): string | undefined {
+  return isWholeAddress(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
 }
 
 /** An origin that names a host itself lies about it; what was filled in on the way, others did. */
