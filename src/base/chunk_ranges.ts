@@ -5,9 +5,7 @@
 
 import type { Bitfield } from "./bitfield.ts";
 import type { ChunkRange } from "./geometry.ts";
-
-/** How many runs are written out before the rest is summed up. */
-const RUNS_MAX = 64;
+import { limits } from "./limits.ts";
 
 /** The chunks of `have`: "all", "none", or their runs with both ends included. */
 export function formatRanges(have: Bitfield): string {
@@ -20,7 +18,7 @@ export function formatRanges(have: Bitfield): string {
 export function writeRanges(ranges: Iterable<ChunkRange>): string {
   const runs: string[] = [];
   for (const { first, count } of ranges) {
-    if (runs.length === RUNS_MAX) return `${runs.join(",")},...`;
+    if (runs.length === limits.shownRunsMax) return `${runs.join(",")},...`;
     runs.push(count === 1 ? `${first}` : `${first}-${first + count - 1}`);
   }
   return runs.join(",");

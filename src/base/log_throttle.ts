@@ -1,26 +1,30 @@
 /** Keeps one cause from filling the log: says whether a line like this came lately. */
 
-/** How long a line is not repeated. */
-const QUIET_MS = 60_000;
-/** Distinct lines remembered; past it everything is new again, and memory stays small. */
-const KEYS_MAX = 1_024;
+import { type Clock, systemClock } from "./clock.ts";
+import { limits } from "./limits.ts";
 
-/** Remembers what was logged in the last minute. */
+/** Remembers what was logged in the last `limits.logQuietMs`. */
 export class LogThrottle {
+  readonly #clock: Clock;
   readonly #loggedMs = new Map<string, number>();
 
-  /** Whether `key` was not asked about within the last minute. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** Whether `key` was not asked about within that time. */
   isFirst(key: string): boolean {
     if (this.#loggedMs.has(key)) return false;
-    if (this.#loggedMs.size >= KEYS_MAX) this.#loggedMs.clear();
-    this.#loggedMs.set(key, performance.now());
+    // Past the bound everything is new again, and memory stays small.
+    if (this.#loggedMs.size >= limits.logKeysMax) this.#loggedMs.clear();
+    this.#loggedMs.set(key, this.#clock.nowMs());
     return true;
   }
 
   /** Forgets what is old. */
   tick(nowMs: number): void {
     for (const [key, loggedMs] of this.#loggedMs) {
-      if (nowMs - loggedMs < QUIET_MS) return;
+      if (nowMs - loggedMs < limits.logQuietMs) return;
       this.#loggedMs.delete(key);
     }
   }

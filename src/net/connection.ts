@@ -16,12 +16,6 @@ import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
 import type { Duplex } from "./transport.ts";
 
-/** From here on a frame carries file data, and what is done with it takes time. */
-const LARGE_FRAME_BYTES = 64 * 1024;
-
-/** How long a closing connection may take to write its last words. */
-const LAST_WORDS_MS = 500;
-
 /** Gives whole frames of file data, one at a time. */
 export interface BulkSource {
   /**
@@ -154,7 +148,7 @@ export class Connection {
         for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) {
           handler.frame(frame);
           // Work on a frame of data takes a millisecond: other connections come in between.
-          if (frame.payloadBytes >= LARGE_FRAME_BYTES) await yieldToEventLoop();
+          if (frame.payloadBytes >= limits.largeFrameBytes) await yieldToEventLoop();
           if (this.#closed) return;
         }
         if (handler.partial !== undefined) {
@@ -186,7 +180,7 @@ export class Connection {
   /** Ends the connection once what is queued has been written, or after a short bound. */
   async closeAfterWriting(): Promise<void> {
     this.setBulk(null);
-    const timer = setTimeout(() => this.close(), LAST_WORDS_MS);
+    const timer = setTimeout(() => this.close(), limits.lastWordsMs);
     await this.flushed();
     clearTimeout(timer);
     this.close();

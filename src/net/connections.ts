@@ -8,9 +8,6 @@ import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
 import type { Duplex, Transport } from "./transport.ts";
 
-/** A write that the other side does not take for this long ends the connection. */
-const WRITE_STALL_MS = limits.linkSilentMs;
-
 /** Which connections may be closed when all places are taken and another host needs one. */
 interface Crowding {
   /** Since when nothing came on it, by `performance.now()`; undefined when it has to stay. */
@@ -95,7 +92,7 @@ export class Connections {
   tick(nowMs: number): void {
     for (const connection of this.#open) {
       const sinceMs = connection.writeSinceMs;
-      if (!connection.isClosed && sinceMs !== null && nowMs - sinceMs > WRITE_STALL_MS) {
+      if (!connection.isClosed && sinceMs !== null && nowMs - sinceMs > limits.writeStallMs) {
         connection.close(new PeerFault("slow-reader", "The other side does not read any more"));
       }
       if (connection.isClosed) this.#forget(connection);

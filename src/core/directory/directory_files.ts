@@ -10,12 +10,13 @@
 
 import { chunkCount } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { nameType } from "../../base/names.ts";
 import type { KnownFile, ListedFile } from "../../wire/structures.ts";
 import { NameIndex } from "./name_index.ts";
 import { hashNumbers, RowIndex } from "./row_index.ts";
 import { type FileRow, type ListingRow, NONE, Rings, Rows } from "./rows.ts";
-import { Sha256Votes, VOTES_MAX } from "./sha256_votes.ts";
+import { Sha256Votes } from "./sha256_votes.ts";
 
 /** Who lists files; `id` is a small number. */
 export interface Lister {
@@ -25,9 +26,6 @@ export interface Lister {
   /** How many it has. Kept here. */
   listings: number;
 }
-
-/** Listings that are heard when a file's SHA-256 is asked for. */
-const VOTERS_MAX = 64;
 
 const F_ROOT = 0, F_NAME = 1, F_SIZE_LOW = 2, F_SIZE_HIGH = 3, F_LISTINGS = 4, F_WHOLE = 5;
 const F_PART = 6, F_ROOT_NEXT = 7, F_ROOT_PREVIOUS = 8, F_NAME_NEXT = 9, F_NAME_PREVIOUS = 10;
@@ -353,14 +351,14 @@ export class DirectoryFiles {
   /** The SHA-256 that more than half of those say who say any. */
   #sha256(file: FileRow): string | null {
     if (!this.#votes.has(file)) return null;
-    const counts = new Uint32Array(VOTES_MAX + 2);
+    const counts = new Uint32Array(limits.votesMax + 2);
     let voters = 0;
-    for (const row of taken(this.#ofFile, this.#files.get(file, F_LISTINGS), VOTERS_MAX)) {
+    for (const row of taken(this.#ofFile, this.#files.get(file, F_LISTINGS), limits.votersMax)) {
       const vote = this.#listings.get(row, L_VOTE);
       counts[vote]!++;
       if (vote !== 0) voters++;
     }
-    for (let vote = 1; vote <= VOTES_MAX; vote++) {
+    for (let vote = 1; vote <= limits.votesMax; vote++) {
       if (2 * counts[vote]! > voters) return this.#votes.sha256(file, vote);
     }
     return null;

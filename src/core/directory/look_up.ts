@@ -15,9 +15,6 @@ import type { Copies } from "./replication.ts";
 import { type FileRow, NONE } from "./rows.ts";
 import { SeederProtection } from "./seeder_protection.ts";
 
-/** Up to this load a client is asked to take files. */
-const TAKER_LOAD_MAX = 0.5;
-
 /** A holder of one file, before it is decided who is named. */
 interface Candidate extends Nameable<Client> {
   readonly chunksHave: number;
@@ -131,7 +128,7 @@ export class LookUp {
     const fit: Nameable<Client>[] = [];
     for (const client of this.#someTakers()) {
       if (client.load.acceptBytes < file.sizeBytes || !isFit(client)) continue;
-      if (this.#balance.loadOf(client, nowMs) > TAKER_LOAD_MAX) continue;
+      if (this.#balance.loadOf(client, nowMs) > limits.takerLoadMax) continue;
       if (!this.#lists(client, file.root, names)) fit.push({ client, share: 1 });
     }
     return this.#balance.order(fit, nowMs).map(({ client }) => client);

@@ -10,10 +10,6 @@ import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
 
-/** How often clients are looked through for those that are silent, as a part of a refresh. */
-const SILENCE_CHECKS = 8;
-const SILENCE_CHECK_MS_MAX = 1_000;
-
 /** What it needs of the directory. */
 interface ReachabilityHost {
   readonly clients: Clients;
@@ -91,7 +87,10 @@ export class Reachability {
         fields: { host, port, node: nodeId },
       });
     }
-    const everyMs = Math.min(this.#host.refreshMs / SILENCE_CHECKS, SILENCE_CHECK_MS_MAX);
+    const everyMs = Math.min(
+      this.#host.refreshMs / limits.directorySilenceChecks,
+      limits.directorySilenceCheckMsMax,
+    );
     if (nowMs - this.#silenceCheckedMs < everyMs) return;
     this.#silenceCheckedMs = nowMs;
     for (const client of this.#host.clients) this.#checkSilence(client, nowMs);

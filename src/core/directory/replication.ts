@@ -22,11 +22,6 @@ import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 import { type ClientKey, hostOf } from "./directory_events.ts";
 import { MovingAverage } from "./moving_average.ts";
 
-/** How often roots that wait for a client are looked at in one go. */
-const DUE_PER_TICK_MAX = 256;
-/** For how long a node that asked counts as one that asked. */
-const ASKER_MS = 60_000;
-
 /** What is known of the copies of a root. */
 export interface Copies {
   /** Nodes that have it whole; those past `replicas` need not be counted. */
@@ -112,7 +107,7 @@ export class Replication<T extends Taker> {
     this.#demands.delete(root);
     this.#demands.set(root, demand);
     this.#due.add(root);
-    if (nowMs - (demand.askers.get(asker) ?? -Infinity) >= ASKER_MS) {
+    if (nowMs - (demand.askers.get(asker) ?? -Infinity) >= limits.demandAskerMs) {
       demand.asked++;
       demand.score.add(1, nowMs);
       demand.askers.delete(asker);
@@ -192,7 +187,7 @@ export class Replication<T extends Taker> {
     const pushes: Push<T>[] = [];
     let looked = 0;
     for (const root of this.#due) {
-      if (++looked > DUE_PER_TICK_MAX) break;
+      if (++looked > limits.demandsPerTickMax) break;
       this.#due.delete(root);
       const demand = this.#demands.get(root);
       if (demand !== undefined) this.#consider(demand, pushes, nowMs);
@@ -225,7 +220,7 @@ export class Replication<T extends Taker> {
 
   #isFit(demand: Demand, { key, nodeId }: T, nowMs: number): boolean {
     return !demand.pending.has(key) && !demand.refusedUntilMs.has(key) &&
-      nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= ASKER_MS &&
+      nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= limits.demandAskerMs &&
       (this.#roots.get(key)?.size ?? 0) < limits.pushesPerClientMax &&
       (this.#pendingAt.get(hostOf(key)) ?? 0) < limits.pushesPerHostMax;
   }

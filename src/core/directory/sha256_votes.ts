@@ -4,10 +4,8 @@
  * names.
  */
 
+import { limits } from "../../base/limits.ts";
 import type { FileRow } from "./rows.ts";
-
-/** Different SHA-256 that are told apart for one file: all but one are lies. */
-export const VOTES_MAX = 8;
 
 /** One SHA-256 of several that are named for a file, and how many listings name it. */
 interface Vote {
@@ -21,7 +19,7 @@ export class Sha256Votes {
   readonly #ofFile: (string | Vote[] | undefined)[] = [];
 
   /**
-   * A listing names a SHA-256 for a file; gives its number, which is VOTES_MAX + 1 when there are
+   * A listing names a SHA-256 for a file; gives its number, which is `limits.votesMax` + 1 when there are
    * too many. `countFirst` counts the listings of the file that name number 1 by now.
    */
   add(file: FileRow, sha256: string, countFirst: () => number): number {
@@ -31,10 +29,10 @@ export class Sha256Votes {
     const list = typeof votes === "string" ? [{ sha256: votes, listings: countFirst() }] : votes;
     this.#ofFile[file] = list;
     let at = list.findIndex((vote) => vote.sha256 === sha256);
-    if (at === -1 && list.length < VOTES_MAX) at = list.push({ sha256, listings: 0 }) - 1;
+    if (at === -1 && list.length < limits.votesMax) at = list.push({ sha256, listings: 0 }) - 1;
     // What nobody says any more makes room: else one client could say so many that no other counts.
     if (at === -1) at = list.findIndex(({ listings }) => listings === 0);
-    if (at === -1) return VOTES_MAX + 1;
+    if (at === -1) return limits.votesMax + 1;
     const vote = list[at]!;
     vote.sha256 = sha256;
     vote.listings++;

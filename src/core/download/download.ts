@@ -45,12 +45,10 @@ import { latestFor, sharedWith } from "./end_game.ts";
 import { RequestTable } from "./request_table.ts";
 import { type Request, Source } from "./source.ts";
 import { chunksIn, lowestRun } from "./block_mask.ts";
-import { Blocks, HOLDINGS_MAX } from "./blocks.ts";
+import { Blocks } from "./blocks.ts";
 
 export type { DownloadEffect, DownloadEvent, FrameClass, SourceReport } from "./download_events.ts";
 
-/** Blocks compared with the store's bitfield on a tick after it changed by other ways. */
-const SWEEP_BLOCKS = 1_024;
 const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
 
 /** The state machine of one download. */
@@ -176,8 +174,10 @@ export class Download {
 
   #join(id: SourceId, have: Bitfield | "all"): void {
     this.#remove(this.#sources.get(id));
-    if (this.#sources.size >= HOLDINGS_MAX) {
-      throw new RangeError(`Cannot add source ${id}: a download has at most ${HOLDINGS_MAX}`);
+    if (this.#sources.size >= limits.downloadSourcesMax) {
+      throw new RangeError(
+        `Cannot add source ${id}: a download has at most ${limits.downloadSourcesMax}`,
+      );
     }
     const source = new Source(id, this.#blocks.hold(have), this.#nowMs);
     this.#blocks.setCounted(source.holdings, true);
@@ -329,7 +329,7 @@ export class Download {
   #sweep(): void {
     if (this.#have.count !== this.#knownChunks) this.#sweepBlocks = this.#blocks.count;
     this.#knownChunks = this.#have.count;
-    const blocks = Math.min(this.#sweepBlocks, SWEEP_BLOCKS);
+    const blocks = Math.min(this.#sweepBlocks, limits.sweepBlocksMax);
     for (let i = 0; i < blocks; i++) {
       this.#gain(this.#sweepAt, -1);
       this.#requests.lose(this.#sweepAt);

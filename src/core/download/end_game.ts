@@ -3,13 +3,10 @@
  * for, so that a slow source does not hold up the end. Sends nothing.
  */
 
+import { limits } from "../../base/limits.ts";
 import type { RequestTable } from "./request_table.ts";
 import type { Request, Source } from "./source.ts";
 import type { Blocks } from "./blocks.ts";
-
-/** A duplicate must be expected this much sooner, in milliseconds and as a ratio. */
-const GAIN_MS = 20;
-const GAIN_RATIO = 1.25;
 
 /** What the choice is made from. */
 interface EndGame {
@@ -58,7 +55,8 @@ function isSooner(
 ): boolean {
   if (rate === undefined) return false;
   const ownMs = (source.inflightBytes + request.bytes) / rate * 1000;
-  return ownMs * GAIN_RATIO < expectedMs && ownMs + GAIN_MS < expectedMs;
+  return ownMs * limits.duplicateGainRatio < expectedMs &&
+    ownMs + limits.duplicateGainMs < expectedMs;
 }
 
 /** The rate of a source; of one that is still to show it, the mean of the others. */

@@ -22,13 +22,6 @@ export interface Request {
   isDuplicate: boolean;
 }
 
-/** Bytes that a source may have before it: what it delivers in this time. */
-const QUEUE_MS = 1_000;
-
-/** Busy time that makes one sample. */
-const SAMPLE_MS = 200;
-/** Busy time before a guess from the first bytes is worth anything. */
-const GUESS_MS = 10;
 /** Weight of a new sample: old speed is forgotten in about a second. */
 const SAMPLE_WEIGHT = 0.3;
 
@@ -69,7 +62,7 @@ export class Source {
   get inflightBytesMax(): number {
     const all = limits.requestsPerPeerMax * limits.requestChunksMax * CHUNK_BYTES;
     if (!this.rate.isSettled) return all;
-    const queue = this.rate.bytesPerSecond! * QUEUE_MS / 1000;
+    const queue = this.rate.bytesPerSecond! * limits.sourceQueueMs / 1000;
     return Math.min(all, Math.max(queue, limits.requestChunksMin * CHUNK_BYTES));
   }
 
@@ -203,7 +196,7 @@ class DeliveryRate {
   /** The mean so far in bytes per second; undefined while too little is known. */
   get bytesPerSecond(): number | undefined {
     if (this.#mean !== undefined) return this.#mean;
-    if (this.#bytes === 0 || this.#busyMs < GUESS_MS) return undefined;
+    if (this.#bytes === 0 || this.#busyMs < limits.rateGuessMs) return undefined;
     return this.#bytes / this.#busyMs * 1000;
   }
 
@@ -222,7 +215,7 @@ class DeliveryRate {
     if (this.#wasBusy) this.#busyMs += nowMs - this.#lastMs;
     this.#lastMs = nowMs;
     this.#wasBusy = isBusy;
-    if (this.#busyMs < SAMPLE_MS) return;
+    if (this.#busyMs < limits.rateSampleMs) return;
     const sample = this.#bytes / this.#busyMs * 1000;
     this.#mean = this.#mean === undefined
       ? sample

@@ -279,8 +279,7 @@ export class Neighbours {
   }
 
   #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
-    // A second more than dialling and handshake may take: whoever dials reports before.
-    const failsAtMs = nowMs + limits.dialMs + limits.handshakeMs + 1000;
+    const failsAtMs = nowMs + limits.pendingDialMs;
     this.#pending.set(address, this.#list.push({ state: "pending", address, failsAtMs }));
     out.push({ kind: "dial", host: address.host, port: address.port });
   }
