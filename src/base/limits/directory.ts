@@ -173,7 +173,7 @@ export const directoryLimits = {
   /** One that has begun with others waits longer; but those may lack, or hold back, the rest. */
   protectBegunMs: 20_000,
   /** Up to this load a client is asked to take files. */
-  takerLoadMax: 0.5,
+  takerLoadPercentMax: 50,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */

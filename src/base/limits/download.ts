@@ -17,9 +17,9 @@ export const downloadLimits = {
   rateSampleMs: 200,
   /** Time of work before a guess of it from the first bytes is worth anything. */
   rateGuessMs: 10,
-  /** A duplicate must be expected this much sooner, in milliseconds and as a ratio. */
+  /** A duplicate must be expected this much sooner, in milliseconds and in proportion. */
   duplicateGainMs: 20,
-  duplicateGainRatio: 1.25,
+  duplicateGainPercent: 125,
   /** Blocks compared with the store's bitfield on a tick after it changed by other ways. */
   sweepBlocksMax: 1_024,
   /** Blocks compared for the rarest in one choice: 2 GiB of file. */

@@ -128,7 +128,7 @@ export class LookUp {
     const fit: Nameable<Client>[] = [];
     for (const client of this.#someTakers()) {
       if (client.load.acceptBytes < file.sizeBytes || !isFit(client)) continue;
-      if (this.#balance.loadOf(client, nowMs) > limits.takerLoadMax) continue;
+      if (100 * this.#balance.loadOf(client, nowMs) > limits.takerLoadPercentMax) continue;
       if (!this.#lists(client, file.root, names)) fit.push({ client, share: 1 });
     }
     return this.#balance.order(fit, nowMs).map(({ client }) => client);

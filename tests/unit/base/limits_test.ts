@@ -29,9 +29,9 @@ function notFalling(...names: readonly Limit[]): void {
   }
 }
 
-Deno.test("limits are positive numbers", () => {
+Deno.test("limits are positive whole numbers", () => {
   for (const [name, value] of Object.entries(limits)) {
-    assert(Number.isFinite(value) && value > 0, `${name}: ${value}`);
+    assert(Number.isInteger(value) && value > 0, `${name}: ${value}`);
   }
 });
 
@@ -137,7 +137,7 @@ Deno.test("limits of a directory hold what its clients are asked to keep", () =>
   rising("demandPopular", "demandAskersMax", "demandsMax");
   rising("sentSettleMs", "loadAgeMs", "protectMs", "sentMs");
   notFalling("protectMs", "protectBegunMs");
-  assert(limits.takerLoadMax < 1, "who is fully loaded is asked to take nothing");
+  assert(limits.takerLoadPercentMax < 100, "who is fully loaded is asked to take nothing");
 });
 
 Deno.test("limits of bans need several misdeeds and forget them", () => {
