@@ -23,7 +23,7 @@ export type Denied = MessageOf<"denied">;
 type Answer = MessageOf<(typeof ANSWERS)[number]>;
 
 /**
- * The talk on one connection. All its questions reject, and the connection is closed, when the
+ * The questions on one connection. All its questions reject, and the connection is closed, when the
  * directory is silent for `limits.directoryAnswerMs`, breaks the protocol, or goes away.
  */
 export class DirectoryConnection {
@@ -115,7 +115,7 @@ export class DirectoryConnection {
     return this.#ask({ kind: "directory-query" }, () => this.#hear("directory-status"));
   }
 
-  /** Ends the talk; questions that wait are rejected. */
+  /** Ends it; questions that wait are rejected. */
   close(): void {
     this.connection.close();
   }
@@ -133,9 +133,9 @@ export class DirectoryConnection {
     return heard;
   }
 
-  #bounded<T>(talk: () => Promise<T>): Promise<T> {
+  #bounded<T>(exchange: () => Promise<T>): Promise<T> {
     const timeoutMs = limits.directoryAnswerMs;
-    return withDeadline(this.connection, "Cannot hear the directory", talk, { timeoutMs });
+    return withDeadline(this.connection, "Cannot hear the directory", exchange, { timeoutMs });
   }
 
   async #hearFiles(max: number): Promise<KnownFile[] | Denied> {

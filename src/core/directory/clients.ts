@@ -31,62 +31,32 @@ interface Host {
 }
 
 /** One client, for as long as it is known. */
-export class Client implements Lister, Loaded {
-  readonly id: number;
+export interface Client extends Lister, Loaded {
   readonly key: ClientKey;
   readonly host: Host;
   /** When it came, in the order of all clients. */
   readonly order: number;
-  readonly named: MovingAverage;
-  firstListing = NONE;
-  listings = 0;
   nodeId: NodeId;
   port: number;
-  sequence = -1;
-  load: Load;
-  /** When it reported that. */
-  loadMs = -Infinity;
-  reach: Reach = "unreachable";
-  batch: Batch | null = null;
+  sequence: number;
+  /** When it reported its load. */
+  loadMs: number;
+  reach: Reach;
+  isReachable: boolean;
+  batch: Batch | null;
   /** What its listings are marked with that were named since its last whole list began. */
-  mark = 0;
+  mark: number;
   /** Whether it was asked for its files, which may be coming in. */
-  isAskedForFiles = false;
+  isAskedForFiles: boolean;
   /** When it was heard last. */
   heardMs: number;
   /** When it was dialled last to prove itself; at which port, while the outcome is open. */
-  checkedMs = -Infinity;
-  checkingPort: number | null = null;
+  checkedMs: number;
+  checkingPort: number | null;
   /** When it was asked because it had been silent. */
-  silentAskedMs: number | null = null;
+  silentAskedMs: number | null;
   /** Where it stands among those who take files. */
-  takerAt = NONE;
-
-  constructor(options: {
-    readonly id: number;
-    readonly key: ClientKey;
-    readonly host: Host;
-    readonly order: number;
-    readonly named: MovingAverage;
-    readonly nodeId: NodeId;
-    readonly port: number;
-    readonly load: Load;
-    readonly heardMs: number;
-  }) {
-    this.id = options.id;
-    this.key = options.key;
-    this.host = options.host;
-    this.order = options.order;
-    this.named = options.named;
-    this.nodeId = options.nodeId;
-    this.port = options.port;
-    this.load = options.load;
-    this.heardMs = options.heardMs;
-  }
-
-  get isReachable(): boolean {
-    return this.reach === "reachable";
-  }
+  takerAt: number;
 }
 
 /** What a client comes with. */
@@ -141,7 +111,25 @@ export class Clients {
     const at = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
     this.#hosts.set(host, at);
     const id = this.#freeIds.pop() ?? this.#byId.length;
-    const client = new Client({ ...options, host: at, id, order: this.#order++ });
+    const client: Client = {
+      ...options,
+      id,
+      host: at,
+      order: this.#order++,
+      firstListing: NONE,
+      listings: 0,
+      sequence: -1,
+      loadMs: -Infinity,
+      reach: "unreachable",
+      isReachable: false,
+      batch: null,
+      mark: 0,
+      isAskedForFiles: false,
+      checkedMs: -Infinity,
+      checkingPort: null,
+      silentAskedMs: null,
+      takerAt: NONE,
+    };
     this.#byId[id] = client;
     this.#byKey.set(client.key, client);
     at.clients.add(client);
@@ -162,6 +150,7 @@ export class Clients {
   update(client: Client, change: { readonly reach?: Reach; readonly load?: Load }): void {
     if (client.isReachable) this.#reachable--;
     client.reach = change.reach ?? client.reach;
+    client.isReachable = client.reach === "reachable";
     client.load = change.load ?? client.load;
     if (client.isReachable) this.#reachable++;
     const isTaker = client.isReachable && client.load.acceptBytes > 0;

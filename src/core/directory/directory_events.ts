@@ -166,39 +166,26 @@ export type DirectoryEventOf<K extends DirectoryEvent["kind"]> = Extract<
   { readonly kind: K }
 >;
 
+/** A client, and where it is to be dialled. */
+interface ClientAddress {
+  readonly client: ClientKey;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the server shall do. */
 export type DirectoryEffect =
   /**
    * To the end of a batch, to a leave, or at once to a batch that is refused at its REFRESH. Of a
    * batch there is one answer; what else is said in it after that is ignored.
    */
-  | {
-    readonly kind: "answer";
-    readonly client: ClientKey;
-    readonly answer: Listed | Denial;
-  }
+  | { readonly kind: "answer"; readonly client: ClientKey; readonly answer: Listed | Denial }
   /** Dial the client and have it prove its session; the end is a `checked`. */
-  | {
-    readonly kind: "check";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-  }
+  | ({ readonly kind: "check" } & ClientAddress)
   /** Dial the client and ask for its files; each part is a `files-heard`. */
-  | {
-    readonly kind: "ask-files";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-  }
+  | ({ readonly kind: "ask-files" } & ClientAddress)
   /** Dial the client, prove the session, and ask it to take a file; ends as `upload-answered`. */
-  | {
-    readonly kind: "request-upload";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-    readonly file: ListedFile;
-  }
+  | ({ readonly kind: "request-upload"; readonly file: ListedFile } & ClientAddress)
   /** To be logged, but seldom. */
   | {
     readonly kind: "warn";

@@ -11,7 +11,7 @@ import type { Client, Clients, PastSessions } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
 
 /** What it needs of the directory. */
-interface ReachabilityHost {
+interface ReachabilityOptions {
   readonly clients: Clients;
   readonly past: PastSessions;
   readonly refreshMs: number;
@@ -22,12 +22,12 @@ interface ReachabilityHost {
 
 /** Keeps how each client can be reached up to date. */
 export class Reachability {
-  readonly #host: ReachabilityHost;
+  readonly #options: ReachabilityOptions;
   readonly #conflicts = new AddressConflicts();
   #silenceCheckedMs = -Infinity;
 
-  constructor(host: ReachabilityHost) {
-    this.#host = host;
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
   }
 
   /** A client speaks, and says where it listens; 0: nowhere. */
@@ -41,7 +41,7 @@ export class Reachability {
     const isMoved = to.isNew || client.port !== to.port;
     client.port = to.port;
     if (isMoved) {
-      this.#host.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
+      this.#options.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
       if (to.port !== 0) this.check(client, nowMs);
     } else if (
       !client.isReachable && to.port !== 0 &&
@@ -53,20 +53,20 @@ export class Reachability {
   check(client: Client, nowMs: number): void {
     client.checkedMs = nowMs;
     client.checkingPort = client.port;
-    this.#host.effect({ kind: "check", client: client.key, ...addressOf(client) });
+    this.#options.effect({ kind: "check", client: client.key, ...addressOf(client) });
   }
 
   /** What came of a dial. */
   checked({ client: key, port, outcome }: DirectoryEventOf<"checked">, nowMs: number): void {
-    const client = this.#host.clients.get(key);
+    const client = this.#options.clients.get(key);
     if (client === undefined || client.checkingPort !== port || client.port !== port) return;
     client.checkingPort = null;
     switch (outcome) {
       case "proved":
         return this.#proved(client, nowMs);
       case "wrong":
-        this.#host.forget(client);
-        this.#host.past.wrong(key, client.host.host, nowMs);
+        this.#options.forget(client);
+        this.#options.past.wrong(key, client.host.host, nowMs);
         return this.#conflicts.add(client, nowMs);
       case "unknown":
         if (client.isReachable && client.silentAskedMs === null) return;
@@ -81,32 +81,32 @@ export class Reachability {
   /** Lets time pass. */
   tick(nowMs: number): void {
     for (const { host, port, nodeId } of this.#conflicts.take(nowMs)) {
-      this.#host.effect({
+      this.#options.effect({
         kind: "warn",
         message: "Forgot a client: another node answers at the address that it gave",
         fields: { host, port, node: nodeId },
       });
     }
     const everyMs = Math.min(
-      this.#host.refreshMs / limits.directorySilenceChecks,
+      this.#options.refreshMs / limits.directorySilenceChecks,
       limits.directorySilenceCheckMsMax,
     );
     if (nowMs - this.#silenceCheckedMs < everyMs) return;
     this.#silenceCheckedMs = nowMs;
-    for (const client of this.#host.clients) this.#checkSilence(client, nowMs);
+    for (const client of this.#options.clients) this.#checkSilence(client, nowMs);
   }
 
   #notFound(client: Client): void {
-    if (client.silentAskedMs !== null) this.#host.forget(client);
-    else this.#host.clients.update(client, { reach: "unreachable" });
+    if (client.silentAskedMs !== null) this.#options.forget(client);
+    else this.#options.clients.update(client, { reach: "unreachable" });
   }
 
   #proved(client: Client, nowMs: number): void {
-    this.#host.clients.update(client, { reach: "reachable" });
+    this.#options.clients.update(client, { reach: "reachable" });
     this.#conflicts.proved(client);
     for (const other of [...client.host.clients]) {
       // That node was started anew: two cannot listen on one port.
-      if (other.port === client.port && other.order < client.order) this.#host.forget(other);
+      if (other.port === client.port && other.order < client.order) this.#options.forget(other);
     }
     if (client.silentAskedMs === null) return;
     client.silentAskedMs = null;
@@ -115,17 +115,17 @@ export class Reachability {
     // Nobody knows what it failed to say meanwhile.
     client.isAskedForFiles = true;
     client.mark++;
-    this.#host.effect({ kind: "ask-files", client: client.key, ...addressOf(client) });
+    this.#options.effect({ kind: "ask-files", client: client.key, ...addressOf(client) });
   }
 
   #checkSilence(client: Client, nowMs: number): void {
     if (client.silentAskedMs !== null) {
-      if (nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#host.forget(client);
+      if (nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#options.forget(client);
       return;
     }
-    if (nowMs - client.heardMs < this.#host.refreshMs * limits.directoryMissedMax) return;
+    if (nowMs - client.heardMs < this.#options.refreshMs * limits.directoryMissedMax) return;
     if (!client.isReachable) {
-      this.#host.forget(client);
+      this.#options.forget(client);
       return;
     }
     client.silentAskedMs = nowMs;

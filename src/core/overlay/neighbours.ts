@@ -374,13 +374,8 @@ export class Neighbours {
     const addresses = [...new Set(entries)].filter((one) => one !== undefined);
     for (const address of addresses) this.#book.met(address, link.nodeId);
     const active: ActiveLink = {
+      ...link,
       state: "active",
-      link: link.link,
-      nodeId: link.nodeId,
-      host: link.host,
-      port: link.port,
-      listenPort: link.listenPort,
-      inbound: link.inbound,
       addresses,
       sinceMs: nowMs,
       heardAtMs: nowMs,
@@ -535,18 +530,8 @@ export class Neighbours {
   }
 }
 
-function reportOf(link: ActiveLink): LinkReport {
-  const { nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs } = link;
-  const { link: id } = link;
-  return {
-    link: id,
-    nodeId,
-    host,
-    port,
-    listenPort,
-    inbound,
-    sinceMs,
-    heardAtMs,
-    roundTripMs,
-  };
+function reportOf(
+  { link, nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs }: ActiveLink,
+): LinkReport {
+  return { link, nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs };
 }
