@@ -4,6 +4,7 @@
  * `directory.ts`.
  */
 
+import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
@@ -177,7 +178,7 @@ export class PastSessions {
   readonly #sequences = new Map<ClientKey, number>();
   readonly #wrong = new Map<ClientKey, { readonly host: string; readonly untilMs: number }>();
   /** How many of the wrong ones were at each host. */
-  readonly #wrongAt = new Map<string, number>();
+  readonly #wrongAt = new Counts<string>();
 
   /** The last sequence of a session; below all others when nothing is remembered. */
   sequenceOf(key: ClientKey): number {
@@ -199,7 +200,7 @@ export class PastSessions {
   wrong(key: ClientKey, host: string, nowMs: number): void {
     if (this.#wrong.has(key)) return;
     this.#wrong.set(key, { host, untilMs: nowMs + limits.directoryWrongMs });
-    this.#wrongAt.set(host, this.wrongAt(host) + 1);
+    this.#wrongAt.add(host, 1);
     if (this.#wrong.size > limits.directoryWrongMax) this.#dropOldestWrong();
   }
 
@@ -209,7 +210,7 @@ export class PastSessions {
 
   /** Wrong sessions remembered of a host: each had somebody dialled in vain. */
   wrongAt(host: string): number {
-    return this.#wrongAt.get(host) ?? 0;
+    return this.#wrongAt.of(host);
   }
 
   /** Forgets what is over. */
@@ -223,9 +224,7 @@ export class PastSessions {
   #dropOldestWrong(): void {
     for (const [key, { host }] of this.#wrong) {
       this.#wrong.delete(key);
-      const left = this.wrongAt(host) - 1;
-      if (left > 0) this.#wrongAt.set(host, left);
-      else this.#wrongAt.delete(host);
+      this.#wrongAt.add(host, -1);
       return;
     }
   }

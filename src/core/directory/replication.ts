@@ -16,6 +16,7 @@
  *   not take a root is not asked for it again for a while.
  */
 
+import { Counts } from "../../base/counts.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
@@ -80,7 +81,7 @@ export class Replication<T extends Taker> {
   /** Roots under way to each client. */
   readonly #roots = new Map<ClientKey, Set<Root>>();
   /** How many are under way to each host. */
-  readonly #pendingAt = new Map<string, number>();
+  readonly #pendingAt = new Counts<string>();
   #pending = 0;
   #accepted = 0;
 
@@ -222,7 +223,7 @@ export class Replication<T extends Taker> {
     return !demand.pending.has(key) && !demand.refusedUntilMs.has(key) &&
       nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= limits.demandAskerMs &&
       (this.#roots.get(key)?.size ?? 0) < limits.pushesPerClientMax &&
-      (this.#pendingAt.get(hostOf(key)) ?? 0) < limits.pushesPerHostMax;
+      this.#pendingAt.of(hostOf(key)) < limits.pushesPerHostMax;
   }
 
   #begin(
@@ -251,10 +252,7 @@ export class Replication<T extends Taker> {
 
   #countPending(client: ClientKey, by: 1 | -1): void {
     this.#pending += by;
-    const host = hostOf(client);
-    const ofHost = (this.#pendingAt.get(host) ?? 0) + by;
-    if (ofHost > 0) this.#pendingAt.set(host, ofHost);
-    else this.#pendingAt.delete(host);
+    this.#pendingAt.add(hostOf(client), by);
   }
 
   #refused(demand: Demand, client: ClientKey, nowMs: number): void {

@@ -94,7 +94,7 @@ export class RequestTable {
   }
 
   /**
-   * Takes those of the chunks as got that are there now, whoever brought them, and returns which
+   * Takes those of the chunks as got that are there now, from any source, and returns which
    * of them were missing until now. Requests that bring nothing more keep an empty `left`: the
    * caller strikes them out.
    */

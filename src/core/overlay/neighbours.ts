@@ -3,7 +3,8 @@
  *
  * The rules:
  *
- *  1. Links, and dials on their way to become links, stand in one linked list: many, and changing.
+ *  1. Links, and dials on their way to become links, stand in one linked list in the order in which
+ *     they came; see `linked_list.ts` for why.
  *  2. Addresses that a person gave (pinned) are dialled whenever no link leads to them, up to the
  *     most links that a node has. Addresses from gossip only while there are fewer links than the
  *     fewest that it wants. Failed addresses wait; see `address_book.ts`.
@@ -22,6 +23,7 @@
  * It does not open, read or close connections, and does not know what else the links carry.
  */
 
+import { Counts } from "../../base/counts.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -36,7 +38,7 @@ import { isSharedMeaning } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 
 /**
- * A link between this node and another, numbered by whoever owns the connections; the number never
+ * A link between this node and another, numbered by the owner of the connections; the number never
  * travels. None is given twice in the life of a process, so a stale one means a link that is gone.
  */
 export type LinkId = number;
@@ -156,7 +158,7 @@ export class Neighbours {
   readonly #active = new Map<LinkId, ListNode<Neighbour>>();
   readonly #pending = new Map<KnownAddress, ListNode<Neighbour>>();
   /** How many active links each node has. */
-  readonly #linksOf = new Map<NodeId, number>();
+  readonly #linksOf = new Counts<NodeId>();
   readonly #book: AddressBook;
   readonly #bans = new Bans();
   readonly #nodeId: NodeId;
@@ -274,7 +276,7 @@ export class Neighbours {
   #mayDial(entry: KnownAddress, nowMs: number): boolean {
     if (nowMs < entry.dialAtMs || entry.isSelf || this.#pending.has(entry)) return false;
     const { nodeId, host } = entry;
-    if (nodeId !== undefined && this.#linksOf.has(nodeId)) return false;
+    if (nodeId !== undefined && this.#linksOf.of(nodeId) > 0) return false;
     return !this.#bans.has({ host, ...(nodeId === undefined ? {} : { nodeId }) }, nowMs);
   }
 
@@ -350,7 +352,7 @@ export class Neighbours {
   #rivals(
     node: { readonly nodeId: NodeId; readonly inbound: boolean },
   ): readonly ActiveLink[] | "keep-old" {
-    if (!this.#linksOf.has(node.nodeId)) return [];
+    if (this.#linksOf.of(node.nodeId) === 0) return [];
     const givingWay: ActiveLink[] = [];
     const isOwnLower = this.#nodeId < node.nodeId;
     for (const one of this.#list) {
@@ -387,7 +389,7 @@ export class Neighbours {
       peersRead: new RateLimit(limits.peersPerHourMax / 3600, limits.peersBurstMax),
     };
     this.#active.set(link.link, this.#list.push(active));
-    this.#linksOf.set(link.nodeId, (this.#linksOf.get(link.nodeId) ?? 0) + 1);
+    this.#linksOf.add(link.nodeId, 1);
     this.#gossip(active, out);
   }
 
@@ -396,9 +398,7 @@ export class Neighbours {
     if (node === undefined) return;
     this.#active.delete(link.link);
     this.#list.remove(node);
-    const others = (this.#linksOf.get(link.nodeId) ?? 1) - 1;
-    if (others === 0) this.#linksOf.delete(link.nodeId);
-    else this.#linksOf.set(link.nodeId, others);
+    this.#linksOf.add(link.nodeId, -1);
   }
 
   #onLinkEnded(

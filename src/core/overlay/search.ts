@@ -8,13 +8,14 @@
  *  1. The origin sends its query with hops 0 and no callback host on every link that it has, and
  *     on every link that comes up while the search lasts.
  *  2. A link that sends more queries than the bound has the excess dropped; one that sends ten
- *     times as many is dropped itself. Nobody forwards more than the bound over a link, so an
- *     honest node is never taken for a flooder for what it forwards. Globs, for which a
- *     node walks over all its names, have a much smaller bound of their own, and no fault.
- *  3. An id that was seen before is dropped, an own one included, also when its search is over. The first copy decides the way
- *     back. The cache of ids is bounded.
+ *     times as many is dropped itself, which counts against its node (see `bans.ts`). Nobody
+ *     forwards more than the bound over a link, so an honest node is never taken for a flooder for
+ *     what it forwards. Globs, for which a node walks over all its names, have a much smaller bound
+ *     of their own, and no fault.
+ *  3. An id that was seen before is dropped, an own one included, also when its search is over. The
+ *     first copy decides the way back. The cache of ids is bounded.
  *  4. The first neighbour writes in the host that it sees the link come from. An origin that writes
- *     one itself is at fault, so nobody can have a victim dialled from where it stands. Port 0
+ *     one itself is at fault, which counts against its node, so nobody can have a victim dialled from where it stands. Port 0
  *     says that the requester cannot be dialled, and stays.
  *  5. A loopback host means another machine elsewhere: over a link to another machine the query
  *     goes on as one that cannot be dialled, and one that comes over such a link is treated so.
