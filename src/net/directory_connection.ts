@@ -138,25 +138,27 @@ export class DirectoryConnection {
     return withDeadline(this.connection, "Cannot hear the directory", exchange, { timeoutMs });
   }
 
-  async #hearFiles(max: number): Promise<KnownFile[] | Denied> {
-    const files: KnownFile[] = [];
-    for (;;) {
-      const answer = await this.#hear("metadata");
-      if (answer.kind === "denied") return answer;
-      files.push(...answer.files);
-      checkCount(files.length, max);
-      if (answer.last) return files;
-    }
+  #hearFiles(max: number): Promise<KnownFile[] | Denied> {
+    return this.#hearAll("metadata", max, ({ files }) => files);
   }
 
-  async #hearHolders(max: number): Promise<Holder[] | Denied> {
-    const holders: Holder[] = [];
+  #hearHolders(max: number): Promise<Holder[] | Denied> {
+    return this.#hearAll("holders", max, ({ holders }) => holders);
+  }
+
+  /** Hears an answer that may come in several messages, with at most `max` items together. */
+  async #hearAll<K extends "metadata" | "holders", T>(
+    kind: K,
+    max: number,
+    itemsOf: (answer: MessageOf<K>) => readonly T[],
+  ): Promise<T[] | Denied> {
+    const items: T[] = [];
     for (;;) {
-      const answer = await this.#hear("holders");
-      if (answer.kind === "denied") return answer;
-      holders.push(...answer.holders);
-      checkCount(holders.length, max);
-      if (answer.last) return holders;
+      const answer = await this.#hear(kind);
+      if (answer.kind === "denied") return answer as Denied;
+      items.push(...itemsOf(answer as MessageOf<K>));
+      checkCount(items.length, max);
+      if ((answer as MessageOf<"metadata" | "holders">).last) return items;
     }
   }
 

@@ -94,7 +94,6 @@ export const holder = struct({
 
 export type FileOffer = ValueOf<typeof fileOffer>;
 export type Sought = ValueOf<typeof sought>;
-export type Address = ValueOf<typeof address>;
 export type Load = ValueOf<typeof load>;
 export type ListedFile = ValueOf<typeof listedFile>;
 export type KnownFile = ValueOf<typeof knownFile>;

@@ -128,41 +128,35 @@ export class Directory {
   step(event: DirectoryEvent, nowMs: number): DirectoryEffect[] {
     this.#nowMs = nowMs;
     this.#effects = [];
+    this.#apply(event, nowMs);
+    return this.#effects;
+  }
+
+  #apply(event: DirectoryEvent, nowMs: number): void {
     switch (event.kind) {
       case "refresh":
-        this.#answer(event.client, this.#batches.refresh(event, nowMs));
-        break;
+        return this.#answer(event.client, this.#batches.refresh(event, nowMs));
       case "advertise":
-        this.#batches.advertise(event, nowMs);
-        break;
+        return this.#batches.advertise(event, nowMs);
       case "remove":
-        this.#batches.remove(event, nowMs);
-        break;
+        return this.#batches.remove(event, nowMs);
       case "batch-end":
-        this.#answer(event.client, this.#batches.end(event.client, nowMs));
-        break;
+        return this.#answer(event.client, this.#batches.end(event.client, nowMs));
       case "batch-broken":
-        this.#batches.broken(event.client);
-        break;
+        return this.#batches.broken(event.client);
       case "leave":
-        this.#answer(event.client, this.#batches.leave(event));
-        break;
+        return this.#answer(event.client, this.#batches.leave(event));
       case "checked":
-        this.#checked(event);
-        break;
+        return this.#checked(event);
       case "files-heard":
-        this.#filesHeard(event);
-        break;
+        return this.#filesHeard(event);
       case "upload-answered":
-        this.#uploadAnswered(event);
-        break;
+        return this.#uploadAnswered(event);
       case "tick":
-        this.#tick();
-        break;
+        return this.#tick();
       default:
         return unreachable(event);
     }
-    return this.#effects;
   }
 
   // Questions

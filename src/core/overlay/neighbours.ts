@@ -23,6 +23,7 @@
  * It does not open, read or close connections, and does not know what else the links carry.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { Counts } from "../../base/counts.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
@@ -30,7 +31,6 @@ import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { plainHost } from "../../wire/host.ts";
 import type { MessageOf, Refusal } from "../../wire/messages.ts";
-import type { Address } from "../../wire/structures.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
 import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
@@ -58,7 +58,7 @@ interface NewLink {
   readonly host: string;
   readonly port: number;
   /** What `dial` said, where it differs from `host` and `port`: a name that was resolved. */
-  readonly dialled?: Address;
+  readonly dialled?: HostPort;
   /** Where the other node accepts connections; 0: it cannot be reached. */
   readonly listenPort: number;
   /** Whether the other node dialled. */
@@ -224,39 +224,36 @@ export class Neighbours {
   /** Takes one event; gives what is to be done, in order. */
   step(event: NeighboursEvent, nowMs: number): NeighboursEffect[] {
     const out: NeighboursEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: NeighboursEvent, nowMs: number, out: NeighboursEffect[]): void {
     switch (event.kind) {
       case "heard":
         this.#heard(event.link, nowMs);
-        break;
+        return;
       case "message":
-        this.#onMessage(event.link, event.message, nowMs, out);
-        break;
+        return this.#onMessage(event.link, event.message, nowMs, out);
       case "tick":
-        this.#onTick(nowMs, out);
-        break;
+        return this.#onTick(nowMs, out);
       case "add-address":
         if (event.pinned) this.#book.pin(plainHost(event.host), event.port);
         else this.#book.add(plainHost(event.host), event.port);
-        this.#dial(nowMs, out);
-        break;
+        return this.#dial(nowMs, out);
       case "link-up":
-        this.#onLinkUp(event, nowMs, out);
-        break;
+        return this.#onLinkUp(event, nowMs, out);
       case "link-down":
         this.#onLinkEnded(event, nowMs, out);
-        this.#dial(nowMs, out);
-        break;
+        return this.#dial(nowMs, out);
       case "dial-failed":
-        this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
-        break;
+        return this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
       case "misbehaved":
         this.#onMisbehaved(event.node, event.misdeed, nowMs, out);
-        this.#dial(nowMs, out);
-        break;
+        return this.#dial(nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   // Rule 2
@@ -520,7 +517,7 @@ export class Neighbours {
         isSharedMeaning(entry.host, link.host),
     );
     if (picked.length === 0) return;
-    const addresses: Address[] = picked.map(({ host, port }) => ({ host, port }));
+    const addresses: HostPort[] = picked.map(({ host, port }) => ({ host, port }));
     out.push({ kind: "send", link: link.link, message: { kind: "peers", addresses } });
   }
 

@@ -117,10 +117,14 @@ export class Overlay {
   /** Takes one event; gives what is to be done, in order. */
   step(event: OverlayEvent, nowMs: number): OverlayEffect[] {
     const out: OverlayEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: OverlayEvent, nowMs: number, out: OverlayEffect[]): void {
     switch (event.kind) {
       case "message":
-        this.#onMessage(event.link, event.message, nowMs, out);
-        break;
+        return this.#onMessage(event.link, event.message, nowMs, out);
       case "link-up":
         this.#keep(event, nowMs, out);
         if (this.#neighbours.has(event.link)) {
@@ -129,28 +133,23 @@ export class Overlay {
         break;
       case "link-down":
         this.#seek({ kind: "link-down", link: event.link }, nowMs, out);
-        this.#keep(event, nowMs, out);
-        break;
+        return this.#keep(event, nowMs, out);
       case "tick":
         this.#keep(event, nowMs, out);
-        this.#seek(event, nowMs, out);
-        break;
+        return this.#seek(event, nowMs, out);
       case "add-address":
       case "dial-failed":
       case "misbehaved":
-        this.#keep(event, nowMs, out);
-        break;
+        return this.#keep(event, nowMs, out);
       case "search":
       case "search-ended":
       case "looked-up":
       case "callback-answered":
       case "hit-ready":
-        this.#seek(event, nowMs, out);
-        break;
+        return this.#seek(event, nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   #onMessage(link: LinkId, message: Message, nowMs: number, out: OverlayEffect[]): void {

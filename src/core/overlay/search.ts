@@ -197,41 +197,36 @@ export class Search {
   /** Takes one event; gives what is to be done, in order. */
   step(event: SearchEvent, nowMs: number): SearchEffect[] {
     const out: SearchEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: SearchEvent, nowMs: number, out: SearchEffect[]): void {
     switch (event.kind) {
       case "query":
-        this.#onQuery(event.link, event.query, nowMs, out);
-        break;
+        return this.#onQuery(event.link, event.query, nowMs, out);
       case "looked-up":
-        this.#onLookedUp(event.id, event.holds, nowMs, out);
-        break;
+        return this.#onLookedUp(event.id, event.holds, nowMs, out);
       case "callback-answered":
-        this.#onCallbackAnswered(event.id, event.outcome, nowMs, out);
-        break;
+        return this.#onCallbackAnswered(event.id, event.outcome, nowMs, out);
       case "hit":
-        this.#onHit(event.link, event.hit, nowMs, out);
-        break;
+        return this.#onHit(event.link, event.hit, nowMs, out);
       case "hit-ready":
-        this.#onHitReady(event, out);
-        break;
+        return this.#onHitReady(event, out);
       case "search":
-        this.#onSearch(event, nowMs, out);
-        break;
+        return this.#onSearch(event, nowMs, out);
       case "search-ended":
-        this.#onSearchEnded(event.id);
-        break;
+        return this.#onSearchEnded(event.id);
       case "link-up":
-        this.#onLinkUp(event.link, event.host, nowMs, out);
-        break;
+        return this.#onLinkUp(event.link, event.host, nowMs, out);
       case "link-down":
         this.#links.delete(event.link);
-        break;
+        return;
       case "tick":
-        this.#onTick(nowMs, out);
-        break;
+        return this.#onTick(nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   // Rule 1
