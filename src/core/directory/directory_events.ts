@@ -2,6 +2,7 @@
  * What a {@linkcode Directory} is told and what it answers: plain values, and its refusals in words.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import type { NodeId, Root, SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
@@ -167,11 +168,7 @@ export type DirectoryEventOf<K extends DirectoryEvent["kind"]> = Extract<
 >;
 
 /** A client, and where it is to be dialled. */
-interface ClientAddress {
-  readonly client: ClientKey;
-  readonly host: string;
-  readonly port: number;
-}
+type ClientAddress = HostPort & { readonly client: ClientKey };
 
 /** What the server shall do. */
 export type DirectoryEffect =

@@ -15,7 +15,9 @@
  *  5. A ban ends by itself after `limits.banMs`, and then all is forgotten. Bans and what may lead
  *     to them are bounded; the oldest go.
  *
- * An IPv6 host is its /64. What a ban means for links and handshakes is in `neighbours.ts`.
+ * An IPv6 host is its /64. What a ban means for links is in `neighbours.ts`. Transfers under way go
+ * on: their fetches judge them. A banned node is still given files: a ban is no punishment, and who
+ * has a bad disk needs good copies.
  */
 
 import { networkOf } from "../../base/host_rate_limit.ts";

@@ -44,11 +44,7 @@ import { RateLimit } from "../../base/rate_limit.ts";
 export type LinkId = number;
 
 /** The messages that keep links. */
-type LinkMessage =
-  | MessageOf<"ping">
-  | MessageOf<"pong">
-  | MessageOf<"bye">
-  | MessageOf<"peers">;
+type LinkMessage = MessageOf<"ping" | "pong" | "bye" | "peers">;
 
 /** A connection whose handshake is complete. */
 interface NewLink {
@@ -67,13 +63,8 @@ interface NewLink {
 
 /** What may happen to the links. */
 export type NeighboursEvent =
-  | {
-    readonly kind: "add-address";
-    readonly host: string;
-    readonly port: number;
-    /** Given by a person, rather than learned. */
-    readonly pinned: boolean;
-  }
+  /** `pinned`: given by a person, rather than learned. */
+  | ({ readonly kind: "add-address"; readonly pinned: boolean } & HostPort)
   | ({ readonly kind: "link-up" } & NewLink)
   /**
    * Also after `close`, where it changes nothing. `faulty`: it broke the protocol; `misdeed`: in a
@@ -86,12 +77,7 @@ export type NeighboursEvent =
     readonly misdeed?: Misdeed;
   }
   /** Answers `dial` when no link comes of it. */
-  | {
-    readonly kind: "dial-failed";
-    readonly host: string;
-    readonly port: number;
-    readonly refusal?: Refusal;
-  }
+  | ({ readonly kind: "dial-failed"; readonly refusal?: Refusal } & HostPort)
   | { readonly kind: "message"; readonly link: LinkId; readonly message: LinkMessage }
   /** Any other message came. */
   | { readonly kind: "heard"; readonly link: LinkId }
@@ -107,7 +93,7 @@ export type CloseReason = LinkRefusal | "silent" | "bye";
 
 /** What is to be done for the links. */
 export type NeighboursEffect =
-  | { readonly kind: "dial"; readonly host: string; readonly port: number }
+  | ({ readonly kind: "dial" } & HostPort)
   | { readonly kind: "send"; readonly link: LinkId; readonly message: LinkMessage }
   /** The link is gone for this node at once; the connection shall follow. */
   | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason }

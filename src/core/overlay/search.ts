@@ -37,6 +37,7 @@
  * its effects, and is told the answers as events.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
 import type { NodeId, QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -101,13 +102,7 @@ export type SearchEvent =
 export type SearchEffect =
   | { readonly kind: "send"; readonly link: LinkId; readonly message: Query | Hit }
   | { readonly kind: "look-up"; readonly id: QueryId; readonly sought: Sought }
-  | {
-    readonly kind: "call-back";
-    readonly id: QueryId;
-    readonly host: string;
-    readonly port: number;
-    readonly sought: Sought;
-  }
+  | ({ readonly kind: "call-back"; readonly id: QueryId; readonly sought: Sought } & HostPort)
   | { readonly kind: "answer-by-hit"; readonly id: QueryId; readonly sought: Sought }
   | { readonly kind: "deliver-hit"; readonly id: QueryId; readonly hit: Hit }
   | Fault;

@@ -106,3 +106,18 @@ Deno.test("Overlay.step() does not hold what came on the way against the neighbo
   }
   assertEquals([node.bans(9), node.links()], [[], []]);
 });
+
+Deno.test("Overlay.step() bans who floods over one link after the other", () => {
+  const node = overlay();
+  const perLink = limits.queriesBurstMax * limits.floodFactor + 1;
+  for (let link = 0; link < limits.banMisdeeds; link++) {
+    assertEquals(node.bans(link), []);
+    node.step({ ...up(1), link } as OverlayEvent, link);
+    for (let i = 0; i < perLink; i++) receive(node, link, query, link);
+    assertEquals(node.links(), []);
+  }
+  assertEquals(node.bans(9).map(({ reason }) => reason), ["flooding"]);
+  const from = { nodeId: node.bans(9)[0]!.nodeId!, host: "10.0.0.1", inbound: true };
+  assertEquals(node.refusal(from, 9), "banned");
+  assertEquals(node.refusal(from, 9 + limits.banMs), undefined);
+});
