@@ -2,6 +2,7 @@
 // the console, the process's end and Deno's calls may be used. It reads names and paths; it does not
 // follow values, so it is a guard against slips, not against intent.
 
+import { boundsInLimits } from "./lint/bounds_rule.ts";
 import { onImports } from "./lint/on_imports.ts";
 import { layerOf, projectPath } from "./lint/paths.ts";
 import { folderOrder, folderSize, importCircles, layers } from "./lint/structure_rules.ts";
@@ -128,6 +129,7 @@ const pureCore: Deno.lint.Rule = {
 export default {
   name: "pacsrv",
   rules: {
+    "bounds-in-limits": boundsInLimits(),
     "folder-order": folderOrder,
     "folder-size": folderSize(),
     "import-circles": importCircles(),

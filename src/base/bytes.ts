@@ -5,12 +5,12 @@
  */
 
 import { PeerFault } from "./errors.ts";
+import { limits } from "./limits.ts";
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Codes below are ASCII, in UTF-8 one byte each. */
 const ASCII_END = 0x80;
-const SHORT_TEXT_BYTES_MAX = 256;
 
 /** Lower-case hexadecimal of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
@@ -102,7 +102,7 @@ export class ByteReader {
   text(length: number): string {
     const bytes = this.view(length);
     // Names and hosts are short and ASCII: the decoder takes longer to be called than this.
-    if (length <= SHORT_TEXT_BYTES_MAX && isAscii(bytes)) {
+    if (length <= limits.shortTextBytesMax && isAscii(bytes)) {
       return String.fromCharCode.apply(null, bytes as unknown as number[]);
     }
     try {

@@ -9,21 +9,29 @@
  */
 
 /** Options that every error here takes. */
-export interface ErrorExtras {
+interface ErrorExtras {
   /** What the person can do about it, as a full sentence. */
   readonly hint?: string;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
-/** A person or a program called pacsrv wrongly. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
+/** An error that may say what the person can do about it. */
+class HintedError extends Error {
   readonly hint: string | undefined;
 
+  constructor(message: string, { hint, cause }: ErrorExtras) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.hint = hint;
+  }
+}
+
+/** A person or a program called pacsrv wrongly. */
+export class UsageError extends HintedError {
+  override readonly name = "UsageError";
+
   constructor(message: string, extras: ErrorExtras = {}) {
-    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
-    this.hint = extras.hint;
+    super(message, extras);
   }
 }
 
@@ -68,15 +76,13 @@ export type EnvironmentCode =
   | "other";
 
 /** The disk, the network or the system refused. */
-export class EnvironmentError extends Error {
+export class EnvironmentError extends HintedError {
   override readonly name = "EnvironmentError";
   readonly code: EnvironmentCode;
-  readonly hint: string | undefined;
 
   constructor(code: EnvironmentCode, message: string, extras: ErrorExtras = {}) {
-    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    super(message, extras);
     this.code = code;
-    this.hint = extras.hint;
   }
 }
 
@@ -103,10 +109,9 @@ export interface UpstreamRefusal {
 }
 
 /** A fetch that ended without its file. */
-export class FetchFailure extends Error {
+export class FetchFailure extends HintedError {
   override readonly name = "FetchFailure";
   readonly exit: Exclude<ExitName, "done">;
-  readonly hint: string | undefined;
   /** Where mirrors were asked as well, and nobody had the file. */
   readonly upstream: UpstreamRefusal | undefined;
 
@@ -115,9 +120,8 @@ export class FetchFailure extends Error {
     message: string,
     extras: ErrorExtras & { readonly upstream?: UpstreamRefusal } = {},
   ) {
-    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    super(message, extras);
     this.exit = exit;
-    this.hint = extras.hint;
     this.upstream = extras.upstream;
   }
 }

@@ -1,5 +1,8 @@
 /** The logger that every layer is handed; where lines go and how they look is the CLI's affair. */
 
+import { type Clock, systemClock } from "./clock.ts";
+import { limits } from "./limits.ts";
+
 /** Values that go with a line, each under a name. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -18,3 +21,30 @@ export const silentLogger: Logger = {
   warn() {},
   error() {},
 };
+
+/** Remembers what was logged in the last `limits.logQuietMs`. */
+export class LogThrottle {
+  readonly #clock: Clock;
+  readonly #loggedMs = new Map<string, number>();
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** Whether `key` was not asked about within that time. */
+  isFirst(key: string): boolean {
+    if (this.#loggedMs.has(key)) return false;
+    // Past the bound everything is new again, and memory stays small.
+    if (this.#loggedMs.size >= limits.logKeysMax) this.#loggedMs.clear();
+    this.#loggedMs.set(key, this.#clock.nowMs());
+    return true;
+  }
+
+  /** Forgets what is old. */
+  tick(nowMs: number): void {
+    for (const [key, loggedMs] of this.#loggedMs) {
+      if (nowMs - loggedMs < limits.logQuietMs) return;
+      this.#loggedMs.delete(key);
+    }
+  }
+}

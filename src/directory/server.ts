@@ -9,9 +9,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { errorOf, messageOf, PeerFault, unreachable } from "../base/errors.ts";
 import { newNodeId, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
+import { type Logger, LogThrottle } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import { LogThrottle } from "../base/log_throttle.ts";
 import { Directory } from "../core/directory/directory.ts";
 import {
   type ClientKey,

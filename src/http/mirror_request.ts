@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { httpReason } from "../base/http_reason.ts";
+import { httpReason } from "./http_reason.ts";
 import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";

@@ -1,22 +1,20 @@
 /**
- * The door of a port that strangers can reach: accepts connections, shakes hands, and lets in who
- * may enter. The rest is turned away here, bounded for each host and named in the log seldom. What
- * a connection is good for once it is inside is not known here.
+ * The accepting side of a port that strangers can reach: accepts connections, shakes hands, and lets
+ * in who may enter. The rest is turned away here, bounded for each host and named in the log seldom.
+ * What a connection is good for once it is inside is not known here.
  */
 
 import { EnvironmentError, messageOf, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
-import type { LogThrottle } from "../base/log_throttle.ts";
+import type { Logger, LogThrottle } from "../base/log.ts";
 import type { Refusal } from "../wire/messages.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import { PendingHandshakes } from "./pending_handshakes.ts";
 import { accept, type LocalIdentity, RefusedError, type RemoteIdentity } from "./handshake.ts";
 import type { Duplex, Listener } from "./transport.ts";
 
-/** What the door needs of the house. */
-export interface AcceptorHost {
+/** What a port needs of whom it lets connections in to. */
+interface AcceptorHost {
   readonly identity: LocalIdentity;
   readonly connections: Connections;
   readonly throttle: LogThrottle;
@@ -57,17 +55,17 @@ export class Acceptor {
   }
 
   #admit(duplex: Duplex): Connection | null {
-    const place = this.#pendingHandshakes.placeFor(duplex.remote.host);
-    if (place === null) {
+    const slot = this.#pendingHandshakes.slotFor(duplex.remote.host);
+    if (slot === null) {
       duplex.close();
       return null;
     }
     const connection = this.#host.connections.admit(duplex);
-    if (connection !== null && place !== "free") this.#crowdOut(place);
+    if (connection !== null && slot !== "free") this.#crowdOut(slot);
     return connection;
   }
 
-  /** Ends a handshake whose place another host needs. */
+  /** Ends a handshake whose slot another host needs. */
   #crowdOut(connection: Connection): void {
     const { log, throttle } = this.#host;
     const { host } = connection.remote;
@@ -116,5 +114,56 @@ export class Acceptor {
     } else if (throttle.isFirst(`stranger ${host} ${what}`)) {
       log.warn(`refused a connection on the ${this.#what}`, { host, reason: message });
     }
+  }
+}
+
+/**
+ * The connections that have not proved anything yet: bounded for each host and in all. When all
+ * slots are taken, the host with the most of them has to give one to a host that has fewer, so that
+ * a few hosts cannot shut the port for the others.
+ */
+class PendingHandshakes {
+  /** Each host's own, the oldest first. */
+  readonly #ofHost = new Map<string, Set<Connection>>();
+  #count = 0;
+
+  add(connection: Connection): void {
+    const { host } = connection.remote;
+    const own = this.#ofHost.get(host) ?? new Set();
+    this.#ofHost.set(host, own.add(connection));
+    this.#count++;
+  }
+
+  /** Gives its slot back; may be called again. */
+  delete(connection: Connection): void {
+    const { host } = connection.remote;
+    const own = this.#ofHost.get(host);
+    if (own === undefined || !own.delete(connection)) return;
+    if (own.size === 0) this.#ofHost.delete(host);
+    this.#count--;
+  }
+
+  /** Whether one of `host` may come in: at once, or in the slot of another. */
+  slotFor(host: string): "free" | Connection | null {
+    const ofHost = this.#ofHost.get(host)?.size ?? 0;
+    if (ofHost >= limits.handshakesPerHostMax) return null;
+    if (this.#count < limits.handshakesMax) return "free";
+    return this.#oldestOfMost(ofHost);
+  }
+
+  /** The oldest of the host that has the most, if those are more than `least`. */
+  #oldestOfMost(least: number): Connection | null {
+    let most = least;
+    let oldest: Connection | null = null;
+    // Of hosts with as many the one that has been here longest gives: a map keeps that order.
+    for (const own of this.#ofHost.values()) {
+      if (own.size <= most) continue;
+      most = own.size;
+      for (const first of own) {
+        oldest = first;
+        break;
+      }
+    }
+    return oldest;
   }
 }

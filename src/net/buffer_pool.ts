@@ -10,9 +10,6 @@ import { DATA_HEADER_BYTES } from "../wire/codec.ts";
 /** Bytes of a send buffer: the larger header and a full run of chunks. */
 export const SEND_BUFFER_BYTES = DATA_HEADER_BYTES + limits.requestChunksMax * CHUNK_BYTES;
 
-/** How many idle buffers are kept; more than this many connections seldom send at once. */
-const IDLE_MAX = 8;
-
 const idle: Uint8Array<ArrayBuffer>[] = [];
 
 /** A buffer of {@linkcode SEND_BUFFER_BYTES}; its content is whatever was there. */
@@ -22,5 +19,5 @@ export function takeSendBuffer(): Uint8Array<ArrayBuffer> {
 
 /** Gives a buffer back; it must not be used any more. */
 export function giveSendBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-  if (idle.length < IDLE_MAX) idle.push(buffer);
+  if (idle.length < limits.sendBuffersKept) idle.push(buffer);
 }

@@ -16,12 +16,6 @@ import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
 import type { Duplex } from "./transport.ts";
 
-/** From here on a frame carries file data, and what is done with it takes time. */
-const LARGE_FRAME_BYTES = 64 * 1024;
-
-/** How long a closing connection may take to write its last words. */
-const LAST_WORDS_MS = 500;
-
 /** Gives whole frames of file data, one at a time. */
 export interface BulkSource {
   /**
@@ -157,7 +151,7 @@ export class Connection {
         for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) {
           handler.frame(frame);
           // Work on a frame of data takes a millisecond: other connections come in between.
-          if (frame.payloadBytes >= LARGE_FRAME_BYTES) await nextTurn();
+          if (frame.payloadBytes >= limits.largeFrameBytes) await nextTurn();
           if (this.#closed) return;
         }
         if (handler.partial !== undefined) {
@@ -189,7 +183,7 @@ export class Connection {
   /** Ends the connection once what is queued has been written, or after a short bound. */
   async closeAfterWriting(): Promise<void> {
     this.setBulk(null);
-    using _ = this.clock.after(LAST_WORDS_MS, () => this.close());
+    using _ = this.clock.after(limits.lastWordsMs, () => this.close());
     await this.flushed();
     this.close();
   }

@@ -4,16 +4,14 @@
 
 import type { HostPort } from "../base/address.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { Counts } from "../base/counts.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
 import type { Duplex, Transport } from "./transport.ts";
 
-/** A write that the other side does not take for this long ends the connection. */
-const WRITE_STALL_MS = limits.linkSilentMs;
-
-/** Which connections may be closed when all places are taken and another host needs one. */
-export interface Crowding {
+/** Which connections may be closed when all slots are taken and another host needs one. */
+interface Crowding {
   /** Since when nothing came on it; undefined when it has to stay. */
   idleSinceMs(connection: Connection): number | undefined;
   /** It was closed for another host: for the log. */
@@ -26,13 +24,13 @@ export class Connections {
   readonly #crowding: Crowding | undefined;
   readonly #clock: Clock;
   readonly #open = new Set<Connection>();
-  readonly #perHost = new Map<string, number>();
-  /** Dials that are not answered yet: each has its place already. */
+  readonly #perHost = new Counts<string>();
+  /** Dials that are not answered yet: each has its slot already. */
   #dialing = 0;
   #closedBytesIn = 0;
   #closedBytesOut = 0;
 
-  /** Without `crowding` who has a place keeps it. */
+  /** Without `crowding` who has a slot keeps it. */
   constructor(
     transport: Transport,
     options: { readonly crowding?: Crowding; readonly clock?: Clock } = {},
@@ -63,13 +61,13 @@ export class Connections {
   /**
    * Opens a connection.
    *
-   * @throws {EnvironmentError} "unreachable" when nobody answers there or all places are taken.
+   * @throws {EnvironmentError} "unreachable" when nobody answers there or all slots are taken.
    */
   async dial(
     address: HostPort,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Connection> {
-    if (!this.#hasPlaceFor(address.host)) {
+    if (!this.#hasSlotFor(address.host)) {
       throw new EnvironmentError(
         "unreachable",
         `Cannot connect: ${this.#open.size} connections are open and ${this.#dialing} are being ` +
@@ -86,11 +84,11 @@ export class Connections {
     }
   }
 
-  /** Takes in what a listener accepted; null, and closed, when there is no place for it. */
+  /** Takes in what a listener accepted; null, and closed, when there is no slot for it. */
   admit(duplex: Duplex): Connection | null {
     const { host } = duplex.remote;
-    if (this.#ofHost(host) >= limits.connectionsPerHostMax) this.#sweep();
-    if (this.#ofHost(host) >= limits.connectionsPerHostMax || !this.#hasPlaceFor(host)) {
+    if (this.#perHost.of(host) >= limits.connectionsPerHostMax) this.#sweep();
+    if (this.#perHost.of(host) >= limits.connectionsPerHostMax || !this.#hasSlotFor(host)) {
       duplex.close();
       return null;
     }
@@ -101,7 +99,7 @@ export class Connections {
   tick(nowMs: number): void {
     for (const connection of this.#open) {
       const sinceMs = connection.writeSinceMs;
-      if (!connection.isClosed && sinceMs !== null && nowMs - sinceMs > WRITE_STALL_MS) {
+      if (!connection.isClosed && sinceMs !== null && nowMs - sinceMs > limits.writeStallMs) {
         connection.close(new PeerFault("slow-reader", "The other side does not read any more"));
       }
       if (connection.isClosed) this.#forget(connection);
@@ -116,15 +114,11 @@ export class Connections {
     return this.#open.size + this.#dialing >= limits.connectionsMax;
   }
 
-  #ofHost(host: string): number {
-    return this.#perHost.get(host) ?? 0;
-  }
-
   /** Whether one more may be opened with `host`; one of another host may have to go for it. */
-  #hasPlaceFor(host: string): boolean {
+  #hasSlotFor(host: string): boolean {
     if (this.#isFull) this.#sweep();
     if (!this.#isFull) return true;
-    const connection = this.#idleOfMost(this.#ofHost(host));
+    const connection = this.#idleOfMost(this.#perHost.of(host));
     if (connection === undefined) return false;
     connection.close(
       new EnvironmentError("unreachable", "Another host needed the place of the connection"),
@@ -143,7 +137,7 @@ export class Connections {
     let most = least, idleSinceMs = -Infinity;
     let found: Connection | undefined;
     for (const connection of this.#open) {
-      const ofHost = this.#ofHost(connection.remote.host);
+      const ofHost = this.#perHost.of(connection.remote.host);
       if (ofHost <= least || ofHost < most) continue;
       const sinceMs = this.#crowding.idleSinceMs(connection);
       if (sinceMs === undefined || (ofHost === most && sinceMs >= idleSinceMs)) continue;
@@ -152,26 +146,22 @@ export class Connections {
     return found;
   }
 
-  /** Forgets what is closed: its place is free before the next tick. */
+  /** Forgets what is closed: its slot is free before the next tick. */
   #sweep(): void {
     for (const connection of this.#open) if (connection.isClosed) this.#forget(connection);
   }
 
   #keep(duplex: Duplex): Connection {
     const connection = new Connection(duplex, { clock: this.#clock });
-    const { host } = connection.remote;
     this.#open.add(connection);
-    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);
+    this.#perHost.add(connection.remote.host, 1);
     return connection;
   }
 
   #forget(connection: Connection): void {
-    const { host } = connection.remote;
     this.#open.delete(connection);
     this.#closedBytesIn += connection.bytesIn;
     this.#closedBytesOut += connection.bytesOut;
-    const left = (this.#perHost.get(host) ?? 1) - 1;
-    if (left === 0) this.#perHost.delete(host);
-    else this.#perHost.set(host, left);
+    this.#perHost.add(connection.remote.host, -1);
   }
 }

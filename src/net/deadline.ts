@@ -1,17 +1,17 @@
-/** Talks in turn, such as handshakes, are bounded: a silent side must not hold a place for long. */
+/** Exchanges in turn, such as handshakes, are bounded: a silent side must not hold a slot for long. */
 
 import { PeerFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * Does `talk` on `connection`, which is closed when the talk fails or takes longer than
- * `timeoutMs`, by default `limits.handshakeMs`. `what` begins the message of that error: "Cannot shake hands".
+ * Does `exchange` on `connection`, which is closed when that fails or takes longer than `timeoutMs`,
+ * by default `limits.handshakeMs`. `what` begins the message of that error: "Cannot shake hands".
  */
 export async function withDeadline<T>(
   connection: Connection,
   what: string,
-  talk: () => Promise<T>,
+  exchange: () => Promise<T>,
   options: { readonly timeoutMs?: number } = {},
 ): Promise<T> {
   const { timeoutMs = limits.handshakeMs } = options;
@@ -20,7 +20,7 @@ export async function withDeadline<T>(
     () => connection.close(new PeerFault("silent", `${what}: no answer within ${timeoutMs} ms`)),
   );
   try {
-    return await talk();
+    return await exchange();
   } catch (error) {
     connection.close(error as Error);
     throw error;

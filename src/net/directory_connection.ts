@@ -23,7 +23,7 @@ export type Denied = MessageOf<"denied">;
 type Answer = MessageOf<(typeof ANSWERS)[number]>;
 
 /**
- * The talk on one connection. All its questions reject, and the connection is closed, when the
+ * The questions on one connection. All its questions reject, and the connection is closed, when the
  * directory is silent for `limits.directoryAnswerMs`, breaks the protocol, or goes away.
  */
 export class DirectoryConnection {
@@ -115,7 +115,7 @@ export class DirectoryConnection {
     return this.#ask({ kind: "directory-query" }, () => this.#hear("directory-status"));
   }
 
-  /** Ends the talk; questions that wait are rejected. */
+  /** Ends it; questions that wait are rejected. */
   close(): void {
     this.connection.close();
   }
@@ -133,30 +133,32 @@ export class DirectoryConnection {
     return heard;
   }
 
-  #bounded<T>(talk: () => Promise<T>): Promise<T> {
+  #bounded<T>(exchange: () => Promise<T>): Promise<T> {
     const timeoutMs = limits.directoryAnswerMs;
-    return withDeadline(this.connection, "Cannot hear the directory", talk, { timeoutMs });
+    return withDeadline(this.connection, "Cannot hear the directory", exchange, { timeoutMs });
   }
 
-  async #hearFiles(max: number): Promise<KnownFile[] | Denied> {
-    const files: KnownFile[] = [];
-    for (;;) {
-      const answer = await this.#hear("metadata");
-      if (answer.kind === "denied") return answer;
-      files.push(...answer.files);
-      checkCount(files.length, max);
-      if (answer.last) return files;
-    }
+  #hearFiles(max: number): Promise<KnownFile[] | Denied> {
+    return this.#hearAll("metadata", max, ({ files }) => files);
   }
 
-  async #hearHolders(max: number): Promise<Holder[] | Denied> {
-    const holders: Holder[] = [];
+  #hearHolders(max: number): Promise<Holder[] | Denied> {
+    return this.#hearAll("holders", max, ({ holders }) => holders);
+  }
+
+  /** Hears an answer that may come in several messages, with at most `max` items together. */
+  async #hearAll<K extends "metadata" | "holders", T>(
+    kind: K,
+    max: number,
+    itemsOf: (answer: MessageOf<K>) => readonly T[],
+  ): Promise<T[] | Denied> {
+    const items: T[] = [];
     for (;;) {
-      const answer = await this.#hear("holders");
-      if (answer.kind === "denied") return answer;
-      holders.push(...answer.holders);
-      checkCount(holders.length, max);
-      if (answer.last) return holders;
+      const answer = await this.#hear(kind);
+      if (answer.kind === "denied") return answer as Denied;
+      items.push(...itemsOf(answer as MessageOf<K>));
+      checkCount(items.length, max);
+      if ((answer as MessageOf<"metadata" | "holders">).last) return items;
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { formatAddress, plainHost } from "../wire/host.ts";
 import type { Duplex, Listener, Transport } from "./transport.ts";
 
@@ -124,7 +125,7 @@ class TcpListener implements Listener {
         if (error instanceof Deno.errors.BadResource) return;
         // Out of file descriptors, or the caller hung up first: neither ends the listener. The
         // pause keeps a lasting shortage from spinning.
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await new Promise((resolve) => setTimeout(resolve, limits.acceptPauseMs));
         continue;
       }
       yield new TcpDuplex(conn);

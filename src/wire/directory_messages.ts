@@ -121,7 +121,7 @@ export const DIRECTORY_MESSAGES = {
     fields: struct({
       instance: nodeId,
       /** Name of the limit that stands against it. */
-      limit: text(64),
+      limit: text(limits.limitNameBytesMax),
       bound: u64,
       /** The same for a person. */
       message: reason,

@@ -39,36 +39,21 @@ export type Shape =
 export type ValueOf<F> = F extends Field<infer T> ? T : never;
 
 /** The object type of a record of fields. */
-export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
-export const u8: Field<number> = {
-  write: (writer, value) => writer.u8(value),
-  read: (reader) => reader.u8(),
-  bytesMax: 1,
-  shape: { kind: "integer", bits: 8 },
-};
-
-export const u16: Field<number> = {
-  write: (writer, value) => writer.u16(value),
-  read: (reader) => reader.u16(),
-  bytesMax: 2,
-  shape: { kind: "integer", bits: 16 },
-};
-
-export const u32: Field<number> = {
-  write: (writer, value) => writer.u32(value),
-  read: (reader) => reader.u32(),
-  bytesMax: 4,
-  shape: { kind: "integer", bits: 32 },
-};
-
+export const u8 = integer(8, (writer, value) => writer.u8(value), (reader) => reader.u8());
+export const u16 = integer(16, (writer, value) => writer.u16(value), (reader) => reader.u16());
+export const u32 = integer(32, (writer, value) => writer.u32(value), (reader) => reader.u32());
 /** An unsigned 64-bit integer of at most 2^53 - 1. */
-export const u64: Field<number> = {
-  write: (writer, value) => writer.u64(value),
-  read: (reader) => reader.u64(),
-  bytesMax: 8,
-  shape: { kind: "integer", bits: 64 },
-};
+export const u64 = integer(64, (writer, value) => writer.u64(value), (reader) => reader.u64());
+
+function integer(
+  bits: 8 | 16 | 32 | 64,
+  write: Field<number>["write"],
+  read: Field<number>["read"],
+): Field<number> {
+  return { write, read, bytesMax: bits / 8, shape: { kind: "integer", bits } };
+}
 
 /** A u8 that is 0 or 1. */
 export const flag: Field<boolean> = {

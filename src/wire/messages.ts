@@ -178,7 +178,7 @@ export const MESSAGES = {
       nodeId: hex<NodeId>(ID_BYTES),
       nonce: fixedBytes(16),
       /** Path of the token file on the daemon's machine. */
-      tokenPath: text(4096),
+      tokenPath: text(limits.pathBytesMax),
     }),
   },
   "client-auth": { code: 0x42, fields: struct({ mac: fixedBytes(HASH_BYTES) }) },

@@ -22,6 +22,8 @@ export interface StatusReport {
   readonly keyed: boolean;
   readonly uptimeMs: number;
   readonly links: number;
+  /** How many nodes and hosts are kept out because they misbehaved. */
+  readonly banned: number;
   readonly files: {
     readonly shared: number;
     readonly downloaded: number;
@@ -156,16 +158,20 @@ export interface FileReport {
   readonly trust: FileTrust;
 }
 
-/** `peers`: one for each link. */
+/** `peers`: one for each link, and one for each ban. */
 export interface PeerReport {
-  readonly nodeId: NodeId;
+  /** "" where every node at the host is banned. */
+  readonly nodeId: NodeId | "";
   readonly host: string;
   readonly port: number;
   /** Where it listens; 0 when it cannot be reached. */
   readonly listenPort: number;
-  readonly direction: "in" | "out";
+  /** Who opened the link; "banned" where there is none, nor shall be. Ports are 0 then. */
+  readonly direction: "in" | "out" | "banned";
   readonly roundTripMs: number | null;
   readonly connectedMs: number;
+  /** Why it is banned, "wrong-data", "flooding" or "false-host", and for how long yet; or null. */
+  readonly ban: { readonly reason: string; readonly endsInMs: number } | null;
 }
 
 /** `search`: one for each file, most peers first. */

@@ -26,14 +26,14 @@ import {
 import { hostProblem } from "./host.ts";
 
 export const name = checkedText(text(limits.nameBytesMax), nameProblem);
-export const type = text(limits.typeBytesMax);
+const type = text(limits.typeBytesMax);
 export const root = hex<Root>(HASH_BYTES);
 export const queryId = hex<QueryId>(ID_BYTES);
 export const nodeId = hex<NodeId>(ID_BYTES);
 /** What a client of a directory is known by there: secret between the two. */
 export const sessionId = hex<SessionId>(ID_BYTES);
 export const reason = text(limits.reasonBytesMax);
-export const host = checkedText(text(limits.hostBytesMax), hostProblem);
+const host = checkedText(text(limits.hostBytesMax), hostProblem);
 export const optionalHost = checkedText(
   text(limits.hostBytesMax),
   (value) => value === "" ? undefined : hostProblem(value),
@@ -94,7 +94,6 @@ export const holder = struct({
 
 export type FileOffer = ValueOf<typeof fileOffer>;
 export type Sought = ValueOf<typeof sought>;
-export type Address = ValueOf<typeof address>;
 export type Load = ValueOf<typeof load>;
 export type ListedFile = ValueOf<typeof listedFile>;
 export type KnownFile = ValueOf<typeof knownFile>;

@@ -10,8 +10,8 @@ import {
   Download,
   type DownloadEffect,
   type DownloadEvent,
-  type DownloadOptions,
 } from "../../src/core/download/download.ts";
+import type { DownloadOptions } from "../../src/core/download/download_events.ts";
 
 const BLOCK_CHUNKS = 32;
 
@@ -102,9 +102,6 @@ export class CheckedDownload {
         break;
       case "source-has":
         for (const chunk of event.ranges.flatMap(chunksOf)) source.has.add(chunk);
-        break;
-      case "source-lost-chunks":
-        for (const chunk of chunksOf(event.range)) source.has.delete(chunk);
         break;
       case "arriving":
       case "chunks-good":

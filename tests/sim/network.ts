@@ -9,7 +9,7 @@
 import { newNodeId, newQueryId, type QueryId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import type { LinkId } from "../../src/core/overlay/link_id.ts";
+import type { LinkId } from "../../src/core/overlay/neighbours.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
 import type { CallbackOutcome } from "../../src/core/overlay/search.ts";
 import { formatAddress } from "../../src/wire/host.ts";

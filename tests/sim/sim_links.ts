@@ -6,7 +6,7 @@
 
 import { limits } from "../../src/base/limits.ts";
 import { type Random } from "../../src/base/random.ts";
-import type { LinkId } from "../../src/core/overlay/link_id.ts";
+import type { LinkId } from "../../src/core/overlay/neighbours.ts";
 import { Overlay, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
 import { decodePayload, encodeFrame } from "../../src/wire/codec.ts";
 import { formatAddress, isLoopback } from "../../src/wire/host.ts";

@@ -5,7 +5,7 @@
 
 import type { NodeId, QueryId, Root } from "../../src/base/ids.ts";
 import { matchesGlob } from "../../src/base/names.ts";
-import type { LinkId } from "../../src/core/overlay/link_id.ts";
+import type { LinkId } from "../../src/core/overlay/neighbours.ts";
 import type { Overlay, OverlayEffect, OverlayEvent } from "../../src/core/overlay/overlay.ts";
 import type { Hit, Message } from "../../src/wire/messages.ts";
 import type { FileOffer, Sought } from "../../src/wire/structures.ts";

@@ -3,8 +3,7 @@
 
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { newNodeId, type NodeId } from "../../src/base/ids.ts";
-import { type Logger, silentLogger } from "../../src/base/log.ts";
-import { LogThrottle } from "../../src/base/log_throttle.ts";
+import { type Logger, LogThrottle, silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import type { NodeContext } from "../../src/daemon/discovery/node_context.ts";
 import { Node, type NodeOptions } from "../../src/daemon/node/node.ts";

@@ -1,6 +1,18 @@
-/** Limits of directories: what a client can make one hold, how clients keep in touch, balancing, each with its reason. */
+/**
+ * Limits of directories, each with its reason: what a client can make one hold, how clients keep in
+ * touch, balancing.
+ */
 
 import { MIB } from "./sizes.ts";
+
+/** Files that one client may list. */
+const LISTINGS_PER_CLIENT_MAX = 100_000;
+/** Clients that a directory dials at once. */
+const DIALS_MAX = 64;
+/** How often a client says that it is there, unless a person sets another time. */
+const REFRESH_MS = 30_000;
+/** An address may ask so much in a second, unless a person sets another bound; twice as much once. */
+const QUERIES_PER_SECOND = 1_000;
 
 export const directoryLimits = {
   // Directories: what a client can make one hold
@@ -8,10 +20,9 @@ export const directoryLimits = {
   directoryClientsMax: 20_000,
   /** Clients at one address: nodes behind one router, or many on one machine. */
   directoryClientsPerHostMax: 2_048,
-  /** Files that one client may list. */
-  listingsPerClientMax: 100_000,
-  /** Files that all clients at one address may list together. */
-  listingsPerHostMax: 200_000,
+  listingsPerClientMax: LISTINGS_PER_CLIENT_MAX,
+  /** Files that all clients at one address may list together: two that list all they may. */
+  listingsPerHostMax: 2 * LISTINGS_PER_CLIENT_MAX,
   /** Files that all clients may list together: 2 GB at most. */
   listingsMax: 2_000_000,
   /** Bytes of names and types that clients at one address may list: long names cost more. */
@@ -26,17 +37,22 @@ export const directoryLimits = {
   directorySearchMax: 4_096,
   /** Letters of names times letters of a glob that one search compares: 30 ms at the worst. */
   directoryCompareSteps: 2_000_000,
-  /** Questions a second from one address, unless a person sets another bound; twice as many once. */
-  directoryQueriesPerSecond: 1_000,
+  directoryQueriesPerSecond: QUERIES_PER_SECOND,
   /** A search counts as so many questions. */
   directorySearchCost: 10,
   /** And as one more for so many letters compared or files named, some 0.1 ms of work each. */
   directorySearchStepsPerQuestion: 5_000,
   directorySearchFilesPerQuestion: 10,
-  /** Addresses whose questions are counted; the one that asked longest ago is forgotten. */
-  directoryAskersMax: 16_384,
+  /** Hosts whose questions are counted; the one that asked longest ago is forgotten. */
+  directoryHostsMax: 16_384,
   /** Files of one name, or of one root, that an answer knows of: those that most nodes have. */
   directoryAlikeMax: 64,
+  /** Listings that are heard when a file's SHA-256 is asked for. */
+  votersMax: 64,
+  /** Different SHA-256 that are told apart for one file: all but one are lies. */
+  votesMax: 8,
+  /** Rows of the index of names that a query combines: more rule out nearly nothing. */
+  nameRowsMax: 8,
   /** Holders of a file that are compared for one answer; the next answer looks at others. */
   directoryComparedMax: 128,
   /** Clients that went whose last batch is remembered, so that nobody repeats it in their name. */
@@ -49,6 +65,9 @@ export const directoryLimits = {
   directoryConflictMs: 15_000,
   /** A client that could not be dialled is tried again when it refreshes after this long. */
   directoryRecheckMs: 300_000,
+  /** How often clients are looked through for silent ones in the time of a refresh, and at least. */
+  directorySilenceChecks: 8,
+  directorySilenceCheckMsMax: 1_000,
   /** A silent client that was asked has to prove itself within this: a dial and a handshake. */
   directorySilentMs: 15_000,
   /** A connection to a directory that says nothing this long is closed. */
@@ -57,18 +76,16 @@ export const directoryLimits = {
   directoryConnectionMs: 60_000,
   /** Frames of answers, of 24 KB at the most, after which the client has to have read them. */
   directoryUnreadFramesMax: 16,
-  /** Clients that a directory dials at once. */
-  directoryDialsMax: 64,
+  directoryDialsMax: DIALS_MAX,
   /** The same at one address: a quarter, so that silent ones there do not hold up all others. */
-  directoryDialsPerHostMax: 16,
+  directoryDialsPerHostMax: DIALS_MAX / 4,
   /** Questions a second from one address, as many as a person may allow. */
-  directoryQueriesCeiling: 1_000_000,
+  directoryQueriesCeiling: 1_000 * QUERIES_PER_SECOND,
 
   // Directories: how clients keep in touch
   /** Directories that a node may be told of. */
   directoriesMax: 16,
-  /** How often a client says that it is there, unless a person sets another time. */
-  directoryRefreshMs: 30_000,
+  directoryRefreshMs: REFRESH_MS,
   directoryRefreshMsMin: 1_000,
   directoryRefreshMsMax: 3_600_000,
   /** Refreshes that may be missed before a client is asked, and then forgotten. */
@@ -114,7 +131,11 @@ export const directoryLimits = {
   replicasMax: 64,
   /** Files whose demand is remembered; the one asked for longest ago is forgotten. */
   demandsMax: 4_096,
-  /** Nodes that asked for one file within the last minute, each counted once. */
+  /** Files that wait for a client which are looked at in one tick. */
+  demandsPerTickMax: 256,
+  /** For how long a node that asked counts as one that asked. */
+  demandAskerMs: 60_000,
+  /** Nodes that asked for one file within that time, each counted once. */
   demandAskersMax: 256,
   /** Time after which a question counts only half: after a minute an eighth is left. */
   demandHalfLifeMs: 20_000,
@@ -125,7 +146,7 @@ export const directoryLimits = {
   /** Uploads under way to one client. */
   pushesPerClientMax: 4,
   /** The same at one address: a quarter of all, so that who takes them slowly leaves some. */
-  pushesPerHostMax: 16,
+  pushesPerHostMax: DIALS_MAX / 4,
   /** An accepted upload whose copy was not advertised within this is given up. */
   pushMs: 300_000,
   /** A client that did not take a file is not asked to take it again for this long. */
@@ -147,10 +168,14 @@ export const directoryLimits = {
   protectBytesMin: 8 * MIB,
   /** A holder is not busy with fewer uploads than these, unless they are its full load. */
   protectUploadsMin: 4,
+  /** A holder is busy with this part of its full load. */
+  protectLoadPart: 8,
   /** A node that has nothing of a file waits this long before it is sent to a busy holder. */
   protectMs: 3_000,
   /** One that has begun with others waits longer; but those may lack, or hold back, the rest. */
   protectBegunMs: 20_000,
+  /** Up to this load a client is asked to take files. */
+  takerLoadPercentMax: 50,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */

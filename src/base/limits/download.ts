@@ -1,4 +1,4 @@
-/** Limits of which chunk is asked of whom, each with its reason. */
+/** Limits of which chunk is asked of whom, each with its reason. A block is 32 chunks. */
 
 import { MIB } from "./sizes.ts";
 
@@ -11,11 +11,24 @@ export const downloadLimits = {
   requestChunksAtFirst: 8,
   /** Cancelled requests of a source whose frames may still come: as many as its queue can hold. */
   cancelledRequestsMax: 64,
-  /** Units compared for the rarest in one choice: 2 GiB of file. */
+  /** Sources of one download whose holdings can be counted: availability is a byte. */
+  downloadSourcesMax: 255,
+  /** Bytes that a source may have before it: what it delivers in this time. */
+  sourceQueueMs: 1_000,
+  /** Time of work that makes one sample of a source's rate. */
+  rateSampleMs: 200,
+  /** Time of work before a guess of it from the first bytes is worth anything. */
+  rateGuessMs: 10,
+  /** A duplicate must be expected this much sooner, in milliseconds and in proportion. */
+  duplicateGainMs: 20,
+  duplicateGainPercent: 125,
+  /** Blocks compared with the store's bitfield on a tick after it changed by other ways. */
+  sweepBlocksMax: 1_024,
+  /** Blocks compared for the rarest in one choice: 2 GiB of file. */
   pickBlocksMax: 4_096,
-  /** Units of one random place that a choice in a bigger file compares as well. */
+  /** Blocks of one random place that a choice in a bigger file compares as well. */
   pickSampleBlocks: 1_024,
-  /** Units that a choice may pass over to reach the next that its source has: 16 GiB of file. */
+  /** Blocks that a choice may pass over to reach the next that its source has: 16 GiB of file. */
   skipBlocksMax: 32_768,
 
   // Leaves

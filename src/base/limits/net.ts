@@ -1,6 +1,14 @@
 /** Limits of connections and handshakes, each with its reason. */
 
+import { overlayLimits } from "./overlay.ts";
 import { KIB, MIB } from "./sizes.ts";
+
+/** All connections of the node port together, links and transfers. */
+const CONNECTIONS_MAX = 2_048;
+/** A handshake is two small frames; who needs longer is not a node. */
+const HANDSHAKE_MS = 5_000;
+/** A TCP connect on a working network. */
+const DIAL_MS = 4_000;
 
 export const netLimits = {
   /** An idle link holds this much read buffer; it grows to what its next frame needs. */
@@ -9,16 +17,25 @@ export const netLimits = {
   transferReadBytes: 3 * MIB,
   /** Unsent control bytes of a connection; a peer that reads slower than this is dropped. */
   writeQueueBytesMax: 1 * MIB,
-  /** A handshake is two small frames; who needs longer is not a node. */
-  handshakeMs: 5_000,
-  /** A TCP connect on a working network. */
-  dialMs: 4_000,
+  /** A write that the other side does not take for as long as a link may be silent ends all. */
+  writeStallMs: overlayLimits.linkSilentMs,
+  /** From here on a frame carries file data, and what is done with it takes time. */
+  largeFrameBytes: 64 * KIB,
+  /** How long a closing connection may take to write its last words. */
+  lastWordsMs: 500,
+  /** Idle send buffers that are kept; more connections than this seldom send at once. */
+  sendBuffersKept: 8,
+  /** After a failed accept: keeps a lasting shortage of file descriptors from spinning. */
+  acceptPauseMs: 50,
+  handshakeMs: HANDSHAKE_MS,
+  dialMs: DIAL_MS,
+  /** After so long a dial counts as failed though nobody said so: its driver reports before. */
+  pendingDialMs: DIAL_MS + HANDSHAKE_MS + 1_000,
   /** Connections that may be in the handshake at once, before anyone has proved anything. */
   handshakesMax: 256,
-  /** All connections of the node port together, links and transfers. */
-  connectionsMax: 2_048,
-  /** Connections from one address, so that one host cannot take all places. */
-  connectionsPerHostMax: 1_024,
+  connectionsMax: CONNECTIONS_MAX,
+  /** Connections from one address: half, so that one host cannot take all places. */
+  connectionsPerHostMax: CONNECTIONS_MAX / 2,
   /** Clients of the client port at once: few, by design, but more than fetches may run. */
   clientsMax: 128,
 } as const;

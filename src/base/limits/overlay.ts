@@ -1,20 +1,39 @@
 /** Limits of links, searches and announcements, each with its reason. */
 
+/** A link says something this often: a dead one shows within half a minute. */
+const PING_INTERVAL_MS = 5_000;
+/** The same between a client and its daemon, which are on one machine. */
+const CLIENT_BEAT_MS = 5_000;
+/** Queries that one link may send in a second on average. */
+const QUERIES_PER_SECOND_MAX = 100;
+
 export const overlayLimits = {
   // Links
-  pingIntervalMs: 5_000,
-  linkSilentMs: 30_000,
-  clientBeatMs: 5_000,
-  clientSilentMs: 15_000,
+  pingIntervalMs: PING_INTERVAL_MS,
+  /** A link that missed so many PINGs is dead; fewer may be a slow disk or a suspended machine. */
+  linkSilentMs: 6 * PING_INTERVAL_MS,
+  clientBeatMs: CLIENT_BEAT_MS,
+  clientSilentMs: 3 * CLIENT_BEAT_MS,
+  /** Enough that a node which goes splits no network, and few enough to idle cheaply. */
   linksMin: 3,
   linksMax: 30,
   /** Addresses in one PEERS message. */
   peersPerMessageMax: 16,
   /** Addresses remembered; the oldest unused goes. */
   addressesMax: 1_024,
+  /** A link is told addresses this often: nodes come and go over minutes. */
   gossipIntervalMs: 300_000,
+  /** An address that failed, and that no person gave, is left alone this long. */
   backoffMs: 300_000,
+  /** How long who misbehaved is kept out: long enough to be noticed, and it ends by itself. */
   banMs: 3_600_000,
+  /** Misdeeds that lead to a ban, and within what time: one spoilt file, or one bug, is not three. */
+  banMisdeeds: 3,
+  banWindowMs: 600_000,
+  /** Nodes of one host that flood before the host is kept out: they may be one that changes its id. */
+  banHostNodes: 3,
+  /** Nodes whose misdeeds are remembered. */
+  misbehavedMax: 1_024,
 
   // Search
   ttlDefault: 7,
@@ -22,9 +41,9 @@ export const overlayLimits = {
   ttlMax: 16,
   /** Query ids remembered against duplicates; at 100 queries a second this is ten minutes. */
   seenQueriesMax: 65_536,
-  /** Queries that one link may send in a second on average, with a burst of as many again. */
-  queriesPerSecondMax: 100,
-  queriesBurstMax: 200,
+  /** With a burst of as many again. */
+  queriesPerSecondMax: QUERIES_PER_SECOND_MAX,
+  queriesBurstMax: 2 * QUERIES_PER_SECOND_MAX,
   /** Bytes of a name or glob that is sought. */
   soughtBytesMax: 255,
   /** How long a holder waits for a callback to be answered before it forwards all the same. */

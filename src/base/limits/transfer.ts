@@ -21,8 +21,6 @@ export const transferLimits = {
   offerersMax: 1_024,
   /** Runs of chunks of one provider that are kept before they are put in order and joined. */
   providerRunsMax: 4_096,
-  /** Runs of chunks that are written out for a person before the rest is summed up. */
-  shownRunsMax: 64,
   /** Silent this long with requests outstanding: snubbed, its chunks are asked elsewhere. */
   snubMs: 2_000,
   /** Silent this long: dropped. */

@@ -21,6 +21,8 @@ export const wireLimits = {
   askBytesMax: 64 * KIB,
   /** File data in one DATA frame on the client port. */
   dataBytesMax: 512 * KIB,
+  /** The name of a limit in a DENIED frame. */
+  limitNameBytesMax: 64,
   /** Sources named in a DONE frame. */
   doneSourcesMax: 256,
 } as const;

@@ -73,7 +73,11 @@ export function statusText(status: StatusReport): string {
     ["node", `${status.node}  id ${status.nodeId}`],
     ["client", status.client],
     ["data", status.dataDir],
-    ["network", `${status.network} (${keyed}), ${count(status.links, "link")}`],
+    [
+      "network",
+      `${status.network} (${keyed}), ${count(status.links, "link")}` +
+      (status.banned > 0 ? `, ${status.banned} banned` : ""),
+    ],
     [
       "files",
       `${files.shared} shared, ${files.downloaded} downloaded, ${files.partial} partial: ` +

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { HostPort } from "../../base/address.ts";
-import { httpReason } from "../../base/http_reason.ts";
+import { httpReason } from "../../http/http_reason.ts";
 import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
 import type { AnswerItems, AskArguments } from "../../client/types.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
@@ -43,7 +43,7 @@ export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFact
       Array.fromAsync<AnswerItems[V]>(daemon.ask(verb, args));
     const [status] = await ask("status", {});
     if (status === undefined) throw new EnvironmentError("other", "it does not tell its status");
-    const peers = await ask("peers", {});
+    const peers = (await ask("peers", {})).filter(({ direction }) => direction !== "banned");
     const sharedDirs = new Set<string>();
     for (const { origin, path } of await ask("list", {})) {
       if (origin === "shared") sharedDirs.add(dirname(path));

@@ -156,36 +156,33 @@ export class Advertiser {
   /** One event at a time that never goes back; what is to be sent now, if anything. */
   step(event: AdvertiserEvent, nowMs: number): AdvertiserEffect[] {
     this.#wholeAtMs ??= nowMs + this.#random.unit() * limits.directoryFirstMs;
+    this.#apply(event, nowMs);
+    return this.#next(nowMs);
+  }
+
+  #apply(event: AdvertiserEvent, nowMs: number): void {
     switch (event.kind) {
       case "changed":
         this.#changes.note(event.file.file, nowMs, event.file);
-        this.#boundChanges(nowMs);
-        break;
+        return this.#boundChanges(nowMs);
       case "removed":
         this.#changes.note(event, nowMs);
-        this.#boundChanges(nowMs);
-        break;
+        return this.#boundChanges(nowMs);
       case "listed":
-        this.#listed(event.answer, nowMs);
-        break;
+        return this.#listed(event.answer, nowMs);
       case "denied":
-        this.#denied(event.limit, nowMs);
-        break;
+        return this.#denied(event.limit, nowMs);
       case "failed":
-        this.#failed(nowMs);
-        break;
+        return this.#failed(nowMs);
       case "withheld":
-        this.#withheld(nowMs);
-        break;
+        return this.#withheld(nowMs);
       case "instance-seen":
-        this.#instanceSeen(event.instance, nowMs);
-        break;
+        return this.#instanceSeen(event.instance, nowMs);
       case "tick":
         break;
       default:
         unreachable(event);
     }
-    return this.#next(nowMs);
   }
 
   // 3. Changes

@@ -6,13 +6,20 @@
 import { PeerFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
-import { denialOf, oldSequence, wrongAddress } from "./directory_errors.ts";
-import type { ClientKey, Denial, DirectoryEventOf, Listed } from "./directory_events.ts";
+import {
+  type ClientKey,
+  type Denial,
+  denialOf,
+  type DirectoryEventOf,
+  type Listed,
+  oldSequence,
+  wrongAddress,
+} from "./directory_events.ts";
 import { checkFiles, type Listings } from "./listings.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 
 /** What batches need of the directory. */
-export interface BatchHost {
+interface BatchesOptions {
   readonly clients: Clients;
   readonly past: PastSessions;
   readonly listings: Listings;
@@ -29,11 +36,11 @@ export type BatchAnswer = Listed | Denial | undefined;
 
 /** The batches of all clients. */
 export class Batches {
-  readonly #host: BatchHost;
+  readonly #options: BatchesOptions;
   #taken = 0;
 
-  constructor(host: BatchHost) {
-    this.#host = host;
+  constructor(options: BatchesOptions) {
+    this.#options = options;
   }
 
   /** Batches that came to their end and were not refused. */
@@ -53,10 +60,10 @@ export class Batches {
         `Cannot take batch: a whole list takes ${event.filesListed} files to be listed already`,
       );
     }
-    const known = this.#host.clients.get(event.client);
+    const known = this.#options.clients.get(event.client);
     const denial = this.#denial(event, { known, nowMs });
     if (denial !== undefined) return denial;
-    const client = this.#host.admit(event);
+    const client = this.#options.admit(event);
     const isKnown = event.whole || (known !== undefined && event.filesListed === client.listings);
     client.batch = { whole: event.whole, refused: isKnown ? null : "unknown" };
     client.isAskedForFiles = false;
@@ -75,11 +82,11 @@ export class Batches {
   remove({ client: key, files }: DirectoryEventOf<"remove">, nowMs: number): void {
     const client = this.#open(key, nowMs);
     if (client === undefined) return;
-    for (const file of files) this.#host.listings.remove(client, file);
+    for (const file of files) this.#options.listings.remove(client, file);
   }
 
   end(key: ClientKey, nowMs: number): BatchAnswer {
-    const { clients, past, listings } = this.#host;
+    const { clients, past, listings } = this.#options;
     const client = clients.get(key);
     if (client?.batch == null) {
       // It was forgotten in the middle of its batch.
@@ -94,16 +101,16 @@ export class Batches {
   }
 
   broken(key: ClientKey): void {
-    const client = this.#host.clients.get(key);
+    const client = this.#options.clients.get(key);
     if (client !== undefined) client.batch = null;
   }
 
   leave({ client: key, sequence }: DirectoryEventOf<"leave">): BatchAnswer {
-    const { clients, past } = this.#host;
+    const { clients, past } = this.#options;
     const client = clients.get(key);
     const last = client?.sequence ?? past.sequenceOf(key);
     if (sequence <= last) return oldSequence(sequence, last);
-    if (client !== undefined) this.#host.forget(client);
+    if (client !== undefined) this.#options.forget(client);
     past.gone(key, sequence);
     return this.#listed(undefined, false);
   }
@@ -115,18 +122,18 @@ export class Batches {
    */
   filesHeard(event: DirectoryEventOf<"files-heard">, nowMs: number): Denial | undefined {
     checkFiles(event.files);
-    const client = this.#host.clients.get(event.client);
+    const client = this.#options.clients.get(event.client);
     if (client === undefined || !client.isAskedForFiles) return undefined;
     client.heardMs = nowMs;
     const denial = this.#list(client, event.files, { mayReplace: true });
     if (denial !== undefined || event.last) client.isAskedForFiles = false;
-    if (denial === undefined && event.last) this.#host.listings.sweep(client);
+    if (denial === undefined && event.last) this.#options.listings.sweep(client);
     return denial;
   }
 
   /** The client whose batch takes files. */
   #open(key: ClientKey, nowMs: number): Client | undefined {
-    const client = this.#host.clients.get(key);
+    const client = this.#options.clients.get(key);
     if (client?.batch == null || client.batch.refused !== null) return undefined;
     client.heardMs = nowMs;
     return client;
@@ -138,9 +145,9 @@ export class Batches {
     options: { readonly mayReplace: boolean },
   ): Denial | undefined {
     for (const listed of files) {
-      const denial = this.#host.listings.list(client, listed, options);
+      const denial = this.#options.listings.list(client, listed, options);
       if (denial !== undefined) return denial;
-      this.#host.listed(client, listed.file);
+      this.#options.listed(client, listed.file);
     }
     return undefined;
   }
@@ -149,7 +156,7 @@ export class Batches {
     { client: key, host, sequence }: DirectoryEventOf<"refresh">,
     at: { readonly known: Client | undefined; readonly nowMs: number },
   ): Denial | undefined {
-    const { clients, past } = this.#host;
+    const { clients, past } = this.#options;
     if (past.isWrong(key, at.nowMs)) return wrongAddress();
     const last = at.known?.sequence ?? past.sequenceOf(key);
     if (sequence <= last) return oldSequence(sequence, last);
@@ -175,7 +182,7 @@ export class Batches {
       known,
       reach: client?.reach ?? "unreachable",
       filesListed: client?.listings ?? 0,
-      refreshMs: this.#host.refreshMs,
+      refreshMs: this.#options.refreshMs,
     };
   }
 }

@@ -10,7 +10,7 @@ import type { ListedFile } from "../../wire/structures.ts";
 import type { RemovedFile } from "./directory_events.ts";
 
 /** The state of a file; without `file` it is gone. */
-export interface FileChange extends RemovedFile {
+interface FileChange extends RemovedFile {
   readonly file?: ListedFile;
   /** When it is to be told. */
   readonly dueAtMs: number;

@@ -4,25 +4,25 @@
  * `directory.ts`.
  */
 
+import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
 import type { Loaded } from "./balance.ts";
-import type { MovingAverage } from "./moving_average.ts";
 import type { ClientKey, Denial } from "./directory_events.ts";
 import type { Lister } from "./directory_files.ts";
 import { NONE } from "./rows.ts";
 
 /** A batch under way. */
-export interface Batch {
+interface Batch {
   readonly whole: boolean;
   /** What will be answered already: the whole list is wanted, or why it is refused. */
   refused: "unknown" | Denial | null;
 }
 
 /** Clients at one address. */
-export interface Host {
+interface Host {
   readonly host: string;
   readonly clients: Set<Client>;
   listings: number;
@@ -31,66 +31,36 @@ export interface Host {
 }
 
 /** One client, for as long as it is known. */
-export class Client implements Lister, Loaded {
-  readonly id: number;
+export interface Client extends Lister, Loaded {
   readonly key: ClientKey;
   readonly host: Host;
   /** When it came, in the order of all clients. */
   readonly order: number;
-  readonly named: MovingAverage;
-  firstListing = NONE;
-  listings = 0;
   nodeId: NodeId;
   port: number;
-  sequence = -1;
-  load: Load;
-  /** When it reported that. */
-  loadMs = -Infinity;
-  reach: Reach = "unreachable";
-  batch: Batch | null = null;
+  sequence: number;
+  /** When it reported its load. */
+  loadMs: number;
+  reach: Reach;
+  isReachable: boolean;
+  batch: Batch | null;
   /** What its listings are marked with that were named since its last whole list began. */
-  mark = 0;
+  mark: number;
   /** Whether it was asked for its files, which may be coming in. */
-  isAskedForFiles = false;
+  isAskedForFiles: boolean;
   /** When it was heard last. */
   heardMs: number;
   /** When it was dialled last to prove itself; at which port, while the outcome is open. */
-  checkedMs = -Infinity;
-  checkingPort: number | null = null;
+  checkedMs: number;
+  checkingPort: number | null;
   /** When it was asked because it had been silent. */
-  silentAskedMs: number | null = null;
+  silentAskedMs: number | null;
   /** Where it stands among those who take files. */
-  takerAt = NONE;
-
-  constructor(options: {
-    readonly id: number;
-    readonly key: ClientKey;
-    readonly host: Host;
-    readonly order: number;
-    readonly named: MovingAverage;
-    readonly nodeId: NodeId;
-    readonly port: number;
-    readonly load: Load;
-    readonly heardMs: number;
-  }) {
-    this.id = options.id;
-    this.key = options.key;
-    this.host = options.host;
-    this.order = options.order;
-    this.named = options.named;
-    this.nodeId = options.nodeId;
-    this.port = options.port;
-    this.load = options.load;
-    this.heardMs = options.heardMs;
-  }
-
-  get isReachable(): boolean {
-    return this.reach === "reachable";
-  }
+  takerAt: number;
 }
 
 /** What a client comes with. */
-export type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
+type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
   readonly host: string;
 };
 
@@ -138,13 +108,31 @@ export class Clients {
 
   /** Takes a client in that is not known. */
   add({ host, ...options }: NewClient): Client {
-    const place = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
-    this.#hosts.set(host, place);
+    const at = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
+    this.#hosts.set(host, at);
     const id = this.#freeIds.pop() ?? this.#byId.length;
-    const client = new Client({ ...options, host: place, id, order: this.#order++ });
+    const client: Client = {
+      ...options,
+      id,
+      host: at,
+      order: this.#order++,
+      firstListing: NONE,
+      listings: 0,
+      sequence: -1,
+      loadMs: -Infinity,
+      reach: "unreachable",
+      isReachable: false,
+      batch: null,
+      mark: 0,
+      isAskedForFiles: false,
+      checkedMs: -Infinity,
+      checkingPort: null,
+      silentAskedMs: null,
+      takerAt: NONE,
+    };
     this.#byId[id] = client;
     this.#byKey.set(client.key, client);
-    place.clients.add(client);
+    at.clients.add(client);
     return client;
   }
 
@@ -162,6 +150,7 @@ export class Clients {
   update(client: Client, change: { readonly reach?: Reach; readonly load?: Load }): void {
     if (client.isReachable) this.#reachable--;
     client.reach = change.reach ?? client.reach;
+    client.isReachable = client.reach === "reachable";
     client.load = change.load ?? client.load;
     if (client.isReachable) this.#reachable++;
     const isTaker = client.isReachable && client.load.acceptBytes > 0;
@@ -188,7 +177,7 @@ export class PastSessions {
   readonly #sequences = new Map<ClientKey, number>();
   readonly #wrong = new Map<ClientKey, { readonly host: string; readonly untilMs: number }>();
   /** How many of the wrong ones were at each host. */
-  readonly #wrongAt = new Map<string, number>();
+  readonly #wrongAt = new Counts<string>();
 
   /** The last sequence of a session; below all others when nothing is remembered. */
   sequenceOf(key: ClientKey): number {
@@ -210,7 +199,7 @@ export class PastSessions {
   wrong(key: ClientKey, host: string, nowMs: number): void {
     if (this.#wrong.has(key)) return;
     this.#wrong.set(key, { host, untilMs: nowMs + limits.directoryWrongMs });
-    this.#wrongAt.set(host, this.wrongAt(host) + 1);
+    this.#wrongAt.add(host, 1);
     if (this.#wrong.size > limits.directoryWrongMax) this.#dropOldestWrong();
   }
 
@@ -220,7 +209,7 @@ export class PastSessions {
 
   /** Wrong sessions remembered of a host: each had somebody dialled in vain. */
   wrongAt(host: string): number {
-    return this.#wrongAt.get(host) ?? 0;
+    return this.#wrongAt.of(host);
   }
 
   /** Forgets what is over. */
@@ -234,9 +223,7 @@ export class PastSessions {
   #dropOldestWrong(): void {
     for (const [key, { host }] of this.#wrong) {
       this.#wrong.delete(key);
-      const left = this.wrongAt(host) - 1;
-      if (left > 0) this.#wrongAt.set(host, left);
-      else this.#wrongAt.delete(host);
+      this.#wrongAt.add(host, -1);
       return;
     }
   }

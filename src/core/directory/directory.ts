@@ -1,6 +1,6 @@
 /**
  * The volatile index of a directory server: what clients say of themselves and their files, and
- * what follows from it. Pure: no I/O, no clock. Who is dialled, and how, is the server's business;
+ * what follows from it. Pure: no I/O, no clock. The server decides how clients are dialled;
  * the answers to questions are put together in `look_up.ts`.
  *
  * Rules
@@ -23,19 +23,19 @@
  */
 
 import { PeerFault, unreachable } from "../../base/errors.ts";
+import { HostRateLimit } from "../../base/rate_limit.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { seededRandom } from "../../base/random.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { FileOffer, Holder, KnownFile, Load, Sought } from "../../wire/structures.ts";
-import { Askers } from "./askers.ts";
 import { Balance, clampLoad } from "./balance.ts";
 import { type BatchAnswer, Batches } from "./batches.ts";
 import { type Client, Clients, PastSessions } from "./clients.ts";
-import { denialOf } from "./directory_errors.ts";
 import {
   type ClientKey,
   type Denial,
+  denialOf,
   type DirectoryEffect,
   type DirectoryEvent,
   type DirectoryEventOf,
@@ -49,7 +49,7 @@ import { Reachability } from "./reachability.ts";
 import { Replication } from "./replication.ts";
 
 /** The numbers of a DIRECTORY_STATUS that the index knows. */
-export type DirectoryNumbers = Omit<
+type DirectoryNumbers = Omit<
   MessageOf<"directory-status">,
   "kind" | "instance" | "uptimeMs"
 >;
@@ -69,7 +69,7 @@ export class Directory {
   readonly #balance: Balance;
   readonly #lookUp: LookUp;
   readonly #replication: Replication<Client>;
-  readonly #askers: Askers;
+  readonly #questions: HostRateLimit;
   #effects: DirectoryEffect[] = [];
   #nowMs = 0;
   #queries = 0;
@@ -111,7 +111,13 @@ export class Directory {
       forget: (client) => this.#forget(client),
       effect: (effect) => this.#effects.push(effect),
     });
-    this.#askers = new Askers(options.queriesPerSecond);
+    const perSecond = options.queriesPerSecond;
+    this.#questions = new HostRateLimit({
+      perSecond,
+      // A bound below the cost of a search would rule searches out, so the burst holds one.
+      burst: Math.max(2 * perSecond, limits.directorySearchCost),
+      hostsMax: limits.directoryHostsMax,
+    });
   }
 
   /**
@@ -122,41 +128,35 @@ export class Directory {
   step(event: DirectoryEvent, nowMs: number): DirectoryEffect[] {
     this.#nowMs = nowMs;
     this.#effects = [];
+    this.#apply(event, nowMs);
+    return this.#effects;
+  }
+
+  #apply(event: DirectoryEvent, nowMs: number): void {
     switch (event.kind) {
       case "refresh":
-        this.#answer(event.client, this.#batches.refresh(event, nowMs));
-        break;
+        return this.#answer(event.client, this.#batches.refresh(event, nowMs));
       case "advertise":
-        this.#batches.advertise(event, nowMs);
-        break;
+        return this.#batches.advertise(event, nowMs);
       case "remove":
-        this.#batches.remove(event, nowMs);
-        break;
+        return this.#batches.remove(event, nowMs);
       case "batch-end":
-        this.#answer(event.client, this.#batches.end(event.client, nowMs));
-        break;
+        return this.#answer(event.client, this.#batches.end(event.client, nowMs));
       case "batch-broken":
-        this.#batches.broken(event.client);
-        break;
+        return this.#batches.broken(event.client);
       case "leave":
-        this.#answer(event.client, this.#batches.leave(event));
-        break;
+        return this.#answer(event.client, this.#batches.leave(event));
       case "checked":
-        this.#checked(event);
-        break;
+        return this.#checked(event);
       case "files-heard":
-        this.#filesHeard(event);
-        break;
+        return this.#filesHeard(event);
       case "upload-answered":
-        this.#uploadAnswered(event);
-        break;
+        return this.#uploadAnswered(event);
       case "tick":
-        this.#tick();
-        break;
+        return this.#tick();
       default:
         return unreachable(event);
     }
-    return this.#effects;
   }
 
   // Questions
@@ -217,7 +217,7 @@ export class Directory {
     const { directorySearchStepsPerQuestion, directorySearchFilesPerQuestion } = limits;
     const extra = steps / directorySearchStepsPerQuestion +
       files.length / directorySearchFilesPerQuestion;
-    this.#askers.owe(asker, extra);
+    this.#questions.owe(asker, extra);
     return files;
   }
 
@@ -380,7 +380,7 @@ export class Directory {
   /** Counts a question; why it is refused, or undefined. */
   #charge(host: string, cost: number, nowMs: number): Denial | undefined {
     this.#queries++;
-    if (this.#askers.take(host, cost, nowMs)) return undefined;
+    if (this.#questions.take(host, nowMs, cost)) return undefined;
     this.#denied++;
     const { queriesPerSecond } = this.#options;
     return denialOf(

@@ -1,8 +1,10 @@
 /**
- * What a {@linkcode Directory} is told and what it answers: plain values, no behaviour.
+ * What a {@linkcode Directory} is told and what it answers: plain values, and its refusals in words.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import type { NodeId, Root, SessionId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import type { Reach, UploadAnswer } from "../../wire/directory_messages.ts";
 import type { ListedFile, Load } from "../../wire/structures.ts";
@@ -60,6 +62,26 @@ export interface Denial {
   readonly bound: number;
   /** The same for a person. */
   readonly message: string;
+}
+
+/** A refusal; `what` ends the sentence for a person. */
+export function denialOf(limit: DenialLimit, bound: number, what: string): Denial {
+  return { kind: "denied", limit, bound, message: `Refused (${limit}, ${bound}): ${what}` };
+}
+
+/** A batch or a leave that is not newer than the last. */
+export function oldSequence(sequence: number, last: number): Denial {
+  return denialOf("sequence", last, `sequence ${sequence} is not greater than the last`);
+}
+
+/** Of a session at whose address somebody else answered. */
+export function wrongAddress(): Denial {
+  return denialOf(
+    "wrong-address",
+    limits.directoryWrongMs,
+    "another node answered at the host and port of this one; give this node another port " +
+      "(--node) that leads to it, or start it with --no-callback if none does",
+  );
 }
 
 /** What became of a batch. */
@@ -145,39 +167,22 @@ export type DirectoryEventOf<K extends DirectoryEvent["kind"]> = Extract<
   { readonly kind: K }
 >;
 
+/** A client, and where it is to be dialled. */
+type ClientAddress = HostPort & { readonly client: ClientKey };
+
 /** What the server shall do. */
 export type DirectoryEffect =
   /**
    * To the end of a batch, to a leave, or at once to a batch that is refused at its REFRESH. Of a
    * batch there is one answer; what else is said in it after that is ignored.
    */
-  | {
-    readonly kind: "answer";
-    readonly client: ClientKey;
-    readonly answer: Listed | Denial;
-  }
+  | { readonly kind: "answer"; readonly client: ClientKey; readonly answer: Listed | Denial }
   /** Dial the client and have it prove its session; the end is a `checked`. */
-  | {
-    readonly kind: "check";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-  }
+  | ({ readonly kind: "check" } & ClientAddress)
   /** Dial the client and ask for its files; each part is a `files-heard`. */
-  | {
-    readonly kind: "ask-files";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-  }
+  | ({ readonly kind: "ask-files" } & ClientAddress)
   /** Dial the client, prove the session, and ask it to take a file; ends as `upload-answered`. */
-  | {
-    readonly kind: "request-upload";
-    readonly client: ClientKey;
-    readonly host: string;
-    readonly port: number;
-    readonly file: ListedFile;
-  }
+  | ({ readonly kind: "request-upload"; readonly file: ListedFile } & ClientAddress)
   /** To be logged, but seldom. */
   | {
     readonly kind: "warn";

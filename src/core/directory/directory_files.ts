@@ -1,6 +1,6 @@
 /**
- * What clients list at a directory, by name, by root and by client. Bounds, and what clients are,
- * are not its business.
+ * What clients list at a directory, by name, by root and by client. Bounds, and what clients
+ * are, it does not know.
  *
  * A **file** is a root, a name and a size that somebody lists; a **listing** says that one client
  * has it. A client has one listing for a root and a name. Both are rows of numbers: a file that one
@@ -10,12 +10,13 @@
 
 import { chunkCount } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { nameType } from "../../base/names.ts";
 import type { KnownFile, ListedFile } from "../../wire/structures.ts";
-import { Claims, CLAIMS_MAX } from "./sha256_votes.ts";
 import { NameIndex } from "./name_index.ts";
 import { hashNumbers, RowIndex } from "./row_index.ts";
-import { NONE, Rings, Rows } from "./rows.ts";
+import { type FileRow, type ListingRow, NONE, Rings, Rows } from "./rows.ts";
+import { Sha256Votes } from "./sha256_votes.ts";
 
 /** Who lists files; `id` is a small number. */
 export interface Lister {
@@ -26,18 +27,11 @@ export interface Lister {
   listings: number;
 }
 
-/** Names a row of files, or of listings, for as long as it is there. */
-export type FileRow = number;
-export type ListingRow = number;
-
-/** Listings that are heard when a file's SHA-256 is asked for. */
-const VOTERS_MAX = 64;
-
 const F_ROOT = 0, F_NAME = 1, F_SIZE_LOW = 2, F_SIZE_HIGH = 3, F_LISTINGS = 4, F_WHOLE = 5;
 const F_PART = 6, F_ROOT_NEXT = 7, F_ROOT_PREVIOUS = 8, F_NAME_NEXT = 9, F_NAME_PREVIOUS = 10;
 const FILE_FIELDS = 11;
 
-const L_LISTER = 0, L_FILE = 1, L_CHUNKS = 2, L_MARK = 3, L_CLAIM = 4, L_FILE_NEXT = 5;
+const L_LISTER = 0, L_FILE = 1, L_CHUNKS = 2, L_MARK = 3, L_VOTE = 4, L_FILE_NEXT = 5;
 const L_FILE_PREVIOUS = 6, L_LISTER_NEXT = 7, L_LISTER_PREVIOUS = 8;
 const LISTING_FIELDS = 9;
 
@@ -55,7 +49,7 @@ export class DirectoryFiles {
   readonly #files = new Rows(FILE_FIELDS);
   /** What a file is said to be where its name does not say the same. */
   readonly #types: (string | undefined)[] = [];
-  readonly #claims = new Claims();
+  readonly #votes = new Sha256Votes();
   readonly #listings = new Rows(LISTING_FIELDS);
   readonly #filesOfRoot = new Rings(this.#files, { next: F_ROOT_NEXT, previous: F_ROOT_PREVIOUS });
   readonly #filesOfName = new Rings(this.#files, { next: F_NAME_NEXT, previous: F_NAME_PREVIOUS });
@@ -125,8 +119,8 @@ export class DirectoryFiles {
       this.#count(row, 1);
     }
     this.#listings.set(row, L_MARK, mark);
-    this.#unclaim(row);
-    this.#listings.set(row, L_CLAIM, this.#claim(file, listed.sha256));
+    this.#withdrawVote(row);
+    this.#listings.set(row, L_VOTE, this.#vote(file, listed.sha256));
     return row;
   }
 
@@ -134,7 +128,7 @@ export class DirectoryFiles {
   remove(lister: Lister, row: ListingRow): void {
     const file = this.fileOf(row);
     this.#count(row, -1);
-    this.#unclaim(row);
+    this.#withdrawVote(row);
     this.#listingIndex.remove(row);
     const first = this.#ofFile.remove(this.#files.get(file, F_LISTINGS), row);
     this.#files.set(file, F_LISTINGS, first);
@@ -276,7 +270,7 @@ export class DirectoryFiles {
     const ofName = this.#filesOfName.remove(this.#ofName[nameNumber]!, file);
     this.#ofName[nameNumber] = ofName;
     this.#types[file] = undefined;
-    this.#claims.clear(file);
+    this.#votes.clear(file);
     this.#files.remove(file);
     if (ofRoot === NONE) {
       this.#rootNumbers.delete(this.#roots[rootNumber]!);
@@ -341,31 +335,31 @@ export class DirectoryFiles {
   }
 
   /** The number of what a listing names as the SHA-256 of its file. */
-  #claim(file: FileRow, sha256: string | null): number {
+  #vote(file: FileRow, sha256: string | null): number {
     if (sha256 === null) return 0;
-    return this.#claims.add(file, sha256, () => {
+    return this.#votes.add(file, sha256, () => {
       const rows = taken(this.#ofFile, this.#files.get(file, F_LISTINGS), Infinity);
-      return rows.filter((row) => this.#listings.get(row, L_CLAIM) === 1).length;
+      return rows.filter((row) => this.#listings.get(row, L_VOTE) === 1).length;
     });
   }
 
-  #unclaim(row: ListingRow): void {
-    this.#claims.remove(this.fileOf(row), this.#listings.get(row, L_CLAIM));
-    this.#listings.set(row, L_CLAIM, 0);
+  #withdrawVote(row: ListingRow): void {
+    this.#votes.remove(this.fileOf(row), this.#listings.get(row, L_VOTE));
+    this.#listings.set(row, L_VOTE, 0);
   }
 
   /** The SHA-256 that more than half of those say who say any. */
   #sha256(file: FileRow): string | null {
-    if (!this.#claims.has(file)) return null;
-    const votes = new Uint32Array(CLAIMS_MAX + 2);
+    if (!this.#votes.has(file)) return null;
+    const counts = new Uint32Array(limits.votesMax + 2);
     let voters = 0;
-    for (const row of taken(this.#ofFile, this.#files.get(file, F_LISTINGS), VOTERS_MAX)) {
-      const claim = this.#listings.get(row, L_CLAIM);
-      votes[claim]!++;
-      if (claim !== 0) voters++;
+    for (const row of taken(this.#ofFile, this.#files.get(file, F_LISTINGS), limits.votersMax)) {
+      const vote = this.#listings.get(row, L_VOTE);
+      counts[vote]!++;
+      if (vote !== 0) voters++;
     }
-    for (let claim = 1; claim <= CLAIMS_MAX; claim++) {
-      if (2 * votes[claim]! > voters) return this.#claims.sha256(file, claim);
+    for (let vote = 1; vote <= limits.votesMax; vote++) {
+      if (2 * counts[vote]! > voters) return this.#votes.sha256(file, vote);
     }
     return null;
   }

@@ -9,10 +9,9 @@ import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import type { Client } from "./clients.ts";
-import { denialOf } from "./directory_errors.ts";
-import type { Denial, RemovedFile } from "./directory_events.ts";
-import type { DirectoryFiles, ListingRow } from "./directory_files.ts";
-import { NONE } from "./rows.ts";
+import { type Denial, denialOf, type RemovedFile } from "./directory_events.ts";
+import type { DirectoryFiles } from "./directory_files.ts";
+import { type ListingRow, NONE } from "./rows.ts";
 
 /** The listings of all clients, within their bounds. */
 export class Listings {

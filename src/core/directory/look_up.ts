@@ -10,13 +10,10 @@ import { type Random, randomBelow, shuffled } from "../../base/random.ts";
 import type { Holder, KnownFile, ListedFile } from "../../wire/structures.ts";
 import { type Balance, type Nameable, permilleOf } from "./balance.ts";
 import type { Client, Clients } from "./clients.ts";
-import type { DirectoryFiles, FileRow } from "./directory_files.ts";
+import type { DirectoryFiles } from "./directory_files.ts";
 import type { Copies } from "./replication.ts";
-import { NONE } from "./rows.ts";
+import { type FileRow, NONE } from "./rows.ts";
 import { SeederProtection } from "./seeder_protection.ts";
-
-/** Up to this load a client is asked to take files. */
-const TAKER_LOAD_MAX = 0.5;
 
 /** A holder of one file, before it is decided who is named. */
 interface Candidate extends Nameable<Client> {
@@ -34,7 +31,7 @@ interface Group {
 }
 
 /** Holders for whom. */
-export interface Wanted {
+interface Wanted {
   readonly max: number;
   /** The address of who asks. */
   readonly asker: string;
@@ -46,7 +43,7 @@ export interface Wanted {
 }
 
 /** Who holds what is sought. */
-export interface Found {
+interface Found {
   /** The file that leads, when anybody else has any of it. */
   readonly root: Root | undefined;
   readonly holders: Holder[];
@@ -131,7 +128,7 @@ export class LookUp {
     const fit: Nameable<Client>[] = [];
     for (const client of this.#someTakers()) {
       if (client.load.acceptBytes < file.sizeBytes || !isFit(client)) continue;
-      if (this.#balance.loadOf(client, nowMs) > TAKER_LOAD_MAX) continue;
+      if (100 * this.#balance.loadOf(client, nowMs) > limits.takerLoadPercentMax) continue;
       if (!this.#lists(client, file.root, names)) fit.push({ client, share: 1 });
     }
     return this.#balance.order(fit, nowMs).map(({ client }) => client);

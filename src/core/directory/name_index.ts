@@ -28,8 +28,6 @@ const GRAM_ROWS = LETTER_ROWS + 2 ** RUN_ROWS_LOG2;
 /** Names whose bits lie together; a block takes 288 KiB. */
 const BLOCK_NAMES = 2048;
 const BLOCK_WORDS = BLOCK_NAMES / 32;
-/** Rows that a query combines: more rule out nearly nothing. */
-const QUERY_ROWS_MAX = 8;
 /** Stand before and after a name; no name has control characters. */
 const START = 2;
 const END = 3;
@@ -126,7 +124,7 @@ export class NameIndex {
     const rows = this.#runRows.ofGlob(glob);
     if (rows.length === 0) return this.#slots.values();
     rows.sort((a, b) => this.#counts[a]! - this.#counts[b]!);
-    return this.#withRows(rows.slice(0, QUERY_ROWS_MAX));
+    return this.#withRows(rows.slice(0, limits.nameRowsMax));
   }
 
   /** Numbers that have a bit in all of these rows. */

@@ -1,20 +1,17 @@
 /**
  * Where the clients of a directory can be reached, and whether they are still there: rules 2 and 6
- * of `directory.ts`. What they list is not its business.
+ * of `directory.ts`. What they list it does not know.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { unreachable } from "../../base/errors.ts";
+import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Client, Clients, PastSessions } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
-import { AddressConflicts } from "./address_conflicts.ts";
-
-/** How often clients are looked through for those that are silent, as a part of a refresh. */
-const SILENCE_CHECKS = 8;
-const SILENCE_CHECK_MS_MAX = 1_000;
 
 /** What it needs of the directory. */
-export interface ReachabilityHost {
+interface ReachabilityOptions {
   readonly clients: Clients;
   readonly past: PastSessions;
   readonly refreshMs: number;
@@ -25,12 +22,12 @@ export interface ReachabilityHost {
 
 /** Keeps how each client can be reached up to date. */
 export class Reachability {
-  readonly #host: ReachabilityHost;
+  readonly #options: ReachabilityOptions;
   readonly #conflicts = new AddressConflicts();
   #silenceCheckedMs = -Infinity;
 
-  constructor(host: ReachabilityHost) {
-    this.#host = host;
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
   }
 
   /** A client speaks, and says where it listens; 0: nowhere. */
@@ -44,7 +41,7 @@ export class Reachability {
     const isMoved = to.isNew || client.port !== to.port;
     client.port = to.port;
     if (isMoved) {
-      this.#host.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
+      this.#options.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
       if (to.port !== 0) this.check(client, nowMs);
     } else if (
       !client.isReachable && to.port !== 0 &&
@@ -56,20 +53,20 @@ export class Reachability {
   check(client: Client, nowMs: number): void {
     client.checkedMs = nowMs;
     client.checkingPort = client.port;
-    this.#host.effect({ kind: "check", client: client.key, ...placeOf(client) });
+    this.#options.effect({ kind: "check", client: client.key, ...addressOf(client) });
   }
 
   /** What came of a dial. */
   checked({ client: key, port, outcome }: DirectoryEventOf<"checked">, nowMs: number): void {
-    const client = this.#host.clients.get(key);
+    const client = this.#options.clients.get(key);
     if (client === undefined || client.checkingPort !== port || client.port !== port) return;
     client.checkingPort = null;
     switch (outcome) {
       case "proved":
         return this.#proved(client, nowMs);
       case "wrong":
-        this.#host.forget(client);
-        this.#host.past.wrong(key, client.host.host, nowMs);
+        this.#options.forget(client);
+        this.#options.past.wrong(key, client.host.host, nowMs);
         return this.#conflicts.add(client, nowMs);
       case "unknown":
         if (client.isReachable && client.silentAskedMs === null) return;
@@ -84,29 +81,32 @@ export class Reachability {
   /** Lets time pass. */
   tick(nowMs: number): void {
     for (const { host, port, nodeId } of this.#conflicts.take(nowMs)) {
-      this.#host.effect({
+      this.#options.effect({
         kind: "warn",
         message: "Forgot a client: another node answers at the address that it gave",
         fields: { host, port, node: nodeId },
       });
     }
-    const everyMs = Math.min(this.#host.refreshMs / SILENCE_CHECKS, SILENCE_CHECK_MS_MAX);
+    const everyMs = Math.min(
+      this.#options.refreshMs / limits.directorySilenceChecks,
+      limits.directorySilenceCheckMsMax,
+    );
     if (nowMs - this.#silenceCheckedMs < everyMs) return;
     this.#silenceCheckedMs = nowMs;
-    for (const client of this.#host.clients) this.#checkSilence(client, nowMs);
+    for (const client of this.#options.clients) this.#checkSilence(client, nowMs);
   }
 
   #notFound(client: Client): void {
-    if (client.silentAskedMs !== null) this.#host.forget(client);
-    else this.#host.clients.update(client, { reach: "unreachable" });
+    if (client.silentAskedMs !== null) this.#options.forget(client);
+    else this.#options.clients.update(client, { reach: "unreachable" });
   }
 
   #proved(client: Client, nowMs: number): void {
-    this.#host.clients.update(client, { reach: "reachable" });
+    this.#options.clients.update(client, { reach: "reachable" });
     this.#conflicts.proved(client);
     for (const other of [...client.host.clients]) {
       // That node was started anew: two cannot listen on one port.
-      if (other.port === client.port && other.order < client.order) this.#host.forget(other);
+      if (other.port === client.port && other.order < client.order) this.#options.forget(other);
     }
     if (client.silentAskedMs === null) return;
     client.silentAskedMs = null;
@@ -115,17 +115,17 @@ export class Reachability {
     // Nobody knows what it failed to say meanwhile.
     client.isAskedForFiles = true;
     client.mark++;
-    this.#host.effect({ kind: "ask-files", client: client.key, ...placeOf(client) });
+    this.#options.effect({ kind: "ask-files", client: client.key, ...addressOf(client) });
   }
 
   #checkSilence(client: Client, nowMs: number): void {
     if (client.silentAskedMs !== null) {
-      if (nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#host.forget(client);
+      if (nowMs - client.silentAskedMs >= limits.directorySilentMs) this.#options.forget(client);
       return;
     }
-    if (nowMs - client.heardMs < this.#host.refreshMs * limits.directoryMissedMax) return;
+    if (nowMs - client.heardMs < this.#options.refreshMs * limits.directoryMissedMax) return;
     if (!client.isReachable) {
-      this.#host.forget(client);
+      this.#options.forget(client);
       return;
     }
     client.silentAskedMs = nowMs;
@@ -133,8 +133,50 @@ export class Reachability {
   }
 }
 
-function placeOf(
-  { host: { host }, port }: Client,
-): { readonly host: string; readonly port: number } {
+function addressOf({ host: { host }, port }: Client): HostPort {
   return { host, port };
+}
+
+/** A client that was forgotten because another node answered at its address. */
+interface AddressConflict {
+  readonly host: string;
+  readonly port: number;
+  readonly nodeId: NodeId;
+  readonly order: number;
+  readonly sinceMs: number;
+}
+
+/**
+ * Such clients, until it is known what that was: a node that was started again on its port soon
+ * proves itself there with its new session, and is nothing to be logged. Those of the last
+ * `limits.directoryConflictMs`; bounded, the oldest go. How long they are refused is in `clients.ts`.
+ */
+class AddressConflicts {
+  /** The oldest first. */
+  readonly #conflicts = new Set<AddressConflict>();
+
+  add({ host: { host }, port, nodeId, order }: Client, nowMs: number): void {
+    this.#conflicts.add({ host, port, nodeId, order, sinceMs: nowMs });
+    const [oldest] = this.#conflicts;
+    if (this.#conflicts.size > limits.directoryWrongMax) this.#conflicts.delete(oldest!);
+  }
+
+  /** A client proved itself: those that came before it to its host and port were the same node. */
+  proved({ host: { host }, port, order }: Client): void {
+    for (const conflict of this.#conflicts) {
+      const isSame = conflict.host === host && conflict.port === port && conflict.order < order;
+      if (isSame) this.#conflicts.delete(conflict);
+    }
+  }
+
+  /** Takes out those that were another node's. */
+  take(nowMs: number): AddressConflict[] {
+    const taken: AddressConflict[] = [];
+    for (const conflict of this.#conflicts) {
+      if (nowMs - conflict.sinceMs < limits.directoryConflictMs) break;
+      this.#conflicts.delete(conflict);
+      taken.push(conflict);
+    }
+    return taken;
+  }
 }

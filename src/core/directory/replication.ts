@@ -16,16 +16,12 @@
  *   not take a root is not asked for it again for a while.
  */
 
+import { Counts } from "../../base/counts.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 import { type ClientKey, hostOf } from "./directory_events.ts";
 import { MovingAverage } from "./moving_average.ts";
-
-/** How often roots that wait for a client are looked at in one go. */
-const DUE_PER_TICK_MAX = 256;
-/** For how long a node that asked counts as one that asked. */
-const ASKER_MS = 60_000;
 
 /** What is known of the copies of a root. */
 export interface Copies {
@@ -38,13 +34,13 @@ export interface Copies {
 }
 
 /** A client that may be asked to take a file. */
-export interface Taker {
+interface Taker {
   readonly key: ClientKey;
   readonly nodeId: NodeId;
 }
 
 /** What is known outside. */
-export interface ReplicationHost<T extends Taker> {
+interface ReplicationHost<T extends Taker> {
   /** Undefined when nobody has it whole. */
   copies(root: Root): Copies | undefined;
   /** The client that shall take a file, of those for whom `isFit`. */
@@ -52,7 +48,7 @@ export interface ReplicationHost<T extends Taker> {
 }
 
 /** One client to be asked to take one file. */
-export interface Push<T extends Taker> {
+interface Push<T extends Taker> {
   readonly client: T;
   readonly file: ListedFile;
 }
@@ -85,7 +81,7 @@ export class Replication<T extends Taker> {
   /** Roots under way to each client. */
   readonly #roots = new Map<ClientKey, Set<Root>>();
   /** How many are under way to each host. */
-  readonly #pendingAt = new Map<string, number>();
+  readonly #pendingAt = new Counts<string>();
   #pending = 0;
   #accepted = 0;
 
@@ -112,7 +108,7 @@ export class Replication<T extends Taker> {
     this.#demands.delete(root);
     this.#demands.set(root, demand);
     this.#due.add(root);
-    if (nowMs - (demand.askers.get(asker) ?? -Infinity) >= ASKER_MS) {
+    if (nowMs - (demand.askers.get(asker) ?? -Infinity) >= limits.demandAskerMs) {
       demand.asked++;
       demand.score.add(1, nowMs);
       demand.askers.delete(asker);
@@ -192,7 +188,7 @@ export class Replication<T extends Taker> {
     const pushes: Push<T>[] = [];
     let looked = 0;
     for (const root of this.#due) {
-      if (++looked > DUE_PER_TICK_MAX) break;
+      if (++looked > limits.demandsPerTickMax) break;
       this.#due.delete(root);
       const demand = this.#demands.get(root);
       if (demand !== undefined) this.#consider(demand, pushes, nowMs);
@@ -225,9 +221,9 @@ export class Replication<T extends Taker> {
 
   #isFit(demand: Demand, { key, nodeId }: T, nowMs: number): boolean {
     return !demand.pending.has(key) && !demand.refusedUntilMs.has(key) &&
-      nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= ASKER_MS &&
+      nowMs - (demand.askers.get(nodeId) ?? -Infinity) >= limits.demandAskerMs &&
       (this.#roots.get(key)?.size ?? 0) < limits.pushesPerClientMax &&
-      (this.#pendingAt.get(hostOf(key)) ?? 0) < limits.pushesPerHostMax;
+      this.#pendingAt.of(hostOf(key)) < limits.pushesPerHostMax;
   }
 
   #begin(
@@ -256,10 +252,7 @@ export class Replication<T extends Taker> {
 
   #countPending(client: ClientKey, by: 1 | -1): void {
     this.#pending += by;
-    const host = hostOf(client);
-    const ofHost = (this.#pendingAt.get(host) ?? 0) + by;
-    if (ofHost > 0) this.#pendingAt.set(host, ofHost);
-    else this.#pendingAt.delete(host);
+    this.#pendingAt.add(hostOf(client), by);
   }
 
   #refused(demand: Demand, client: ClientKey, nowMs: number): void {

@@ -1,10 +1,14 @@
 /**
  * Rows of whole numbers in one typed array: some 40 bytes for what would be 150 as an object, and
- * nothing for the garbage collector to walk over. What a field means is its owner's business.
+ * nothing for the garbage collector to walk over. Only the owner knows what a field means.
  */
 
 /** No row, in a field or as an answer. */
 export const NONE = -1;
+
+/** Names a row of files, or of listings, for as long as it is there. */
+export type FileRow = number;
+export type ListingRow = number;
 
 /** Rows of `fields` numbers each; a row that was removed is used again. */
 export class Rows {

@@ -18,9 +18,6 @@ import { limits } from "../../base/limits.ts";
 import type { Load } from "../../wire/structures.ts";
 import type { ClientKey } from "./directory_events.ts";
 
-/** A holder is busy with this part of its full load. */
-const BUSY_SHARE = 8;
-
 /** A holder, as far as this is concerned. */
 export interface ProtectedSeeder {
   readonly key: ClientKey;
@@ -130,5 +127,8 @@ export class SeederProtection {
 
 /** Uploads with which a holder is busy. */
 function enoughOf({ load: { uploadsMax } }: ProtectedSeeder): number {
-  return Math.min(uploadsMax, Math.max(limits.protectUploadsMin, uploadsMax / BUSY_SHARE));
+  return Math.min(
+    uploadsMax,
+    Math.max(limits.protectUploadsMin, uploadsMax / limits.protectLoadPart),
+  );
 }

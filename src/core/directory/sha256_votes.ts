@@ -4,48 +4,46 @@
  * names.
  */
 
-import type { FileRow } from "./directory_files.ts";
-
-/** Different SHA-256 that are told apart for one file: all but one are lies. */
-export const CLAIMS_MAX = 8;
+import { limits } from "../../base/limits.ts";
+import type { FileRow } from "./rows.ts";
 
 /** One SHA-256 of several that are named for a file, and how many listings name it. */
-interface Claim {
+interface Vote {
   sha256: string;
   listings: number;
 }
 
-/** What is named for each file. A claim has a number from 1 on; 0 is none. */
-export class Claims {
+/** What is named for each file. A vote has a number from 1 on; 0 is none. */
+export class Sha256Votes {
   /** Mostly one for a file, for which a list would be a waste. */
-  readonly #ofFile: (string | Claim[] | undefined)[] = [];
+  readonly #ofFile: (string | Vote[] | undefined)[] = [];
 
   /**
-   * A listing names a SHA-256 for a file; gives its number, which is CLAIMS_MAX + 1 when there are
+   * A listing names a SHA-256 for a file; gives its number, which is `limits.votesMax` + 1 when there are
    * too many. `countFirst` counts the listings of the file that name number 1 by now.
    */
   add(file: FileRow, sha256: string, countFirst: () => number): number {
-    const claims = this.#ofFile[file];
-    if (claims === undefined) this.#ofFile[file] = sha256;
-    if (claims === undefined || claims === sha256) return 1;
-    const list = typeof claims === "string" ? [{ sha256: claims, listings: countFirst() }] : claims;
+    const votes = this.#ofFile[file];
+    if (votes === undefined) this.#ofFile[file] = sha256;
+    if (votes === undefined || votes === sha256) return 1;
+    const list = typeof votes === "string" ? [{ sha256: votes, listings: countFirst() }] : votes;
     this.#ofFile[file] = list;
-    let at = list.findIndex((claim) => claim.sha256 === sha256);
-    if (at === -1 && list.length < CLAIMS_MAX) at = list.push({ sha256, listings: 0 }) - 1;
+    let at = list.findIndex((vote) => vote.sha256 === sha256);
+    if (at === -1 && list.length < limits.votesMax) at = list.push({ sha256, listings: 0 }) - 1;
     // What nobody says any more makes room: else one client could say so many that no other counts.
     if (at === -1) at = list.findIndex(({ listings }) => listings === 0);
-    if (at === -1) return CLAIMS_MAX + 1;
-    const claim = list[at]!;
-    claim.sha256 = sha256;
-    claim.listings++;
+    if (at === -1) return limits.votesMax + 1;
+    const vote = list[at]!;
+    vote.sha256 = sha256;
+    vote.listings++;
     return at + 1;
   }
 
   /** A listing does not name any more what has this number. */
   remove(file: FileRow, number: number): void {
-    const claims = this.#ofFile[file];
-    const claim = Array.isArray(claims) ? claims[number - 1] : undefined;
-    if (claim !== undefined) claim.listings--;
+    const votes = this.#ofFile[file];
+    const vote = Array.isArray(votes) ? votes[number - 1] : undefined;
+    if (vote !== undefined) vote.listings--;
   }
 
   /** Nobody lists the file any more. */
@@ -59,7 +57,7 @@ export class Claims {
 
   /** The SHA-256 of a number that is there. */
   sha256(file: FileRow, number: number): string {
-    const claims = this.#ofFile[file]!;
-    return typeof claims === "string" ? claims : claims[number - 1]!.sha256;
+    const votes = this.#ofFile[file]!;
+    return typeof votes === "string" ? votes : votes[number - 1]!.sha256;
   }
 }

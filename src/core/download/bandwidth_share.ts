@@ -22,13 +22,13 @@ export interface Budget {
 export function weigh(sources: readonly Source[]): void {
   let known = 0, sum = 0;
   for (const source of sources) {
-    const rate = source.meter.bytesPerSecond ?? 0;
+    const rate = source.rate.bytesPerSecond ?? 0;
     if (rate > 0) known++;
     sum += rate;
   }
   const mean = known === 0 ? 1 : sum / known;
   const total = sum + mean * (sources.length - known);
-  for (const source of sources) source.weight = (source.meter.bytesPerSecond || mean) / total;
+  for (const source of sources) source.weight = (source.rate.bytesPerSecond || mean) / total;
 }
 
 /** How many chunks a source may be asked for now, in one request; 0 when none. */

@@ -13,9 +13,6 @@ import { limits } from "../../base/limits.ts";
 import { type Random, randomBelow } from "../../base/random.ts";
 import { BLOCK_CHUNKS, chunksIn, maskIn, maskOf, masksOf } from "./block_mask.ts";
 
-/** Sources whose holdings can be counted: availability is a byte. */
-export const HOLDINGS_MAX = 255;
-
 /** What one source has, in the blocks of one download. Made by {@linkcode Blocks.hold}. */
 export interface Holdings {
   /** Its chunks by block; undefined when it has the whole file. */
@@ -36,7 +33,7 @@ export class Blocks {
   /** Counted partial holders that have an open chunk of the block; stale where none is open. */
   readonly #availability: Uint8Array;
   /** How many blocks with open chunks have each availability. */
-  readonly #atAvailability = new Uint32Array(HOLDINGS_MAX + 1);
+  readonly #atAvailability = new Uint32Array(limits.downloadSourcesMax + 1);
   readonly #holdings = new Set<Holdings>();
   #wholeHolders = 0;
   #openChunks = 0;
@@ -244,7 +241,7 @@ export class Blocks {
   /** The lowest availability that a block of this source's can have: a search may stop there. */
   #rarest(holdings: Holdings): number {
     let level = holdings.masks !== undefined && holdings.isCounted ? 1 : 0;
-    while (level < HOLDINGS_MAX && this.#atAvailability[level] === 0) level++;
+    while (level < limits.downloadSourcesMax && this.#atAvailability[level] === 0) level++;
     return level;
   }
 

@@ -17,7 +17,7 @@
  *    `sourceSilentMs`: dropped.
  * 4. End game. When no usable source can be asked for anything open, one with room duplicates the
  *    request that is expected last, if it would answer clearly sooner; one duplicate a block. Once
- *    a chunk is there, whoever else was to bring it is told to cancel.
+ *    a chunk is there, all others who were to bring it are told to cancel.
  * 5. Strikes. Each run of bad chunks is a strike, and those chunks are not asked of that source
  *    again; at `strikesMax` it is dropped. Rejected chunks are not asked of it again until it says
  *    that it has them.
@@ -42,28 +42,19 @@ import type {
   SourceReport,
 } from "./download_events.ts";
 import { latestFor, sharedWith } from "./end_game.ts";
-import { RequestBook } from "./request_table.ts";
+import { RequestTable } from "./request_table.ts";
 import { type Request, Source } from "./source.ts";
 import { chunksIn, lowestRun } from "./block_mask.ts";
-import { Blocks, HOLDINGS_MAX } from "./blocks.ts";
+import { Blocks } from "./blocks.ts";
 
-export type {
-  DownloadEffect,
-  DownloadEvent,
-  DownloadOptions,
-  FrameClass,
-  SourceId,
-  SourceReport,
-} from "./download_events.ts";
+export type { DownloadEffect, DownloadEvent, FrameClass, SourceReport } from "./download_events.ts";
 
-/** Blocks compared with the store's bitfield on a tick after it changed by other ways. */
-const SWEEP_BLOCKS = 1_024;
 const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
 
 /** The state machine of one download. */
 export class Download {
   readonly #blocks: Blocks;
-  readonly #book: RequestBook;
+  readonly #requests: RequestTable;
   readonly #have: Bitfield;
   readonly #random: Random;
   readonly #sources = new Map<SourceId, Source>();
@@ -86,22 +77,22 @@ export class Download {
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#knownChunks = options.have.count;
     this.#blocks = new Blocks(options.wanted, options.have);
-    this.#book = new RequestBook(this.#blocks, options);
+    this.#requests = new RequestTable(this.#blocks, options);
   }
 
   /** Whether every wanted chunk is there. */
   get isComplete(): boolean {
-    return this.#book.missingChunks === 0;
+    return this.#requests.missingChunks === 0;
   }
 
   /** How many wanted chunks are not there. */
   get missingChunks(): number {
-    return this.#book.missingChunks;
+    return this.#requests.missingChunks;
   }
 
   /** Bytes of all requests outstanding. */
   get inflightBytes(): number {
-    return this.#book.inflightBytes;
+    return this.#requests.inflightBytes;
   }
 
   /** Whether `need-sources` was said and still holds. */
@@ -117,7 +108,7 @@ export class Download {
       strikes: source.strikes,
       snubbed: source.isSnubbed,
       inflight: source.inflightBytes,
-      rateBytesPerSecond: source.meter.bytesPerSecond ?? 0,
+      rateBytesPerSecond: source.rate.bytesPerSecond ?? 0,
     }));
   }
 
@@ -166,13 +157,11 @@ export class Download {
       case "arriving":
         return;
       case "source-has":
-      case "source-lost-chunks":
       case "chunks-bad":
       case "rejected": {
         const source = this.#sources.get(event.source);
         if (source === undefined) return;
         if (event.kind === "source-has") return this.#has(source, event.ranges);
-        if (event.kind === "source-lost-chunks") return this.#withdraw(source, event.range);
         if (event.kind === "chunks-bad") return this.#bad(source, event.range, event.frame);
         return this.#rejected(source, event.range);
       }
@@ -185,8 +174,10 @@ export class Download {
 
   #join(id: SourceId, have: Bitfield | "all"): void {
     this.#remove(this.#sources.get(id));
-    if (this.#sources.size >= HOLDINGS_MAX) {
-      throw new RangeError(`Cannot add source ${id}: a download has at most ${HOLDINGS_MAX}`);
+    if (this.#sources.size >= limits.downloadSourcesMax) {
+      throw new RangeError(
+        `Cannot add source ${id}: a download has at most ${limits.downloadSourcesMax}`,
+      );
     }
     const source = new Source(id, this.#blocks.hold(have), this.#nowMs);
     this.#blocks.setCounted(source.holdings, true);
@@ -198,7 +189,7 @@ export class Download {
     if (source === undefined) return;
     this.#sources.delete(source.id);
     this.#blocks.release(source.holdings);
-    for (const request of source.requests) this.#book.strike(request);
+    for (const request of source.requests) this.#requests.strike(request);
   }
 
   #drop(source: Source, reason: "bad-data" | "silent"): void {
@@ -213,10 +204,6 @@ export class Download {
       });
     }
     this.#freeSnubbed();
-  }
-
-  #withdraw(source: Source, range: ChunkRange): void {
-    this.#blocks.forEach(range, (block, mask) => this.#blocks.lose(source.holdings, block, mask));
   }
 
   /** Whether the bytes changed what may be asked. */
@@ -263,7 +250,7 @@ export class Download {
       const request = source?.report(block, mask, frame);
       const gained = this.#gain(block, mask, request);
       this.#knownChunks += chunksIn(gained);
-      if (source !== undefined) source.bytesGood += this.#book.bytesOf(block, gained);
+      if (source !== undefined) source.bytesGood += this.#requests.bytesOf(block, gained);
       this.#answer(request, block, mask);
     });
     if (source !== undefined) this.#revive(source);
@@ -284,30 +271,30 @@ export class Download {
   #rejected(source: Source, range: ChunkRange): void {
     const request = source.refused(range, this.#nowMs);
     if (request === undefined) return;
-    if (this.#book.in(request.block).includes(request)) {
-      this.#withdraw(source, range);
-      this.#book.strike(request);
+    if (this.#requests.in(request.block).includes(request)) {
+      this.#blocks.forEach(range, (block, mask) => this.#blocks.lose(source.holdings, block, mask));
+      this.#requests.strike(request);
     }
     this.#revive(source);
   }
 
   /** Takes chunks off what a request was to bring, and ends it when it brings nothing more. */
   #answer(request: Request | undefined, block: number, mask: number): void {
-    if (request !== undefined && this.#book.in(block).includes(request)) {
+    if (request !== undefined && this.#requests.in(block).includes(request)) {
       request.left &= ~mask;
       if (request.left === 0) {
         request.source.answered(request, this.#nowMs);
-        this.#book.strike(request);
+        this.#requests.strike(request);
       }
     }
-    this.#book.reopen(block, mask);
+    this.#requests.reopen(block, mask);
   }
 
   /** Takes chunks as got; cancels what was to bring nothing else, but for the answer itself. */
   #gain(block: number, mask: number, answer?: Request): number {
-    const gained = this.#book.gain(block, mask);
+    const gained = this.#requests.gain(block, mask);
     if (gained === 0) return 0;
-    for (const request of [...this.#book.in(block)]) {
+    for (const request of [...this.#requests.in(block)]) {
       if (request.left === 0 && request !== answer) this.#cancel(request);
     }
     return gained;
@@ -315,7 +302,7 @@ export class Download {
 
   #cancel(request: Request): void {
     request.source.cancelled(request, this.#nowMs);
-    this.#book.strike(request);
+    this.#requests.strike(request);
     this.#effects.push({ kind: "cancel", source: request.source.id, range: request.range });
   }
 
@@ -327,7 +314,7 @@ export class Download {
       isSnubbed && requests.length === 0
     );
     for (const source of [...this.#sources.values()]) {
-      source.meter.run(this.#nowMs, source.requests.length > 0);
+      source.rate.run(this.#nowMs, source.requests.length > 0);
       const silentMs = source.owes ? this.#nowMs - source.lastActiveMs : 0;
       if (silentMs >= limits.sourceSilentMs) this.#drop(source, "silent");
       else if (silentMs >= limits.snubMs && !source.isSnubbed) this.#snub(source);
@@ -342,10 +329,10 @@ export class Download {
   #sweep(): void {
     if (this.#have.count !== this.#knownChunks) this.#sweepBlocks = this.#blocks.count;
     this.#knownChunks = this.#have.count;
-    const blocks = Math.min(this.#sweepBlocks, SWEEP_BLOCKS);
+    const blocks = Math.min(this.#sweepBlocks, limits.sweepBlocksMax);
     for (let i = 0; i < blocks; i++) {
       this.#gain(this.#sweepAt, -1);
-      this.#book.lose(this.#sweepAt);
+      this.#requests.lose(this.#sweepAt);
       this.#sweepAt = (this.#sweepAt + 1) % this.#blocks.count;
     }
     this.#sweepBlocks -= blocks;
@@ -358,7 +345,7 @@ export class Download {
     const target = block === undefined && isEnd ? this.#latestFor(source, true) : undefined;
     if (block === undefined && target === undefined) return;
     const neededBytes = Math.min(PROBE_BYTES, this.#inflightBytesMax);
-    const freeBytes = this.#inflightBytesMax - this.#book.inflightBytes;
+    const freeBytes = this.#inflightBytesMax - this.#requests.inflightBytes;
     const chunksMax = Math.floor(Math.min(PROBE_BYTES, freeBytes) / CHUNK_BYTES);
     if (freeBytes < neededBytes || chunksMax === 0) {
       this.#reservedBytes = neededBytes;
@@ -401,14 +388,14 @@ export class Download {
   }
 
   #ask(source: Source, block: number, run: number, isDuplicate = false): void {
-    const { range } = this.#book.ask(source, block, { run, isDuplicate, nowMs: this.#nowMs });
+    const { range } = this.#requests.ask(source, block, { run, isDuplicate, nowMs: this.#nowMs });
     this.#effects.push({ kind: "request", source: source.id, range });
   }
 
   #budget(): Budget {
     return {
       inflightBytesMax: this.#inflightBytesMax - this.#reservedBytes,
-      inflightBytes: this.#book.inflightBytes,
+      inflightBytes: this.#requests.inflightBytes,
     };
   }
 
@@ -443,7 +430,7 @@ export class Download {
 
   #latestFor(source: Source, isProbe: boolean): Request | undefined {
     const sources = this.#sources.values();
-    return latestFor(source, { blocks: this.#blocks, book: this.#book, sources, isProbe });
+    return latestFor(source, { blocks: this.#blocks, table: this.#requests, sources, isProbe });
   }
 
   // Conclusions

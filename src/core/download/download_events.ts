@@ -32,23 +32,16 @@ export type DownloadEvent =
     readonly source: SourceId;
     readonly ranges: readonly ChunkRange[];
   }
-  /** It withdrew chunks. */
-  | { readonly kind: "source-lost-chunks"; readonly source: SourceId; readonly range: ChunkRange }
   /** Its connection ended. */
   | { readonly kind: "source-left"; readonly source: SourceId }
   /** Bytes of a frame of chunks came in. */
   | { readonly kind: "arriving"; readonly source: SourceId; readonly bytes: number }
-  /** Chunks from it are verified, written, and in the store's bitfield. */
+  /**
+   * Chunks from it are verified, written, and in the store's bitfield; or they do not match their
+   * hashes.
+   */
   | {
-    readonly kind: "chunks-good";
-    readonly source: SourceId;
-    readonly range: ChunkRange;
-    /** The frame that they came in, where that holds more than them. */
-    readonly frame?: ChunkRange;
-  }
-  /** Chunks from it do not match their hashes. */
-  | {
-    readonly kind: "chunks-bad";
+    readonly kind: "chunks-good" | "chunks-bad";
     readonly source: SourceId;
     readonly range: ChunkRange;
     /** The frame that they came in, where that holds more than them. */

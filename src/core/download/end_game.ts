@@ -3,18 +3,15 @@
  * for, so that a slow source does not hold up the end. Sends nothing.
  */
 
-import type { RequestBook } from "./request_table.ts";
+import { limits } from "../../base/limits.ts";
+import type { RequestTable } from "./request_table.ts";
 import type { Request, Source } from "./source.ts";
 import type { Blocks } from "./blocks.ts";
 
-/** A duplicate must be expected this much sooner, in milliseconds and as a ratio. */
-const GAIN_MS = 20;
-const GAIN_RATIO = 1.25;
-
 /** What the choice is made from. */
-export interface EndGame {
+interface EndGame {
   readonly blocks: Blocks;
-  readonly book: RequestBook;
+  readonly table: RequestTable;
   readonly sources: Iterable<Source>;
   /** The source is only to show whether it lives: it need not be sooner. */
   readonly isProbe: boolean;
@@ -28,8 +25,8 @@ export function latestFor(source: Source, game: EndGame): Request | undefined {
   const rate = assumedRate(source, game.sources);
   let latest: Request | undefined;
   let latestMs = -1;
-  for (const block of game.book.blocks()) {
-    const requests = game.book.in(block);
+  for (const block of game.table.blocks()) {
+    const requests = game.table.in(block);
     if (requests.some(({ isDuplicate }) => isDuplicate)) continue;
     for (const request of requests) {
       if (request.source === source || sharedWith(source, request, game.blocks) === 0) continue;
@@ -58,17 +55,18 @@ function isSooner(
 ): boolean {
   if (rate === undefined) return false;
   const ownMs = (source.inflightBytes + request.bytes) / rate * 1000;
-  return ownMs * GAIN_RATIO < expectedMs && ownMs + GAIN_MS < expectedMs;
+  return ownMs * limits.duplicateGainPercent < 100 * expectedMs &&
+    ownMs + limits.duplicateGainMs < expectedMs;
 }
 
 /** The rate of a source; of one that is still to show it, the mean of the others. */
 function assumedRate(source: Source, sources: Iterable<Source>): number | undefined {
-  const own = source.meter.bytesPerSecond;
+  const own = source.rate.bytesPerSecond;
   if (own !== undefined) return own;
   let sum = 0, known = 0;
-  for (const { meter } of sources) {
-    if (meter.bytesPerSecond === undefined) continue;
-    sum += meter.bytesPerSecond;
+  for (const { rate } of sources) {
+    if (rate.bytesPerSecond === undefined) continue;
+    sum += rate.bytesPerSecond;
     known++;
   }
   return known === 0 ? undefined : sum / known;

@@ -10,7 +10,7 @@ import { chunksIn } from "./block_mask.ts";
 import type { Blocks } from "./blocks.ts";
 
 /** The outstanding requests of all sources of one download. */
-export class RequestBook {
+export class RequestTable {
   readonly #blocks: Blocks;
   readonly #have: Bitfield;
   readonly #sizeBytes: number;
@@ -94,7 +94,7 @@ export class RequestBook {
   }
 
   /**
-   * Takes those of the chunks as got that are there now, whoever brought them, and returns which
+   * Takes those of the chunks as got that are there now, from any source, and returns which
    * of them were missing until now. Requests that bring nothing more keep an empty `left`: the
    * caller strikes them out.
    */

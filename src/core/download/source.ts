@@ -6,7 +6,6 @@
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { SourceId } from "./download_events.ts";
-import { RateMeter } from "./rate_meter.ts";
 import type { Holdings } from "./blocks.ts";
 
 /** A request that is not answered yet. */
@@ -23,14 +22,14 @@ export interface Request {
   isDuplicate: boolean;
 }
 
-/** Bytes that a source may have before it: what it delivers in this time. */
-const QUEUE_MS = 1_000;
+/** Weight of a new sample: old speed is forgotten in about a second. */
+const SAMPLE_WEIGHT = 0.3;
 
 /** The books of one source. */
 export class Source {
   readonly id: SourceId;
   readonly holdings: Holdings;
-  meter: RateMeter;
+  rate: DeliveryRate;
   /** Requests outstanding, oldest first: a source answers in order. */
   readonly requests: Request[] = [];
   /** Chunks by block that it sent wrong; they are not asked of it again. */
@@ -56,14 +55,14 @@ export class Source {
     this.id = id;
     this.holdings = holdings;
     this.lastActiveMs = nowMs;
-    this.meter = new RateMeter(nowMs);
+    this.rate = new DeliveryRate(nowMs);
   }
 
   /** Bytes that it may have in flight: a slow source gets little, so that it holds up little. */
   get inflightBytesMax(): number {
     const all = limits.requestsPerPeerMax * limits.requestChunksMax * CHUNK_BYTES;
-    if (!this.meter.isSettled) return all;
-    const queue = this.meter.bytesPerSecond! * QUEUE_MS / 1000;
+    if (!this.rate.isSettled) return all;
+    const queue = this.rate.bytesPerSecond! * limits.sourceQueueMs / 1000;
     return Math.min(all, Math.max(queue, limits.requestChunksMin * CHUNK_BYTES));
   }
 
@@ -81,15 +80,15 @@ export class Source {
   revive(nowMs: number): void {
     this.isSnubbed = false;
     this.window = limits.requestsAtFirst;
-    this.meter = new RateMeter(nowMs);
-    this.meter.run(nowMs, this.requests.length > 0);
+    this.rate = new DeliveryRate(nowMs);
+    this.rate.run(nowMs, this.requests.length > 0);
   }
 
   /** Bytes of a frame came in. */
   arrived(bytes: number, nowMs: number): void {
     this.#arrivedBytes = Math.min(this.#arrivedBytes + bytes, this.inflightBytes);
-    this.meter.add(bytes);
-    this.meter.run(nowMs, this.requests.length > 0);
+    this.rate.add(bytes);
+    this.rate.run(nowMs, this.requests.length > 0);
     this.lastActiveMs = nowMs;
   }
 
@@ -100,13 +99,13 @@ export class Source {
     this.requests.push(request);
     this.#expected.push(request);
     this.inflightBytes += request.bytes;
-    this.meter.run(nowMs, true);
+    this.rate.run(nowMs, true);
   }
 
   /** Takes an answered request off the books. */
   answered(request: Request, nowMs: number): void {
     // What arrived() has not told of this frame is counted now.
-    this.meter.add(Math.max(0, request.bytes - this.#arrivedBytes));
+    this.rate.add(Math.max(0, request.bytes - this.#arrivedBytes));
     this.#arrivedBytes = Math.max(0, this.#arrivedBytes - request.bytes);
     this.window = Math.min(this.window + 1, limits.requestsPerPeerMax);
     this.#remove(request, nowMs);
@@ -157,7 +156,7 @@ export class Source {
 
   /** When a request will be answered at the present rate, in milliseconds from now, if known. */
   expectedMs(request: Request): number | undefined {
-    const rate = this.meter.bytesPerSecond;
+    const rate = this.rate.bytesPerSecond;
     if (rate === undefined) return undefined;
     let bytes = -this.#arrivedBytes;
     for (const earlier of this.requests) {
@@ -175,7 +174,54 @@ export class Source {
     this.requests.splice(this.requests.indexOf(request), 1);
     this.inflightBytes -= request.bytes;
     this.#arrivedBytes = Math.min(this.#arrivedBytes, this.inflightBytes);
-    this.meter.run(nowMs, this.requests.length > 0);
+    this.rate.run(nowMs, this.requests.length > 0);
+  }
+}
+
+/**
+ * How fast a source delivers: an exponentially weighted mean over the time in which something was
+ * asked of it. Idle time does not count.
+ */
+class DeliveryRate {
+  #bytes = 0;
+  #busyMs = 0;
+  #lastMs: number;
+  #wasBusy = false;
+  #mean: number | undefined;
+
+  constructor(nowMs: number) {
+    this.#lastMs = nowMs;
+  }
+
+  /** The mean so far in bytes per second; undefined while too little is known. */
+  get bytesPerSecond(): number | undefined {
+    if (this.#mean !== undefined) return this.#mean;
+    if (this.#bytes === 0 || this.#busyMs < limits.rateGuessMs) return undefined;
+    return this.#bytes / this.#busyMs * 1000;
+  }
+
+  /** Whether a whole sample stands behind {@linkcode bytesPerSecond}. */
+  get isSettled(): boolean {
+    return this.#mean !== undefined;
+  }
+
+  /** Counts bytes that came in. */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Takes the time up to now in; `isBusy` says whether something is asked from now on. */
+  run(nowMs: number, isBusy: boolean): void {
+    if (this.#wasBusy) this.#busyMs += nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    this.#wasBusy = isBusy;
+    if (this.#busyMs < limits.rateSampleMs) return;
+    const sample = this.#bytes / this.#busyMs * 1000;
+    this.#mean = this.#mean === undefined
+      ? sample
+      : this.#mean + SAMPLE_WEIGHT * (sample - this.#mean);
+    this.#bytes = 0;
+    this.#busyMs = 0;
   }
 }
 

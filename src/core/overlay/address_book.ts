@@ -121,8 +121,8 @@ export class AddressBook {
       seen++;
       if (picked.length < count) picked.push(entry);
       else {
-        const place = Math.floor(this.#random.unit() * seen);
-        if (place < count) picked[place] = entry;
+        const at = Math.floor(this.#random.unit() * seen);
+        if (at < count) picked[at] = entry;
       }
     }
     return picked;

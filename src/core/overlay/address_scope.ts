@@ -16,6 +16,6 @@ export function isSharedMeaning(host: string, linkHost: string): boolean {
  * Whether a host and a port as they travel go together: both, or neither ("" and 0: nobody can be
  * dialled).
  */
-export function isWholePlace(host: string, port: number): boolean {
+export function isWholeAddress(host: string, port: number): boolean {
   return (host === "") === (port === 0);
 }

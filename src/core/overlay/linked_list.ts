@@ -1,9 +1,13 @@
 /**
  * A doubly linked list: entries come and go in any order at a constant cost, and each holder of a
  * node can take it out without a search. It does not look anything up; keep a map beside it.
+ *
+ * A Map in the order of insertion would do for one kind of entry. Here one order runs through links
+ * and dials, which have different keys, and it is walked over several times a second while entries
+ * go: a list walks over what is there alone, and a Map also over what was deleted since it last grew.
  */
 
-/** One place in a list. */
+/** One entry of a list. */
 export interface ListNode<T> {
   readonly value: T;
   previous: ListNode<T> | undefined;

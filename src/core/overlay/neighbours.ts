@@ -3,7 +3,8 @@
  *
  * The rules:
  *
- *  1. Links, and dials on their way to become links, stand in one linked list: many, and changing.
+ *  1. Links, and dials on their way to become links, stand in one linked list in the order in which
+ *     they came; see `linked_list.ts` for why.
  *  2. Addresses that a person gave (pinned) are dialled whenever no link leads to them, up to the
  *     most links that a node has. Addresses from gossip only while there are fewer links than the
  *     fewest that it wants. Failed addresses wait; see `address_book.ts`.
@@ -12,44 +13,48 @@
  *     higher node id dialled, so that they keep the same one. Of two that one node dialled, that
  *     node alone closes the later: the other cannot know that the earlier is not dead.
  *  5. A full node tells what comes in a few addresses of others and closes it as busy, so that one
- *     seed can bring a big fleet together. A banned node or host is kept out.
+ *     seed can bring a big fleet together.
  *  6. Each link gets a PING every 5 s, at a phase of its own; 30 s without a message close it.
  *  7. Each link gets a few addresses of other nodes after it comes up, and again every 5 minutes:
  *     only such where a node was met. A loopback address goes only to nodes on this machine.
+ *  8. A banned node (see `bans.ts`) is refused as a neighbour, its links are closed, and where it was
+ *     met is not dialled. Whom a node refuses as banned leaves that node alone for a while.
  *
  * It does not open, read or close connections, and does not know what else the links carry.
  */
 
+import type { HostPort } from "../../base/address.ts";
+import { Counts } from "../../base/counts.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { plainHost } from "../../wire/host.ts";
 import type { MessageOf, Refusal } from "../../wire/messages.ts";
-import type { Address } from "../../wire/structures.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
-import { BanList, type Banned } from "./ban_list.ts";
-import type { LinkId } from "./link_id.ts";
+import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import { isSharedMeaning } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 
+/**
+ * A link between this node and another, numbered by the owner of the connections; the number never
+ * travels. None is given twice in the life of a process, so a stale one means a link that is gone.
+ */
+export type LinkId = number;
+
 /** The messages that keep links. */
-export type LinkMessage =
-  | MessageOf<"ping">
-  | MessageOf<"pong">
-  | MessageOf<"bye">
-  | MessageOf<"peers">;
+type LinkMessage = MessageOf<"ping" | "pong" | "bye" | "peers">;
 
 /** A connection whose handshake is complete. */
-export interface NewLink {
+interface NewLink {
   readonly link: LinkId;
   readonly nodeId: NodeId;
   /** The other end's address as the connection reports it: an IP address, never a name. */
   readonly host: string;
   readonly port: number;
   /** What `dial` said, where it differs from `host` and `port`: a name that was resolved. */
-  readonly dialled?: Address;
+  readonly dialled?: HostPort;
   /** Where the other node accepts connections; 0: it cannot be reached. */
   readonly listenPort: number;
   /** Whether the other node dialled. */
@@ -58,27 +63,26 @@ export interface NewLink {
 
 /** What may happen to the links. */
 export type NeighboursEvent =
-  | {
-    readonly kind: "add-address";
-    readonly host: string;
-    readonly port: number;
-    /** Given by a person, rather than learned. */
-    readonly pinned: boolean;
-  }
+  /** `pinned`: given by a person, rather than learned. */
+  | ({ readonly kind: "add-address"; readonly pinned: boolean } & HostPort)
   | ({ readonly kind: "link-up" } & NewLink)
-  /** Also after `close`, where it changes nothing. `faulty`: it broke the protocol. */
-  | { readonly kind: "link-down"; readonly link: LinkId; readonly faulty?: boolean }
-  /** Answers `dial` when no link comes of it. */
+  /**
+   * Also after `close`, where it changes nothing. `faulty`: it broke the protocol; `misdeed`: in a
+   * way that counts against its node.
+   */
   | {
-    readonly kind: "dial-failed";
-    readonly host: string;
-    readonly port: number;
-    readonly refusal?: Refusal;
+    readonly kind: "link-down";
+    readonly link: LinkId;
+    readonly faulty?: boolean;
+    readonly misdeed?: Misdeed;
   }
+  /** Answers `dial` when no link comes of it. */
+  | ({ readonly kind: "dial-failed"; readonly refusal?: Refusal } & HostPort)
   | { readonly kind: "message"; readonly link: LinkId; readonly message: LinkMessage }
   /** Any other message came. */
   | { readonly kind: "heard"; readonly link: LinkId }
-  | { readonly kind: "ban"; readonly banned: Banned }
+  /** A node did, over a link or elsewhere, what counts against it. */
+  | { readonly kind: "misbehaved"; readonly node: SeenNode; readonly misdeed: Misdeed }
   | { readonly kind: "tick" };
 
 /** Why a node is not wanted as a neighbour. */
@@ -89,13 +93,15 @@ export type CloseReason = LinkRefusal | "silent" | "bye";
 
 /** What is to be done for the links. */
 export type NeighboursEffect =
-  | { readonly kind: "dial"; readonly host: string; readonly port: number }
+  | ({ readonly kind: "dial" } & HostPort)
   | { readonly kind: "send"; readonly link: LinkId; readonly message: LinkMessage }
   /** The link is gone for this node at once; the connection shall follow. */
-  | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason };
+  | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason }
+  /** Somebody is kept out from now on. */
+  | { readonly kind: "banned"; readonly ban: Ban };
 
 /** A link as it is shown to people. */
-export interface LinkInfo extends Omit<NewLink, "dialled"> {
+export interface LinkReport extends Omit<NewLink, "dialled"> {
   readonly sinceMs: number;
   readonly heardAtMs: number;
   /** Round trip of the last PING that was answered; null before the first. */
@@ -117,7 +123,7 @@ interface PendingDial {
   readonly failsAtMs: number;
 }
 
-interface ActiveLink extends LinkInfo {
+interface ActiveLink extends LinkReport {
   readonly state: "active";
   /** Where the other node can be dialled, as it was given and as it turned out to be. */
   readonly addresses: readonly KnownAddress[];
@@ -138,9 +144,9 @@ export class Neighbours {
   readonly #active = new Map<LinkId, ListNode<Neighbour>>();
   readonly #pending = new Map<KnownAddress, ListNode<Neighbour>>();
   /** How many active links each node has. */
-  readonly #linksOf = new Map<NodeId, number>();
+  readonly #linksOf = new Counts<NodeId>();
   readonly #book: AddressBook;
-  readonly #bans = new BanList();
+  readonly #bans = new Bans();
   readonly #nodeId: NodeId;
   readonly #random: Random;
   readonly #linksMin: number;
@@ -169,10 +175,10 @@ export class Neighbours {
   }
 
   /** The links that are up, oldest first. */
-  links(): LinkInfo[] {
-    const links: LinkInfo[] = [];
+  links(): LinkReport[] {
+    const links: LinkReport[] = [];
     for (const one of this.#list) {
-      if (one.state === "active") links.push(toInfo(one));
+      if (one.state === "active") links.push(reportOf(one));
     }
     return links;
   }
@@ -186,48 +192,54 @@ export class Neighbours {
     nowMs: number,
   ): LinkRefusal | undefined {
     if (node.nodeId === this.#nodeId) return "self";
-    const isBanned = this.#bans.has(node.nodeId, nowMs) ||
-      this.#bans.has(plainHost(node.host), nowMs);
-    if (isBanned) return "banned";
+    if (this.isBanned(node, nowMs)) return "banned";
     const rivals = this.#rivals(node);
     return rivals === "keep-old" ? "duplicate" : undefined;
+  }
+
+  /** Whether a node is kept out, whatever it comes for. */
+  isBanned({ nodeId, host }: SeenNode, nowMs: number): boolean {
+    return this.#bans.has({ nodeId, host: plainHost(host) }, nowMs);
+  }
+
+  /** The bans that are not over. */
+  bans(nowMs: number): Ban[] {
+    return this.#bans.list(nowMs);
   }
 
   /** Takes one event; gives what is to be done, in order. */
   step(event: NeighboursEvent, nowMs: number): NeighboursEffect[] {
     const out: NeighboursEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: NeighboursEvent, nowMs: number, out: NeighboursEffect[]): void {
     switch (event.kind) {
       case "heard":
         this.#heard(event.link, nowMs);
-        break;
+        return;
       case "message":
-        this.#onMessage(event.link, event.message, nowMs, out);
-        break;
+        return this.#onMessage(event.link, event.message, nowMs, out);
       case "tick":
-        this.#onTick(nowMs, out);
-        break;
+        return this.#onTick(nowMs, out);
       case "add-address":
         if (event.pinned) this.#book.pin(plainHost(event.host), event.port);
         else this.#book.add(plainHost(event.host), event.port);
-        this.#dial(nowMs, out);
-        break;
+        return this.#dial(nowMs, out);
       case "link-up":
-        this.#onLinkUp(event, nowMs, out);
-        break;
+        return this.#onLinkUp(event, nowMs, out);
       case "link-down":
-        this.#onLinkDown(event.link, nowMs, event.faulty === true ? "faulty" : undefined);
-        this.#dial(nowMs, out);
-        break;
+        this.#onLinkEnded(event, nowMs, out);
+        return this.#dial(nowMs, out);
       case "dial-failed":
-        this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
-        break;
-      case "ban":
-        this.#onBan(event.banned, nowMs, out);
-        break;
+        return this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
+      case "misbehaved":
+        this.#onMisbehaved(event.node, event.misdeed, nowMs, out);
+        return this.#dial(nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   // Rule 2
@@ -247,15 +259,12 @@ export class Neighbours {
   #mayDial(entry: KnownAddress, nowMs: number): boolean {
     if (nowMs < entry.dialAtMs || entry.isSelf || this.#pending.has(entry)) return false;
     const { nodeId, host } = entry;
-    if (nodeId !== undefined && (this.#linksOf.has(nodeId) || this.#bans.has(nodeId, nowMs))) {
-      return false;
-    }
-    return !this.#bans.has(host, nowMs);
+    if (nodeId !== undefined && this.#linksOf.of(nodeId) > 0) return false;
+    return !this.#bans.has({ host, ...(nodeId === undefined ? {} : { nodeId }) }, nowMs);
   }
 
   #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
-    // A second more than dialling and handshake may take: whoever dials reports before.
-    const failsAtMs = nowMs + limits.dialMs + limits.handshakeMs + 1000;
+    const failsAtMs = nowMs + limits.pendingDialMs;
     this.#pending.set(address, this.#list.push({ state: "pending", address, failsAtMs }));
     out.push({ kind: "dial", host: address.host, port: address.port });
   }
@@ -275,6 +284,7 @@ export class Neighbours {
     this.#failed(address, nowMs, refusal === "busy");
     // The link that it is a duplicate of may end; then this address is wanted soon.
     if (refusal === "duplicate") address.dialAtMs = nowMs + limits.linkSilentMs;
+    if (refusal === "banned") address.dialAtMs = nowMs + limits.backoffMs;
   }
 
   #failed(address: KnownAddress, nowMs: number, isBusy: boolean): void {
@@ -325,7 +335,7 @@ export class Neighbours {
   #rivals(
     node: { readonly nodeId: NodeId; readonly inbound: boolean },
   ): readonly ActiveLink[] | "keep-old" {
-    if (!this.#linksOf.has(node.nodeId)) return [];
+    if (this.#linksOf.of(node.nodeId) === 0) return [];
     const givingWay: ActiveLink[] = [];
     const isOwnLower = this.#nodeId < node.nodeId;
     for (const one of this.#list) {
@@ -342,20 +352,15 @@ export class Neighbours {
 
   #add(link: NewLink, nowMs: number, out: NeighboursEffect[]): void {
     const port = link.inbound ? link.listenPort : link.port;
-    const places = [
+    const entries = [
       this.#dialledBy(link),
       port === 0 ? undefined : this.#book.add(link.host, port),
     ];
-    const addresses = [...new Set(places)].filter((one) => one !== undefined);
+    const addresses = [...new Set(entries)].filter((one) => one !== undefined);
     for (const address of addresses) this.#book.met(address, link.nodeId);
     const active: ActiveLink = {
+      ...link,
       state: "active",
-      link: link.link,
-      nodeId: link.nodeId,
-      host: link.host,
-      port: link.port,
-      listenPort: link.listenPort,
-      inbound: link.inbound,
       addresses,
       sinceMs: nowMs,
       heardAtMs: nowMs,
@@ -367,7 +372,7 @@ export class Neighbours {
       peersRead: new RateLimit(limits.peersPerHourMax / 3600, limits.peersBurstMax),
     };
     this.#active.set(link.link, this.#list.push(active));
-    this.#linksOf.set(link.nodeId, (this.#linksOf.get(link.nodeId) ?? 0) + 1);
+    this.#linksOf.add(link.nodeId, 1);
     this.#gossip(active, out);
   }
 
@@ -376,9 +381,18 @@ export class Neighbours {
     if (node === undefined) return;
     this.#active.delete(link.link);
     this.#list.remove(node);
-    const others = (this.#linksOf.get(link.nodeId) ?? 1) - 1;
-    if (others === 0) this.#linksOf.delete(link.nodeId);
-    else this.#linksOf.set(link.nodeId, others);
+    this.#linksOf.add(link.nodeId, -1);
+  }
+
+  #onLinkEnded(
+    event: NeighboursEvent & { readonly kind: "link-down" },
+    nowMs: number,
+    out: NeighboursEffect[],
+  ): void {
+    const link = this.#find(event.link);
+    this.#onLinkDown(event.link, nowMs, event.faulty === true ? "faulty" : undefined);
+    if (link === undefined || event.misdeed === undefined) return;
+    this.#onMisbehaved(link, event.misdeed, nowMs, out);
   }
 
   #onLinkDown(id: LinkId, nowMs: number, blame?: "faulty" | "busy"): void {
@@ -398,15 +412,21 @@ export class Neighbours {
     out.push({ kind: "close", link: link.link, reason });
   }
 
-  #onBan(banned: Banned, nowMs: number, out: NeighboursEffect[]): void {
-    const plain = "host" in banned ? { host: plainHost(banned.host) } : banned;
-    this.#bans.add(plain, nowMs);
+  // Rule 8
+
+  #onMisbehaved(
+    { nodeId, host }: SeenNode,
+    misdeed: Misdeed,
+    nowMs: number,
+    out: NeighboursEffect[],
+  ): void {
+    const bans = this.#bans.misbehaved({ nodeId, host: plainHost(host) }, misdeed, nowMs);
+    if (bans.length === 0) return;
+    for (const ban of bans) out.push({ kind: "banned", ban });
     for (const one of this.#list) {
-      if (one.state !== "active") continue;
-      const isMet = "host" in plain ? one.host === plain.host : one.nodeId === plain.nodeId;
-      if (isMet) this.#close(one, "banned", nowMs, out);
+      if (one.state !== "active" || !this.isBanned(one, nowMs)) continue;
+      this.#close(one, "banned", nowMs, out);
     }
-    this.#dial(nowMs, out);
   }
 
   // Rules 6 and 7
@@ -483,7 +503,7 @@ export class Neighbours {
         isSharedMeaning(entry.host, link.host),
     );
     if (picked.length === 0) return;
-    const addresses: Address[] = picked.map(({ host, port }) => ({ host, port }));
+    const addresses: HostPort[] = picked.map(({ host, port }) => ({ host, port }));
     out.push({ kind: "send", link: link.link, message: { kind: "peers", addresses } });
   }
 
@@ -493,18 +513,8 @@ export class Neighbours {
   }
 }
 
-function toInfo(link: ActiveLink): LinkInfo {
-  const { nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs } = link;
-  const { link: id } = link;
-  return {
-    link: id,
-    nodeId,
-    host,
-    port,
-    listenPort,
-    inbound,
-    sinceMs,
-    heardAtMs,
-    roundTripMs,
-  };
+function reportOf(
+  { link, nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs }: ActiveLink,
+): LinkReport {
+  return { link, nodeId, host, port, listenPort, inbound, sinceMs, heardAtMs, roundTripMs };
 }

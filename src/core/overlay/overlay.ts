@@ -1,8 +1,8 @@
 /**
  * A node of the overlay network: its links and its part in the search behind one step. The daemon
- * drives it over TCP, the simulator over memory. It hands events on and has no policy of its own.
+ * drives it over TCP, the simulator over memory. It hands events on and has no policy.
  *
- * Whoever drives it must answer each `dial` with `link-up` or `dial-failed`, each `look-up` with
+ * Its driver must answer each `dial` with `link-up` or `dial-failed`, each `look-up` with
  * `looked-up`, each `call-back` with `callback-answered`, and send `tick` about every
  * `limits.overlayTickMs`.
  */
@@ -10,23 +10,30 @@
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import type { Message } from "../../wire/messages.ts";
-import type { LinkId } from "./link_id.ts";
+import type { Ban, SeenNode } from "./bans.ts";
 import {
   type CloseReason,
-  type LinkInfo,
+  type LinkId,
   type LinkRefusal,
+  type LinkReport,
   Neighbours,
   type NeighboursEffect,
   type NeighboursEvent,
   type NeighboursOptions,
 } from "./neighbours.ts";
-import { Search, type SearchCounters, type SearchEffect, type SearchEvent } from "./search.ts";
+import {
+  type Fault,
+  Search,
+  type SearchCounters,
+  type SearchEffect,
+  type SearchEvent,
+} from "./search.ts";
 
 /** What the outside tells. */
 export type OverlayEvent =
   | Extract<
     NeighboursEvent,
-    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "ban" | "tick" }
+    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "misbehaved" | "tick" }
   >
   | Extract<
     SearchEvent,
@@ -54,7 +61,7 @@ export type OverlayEffect =
   };
 
 /** How a node takes part. */
-export interface OverlayOptions extends NeighboursOptions {
+interface OverlayOptions extends NeighboursOptions {
   /** Query ids remembered. */
   readonly seenQueriesMax?: number;
 }
@@ -85,7 +92,7 @@ export class Overlay {
   }
 
   /** The links that are up, oldest first. */
-  links(): LinkInfo[] {
+  links(): LinkReport[] {
     return this.#neighbours.links();
   }
 
@@ -97,13 +104,27 @@ export class Overlay {
     return this.#neighbours.refusal(node, nowMs);
   }
 
+  /** Whether a node is kept out, whatever it comes for. */
+  isBanned(node: SeenNode, nowMs: number): boolean {
+    return this.#neighbours.isBanned(node, nowMs);
+  }
+
+  /** Who is kept out, the one whose ban ends first leading. */
+  bans(nowMs: number): Ban[] {
+    return this.#neighbours.bans(nowMs);
+  }
+
   /** Takes one event; gives what is to be done, in order. */
   step(event: OverlayEvent, nowMs: number): OverlayEffect[] {
     const out: OverlayEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: OverlayEvent, nowMs: number, out: OverlayEffect[]): void {
     switch (event.kind) {
       case "message":
-        this.#onMessage(event.link, event.message, nowMs, out);
-        break;
+        return this.#onMessage(event.link, event.message, nowMs, out);
       case "link-up":
         this.#keep(event, nowMs, out);
         if (this.#neighbours.has(event.link)) {
@@ -112,28 +133,23 @@ export class Overlay {
         break;
       case "link-down":
         this.#seek({ kind: "link-down", link: event.link }, nowMs, out);
-        this.#keep(event, nowMs, out);
-        break;
+        return this.#keep(event, nowMs, out);
       case "tick":
         this.#keep(event, nowMs, out);
-        this.#seek(event, nowMs, out);
-        break;
+        return this.#seek(event, nowMs, out);
       case "add-address":
       case "dial-failed":
-      case "ban":
-        this.#keep(event, nowMs, out);
-        break;
+      case "misbehaved":
+        return this.#keep(event, nowMs, out);
       case "search":
       case "search-ended":
       case "looked-up":
       case "callback-answered":
       case "hit-ready":
-        this.#seek(event, nowMs, out);
-        break;
+        return this.#seek(event, nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   #onMessage(link: LinkId, message: Message, nowMs: number, out: OverlayEffect[]): void {
@@ -156,9 +172,11 @@ export class Overlay {
         break;
       default:
         this.#fault(
-          link,
-          "unexpected",
-          `Cannot read message: ${message.kind} has no place on a link`,
+          {
+            link,
+            code: "unexpected",
+            message: `Cannot read message: ${message.kind} has no place on a link`,
+          },
           nowMs,
           out,
         );
@@ -167,6 +185,10 @@ export class Overlay {
 
   #keep(event: NeighboursEvent, nowMs: number, out: OverlayEffect[]): void {
     for (const effect of this.#neighbours.step(event, nowMs)) {
+      if (effect.kind === "banned") {
+        out.push(banWarning(effect.ban));
+        continue;
+      }
       out.push(effect);
       if (effect.kind === "close") {
         this.#seek({ kind: "link-down", link: effect.link }, nowMs, out);
@@ -177,20 +199,28 @@ export class Overlay {
   #seek(event: SearchEvent, nowMs: number, out: OverlayEffect[]): void {
     for (const effect of this.#search.step(event, nowMs)) {
       if (effect.kind !== "fault") out.push(effect);
-      else this.#fault(effect.link, effect.code, effect.message, nowMs, out);
+      else this.#fault(effect, nowMs, out);
     }
   }
 
   #fault(
-    link: LinkId,
-    code: PeerFaultCode,
-    message: string,
+    { link, code, message, misdeed }: Omit<Fault, "kind">,
     nowMs: number,
     out: OverlayEffect[],
   ): void {
     out.push({ kind: "warn", message, fields: { link, code } });
     out.push({ kind: "close", link, reason: code });
     this.#seek({ kind: "link-down", link }, nowMs, out);
-    this.#keep({ kind: "link-down", link, faulty: true }, nowMs, out);
+    const counted = misdeed === undefined ? {} : { misdeed };
+    this.#keep({ kind: "link-down", link, faulty: true, ...counted }, nowMs, out);
   }
+}
+
+function banWarning({ nodeId, host, reason }: Ban): OverlayEffect {
+  const who = nodeId === null ? "every node at a host" : "a node";
+  return {
+    kind: "warn",
+    message: `banned ${who}`,
+    fields: { host, ...(nodeId === null ? {} : { nodeId }), reason },
+  };
 }

@@ -2,19 +2,20 @@
  * The flooding callback search: one node's part in everybody's searches, and its own.
  *
  * Nothing here recurses, and nothing waits for another node's answer to give its own. A search is
- * one QUERY that floods over the links. Whoever has any part of what is sought turns to the
+ * one QUERY that floods over the links. A node that has any part of what is sought turns to the
  * requester itself. The rules, in the order in which a query meets them:
  *
  *  1. The origin sends its query with hops 0 and no callback host on every link that it has, and
  *     on every link that comes up while the search lasts.
  *  2. A link that sends more queries than the bound has the excess dropped; one that sends ten
- *     times as many is dropped itself. Nobody forwards more than the bound over a link, so an
- *     honest node is never taken for a flooder on account of what it forwards. Globs, for which a
- *     node walks over all its names, have a much smaller bound of their own, and no fault.
- *  3. An id that was seen before is dropped, an own one included, also when its search is over. The first copy decides the way
- *     back. The cache of ids is bounded.
+ *     times as many is dropped itself, which counts against its node (see `bans.ts`). Nobody
+ *     forwards more than the bound over a link, so an honest node is never taken for a flooder for
+ *     what it forwards. Globs, for which a node walks over all its names, have a much smaller bound
+ *     of their own, and no fault.
+ *  3. An id that was seen before is dropped, an own one included, also when its search is over. The
+ *     first copy decides the way back. The cache of ids is bounded.
  *  4. The first neighbour writes in the host that it sees the link come from. An origin that writes
- *     one itself is at fault, so nobody can have a victim dialled from where it stands. Port 0
+ *     one itself is at fault, which counts against its node, so nobody can have a victim dialled from where it stands. Port 0
  *     says that the requester cannot be dialled, and stays.
  *  5. A loopback host means another machine elsewhere: over a link to another machine the query
  *     goes on as one that cannot be dialled, and one that comes over such a link is treated so.
@@ -36,14 +37,16 @@
  * its effects, and is told the answers as events.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
 import type { NodeId, QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { hostProblem, isLoopback, plainHost } from "../../wire/host.ts";
 import type { Hit, Query } from "../../wire/messages.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
-import type { LinkId } from "./link_id.ts";
-import { isSharedMeaning, isWholePlace } from "./address_scope.ts";
+import type { Misdeed } from "./bans.ts";
+import type { LinkId } from "./neighbours.ts";
+import { isSharedMeaning, isWholeAddress } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
 
@@ -62,7 +65,7 @@ export type CallbackOutcome =
   | "failed";
 
 /** What a search of this node's own asks for. */
-export interface OwnSearch {
+interface OwnSearch {
   readonly id: QueryId;
   readonly sought: Sought;
   /** Links that the query may travel after the first; 0 reaches neighbours only. */
@@ -99,21 +102,20 @@ export type SearchEvent =
 export type SearchEffect =
   | { readonly kind: "send"; readonly link: LinkId; readonly message: Query | Hit }
   | { readonly kind: "look-up"; readonly id: QueryId; readonly sought: Sought }
-  | {
-    readonly kind: "call-back";
-    readonly id: QueryId;
-    readonly host: string;
-    readonly port: number;
-    readonly sought: Sought;
-  }
+  | ({ readonly kind: "call-back"; readonly id: QueryId; readonly sought: Sought } & HostPort)
   | { readonly kind: "answer-by-hit"; readonly id: QueryId; readonly sought: Sought }
   | { readonly kind: "deliver-hit"; readonly id: QueryId; readonly hit: Hit }
-  | {
-    readonly kind: "fault";
-    readonly link: LinkId;
-    readonly code: PeerFaultCode;
-    readonly message: string;
-  };
+  | Fault;
+
+/** What a link does that the protocol does not allow: it is to be closed. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly link: LinkId;
+  readonly code: PeerFaultCode;
+  readonly message: string;
+  /** What of it counts against the node itself. */
+  readonly misdeed?: Misdeed;
+}
 
 /** What the search has done since the node started. */
 export interface SearchCounters {
@@ -190,41 +192,36 @@ export class Search {
   /** Takes one event; gives what is to be done, in order. */
   step(event: SearchEvent, nowMs: number): SearchEffect[] {
     const out: SearchEffect[] = [];
+    this.#apply(event, nowMs, out);
+    return out;
+  }
+
+  #apply(event: SearchEvent, nowMs: number, out: SearchEffect[]): void {
     switch (event.kind) {
       case "query":
-        this.#onQuery(event.link, event.query, nowMs, out);
-        break;
+        return this.#onQuery(event.link, event.query, nowMs, out);
       case "looked-up":
-        this.#onLookedUp(event.id, event.holds, nowMs, out);
-        break;
+        return this.#onLookedUp(event.id, event.holds, nowMs, out);
       case "callback-answered":
-        this.#onCallbackAnswered(event.id, event.outcome, nowMs, out);
-        break;
+        return this.#onCallbackAnswered(event.id, event.outcome, nowMs, out);
       case "hit":
-        this.#onHit(event.link, event.hit, nowMs, out);
-        break;
+        return this.#onHit(event.link, event.hit, nowMs, out);
       case "hit-ready":
-        this.#onHitReady(event, out);
-        break;
+        return this.#onHitReady(event, out);
       case "search":
-        this.#onSearch(event, nowMs, out);
-        break;
+        return this.#onSearch(event, nowMs, out);
       case "search-ended":
-        this.#onSearchEnded(event.id);
-        break;
+        return this.#onSearchEnded(event.id);
       case "link-up":
-        this.#onLinkUp(event.link, event.host, nowMs, out);
-        break;
+        return this.#onLinkUp(event.link, event.host, nowMs, out);
       case "link-down":
         this.#links.delete(event.link);
-        break;
+        return;
       case "tick":
-        this.#onTick(nowMs, out);
-        break;
+        return this.#onTick(nowMs, out);
       default:
         return unreachable(event);
     }
-    return out;
   }
 
   // Rule 1
@@ -283,7 +280,8 @@ export class Search {
     if (link === undefined) return;
     if (!link.flood.take(nowMs)) {
       const perSecond = limits.queriesPerSecondMax * limits.floodFactor;
-      fault(link, "flooding", `Cannot keep link: over ${perSecond} queries a second`, out);
+      const message = `Cannot keep link: over ${perSecond} queries a second`;
+      fault(link, { code: "flooding", message, misdeed: { kind: "flooding" } }, out);
       return;
     }
     if (!link.queries.take(nowMs)) {
@@ -292,9 +290,10 @@ export class Search {
     }
     const problem = query.hops === 0
       ? originProblem(query.callbackHost)
-      : placeProblem(query.callbackHost, query.callbackPort);
+      : addressProblem(query.callbackHost, query.callbackPort);
     if (problem !== undefined) {
-      fault(link, "malformed", `Cannot read query ${query.id}: ${problem}`, out);
+      const message = `Cannot read query ${query.id}: ${problem}`;
+      fault(link, { code: "malformed", message, ...falseHost(query.hops) }, out);
       return;
     }
     if (this.#own.has(query.id) || this.#seen.has(query.id)) {
@@ -431,9 +430,10 @@ export class Search {
     }
     const problem = hit.hops === 0
       ? originProblem(hit.holderHost)
-      : placeProblem(hit.holderHost, hit.holderPort);
+      : addressProblem(hit.holderHost, hit.holderPort);
     if (problem !== undefined) {
-      fault(link, "malformed", `Cannot read hit of query ${hit.id}: ${problem}`, out);
+      const message = `Cannot read hit of query ${hit.id}: ${problem}`;
+      fault(link, { code: "malformed", message, ...falseHost(hit.hops) }, out);
       return;
     }
     if (this.#own.has(hit.id)) {
@@ -445,9 +445,9 @@ export class Search {
     if (back === undefined || back === link || hit.hops > limits.ttlMax) return;
     const known = withHolderHost(hit, link);
     const isLost = isLoopback(known.holderHost) && !back.isLocal;
-    const place = isLost ? { holderHost: "", holderPort: 0 } : undefined;
+    const hidden = isLost ? { holderHost: "", holderPort: 0 } : undefined;
     this.counters.hitsRelayed++;
-    this.#send(back.link, { ...known, ...place, hops: hit.hops + 1 }, out);
+    this.#send(back.link, { ...known, ...hidden, hops: hit.hops + 1 }, out);
   }
 
   #send(link: LinkId, message: Query | Hit, out: SearchEffect[]): void {
@@ -485,11 +485,16 @@ function originProblem(host: string): string | undefined {
   return host === "" ? undefined : `its first link names the host ${host} itself`;
 }
 
-/** What is wrong with a place that was filled in on the way. */
-function placeProblem(host: string, port: number): string | undefined {
-  return isWholePlace(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
+/** What is wrong with an address that was filled in on the way. */
+function addressProblem(host: string, port: number): string | undefined {
+  return isWholeAddress(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
 }
 
-function fault(link: Link, code: PeerFaultCode, message: string, out: SearchEffect[]): void {
-  out.push({ kind: "fault", link: link.link, code, message });
+/** An origin that names a host itself lies about it; what was filled in on the way, others did. */
+function falseHost(hops: number): { readonly misdeed?: Misdeed } {
+  return hops === 0 ? { misdeed: { kind: "false-host" } } : {};
+}
+
+function fault({ link }: Link, fault: Omit<Fault, "kind" | "link">, out: SearchEffect[]): void {
+  out.push({ kind: "fault", link, ...fault });
 }

@@ -3,7 +3,7 @@
 import { isAbsolute } from "@std/path";
 import type { HostPort } from "../../base/address.ts";
 import { utf8 } from "../../base/bytes.ts";
-import { formatRanges } from "../../base/chunk_ranges.ts";
+import { formatRanges } from "../../base/bitfield.ts";
 import { messageOf, unreachable, UsageError } from "../../base/errors.ts";
 import { isRecordOf } from "../../base/fetch_record.ts";
 import { isHash, type Root } from "../../base/ids.ts";
@@ -146,6 +146,7 @@ export class Answerer {
       keyed: identity.networkKey !== undefined,
       uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
       links: node.links.size,
+      banned: node.links.overlay.bans(clock.nowMs()).length,
       files: { ...files, hashing: store.shares.filesWaiting },
       counters: {
         queriesSeen: counters.queriesSeen,
@@ -197,6 +198,19 @@ export class Answerer {
         direction: inbound ? "in" : "out",
         roundTripMs,
         connectedMs: Math.round(nowMs - sinceMs),
+        ban: null,
+      };
+    }
+    for (const { nodeId, host, reason, endsAtMs } of this.#options.node.links.overlay.bans(nowMs)) {
+      yield {
+        nodeId: nodeId ?? "",
+        host,
+        port: 0,
+        listenPort: 0,
+        direction: "banned",
+        roundTripMs: null,
+        connectedMs: 0,
+        ban: { reason, endsInMs: Math.round(endsAtMs - nowMs) },
       };
     }
   }

@@ -6,7 +6,7 @@
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { isSharedMeaning, isWholePlace } from "../../core/overlay/address_scope.ts";
+import { isSharedMeaning, isWholeAddress } from "../../core/overlay/address_scope.ts";
 import { isNowhere } from "../../wire/host.ts";
 import type { Holder, KnownFile } from "../../wire/structures.ts";
 
@@ -37,7 +37,7 @@ export function plausibleHolders(
 ): Holder[] {
   return holders
     .filter(({ nodeId, host, port, sizeBytes, chunksHave }) =>
-      nodeId !== seen.ownId && isWholePlace(host, port) && (host === "" || !isNowhere(host)) &&
+      nodeId !== seen.ownId && isWholeAddress(host, port) && (host === "" || !isNowhere(host)) &&
       sizeBytes <= limits.fetchBytesMax && chunksHave <= chunkCount(sizeBytes)
     )
     .map((holder) => {

@@ -1,8 +1,7 @@
 /** What the classes of one node share: who it is, what it has, how it reaches others. Types only. */
 
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../base/log.ts";
-import type { LogThrottle } from "../../base/log_throttle.ts";
+import type { Logger, LogThrottle } from "../../base/log.ts";
 import type { Connections } from "../../net/connections.ts";
 import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";

@@ -6,7 +6,7 @@
  * not to be the file: then all of it counts as thrown away, and what the other brought stays.
  */
 
-import { mergedRanges, writeRanges } from "../../base/chunk_ranges.ts";
+import { mergedRanges, writeRanges } from "../../base/bitfield.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";

@@ -54,9 +54,17 @@ export class Fetches {
     const { clock, identity: { random }, log, store } = context;
     this.#hasher = new ChunkHasher(clock);
     this.mirrors = new Mirrors({ log, clock });
-    const swarmHost = { clock, log, random, hasher: this.#hasher, struck: () => this.#struck() };
-    this.swarms = new Swarms(swarmHost, store);
-    options.discovery.links.onChange(() => {
+    const { links } = options.discovery;
+    this.swarms = new Swarms({
+      clock,
+      log,
+      random,
+      hasher: this.#hasher,
+      struck: () => this.#struck(),
+      misbehaved: (node, root) =>
+        links.step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
+    }, store);
+    links.onChange(() => {
       for (const fetch of this.#running) fetch.surroundingsChanged();
     });
   }
@@ -127,7 +135,12 @@ export class Fetches {
       search: discovery.search.bind(discovery),
       /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
       dialHolder: (address: HostPort, root: Root, searcher: Pick<Searcher, "offered">) =>
-        takeFromHolder(this.#context, { address, root, searcher }),
+        takeFromHolder(this.#context, {
+          address,
+          root,
+          searcher,
+          isBanned: links.isBanned.bind(links),
+        }),
     };
   }
 

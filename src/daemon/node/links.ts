@@ -7,7 +7,7 @@
 import type { HostPort } from "../../base/address.ts";
 import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { LinkId } from "../../core/overlay/link_id.ts";
+import type { LinkId } from "../../core/overlay/neighbours.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { initiate, RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
@@ -95,6 +95,11 @@ export class Links {
   /** Why a node that comes in may not become a link; undefined when it may. */
   refusal({ nodeId }: RemoteIdentity, { remote: { host } }: Connection): Refusal | undefined {
     return this.overlay.refusal({ nodeId, host, inbound: true }, this.#context.clock.nowMs());
+  }
+
+  /** Whether nothing is taken from a node, nor any question of it answered. */
+  isBanned({ nodeId }: RemoteIdentity, { remote: { host } }: Connection): boolean {
+    return this.overlay.isBanned({ nodeId, host }, this.#context.clock.nowMs());
   }
 
   /** Keeps a link that another node opened, until it ends. */

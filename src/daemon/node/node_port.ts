@@ -82,6 +82,8 @@ export class NodePort {
   #refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined {
     const { links, questions, uploads } = this.#options;
     const { host } = connection.remote;
+    // A banned node is no neighbour and no source, and asks nothing; it is still given files.
+    if (remote.purpose !== "transfer" && links.isBanned(remote, connection)) return "banned";
     switch (remote.purpose) {
       case "link":
         return links.refusal(remote, connection);

@@ -4,11 +4,12 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { messageOf, unreachable } from "../../base/errors.ts";
+import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import type { QueryId, Root } from "../../base/ids.ts";
 import type { CallbackOutcome } from "../../core/overlay/search.ts";
 import { withDeadline } from "../../net/deadline.ts";
-import { initiate } from "../../net/handshake.ts";
+import type { Connection } from "../../net/connection.ts";
+import { initiate, type RemoteIdentity } from "../../net/handshake.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Sought } from "../../wire/structures.ts";
@@ -89,15 +90,22 @@ export async function takeFromHolder(
     readonly address: HostPort;
     readonly root: Root;
     readonly searcher: Pick<Searcher, "offered">;
+    /** Whether nothing is taken from a node. */
+    readonly isBanned: (remote: RemoteIdentity, connection: Connection) => boolean;
   },
 ): Promise<void> {
-  const { address, root, searcher } = call;
+  const { address, root, searcher, isBanned } = call;
   const connection = await context.connections.dial(address);
   const remote = await initiate(connection, {
     identity: context.identity,
     purpose: "transfer",
     first: () => [{ kind: "want", root, searchOn: true }],
   });
+  if (isBanned(remote, connection)) {
+    const fault = new PeerFault("banned", "Cannot hear offers: the node is banned");
+    connection.close(fault);
+    throw fault;
+  }
   connection.setGate(onlyKinds("Cannot hear offers", ["offer", "offers-end"]));
   const offers = await withDeadline(
     connection,
@@ -105,8 +113,7 @@ export async function takeFromHolder(
     () => receiveOffers(connection, { countMax: 1, listing: false }),
   );
   const ofRoot = offers.filter(({ file }) => file.root === root);
-  const { nodeId } = remote;
-  const verdict = searcher.offered({ nodeId, address }, ofRoot);
+  const verdict = searcher.offered({ nodeId: remote.nodeId, address }, ofRoot);
   // The holder serves what it offered; another root than that was not asked of it.
   if (verdict.kind === "want" && verdict.root === root) return await verdict.use(connection);
   connection.close();

@@ -7,7 +7,7 @@
  */
 
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
-import { HostRateLimit } from "../../base/host_rate_limit.ts";
+import { HostRateLimit } from "../../base/rate_limit.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";

@@ -5,7 +5,7 @@
  */
 
 import { unreachable } from "../../base/errors.ts";
-import { bytesWithin, runsBetween } from "../../base/chunk_ranges.ts";
+import { bytesWithin, runsBetween } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { wrongChunks } from "../../base/leaves.ts";
 import {

@@ -65,6 +65,12 @@ export class PeerPenalties {
     this.#banned.add(source.nodeId);
     source.connection.close(reason);
     this.#scheduler.tell({ kind: "banned", nodeId: source.nodeId });
+    const code = reason instanceof PeerFault ? reason.code : undefined;
+    // Being slow is no misdeed.
+    if (code === "silent" || code === "slow-reader") return;
+    const { context, file: { root } } = this.#scheduler;
+    const { host } = source.connection.remote;
+    context.misbehaved({ nodeId: source.nodeId, host }, root);
   }
 
   #strike(source: PeerSource, strikes: number): void {

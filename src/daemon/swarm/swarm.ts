@@ -6,7 +6,7 @@
  */
 
 import { type ChunkRange, rangeBytes } from "../../base/geometry.ts";
-import { formatRanges } from "../../base/chunk_ranges.ts";
+import { formatRanges } from "../../base/bitfield.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";

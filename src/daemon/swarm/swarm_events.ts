@@ -24,6 +24,8 @@ export interface SwarmContext {
   readonly hasher: ChunkHasher;
   /** A strike was given, for the counters. */
   struck(): void;
+  /** A node at `host` gave so much of a file wrong that it is no source of it any more. */
+  misbehaved(node: { readonly nodeId: NodeId; readonly host: string }, root: Root): void;
 }
 
 /** Why a mirror gives a swarm no more ranges. */

@@ -3,8 +3,7 @@
  * stays when the provider is gone. Bounded, whatever peers do; decides nothing.
  */
 
-import { Bitfield } from "../../base/bitfield.ts";
-import { mergedRanges } from "../../base/chunk_ranges.ts";
+import { Bitfield, mergedRanges } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { Done } from "../../wire/messages.ts";

@@ -5,7 +5,7 @@
  * written, and gets it by one positional read into a reused buffer. Nothing is read ahead.
  */
 
-import { Bitfield } from "../../base/bitfield.ts";
+import { Bitfield, mergedRanges } from "../../base/bitfield.ts";
 import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
 import {
   CHUNK_BYTES,
@@ -27,7 +27,6 @@ import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import type { Rejection } from "../../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
-import { mergedRanges } from "../../base/chunk_ranges.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { MinimumRate } from "./minimum_rate.ts";
 

@@ -12,8 +12,7 @@ import { Changes } from "../../base/changes.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
-import type { LogThrottle } from "../../base/log_throttle.ts";
+import type { Logger, LogThrottle } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 

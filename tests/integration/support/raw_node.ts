@@ -127,6 +127,8 @@ export class RawPeer {
 
 /** How a raw node is set up. */
 export interface RawNodeOptions {
+  /** By default a new one. */
+  readonly nodeId?: NodeId;
   readonly network?: string;
   readonly networkKey?: Uint8Array;
   /** What HELLO says about where it listens; by default the truth. */
@@ -137,7 +139,7 @@ export interface RawNodeOptions {
 
 /** A node in the hands of the test. It listens, and dials when told to. */
 export class RawNode implements AsyncDisposable {
-  readonly nodeId: NodeId = newNodeId(systemRandom);
+  readonly nodeId: NodeId;
   readonly identity: LocalIdentity;
   /** HOST:PORT at which it listens. */
   readonly address: string;
@@ -150,6 +152,7 @@ export class RawNode implements AsyncDisposable {
   #isDisposed = false;
 
   constructor(options: RawNodeOptions = {}) {
+    this.nodeId = options.nodeId ?? newNodeId(systemRandom);
     this.#listener = tcpTransport.listen({ host: "127.0.0.1", port: 0 });
     const { host, port } = this.#listener.address;
     this.address = formatAddress(host, port);

@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Bitfield } from "../../../src/base/bitfield.ts";
-import { formatRanges, mergedRanges } from "../../../src/base/chunk_ranges.ts";
+import { Bitfield, formatRanges, mergedRanges } from "../../../src/base/bitfield.ts";
 
 function field(length: number, chunks: readonly number[]): Bitfield {
   const have = new Bitfield(length);

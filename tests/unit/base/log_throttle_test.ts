@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { LogThrottle } from "../../../src/base/log_throttle.ts";
+import { LogThrottle } from "../../../src/base/log.ts";
 
 Deno.test("Seldom.isFirst() is true once for a line, until a minute has gone by", () => {
   const throttle = new LogThrottle();

@@ -73,10 +73,14 @@ Deno.test("fileTable() takes more rows than a call takes arguments", () => {
 });
 
 Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", () => {
-  const peer = { nodeId, host: "::1", port: 5, roundTripMs: 0.25, connectedMs: 61_000 };
+  const link = { nodeId, host: "::1", port: 5, roundTripMs: 0.25, connectedMs: 61_000 };
+  const peer = { ...link, ban: null };
+  const ban = { reason: "flooding", endsInMs: 61_000 };
   const peers = peerTable([
     { ...peer, listenPort: 8048, direction: "out" },
     { ...peer, listenPort: 0, direction: "in", roundTripMs: null },
+    { ...peer, listenPort: 0, direction: "banned", ban },
+    { ...peer, listenPort: 0, direction: "banned", ban, nodeId: "" },
   ]).split("\n");
   assertEquals(
     peers[1]?.split(/\s{2,}/),
@@ -86,6 +90,9 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
     peers[2]?.split(/\s{2,}/),
     ["[::1]:5", "that node", "not reachable", "-", "1 min 1 s", nodeId],
   );
+  const banned = ["::1", "banned", "flooding", "-", "for 1 min 1 s"];
+  assertEquals(peers[3]?.split(/\s{2,}/), [...banned, nodeId]);
+  assertEquals(peers[4]?.split(/\s{2,}/), [...banned, "every node"]);
   const found = { name: "a", root, sizeBytes: 5, type: "", peersWhole: 2, peersPart: 1 };
   assertEquals(
     searchTable([{ ...found, from: ["here", "flood", "d:8047"] }]).split("\n")[1]?.split(/\s{2,}/),
@@ -123,6 +130,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
     keyed: true,
     uptimeMs: 3_600_000,
     links: 1,
+    banned: 2,
     files: { shared: 2, downloaded: 1, partial: 1, bytes: 5_000, hashing: 3 },
     counters: {
       queriesSeen: 10,
@@ -197,7 +205,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
   for (
     const part of [
       "1.2.3, up 1 h",
-      "office (with a key), 1 link",
+      "office (with a key), 1 link, 2 banned",
       "2 shared, 1 downloaded, 1 partial: 5 kB; 3 to be hashed",
       "10 seen, 7 forwarded, 2 dropped as duplicates, 1 answered",
       "1 kB in, 2 kB out; over all runs 3 kB in, 4 kB out",

@@ -110,8 +110,6 @@ class Chaos {
       return;
     } else if (action < 0.9) {
       this.#leave(source);
-    } else if (action < 0.95) {
-      this.#step({ kind: "source-lost-chunks", source, range: this.#range() });
     } else if (queue.length > 0) {
       this.#step({ kind: "rejected", source, range: queue.shift()! });
     }

@@ -681,6 +681,11 @@ Deno.test("Directory.holders() refuses an address that asks too much, and no oth
   assertEquals([directory.status(0).queries, directory.status(0).denied], [44, 2]);
 });
 
+Deno.test("Directory.search() is let through at the smallest rate of questions", () => {
+  const { directory, nowMs } = new DirectoryFixture({ queriesPerSecond: 1 });
+  assert(Array.isArray(directory.search({ glob: "*", max: 1, asker: "10.0.0.1" }, nowMs)));
+});
+
 Deno.test("Directory.search() counts as more questions when it names or compares much", () => {
   const files = Array.from(
     { length: 4_000 },

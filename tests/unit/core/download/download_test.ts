@@ -187,7 +187,8 @@ Deno.test("Download.step() counts a unit again when its holders change", () => {
   const scene = new Scene({ sizeBytes: 2 * MIB, budgetBytes: 0 });
   scene.join(1, { first: 0, count: 128 });
   scene.join(2, { first: 0, count: 64 });
-  scene.step({ kind: "source-lost-chunks", source: 2, range: { first: 0, count: 32 } });
+  scene.step({ kind: "source-left", source: 2 });
+  scene.join(2, { first: 32, count: 32 });
   scene.step({ kind: "source-has", source: 2, ranges: [{ first: 64, count: 64 }] });
   // Only block 0 has one holder now.
   const effects = scene.step({ kind: "budget", inflightBytesMax: 4 * MIB });
@@ -535,7 +536,7 @@ Deno.test("Download.step() ignores events of sources that are gone, but not thei
   const [range] = scene.asked(1);
   scene.step({ kind: "source-left", source: 1 });
   assertEquals(scene.step({ kind: "source-has", source: 1, ranges: [range!] }), []);
-  for (const kind of ["source-lost-chunks", "chunks-bad", "rejected"] as const) {
+  for (const kind of ["chunks-bad", "rejected"] as const) {
     assertEquals(scene.step({ kind, source: 1, range: range! }), []);
   }
   assertEquals(scene.step({ kind: "arriving", source: 1, bytes: 5 }), []);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isSharedMeaning, isWholePlace } from "../../../../src/core/overlay/address_scope.ts";
+import { isSharedMeaning, isWholeAddress } from "../../../../src/core/overlay/address_scope.ts";
 
 Deno.test("isSharedMeaning() is false for loopback when the link leaves the machine", () => {
   for (const host of ["127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "::ffff:7f00:1"]) {
@@ -19,9 +19,9 @@ Deno.test("isSharedMeaning() is false when nobody can be at the host", () => {
   }
 });
 
-Deno.test("isWholePlace() is true when host and port are both given or both not", () => {
-  assertEquals(isWholePlace("10.0.0.1", 1), true);
-  assertEquals(isWholePlace("", 0), true);
-  assertEquals(isWholePlace("10.0.0.1", 0), false);
-  assertEquals(isWholePlace("", 1), false);
+Deno.test("isWholeAddress() is true when host and port are both given or both not", () => {
+  assertEquals(isWholeAddress("10.0.0.1", 1), true);
+  assertEquals(isWholeAddress("", 0), true);
+  assertEquals(isWholeAddress("10.0.0.1", 0), false);
+  assertEquals(isWholeAddress("", 1), false);
 });

@@ -1,7 +1,7 @@
 // Single steps of the links; tests/sim has whole networks.
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import type { NodeId } from "../../../../src/base/ids.ts";
+import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
 import {
@@ -44,6 +44,36 @@ const dials = (effects: readonly NeighboursEffect[]) =>
   effects.flatMap((effect) => effect.kind === "dial" ? [effect.host] : []);
 const closes = (effects: readonly NeighboursEffect[]) =>
   effects.flatMap((effect) => effect.kind === "close" ? [[effect.link, effect.reason]] : []);
+
+const seen = (id: number, at: number) => ({ nodeId: nodeId(id), host: host(at) });
+
+/** A node gives as many files wrong as lead to a ban; what came of it. */
+function ban(
+  links: Neighbours,
+  node: { readonly nodeId: NodeId; readonly host: string },
+  nowMs: number,
+): NeighboursEffect[] {
+  const effects: NeighboursEffect[] = [];
+  for (let file = 0; file < limits.banMisdeeds; file++) {
+    const misdeed = { kind: "wrong-data", root: `${file}`.repeat(64) as Root } as const;
+    effects.push(...links.step({ kind: "misbehaved", node, misdeed }, nowMs));
+  }
+  return effects;
+}
+
+/** A node floods until it is banned. */
+function flood(
+  links: Neighbours,
+  node: { readonly nodeId: NodeId; readonly host: string },
+  nowMs: number,
+): NeighboursEffect[] {
+  const effects: NeighboursEffect[] = [];
+  for (let i = 0; i < limits.banMisdeeds; i++) {
+    const misdeed = { kind: "flooding" } as const;
+    effects.push(...links.step({ kind: "misbehaved", node, misdeed }, nowMs + i / 10));
+  }
+  return effects;
+}
 
 Deno.test("Neighbours.step() dials learned addresses only up to the fewest links", () => {
   const links = neighbours({ linksMin: 2 });
@@ -158,8 +188,8 @@ Deno.test("Neighbours.step() closes the later of two links when it dialled both,
 
 Deno.test("Neighbours.refusal() says what would be closed at once", () => {
   const links = neighbours();
-  links.step({ kind: "ban", banned: { nodeId: nodeId(7) } }, 0);
-  links.step({ kind: "ban", banned: { host: host(8) } }, 0);
+  ban(links, { nodeId: nodeId(7), host: host(1) }, 0);
+  for (const id of [20, 21, 22]) flood(links, { nodeId: nodeId(id), host: host(8) }, 0);
   links.step(up(1, { nodeId: LOWER }), 0);
   const why = (id: NodeId, from: string, inbound: boolean) =>
     links.refusal({ nodeId: id, host: from, inbound }, 1);
@@ -196,16 +226,53 @@ Deno.test("Neighbours.step() closes and keeps out whom it banned, until the time
   const links = neighbours({ linksMin: 2 });
   links.step(up(1), 0);
   links.step(up(2), 0);
-  assertEquals(closes(links.step({ kind: "ban", banned: { nodeId: nodeId(1) } }, 10)), [[
-    1,
+  assertEquals(closes(ban(links, { nodeId: nodeId(1), host: host(1) }, 10)), [[1, "banned"]]);
+  assertEquals(links.bans(10).map(({ nodeId, reason }) => [nodeId, reason]), [
+    [nodeId(1), "wrong-data"],
+  ]);
+  assertEquals(closes(links.step(up(3, { nodeId: nodeId(1), host: host(1) }), 20)), [[
+    3,
     "banned",
   ]]);
-  assertEquals(closes(links.step({ kind: "ban", banned: { host: host(2) } }, 10)), [[2, "banned"]]);
-  assertEquals(closes(links.step(up(3, { nodeId: nodeId(1) }), 20)), [[3, "banned"]]);
-  assertEquals(closes(links.step(up(4, { host: host(2) }), 20)), [[4, "banned"]]);
-  assertEquals(dials(links.step({ kind: "tick" }, limits.banMs)), []);
-  const later = dials(links.step({ kind: "tick" }, limits.banMs + 10));
-  assertEquals(later.sort(), [host(1), host(2)]);
+  assertEquals(closes(links.step(up(4, { nodeId: nodeId(1), host: host(4) }), 20)), []);
+  links.step({ kind: "link-down", link: 4 }, 21);
+  assertEquals(dials(links.step({ kind: "tick" }, limits.banMs)), [host(4)]);
+  links.step({ kind: "dial-failed", host: host(4), port: 8048 }, limits.banMs);
+  assertEquals(dials(links.step({ kind: "tick" }, limits.banMs + 10)), [host(1)]);
+  assertEquals(
+    closes(links.step(up(5, { nodeId: nodeId(1), host: host(1) }), limits.banMs + 10)),
+    [],
+  );
+});
+
+Deno.test("Neighbours.step() keeps out a host whose nodes flood, whatever they call themselves", () => {
+  const links = neighbours();
+  links.step(up(1, { host: host(9) }), 0);
+  for (const id of [20, 21]) assertEquals(closes(flood(links, seen(id, 9), 0)), []);
+  assertEquals(closes(flood(links, seen(22, 9), 0)), [[1, "banned"]]);
+  assertEquals(closes(links.step(up(2, { host: host(9) }), 1)), [[2, "banned"]]);
+});
+
+Deno.test("Neighbours.step() counts against a node what its link was closed for", () => {
+  const links = neighbours();
+  const misdeed = { kind: "false-host" } as const;
+  const banned: NeighboursEffect[] = [];
+  for (let link = 1; link <= limits.banMisdeeds; link++) {
+    links.step(up(link, seen(1, 1)), link);
+    banned.push(...links.step({ kind: "link-down", link, faulty: true, misdeed }, link));
+  }
+  assertEquals(banned.map(({ kind }) => kind), ["banned"]);
+  assertEquals(links.isBanned(seen(1, 1), 9), true);
+  assertEquals(links.isBanned(seen(2, 1), 9), false, "another node behind the same address");
+  assertEquals(links.isBanned(seen(1, 2), 9), false, "somebody else who uses its id elsewhere");
+});
+
+Deno.test("Neighbours.step() leaves a node alone for long that banned this one", () => {
+  const links = neighbours();
+  assertEquals(dials(links.step(add(1, true), 0)), [host(1)]);
+  links.step({ kind: "dial-failed", host: host(1), port: 8048, refusal: "banned" }, 0);
+  assertEquals(dials(links.step({ kind: "tick" }, limits.backoffMs - 1)), []);
+  assertEquals(dials(links.step({ kind: "tick" }, limits.backoffMs)), [host(1)]);
 });
 
 Deno.test("Neighbours.step() pings each link every 5 s and measures the round trip", () => {

@@ -81,3 +81,43 @@ Deno.test("Overlay.step() goes on with its searches over a link that comes up", 
   node.step({ kind: "search", id, sought, ttl: 7, callbackPort: 1 }, 0);
   assertEquals(node.step(up(1), 0), [{ kind: "send", link: 1, message: query }]);
 });
+
+Deno.test("Overlay.step() bans who lies about its host again and again, and logs it", () => {
+  const node = overlay();
+  const logged: string[] = [];
+  for (let i = 0; i < limits.banMisdeeds; i++) {
+    node.step({ ...up(1), link: i } as OverlayEvent, i);
+    for (const effect of receive(node, i, { ...query, callbackHost: "10.0.0.9" }, i)) {
+      if (effect.kind === "warn") logged.push(effect.message);
+    }
+  }
+  assertEquals(logged.at(-1), "banned a node");
+  const [ban] = node.bans(limits.banMisdeeds);
+  assertEquals([ban?.host, ban?.reason], ["10.0.0.1", "false-host"]);
+  const back = node.step({ ...up(1), link: 9 } as OverlayEvent, 10);
+  assertEquals(back, [{ kind: "close", link: 9, reason: "banned" }]);
+});
+
+Deno.test("Overlay.step() does not hold what came on the way against the neighbour", () => {
+  const node = overlay();
+  for (let i = 0; i < 2 * limits.banMisdeeds; i++) {
+    node.step({ ...up(1), link: i } as OverlayEvent, i);
+    receive(node, i, { ...query, hops: 1, callbackHost: "10.0.0.9", callbackPort: 0 }, i);
+  }
+  assertEquals([node.bans(9), node.links()], [[], []]);
+});
+
+Deno.test("Overlay.step() bans who floods over one link after the other", () => {
+  const node = overlay();
+  const perLink = limits.queriesBurstMax * limits.floodFactor + 1;
+  for (let link = 0; link < limits.banMisdeeds; link++) {
+    assertEquals(node.bans(link), []);
+    node.step({ ...up(1), link } as OverlayEvent, link);
+    for (let i = 0; i < perLink; i++) receive(node, link, query, link);
+    assertEquals(node.links(), []);
+  }
+  assertEquals(node.bans(9).map(({ reason }) => reason), ["flooding"]);
+  const from = { nodeId: node.bans(9)[0]!.nodeId!, host: "10.0.0.1", inbound: true };
+  assertEquals(node.refusal(from, 9), "banned");
+  assertEquals(node.refusal(from, 9 + limits.banMs), undefined);
+});

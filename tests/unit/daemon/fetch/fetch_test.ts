@@ -102,6 +102,7 @@ class Fetching implements AsyncDisposable {
       random,
       hasher,
       struck: () => {},
+      misbehaved: () => {},
     }, store);
     this.fetch = new Fetch(
       {

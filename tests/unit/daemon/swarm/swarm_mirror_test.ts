@@ -98,7 +98,14 @@ function withSwarm(
     const download = store.beginDownload(file);
     if (options.leaves) giveLeaves(download, BYTES);
     const swarm = new Swarm(
-      { clock: systemClock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+      {
+        clock: systemClock,
+        log: silentLogger,
+        random: seededRandom(1),
+        hasher,
+        struck: () => {},
+        misbehaved: () => {},
+      },
       download,
       { file, wanted: ALL, inflightBytesMax: limits.inflightBytesMax, hasOwnPath: false },
     );

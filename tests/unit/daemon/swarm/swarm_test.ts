@@ -30,7 +30,14 @@ async function withSwarm(
   const hasher = new ChunkHasher(clock);
   const file = { root: ROOT, name: "file.bin", sizeBytes: BYTES.length };
   const swarm = new Swarm(
-    { clock, log: silentLogger, random: seededRandom(1), hasher, struck: () => {} },
+    {
+      clock,
+      log: silentLogger,
+      random: seededRandom(1),
+      hasher,
+      struck: () => {},
+      misbehaved: () => {},
+    },
     store.beginDownload(file),
     {
       file,

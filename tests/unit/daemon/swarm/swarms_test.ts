@@ -30,6 +30,7 @@ Deno.test("suspendAll() puts away all that can be and tells what cannot", async 
     random: seededRandom(1),
     hasher,
     struck() {},
+    misbehaved() {},
   }, store);
   const paths = [dir.join("missing/f"), dir.join("g")];
   const files = paths.map((path, index) => {

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
-import { silentLogger } from "../../../../src/base/log.ts";
-import { LogThrottle } from "../../../../src/base/log_throttle.ts";
+import { LogThrottle, silentLogger } from "../../../../src/base/log.ts";
 import { HttpServer } from "../../../../src/gateway/server/http_server.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { ended } from "../gateway_fixture.ts";

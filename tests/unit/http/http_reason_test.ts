@@ -1,7 +1,7 @@
 /** What people read where an HTTP server gave no answer. */
 
 import { assertEquals } from "@std/assert";
-import { httpReason } from "../../../src/base/http_reason.ts";
+import { httpReason } from "../../../src/http/http_reason.ts";
 
 async function reasonOf(answer: string | undefined, scheme = "http"): Promise<string> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -2,7 +2,7 @@
 
 import { assert, assertGreater } from "@std/assert";
 import { findCommand } from "../../../../src/cli/command_table.ts";
-import { wrongAddress } from "../../../../src/core/directory/directory_errors.ts";
+import { wrongAddress } from "../../../../src/core/directory/directory_events.ts";
 
 Deno.test("wrongAddress() names flags that pacsrv daemon has", async () => {
   const { flags } = await findCommand("daemon");

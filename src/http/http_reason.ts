@@ -1,6 +1,7 @@
 /** Why an HTTP server gave no answer, in words for people: the client's own are for programmers. */
 
-import { messageOf } from "./errors.ts";
+import { messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 
 /** What the message of the client has in it, and what that means. The first that fits counts. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
@@ -27,5 +28,5 @@ export function httpReason(error: unknown): string {
     .replace(/^.*?client error (?:\(\w+\): )?/, "")
     .replace(/ \(os error \d+\)/g, "")
     .replace(/ ?\(?\S*:\/\/\S*/g, "")
-    .slice(0, 200);
+    .slice(0, limits.httpReasonCharsMax);
 }

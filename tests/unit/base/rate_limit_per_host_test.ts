@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { HostRateLimit, networkOf } from "../../../src/base/host_rate_limit.ts";
+import { HostRateLimit, networkOf } from "../../../src/base/rate_limit.ts";
 
 Deno.test("HostRateLimit.take() bounds each host by itself", () => {
   const limit = new HostRateLimit({ perSecond: 1, burst: 2, hostsMax: 10 });
