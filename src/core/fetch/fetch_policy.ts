@@ -453,7 +453,7 @@ export class FetchPolicy {
     if (side === null || !this.#comparesWithMirror || this.#isProved) return false;
     const mirror = facts.mirror!;
     return mirror.refusal === null && side.isAnswering(facts, nowMs) && side.canCompare &&
-      !side.isAgreed(facts, followed) && !mirror.isWhole;
+      !side.isAgreed(facts, followed);
   }
 
   /** All that peers give, and gave, of what is followed may be released from now on. */
@@ -660,7 +660,11 @@ export class FetchPolicy {
       this.#check = null;
       return this.#checkOn(turn);
     }
-    if (this.#needsMirror(turn, followed)) return;
+    if (this.#needsMirror(turn, followed)) {
+      // Nothing else can tell, and it is here: the mirror is right (rule 5).
+      if (turn.facts.mirror!.isWhole && !this.#isRejecting) this.#check = this.#checkMirror(turn);
+      return;
+    }
     const isChecked = this.#request.sha256 !== null && turn.facts.swarm!.isFull;
     if (!isChecked) return this.#swarmIsRight(turn, followed);
     check.isHashing = true;
