@@ -268,7 +268,7 @@ class FetchRun {
         return this.#later(content.chunks, () => {
           const isRight = content.sha256 === this.#world.request.sha256;
           if (isRight) this.#complete.add(content);
-          this.#tell({ kind: "peers-checked", isRight });
+          this.#tell({ kind: "peers-checked", key: effect.key, isRight });
         });
       }
       case "check-mirror":

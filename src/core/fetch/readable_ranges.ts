@@ -101,19 +101,23 @@ export class ReadableRanges {
 
   /** What peers gave is not the file, or is not followed any more: only the mirror's is left. */
   dropPeers(reason: string): void {
+    const left = this.#reader?.mirror ?? null;
     if (this.#reader !== null) this.#reader.peers = null;
-    this.#drop(this.#peersOnly, this.#reader?.mirror ?? null, reason);
-    this.#peersOnly = new Bitfield(this.#peersOnly.length);
+    this.#drop(this.#peersOnly, left, reason);
+    this.#mirrorsOnly = this.#gained.clone();
+    this.#peersOnly = new Bitfield(this.#gained.length);
   }
 
   /** What the mirror gave is not the file: only the peers' is left. */
   dropMirror(reason: string): void {
+    const left = this.#reader?.peers ?? null;
     if (this.#reader !== null) this.#reader.mirror = null;
-    this.#drop(this.#mirrorsOnly, this.#reader?.peers ?? null, reason);
-    this.#mirrorsOnly = new Bitfield(this.#mirrorsOnly.length);
+    this.#drop(this.#mirrorsOnly, left, reason);
+    this.#peersOnly = this.#used.clone();
+    this.#mirrorsOnly = new Bitfield(this.#gained.length);
   }
 
-  /** Of two places one is left; those chunks are wrong that were told of the other alone. */
+  /** Of two places one is left; those chunks are wrong that came from the other alone. */
   #drop(wrong: Bitfield, left: ViewPart | null, reason: string): void {
     const isUsed = [...this.#used.ranges()].some((range) => hasAny(wrong, range));
     for (const range of wrong.ranges()) this.#released.removeRange(range);
@@ -156,7 +160,6 @@ export class ReadableRanges {
   /** Has all read anew what is in `part`. */
   #restart(reason: string, part: ViewPart | null): void {
     const gained = keptOf(this.#gained, part), released = keptOf(this.#released, part);
-    const mirrorsOnly = this.#mirrorsOnly;
     const parts = this.#reader;
     this.#observer.event({ kind: "restarted", reason });
     this.#forget();
@@ -165,10 +168,6 @@ export class ReadableRanges {
     this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
     for (const range of gained.ranges()) this.gained(range);
     for (const range of released.ranges()) this.release(range);
-    // All of it is read from there now.
-    if (part !== parts.mirror) return;
-    this.#mirrorsOnly = keptOf(mirrorsOnly, part);
-    this.#peersOnly = new Bitfield(this.#peersOnly.length);
   }
 
   #forget(): void {
