@@ -31,7 +31,7 @@ function mustSucceed({ request, right, peers, mirrors, stopsMs, linkCount }: Wor
     return false;
   }
   const isMirror = mirrors.some((mirror) =>
-    mirror.content === right && mirror.later === right && mirror.status === null &&
+    mirror.content === right && mirror.status === null &&
     mirror.breaksAfter === Infinity && mirror.stallsAfter === Infinity &&
     mirror.comesBackMs === 0 && mirror.changesMs === Infinity && mirror.chunksPerSecond > 20
   );

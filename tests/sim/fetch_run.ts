@@ -306,8 +306,7 @@ class FetchRun {
       case "notice":
         return this.#show(effect);
       case "finish":
-        if (effect.result.kind === "local") this.#showLocal(effect.result.file);
-        this.#result = effect.result;
+        this.#result = this.#delivered(effect.result);
         return this.#stop();
       case "fail":
         this.#result = effect.error;
@@ -493,6 +492,16 @@ class FetchRun {
     });
   }
 
+  /** The file, unless it has not the chunks that are wanted. */
+  #delivered(result: FetchResult): FetchResult | Error {
+    try {
+      if (result.kind === "local") this.#showLocal(result.file);
+      return result;
+    } catch (error) {
+      return error as FetchFailure;
+    }
+  }
+
   #showLocal({ root, sizeBytes }: LocalFile): void {
     const content = this.#byRoot(root);
     const reader = readerOf(sizeBytes, (index) => chunkOf(content, index));
@@ -582,19 +591,45 @@ class SimReader {
     }
   }
 
+  /**
+   * Which contents may be shown of a bare name: where all mirrors are well and have the same, those
+   * that begin as theirs does. All of them, where the mirrors may be silent, or cannot be compared.
+   */
+  get #meant(): readonly Content[] {
+    const { mirrors, contents, request, sharesPlace } = this.#world;
+    const [first] = mirrors;
+    const { chunks } = request;
+    const areWell = mirrors.every((mirror) =>
+      mirror.content === first!.content && mirror.changesMs === Infinity &&
+      mirror.status === null && mirror.answersMs < 500 && mirror.comesBackMs === 0 &&
+      mirror.breaksAfter === Infinity && mirror.stallsAfter === Infinity &&
+      mirror.chunksPerSecond > 10 &&
+      (chunks === null || chunks.first + chunks.count <= mirror.content.chunks)
+    );
+    if (first === undefined || !areWell || sharesPlace) return contents;
+    const at = chunks?.first ?? 0;
+    return contents.filter((content) =>
+      content.sizeBytes === first.content.sizeBytes &&
+      chunkOf(content, at) === chunkOf(first.content, at)
+    );
+  }
+
   /** Rules 3 and 4 of the policy, seen from outside. */
   #judge(index: number, chunk: number): void {
-    const { request, right, contents } = this.#world;
+    const { request, right } = this.#world;
     const isKnown = request.root !== null || request.sha256 !== null;
     const isRight = chunk === chunkOf(right, index) && this.#sizeBytes === right.sizeBytes;
-    if (isRight) return;
+    if (isKnown && isRight) return;
     const isLast = index === chunkCount(this.#sizeBytes) - 1;
     const isMirrors = this.#mirrors?.shown.has(`${index} ${chunk}`) ?? false;
     if (isKnown && request.chunks === null) {
       if (isLast) this.#faults.push(`the last chunk of a wrong file was released: ${chunk}`);
       if (!isMirrors) this.#faults.push(`chunk ${index} of peers was released: ${chunk}`);
-    } else if (!isMirrors && !contents.some((content) => chunkOf(content, index) === chunk)) {
-      this.#faults.push(`chunk ${index} is of no content: ${chunk}`);
+    } else if (!isKnown && !isMirrors) {
+      const isMeant = this.#meant.some((content) =>
+        content.sizeBytes === this.#sizeBytes && chunkOf(content, index) === chunk
+      );
+      if (!isMeant) this.#faults.push(`chunk ${index} is not of the mirrors' file: ${chunk}`);
     }
   }
 }

@@ -385,8 +385,14 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   async #checkPeers({ key }: { readonly key: string }): Promise<FetchEvent> {
-    const isRight = await this.#followed.isRight(this.#ending.signal);
-    return { kind: "peers-checked", key, isRight };
+    try {
+      const isRight = await this.#followed.isRight(this.#ending.signal);
+      return { kind: "peers-checked", key, isRight };
+    } catch (error) {
+      // What was left meanwhile can be gone.
+      if (this.#policy.followed?.key === key) throw error;
+      return { kind: "peers-checked", key, isRight: false };
+    }
   }
 
   #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {
