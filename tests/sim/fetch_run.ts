@@ -299,6 +299,7 @@ class FetchRun {
       case "show-mirror":
       case "tell":
       case "release":
+      case "release-proved":
       case "release-all":
       case "confirm":
       case "drop-peers":
@@ -330,6 +331,8 @@ class FetchRun {
         return view.gained(effect.range, { isMirrors: effect.isMirrors });
       case "release":
         return view.release(effect.range);
+      case "release-proved":
+        return view.releaseProved(effect.range);
       case "release-all":
         return view.releaseAll();
       case "confirm":
@@ -359,11 +362,23 @@ class FetchRun {
 
   /** Whether the mirrors' first chunks are those of a content, as far as they say. */
   #isMirrors(content: Content): boolean {
-    const mirror = this.#mirrors?.forRange();
-    if (mirror === undefined || mirror === null || mirror.answersMs > 2_000) return true;
+    const mirror = this.#mirrors?.first ?? null;
+    if (mirror === null || mirror.answersMs > 2_000) return true;
     const first = this.#mirrors!.firstChunk;
     return mirror.content.sizeBytes === content.sizeBytes &&
       chunkOf(mirror.content, first) === chunkOf(content, first);
+  }
+
+  /** Whether a content has the chunks that the mirrors gave; null when they gave none. */
+  #isAsMirrorGave(content: Content): boolean | null {
+    const mirrors = this.#mirrors;
+    if (mirrors === null || mirrors.nextChunk === mirrors.firstChunk) return null;
+    if (mirrors.sizeBytes !== content.sizeBytes) return false;
+    const count = mirrors.nextChunk - mirrors.firstChunk;
+    return all(
+      { first: mirrors.firstChunk, count },
+      (index) => mirrors.chunk(index) === chunkOf(content, index),
+    );
   }
 
   #checkHere(
@@ -377,7 +392,8 @@ class FetchRun {
       file: localOf(this.#world, content),
       isRight: content.sizeBytes === candidate.sizeBytes &&
         (sha256 === null || sha256 === content.sha256),
-      isMirrors: !comparesWithMirror || this.#isMirrors(content),
+      isMirrors: this.#isAsMirrorGave(content) ??
+        (!comparesWithMirror || this.#isMirrors(content)),
     });
   }
 
@@ -668,6 +684,7 @@ function textOf(effect: FetchEffect): string {
       return `note: ${effect.what}`;
     case "tell":
     case "release":
+    case "release-proved":
     case "confirm":
       return `${effect.kind} ${effect.range.first}+${effect.range.count}`;
     case "read-mirror":

@@ -346,6 +346,8 @@ export class Fetch implements Searcher, SwarmObserver {
         return this.#view.gained(effect.range, { isMirrors: effect.isMirrors });
       case "release":
         return this.#view.release(effect.range);
+      case "release-proved":
+        return this.#view.releaseProved(effect.range);
       case "release-all":
         return this.#view.releaseAll();
       case "confirm":
