@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type FetchRunResult, runFetch } from "./fetch_run.ts";
 import { type World, worldOf } from "./fetch_world.ts";
 
-const CASES = Number(Deno.env.get("FETCH_CASES") ?? 3_000);
+const CASES = Number(Deno.env.get("FETCH_CASES") ?? 10_000);
 
 const alone = Deno.env.get("FETCH_SEED");
 
