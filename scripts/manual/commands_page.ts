@@ -1,9 +1,14 @@
 // The page src/cli/COMMANDS.md: every command with its flags, the keys of the configuration files and
 // the exit codes, from the same table as the help. It makes the text; a test writes and holds it.
 
-import { allFlags } from "../../src/cli/arguments.ts";
+import {
+  allFlags,
+  type CommandSpec,
+  configKeys,
+  type FlagSpec,
+  HELP_FLAG,
+} from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import { type CommandSpec, type FlagSpec, HELP_FLAG } from "../../src/cli/flag_spec.ts";
 import {
   CONFIG_ABOUT,
   EXAMPLE_CONFIG,
@@ -121,8 +126,8 @@ function configSection(): string[] {
 }
 
 function keyTable(name: string): string[] {
-  const { flags } = COMMANDS.find((command) => command.name === name)!;
-  const rows = flags.filter(({ inConfig }) => inConfig).map((flag) => [
+  const command = COMMANDS.find((command) => command.name === name)!;
+  const rows = configKeys(command).map((flag) => [
     `\`${flag.name}\``,
     typeName(flag),
     flag.value === undefined

@@ -1,9 +1,8 @@
 // The man pages, in mdoc: one of pacsrv and one of each command, from the same table as the help. It
 // makes the texts; scripts/man.ts writes them.
 
-import { allFlags } from "../../src/cli/arguments.ts";
+import { allFlags, type CommandSpec, type FlagSpec } from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import type { CommandSpec, FlagSpec } from "../../src/cli/flag_spec.ts";
 import {
   CONFIG_ABOUT,
   EXAMPLE_CONFIG,

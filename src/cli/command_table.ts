@@ -6,8 +6,8 @@
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type CommandSpec, type FlagSpec, SHELLS } from "./flag_spec.ts";
-import { suggestion } from "./suggest.ts";
+import { type CommandSpec, type FlagSpec, SHELLS } from "./arguments/arguments.ts";
+import { suggestion } from "./arguments/suggest.ts";
 
 const CLIENT: FlagSpec = {
   name: "client",
@@ -34,13 +34,11 @@ const NETWORK_NAME: readonly FlagSpec[] = [
     name: "network",
     value: "NAME",
     default: "pacsrv",
-    inConfig: true,
     help: "Name of the network. Nodes with another name are ignored.",
   },
   {
     name: "network-key-file",
     value: "FILE",
-    inConfig: true,
     isPath: true,
     help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
       `${limits.networkKeyBytesMax} bytes. Only nodes that hold the same secret can join.`,
@@ -53,14 +51,12 @@ const NETWORK: readonly FlagSpec[] = [
     name: "ttl",
     value: "N",
     default: String(limits.ttlDefault),
-    inConfig: true,
     isNumber: true,
     help: `How many more links a search travels after the first, 0 to ${limits.ttlMax}. 0 asks ` +
       "the neighbours only.",
   },
   {
     name: "no-callback",
-    inConfig: true,
     help: "Tell others that they cannot connect to this node, for example behind NAT. Holders " +
       "then answer over the links without trying to connect, and this node connects to them.",
   },
@@ -70,7 +66,6 @@ const PEER: FlagSpec = {
   name: "peer",
   value: "HOST:PORT",
   repeatable: true,
-  inConfig: true,
   help: "A node to keep a link with. Repeatable. The default port is 8048.",
 };
 
@@ -78,7 +73,6 @@ const DIRECTORIES: FlagSpec = {
   name: "directory",
   value: "HOST:PORT",
   repeatable: true,
-  inConfig: true,
   help: "A directory (tracker) that learns what this node offers, and that searches ask. " +
     "Repeatable. The default port is 8047.",
 };
@@ -95,14 +89,12 @@ const LOG: readonly FlagSpec[] = [
     name: "log-level",
     value: "debug|info|warn|error",
     default: "info",
-    inConfig: true,
     help: "Lowest level that is logged.",
   },
   {
     name: "log-format",
     value: "text|json",
     default: "text",
-    inConfig: true,
     help: "Log lines for people, or one JSON object per line.",
   },
 ];
@@ -128,7 +120,6 @@ const DAEMON: CommandSpec = {
       name: "data",
       value: "DIR",
       defaultText: "/var/lib/pacsrv for root, else $XDG_DATA_HOME/pacsrv",
-      inConfig: true,
       isPath: true,
       help: "Directory for downloads, catalogue and token. Created if missing.",
     },
@@ -136,12 +127,10 @@ const DAEMON: CommandSpec = {
       name: "node",
       value: "HOST:PORT",
       defaultText: "port 8048 on all addresses",
-      inConfig: true,
       help: "Address for other nodes. Port 0 picks a free port.",
     },
     {
       ...CLIENT,
-      inConfig: true,
       help: "Address for clients on this machine. Port 0 picks a free port.",
     },
     PEER,
@@ -150,7 +139,6 @@ const DAEMON: CommandSpec = {
       name: "share",
       value: "PATH",
       repeatable: true,
-      inConfig: true,
       isPath: true,
       help: "A file or directory to offer to others. Repeatable.",
     },
@@ -159,7 +147,6 @@ const DAEMON: CommandSpec = {
       name: "min-connections",
       value: "N",
       default: String(limits.linksMin),
-      inConfig: true,
       isNumber: true,
       help:
         "With fewer links than this, the node also dials nodes that it hears of. 0: only those " +
@@ -169,7 +156,6 @@ const DAEMON: CommandSpec = {
       name: "max-connections",
       value: "N",
       default: String(limits.linksMax),
-      inConfig: true,
       isNumber: true,
       help: `Most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
     },
@@ -177,7 +163,6 @@ const DAEMON: CommandSpec = {
       name: "accept-uploads",
       value: "BYTES",
       default: "0",
-      inConfig: true,
       help:
         "Accept files that others push, up to this size of the data directory (500M, 2G). All " +
         "downloads count. 0 accepts none. Nothing is removed to make room.",
@@ -186,7 +171,6 @@ const DAEMON: CommandSpec = {
       name: "max-load",
       value: "N",
       default: String(limits.uploadsLoadedDefault),
-      inConfig: true,
       isNumber: true,
       help: "Number of concurrent uploads at which directories list this node last. It still " +
         "refuses nobody.",
@@ -195,7 +179,6 @@ const DAEMON: CommandSpec = {
       name: "gateway",
       value: "HOST:PORT",
       defaultText: "none",
-      inConfig: true,
       help: "Address for HTTP clients such as pacman. The default host is 127.0.0.1, the default " +
         "port 8050. Port 0 picks a free port. Anyone who can connect can get any file: listen " +
         "beyond this machine only on networks that you trust.",
@@ -204,17 +187,15 @@ const DAEMON: CommandSpec = {
       name: "mirror",
       value: "URL",
       repeatable: true,
-      inConfig: true,
       help: "A mirror (origin) behind the gateway, http or https, as in a mirrorlist: $repo and " +
         "$arch are replaced. Without them the requested path is appended. Repeatable; the first " +
         "is tried first.",
     },
-    { ...SYNC_DB, inConfig: true, isPath: true },
+    { ...SYNC_DB, isPath: true },
     {
       name: "gateway-wait",
       value: "SECONDS",
       default: String(limits.gatewayWaitMs / 1000),
-      inConfig: true,
       isNumber: true,
       isDecimal: true,
       help: "How long the gateway searches before it answers that nobody has the file, up to " +
@@ -242,7 +223,7 @@ const DAEMON: CommandSpec = {
       note: "serve the packages of other nodes to pacman, and share its cache with them",
     },
   ],
-  load: async () => (await import("./commands/daemon.ts")).runDaemon,
+  load: async () => (await import("./commands/service.ts")).runDaemon,
 };
 
 const DIRECTORY: CommandSpec = {
@@ -261,7 +242,6 @@ const DIRECTORY: CommandSpec = {
       name: "listen",
       value: "HOST:PORT",
       defaultText: "port 8047 on all addresses",
-      inConfig: true,
       help: "Address for nodes. Port 0 picks a free port.",
     },
     ...NETWORK_NAME,
@@ -269,7 +249,6 @@ const DIRECTORY: CommandSpec = {
       name: "replicas",
       value: "N",
       default: String(limits.replicasDefault),
-      inConfig: true,
       isNumber: true,
       help: "Whole copies of a popular file to aim for, up to " +
         `${limits.replicasMax}: nodes with room are asked to take copies. 0: no copies are made, ` +
@@ -279,7 +258,6 @@ const DIRECTORY: CommandSpec = {
       name: "refresh",
       value: "SECONDS",
       default: String(limits.directoryRefreshMs / 1000),
-      inConfig: true,
       isNumber: true,
       help: "How often a node reports, " +
         `${limits.directoryRefreshMsMin / 1000} to ${
@@ -292,7 +270,6 @@ const DIRECTORY: CommandSpec = {
       name: "max-queries",
       value: "N",
       default: String(limits.directoryQueriesPerSecond),
-      inConfig: true,
       isNumber: true,
       help: "Queries per second from one address. A search counts as " +
         `${limits.directorySearchCost}, or more if it compares or returns much.`,
@@ -307,7 +284,7 @@ const DIRECTORY: CommandSpec = {
       note: "only nodes with the key; two copies of popular files",
     },
   ],
-  load: async () => (await import("./commands/directory.ts")).runDirectory,
+  load: async () => (await import("./commands/service.ts")).runDirectory,
 };
 
 const FETCH: CommandSpec = {
@@ -410,7 +387,7 @@ const SHARE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv share ~/isos notes.pdf", note: "share a directory and a file" }],
-  load: async () => (await import("./commands/share.ts")).runShare,
+  load: async () => (await import("./commands/files.ts")).runShare,
 };
 
 const UNSHARE: CommandSpec = {
@@ -428,7 +405,7 @@ const UNSHARE: CommandSpec = {
     { line: "pacsrv unshare ~/isos/", note: "stop sharing a directory" },
     { line: "pacsrv unshare notes.pdf", note: "stop sharing the files of this name" },
   ],
-  load: async () => (await import("./commands/unshare.ts")).runUnshare,
+  load: async () => (await import("./commands/files.ts")).runUnshare,
 };
 
 const LIST: CommandSpec = {
@@ -440,7 +417,7 @@ const LIST: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv list --json", note: "for a program" }],
-  load: async () => (await import("./commands/list.ts")).runList,
+  load: async () => (await import("./commands/files.ts")).runList,
 };
 
 const SEARCH: CommandSpec = {
@@ -456,7 +433,7 @@ const SEARCH: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
-  load: async () => (await import("./commands/search.ts")).runSearch,
+  load: async () => (await import("./commands/network.ts")).runSearch,
 };
 
 const INFO: CommandSpec = {
@@ -472,7 +449,7 @@ const INFO: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv info linux.iso", note: "the files of this name" }],
-  load: async () => (await import("./commands/info.ts")).runInfo,
+  load: async () => (await import("./commands/network.ts")).runInfo,
 };
 
 const WHERE: CommandSpec = {
@@ -487,7 +464,7 @@ const WHERE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv where linux.iso", note: "who has it" }],
-  load: async () => (await import("./commands/where.ts")).runWhere,
+  load: async () => (await import("./commands/network.ts")).runWhere,
 };
 
 const PUSH: CommandSpec = {
@@ -534,7 +511,7 @@ const PEERS: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv peers", note: "who is connected" }],
-  load: async () => (await import("./commands/peers.ts")).runPeers,
+  load: async () => (await import("./commands/network.ts")).runPeers,
 };
 
 const STATUS: CommandSpec = {
@@ -608,7 +585,7 @@ const VERIFY: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv verify", note: "check everything" }],
-  load: async () => (await import("./commands/verify.ts")).runVerify,
+  load: async () => (await import("./commands/files.ts")).runVerify,
 };
 
 const DOCTOR: CommandSpec = {
@@ -647,7 +624,7 @@ const DOCTOR: CommandSpec = {
   examples: [
     { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "check everything" },
   ],
-  load: async () => (await import("./doctor/doctor.ts")).runDoctor,
+  load: async () => (await import("./doctor/doctor.ts")).doctorFor(DAEMON),
 };
 
 const COMPLETIONS: CommandSpec = {
@@ -669,7 +646,7 @@ const COMPLETIONS: CommandSpec = {
     },
     { line: "source <(pacsrv completions bash)", note: "for this bash" },
   ],
-  load: async () => (await import("./commands/completions.ts")).completionsOf(COMMANDS),
+  load: async () => (await import("./completion_script.ts")).completionsOf(COMMANDS),
 };
 
 /** All commands, in the order of the help. */

@@ -4,8 +4,25 @@
  * names of files in the network, is not completed.
  */
 
-import { allFlags } from "./arguments.ts";
-import { type CommandSpec, type FlagSpec, HELP_TOPICS, type SHELLS } from "./flag_spec.ts";
+import {
+  allFlags,
+  type CommandRun,
+  type CommandSpec,
+  type FlagSpec,
+  HELP_TOPICS,
+  SHELLS,
+} from "./arguments/arguments.ts";
+import { choiceOf } from "./arguments/values.ts";
+import { writeOut } from "./terminal/terminal.ts";
+
+/** The command `pacsrv completions` for these commands: the table that has it is above this file. */
+export function completionsOf(commands: readonly CommandSpec[]): CommandRun {
+  return async (args) => {
+    const shell = choiceOf(SHELLS)(args.positionals[0] ?? "", "shell");
+    await writeOut(completionScript(shell, commands));
+    return "done";
+  };
+}
 
 /** What may stand for a value or an argument. */
 type Completion =

@@ -2,8 +2,7 @@
 
 import { limits } from "../base/limits.ts";
 import { COMMANDS, findCommand } from "./command_table.ts";
-import { allFlags } from "./arguments.ts";
-import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
+import { allFlags, type CommandSpec, type FlagSpec } from "./arguments/arguments.ts";
 
 /** Columns of the help: what fits any terminal. */
 const COLUMNS = 80;

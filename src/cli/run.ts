@@ -11,7 +11,7 @@ import {
   messageOf,
   UsageError,
 } from "../base/errors.ts";
-import { note, printLine, writeNote } from "./terminal.ts";
+import { note, printLine, writeNote } from "./terminal/terminal.ts";
 
 /** Runs pacsrv with the words after its own name; gives the exit code. */
 export async function runCli(words: readonly string[]): Promise<number> {
@@ -39,7 +39,7 @@ async function runWords(words: readonly string[]): Promise<ExitName> {
     return "done";
   }
   const { findCommand } = await import("./command_table.ts");
-  const { parseCommandLine } = await import("./arguments.ts");
+  const { parseCommandLine } = await import("./arguments/command_line.ts");
   const command = await findCommand(name);
   const args = await parseCommandLine(command, rest);
   if (args.has("help")) {

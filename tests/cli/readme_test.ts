@@ -19,8 +19,6 @@ const REASONS: Readonly<Record<string, string>> = {
   "@std/cli": "splits the command line into words and flags",
   "@std/fs": "walks and makes directories",
   "@std/path": "paths of every system",
-  "@types/cli-progress": "types of the progress bar, for the compiler only",
-  "cli-progress": "draws the progress bar; loaded only on a terminal",
   "fast-check": "tests: properties",
   "fastest-levenshtein": '"Did you mean ...?"; loaded only after a mistake',
   "pretty-bytes": "sizes as people read them",

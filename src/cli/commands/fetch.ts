@@ -1,8 +1,9 @@
 /** `pacsrv fetch`: from the flags to the file, with one of two sources and one of four displays. */
 
+import { limits } from "../../base/limits.ts";
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
-import type { Arguments } from "../arguments.ts";
+import type { Arguments } from "../arguments/arguments.ts";
 import type { FetchOutput } from "../fetch/fetch_output.ts";
 import { type FetchPlan, readFetchPlan } from "../fetch/fetch_plan.ts";
 import { type FetchSource, nextSource, openFetchSource } from "../fetch/fetch_source.ts";
@@ -13,14 +14,10 @@ import {
   openFetchUi,
   type Progress,
 } from "../fetch/fetch_ui.ts";
-import { Interrupt } from "../interrupt.ts";
+import { Interrupt } from "../fetch/interrupt.ts";
 
-/** Progress is shown no more often than this: the data path has better things to do. */
-const PROGRESS_MS = 100;
 /** From then on a rate of 0 means that nothing comes. */
 const RATE_KNOWN_MS = 2_000;
-/** After an interruption, time for a source to tidy up. */
-const TIDY_MS = 1_500;
 
 /** One fetch and its parts. */
 interface Fetch {
@@ -50,7 +47,7 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
           isRange: plan.request.chunks !== null,
         });
       }
-      ui = await openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
+      ui = openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
       for (;;) {
         prepareOutput(plan, source, output);
         try {
@@ -74,7 +71,7 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
   } catch (error) {
     const failure = signal.aborted ? signal.reason : error;
     // Without a display nothing has begun; but a program that reads events wants to know.
-    ui ??= plan.style === "json" ? await openFetchUi("json", plan.label) : undefined;
+    ui ??= plan.style === "json" ? openFetchUi("json", plan.label) : undefined;
     await ui?.failed(failure);
     throw failure;
   } finally {
@@ -115,7 +112,7 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
         break;
       case "progress": {
         const nowMs = performance.now();
-        if (nowMs - shownMs < PROGRESS_MS) break;
+        if (nowMs - shownMs < limits.fetchProgressMs) break;
         shownMs = nowMs;
         await ui.show(withRate(event, start, nowMs));
         break;
@@ -201,7 +198,7 @@ async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<v
   const aborted = Promise.withResolvers<void>();
   const timers: ReturnType<typeof setTimeout>[] = [];
   const onAbort = () => {
-    timers.push(setTimeout(() => aborted.reject(signal.reason), TIDY_MS));
+    timers.push(setTimeout(() => aborted.reject(signal.reason), limits.fetchTidyMs));
   };
   signal.addEventListener("abort", onAbort, { once: true });
   try {

@@ -1,22 +1,21 @@
 /** `pacsrv push NAME|ROOT [PEER]`. */
 
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
-import { DaemonClient } from "../../client/daemon_client.ts";
 import type { PushReport } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { readClientAddress, readPeerArgument } from "../settings/network_settings.ts";
-import { escapeText, jsonLine, printLine } from "../terminal.ts";
-import { formatBytes } from "../text_format.ts";
+import { formatAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { parsePeer } from "../settings/network_settings.ts";
+import { escapeText, jsonLine, printLine } from "../terminal/terminal.ts";
+import { formatBytes } from "../terminal/text_format.ts";
+import { connectTo } from "./ask.ts";
 
 /** Has the daemon give a file to a peer; prints what came of it as it comes. */
 export async function runPush(args: Arguments): Promise<ExitName> {
-  const [target, peerText] = args.positionals as [string, string?];
-  const peer = peerText === undefined ? undefined : readPeerArgument(peerText);
-  const address = readClientAddress(args, { isDialled: true });
-  await using client = await DaemonClient.connect(address);
+  const [target = "", peer] = args.positionals;
+  const to = peer === undefined ? {} : { peer: formatAddress(parsePeer(peer, "peer")) };
+  await using client = await connectTo(args);
   const reports: PushReport[] = [];
-  const question = peer === undefined ? { target } : { target, peer };
-  for await (const report of client.ask("push", question)) {
+  for await (const report of client.ask("push", { target, ...to })) {
     reports.push(report);
     await printLine(args.has("json") ? jsonLine(report) : pushLine(report));
   }

@@ -14,7 +14,8 @@ import type {
   UserFacts,
 } from "./doctor_facts.ts";
 import { type Finding, finding } from "./doctor_report.ts";
-import { count, formatBytes, formatDuration } from "../text_format.ts";
+import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
+import { count, formatBytes, formatDuration } from "../terminal/text_format.ts";
 
 /** Less free space than this is a problem, or worth a warning. */
 const FREE_BYTES_LEAST = 256_000_000;
@@ -222,16 +223,4 @@ export function mayRead(
   const shift = file.uid === user.uid ? 6 : user.gids.includes(file.gid) ? 3 : 0;
   const needed = !file.isDirectory ? 4 : options.isList ? 5 : 1;
   return (file.mode >> shift & needed) === needed;
-}
-
-/** HOST and PORT of an address that the daemon printed. */
-export function splitAddress(address: string): { host: string; port: string } {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: address.slice(colon + 1) };
-}
-
-/** Whether only this machine reaches `host`. */
-export function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

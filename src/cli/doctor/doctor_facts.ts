@@ -24,14 +24,6 @@ export interface DaemonFacts {
   readonly sharedDirs: readonly string[];
 }
 
-/** What a configuration file sets, as far as it is looked at. */
-export interface ConfigFacts {
-  readonly path: string;
-  readonly shares: readonly string[];
-  readonly mirrors: readonly string[];
-  readonly syncDbDir: string | undefined;
-}
-
 /** A file or directory on the disk. */
 export interface PathFacts {
   readonly path: string;

@@ -3,6 +3,7 @@
  * and mirror. Changes nothing, and every wait has a bound. What does not answer is a fact too.
  */
 
+import { limits } from "../../base/limits.ts";
 import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
@@ -11,7 +12,7 @@ import { httpReason } from "../../http/http_reason.ts";
 import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
 import type { AnswerItems, AskArguments } from "../../client/types.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
-import { splitAddress } from "./doctor_checks.ts";
+import { splitAddress } from "../arguments/address.ts";
 import type {
   Asked,
   ClockFacts,
@@ -24,15 +25,6 @@ import type {
   ShareFacts,
   UserFacts,
 } from "./doctor_facts.ts";
-
-/** Whatever does not answer by then counts as silent. */
-const ANSWER_MS = 3_000;
-/** What is shown of a line: one of the gateway has room in it, and it ends with a whole word. */
-const LINE_CHARS_MAX = 240;
-/** What is read of an answer over HTTP. */
-const ANSWER_BYTES_MAX = 4_096;
-/** Directories with shared files that are looked at when no configuration names them. */
-const SHARED_DIRS_MAX = 16;
 
 /** What the daemon at `client` says. */
 export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFacts>> {
@@ -60,7 +52,7 @@ export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFact
         peers,
         directories: status.directories,
         syncDatabases: status.syncDatabases,
-        sharedDirs: [...sharedDirs].slice(0, SHARED_DIRS_MAX),
+        sharedDirs: [...sharedDirs].slice(0, limits.doctorSharedDirsMax),
       },
     };
   } catch (error) {
@@ -99,7 +91,7 @@ export async function lookAtShare(path: string): Promise<ShareFacts> {
 /** The first line of what the gateway answers to `GET /` within `answerMs`. */
 export async function askGateway(
   gateway: string,
-  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+  { answerMs = limits.doctorAnswerMs }: { readonly answerMs?: number } = {},
 ): Promise<Asked<GatewayAnswer>> {
   const { host, port } = splitAddress(gateway);
   // What listens on all addresses is not dialled at "all addresses" on every system.
@@ -163,7 +155,7 @@ export async function askClock(url: string | undefined): Promise<Asked<ClockFact
   const host = hostOfUrl(parsed);
   try {
     const sentMs = Date.now();
-    const response = await askHead(parsed, { path: "/", answerMs: ANSWER_MS });
+    const response = await askHead(parsed, { path: "/", answerMs: limits.doctorAnswerMs });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     if (Number.isNaN(dateMs)) throw new Error("it does not tell the time");
     const hereMs = (sentMs + Date.now()) / 2;
@@ -171,7 +163,7 @@ export async function askClock(url: string | undefined): Promise<Asked<ClockFact
   } catch (error) {
     return {
       kind: "unknown",
-      reason: `cannot compare it with that of ${host}: ${whyNot(error, ANSWER_MS)}`,
+      reason: `cannot compare it with that of ${host}: ${whyNot(error, limits.doctorAnswerMs)}`,
     };
   }
 }
@@ -179,7 +171,7 @@ export async function askClock(url: string | undefined): Promise<Asked<ClockFact
 /** Whether each mirror answers, as the daemon would ask it; none waits for another. */
 export async function askMirrors(
   mirrors: readonly string[],
-  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+  { answerMs = limits.doctorAnswerMs }: { readonly answerMs?: number } = {},
 ): Promise<MirrorFacts[]> {
   return await Promise.all(mirrors.map(async (text): Promise<MirrorFacts> => {
     const url = new URL(text);
@@ -260,7 +252,7 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
 }
 
 async function readSome(connection: Deno.TcpConn): Promise<Uint8Array> {
-  const buffer = new Uint8Array(ANSWER_BYTES_MAX);
+  const buffer = new Uint8Array(limits.doctorAnswerBytesMax);
   let length = 0;
   while (length < buffer.length) {
     const read = await connection.read(buffer.subarray(length));
@@ -274,9 +266,9 @@ function firstLine(text: string): string {
   // Where the length is not said before, a line with it comes first.
   const lines = text.split(/\r?\n/).filter((line) => !/^[0-9a-f]{1,4}$/.test(line));
   const line = lines.find((line) => line.trim() !== "") ?? "";
-  return line.length <= LINE_CHARS_MAX
+  return line.length <= limits.doctorLineCharsMax
     ? line
-    : `${line.slice(0, LINE_CHARS_MAX).replace(/\S*$/, "").trimEnd()} ...`;
+    : `${line.slice(0, limits.doctorLineCharsMax).replace(/\S*$/, "").trimEnd()} ...`;
 }
 
 function unknown<T>(error: unknown): Asked<T> {

@@ -1,7 +1,7 @@
 /** The checks of `pacsrv doctor` of gateway, mirrors and pacman: whether the one uses the other. */
 
 import type { PacmanSetting } from "../../pacman/pacman_conf.ts";
-import { isLoopbackHost, splitAddress } from "./doctor_checks.ts";
+import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
 import type {
   Asked,
   DaemonFacts,
@@ -10,7 +10,7 @@ import type {
   PacmanFacts,
 } from "./doctor_facts.ts";
 import { type Finding, finding } from "./doctor_report.ts";
-import { count } from "../text_format.ts";
+import { count } from "../terminal/text_format.ts";
 
 /** From this version on pacman knows CacheServer. */
 const CACHE_SERVER_SINCE = [6, 1];

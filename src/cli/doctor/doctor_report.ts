@@ -1,14 +1,13 @@
 /** What `pacsrv doctor` finds, and how it is printed. Looks at nothing itself. */
 
-import { escapeText } from "../terminal.ts";
-import { count } from "../text_format.ts";
+import { escapeText } from "../terminal/terminal.ts";
+import { count } from "../terminal/text_format.ts";
 
 /**
  * How a finding counts. "note": nobody can tell from here, or it is a matter of taste. "warning":
  * it works, but not as well as it could. "problem": something does not work.
  */
-export const LEVELS = ["ok", "note", "warning", "problem"] as const;
-export type Level = (typeof LEVELS)[number];
+export type Level = "ok" | "note" | "warning" | "problem";
 
 /** One thing that was looked at. */
 export interface Finding {

@@ -14,17 +14,14 @@ import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { systemRandom } from "../../base/random.ts";
 import { type FetchTarget, findTarget, nameFromNetwork } from "./fetch_target.ts";
-import { systemError } from "../system_error.ts";
-import { writeOut } from "../terminal.ts";
-
-/** Bytes copied at once from the working file into a stream. */
-const COPY_BYTES = 512 * 1024;
+import { systemError } from "../terminal/system_error.ts";
+import { writeOut } from "../terminal/terminal.ts";
 
 /**
  * What stays of a `.part` when a fetch fails: all of it; what was written from its beginning on
  * without a gap; or nothing, unless it was not written to at all.
  */
-export type Keep = "all" | "prefix" | "untouched";
+type Keep = "all" | "prefix" | "untouched";
 
 /** The output of one fetch. */
 export class FetchOutput {
@@ -215,7 +212,7 @@ export class FetchOutput {
   #cutOut(offset: number, sizeBytes: number): void {
     try {
       const fd = this.#writable();
-      const buffer = new Uint8Array(COPY_BYTES);
+      const buffer = new Uint8Array(limits.fetchCopyBytes);
       for (let done = 0; done < sizeBytes && offset > 0;) {
         const wanted = Math.min(buffer.length, sizeBytes - done);
         const length = readSync(fd, buffer, 0, wanted, offset + done);
@@ -342,7 +339,7 @@ async function copyToStream(from: string, to: string | null): Promise<void> {
   const fd = openSync(from, "r");
   try {
     using file = to === null ? undefined : await openStream(to);
-    const buffer = new Uint8Array(COPY_BYTES);
+    const buffer = new Uint8Array(limits.fetchCopyBytes);
     for (let offset = 0;;) {
       const length = readSync(fd, buffer, 0, buffer.length, offset);
       if (length === 0) return;

@@ -7,15 +7,15 @@ import { limits } from "../../base/limits.ts";
 import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../base/mirror_url.ts";
 import { checkName } from "../../base/names.ts";
 import type { FetchRequest } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { readClientAddress, readDirectories, readPeers } from "../settings/network_settings.ts";
-import { parseChunks, parseSeconds, parseSize } from "../values.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
+import { parseChunks, parseSize, secondsUpTo } from "../arguments/values.ts";
 
 /** How progress is shown. */
 export type FetchStyle = "people" | "json" | "quiet";
 
 /** Where a file is, if nobody else gives it. */
-export interface FetchUrl {
+interface FetchUrl {
   readonly url: URL;
   /** For people: HOST or HOST:PORT, or "file". */
   readonly host: string;
@@ -51,24 +51,20 @@ export interface FetchPlan {
  * @throws {UsageError} when one cannot be read, or two contradict each other.
  */
 export function readFetchPlan(args: Arguments): FetchPlan {
-  const chunksText = args.text("chunks");
-  const chunks = chunksText === undefined ? null : parseChunks(chunksText, "--chunks");
+  const chunks = args.optional("chunks", parseChunks) ?? null;
   const output = args.text("output");
   const isAlone = args.has("alone");
-  const peers = readPeers(args);
+  const peers = args.values("peer", parsePeer);
   const directories = readDirectories(args);
-  const sizeText = args.text("size");
-  const sha256Text = args.text("sha256");
-  const timeoutText = args.text("timeout");
   const { name, root, url } = readSought(args);
   const request: FetchRequest = {
     name,
     root,
-    sha256: sha256Text === undefined ? null : parseHash(sha256Text, "--sha256"),
-    sizeBytes: sizeText === undefined ? null : parseSize(sizeText, "--size"),
+    sha256: args.optional("sha256", parseHash) ?? null,
+    sizeBytes: args.optional("size", parseSize) ?? null,
     chunks,
     deliver: chunks === null || output !== undefined,
-    timeoutMs: timeoutText === undefined ? 0 : parseSeconds(timeoutText, "--timeout"),
+    timeoutMs: args.optional("timeout", secondsUpTo(limits.fetchTimeoutMsMax)) ?? 0,
     searchMs: url === null ? 0 : limits.urlSearchMs,
     mirrors: url === null || url.isFile ? [] : [url.url.href],
   };
@@ -107,7 +103,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     syncDbDir: args.text("sync-db"),
     style: args.has("json") ? "json" : args.has("quiet") ? "quiet" : "people",
     isAlone,
-    client: readClientAddress(args, { isDialled: true }),
+    client: args.value("client", parseDialledClient),
     isClientGiven: args.isGiven("client"),
     peers,
     directories,

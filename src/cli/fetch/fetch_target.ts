@@ -6,7 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, FetchFailure, UsageError } from "../../base/errors.ts";
 import { nameProblem } from "../../base/names.ts";
-import { systemCode, systemError } from "../system_error.ts";
+import { systemCode, systemError } from "../terminal/system_error.ts";
 
 /** Where the bytes go in the end. */
 export type FetchTarget =

@@ -7,8 +7,22 @@ import { EXIT, FetchFailure, messageOf, UsageError } from "../../base/errors.ts"
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
 import type { FetchEvent } from "../../client/types.ts";
 import type { FetchStyle } from "./fetch_plan.ts";
-import { escapeText, jsonLine, note, printLine } from "../terminal.ts";
-import { count, formatBytes, formatDuration, formatRate } from "../text_format.ts";
+import {
+  escapeText,
+  jsonLine,
+  note,
+  printLine,
+  terminalColumns,
+  writeNote,
+} from "../terminal/terminal.ts";
+import {
+  count,
+  displayWidth,
+  fitText,
+  formatBytes,
+  formatDuration,
+  formatRate,
+} from "../terminal/text_format.ts";
 
 /** What a fetch tells, the bytes apart. */
 export type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
@@ -31,16 +45,15 @@ export interface FetchUi {
  *
  * @param options.isTerse One line is enough, as for a program that fetches file after file.
  */
-export async function openFetchUi(
+export function openFetchUi(
   style: FetchStyle,
   label: string,
   options: { readonly isTerse?: boolean } = {},
-): Promise<FetchUi> {
+): FetchUi {
   if (style === "json") return new JsonUi();
   if (style === "quiet") return { show() {}, done() {}, failed() {} };
   if (Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb") {
-    const { BarUi } = await import("./progress_bar.ts");
-    return new BarUi(label, options);
+    return new LinesUi(label, { ...options, hasBar: true });
   }
   return options.isTerse ? new LastLineUi() : new LinesUi(label);
 }
@@ -89,22 +102,34 @@ class JsonUi implements FetchUi {
 const LINE_PERCENT = 10;
 const LINE_MS = 5_000;
 
-/** Plain lines, for a log or a pipe. */
+/** How a fetch is told to people. */
+interface LinesOptions {
+  /** Whether progress is a bar, drawn over and over, rather than a line now and then. */
+  readonly hasBar?: boolean;
+  /** Whether what is sought and found is left out. */
+  readonly isTerse?: boolean;
+  readonly write?: (line: string) => void;
+  readonly nowMs?: () => number;
+}
+
+/** Lines for people, with a bar on a terminal that gives way to the next line. */
 export class LinesUi implements FetchUi {
   readonly #write: (line: string) => void;
   readonly #nowMs: () => number;
+  readonly #hasBar: boolean;
+  readonly #isTerse: boolean;
   #label: string;
+  #isBarDrawn = false;
   #percent = 0;
   #lastMs = 0;
 
-  constructor(
-    label: string,
-    options: { readonly write?: (line: string) => void; readonly nowMs?: () => number } = {},
-  ) {
+  constructor(label: string, options: LinesOptions = {}) {
     this.#label = label;
+    this.#hasBar = options.hasBar ?? false;
+    this.#isTerse = options.isTerse ?? false;
     this.#write = options.write ?? note;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#line(`Searching for ${label}`);
+    if (!this.#isTerse) this.#line(`Searching for ${label}`);
   }
 
   show(news: Exclude<FetchNews, Done>): void {
@@ -114,41 +139,61 @@ export class LinesUi implements FetchUi {
       case "found":
         this.#percent = 0;
         this.#label = news.name;
-        this.#line(foundLine(news));
+        this.#clearBar();
+        if (!this.#isTerse) this.#line(foundLine(news));
         return;
       case "restarted":
         this.#line(`Starting over: ${news.reason}`);
         return;
-      case "progress": {
-        const percent = percentOf(news);
-        const isStep =
-          Math.floor(percent / LINE_PERCENT) > Math.floor(this.#percent / LINE_PERCENT);
-        if (!isStep && this.#nowMs() - this.#lastMs < LINE_MS) return;
-        this.#percent = percent;
-        this.#line(`${this.#label}: ${progressText(news)}`);
-      }
+      case "progress":
+        if (this.#hasBar) this.#drawBar(news);
+        else this.#progressLine(news);
     }
   }
 
   done(done: Done, path: string | undefined): void {
-    this.#line(doneLine(done, path));
+    this.#line(doneLine(done, this.#isTerse ? undefined : path));
   }
 
-  failed(): void {}
+  failed(): void {
+    this.#clearBar();
+  }
+
+  #progressLine(progress: Progress): void {
+    const percent = percentOf(progress);
+    const isStep = Math.floor(percent / LINE_PERCENT) > Math.floor(this.#percent / LINE_PERCENT);
+    if (!isStep && this.#nowMs() - this.#lastMs < LINE_MS) return;
+    this.#percent = percent;
+    this.#line(`${this.#label}: ${progressText(progress)}`);
+  }
 
   #line(text: string): void {
+    this.#clearBar();
     this.#lastMs = this.#nowMs();
     this.#write(text);
   }
+
+  #drawBar(progress: Progress): void {
+    this.#isBarDrawn = true;
+    writeNote(`\r${barLine(this.#label, progress, terminalColumns())}${CLEAR_TO_END}`);
+  }
+
+  #clearBar(): void {
+    if (this.#isBarDrawn) writeNote(`\r${CLEAR_TO_END}`);
+    this.#isBarDrawn = false;
+  }
 }
 
+/** What clears the line of a terminal from the cursor on. */
+const CLEAR_TO_END = "\x1b[K";
+
 /** Whole per cent that are here. */
-export function percentOf({ bytesDone, bytesTotal }: Progress): number {
+function percentOf({ bytesDone, bytesTotal }: Progress): number {
   return bytesTotal === 0 ? 100 : Math.floor(bytesDone / bytesTotal * 100);
 }
 
 /** `Found NAME: 94 MB, 3 sources, root ...`. */
-export function foundLine(found: Found): string {
+function foundLine(found: Found): string {
   const facts = [
     formatBytes(found.sizeBytes),
     ...(found.sources > 0 ? [count(found.sources, "source")] : []),
@@ -159,7 +204,7 @@ export function foundLine(found: Found): string {
 }
 
 /** `45%, 42 MB of 94 MB, 12 MB/s, 5.0 s left, 3 sources`. */
-export function progressText(progress: Progress): string {
+function progressText(progress: Progress): string {
   const { bytesDone, bytesTotal } = progress;
   return `${percentOf(progress)}%, ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}, ` +
     `${formatRate(progress.bytesPerSecond)}, ${timeLeft(progress)}, ` +
@@ -176,6 +221,35 @@ export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): s
   // A rate that fades while nothing comes would promise years.
   if (bytesPerSecond <= 0 || leftMs > LEFT_MS_MAX) return "stalled";
   return `${formatDuration(leftMs)} left`;
+}
+
+/** The bar takes what the rest of the line leaves, within these. */
+const BAR_COLUMNS_MIN = 10;
+const BAR_COLUMNS_MAX = 40;
+/** A name leaves room for the rest on 80 columns. */
+const NAME_COLUMNS_MAX = 28;
+
+/** `NAME [=====>    ]  45%  12.3 MB/s  5.0 s left  3 sources` in at most `columns` columns. */
+export function barLine(name: string, progress: Progress, columns: number): string {
+  const facts = [
+    `${String(percentOf(progress)).padStart(3)}%`,
+    formatRate(progress.bytesPerSecond),
+    timeLeft(progress),
+    count(progress.sources, "source"),
+  ];
+  const shownName = fitText(escapeText(name), NAME_COLUMNS_MAX);
+  // A narrow terminal loses the facts from the end, but never wraps.
+  while (facts.length > 1 && roomFor(shownName, facts, columns) < BAR_COLUMNS_MIN) facts.pop();
+  const room = Math.min(BAR_COLUMNS_MAX, roomFor(shownName, facts, columns));
+  const tail = facts.join("  ");
+  if (room < BAR_COLUMNS_MIN) return fitText(`${shownName}  ${tail}`, columns - 1);
+  const filled = Math.floor(room * percentOf(progress) / 100);
+  return `${shownName} [${"=".repeat(filled)}${" ".repeat(room - filled)}] ${tail}`;
+}
+
+/** Columns for the bar itself: name, brackets, spaces and the last column taken off. */
+function roomFor(name: string, facts: readonly string[], columns: number): number {
+  return columns - 1 - displayWidth(name) - facts.join("  ").length - 4;
 }
 
 /** The last line for people: how much, how fast, from whom, and where it lies. */

@@ -2,9 +2,8 @@
 
 import { configure, getLogger, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
 import type { LogFields, Logger } from "../../base/log.ts";
-import { formatJson, formatText } from "./log_format.ts";
-import type { LogFormat, LogLevel } from "./log_levels.ts";
-import { writeNote } from "../terminal.ts";
+import { formatJson, formatText, type LogFormat, type LogLevel } from "./log_format.ts";
+import { writeNote } from "../terminal/terminal.ts";
 
 const CATEGORY = "pacsrv";
 

@@ -1,15 +1,19 @@
 /**
- * The daemon's configuration file: TOML, a key for each flag that the command table marks. It is
+ * The daemon's configuration file: TOML, a key for each flag of the command. It is
  * checked here for keys and types; what the values mean is checked with the flags.
  */
 
 import { dirname, resolve } from "node:path";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { FileValues } from "../arguments.ts";
+import {
+  type CommandSpec,
+  configKeys,
+  type FileValues,
+  type FlagSpec,
+} from "../arguments/arguments.ts";
 import { readBounded } from "./bounded_file.ts";
-import type { CommandSpec, FlagSpec } from "../flag_spec.ts";
-import { suggestion } from "../suggest.ts";
+import { suggestion } from "../arguments/suggest.ts";
 
 /**
  * The values that a file sets for the flags of `command`.
@@ -37,7 +41,7 @@ export async function parseConfig(
 ): Promise<Map<string, readonly string[]>> {
   const { path, command } = options;
   const table = await parseToml(text, path);
-  const flags = command.flags.filter((flag) => flag.inConfig);
+  const flags = configKeys(command);
   const values = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(table)) {
     const where = place(path, lineOf(text, key));

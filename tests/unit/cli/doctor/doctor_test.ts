@@ -1,6 +1,7 @@
 // What the doctor says of what it knows: each check with what is right and what is not.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { splitAddress } from "../../../../src/cli/arguments/address.ts";
 import type { DirectoryReport, PeerReport } from "../../../../src/client/types.ts";
 import {
   checkClock,
@@ -10,7 +11,6 @@ import {
   checkNetwork,
   checkShare,
   mayRead,
-  splitAddress,
 } from "../../../../src/cli/doctor/doctor_checks.ts";
 import type { DaemonFacts, PathFacts, UserFacts } from "../../../../src/cli/doctor/doctor_facts.ts";
 import {

@@ -1,20 +1,25 @@
 // Tables and texts made of the daemon's answers.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { NodeId, Root } from "../../../src/base/ids.ts";
-import type { ProviderRecord } from "../../../src/base/fetch_record.ts";
-import { explainText } from "../../../src/cli/commands/explain.ts";
-import { peerFileTable } from "../../../src/cli/commands/files.ts";
-import { infoText } from "../../../src/cli/commands/info.ts";
-import { fileTable } from "../../../src/cli/commands/list.ts";
-import { peerTable } from "../../../src/cli/commands/peers.ts";
-import { isPushed, pushLine } from "../../../src/cli/commands/push.ts";
-import { searchTable } from "../../../src/cli/commands/search.ts";
-import { shareLines } from "../../../src/cli/commands/share.ts";
-import { fileTrustTable, statusText } from "../../../src/cli/commands/status.ts";
-import { unshareTarget } from "../../../src/cli/commands/unshare.ts";
-import { verifyTable } from "../../../src/cli/commands/verify.ts";
-import { holderTable } from "../../../src/cli/commands/where.ts";
+import type { NodeId, Root } from "../../../../src/base/ids.ts";
+import type { ProviderRecord } from "../../../../src/base/fetch_record.ts";
+import { explainText } from "../../../../src/cli/commands/explain.ts";
+import {
+  fileTable,
+  fileTrustTable,
+  peerFileTable,
+  shareLines,
+  unshareTarget,
+  verifyTable,
+} from "../../../../src/cli/commands/files.ts";
+import {
+  holderTable,
+  infoText,
+  peerTable,
+  searchTable,
+} from "../../../../src/cli/commands/network.ts";
+import { isPushed, pushLine } from "../../../../src/cli/commands/push.ts";
+import { statusText } from "../../../../src/cli/commands/status.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;

@@ -1,6 +1,6 @@
 /** What the system refuses, as an error for people: which file, why, and what to do. */
 
-import { type EnvironmentCode, EnvironmentError, messageOf } from "../base/errors.ts";
+import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 
 const REASONS: Readonly<
   Record<string, { code: EnvironmentCode; reason: string; hint?: string }>

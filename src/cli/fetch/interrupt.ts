@@ -1,10 +1,8 @@
 /** What ends a command before its time: a signal, or the time that a person gave it. */
 
-import { FetchFailure } from "../base/errors.ts";
-import { formatDuration } from "./text_format.ts";
-
-/** The node reports the end of the time first; this is for one that does not. */
-const GRACE_MS = 1_000;
+import { limits } from "../../base/limits.ts";
+import { FetchFailure } from "../../base/errors.ts";
+import { formatDuration } from "../terminal/text_format.ts";
 
 /** Listens for the end; disposed of, it listens no more. */
 export class Interrupt implements Disposable {
@@ -32,12 +30,12 @@ export class Interrupt implements Disposable {
       Deno.addSignalListener(signal, listener);
     }
     // A timer holds 31 bits; what is longer than 24 days needs no help from here.
-    if (timeoutMs > 0 && timeoutMs + GRACE_MS < 2 ** 31) {
+    if (timeoutMs > 0 && timeoutMs + limits.fetchGraceMs < 2 ** 31) {
       this.#timer = setTimeout(() => {
         this.#controller.abort(
           new FetchFailure("timedOut", `Not done within ${formatDuration(timeoutMs)}`),
         );
-      }, timeoutMs + GRACE_MS);
+      }, timeoutMs + limits.fetchGraceMs);
     }
   }
 

@@ -1,22 +1,55 @@
 /**
- * What the commands share that run until a signal: the signals, the ready line, and an end within
- * a bound. What it is that runs is not known here.
+ * `pacsrv daemon` and `pacsrv directory`, which run until a signal: settings, log, ready line, and
+ * an end within a bound. What they do is in src/daemon and src/directory.
  */
 
-import { type ExitName, messageOf } from "../base/errors.ts";
-import type { Logger } from "../base/log.ts";
-import { printLine } from "./terminal.ts";
-
-/** A person who ends a service waits no longer than 2 s, the end of the process included. */
-const STOP_MS = 1_800;
+import { type ExitName, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import { formatAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { readDaemonSettings, readDirectorySettings } from "../settings/service_settings.ts";
+import { printLine } from "../terminal/terminal.ts";
 
 /** What runs. */
-export interface Service {
+interface Service {
   /** Resolves with the reason when it cannot go on by itself. */
   readonly failed: Promise<Error>;
   stop(): Promise<void>;
   /** What SIGHUP does; without it, nothing. */
   rescan?(): void;
+}
+
+/** Runs a daemon until a signal, or until it dies of itself. */
+export async function runDaemon(args: Arguments): Promise<ExitName> {
+  using signals = new ServiceSignals();
+  const { logLevel: level, logFormat: format, ...settings } = await readDaemonSettings(args);
+  const { openLog } = await import("../log/log_sink.ts");
+  const log = await openLog({ level, format });
+  const { startDaemon } = await import("../../daemon/daemon.ts");
+  return await runService(startDaemon({ ...settings, log }), {
+    what: "daemon",
+    signals,
+    log,
+    ready: ({ node, client, nodeId, gateway }) =>
+      `ready node=${formatAddress(node)} client=${formatAddress(client)} id=${nodeId}` +
+      (gateway === undefined ? "" : ` gateway=${formatAddress(gateway)}`),
+  });
+}
+
+/** Runs a directory until a signal, or until it dies of itself. */
+export async function runDirectory(args: Arguments): Promise<ExitName> {
+  using signals = new ServiceSignals();
+  const { logLevel: level, logFormat: format, ...settings } = await readDirectorySettings(args);
+  const { openLog } = await import("../log/log_sink.ts");
+  const log = await openLog({ level, format });
+  const { startDirectory } = await import("../../directory/directory.ts");
+  return await runService(Promise.resolve(startDirectory({ ...settings, log })), {
+    what: "directory",
+    signals,
+    log,
+    ready: ({ address, instance }) => `ready directory=${formatAddress(address)} id=${instance}`,
+  });
 }
 
 /**
@@ -26,7 +59,7 @@ export interface Service {
  * @param options.ready The line on stdout that says where it is to be found.
  * @throws what starting it throws, and the reason of its own end.
  */
-export async function runService<S extends Service>(
+async function runService<S extends Service>(
   starting: Promise<S>,
   options: {
     readonly what: string;
@@ -59,11 +92,11 @@ export async function runService<S extends Service>(
 
 async function stopInTime(stopping: Promise<void>, log: Logger): Promise<ExitName> {
   const late = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => late.resolve("late"), STOP_MS);
+  const timer = setTimeout(() => late.resolve("late"), limits.serviceStopMs);
   try {
     const outcome = await Promise.race([stopping.then(() => "stopped" as const), late.promise]);
     if (outcome === "stopped") return "done";
-    log.error(`not stopped within ${STOP_MS} ms; ending all the same`);
+    log.error(`not stopped within ${limits.serviceStopMs} ms; ending all the same`);
     return "failed";
   } finally {
     clearTimeout(timer);
@@ -71,7 +104,7 @@ async function stopInTime(stopping: Promise<void>, log: Logger): Promise<ExitNam
 }
 
 /** The signals of a service, listened to from the start, so that none ends it halfway. */
-export class ServiceSignals implements Disposable {
+class ServiceSignals implements Disposable {
   /** Resolves with the name of the signal that ends the service. */
   readonly ended: Promise<Deno.Signal>;
   /** What SIGHUP does; nothing until the service runs. */

@@ -1,82 +1,12 @@
 /**
- * From the words of a command line to checked flags and positional arguments, by the description
- * of the command. What a value means is left to the command: here it is text.
+ * The parser: from the words of a command line to checked flags and positional arguments, by the
+ * description of the command. What a value means is left to the command: here it is text.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { UsageError } from "../base/errors.ts";
-import { type CommandSpec, type FlagSpec, HELP_FLAG } from "./flag_spec.ts";
+import { UsageError } from "../../base/errors.ts";
+import { allFlags, Arguments, type CommandSpec, type FlagSpec, HELP_FLAG } from "./arguments.ts";
 import { suggestion } from "./suggest.ts";
-
-/** Values below the flags: a configuration file's. */
-export interface FileValues {
-  /** The file, as messages name it. */
-  readonly path: string;
-  readonly values: ReadonlyMap<string, readonly string[]>;
-}
-
-/** What was given on the command line, over what a file sets, over the defaults. */
-export class Arguments {
-  readonly command: CommandSpec;
-  readonly positionals: readonly string[];
-  readonly #given: ReadonlyMap<string, readonly string[]>;
-  readonly #file: FileValues | undefined;
-
-  constructor(
-    command: CommandSpec,
-    given: ReadonlyMap<string, readonly string[]>,
-    options: { readonly positionals?: readonly string[]; readonly file?: FileValues } = {},
-  ) {
-    this.command = command;
-    this.positionals = options.positionals ?? [];
-    this.#given = given;
-    this.#file = options.file;
-  }
-
-  /** Whether a switch is on. */
-  has(name: string): boolean {
-    return this.list(name).length > 0;
-  }
-
-  /** Whether the command line itself has the flag. */
-  isGiven(name: string): boolean {
-    return this.#given.has(this.#spec(name).name);
-  }
-
-  /** Whether the command line or the file has the flag, rather than its default. */
-  isSet(name: string): boolean {
-    return this.isGiven(name) || this.#file?.values.has(name) === true;
-  }
-
-  /** A value, or its default; undefined without either. */
-  text(name: string): string | undefined {
-    return this.list(name)[0] ?? this.#spec(name).default;
-  }
-
-  /** All values of a repeatable flag; those of the command line replace those of the file. */
-  list(name: string): readonly string[] {
-    const { name: key } = this.#spec(name);
-    return this.#given.get(key) ?? this.#file?.values.get(key) ?? [];
-  }
-
-  /** How a message names where the value comes from: `--ttl`, or `ttl in FILE`. */
-  origin(name: string): string {
-    if (this.isGiven(name) || !this.#file?.values.has(name)) return `--${name}`;
-    return `${name} in ${this.#file.path}`;
-  }
-
-  /** The same command line over the values of a file. */
-  over(file: FileValues): Arguments {
-    return new Arguments(this.command, this.#given, { positionals: this.positionals, file });
-  }
-
-  #spec(name: string): FlagSpec {
-    const spec = allFlags(this.command).find((flag) => flag.name === name);
-    // A command asked for a flag that its own table lacks: a bug, not a person's mistake.
-    if (spec === undefined) throw new TypeError(`pacsrv ${this.command.name} has no --${name}`);
-    return spec;
-  }
-}
 
 /**
  * Parses what follows the command's name.
@@ -118,11 +48,6 @@ export async function parseCommandLine(
   const positionals = parsed._.map(String);
   if (!given.has(HELP_FLAG.name)) checkPositionals(command, positionals);
   return new Arguments(command, given, { positionals });
-}
-
-/** All flags of a command, the common ones too. */
-export function allFlags(command: CommandSpec): readonly FlagSpec[] {
-  return [...command.flags, HELP_FLAG];
 }
 
 /**
