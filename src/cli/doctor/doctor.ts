@@ -27,7 +27,7 @@ import {
   lookAtShare,
 } from "./doctor_look.ts";
 import { checkGateway, checkMirrors, checkPacman, mirrorsUnknown } from "./doctor_pacman.ts";
-import { type Finding, finding, hasProblem, reportText } from "./doctor_report.ts";
+import { type Finding, hasProblem, note, ok, problem, reportText } from "./doctor_report.ts";
 
 /**
  * The command, for the command that runs the daemon: its settings are read as it reads them. Exit
@@ -45,9 +45,10 @@ async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]
   const findings: Finding[] = [];
   const settings = await readSettings(args, { command, findings });
   const client = args.optional("client", parseDialledClient) ?? settings?.client ?? CLIENT_DEFAULT;
+  const confPath = args.text("pacman-conf") ?? "";
   const [asked, pacman, mirrors] = await Promise.all([
     askDaemonFacts(client),
-    lookAtPacman(args.text("pacman-conf") ?? ""),
+    lookAtPacman(confPath),
     askMirrors(settings?.gateway?.mirrors ?? []),
   ]);
   findings.push(checkDaemon(asked, VERSION));
@@ -68,16 +69,12 @@ async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]
     }
   }
   findings.push(...checkMirrors(mirrors));
-  if (args.text("config") === undefined && (daemon?.gateway ?? null) !== null) {
-    findings.push(mirrorsUnknown());
-  }
+  const hasGateway = daemon !== undefined && daemon.gateway !== null;
+  if (args.text("config") === undefined && hasGateway) findings.push(mirrorsUnknown());
   if (pacman?.kind === "unknown") {
-    const path = args.text("pacman-conf");
-    findings.push(finding("pacman", "problem", `cannot read ${path}: ${pacman.reason}`));
+    findings.push(problem("pacman", `cannot read ${confPath}: ${pacman.reason}`));
   } else if (pacman !== undefined) {
-    const hasMirror = settings === undefined
-      ? undefined
-      : (settings.gateway?.mirrors.length ?? 0) > 0;
+    const hasMirror = settings && (settings.gateway?.mirrors.length ?? 0) > 0;
     findings.push(...checkPacman(pacman.value, daemon, { shares, hasMirror }));
   }
   findings.push(checkClock(await askClock(firstMirror(settings, pacman))));
@@ -92,15 +89,13 @@ async function readSettings(
   const path = args.text("config");
   if (path === undefined) return undefined;
   try {
-    const settings = await readDaemonSettings(
-      await parseCommandLine(command, ["--config", path]),
-    );
-    findings.push(finding("config", "ok", `${path} can be read`));
+    const settings = await readDaemonSettings(await parseCommandLine(command, ["--config", path]));
+    findings.push(ok("config", `${path} can be read`));
     return settings;
   } catch (error) {
     const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
     const fix = typeof hint === "string" ? [hint] : [];
-    findings.push(finding("config", "problem", messageOf(error), ...fix));
+    findings.push(problem("config", messageOf(error), ...fix));
     return undefined;
   }
 }

@@ -19,15 +19,20 @@ export interface Finding {
   readonly fix: readonly string[];
 }
 
-/** A finding of one check, its fix in lines. */
-export function finding(
-  check: string,
-  level: Level,
-  text: string,
-  ...fix: readonly string[]
-): Finding {
-  return { check, level, text, fix };
+/** What makes the findings of a level: of one check, with what to change. */
+function findingOf(level: Level) {
+  return (check: string, text: string, ...fix: readonly string[]): Finding => ({
+    check,
+    level,
+    text,
+    fix,
+  });
 }
+
+export const ok = findingOf("ok");
+export const note = findingOf("note");
+export const warning = findingOf("warning");
+export const problem = findingOf("problem");
 
 /** Whether something does not work. */
 export function hasProblem(findings: readonly Finding[]): boolean {
