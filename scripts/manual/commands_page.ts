@@ -7,6 +7,7 @@ import {
   configKeys,
   type FlagSpec,
   HELP_FLAG,
+  numberKind,
 } from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
 import {
@@ -140,7 +141,7 @@ function keyTable(name: string): string[] {
 }
 
 function typeName(flag: FlagSpec): string {
-  if (flag.isNumber) return "number";
+  if (numberKind(flag) !== undefined) return "number";
   if (flag.value === undefined) return "true or false";
   return flag.repeatable ? "text, or list of texts" : "text";
 }

@@ -39,7 +39,6 @@ const NETWORK_NAME: readonly FlagSpec[] = [
   {
     name: "network-key-file",
     value: "FILE",
-    isPath: true,
     help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
       `${limits.networkKeyBytesMax} bytes. Only nodes that hold the same secret can join.`,
   },
@@ -51,7 +50,6 @@ const NETWORK: readonly FlagSpec[] = [
     name: "ttl",
     value: "N",
     default: String(limits.ttlDefault),
-    isNumber: true,
     help: `How many more links a search travels after the first, 0 to ${limits.ttlMax}. 0 asks ` +
       "the neighbours only.",
   },
@@ -120,7 +118,6 @@ const DAEMON: CommandSpec = {
       name: "data",
       value: "DIR",
       defaultText: "/var/lib/pacsrv for root, else $XDG_DATA_HOME/pacsrv",
-      isPath: true,
       help: "Directory for downloads, catalogue and token. Created if missing.",
     },
     {
@@ -139,7 +136,6 @@ const DAEMON: CommandSpec = {
       name: "share",
       value: "PATH",
       repeatable: true,
-      isPath: true,
       help: "A file or directory to offer to others. Repeatable.",
     },
     ...NETWORK,
@@ -147,7 +143,6 @@ const DAEMON: CommandSpec = {
       name: "min-connections",
       value: "N",
       default: String(limits.linksMin),
-      isNumber: true,
       help:
         "With fewer links than this, the node also dials nodes that it hears of. 0: only those " +
         "named by --peer.",
@@ -156,7 +151,6 @@ const DAEMON: CommandSpec = {
       name: "max-connections",
       value: "N",
       default: String(limits.linksMax),
-      isNumber: true,
       help: `Most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
     },
     {
@@ -171,7 +165,6 @@ const DAEMON: CommandSpec = {
       name: "max-load",
       value: "N",
       default: String(limits.uploadsLoadedDefault),
-      isNumber: true,
       help: "Number of concurrent uploads at which directories list this node last. It still " +
         "refuses nobody.",
     },
@@ -191,13 +184,11 @@ const DAEMON: CommandSpec = {
         "$arch are replaced. Without them the requested path is appended. Repeatable; the first " +
         "is tried first.",
     },
-    { ...SYNC_DB, isPath: true },
+    SYNC_DB,
     {
       name: "gateway-wait",
       value: "SECONDS",
       default: String(limits.gatewayWaitMs / 1000),
-      isNumber: true,
-      isDecimal: true,
       help: "How long the gateway searches before it answers that nobody has the file, up to " +
         `${limits.gatewayWaitMsMax / 1000}.`,
     },
@@ -249,7 +240,6 @@ const DIRECTORY: CommandSpec = {
       name: "replicas",
       value: "N",
       default: String(limits.replicasDefault),
-      isNumber: true,
       help: "Whole copies of a popular file to aim for, up to " +
         `${limits.replicasMax}: nodes with room are asked to take copies. 0: no copies are made, ` +
         "and load does not order the nodes.",
@@ -258,7 +248,6 @@ const DIRECTORY: CommandSpec = {
       name: "refresh",
       value: "SECONDS",
       default: String(limits.directoryRefreshMs / 1000),
-      isNumber: true,
       help: "How often a node reports, " +
         `${limits.directoryRefreshMsMin / 1000} to ${
           limits.directoryRefreshMsMax / 1000
@@ -270,7 +259,6 @@ const DIRECTORY: CommandSpec = {
       name: "max-queries",
       value: "N",
       default: String(limits.directoryQueriesPerSecond),
-      isNumber: true,
       help: "Queries per second from one address. A search counts as " +
         `${limits.directorySearchCost}, or more if it compares or returns much.`,
     },

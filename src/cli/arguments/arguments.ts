@@ -14,7 +14,8 @@ export interface FlagSpec {
   readonly short?: string;
   /**
    * What the value is called in the help; without it the flag is a switch. FILE, DIR and PATH are
-   * completed as paths, and lower-case words between bars are the values that there are.
+   * paths: they are completed, and in a configuration file relative to it. N and SECONDS are
+   * numbers there. Lower-case words between bars are the values that there are.
    */
   readonly value?: string;
   /** Whether it may be given several times. */
@@ -25,12 +26,6 @@ export interface FlagSpec {
   readonly default?: string;
   /** The same in words, where it cannot be written as a value. */
   readonly defaultText?: string;
-  /** Whether the configuration file writes it as a number. */
-  readonly isNumber?: boolean;
-  /** Whether that number may have a fraction. */
-  readonly isDecimal?: boolean;
-  /** Whether it is a path, so that in a configuration file it is relative to that file. */
-  readonly isPath?: boolean;
 }
 
 /** What a command line may hold besides flags. */
@@ -81,6 +76,11 @@ export const HELP_FLAG: FlagSpec = {
 /** All flags of a command, the common ones too. */
 export function allFlags(command: CommandSpec): readonly FlagSpec[] {
   return [...command.flags, HELP_FLAG];
+}
+
+/** Whether the configuration file has the value as a number: whole, or with a fraction too. */
+export function numberKind({ value }: FlagSpec): "whole" | "decimal" | undefined {
+  return value === "N" ? "whole" : value === "SECONDS" ? "decimal" : undefined;
 }
 
 /** The flags of a command with `--config` that the configuration file may set: all but that one. */

@@ -8,7 +8,7 @@ import { parseDialledClient } from "../settings/network_settings.ts";
 import { jsonLine, note, writeOut } from "../terminal/terminal.ts";
 
 /** A command that asks one question and prints the answer. */
-export interface Question<V extends keyof AskArguments> {
+interface Question<V extends keyof AskArguments> {
   readonly verb: V;
   /** What is asked, by the arguments of the command line. */
   readonly ask: (positionals: readonly string[]) => AskArguments[V];
@@ -30,8 +30,9 @@ export function asking<V extends keyof AskArguments>(question: Question<V>): Com
   const { verb, ask, order, text, none, after } = question;
   return async (args): Promise<ExitName> => {
     const [target = ""] = args.positionals;
+    const asked = ask(args.positionals);
     await using client = await connectTo(args);
-    const items = await Array.fromAsync(client.ask(verb, ask(args.positionals)));
+    const items = await Array.fromAsync(client.ask(verb, asked));
     if (order !== undefined) items.sort(order);
     const empty = items.length === 0 ? none?.(target) : undefined;
     if (empty instanceof Error) throw empty;

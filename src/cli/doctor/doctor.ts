@@ -27,7 +27,7 @@ import {
   lookAtShare,
 } from "./doctor_look.ts";
 import { checkGateway, checkMirrors, checkPacman, mirrorsUnknown } from "./doctor_pacman.ts";
-import { type Finding, hasProblem, note, ok, problem, reportText } from "./doctor_report.ts";
+import { type Finding, hasProblem, ok, problem, reportText } from "./doctor_report.ts";
 
 /**
  * The command, for the command that runs the daemon: its settings are read as it reads them. Exit

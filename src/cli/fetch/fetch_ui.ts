@@ -25,7 +25,7 @@ import {
 } from "../terminal/text_format.ts";
 
 /** What a fetch tells, the bytes apart. */
-export type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
+type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
 export type Found = Extract<FetchNews, { kind: "found" }>;
 export type Progress = Extract<FetchNews, { kind: "progress" }>;
 export type Done = Extract<FetchNews, { kind: "done" }>;

@@ -11,6 +11,7 @@ import {
   configKeys,
   type FileValues,
   type FlagSpec,
+  numberKind,
 } from "../arguments/arguments.ts";
 import { readBounded } from "./bounded_file.ts";
 import { suggestion } from "../arguments/suggest.ts";
@@ -48,10 +49,8 @@ export async function parseConfig(
     const flag = flags.find((flag) => flag.name === key);
     if (flag === undefined) throw await unknownKey(key, where, flags);
     const texts = textsOf(flag, value, where);
-    values.set(
-      key,
-      flag.isPath ? texts.map((text) => resolve(dirname(path), text)) : texts,
-    );
+    const isPath = ["FILE", "DIR", "PATH"].includes(flag.value ?? "");
+    values.set(key, isPath ? texts.map((text) => resolve(dirname(path), text)) : texts);
   }
   return values;
 }
@@ -81,10 +80,13 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
     return value ? ["true"] : [];
   }
   const isText = (item: unknown): item is string => typeof item === "string" && item !== "";
-  if (flag.isNumber) {
-    const isFit = flag.isDecimal ? Number.isFinite(value) : Number.isSafeInteger(value);
-    if (!isFit) throw wrong(flag.isDecimal ? "a number" : "a whole number");
-    return [String(value)];
+  switch (numberKind(flag)) {
+    case "whole":
+      if (!Number.isSafeInteger(value)) throw wrong("a whole number");
+      return [String(value)];
+    case "decimal":
+      if (!Number.isFinite(value)) throw wrong("a number");
+      return [String(value)];
   }
   if (!flag.repeatable) {
     if (!isText(value)) throw wrong("a text in quotes");
@@ -132,7 +134,7 @@ function typeName(value: unknown): string {
 
 function exampleOf(flag: FlagSpec): string {
   if (flag.value === undefined) return "true";
-  if (flag.isNumber) return flag.default ?? "1";
+  if (numberKind(flag) !== undefined) return flag.default ?? "1";
   const text = JSON.stringify(flag.default ?? flag.value ?? "");
   return flag.repeatable ? `[${text}]` : text;
 }

@@ -28,7 +28,7 @@ export const parsePeer = addressParser(NODE_PORT, { isDialled: true });
 export const parseDirectory = addressParser(DIRECTORY_PORT, { isDialled: true });
 
 /** How a node takes part in a network. */
-export interface NetworkSettings {
+interface NetworkSettings {
   readonly node: HostPort;
   readonly peers: readonly HostPort[];
   readonly directories: readonly HostPort[];

@@ -24,7 +24,7 @@ import {
 const GATEWAY_PORT = 8050;
 
 /** How the log looks. */
-interface LogSettings {
+export interface LogSettings {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -33,7 +33,7 @@ interface LogSettings {
 export type DaemonSettings = Omit<DaemonConfig, "log"> & LogSettings;
 
 /** What `pacsrv directory` runs with. */
-export type DirectorySettings = Omit<DirectoryConfig, "log"> & LogSettings;
+type DirectorySettings = Omit<DirectoryConfig, "log"> & LogSettings;
 
 /**
  * Reads all settings of a daemon, the files that they name included.
