@@ -16,7 +16,6 @@ const REASONS: Readonly<Record<string, string>> = {
   "@logtape/logtape": "logging; costs nothing where it is off",
   "@redis/client": "benchmark: asks Redis what it asks a directory",
   "@std/assert": "tests: assertions",
-  "@std/cli": "splits the command line into words and flags",
   "@std/fs": "walks and makes directories",
   "@std/path": "paths of every system",
   "fast-check": "tests: properties",

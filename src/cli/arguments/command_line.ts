@@ -3,10 +3,19 @@
  * description of the command. What a value means is left to the command: here it is text.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
+import { parseArgs } from "node:util";
 import { UsageError } from "../../base/errors.ts";
 import { allFlags, Arguments, type CommandSpec, type FlagSpec, HELP_FLAG } from "./arguments.ts";
 import { suggestion } from "./suggest.ts";
+
+/** A flag among the words. */
+interface OptionToken {
+  /** As it is typed: `-o` or `--output`. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  /** Whether the value is in the same word. */
+  readonly inlineValue?: boolean | undefined;
+}
 
 /**
  * Parses what follows the command's name.
@@ -19,98 +28,54 @@ export async function parseCommandLine(
   words: readonly string[],
 ): Promise<Arguments> {
   const flags = allFlags(command);
-  const switches = flags.filter((flag) => flag.value === undefined).map(parserKey);
-  const valued = flags.filter((flag) => flag.value !== undefined).map(parserKey);
-  // The parser keeps its arguments under "_": a flag of that name would overwrite them.
-  const unknown = words.slice(0, endOfFlags(words)).filter((word) => /^--?_/.test(word));
-  if (unknown[0] !== undefined) throw await unknownFlag(command, unknown[0]);
-  const parsed = parseArgs(attachValues(command, words), {
-    boolean: switches,
-    // "_": an argument that looks like a number stays the text that it is.
-    string: [...valued, "_"],
-    collect: [...switches, ...valued],
-    unknown: (word, key) => {
-      if (key !== undefined) unknown.push(word);
-      return key === undefined;
-    },
-  });
-  if (unknown[0] !== undefined) throw await unknownFlag(command, unknown[0]);
-  const given = new Map<string, readonly string[]>();
-  for (const flag of flags) {
-    const values = (parsed[parserKey(flag)] as unknown[]).map(String);
-    if (values.length === 0) continue;
-    if (values.length > 1 && flag.value !== undefined && !flag.repeatable) {
-      throw misuse(command, `--${flag.name} is given ${values.length} times, but only one counts`);
-    }
-    if (values.some((value) => value === "")) throw missingValue(command, flag);
-    given.set(flag.name, values);
+  const given = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokensOf(flags, words)) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const flag = flags.find(({ name }) => name === token.name);
+    const word = words[token.index]!;
+    // "-output" is a long name that lacks a dash, not "-o utput".
+    if (flag === undefined || word === `-${flag.name}`) throw await unknownFlag(command, word);
+    given.set(flag.name, [...given.get(flag.name) ?? [], valueOf(command, flag, token)]);
   }
-  const positionals = parsed._.map(String);
+  for (const flag of flags) {
+    const times = given.get(flag.name)?.length ?? 0;
+    if (times > 1 && flag.value !== undefined && !flag.repeatable) {
+      throw misuse(command, `--${flag.name} is given ${times} times, but only one counts`);
+    }
+  }
   if (!given.has(HELP_FLAG.name)) checkPositionals(command, positionals);
   return new Arguments(command, given, { positionals });
 }
 
-/**
- * Writes each known flag as `--name=value`, so that the parser cannot take a switch's neighbour
- * for its value (`-q true`), a lone `-` for a flag, or `-oFILE` for a bundle of switches.
- */
-function attachValues(command: CommandSpec, words: readonly string[]): string[] {
-  const attached: string[] = [];
-  const end = endOfFlags(words);
-  for (let i = 0; i < end; i++) {
-    const word = words[i]!;
-    const match = matchFlag(command, word);
-    if (match === undefined) attached.push(word);
-    else if (match.flag.value === undefined) {
-      if (match.value !== undefined) {
-        throw misuse(command, `--${match.flag.name} takes no value, but has "${match.value}"`);
-      }
-      attached.push(`--${parserKey(match.flag)}=true`);
-    } else if (match.value !== undefined) {
-      attached.push(`--${parserKey(match.flag)}=${match.value}`);
-    } else {
-      const next = words[i + 1];
-      const isValue = next !== undefined && i + 1 < end && (next === "-" || !next.startsWith("-"));
-      if (!isValue) throw missingValue(command, match.flag, next);
-      attached.push(`--${parserKey(match.flag)}=${next}`);
-      i++;
-    }
+/** The words as flags and arguments; which flags there are, and how often, is not checked here. */
+function tokensOf(flags: readonly FlagSpec[], words: readonly string[]) {
+  const options = flags.map(({ name, short, value }) => {
+    const type = value === undefined ? "boolean" as const : "string" as const;
+    return [name, short === undefined ? { type } : { type, short }];
+  });
+  return parseArgs({
+    args: [...words],
+    options: Object.fromEntries(options),
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  }).tokens;
+}
+
+/** The value of a flag in its token; "true" for a switch. */
+function valueOf(command: CommandSpec, flag: FlagSpec, token: OptionToken): string {
+  const { rawName, value, inlineValue } = token;
+  if (flag.value === undefined) {
+    if (value === undefined) return "true";
+    throw misuse(command, `--${flag.name} takes no value, but has "${value}"`);
   }
-  return [...attached, ...words.slice(end)];
-}
-
-/**
- * A flag's name for the parser, which takes what begins with `no-` for the opposite of another
- * flag. Nobody can type what begins with `_`.
- */
-function parserKey(flag: FlagSpec): string {
-  return flag.name.replace(/^no-/, "_no-");
-}
-
-/** Where `--` ends the flags; the length where nothing does. */
-function endOfFlags(words: readonly string[]): number {
-  const index = words.indexOf("--");
-  return index < 0 ? words.length : index;
-}
-
-/** The known flag that a word is, with the value that is written into the same word. */
-function matchFlag(
-  command: CommandSpec,
-  word: string,
-): { flag: FlagSpec; value: string | undefined } | undefined {
-  const equals = word.indexOf("=");
-  const name = equals < 0 ? word : word.slice(0, equals);
-  const value = equals < 0 ? undefined : word.slice(equals + 1);
-  const flags = allFlags(command);
-  // "-output" is a long name that lacks a dash, not "-o utput".
-  if (flags.some((flag) => name === `-${flag.name}`)) return undefined;
-  for (const flag of flags) {
-    if (name === `--${flag.name}` || name === `-${flag.short}`) return { flag, value };
-    const isGlued = flag.short !== undefined && flag.value !== undefined &&
-      word.startsWith(`-${flag.short}`);
-    if (isGlued) return { flag, value: word.slice(2) };
-  }
-  return undefined;
+  const isShort = !rawName.startsWith("--");
+  const text = isShort && inlineValue ? value?.replace(/^=/, "") : value;
+  const isFlag = !inlineValue && text !== "-" && text?.startsWith("-");
+  if (!text || isFlag) throw missingValue(command, flag, text);
+  return text;
 }
 
 function checkPositionals(command: CommandSpec, positionals: readonly string[]): void {
