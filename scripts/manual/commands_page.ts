@@ -17,6 +17,7 @@ import {
   EXIT_CODES,
   usageOf,
 } from "../../src/cli/help.ts";
+import { wrapWords } from "../../src/cli/terminal/text_format.ts";
 
 /** As wide as the code. */
 const COLUMNS = 100;
@@ -159,15 +160,8 @@ function marked(text: string): string {
 
 /** A paragraph in lines, each after `indent` spaces. */
 function prose(text: string, indent = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
   // What is between backticks stays on one line.
-  for (const word of text.match(/(?:`[^`]*`|\S)+/g) ?? []) {
-    const isFull = indent + line.length + 1 + word.length > COLUMNS;
-    if (line !== "" && isFull && !STARTS_BLOCK.test(word)) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((line) => " ".repeat(indent) + line);
+  const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
+  return wrapWords(words, COLUMNS - indent, (word) => !STARTS_BLOCK.test(word))
+    .map((line) => " ".repeat(indent) + line);
 }

@@ -9,6 +9,7 @@ import {
   EXAMPLE_DIRECTORY_CONFIG,
   EXIT_CODES,
 } from "../../src/cli/help.ts";
+import { wrapWords } from "../../src/cli/terminal/text_format.ts";
 
 /** A longer line of text is bad style in the source of a man page. */
 const COLUMNS = 78;
@@ -162,16 +163,8 @@ function text(paragraph: string): string[] {
 }
 
 function wrap(sentence: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of sentence.split(" ")) {
-    // What formatting adds is not counted here; a flag makes it longer by up to twelve characters.
-    if (line !== "" && line.length + 1 + word.length > COLUMNS - 14) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  // What formatting adds is not counted here; a flag makes it longer by up to twelve characters.
+  return wrapWords(sentence.split(" "), COLUMNS - 14);
 }
 
 /** Text that roff takes as it is. */

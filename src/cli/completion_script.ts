@@ -62,6 +62,11 @@ export function completionOf(name: string | undefined): Completion {
   return { kind: name === "DIR" ? "directories" : "nothing" };
 }
 
+/** The words that a completion offers, if it offers words. */
+function wordsOf(completion: Completion): string {
+  return completion.kind === "words" ? completion.words.join(" ") : "";
+}
+
 /** The first sentence of a help text. */
 function briefly(text: string): string {
   return text.split(/[.;](?:\s|$)/)[0]!;
@@ -149,16 +154,12 @@ function bashCase(command: CommandSpec): string {
 }
 
 function bashAction(completion: Completion): string {
-  switch (completion.kind) {
-    case "words":
-      return `_pacsrv_offer -W "${completion.words.join(" ")}" -- "$cur"; `;
-    case "files":
-      return "_pacsrv_paths -f; ";
-    case "directories":
-      return "_pacsrv_paths -d; ";
-    case "nothing":
-      return "";
-  }
+  return {
+    words: `_pacsrv_offer -W "${wordsOf(completion)}" -- "$cur"; `,
+    files: "_pacsrv_paths -f; ",
+    directories: "_pacsrv_paths -d; ",
+    nothing: "",
+  }[completion.kind];
 }
 
 function zshScript(commands: readonly CommandSpec[]): string {
@@ -230,16 +231,12 @@ function zshFlag(flag: FlagSpec): string {
 }
 
 function zshAction(completion: Completion): string {
-  switch (completion.kind) {
-    case "words":
-      return `(${completion.words.join(" ")})`;
-    case "files":
-      return "_files";
-    case "directories":
-      return "_files -/";
-    case "nothing":
-      return " ";
-  }
+  return {
+    words: `(${wordsOf(completion)})`,
+    files: "_files",
+    directories: "_files -/",
+    nothing: " ",
+  }[completion.kind];
 }
 
 function fishScript(commands: readonly CommandSpec[]): string {
@@ -281,16 +278,12 @@ function fishCommand(command: CommandSpec): string[] {
 }
 
 function fishValue(completion: Completion): string[] {
-  switch (completion.kind) {
-    case "words":
-      return ["-x", `-a '${completion.words.join(" ")}'`];
-    case "files":
-      return ["-r", "-F"];
-    case "directories":
-      return ["-x", "-a '(__fish_complete_directories)'"];
-    case "nothing":
-      return ["-x"];
-  }
+  return {
+    words: ["-x", `-a '${wordsOf(completion)}'`],
+    files: ["-r", "-F"],
+    directories: ["-x", "-a '(__fish_complete_directories)'"],
+    nothing: ["-x"],
+  }[completion.kind];
 }
 
 function fishLine(condition: string, words: readonly string[]): string {

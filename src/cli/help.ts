@@ -3,6 +3,7 @@
 import { limits } from "../base/limits.ts";
 import { COMMANDS, findCommand } from "./command_table.ts";
 import { allFlags, type CommandSpec, type FlagSpec } from "./arguments/arguments.ts";
+import { wrapWords } from "./terminal/text_format.ts";
 
 /** Columns of the help: what fits any terminal. */
 const COLUMNS = 80;
@@ -161,13 +162,5 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
 
 /** `text` in lines that fit, each after `indent` spaces. */
 function wrap(text: string, indent = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((line) => " ".repeat(indent) + line);
+  return wrapWords(text.split(" "), COLUMNS - indent).map((line) => " ".repeat(indent) + line);
 }

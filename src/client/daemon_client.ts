@@ -120,7 +120,7 @@ export class DaemonClient implements AsyncDisposable {
     if (CHANGING_VERBS.has(verb)) await this.#authenticate();
     this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
     const hint = verb === "push"
-      ? "If it is restarted, push again: what the peer has by then is not given twice."
+      ? "If it is restarted, push again: what the peer already has is not sent again."
       : "Start it again with `pacsrv daemon`.";
     for await (const message of this.#messages(hint)) {
       if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);
@@ -141,7 +141,7 @@ export class DaemonClient implements AsyncDisposable {
     using _ = this.#closedBy(options.signal);
     this.#connection.send({ kind: "get", ...request });
     if (request.deliver) this.#connection.reserve(limits.transferReadBytes);
-    const hint = "If it is restarted, the same fetch goes on from what it has.";
+    const hint = "If it is restarted, the same fetch resumes.";
     for await (const message of this.#messages(hint)) {
       switch (message.kind) {
         case "data":
@@ -234,7 +234,7 @@ async function readToken(path: string): Promise<Uint8Array> {
   if (basename(path) !== TOKEN_FILE || !isAbsolute(path)) {
     throw new FetchFailure(
       "failed",
-      `Cannot prove anything to the daemon: it names ${JSON.stringify(path)} as its token file`,
+      `Cannot authenticate to the daemon: it names ${JSON.stringify(path)} as its token file`,
       { hint: `Only a file called ${TOKEN_FILE} is ever read for a daemon.` },
     );
   }

@@ -4,7 +4,7 @@
  * command is described here.
  */
 
-import type { ExitName } from "../../base/errors.ts";
+import { type ExitName, UsageError } from "../../base/errors.ts";
 
 /** One flag of a command. */
 export interface FlagSpec {
@@ -95,6 +95,19 @@ export function configKeys(command: CommandSpec): readonly FlagSpec[] {
  * @throws {UsageError} when the text cannot be used.
  */
 export type Parser<T> = (text: string, what: string) => T;
+
+/** What a command line must not say: whether it does, what of it cannot be used, what to do. */
+type Misuse = readonly [isSo: boolean, what: string, hint?: string];
+
+/**
+ * Refuses flags that do not go together.
+ *
+ * @throws {UsageError} for the first misuse that is so.
+ */
+export function refuseMisuse(misuses: readonly Misuse[]): void {
+  const [, what, hint] = misuses.find(([isSo]) => isSo) ?? [];
+  if (what !== undefined) throw new UsageError(`Cannot use ${what}`, hint ? { hint } : {});
+}
 
 /** Values below the flags: a configuration file's. */
 export interface FileValues {

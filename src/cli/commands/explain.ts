@@ -57,13 +57,13 @@ function blockOf(report: ExplainReport): string {
 /** What a file is trusted by, in words. */
 const TRUST_WORDS: Readonly<Record<ExplainReport["trust"], string>> = {
   "sync-db": "sync-db: a repository's database has its SHA-256",
-  "sha256": "sha256: whoever asked gave its SHA-256",
-  "root": "root: whoever asked gave its root",
-  "mirror": "mirror: a mirror gave it, or agreed with those who did",
-  "peers": "peers: most of those who were asked offered it",
-  "local": "local: it was shared by this machine",
-  "unchecked": "unchecked: it was not held against the repository's database",
-  "contradicted": "contradicted: it is not what the repository's database says",
+  "sha256": "sha256: the fetch required its SHA-256",
+  "root": "root: the fetch required its root",
+  "mirror": "mirror: a mirror sent it, or agrees with the nodes",
+  "peers": "peers: most of the nodes that were asked offered it",
+  "local": "local: this machine shares it",
+  "unchecked": "unchecked: it is not compared with the repository's database yet",
+  "contradicted": "contradicted: it differs from the repository's database",
 };
 
 function whenText({ endedAt, elapsedMs, firstByteMs }: ExplainReport): string {
@@ -80,7 +80,7 @@ function bytesText(report: ExplainReport): string {
     `${formatBytes(bytesLocal)} here before`;
   return endedAt === null
     ? `so far   ${from}`
-    : `saved    ${formatBytes(bytesSaved)} that no mirror had to give; ${from}`;
+    : `saved    ${formatBytes(bytesSaved)} that no mirror had to send; ${from}`;
 }
 
 function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {

@@ -1,5 +1,6 @@
 /** `pacsrv fetch`: from the flags to the file, with one of two sources and one of four displays. */
 
+import { systemClock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
@@ -137,7 +138,7 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
         checkFound(plan, event);
         const sizeBytes = outputBytes(plan, event.sizeBytes);
         if (output !== undefined && source.gives !== "nothing" && bytesWritten !== sizeBytes) {
-          throw new FetchFailure("failed", `${bytesWritten} bytes came, not ${sizeBytes}`);
+          throw new FetchFailure("failed", `Received ${bytesWritten} bytes, not ${sizeBytes}`);
         }
         // A node of its own wrote the chunks where they stand in the whole file.
         const isSparse = plan.request.chunks !== null && source.gives === "nothing";
@@ -174,12 +175,12 @@ function withRate(
  */
 function checkFound({ request }: FetchPlan, found: Found | Done): void {
   if (request.root !== null && found.root !== request.root) {
-    throw new FetchFailure("checkFailed", `Another root came: ${found.root}`);
+    throw new FetchFailure("checkFailed", `The source has another root: ${found.root}`);
   }
   if (request.sizeBytes !== null && found.sizeBytes !== request.sizeBytes) {
     throw new FetchFailure(
       "checkFailed",
-      `Another size came: ${found.sizeBytes} bytes, not ${request.sizeBytes}`,
+      `The source has another size: ${found.sizeBytes} bytes, not ${request.sizeBytes}`,
     );
   }
 }
@@ -195,16 +196,12 @@ function outputBytes({ request }: FetchPlan, sizeBytes: number): number {
 
 /** The outcome of `work`; once `signal` is aborted, it gets a short time to tidy up. */
 async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<void>();
-  const timers: ReturnType<typeof setTimeout>[] = [];
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  using cleanup = new DisposableStack();
   const onAbort = () => {
-    timers.push(setTimeout(() => aborted.reject(signal.reason), limits.fetchTidyMs));
+    cleanup.use(systemClock.after(limits.fetchTidyMs, () => reject(signal.reason)));
   };
   signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    for (const timer of timers) clearTimeout(timer);
-  }
+  cleanup.defer(() => signal.removeEventListener("abort", onAbort));
+  await Promise.race([work, aborted]);
 }

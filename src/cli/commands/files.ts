@@ -140,7 +140,7 @@ function verifyOutcome(reports: readonly VerifyReport[], target: string): string
   const bad = reports.filter((report) => !report.ok).length;
   if (bad > 0) {
     return new FetchFailure("checkFailed", `${bad} of ${count(reports.length, "file")} damaged`, {
-      hint: "Damaged files are not offered until they are fetched again.",
+      hint: "Damaged files are no longer offered. Fetch them again.",
     });
   }
   if (reports.length === 0 && target !== "") {

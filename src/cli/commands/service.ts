@@ -103,6 +103,6 @@ async function stopInTime(stopping: Promise<void>, log: Logger): Promise<ExitNam
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   using _ = systemClock.after(limits.serviceStopMs, () => resolve("late"));
   if (await Promise.race([stopping, late]) !== "late") return "done";
-  log.error(`not stopped within ${limits.serviceStopMs} ms; ending all the same`);
+  log.error(`not stopped within ${limits.serviceStopMs} ms; ending anyway`);
   return "failed";
 }

@@ -1,6 +1,6 @@
 /** `pacsrv status`: the state of the daemon, or, with `--directory`, of a directory. */
 
-import { EnvironmentError, type ExitName, UsageError } from "../../base/errors.ts";
+import { EnvironmentError, type ExitName } from "../../base/errors.ts";
 import type { DirectoryStatus } from "../../client/directory_status.ts";
 import type {
   DirectoryReport,
@@ -9,7 +9,7 @@ import type {
   TransferReport,
   UploadReport,
 } from "../../client/types.ts";
-import type { Arguments } from "../arguments/arguments.ts";
+import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
 import { parseDirectory, readNetwork } from "../settings/network_settings.ts";
 import { escapeText } from "../terminal/terminal.ts";
 import {
@@ -28,12 +28,25 @@ import { asking, printItems } from "./ask.ts";
  * @throws {UsageError} when flags are given that do not go together.
  */
 export async function runStatus(args: Arguments): Promise<ExitName> {
-  if (args.isGiven("directory")) return await runDirectoryStatus(args);
-  if (args.isGiven("network") || args.isGiven("network-key-file")) {
-    throw new UsageError("Cannot use --network or --network-key-file without --directory", {
-      hint: "The daemon knows its own network.",
-    });
-  }
+  const isDirectory = args.isGiven("directory");
+  refuseMisuse([
+    [
+      isDirectory && args.has("files"),
+      "--files with --directory",
+      "`pacsrv search '*'` asks directories for files.",
+    ],
+    [
+      isDirectory && args.isGiven("client"),
+      "--client with --directory: only one of the two is asked",
+      "Ask the daemon and the directory one after the other.",
+    ],
+    [
+      !isDirectory && (args.isGiven("network") || args.isGiven("network-key-file")),
+      "--network or --network-key-file without --directory",
+      "The daemon knows its own network.",
+    ],
+  ]);
+  if (isDirectory) return await runDirectoryStatus(args);
   if (!args.has("files")) return await runDaemonStatus(args);
   const { runStatusOfFiles } = await import("./files.ts");
   return await runStatusOfFiles(args);
@@ -48,16 +61,6 @@ const runDaemonStatus = asking({
 
 /** Asks the directory itself, without a daemon. */
 async function runDirectoryStatus(args: Arguments): Promise<ExitName> {
-  if (args.has("files")) {
-    throw new UsageError("Cannot use --files with --directory", {
-      hint: "`pacsrv search '*'` asks directories for files.",
-    });
-  }
-  if (args.isGiven("client")) {
-    throw new UsageError("Cannot use --client with --directory: one of the two is asked", {
-      hint: "Ask the daemon and the directory one after the other.",
-    });
-  }
   const address = args.value("directory", parseDirectory);
   const { askDirectoryStatus } = await import("../../client/directory_status.ts");
   const status = await askDirectoryStatus({ address, ...await readNetwork(args) });
@@ -111,7 +114,7 @@ export function statusText(status: StatusReport): string {
       `nodes, ${formatBytes(savings.bytesMirror)} from mirrors, ` +
       `${formatBytes(savings.bytesLocal)} here before`,
     ],
-    ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to give`],
+    ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to send`],
   ];
   if (status.gateway !== null) facts.push(["gateway", status.gateway]);
   const lines = [

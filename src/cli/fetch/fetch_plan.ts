@@ -7,7 +7,7 @@ import { limits } from "../../base/limits.ts";
 import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../base/mirror_url.ts";
 import { checkName } from "../../base/names.ts";
 import type { FetchRequest } from "../../client/types.ts";
-import type { Arguments } from "../arguments/arguments.ts";
+import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
 import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
 import { parseChunks, parseSize, secondsUpTo } from "../arguments/values.ts";
 
@@ -68,33 +68,38 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     searchMs: url === null ? 0 : limits.urlSearchMs,
     mirrors: url === null || url.isFile ? [] : [url.url.href],
   };
-  if (args.has("json") && args.has("quiet")) {
-    throw new UsageError("Cannot use --json and --quiet together: the one prints, the other not");
-  }
-  if (args.has("json") && output === "-") {
-    throw new UsageError("Cannot use --json with -o -: both would write to stdout", {
-      hint: "Write the file elsewhere with -o FILE.",
-    });
-  }
-  if (isAlone && args.isGiven("client")) {
-    throw new UsageError("Cannot use --alone and --client together: --alone asks no daemon");
-  }
-  if (isAlone && url === null && peers.length === 0 && directories.length === 0) {
-    throw new UsageError(
-      "Cannot use --alone without --peer or --directory: a node of its own knows nobody",
-      { hint: "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT" },
-    );
-  }
-  if (isAlone && !request.deliver) {
-    throw new UsageError("Cannot use --alone and --chunks without -o: there is no store to fill", {
-      hint: "Say with -o FILE where the range of bytes is to go.",
-    });
-  }
-  if (request.sha256 !== null && chunks !== null) {
-    throw new UsageError("Cannot use --sha256 and --chunks together: it is of the whole file", {
-      hint: "Choose the file with --root or --size.",
-    });
-  }
+  const { sha256, deliver } = request;
+  const isUnknown = url === null && peers.length === 0 && directories.length === 0;
+  refuseMisuse([
+    [
+      args.has("json") && args.has("quiet"),
+      "--json and --quiet together: the one prints, the other does not",
+    ],
+    [
+      args.has("json") && output === "-",
+      "--json with -o -: both would write to stdout",
+      "Write the file elsewhere with -o FILE.",
+    ],
+    [
+      isAlone && args.isGiven("client"),
+      "--alone and --client together: --alone asks no daemon",
+    ],
+    [
+      isAlone && isUnknown,
+      "--alone without --peer or --directory: there is no node to ask",
+      "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT",
+    ],
+    [
+      isAlone && !deliver,
+      "--alone and --chunks without -o: there is no store to fill",
+      "Name a file for the bytes of these chunks with -o FILE.",
+    ],
+    [
+      sha256 !== null && chunks !== null,
+      "--sha256 and --chunks together: a SHA-256 is of the whole file",
+      "Choose the file with --root or --size.",
+    ],
+  ]);
   return {
     request,
     label: name || root!,

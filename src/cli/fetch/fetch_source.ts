@@ -48,7 +48,7 @@ export async function openFetchSource(
     const flag = plan.peers.length > 0 ? "--peer" : "--directory";
     if (knowsSomebody(plan) && plan.style === "people") {
       note(
-        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a node of its own.`,
+        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a fetch without it.`,
       );
     }
     return {
@@ -76,7 +76,7 @@ export async function openFetchSource(
     }
     if (!plan.request.deliver) {
       throw new FetchFailure("noDaemon", `No daemon answers at ${where} that could store chunks`, {
-        hint: "Say with -o FILE where the range of bytes is to go.",
+        hint: "Name a file for the bytes of these chunks with -o FILE.",
         cause: error,
       });
     }
@@ -114,7 +114,7 @@ export async function nextSource(
     return undefined;
   }
   if (plan.style === "people" && isNews) {
-    note(`${messageOf(error)}; straight from ${plan.url.host}`);
+    note(`${messageOf(error)}; fetching directly from ${plan.url.host}`);
   }
   return next;
 }

@@ -21,14 +21,6 @@ const REASONS: Readonly<
   EFBIG: { code: "no-space", reason: "the file is too big for this file system" },
 };
 
-const CLASSES: readonly (readonly [new (message: string) => Error, string])[] = [
-  [Deno.errors.NotFound, "ENOENT"],
-  [Deno.errors.PermissionDenied, "EACCES"],
-  [Deno.errors.NotCapable, "EACCES"],
-  [Deno.errors.NotADirectory, "ENOTDIR"],
-  [Deno.errors.IsADirectory, "EISDIR"],
-];
-
 /**
  * `error`, thrown by the runtime, as an {@linkcode EnvironmentError}.
  *
@@ -47,7 +39,8 @@ export function systemError(error: unknown, action: string): Error {
 
 /** The system's name of an error ("ENOENT"), if it has one. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if ("code" in error && typeof error.code === "string") return error.code;
-  return CLASSES.find(([type]) => error instanceof type)?.[1];
+  // What this process is not granted does not come from the system, so it has no code.
+  if (error instanceof Deno.errors.NotCapable) return "EACCES";
+  const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
+  return hasCode ? String(error.code) : undefined;
 }

@@ -118,6 +118,27 @@ export function displayWidth(text: string): number {
   return width;
 }
 
+/**
+ * Words in lines of at most `columns` characters, but for a word that is longer.
+ *
+ * @param mayBegin Whether a line may begin with a word.
+ */
+export function wrapWords(
+  words: readonly string[],
+  columns: number,
+  mayBegin: (word: string) => boolean = () => true,
+): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of words) {
+    if (line !== "" && line.length + 1 + word.length > columns && mayBegin(word)) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
 /** `text` in at most `columns` columns, its middle left out where it is longer. */
 export function fitText(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
