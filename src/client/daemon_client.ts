@@ -149,14 +149,13 @@ export class DaemonClient implements AsyncDisposable {
         case "found":
         case "restarted":
         case "progress":
-          yield message;
-          break;
         case "done":
           yield message;
-          return;
+          break;
         default:
           throw unexpected(message);
       }
+      if (message.kind === "done") return;
     }
   }
 
@@ -202,10 +201,8 @@ export class DaemonClient implements AsyncDisposable {
       try {
         frame = await this.#connection.receiveFrame();
       } catch (cause) {
-        throw new FetchFailure("noDaemon", `The daemon at ${this.#label} went away`, {
-          ...(hint === undefined ? {} : { hint }),
-          cause,
-        });
+        const message = `The daemon at ${this.#label} went away`;
+        throw new FetchFailure("noDaemon", message, { hint, cause });
       }
       this.#heardMs = this.#connection.clock.nowMs();
       if (frame.code === DATA_CODE) {
@@ -253,17 +250,12 @@ async function readToken(path: string): Promise<Uint8Array> {
 function dataOf(frame: Frame): DataEvent {
   const { payload } = frame;
   if (payload.length < 8) throw new PeerFault("malformed", "Cannot read DATA: it has no offset");
-  const view = new DataView(payload.buffer, payload.byteOffset, 8);
-  const offset = view.getUint32(0) * 0x1_0000_0000 + view.getUint32(4);
-  return { kind: "data", offset, bytes: payload.subarray(8) };
+  const offset = new DataView(payload.buffer, payload.byteOffset, 8).getBigUint64(0);
+  return { kind: "data", offset: Number(offset), bytes: payload.subarray(8) };
 }
 
-function failureOf(message: MessageOf<"failed">): FetchFailure {
-  return new FetchFailure(
-    message.failure,
-    message.message,
-    message.hint === "" ? {} : { hint: message.hint },
-  );
+function failureOf({ failure, message, hint }: MessageOf<"failed">): FetchFailure {
+  return new FetchFailure(failure, message, { hint: hint || undefined });
 }
 
 function unexpected(message: Message | DataEvent): PeerFault {

@@ -106,7 +106,7 @@ type Misuse = readonly [isSo: boolean, what: string, hint?: string];
  */
 export function refuseMisuse(misuses: readonly Misuse[]): void {
   const [, what, hint] = misuses.find(([isSo]) => isSo) ?? [];
-  if (what !== undefined) throw new UsageError(`Cannot use ${what}`, hint ? { hint } : {});
+  if (what !== undefined) throw new UsageError(`Cannot use ${what}`, { hint });
 }
 
 /** Values below the flags: a configuration file's. */

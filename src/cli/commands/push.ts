@@ -50,13 +50,13 @@ const TEXTS: Readonly<Record<string, string>> = {
   "failed": "did not get there completely",
 };
 
+const HINT = "A node accepts files up to its `pacsrv daemon --accept-uploads BYTES`.";
+
 function notTaken(target: string, reports: readonly PushReport[]): FetchFailure {
   const isRefused = reports.some(({ result }) => result === "unwilling" || result === "no-room");
   return new FetchFailure(
     "failed",
     `Cannot push ${JSON.stringify(target)}: no peer has it whole now`,
-    isRefused
-      ? { hint: "A node accepts files up to its `pacsrv daemon --accept-uploads BYTES`." }
-      : {},
+    { hint: isRefused ? HINT : undefined },
   );
 }

@@ -22,7 +22,7 @@ const PLAIN = /^[\w./:@%+,[\]-]+$/;
 /** What a line is made of. */
 interface LogLine {
   readonly timeMs: number;
-  readonly level: LogLevel;
+  readonly level: string;
   readonly message: string;
   readonly fields: LogFields;
 }

@@ -33,8 +33,17 @@ export function systemError(error: unknown, action: string): Error {
   return new EnvironmentError(
     known?.code ?? "other",
     `Cannot ${action}: ${known?.reason ?? messageOf(error)}`,
-    known?.hint === undefined ? { cause: error } : { cause: error, hint: known.hint },
+    { cause: error, hint: known?.hint },
   );
+}
+
+/** What `work` gives; throws what it throws as {@linkcode systemError} words it. */
+export function orSystemError<T>(action: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw systemError(error, action);
+  }
 }
 
 /** The system's name of an error ("ENOENT"), if it has one. */
