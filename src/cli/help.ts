@@ -1,8 +1,8 @@
 /** The help texts, made from the table of commands; nothing is written twice. */
 
 import { limits } from "../base/limits.ts";
-import { COMMANDS, findCommand } from "./command_table.ts";
 import { allFlags, type CommandSpec, type FlagSpec } from "./arguments/arguments.ts";
+import { COMMANDS, findCommand } from "./command_table.ts";
 import { wrapWords } from "./terminal/text_format.ts";
 
 /** Columns of the help: what fits any terminal. */

@@ -21,6 +21,17 @@ export const cliLimits = {
   fetchProgressMs: 100,
   /** Bytes copied at once from the working file of a fetch: few calls, and no memory to speak of. */
   fetchCopyBytes: 512 * KIB,
+  /** Until then a rate of 0 is one that is not known yet; later it means that nothing comes. */
+  fetchRateKnownMs: 2_000,
+  /** Where there is no bar, a line comes at least this often: a log shows that it goes on. */
+  fetchLineMs: 5_000,
+  /** A fetch that would take longer counts as stalled: a rate that fades would promise years. */
+  fetchLeftMsMax: 24 * 60 * 60 * 1000,
+  /** The bar takes what the rest of the line leaves, within these; below, there is none. */
+  barColumnsMin: 10,
+  barColumnsMax: 40,
+  /** A name leaves room for the rest on 80 columns. */
+  barNameColumnsMax: 28,
 
   // Doctor
   /** What does not answer `pacsrv doctor` by then counts as silent. */
@@ -31,4 +42,11 @@ export const cliLimits = {
   doctorLineCharsMax: 240,
   /** Directories with shared files that are looked at when no configuration names them. */
   doctorSharedDirsMax: 16,
+  /** Less free space is a problem; less than the second is worth a warning. */
+  doctorFreeBytesLeast: 256_000_000,
+  doctorFreeBytesGood: 4_000_000_000,
+  /** Repositories change daily: an older database names few files that are still wanted. */
+  doctorDatabaseAgeMs: 30 * 24 * 60 * 60 * 1000,
+  /** With clocks further apart, certificates and signatures fail. */
+  doctorClockMs: 5 * 60 * 1000,
 } as const;

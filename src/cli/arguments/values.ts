@@ -1,9 +1,9 @@
 /** The parsers of numbers, sizes, times, chunks, words and networks. */
 
+import { utf8 } from "../../base/bytes.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { FILE_BYTES_MAX, FILE_CHUNKS_MAX } from "../../base/geometry.ts";
-import { utf8 } from "../../base/bytes.ts";
 import { limits } from "../../base/limits.ts";
 import type { Parser } from "./arguments.ts";
 

@@ -1,9 +1,9 @@
 /** `pacsrv fetch`: from the flags to the file, with one of two sources and one of four displays. */
 
 import { systemClock } from "../../base/clock.ts";
-import { limits } from "../../base/limits.ts";
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import type { FetchOutput } from "../fetch/fetch_output.ts";
 import { type FetchPlan, readFetchPlan } from "../fetch/fetch_plan.ts";
@@ -16,9 +16,6 @@ import {
   type Progress,
 } from "../fetch/fetch_ui.ts";
 import { Interrupt } from "../fetch/interrupt.ts";
-
-/** From then on a rate of 0 means that nothing comes. */
-const RATE_KNOWN_MS = 2_000;
 
 /** One fetch and its parts. */
 interface Fetch {
@@ -163,7 +160,7 @@ function withRate(
   nowMs: number,
 ): Progress {
   const bytes = progress.bytesDone - start.bytes;
-  if (progress.bytesPerSecond > 0 || bytes <= 0 || nowMs - start.atMs > RATE_KNOWN_MS) {
+  if (progress.bytesPerSecond > 0 || bytes <= 0 || nowMs - start.atMs > limits.fetchRateKnownMs) {
     return progress;
   }
   return { ...progress, bytesPerSecond: Math.round(bytes / (nowMs - start.atMs) * 1000) };

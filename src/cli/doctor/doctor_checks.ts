@@ -4,6 +4,7 @@
  * `doctor_pacman.ts`.
  */
 
+import { limits } from "../../base/limits.ts";
 import type { DirectoryReport } from "../../client/types.ts";
 import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
 import { count, formatBytes, formatDuration } from "../terminal/text_format.ts";
@@ -17,14 +18,6 @@ import type {
   UserFacts,
 } from "./doctor_facts.ts";
 import { type Finding, note, ok, problem, warning } from "./doctor_report.ts";
-
-/** Less free space than this is a problem, or worth a warning. */
-const FREE_BYTES_LEAST = 256_000_000;
-const FREE_BYTES_GOOD = 4_000_000_000;
-/** Repositories change daily: what is this old names few files that are still wanted. */
-const DATABASE_AGE_MS = 30 * 24 * 60 * 60 * 1000;
-/** With clocks further apart, certificates and signatures fail. */
-const CLOCK_MS = 5 * 60 * 1000;
 
 /** Whether a daemon answers, and which. */
 export function checkDaemon(daemon: Asked<DaemonFacts>, version: string): Finding {
@@ -105,8 +98,8 @@ export function checkData(data: Asked<DataFacts>, dataDir: string): Finding[] {
 
 function checkRoom(path: string, freeBytes: number): Finding {
   const free = `${formatBytes(freeBytes)} free at ${path}`;
-  if (freeBytes >= FREE_BYTES_GOOD) return ok("disk", free);
-  const level = freeBytes < FREE_BYTES_LEAST ? problem : warning;
+  if (freeBytes >= limits.doctorFreeBytesGood) return ok("disk", free);
+  const level = freeBytes < limits.doctorFreeBytesLeast ? problem : warning;
   return level("disk", free, `data = "/a/directory/with/more/room/pacsrv"`);
 }
 
@@ -152,7 +145,9 @@ export function checkDatabases(
     if (fault !== null) return problem(check, `${name}: ${fault}`, `ls -l ${path}`);
     const ageMs = writtenAt === null ? 0 : Math.max(0, nowMs - Date.parse(writtenAt));
     const text = `${name}: ${count(packages, "package")}, ${formatDuration(ageMs)} old`;
-    return ageMs > DATABASE_AGE_MS ? warning(check, text, "pacman -Syu") : ok(check, text);
+    return ageMs > limits.doctorDatabaseAgeMs
+      ? warning(check, text, "pacman -Syu")
+      : ok(check, text);
   });
 }
 
@@ -161,7 +156,7 @@ export function checkClock(clock: Asked<ClockFacts>): Finding {
   if (clock.kind === "unknown") return note("clock", clock.reason);
   const { host, aheadMs } = clock.value;
   const apart = formatDuration(Math.abs(aheadMs));
-  if (Math.abs(aheadMs) <= CLOCK_MS) return ok("clock", `as at ${host}`);
+  if (Math.abs(aheadMs) <= limits.doctorClockMs) return ok("clock", `as at ${host}`);
   const where = aheadMs > 0 ? "behind" : "ahead of";
   return warning("clock", `${apart} ${where} ${host}`, "timedatectl set-ntp true");
 }

@@ -3,15 +3,15 @@
  * and mirror. Changes nothing, and every wait has a bound. What does not answer is a fact too.
  */
 
-import { limits } from "../../base/limits.ts";
-import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { dirname, join } from "node:path";
 import type { HostPort } from "../../base/address.ts";
-import { httpReason } from "../../http/http_reason.ts";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
 import { DaemonClient } from "../../client/daemon_client.ts";
 import type { AnswerItems, AskArguments } from "../../client/types.ts";
+import { httpReason } from "../../http/http_reason.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
 import { splitAddress } from "../arguments/address.ts";
 import type {

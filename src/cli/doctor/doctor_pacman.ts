@@ -2,6 +2,7 @@
 
 import type { PacmanSetting } from "../../pacman/pacman_conf.ts";
 import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
+import { count } from "../terminal/text_format.ts";
 import type {
   Asked,
   DaemonFacts,
@@ -10,7 +11,6 @@ import type {
   PacmanFacts,
 } from "./doctor_facts.ts";
 import { type Finding, note, ok, problem, warning } from "./doctor_report.ts";
-import { count } from "../terminal/text_format.ts";
 
 /** From this version on pacman knows CacheServer. */
 const CACHE_SERVER_SINCE = [6, 1];

@@ -13,9 +13,9 @@ import { toHex, utf8 } from "../../base/bytes.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { systemRandom } from "../../base/random.ts";
-import { type FetchTarget, findTarget, nameFromNetwork } from "./fetch_target.ts";
 import { orSystemError, systemError } from "../terminal/system_error.ts";
 import { writeOut } from "../terminal/terminal.ts";
+import { type FetchTarget, findTarget, nameFromNetwork } from "./fetch_target.ts";
 
 /**
  * What stays of a `.part` when a fetch fails: all of it; what was written from its beginning on

@@ -8,8 +8,8 @@ import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../bas
 import { checkName } from "../../base/names.ts";
 import type { FetchRequest } from "../../client/types.ts";
 import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
-import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
 import { parseChunks, parseSize, secondsUpTo } from "../arguments/values.ts";
+import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
 
 /** How progress is shown. */
 export type FetchStyle = "people" | "json" | "quiet";

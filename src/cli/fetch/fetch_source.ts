@@ -10,10 +10,10 @@ import type { FetchEvent, FetchRequest } from "../../client/types.ts";
 import type { Origin } from "../../http/origin.ts";
 import { formatAddress } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
-import type { FetchOutput } from "./fetch_output.ts";
-import type { FetchPlan } from "./fetch_plan.ts";
 import { readNetworkSettings } from "../settings/network_settings.ts";
 import { note } from "../terminal/terminal.ts";
+import type { FetchOutput } from "./fetch_output.ts";
+import type { FetchPlan } from "./fetch_plan.ts";
 
 /** A fetch that is ready to begin. */
 export interface FetchSource extends AsyncDisposable {

@@ -5,8 +5,8 @@
 
 import { EXIT, FetchFailure, messageOf, UsageError } from "../../base/errors.ts";
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import type { FetchEvent } from "../../client/types.ts";
-import type { FetchStyle } from "./fetch_plan.ts";
 import {
   escapeText,
   jsonLine,
@@ -23,6 +23,7 @@ import {
   formatDuration,
   formatRate,
 } from "../terminal/text_format.ts";
+import type { FetchStyle } from "./fetch_plan.ts";
 
 /** What a fetch tells, the bytes apart. */
 type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
@@ -98,9 +99,8 @@ class JsonUi implements FetchUi {
   }
 }
 
-/** Per cent between two lines, and the time after which one comes all the same. */
+/** Per cent between two lines. */
 const LINE_PERCENT = 10;
-const LINE_MS = 5_000;
 
 /** How a fetch is told to people. */
 interface LinesOptions {
@@ -162,7 +162,7 @@ export class LinesUi implements FetchUi {
   #progressLine(progress: Progress): void {
     const percent = percentOf(progress);
     const isStep = Math.floor(percent / LINE_PERCENT) > Math.floor(this.#percent / LINE_PERCENT);
-    if (!isStep && this.#nowMs() - this.#lastMs < LINE_MS) return;
+    if (!isStep && this.#nowMs() - this.#lastMs < limits.fetchLineMs) return;
     this.#percent = percent;
     this.#line(`${this.#label}: ${progressText(progress)}`);
   }
@@ -211,23 +211,14 @@ function progressText(progress: Progress): string {
     count(progress.sources, "source");
 }
 
-/** No fetch that goes on takes longer than this. */
-const LEFT_MS_MAX = 24 * 60 * 60 * 1000;
-
 /** `5.0 s left`, at the rate of now; `complete` when all is here. */
 export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): string {
   if (bytesDone >= bytesTotal) return "complete";
   const leftMs = (bytesTotal - bytesDone) / bytesPerSecond * 1000;
   // A rate that fades while nothing comes would promise years.
-  if (bytesPerSecond <= 0 || leftMs > LEFT_MS_MAX) return "stalled";
+  if (bytesPerSecond <= 0 || leftMs > limits.fetchLeftMsMax) return "stalled";
   return `${formatDuration(leftMs)} left`;
 }
-
-/** The bar takes what the rest of the line leaves, within these. */
-const BAR_COLUMNS_MIN = 10;
-const BAR_COLUMNS_MAX = 40;
-/** A name leaves room for the rest on 80 columns. */
-const NAME_COLUMNS_MAX = 28;
 
 /** `NAME [=====>    ]  45%  12.3 MB/s  5.0 s left  3 sources` in at most `columns` columns. */
 export function barLine(name: string, progress: Progress, columns: number): string {
@@ -237,12 +228,12 @@ export function barLine(name: string, progress: Progress, columns: number): stri
     timeLeft(progress),
     count(progress.sources, "source"),
   ];
-  const shownName = fitText(escapeText(name), NAME_COLUMNS_MAX);
+  const shownName = fitText(escapeText(name), limits.barNameColumnsMax);
   // A narrow terminal loses the facts from the end, but never wraps.
-  while (facts.length > 1 && roomFor(shownName, facts, columns) < BAR_COLUMNS_MIN) facts.pop();
-  const room = Math.min(BAR_COLUMNS_MAX, roomFor(shownName, facts, columns));
+  while (facts.length > 1 && roomFor(shownName, facts, columns) < limits.barColumnsMin) facts.pop();
+  const room = Math.min(limits.barColumnsMax, roomFor(shownName, facts, columns));
   const tail = facts.join("  ");
-  if (room < BAR_COLUMNS_MIN) return fitText(`${shownName}  ${tail}`, columns - 1);
+  if (room < limits.barColumnsMin) return fitText(`${shownName}  ${tail}`, columns - 1);
   const filled = Math.floor(room * percentOf(progress) / 100);
   return `${shownName} [${"=".repeat(filled)}${" ".repeat(room - filled)}] ${tail}`;
 }

@@ -2,8 +2,8 @@
 
 import { configure, getLogger, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
 import type { LogFields, Logger } from "../../base/log.ts";
-import { formatJson, formatText, type LogFormat, type LogLevel } from "./log_format.ts";
 import { writeNote } from "../terminal/terminal.ts";
+import { formatJson, formatText, type LogFormat, type LogLevel } from "./log_format.ts";
 
 const CATEGORY = "pacsrv";
 

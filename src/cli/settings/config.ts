@@ -13,8 +13,8 @@ import {
   type FlagSpec,
   numberKind,
 } from "../arguments/arguments.ts";
-import { readBounded } from "./bounded_file.ts";
 import { suggestion } from "../arguments/suggest.ts";
+import { readBounded } from "./bounded_file.ts";
 
 /**
  * The values that a file sets for the flags of `command`.
