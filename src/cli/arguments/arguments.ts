@@ -28,6 +28,15 @@ export interface FlagSpec {
   readonly defaultText?: string;
 }
 
+/** A flag by its name and value as the help shows them: `-o, --output FILE`. */
+export function flag(
+  usage: string,
+  spec: Omit<FlagSpec, "name" | "short" | "value">,
+): FlagSpec {
+  const [, short, name = "", value] = /^(?:-(\w), )?--([\w-]+)(?: (.+))?$/.exec(usage) ?? [];
+  return { name, ...(short && { short }), ...(value && { value }), ...spec };
+}
+
 /** What a command line may hold besides flags. */
 interface PositionalSpec {
   /** As the help shows it: "NAME|ROOT". Completed as the value of a flag is. */
@@ -67,11 +76,7 @@ export const HELP_TOPICS: readonly string[] = ["config", "exit-codes"];
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** The switch that every command has. */
-export const HELP_FLAG: FlagSpec = {
-  name: "help",
-  short: "h",
-  help: "Show this help.",
-};
+export const HELP_FLAG = flag("-h, --help", { help: "Show this help." });
 
 /** All flags of a command, the common ones too. */
 export function allFlags(command: CommandSpec): readonly FlagSpec[] {

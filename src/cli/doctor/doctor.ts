@@ -8,6 +8,7 @@ import { parseCommandLine } from "../arguments/command_line.ts";
 import { printItems } from "../commands/ask.ts";
 import { CLIENT_DEFAULT, parseDialledClient } from "../settings/network_settings.ts";
 import { type DaemonSettings, readDaemonSettings } from "../settings/service_settings.ts";
+import { hintOf } from "../terminal/system_error.ts";
 import {
   checkClock,
   checkDaemon,
@@ -93,9 +94,8 @@ async function readSettings(
     findings.push(ok("config", `${path} can be read`));
     return settings;
   } catch (error) {
-    const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-    const fix = typeof hint === "string" ? [hint] : [];
-    findings.push(problem("config", messageOf(error), ...fix));
+    const hint = hintOf(error);
+    findings.push(problem("config", messageOf(error), ...(hint === undefined ? [] : [hint])));
     return undefined;
   }
 }

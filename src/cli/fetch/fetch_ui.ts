@@ -3,10 +3,11 @@
  * nothing. All but the JSON goes to stderr. What is shown is not measured here.
  */
 
-import { EXIT, FetchFailure, messageOf, UsageError } from "../../base/errors.ts";
+import { EXIT, messageOf } from "../../base/errors.ts";
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FetchEvent } from "../../client/types.ts";
+import { exitOf, hintOf } from "../terminal/system_error.ts";
 import {
   escapeText,
   jsonLine,
@@ -81,21 +82,9 @@ class JsonUi implements FetchUi {
   }
 
   async failed(error: unknown): Promise<void> {
-    const exit = error instanceof FetchFailure
-      ? error.exit
-      : error instanceof UsageError
-      ? "usage"
-      : "failed";
-    const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-    await printLine(
-      jsonLine({
-        event: "failed",
-        exit,
-        code: EXIT[exit],
-        message: messageOf(error),
-        hint: hint ?? null,
-      }),
-    );
+    const exit = exitOf(error);
+    const [message, hint] = [messageOf(error), hintOf(error) ?? null];
+    await printLine(jsonLine({ event: "failed", exit, code: EXIT[exit], message, hint }));
   }
 }
 
