@@ -172,7 +172,8 @@ class FetchRun {
   }
 
   #lookAround(): FetchFacts {
-    const run = this;
+    const swarm = () => this.#swarm;
+    const importedTo = () => this.#importedTo;
     const { isAlone, linkCount, peers } = this.#world;
     const hasListed = peers.some(({ isListed }) => isListed);
     return {
@@ -184,16 +185,16 @@ class FetchRun {
         directories: { size: hasListed ? 1 : 0, faults: [] },
       },
       get swarm() {
-        return run.#swarm;
+        return swarm();
       },
       mirror: this.#mirrors,
       get importedTo() {
-        return run.#importedTo;
+        return importedTo();
       },
       listedDials: 0,
-      isSource: (nodeId) => run.#swarm?.hasSource(nodeId) ?? false,
+      isSource: (nodeId) => swarm()?.hasSource(nodeId) ?? false,
       // What is complete here was hashed once.
-      sha256Of: (root) => [...run.#complete].find((content) => content.root === root)?.sha256,
+      sha256Of: (root) => [...this.#complete].find((content) => content.root === root)?.sha256,
     };
   }
 

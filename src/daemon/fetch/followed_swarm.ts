@@ -33,7 +33,8 @@ export class FollowedSwarm {
   #last: Swarm | null = null;
   /** The SHA-256 of what is followed, while it comes. */
   #hash: RunningSha256 | null = null;
-  #leaving: Promise<void> = Promise.resolve();
+  /** Never rejects: what a disk refuses is told to the one who left. */
+  #leaving: Promise<unknown> = Promise.resolve();
   /** Whether it waits for another download of the same root to end. */
   #isWaiting = false;
 
@@ -128,16 +129,16 @@ export class FollowedSwarm {
   async leave(how: "suspend" | "discard" | "finish"): Promise<void> {
     const swarm = this.#swarm;
     this.stopHashing();
-    if (swarm === null) return await this.#leaving;
+    if (swarm === null) return await this.left();
     this.#swarm = null;
     const left = this.#host.swarms.leave(swarm, this.#options.observer, how);
-    this.#leaving = Promise.all([this.#leaving, left]).then(() => {});
+    this.#leaving = Promise.allSettled([this.#leaving, left]);
     await left;
   }
 
   /** Resolves when nothing is being left. */
   async left(): Promise<void> {
-    await this.#leaving.catch(() => {});
+    await this.#leaving;
   }
 
   /** What came of a candidate is not the file: nothing is kept of it. */
@@ -156,9 +157,10 @@ export class FollowedSwarm {
   #tellWhenFree({ root, name, sizeBytes }: Candidate): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.#host.swarms.freed({ root, name, sizeBytes }).finally(() => {
+    const again = () => {
       this.#isWaiting = false;
       this.#options.tell({ kind: "freed" });
-    });
+    };
+    this.#host.swarms.freed({ root, name, sizeBytes }).then(again, again);
   }
 }
