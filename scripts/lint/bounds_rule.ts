@@ -23,10 +23,7 @@ const LIMITS_FOLDER = "src/base/limits/";
 export const PENDING_FOLDERS: readonly string[] = [
   "src/cli/",
   "src/core/fetch/",
-  "src/daemon/",
   "src/directory/",
-  "src/gateway/",
-  "src/http/",
   "src/pacman/",
   "src/store/",
 ];

@@ -19,7 +19,7 @@ import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
-export interface RunningDaemon {
+interface RunningDaemon {
   readonly nodeId: NodeId;
   /** Where it listens for nodes and for clients, the real ports included. */
   readonly node: HostPort;

@@ -118,7 +118,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   }
 
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
-  get hasTrouble(): boolean {
+  get hasFailed(): boolean {
     return this.#states.some(({ error }) =>
       error !== null && (error.code !== "refused" || error.status >= 500)
     );
@@ -265,7 +265,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
   }
 
-  /** Waits for a place among the connections, and for the head of an answer. */
+  /** Waits for a slot among the connections, and for the head of an answer. */
   async #ask(
     state: MirrorState,
     question: MirrorQuestion,
@@ -408,7 +408,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
 /** An answer under way. */
 interface Asked {
   readonly head: MirrorHead;
-  /** Gives the connection's place back; to be called when the answer has ended. */
+  /** Gives the connection's slot back; to be called when the answer has ended. */
   release(): void;
   readonly abort: AbortController;
 }

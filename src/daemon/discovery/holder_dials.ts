@@ -17,7 +17,7 @@ import { formatAddress } from "../../wire/host.ts";
 import type { Searcher } from "./searches.ts";
 
 /** What the dials need of their fetch and its node. */
-export interface HolderDialsHost {
+interface HolderDialsHost {
   readonly clock: Clock;
   readonly log: Logger;
   /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */

@@ -24,7 +24,7 @@ import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
 import { StreamLedger } from "../swarm/transfer_ledger.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
-export interface MirrorTrackHost {
+interface MirrorTrackHost {
   readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
   readonly log: Logger;

@@ -122,7 +122,7 @@ export class Node {
     });
     const { loadMeter, pushReceiver } = this.transfers;
     const { directories } = discovery;
-    const questions = new Questions(context, { loadMeter, pushReceiver, directories });
+    const questions = new Questions(context, { loadMeter, pushReceiver, directories, links });
     this.questions = questions;
     this.#port = new NodePort(context, listener, { links, searches, uploads, questions });
   }

@@ -49,7 +49,7 @@ export class MirrorSource implements ChunkSource {
   readonly #sizeBytes: number;
   readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   readonly #works = new Set<Work>();
-  readonly #places = new Semaphore(limits.mirrorRangesMax);
+  readonly #slots = new Semaphore(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
   #provider: Provider;
   #hasLeft = false;
@@ -116,7 +116,7 @@ export class MirrorSource implements ChunkSource {
   /** Brings what was asked for; resolves when it was given to the swarm, or to another core. */
   async #bring(work: Work): Promise<void> {
     const { signal } = work.stop;
-    const giveBack = await this.#places.take({ signal });
+    const giveBack = await this.#slots.take({ signal });
     const { check: { range, lengthBytes } } = work;
     const { offset } = rangeBytes(this.#sizeBytes, range);
     using read = new ResumableRead(this.#mirror, {

@@ -157,8 +157,8 @@ export class OfferPolicy implements AsyncDisposable {
       sizeBytes,
       sha256,
       repository: named.map(({ repository }) => repository).join(", "),
-      sizeBytesVouched: named[0]?.sizeBytes,
-      sha256Vouched: named[0]?.sha256,
+      sizeBytesExpected: named[0]?.sizeBytes,
+      sha256Expected: named[0]?.sha256,
     });
   }
 

@@ -81,7 +81,7 @@ export class DatabaseUpdate {
   get isDown(): boolean {
     if (this.#state.kind !== "failed") return false;
     const { error } = this.#state;
-    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
+    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasFailed;
   }
 
   /** What has come of it; only while it is "coming". */

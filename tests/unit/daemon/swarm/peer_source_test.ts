@@ -176,7 +176,7 @@ Deno.test("Source lets a cancelled frame pass unread, and ends at one that nobod
   assertEquals([reason.code, unasked.log], ["unexpected", []]);
 });
 
-Deno.test("Source ends at a frame that is no run of whole chunks of the file", async () => {
+Deno.test("PeerSource ends at a frame that is no run of whole chunks of the file", async () => {
   const wrong: [first: number, length: number][] = [
     [0, 0],
     [0, CHUNK_BYTES - 1],
@@ -211,7 +211,7 @@ Deno.test("Source passes on what the holder has, by HAVE and by pages of its bit
   ]);
 });
 
-Deno.test("Source ends at a HAVE whose ranges are not in order, overlap or leave the file", async () => {
+Deno.test("PeerSource ends at a HAVE whose ranges are not in order, overlap or leave the file", async () => {
   const wrong = [
     have([4, 1], [3, 1]),
     have([0, 5], [4, 1]),
@@ -225,14 +225,14 @@ Deno.test("Source ends at a HAVE whose ranges are not in order, overlap or leave
   assertEquals(await faultAfter([have([0, 5], [5, 15])]), undefined);
 });
 
-Deno.test("Source ends at a bitfield that leaves the file or sets spare bits", async () => {
+Deno.test("PeerSource ends at a bitfield that leaves the file or sets spare bits", async () => {
   for (const message of [bitfield(3, 0), bitfield(0, 0, 0, 0, 0), bitfield(2, 0x01)]) {
     assertEquals(await faultAfter([message]), "malformed");
   }
   assertEquals(await faultAfter([bitfield(0, 0xff, 0xff, 0xf0)]), undefined);
 });
 
-Deno.test("Source ends when a holder announces the same things again and again", async () => {
+Deno.test("PeerSource ends when a holder announces the same things again and again", async () => {
   const times = (count: number, message: Message) => Array<Message>(count).fill(message);
   // Four times 20 chunks, and eight more for the last byte of a bitfield, each time.
   assertEquals(await faultAfter(times(5, have([0, CHUNKS]))), undefined);
@@ -250,7 +250,7 @@ Deno.test("Source looks through a page at the cost of the page, however big the 
   assertEquals(log.at(-1), `has ${199 * 8_000_000}+1`);
 });
 
-Deno.test("Source ends at what is not for a requester", async () => {
+Deno.test("PeerSource ends at what is not for a requester", async () => {
   const wrong: Message[] = [
     { kind: "request", first: 0, count: 1 },
     { kind: "want", root: "00".repeat(32) as never, searchOn: false },
