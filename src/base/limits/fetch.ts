@@ -5,13 +5,13 @@ import { overlayLimits } from "./overlay.ts";
 import { transferLimits } from "./transfer.ts";
 
 /** How long after the first offer a bare name may still come to mean another file. */
-const settleMs = 100;
+const candidateSettleMs = 100;
 
 export const fetchLimits = {
   // Which file is meant
-  settleMs,
+  candidateSettleMs,
   /** A candidate that has been followed for this long is kept, whatever others offer. */
-  keptMs: 3 * settleMs,
+  candidateKeptMs: 3 * candidateSettleMs,
 
   // Searching
   /** Sources with which a fetch seeks no more, and a holder is told not to pass the query on. */

@@ -141,12 +141,12 @@ export class Candidates {
 
   /** How long it takes from now until the leader is the one to end with. */
   unsettledMs(nowMs: number): number {
-    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + limits.settleMs - nowMs;
+    return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + limits.candidateSettleMs - nowMs;
   }
 
   /** Whether the fetch stays with `followed`, whoever offers another file. */
   isKept(followed: Candidate, nowMs: number): boolean {
-    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > limits.keptMs;
+    return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > limits.candidateKeptMs;
   }
 
   /** Whether `followed` may be given up for `leader`. */
