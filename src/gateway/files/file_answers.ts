@@ -151,7 +151,7 @@ export class FileAnswers {
     const { exchange, joined: { sharedFetch } } = waiting;
     while (!isReady(waiting)) {
       if (await this.#nextChange(exchange, sharedFetch)) continue;
-      if (!sharedFetch.hasReleased) return "too-late";
+      if (!sharedFetch.bytes.hasAny) return "too-late";
       // Slow, but it comes: what is not checked yet can still be broken off.
       if (isBegun(waiting)) return undefined;
       // It comes, but the part that this client wants may come last.
@@ -190,8 +190,8 @@ export class FileAnswers {
   async #past(exchange: Exchange, trusted: PackageFile | undefined): Promise<Response> {
     const { passThrough } = this.#parts;
     if (trusted === undefined) return await passThrough.answer(exchange);
-    exchange.headers = withoutConditions(exchange.headers, trusted);
-    const answer = await passThrough.answer(exchange);
+    const headers = withoutConditions(exchange.headers, trusted);
+    const answer = await passThrough.answer({ ...exchange, headers });
     if (!answer.ok) return answer;
     if (!fits(answer, trusted)) {
       await answer.body?.cancel();
@@ -227,8 +227,8 @@ function isReady(waiting: Waiting): boolean {
 }
 
 /** Whether the file is so small that it is better known to be right before anything is said of it. */
-function isCheckNear({ request, from, sizeBytes, isAllReleased }: SharedFetch): boolean {
-  if (request.sha256 === null || from > 0 || isAllReleased) return false;
+function isCheckNear({ request, from, sizeBytes, bytes }: SharedFetch): boolean {
+  if (request.sha256 === null || from > 0 || bytes.areAll) return false;
   return sizeBytes !== null && sizeBytes <= limits.gatewayCheckedBytes;
 }
 

@@ -62,7 +62,7 @@ export class PassThrough {
     this.#passes++;
     abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);
-    if (exchange.isShort) abort.abort();
+    if (!exchange.delivery.hasBody) abort.abort();
     return answer;
   }
 
@@ -127,7 +127,7 @@ export class PassThrough {
     const end = range?.end ?? null;
     const { clock } = exchange;
     const { stream } = this.#bodies.add(
-      exchange,
+      exchange.delivery,
       (events) => new MirrorStream({ file, body, end, abort, clock, ...events }),
     );
     return new Response(stream, { status, headers });

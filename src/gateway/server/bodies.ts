@@ -3,7 +3,7 @@
  * sent at a time, which are given time and are broken off when the gateway stops.
  */
 
-import { ClientLeft, type Exchange } from "./exchange.ts";
+import { ClientLeft, type Delivery } from "./exchange.ts";
 
 /** What all bodies can do. */
 export interface Body {
@@ -75,13 +75,13 @@ export class Bodies {
   readonly #bodies = new Set<Body>();
 
   /** Keeps a body that `make` makes until it has told that it has ended. */
-  add<B extends Body>(exchange: Exchange, make: (events: BodyEvents) => B): B {
-    exchange.hold();
+  add<B extends Body>(delivery: Delivery, make: (events: BodyEvents) => B): B {
+    delivery.beginBody();
     const body = make({
-      sent: (bytes) => exchange.sent(bytes),
+      sent: (bytes) => delivery.sent(bytes),
       ended: (error) => {
         this.#bodies.delete(body);
-        exchange.ended(error);
+        delivery.ended(error);
       },
     });
     this.#bodies.add(body);

@@ -38,7 +38,7 @@ export function rangedAnswer(exchange: Exchange, bodies: Bodies, file: SendableF
   if (exchange.isHead || start === end) return new Response(null, { status, headers });
   const supply = file.open();
   const { stream } = bodies.add(
-    exchange,
+    exchange.delivery,
     (events) => new FileBody(supply, { start, end, clock, ...events }),
   );
   return new Response(stream, { status, headers });
