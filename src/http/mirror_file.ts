@@ -52,7 +52,6 @@ interface MirrorFacts extends MirrorValidators {
   readonly mirror: string;
   /** Null when it does not say. */
   readonly sizeBytes: number | null;
-  readonly contentType: string | null;
 }
 
 /** One of the mirrors, as far as this file goes. */
@@ -228,9 +227,9 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       end(asked);
       const { head } = asked;
       checkStatus(state.address.label, head, [200]);
-      const { etag, lastModified, contentType, contentBytes } = head;
+      const { etag, lastModified, contentBytes } = head;
       const mirror = state.address.label;
-      return { mirror, sizeBytes: contentBytes, etag, lastModified, contentType };
+      return { mirror, sizeBytes: contentBytes, etag, lastModified };
     });
   }
 

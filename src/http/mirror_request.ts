@@ -41,7 +41,6 @@ export interface MirrorHead extends MirrorValidators {
   readonly response: Response;
   /** Bytes of the body; null when it did not say. */
   readonly contentBytes: number | null;
-  readonly contentType: string | null;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -287,7 +286,6 @@ function readHead(response: Response, mirror: string): MirrorHead {
     etag: validator(headers.get("etag")),
     lastModified: validator(headers.get("last-modified")),
     contentBytes: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null,
-    contentType: validator(headers.get("content-type")),
   };
 }
 

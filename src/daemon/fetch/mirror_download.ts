@@ -96,9 +96,9 @@ export class MirrorDownload {
   }
 
   /** What is written from now on is this answer of the mirrors. */
-  begin({ mirror, etag, lastModified }: MirrorBody, file: MirrorFile): void {
+  begin({ mirror, validators }: MirrorBody, file: MirrorFile): void {
     this.#earlier = null;
-    this.#unverified!.validators ??= { mirror, etag, lastModified };
+    this.#unverified!.validators ??= { mirror, ...validators };
     this.#provider = mirrorProvider(mirror, file);
   }
 
@@ -151,7 +151,7 @@ function canTell(known: ResumeValidators | null): known is ResumeValidators {
 /** Whether an answer is certainly of the file that `earlier` tells of. */
 function isSameFile(
   earlier: ResumeValidators,
-  { mirror, etag, lastModified }: Pick<MirrorBody, "mirror" | "etag" | "lastModified">,
+  { mirror, validators: { etag, lastModified } }: MirrorBody,
 ): boolean {
   if (earlier.lastModified !== null && lastModified === earlier.lastModified) return true;
   return mirror === earlier.mirror && isStrong(etag) && etag === earlier.etag;

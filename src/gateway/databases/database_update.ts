@@ -120,14 +120,13 @@ export class DatabaseUpdate {
   async #take(first: MirrorBody): Promise<void> {
     const { cache, key, isSignature } = this.#options;
     using body = first;
-    const { sizeBytes, etag, lastModified } = body;
+    const { sizeBytes, validators } = body;
     if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
     if (!cache.reserve(key, sizeBytes ?? 0)) {
       throw new NotKept("no-room", "there is no room for it");
     }
     using target = this.#openFile();
     if (sizeBytes !== null) await reserve(target, sizeBytes);
-    const validators = { etag, lastModified };
     await this.#download(body, {
       target,
       begun: () => this.#become({ kind: "coming", sizeBytes, validators }),

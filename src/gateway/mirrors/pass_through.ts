@@ -114,7 +114,7 @@ export class PassThrough {
     },
     range: Exclude<ResolvedRange, { kind: "unsatisfiable" }> | null,
   ): Response {
-    const headers = fileHeaders(body, "mirror");
+    const headers = fileHeaders(body.validators, "mirror");
     if (range !== null) headers.set("content-length", `${range.end - range.start}`);
     if (range?.kind === "part") {
       headers.set("content-range", `bytes ${range.start}-${range.end - 1}/${body.sizeBytes}`);
