@@ -21,7 +21,7 @@ import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
-import { CHUNKS_CODE, MESSAGES, type Rejection } from "../../wire/messages.ts";
+import { CHUNKS_CODE, type MessageOf, MESSAGES, type Rejection } from "../../wire/messages.ts";
 import { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
@@ -54,18 +54,15 @@ interface FrontFrame {
 /** One holder that a swarm takes chunks from. */
 export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly id: number;
-  readonly nodeId: NodeId;
-  readonly provider: Provider;
+  readonly provider: Provider & { readonly nodeId: NodeId };
   readonly connection: Connection;
   readonly have: Bitfield | "all";
   strikes = 0;
   readonly #sink: PeerSink;
   readonly #hasher: ChunkHasher;
   readonly #sizeBytes: number;
-  readonly #chunks: number;
+  readonly #announcements: Announcements;
   #front: FrontFrame | null = null;
-  /** Chunks that it announced so far, each as often as it did. */
-  #announced = 0;
 
   constructor(
     sink: PeerSink,
@@ -85,11 +82,10 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     this.#hasher = options.hasher;
     this.connection = connection;
     this.id = options.id;
-    this.nodeId = options.nodeId;
     this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
     this.have = options.have ?? "all";
     this.#sizeBytes = options.sizeBytes;
-    this.#chunks = chunkCount(options.sizeBytes);
+    this.#announcements = new Announcements(chunkCount(options.sizeBytes));
   }
 
   /** Receives until the connection ends. */
@@ -131,15 +127,11 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       case "leaves":
         return this.#sink.leaves(this, message.first, message.hashes);
       case "have":
-        this.#checkOrder(message.ranges);
-        return this.#announce(message.ranges, countOf(message.ranges));
+        return this.#sink.has(this, this.#announcements.ofHave(message.ranges));
       case "bitfield":
-        return this.#announce(
-          pageRanges(this.#chunks, message.firstByte, message.bits),
-          message.bits.length * 8,
-        );
+        return this.#sink.has(this, this.#announcements.ofBitfield(message));
       case "reject":
-        this.#checkRange(message.range);
+        checkRange(message.range, chunkCount(this.#sizeBytes));
         return this.#sink.rejected(this, message.range, message.rejection);
       case "bye":
         return this.connection.close();
@@ -177,12 +169,11 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const first = (p[0]! << 24 | p[1]! << 16 | p[2]! << 8 | p[3]!) >>> 0;
     const length = frame.payloadBytes - 4;
     const range = { first, count: Math.ceil(length / CHUNK_BYTES) };
-    if (
-      !isRangeWithin(range, this.#chunks) || rangeBytes(this.#sizeBytes, range).length !== length
-    ) {
+    const chunks = chunkCount(this.#sizeBytes);
+    if (!isRangeWithin(range, chunks) || rangeBytes(this.#sizeBytes, range).length !== length) {
       throw new PeerFault(
         "malformed",
-        `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${this.#chunks}`,
+        `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${chunks}`,
       );
     }
     const standing = this.#sink.classify(this, range);
@@ -197,24 +188,26 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
     return { range, check: new ChunkCheck(range, how), arrived: 0 };
   }
+}
 
-  /** Passes on what the holder says it has; `chunks` is how many it takes to look through that. */
-  #announce(ranges: readonly ChunkRange[], chunks: number): void {
-    this.#announced += chunks;
-    if (this.#announced > limits.announcedTimesMax * (this.#chunks + 8)) {
-      throw new PeerFault(
-        "flooding",
-        `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
-      );
-    }
-    this.#sink.has(this, ranges);
+/**
+ * What one holder says that it has of a file, in its bitfield and by HAVE: within the file, in order,
+ * and no more often than an honest one has reason to.
+ */
+class Announcements {
+  readonly #chunks: number;
+  /** Chunks that it announced so far, each as often as it did. */
+  #announced = 0;
+
+  constructor(chunks: number) {
+    this.#chunks = chunks;
   }
 
-  /** In order and without overlap, the ranges of one HAVE cost no more than the whole file. */
-  #checkOrder(ranges: readonly ChunkRange[]): void {
+  /** The ranges of a HAVE, which cost no more than the whole file: none overlaps another. */
+  ofHave(ranges: readonly ChunkRange[]): readonly ChunkRange[] {
     let end = 0;
     for (const range of ranges) {
-      this.#checkRange(range);
+      checkRange(range, this.#chunks);
       if (range.first < end) {
         throw new PeerFault(
           "malformed",
@@ -223,16 +216,33 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       }
       end = range.first + range.count;
     }
+    this.#count(countOf(ranges));
+    return ranges;
   }
 
-  #checkRange(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks)) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot take range: chunks ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+  ofBitfield({ firstByte, bits }: MessageOf<"bitfield">): readonly ChunkRange[] {
+    const ranges = pageRanges(this.#chunks, firstByte, bits);
+    this.#count(bits.length * 8);
+    return ranges;
   }
+
+  /** `chunks` is how many it takes to look through an announcement. */
+  #count(chunks: number): void {
+    this.#announced += chunks;
+    if (this.#announced <= limits.announcedTimesMax * (this.#chunks + 8)) return;
+    throw new PeerFault(
+      "flooding",
+      `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
+    );
+  }
+}
+
+function checkRange(range: ChunkRange, chunks: number): void {
+  if (isRangeWithin(range, chunks)) return;
+  throw new PeerFault(
+    "malformed",
+    `Cannot take range: chunks ${range.first}+${range.count} of ${chunks}`,
+  );
 }
 
 function countOf(ranges: readonly ChunkRange[]): number {

@@ -50,7 +50,7 @@ export class SwarmPeers implements PeerSink {
   }
 
   hasNode(nodeId: NodeId): boolean {
-    for (const source of this.#sources.values()) if (source.nodeId === nodeId) return true;
+    for (const source of this.#sources.values()) if (source.provider.nodeId === nodeId) return true;
     return false;
   }
 
