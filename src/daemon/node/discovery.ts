@@ -15,13 +15,12 @@ import { NameQuery } from "../discovery/name_query.ts";
 import { type Answers, HERE, waitForIdle } from "../discovery/network_query.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { fileOffer, filesSought } from "../discovery/offers.ts";
-import type { Searcher, Searches } from "../discovery/searches.ts";
+import type { Searcher } from "../discovery/searches.ts";
 import type { Links } from "./links.ts";
 
 /** How a node searches. */
 interface DiscoveryOptions {
   readonly links: Links;
-  readonly searches: Searches;
   /** Directories that are told what is here and asked what is sought. */
   readonly directories: readonly HostPort[];
   /** How many links away a query goes. */
@@ -54,7 +53,7 @@ export class Discovery {
   }
 
   tick(nowMs: number): void {
-    this.#options.searches.tick(nowMs);
+    this.links.searches.tick(nowMs);
     this.directories.tick(nowMs);
   }
 
@@ -97,7 +96,7 @@ export class Discovery {
     options: { readonly holdersMax?: number } = {},
   ): () => void {
     const { clock, identity } = this.#context;
-    const { searches, ttl } = this.#options;
+    const { links: { searches }, ttl } = this.#options;
     const listed = (answer: DirectoryAnswer) => searcher.listed(answer);
     const endFiles = this.directories.findFiles(sought, listed);
     const { holdersMax: max = limits.directoryHoldersAsked } = options;

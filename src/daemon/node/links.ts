@@ -18,7 +18,7 @@ import type { Message, MessageKind, Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
 import { fileOffer, filesSought, holdsAny } from "../discovery/offers.ts";
-import type { Searches } from "../discovery/searches.ts";
+import { Searches } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import { callRequester } from "./outbound_calls.ts";
 
@@ -27,8 +27,6 @@ const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
 
 /** How a node keeps its links. */
 interface LinksOptions {
-  /** This node's own searches, which hear the hits. */
-  readonly searches: Searches;
   /** Serves the requesters that this node calls back. */
   readonly uploads: Uploads;
   /** Nodes that a person named: links to them are kept up. */
@@ -40,6 +38,8 @@ interface LinksOptions {
 /** All links of one node. */
 export class Links {
   readonly overlay: Overlay;
+  /** This node's own searches, which hear the hits. */
+  readonly searches = new Searches();
   readonly #context: NodeContext;
   readonly #options: LinksOptions;
   readonly #connections = new Map<LinkId, Connection>();
@@ -145,7 +145,7 @@ export class Links {
         });
         break;
       case "deliver-hit":
-        this.#options.searches.hit(effect.hit);
+        this.searches.hit(effect.hit);
         break;
       case "warn":
         this.#warn(effect);

@@ -93,7 +93,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
   listening(async (node, door) => {
     const queryId = newQueryId(systemRandom);
     const sought = { by: "name", value: "f" } as const;
-    node.searches.add(queryId, sought, {
+    node.links.searches.add(queryId, sought, {
       offered: () => ({
         kind: "want",
         root: "33".repeat(32) as Root,
