@@ -115,7 +115,7 @@ function openGateway(
     host: {
       // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
-      isAlone: () => node.linkCount === 0 && node.discovery.directories.size === 0,
+      isAlone: () => node.links.size === 0 && node.discovery.directories.size === 0,
       trust: databases,
       mirrors: node.transfers.fetches.mirrors,
       log: node.context.log,

@@ -21,7 +21,6 @@ import { plainAnswer } from "./server/plain_answer.ts";
 import { readPath, type RequestPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
-/** How a gateway is set up. */
 interface GatewayOptions {
   readonly host: GatewayHost;
   readonly listen: HostPort;

@@ -18,7 +18,6 @@ export interface MirrorTimeouts {
   readonly retryMs: number;
 }
 
-/** How a node asks mirrors. */
 interface MirrorClientOptions {
   readonly log: Logger;
   readonly timeouts?: MirrorTimeouts;

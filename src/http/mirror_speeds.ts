@@ -3,7 +3,6 @@
 import { BoundedMap } from "../base/bounded_map.ts";
 import { limits } from "../base/limits.ts";
 
-/** What is known of one mirror. */
 interface Speed {
   bytesPerSecond: number;
   /** When it was measured last. */

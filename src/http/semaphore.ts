@@ -1,13 +1,11 @@
 /** A bounded number of slots, and a queue for those who wait for one. Knows nothing of what for. */
 
-/** How a slot is taken. */
 interface AcquireOptions {
   readonly signal: AbortSignal;
   /** Slots that must stay free for others beside it; by default 0. */
   readonly keptFree?: number;
 }
 
-/** One who waits. */
 interface Waiter {
   readonly keptFree: number;
   readonly got: () => void;

@@ -30,7 +30,6 @@ import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
 
-/** What the answers are drawn from. */
 interface AnswererOptions {
   readonly node: Node;
   readonly version: string;
@@ -50,7 +49,7 @@ export class Answerer {
 
   constructor(options: AnswererOptions) {
     this.#options = options;
-    this.#startedMs = options.node.clock.nowMs();
+    this.#startedMs = options.node.context.clock.nowMs();
   }
 
   get #store(): ChunkStore {
@@ -186,9 +185,9 @@ export class Answerer {
   }
 
   *#peers(): Generator<PeerReport> {
-    const { clock, links } = this.#options.node;
+    const { context: { clock }, links: { overlay } } = this.#options.node;
     const nowMs = clock.nowMs();
-    for (const link of links.overlay.links()) {
+    for (const link of overlay.links()) {
       const { nodeId, host, port, listenPort, inbound, roundTripMs, sinceMs } = link;
       yield {
         nodeId,
@@ -201,7 +200,7 @@ export class Answerer {
         ban: null,
       };
     }
-    for (const { nodeId, host, reason, endsAtMs } of this.#options.node.links.overlay.bans(nowMs)) {
+    for (const { nodeId, host, reason, endsAtMs } of overlay.bans(nowMs)) {
       yield {
         nodeId: nodeId ?? "",
         host,

@@ -67,7 +67,6 @@ export class Duplicates {
   }
 }
 
-/** Which directory a client is of, and what it tells. */
 interface DirectoryClientOptions {
   readonly address: HostPort;
   /** Shared by all clients of the node. */

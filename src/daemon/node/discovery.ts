@@ -18,7 +18,6 @@ import { fileOffer, filesSought } from "../discovery/offers.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { Links } from "./links.ts";
 
-/** How a node searches. */
 interface DiscoveryOptions {
   readonly links: Links;
   /** Directories that are told what is here and asked what is sought. */

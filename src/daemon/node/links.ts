@@ -5,6 +5,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { Changes } from "../../base/changes.ts";
 import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { LinkId } from "../../core/overlay/neighbours.ts";
@@ -25,7 +26,6 @@ import { callRequester } from "./outbound_calls.ts";
 /** Messages that a link carries. */
 const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
 
-/** How a node keeps its links. */
 interface LinksOptions {
   /** Serves the requesters that this node calls back. */
   readonly uploads: Uploads;
@@ -38,13 +38,14 @@ interface LinksOptions {
 /** All links of one node. */
 export class Links {
   readonly overlay: Overlay;
+  /** Told whenever there are more or fewer links, or dials. */
+  readonly changes = new Changes();
   /** This node's own searches, which hear the hits. */
   readonly searches = new Searches();
   readonly #context: NodeContext;
   readonly #options: LinksOptions;
   readonly #connections = new Map<LinkId, Connection>();
   #nextId = 1;
-  #changed: () => void = () => {};
   #dialling = 0;
   #isStopped = false;
 
@@ -58,11 +59,6 @@ export class Links {
 
   get size(): number {
     return this.#connections.size;
-  }
-
-  /** Calls back whenever there are more or fewer links, or dials. */
-  onChange(changed: () => void): void {
-    this.#changed = changed;
   }
 
   /** How many are being dialled. */
@@ -193,7 +189,7 @@ export class Links {
       throw error;
     } finally {
       this.#dialling--;
-      this.#changed();
+      this.changes.tell();
     }
     await this.#run(connection, remote, address);
   }
@@ -225,11 +221,11 @@ export class Links {
       inbound: dialled === undefined,
       ...(dialled === undefined ? {} : { dialled }),
     });
-    this.#changed();
+    this.changes.tell();
     await connection.receive(this.#handler(link));
     this.#connections.delete(link);
     this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
-    this.#changed();
+    this.changes.tell();
     this.#logEnd(connection, remote);
   }
 

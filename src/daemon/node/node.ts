@@ -128,10 +128,6 @@ export class Node {
     return this.context.identity.nodeId;
   }
 
-  get clock(): Clock {
-    return this.context.clock;
-  }
-
   get store(): ChunkStore {
     return this.context.store;
   }
@@ -139,11 +135,6 @@ export class Node {
   /** Resolves with the reason when the node cannot go on by itself. */
   get failed(): Promise<Error> {
     return this.#port.failed;
-  }
-
-  /** How many links there are. */
-  get linkCount(): number {
-    return this.links.size;
   }
 
   /** What is being fetched, the last begun first. */

@@ -27,7 +27,6 @@ import type { Links } from "./links.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
-/** What the answers are drawn from, besides the files that are here. */
 interface QuestionsOptions {
   readonly loadMeter: LoadMeter;
   readonly pushReceiver: PushReceiver;

@@ -16,9 +16,15 @@ import {
   type SourceReport,
 } from "../../core/download/download.ts";
 import type { PartialDownload } from "../../store/downloads/partial_download.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
 import { HERE, type Provider } from "./provider.ts";
-import type { MirrorLoss, SwarmContext, SwarmEvent, SwarmFile } from "./swarm_events.ts";
+import type {
+  ChunkSink,
+  ChunkSource,
+  MirrorLoss,
+  SwarmContext,
+  SwarmEvent,
+  SwarmFile,
+} from "./swarm_events.ts";
 import { TransferLedger } from "./transfer_ledger.ts";
 
 /** Stands for what came by another way in what the policy is told: no source has it. */

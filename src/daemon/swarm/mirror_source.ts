@@ -14,9 +14,8 @@ import { type RangeBody, ResumableRead } from "../../http/resumable_read.ts";
 import { Semaphore } from "../../http/semaphore.ts";
 import { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
-import type { MirrorLoss } from "./swarm_events.ts";
+import type { ChunkSink, ChunkSource, MirrorLoss } from "./swarm_events.ts";
 
 const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 
@@ -91,8 +90,6 @@ class RangeWork {
 export class MirrorSource implements ChunkSource {
   readonly id: number;
   readonly have = "all";
-  /** A wrong chunk is the end of it. */
-  readonly strikes = 0;
   readonly #sink: MirrorSink;
   readonly #mirror: MirrorFile;
   readonly #sizeBytes: number;

@@ -24,9 +24,9 @@ import { onlyKinds } from "../../wire/gate.ts";
 import { CHUNKS_CODE, type MessageOf, MESSAGES, type Rejection } from "../../wire/messages.ts";
 import { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
 import type { LeafSource } from "./leaf_fetch.ts";
 import type { Provider } from "./provider.ts";
+import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
 
 /** What a holder may send once it knows that the file is wanted. */
 const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;

@@ -258,7 +258,7 @@ export class Swarm {
       bytesDone: this.bytesDone,
       bytesPerSecond: Math.round(this.rate.bytesPerSecond),
       have: formatRanges(this.download.have),
-      sources: inOrder.map(({ id, provider, strikes }) => ({
+      sources: inOrder.map(({ id, provider, strikes = 0 }) => ({
         peer: provider.label,
         nodeId: provider.nodeId,
         bytes: states.get(id)?.bytesGood ?? 0,

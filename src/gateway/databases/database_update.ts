@@ -39,7 +39,6 @@ type UpdateState =
   | { readonly kind: "coming"; readonly sizeBytes: number | null; readonly validators: Validators }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** What an update needs. */
 interface UpdateOptions {
   readonly cache: DatabaseCache;
   readonly file: MirrorFile;

@@ -22,7 +22,6 @@ import { rangedAnswer } from "../server/ranged_answer.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
 
-/** What databases are answered with. */
 interface DatabasesOptions {
   readonly mirrors: Mirrors;
   readonly bodies: Bodies;

@@ -17,7 +17,6 @@ import { fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.
 import type { SharedFetch } from "./shared_fetch.ts";
 import type { Joined, SharedFetches } from "./shared_fetches.ts";
 
-/** What the answers are made of. */
 interface FileAnswersOptions {
   readonly sharedFetches: SharedFetches;
   readonly bodies: Bodies;

@@ -11,7 +11,6 @@ import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
 import { ResumableRead } from "../../http/resumable_read.ts";
 import { type Body, type BodyEvents, BodyStream } from "../server/bodies.ts";
 
-/** What a stream is part of. */
 interface MirrorStreamOptions extends BodyEvents {
   readonly file: MirrorFile;
   /** The answer to begin with. */

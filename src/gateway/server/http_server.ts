@@ -16,7 +16,6 @@ import type { Logger, LogThrottle } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
-/** What a server is made with. */
 interface HttpServerOptions {
   readonly listen: HostPort;
   readonly clock: Clock;

@@ -10,7 +10,6 @@ import { isNotModified, isRangeWanted, type Validators } from "./preconditions.t
 /** Where the bytes of a file come from, as far as it is known. */
 export type FileSource = "peers" | "mirror" | "here";
 
-/** A file that can be sent. */
 interface SendableFile {
   readonly sizeBytes: number;
   readonly validators: Validators;

@@ -118,7 +118,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
     });
     assertEquals(answer.kind, "want");
     await assertRejects(() => holder.receiveOne(), Error, "closed the connection");
-    node.context.connections.tick(node.clock.nowMs());
+    node.context.connections.tick(node.context.clock.nowMs());
     assertEquals(node.context.connections.size, 0);
     holder.close();
   }));
