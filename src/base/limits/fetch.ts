@@ -26,6 +26,8 @@ export const fetchLimits = {
   queriesAtOnce: 2,
 
   // When a fetch gives up
+  /** A candidate that comes no further for so long is set aside: twice the time of a stall. */
+  candidateStarvedMs: 2 * transferLimits.snubMs,
   /** How long nobody may offer a file that no mirror gives either, unless the request says. */
   searchBesideMs: 3_000,
   /** How long a fetch whose sources lack the missing chunks, or all stall, waits for others. */

@@ -12,7 +12,9 @@
  *     size that ends in a chunk of 64 bytes leads only while nobody offers another, listed or not.
  *  6. A candidate that failed its check is thrown away, and everyone who offered it is banned for
  *     this fetch: their other offers do not count either.
- *  7. A fetch follows the first that leads, and may still change to one that leads later for a short
+ *  7. Where a SHA-256 will tell in the end, a candidate whose holders give nothing more is set aside,
+ *     once: it leads no more while another one is offered.
+ *  8. A fetch follows the first that leads, and may still change to one that leads later for a short
  *     while; not at all when the request itself tells the right one, and always when nobody that may
  *     be believed offers it any more.
  */
@@ -51,6 +53,7 @@ export class Candidates {
   /** Keys that a directory named, whether anybody offers them or not. */
   readonly #listed = new Set<string>();
   readonly #banned = new Set<NodeId>();
+  readonly #setAside = new Set<string>();
   #unfit = 0;
   #firstOfferMs: number | null = null;
 
@@ -149,9 +152,18 @@ export class Candidates {
     return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > limits.candidateKeptMs;
   }
 
+  /** Rule 7: whether another candidate leads from now on. */
+  setAside({ key }: Candidate): boolean {
+    if (this.#trust.sha256 === null || this.#setAside.has(key)) return false;
+    const isOther = [...this.#byKey.keys()].some((one) => one !== key && !this.#setAside.has(one));
+    if (isOther) this.#setAside.add(key);
+    return isOther;
+  }
+
   /** Whether `followed` may be given up for `leader`. */
   mayReplace(followed: Candidate, leader: Candidate, nowMs: number): boolean {
     if (followed.offerers.size === 0) return true;
+    if (this.#setAside.has(followed.key)) return !this.#setAside.has(leader.key);
     return !this.isKept(followed, nowMs) && this.#leads(leader, followed);
   }
 
@@ -177,6 +189,8 @@ export class Candidates {
   #leads(candidate: Candidate, leader: Candidate): boolean {
     const isForgeable = isForgeableSize(candidate.sizeBytes);
     if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
+    const isAside = this.#setAside.has(candidate.key);
+    if (isAside !== this.#setAside.has(leader.key)) return !isAside;
     const isListed = this.#listed.has(candidate.key);
     if (isListed !== this.#listed.has(leader.key)) return isListed;
     return candidate.offerers.size > leader.offerers.size;

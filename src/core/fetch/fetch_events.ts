@@ -155,7 +155,7 @@ export type FetchEvent =
   /** The mirror writes where the peers' bytes go no more. */
   | { readonly kind: "place-left" }
   // Results of checks
-  | { readonly kind: "peers-checked"; readonly isRight: boolean }
+  | { readonly kind: "peers-checked"; readonly key: string; readonly isRight: boolean }
   | { readonly kind: "mirror-checked"; readonly sha256: string }
   /** What the mirror gave has this root; it gets its place after `place`. */
   | { readonly kind: "mirror-rooted"; readonly root: Root }
@@ -222,7 +222,7 @@ export type FetchEffect =
   | { readonly kind: "mirror-is-bad"; readonly label: string }
   | { readonly kind: "leave-place" }
   // Checks
-  | { readonly kind: "check-peers" }
+  | { readonly kind: "check-peers"; readonly key: string }
   | { readonly kind: "check-mirror" }
   | { readonly kind: "promote-mirror" }
   | { readonly kind: "place" }

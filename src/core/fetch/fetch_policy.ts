@@ -86,8 +86,12 @@ export class FetchPolicy {
   #isRejecting = false;
   /** What waits to be checked. */
   readonly #waiting = { here: null as Candidate | null, isSwarmComplete: false };
-  /** Size of what is shown, and of what was told to be found. */
-  readonly #shown = { sizeBytes: null as number | null, toldBytes: null as number | null };
+  /** Size of what is shown, and of what was told to be found; the candidate whose bytes are shown. */
+  readonly #shown = {
+    sizeBytes: null as number | null,
+    toldBytes: null as number | null,
+    candidate: null as Candidate | null,
+  };
   #wakeMs = Infinity;
 
   constructor(
@@ -267,7 +271,7 @@ export class FetchPolicy {
         this.#mirror!.placeLeft(turn, this.#peers);
         break;
       case "peers-checked":
-        this.#peersChecked(turn, event.isRight);
+        this.#peersChecked(turn, event);
         break;
       case "mirror-checked":
         this.#mirrorChecked(turn, event.sha256);
@@ -351,6 +355,10 @@ export class FetchPolicy {
     const swarm = turn.facts.swarm!;
     this.#isProved = false;
     this.#waiting.isSwarmComplete = false;
+    const before = this.#shown.candidate;
+    if (before !== null && before.key !== candidate.key) {
+      this.#dropPeers(turn, "another file is followed");
+    }
     this.#found(turn, {
       root,
       name: name || candidate.name,
@@ -363,7 +371,7 @@ export class FetchPolicy {
     }
     const mirrorBytes = turn.facts.mirror?.sizeBytes ?? null;
     // A mirror that has another size is dealt with next; until then its bytes stay as they are.
-    if (mirrorBytes === null || mirrorBytes === sizeBytes) this.#showPeers(turn, sizeBytes);
+    if (mirrorBytes === null || mirrorBytes === sizeBytes) this.#showPeers(turn, candidate);
     this.#mirror?.followed(turn);
     this.#peers.callBack(turn);
     turn.emit({ kind: "start-swarm" });
@@ -407,9 +415,19 @@ export class FetchPolicy {
     this.#found(turn, { root, name: this.#request.name, sizeBytes, sources: 0, bytesHad: 0 });
   }
 
-  #showPeers(turn: Turn, sizeBytes: number): void {
+  #showPeers(turn: Turn, candidate: Candidate): void {
+    const { key, sizeBytes } = candidate;
+    const wasShown = this.#shown.candidate?.key === key && this.#shown.sizeBytes === sizeBytes;
     turn.emit({ kind: "show-peers", sizeBytes });
     this.#shown.sizeBytes = sizeBytes;
+    this.#shown.candidate = candidate;
+    // What came while something else was shown is told now.
+    if (!wasShown && turn.facts.swarm?.hasBegun) turn.emit({ kind: "tell-peers" });
+  }
+
+  #dropPeers(turn: Turn, reason: string): void {
+    turn.emit({ kind: "drop-peers", reason });
+    this.#shown.candidate = null;
   }
 
   #found(
@@ -453,19 +471,18 @@ export class FetchPolicy {
     if (side === null || !this.#comparesWithMirror || this.#isProved) return false;
     const mirror = facts.mirror!;
     return mirror.refusal === null && side.isAnswering(facts, nowMs) && side.canCompare &&
-      !side.isAgreed(facts, followed) && !mirror.isWhole;
+      !side.isAgreed(facts, followed);
   }
 
   /** All that peers give, and gave, of what is followed may be released from now on. */
-  #prove(turn: Turn, { root, sizeBytes }: Candidate): void {
+  #prove(turn: Turn, candidate: Candidate): void {
     const isApart = this.#mirror?.isApart ?? false;
     if (isApart) {
       turn.emit({ kind: "drop-mirror", reason: "peers gave the right file, the mirror did not" });
       turn.emit({ kind: "threw-away", track: "mirror" });
     }
-    this.#showPeers(turn, sizeBytes);
-    if (isApart) turn.emit({ kind: "tell-peers" });
-    if (!this.#isProved) note(turn, `What peers give is proved, root ${root}`);
+    this.#showPeers(turn, candidate);
+    if (!this.#isProved) note(turn, `What peers give is proved, root ${candidate.root}`);
     this.#isProved = true;
     turn.emit({ kind: "release-all" });
   }
@@ -491,7 +508,7 @@ export class FetchPolicy {
       this.#rejectMirror(turn, why, culprit);
     } else if (sha256 === null) this.#reject(turn, followed, why);
     else {
-      turn.emit({ kind: "drop-peers", reason: why });
+      this.#dropPeers(turn, why);
       this.#mirror!.goApart(turn);
       this.#showMirror(turn);
     }
@@ -507,14 +524,13 @@ export class FetchPolicy {
     }
     const { followed } = this.#peers;
     if (followed === null) return;
-    this.#showPeers(turn, followed.sizeBytes);
-    turn.emit({ kind: "tell-peers" });
+    this.#showPeers(turn, followed);
     if (this.#isProved) turn.emit({ kind: "release-all" });
   }
 
   /** A candidate is not the file: what else leads is followed when it is put away. */
   #reject(turn: Turn, candidate: Candidate, why: string): void {
-    turn.emit({ kind: "drop-peers", reason: why });
+    this.#dropPeers(turn, why);
     this.#peers.reject(turn, candidate, why);
     this.#peers.followLeader(turn);
   }
@@ -522,6 +538,8 @@ export class FetchPolicy {
   /** No candidate is followed any more. */
   #unfollowed(turn: Turn): void {
     this.#isProved = false;
+    if (this.#check?.kind === "swarm") this.#check = null;
+    this.#shown.candidate = null;
     this.#waiting.isSwarmComplete = false;
     if (this.#mirror === null) return;
     this.#mirror.followed(turn);
@@ -628,10 +646,11 @@ export class FetchPolicy {
 
   #mirrorPromoted(turn: Turn, file: LocalFile): void {
     const followed = this.#check?.kind === "mirror" ? this.#check.followed : null;
+    const shown = this.#shown.candidate;
+    const why = `the right file has root ${file.root}`;
+    if (shown !== null && shown.root !== file.root) this.#dropPeers(turn, why);
+    if (followed !== null && followed.root !== file.root) this.#peers.reject(turn, followed, why);
     turn.emit({ kind: "release-all" });
-    if (followed !== null && followed.root !== file.root) {
-      this.#peers.reject(turn, followed, `the right file has root ${file.root}`);
-    }
     this.#finish(turn, { kind: "promoted", file });
   }
 
@@ -660,19 +679,25 @@ export class FetchPolicy {
       this.#check = null;
       return this.#checkOn(turn);
     }
-    if (this.#needsMirror(turn, followed)) return;
+    if (this.#needsMirror(turn, followed)) {
+      // Nothing else can tell, and it is here: the mirror is right (rule 5).
+      if (turn.facts.mirror!.isWhole && !this.#isRejecting) this.#check = this.#checkMirror(turn);
+      return;
+    }
     const isChecked = this.#request.sha256 !== null && turn.facts.swarm!.isFull;
     if (!isChecked) return this.#swarmIsRight(turn, followed);
     check.isHashing = true;
-    turn.emit({ kind: "check-peers" });
+    turn.emit({ kind: "check-peers", key: followed.key });
   }
 
-  #peersChecked(turn: Turn, isRight: boolean): void {
-    const check = this.#check;
-    if (check?.kind !== "swarm") return;
-    this.#check = null;
+  #peersChecked(
+    turn: Turn,
+    { key, isRight }: Extract<FetchEvent, { readonly kind: "peers-checked" }>,
+  ): void {
     const { followed } = this.#peers;
-    if (followed?.key !== check.candidate.key) return;
+    // It may be of a candidate that was left meanwhile.
+    if (this.#check?.kind !== "swarm" || followed === null || followed.key !== key) return;
+    this.#check = null;
     if (!isRight) {
       return this.#reject(turn, followed, "it does not have the SHA-256 that is wanted");
     }

@@ -47,6 +47,11 @@ export class FetchTimeouts {
     this.#starvedSinceMs = null;
   }
 
+  /** For how long its sources could not, or did not, give what is missing. */
+  starvedForMs(nowMs: number): number {
+    return this.#starvedSinceMs === null ? 0 : nowMs - this.#starvedSinceMs;
+  }
+
   /** Lets time pass; true when it is at its end. Without `supply` no candidate is followed yet. */
   tick(supply: Supply | undefined, nowMs: number): boolean {
     if (supply !== undefined && supply.sourceCount > 0) this.#aloneSinceMs = nowMs;

@@ -113,7 +113,10 @@ export class MirrorPlan {
     if (view.isApart) return Infinity;
     if (this.#isEarly(view)) return this.#earlyEndMs(view);
     if (peers === null) return Infinity;
-    if (peers.begunMs === null) return peers.followedMs + limits.hedgeBeginMs + 1;
+    if (peers.begunMs === null) {
+      const lateMs = peers.followedMs + limits.hedgeBeginMs + 1;
+      return nowMs < lateMs ? lateMs : Infinity;
+    }
     if (peers.bytesLeft > 0) {
       return Math.max(peers.begunMs + limits.hedgeJudgeMsMin, nowMs + limits.hedgeJudgeAgainMs);
     }

@@ -14,7 +14,8 @@
  *  6. While a mirror writes where the peers' bytes would go, nothing is followed.
  *  7. A directory that knows who has the whole file, and names nobody, protects seeders: it is
  *     waited for, up to `protectMs`.
- *  8. A node of one fetch with directories that all failed, and nobody else to ask, gives up after
+ *  8. A candidate whose sources give nothing more for `candidateStarvedMs` is set aside for another.
+ *  9. A node of one fetch with directories that all failed, and nobody else to ask, gives up after
  *     `hopelessMs`.
  */
 
@@ -144,8 +145,10 @@ export class PeerSide {
     const swarm = this.followed === null ? null : facts.swarm;
     if (swarm?.isComplete) return false;
     const isOver = this.#timeouts.tick(swarm ?? undefined, nowMs) || this.#isHopeless(turn);
-    if (!isOver) this.searchOn(turn);
-    return isOver;
+    if (isOver) return true;
+    this.#setStarvedAside(turn);
+    this.searchOn(turn);
+    return false;
   }
 
   /** Searches on, as far as others would be of use. */
@@ -219,7 +222,9 @@ export class PeerSide {
       // What is here is checked first; the attempt to join has its answer at once.
       if (!this.#following.isJoined) return;
       if (!this.candidates.mayReplace(candidate, leader, turn.nowMs)) return;
-      const reason = candidate.offerers.size === 0
+      const reason = this.#timeouts.starvedForMs(turn.nowMs) > limits.candidateStarvedMs
+        ? "those who offered it give nothing more"
+        : candidate.offerers.size === 0
         ? "those who offered it gave what is not true"
         : "more peers offer another file";
       this.#replace(turn, candidate, reason);
@@ -321,6 +326,14 @@ export class PeerSide {
     this.followLeader(turn);
   }
 
+  /** Rule 8. */
+  #setStarvedAside(turn: Turn): void {
+    const { followed } = this;
+    if (followed === null) return;
+    if (this.#timeouts.starvedForMs(turn.nowMs) <= limits.candidateStarvedMs) return;
+    if (this.candidates.setAside(followed)) this.followLeader(turn);
+  }
+
   #replace(turn: Turn, { root }: Candidate, reason: string): void {
     note(turn, `Left root ${root}: ${reason}`);
     turn.emit({ kind: "leave", how: "discard" });
@@ -358,7 +371,7 @@ export class PeerSide {
     if (this.#heard.isKnownWhole && isSoon) this.#timeouts.renew(nowMs);
   }
 
-  /** Rule 8: waiting longer would bring nothing. */
+  /** Rule 9: waiting longer would bring nothing. */
   #isHopeless({ nowMs, facts: { surroundings, listedDials } }: Turn): boolean {
     const { isAlone, linkCount, addressCount, directories } = surroundings;
     if (!isAlone || nowMs - this.#startMs < limits.hopelessMs) return false;

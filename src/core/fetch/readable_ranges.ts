@@ -24,8 +24,12 @@ export class ReadableRanges {
   #reader: PartsReader | null = null;
   #gained = new Bitfield(0);
   #released = new Bitfield(0);
-  /** Chunks of the mirror that were told, and of which nobody knows whether peers' are the same. */
-  #unconfirmed = new Bitfield(0);
+  /**
+   * Chunks that came from the mirror, and those that were used while only peers' were there, as far
+   * as nobody knows whether those of the other are the same.
+   */
+  #mirrorsOnly = new Bitfield(0);
+  #peersOnly = new Bitfield(0);
 
   /** @param onFirstRelease Called each time that released bytes are there where none were. */
   constructor(observer: FetchObserver, onFirstRelease: () => void) {
@@ -54,7 +58,7 @@ export class ReadableRanges {
   ): void {
     if (this.#sizeBytes !== sizeBytes) {
       const isOther = this.#reader !== null &&
-        (this.#gained.count > 0 || this.#observer.released === undefined);
+        (this.#gained.count > 0 || this.#usesAll);
       if (isOther) this.#observer.event({ kind: "restarted", reason: "the file has another size" });
       this.#sizeBytes = sizeBytes;
       this.#reader = null;
@@ -69,8 +73,9 @@ export class ReadableRanges {
 
   /** Chunks can be read; `isMirrors` when they came to the mirror's place. */
   gained(range: ChunkRange, options: { readonly isMirrors?: boolean } = {}): void {
+    if (options.isMirrors) this.#mirrorsOnly.addRange(range);
+    if (this.#usesAll) this.#noteUse(range);
     this.#gained.addRange(range);
-    if (options.isMirrors) this.#unconfirmed.addRange(range);
     this.#observer.gained(range);
   }
 
@@ -78,6 +83,7 @@ export class ReadableRanges {
   release(range: ChunkRange): void {
     if (range.count === 0) return;
     if (this.#released.count === 0) this.#onFirstRelease();
+    if (!this.#usesAll) this.#noteUse(range);
     this.#released.addRange(range);
     this.#observer.released?.(range);
   }
@@ -89,36 +95,61 @@ export class ReadableRanges {
 
   /** What the mirror gave of these chunks is what the peers' leaves say. */
   confirmed(range: ChunkRange): void {
-    removeRange(this.#unconfirmed, range);
+    this.#mirrorsOnly.removeRange(range);
+    this.#peersOnly.removeRange(range);
   }
 
   /** What peers gave is not the file, or is not followed any more: only the mirror's is left. */
   dropPeers(reason: string): void {
+    const left = this.#reader?.mirror ?? null;
     if (this.#reader !== null) this.#reader.peers = null;
-    this.#keepOnly(this.#reader?.mirror ?? null, reason);
+    this.#drop(this.#peersOnly, left, reason);
+    this.#mirrorsOnly = this.#gained.clone();
+    this.#peersOnly = new Bitfield(this.#gained.length);
   }
 
   /** What the mirror gave is not the file: only the peers' is left. */
   dropMirror(reason: string): void {
-    const wrong = this.#unconfirmed;
-    const isWrong = [...this.#used.ranges()].some((range) => hasAny(wrong, range));
-    for (const range of wrong.ranges()) removeRange(this.#released, range);
+    const left = this.#reader?.peers ?? null;
     if (this.#reader !== null) this.#reader.mirror = null;
-    if (isWrong) this.#restart(reason, this.#reader?.peers ?? null);
-    else this.#keepOnly(this.#reader?.peers ?? null, reason);
-    this.#unconfirmed = new Bitfield(wrong.length);
+    this.#drop(this.#mirrorsOnly, left, reason);
+    this.#peersOnly = this.#used.clone();
+    this.#mirrorsOnly = new Bitfield(this.#gained.length);
+  }
+
+  /** Of two places one is left; those chunks are wrong that came from the other alone. */
+  #drop(wrong: Bitfield, left: ViewPart | null, reason: string): void {
+    const isUsed = [...this.#used.ranges()].some((range) => hasAny(wrong, range));
+    for (const range of wrong.ranges()) this.#released.removeRange(range);
+    if (isUsed) this.#restart(reason, left);
+    else this.#keepOnly(left, reason);
+  }
+
+  /** Whether the observer uses all that it can read, not only what is released. */
+  get #usesAll(): boolean {
+    return this.#observer.released === undefined;
   }
 
   /** What somebody may have used. */
   get #used(): Bitfield {
-    return this.#observer.released === undefined ? this.#gained : this.#released;
+    return this.#usesAll ? this.#gained : this.#released;
+  }
+
+  /** Chunks are used from now on: those that the mirror lacks are the peers'. */
+  #noteUse(range: ChunkRange): void {
+    const mirror = this.#reader?.mirror ?? null;
+    for (const { first, count } of this.#used.missingRuns(range)) {
+      for (let index = first; index < first + count; index++) {
+        if (!mirror?.has({ first: index, count: 1 })) this.#peersOnly.add(index);
+      }
+    }
   }
 
   #keepOnly(part: ViewPart | null, reason: string): void {
     const used = this.#used;
     const isKept = [...used.ranges()].every((range) => part?.has(range) ?? false);
     // Somebody who uses what is not released is told even when nothing came of it yet.
-    const isTold = !isKept || used.count === 0 && this.#observer.released === undefined;
+    const isTold = !isKept || used.count === 0 && this.#usesAll;
     if (isTold) this.#restart(reason, part);
     else {
       this.#gained = keptOf(this.#gained, part);
@@ -129,7 +160,6 @@ export class ReadableRanges {
   /** Has all read anew what is in `part`. */
   #restart(reason: string, part: ViewPart | null): void {
     const gained = keptOf(this.#gained, part), released = keptOf(this.#released, part);
-    const unconfirmed = this.#unconfirmed;
     const parts = this.#reader;
     this.#observer.event({ kind: "restarted", reason });
     this.#forget();
@@ -138,14 +168,14 @@ export class ReadableRanges {
     this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
     for (const range of gained.ranges()) this.gained(range);
     for (const range of released.ranges()) this.release(range);
-    if (parts.mirror !== null) this.#unconfirmed = keptOf(unconfirmed, part);
   }
 
   #forget(): void {
     const chunks = chunkCount(this.#sizeBytes ?? 0);
     this.#gained = new Bitfield(chunks);
     this.#released = new Bitfield(chunks);
-    this.#unconfirmed = new Bitfield(chunks);
+    this.#mirrorsOnly = new Bitfield(chunks);
+    this.#peersOnly = new Bitfield(chunks);
   }
 }
 
@@ -163,10 +193,6 @@ function keptOf(set: Bitfield, part: ViewPart | null): Bitfield {
 function hasAny(set: Bitfield, range: ChunkRange): boolean {
   const missing = set.missingRuns(range).reduce((sum, { count }) => sum + count, 0);
   return missing < range.count;
-}
-
-function removeRange(set: Bitfield, { first, count }: ChunkRange): void {
-  for (let index = first; index < first + count; index++) set.remove(index);
 }
 
 /** Reads each chunk from where it is. */

@@ -324,7 +324,7 @@ export class Fetch implements Searcher, SwarmObserver {
       case "rejected":
         return this.#rejected(effect);
       case "check-peers":
-        return this.#begin(this.#checkPeers());
+        return this.#begin(this.#checkPeers(effect));
       case "check-mirror":
         return this.#begin(this.#checks.mirror());
       case "promote-mirror":
@@ -384,9 +384,9 @@ export class Fetch implements Searcher, SwarmObserver {
     else this.#dials.answered(dial, { sourceCount: this.#followed.swarm?.sourceCount ?? 0 });
   }
 
-  async #checkPeers(): Promise<FetchEvent> {
+  async #checkPeers({ key }: { readonly key: string }): Promise<FetchEvent> {
     const isRight = await this.#followed.isRight(this.#ending.signal);
-    return { kind: "peers-checked", isRight };
+    return { kind: "peers-checked", key, isRight };
   }
 
   #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {

@@ -1,0 +1,653 @@
+/**
+ * Runs the policy of a fetch, the very one of the daemon, in a simulated world on virtual time:
+ * carries out its effects, and checks at each one that nothing wrong is shown.
+ */
+
+import { Bitfield } from "../../src/base/bitfield.ts";
+import { FetchFailure, unreachable } from "../../src/base/errors.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../src/base/geometry.ts";
+import type { Root } from "../../src/base/ids.ts";
+import type { Candidate } from "../../src/core/fetch/candidates.ts";
+import type {
+  FetchEffect,
+  FetchEvent,
+  FetchFacts,
+  FetchResult,
+  LocalFile,
+} from "../../src/core/fetch/fetch_events.ts";
+import { FetchPolicy } from "../../src/core/fetch/fetch_policy.ts";
+import { searchTimeMs } from "../../src/core/fetch/fetch_timeouts.ts";
+import { ReadableRanges } from "../../src/core/fetch/readable_ranges.ts";
+import { wantedChunks } from "../../src/core/fetch/wanted_range.ts";
+import type { FetchObserver, FileReader } from "../../src/wire/fetch_observer.ts";
+import { SimMirrors } from "./fetch_mirrors.ts";
+import { SimSwarm } from "./fetch_swarm.ts";
+import { chunkOf, type Content, type SimPeer, type World } from "./fetch_world.ts";
+import { VirtualTime } from "./virtual_time.ts";
+
+/** A node's own period. */
+const TICK_MS = 250;
+/** A fetch that takes longer than this has no bound. */
+const RUN_MS_MAX = 20 * 60_000;
+/** Steps of one fetch: more of them is a circle. */
+const STEPS_MAX = 100_000;
+
+/** The policy, or one with a fault in it. */
+export type PolicyClass = new (
+  ...args: ConstructorParameters<typeof FetchPolicy>
+) => FetchPolicy;
+
+/** How a run ended. */
+export interface FetchRunResult {
+  readonly result: FetchResult | Error;
+  /** What was brought, where the fetch got a file. */
+  readonly content: Content | null;
+  /** The chunks that a reader has at the end. */
+  readonly read: ReadonlyMap<number, number>;
+  readonly endMs: number;
+  readonly log: readonly string[];
+  /** What must never happen, and did. */
+  readonly faults: readonly string[];
+}
+
+/** Runs the fetch of a world to its end. */
+export function runFetch(world: World, Policy: PolicyClass = FetchPolicy): FetchRunResult {
+  return new FetchRun(world, Policy).run();
+}
+
+class FetchRun {
+  readonly #world: World;
+  readonly #time = new VirtualTime();
+  readonly #policy: FetchPolicy;
+  readonly #mirrors: SimMirrors | null;
+  readonly #view: ReadableRanges;
+  readonly #reader: SimReader;
+  readonly #facts: FetchFacts;
+  readonly #log: string[] = [];
+  readonly #faults: string[] = [];
+  readonly #events: FetchEvent[] = [];
+  readonly #complete = new Set<Content>();
+  /** What came of each root, and is kept. */
+  readonly #kept = new Map<Root, Bitfield>();
+  #swarm: SimSwarm | null = null;
+  #leaving: Root | null = null;
+  #importedTo: number;
+  #isImporting = false;
+  #result: FetchResult | Error | null = null;
+  #isStepping = false;
+  #wakeMs = Infinity;
+  #steps = 0;
+
+  constructor(world: World, Policy: PolicyClass) {
+    this.#world = world;
+    const { request, isAlone, sharesPlace, here } = world;
+    const tell = (event: FetchEvent) => this.#tell(event);
+    this.#mirrors = world.mirrors.length === 0 ? null : new SimMirrors(world, this.#time, tell);
+    this.#policy = new Policy(request, {
+      nowMs: 0,
+      searchMs: searchTimeMs(request, { isAlone }),
+      sharesPlace,
+    });
+    this.#reader = new SimReader(world, this.#mirrors, this.#faults);
+    this.#view = new ReadableRanges(this.#reader.observer, () => {});
+    this.#importedTo = this.#mirrors?.firstChunk ?? 0;
+    if (here !== null) this.#complete.add(here);
+    this.#facts = this.#lookAround();
+  }
+
+  run(): FetchRunResult {
+    const { peers, stopsMs, comesHere } = this.#world;
+    this.#tell({ kind: "start" });
+    for (const peer of peers) this.#time.at(peer.offersMs, () => this.#offers(peer));
+    if (stopsMs < Infinity) {
+      this.#time.at(stopsMs, () => this.#tell({ kind: "stopped", isNotFound: false }));
+    }
+    if (comesHere !== null) {
+      this.#time.at(comesHere.atMs, () => this.#complete.add(comesHere.content));
+    }
+    const tick = () => {
+      this.#tell({ kind: "tick" });
+      this.#time.later(TICK_MS, tick);
+    };
+    this.#time.later(TICK_MS, tick);
+    this.#time.runUntil(() => this.#result !== null, RUN_MS_MAX);
+    return this.#ended();
+  }
+
+  #ended(): FetchRunResult {
+    const result = this.#result ?? new Error("The fetch has not ended within its bound");
+    if (!(result instanceof Error)) this.#reader.ended(result, this.#contentOf(result));
+    else if (!(result instanceof FetchFailure)) this.#faults.push(result.message);
+    return {
+      result,
+      content: result instanceof Error ? null : this.#contentOf(result),
+      read: this.#reader.read,
+      endMs: this.#time.nowMs,
+      log: this.#log,
+      faults: this.#faults,
+    };
+  }
+
+  #contentOf(result: FetchResult): Content | null {
+    if (result.kind === "swarm") return this.#swarm!.content;
+    if (result.kind === "part") return null;
+    return this.#byRoot(result.file.root);
+  }
+
+  #byRoot(root: Root): Content {
+    return this.#world.contents.find((content) => content.root === root)!;
+  }
+
+  #tell(event: FetchEvent): void {
+    if (this.#policy.isOver) return;
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      if (++this.#steps > STEPS_MAX) throw new Error(`It goes in a circle: ${next.kind}`);
+      if (next.kind !== "tick" && next.kind !== "gained") this.#say(`<- ${next.kind}`);
+      for (const effect of this.#policy.step(next, this.#time.nowMs, this.#facts)) {
+        this.#say(`   -> ${textOf(effect)}`);
+        this.#apply(effect);
+      }
+    }
+    this.#isStepping = false;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const { wakeMs } = this.#policy;
+    const { nowMs } = this.#time;
+    if (wakeMs >= this.#wakeMs && this.#wakeMs > nowMs) return;
+    if (wakeMs === Infinity) return;
+    this.#wakeMs = Math.max(nowMs, wakeMs);
+    this.#time.at(this.#wakeMs, () => {
+      this.#wakeMs = Infinity;
+      this.#tell({ kind: "tick" });
+    });
+  }
+
+  #say(what: string): void {
+    if (this.#log.length < 2_000) this.#log.push(`${this.#time.nowMs.toFixed(1)} ${what}`);
+  }
+
+  #lookAround(): FetchFacts {
+    const run = this;
+    const { isAlone, linkCount, peers } = this.#world;
+    const hasListed = peers.some(({ isListed }) => isListed);
+    return {
+      surroundings: {
+        isAlone,
+        linkCount,
+        linksDialling: 0,
+        addressCount: 0,
+        directories: { size: hasListed ? 1 : 0, faults: [] },
+      },
+      get swarm() {
+        return run.#swarm;
+      },
+      mirror: this.#mirrors,
+      get importedTo() {
+        return run.#importedTo;
+      },
+      listedDials: 0,
+      isSource: (nodeId) => run.#swarm?.hasSource(nodeId) ?? false,
+      // What is complete here was hashed once.
+      sha256Of: (root) => [...run.#complete].find((content) => content.root === root)?.sha256,
+    };
+  }
+
+  #offers(peer: SimPeer): void {
+    const { content, nodeId, port } = peer;
+    if (this.#time.nowMs >= peer.diesMs || this.#policy.isOver) return;
+    if (peer.isListed && port > 0) return this.#list(peer);
+    const address = { host: "192.0.2.1", port };
+    const files = [fileOf(this.#world, content)];
+    this.#tell({ kind: "offered", nodeId, address, files });
+    const answer = this.#policy.answerTo(nodeId, files, this.#facts);
+    if (answer === "want" && this.#swarm!.wantsSources) this.#swarm!.join(peer);
+  }
+
+  #list({ content, nodeId, port }: SimPeer): void {
+    const { root, sizeBytes, sha256, chunks } = content;
+    const { name } = this.#world.request;
+    this.#tell({
+      kind: "listed",
+      files: [{ root, name, type: "zst", sizeBytes, sha256, whole: 1, part: 0 }],
+      holders: [
+        { root, sizeBytes, nodeId, host: "192.0.2.1", port, chunksHave: chunks, loadPermille: 0 },
+      ],
+    });
+  }
+
+  #apply(effect: FetchEffect): void {
+    switch (effect.kind) {
+      case "look-up":
+        return this.#later(2, () => this.#lookUp(effect));
+      case "flood":
+        // Those that come late hear of it, and offer again.
+        for (const peer of this.#world.peers) {
+          if (this.#time.nowMs > peer.offersMs) this.#time.later(15, () => this.#offers(peer));
+        }
+        return;
+      case "ask-directories":
+      case "note":
+      case "threw-away":
+      case "hash-as-it-comes":
+      case "mirror-is-bad":
+        return;
+      case "dial":
+        return this.#later(10, () => this.#dialled(effect.address.port));
+      case "follow":
+        return this.#follow(effect.candidate);
+      case "start-swarm":
+        return this.#swarm?.start();
+      case "leave":
+        return this.#leave(effect.how);
+      case "rejected":
+        if (effect.hadCome) this.#kept.delete(effect.candidate.root);
+        return;
+      case "read-mirror":
+        return this.#mirrors!.readTo(effect.bytes);
+      case "mirror-ranges":
+        return this.#ranges(effect.isOn);
+      case "import":
+        if (effect.isFromFirst) this.#importedTo = this.#mirrors!.firstChunk;
+        return this.#import();
+      case "reject-mirror":
+        return this.#mirrors!.reject(
+          effect.culprit,
+          () => this.#tell({ kind: "mirror-rejected" }),
+        );
+      case "ban-mirror":
+        return this.#mirrors!.ban(effect.culprit);
+      case "leave-place":
+        return this.#mirrors!.leavePlace(() => this.#tell({ kind: "place-left" }));
+      case "check-peers": {
+        const { content } = this.#swarm!;
+        return this.#later(content.chunks, () => {
+          const isRight = content.sha256 === this.#world.request.sha256;
+          if (isRight) this.#complete.add(content);
+          this.#tell({ kind: "peers-checked", key: effect.key, isRight });
+        });
+      }
+      case "check-mirror":
+        return this.#later(5, () => {
+          const sha256 = this.#mirrors!.whole?.sha256 ?? "of nothing";
+          this.#tell({ kind: "mirror-checked", sha256 });
+        });
+      case "promote-mirror":
+        return this.#later(5, () => {
+          const root = this.#mirrors!.whole?.root ?? "f".repeat(64) as Root;
+          this.#tell({ kind: "mirror-rooted", root });
+        });
+      case "place":
+        return this.#later(3, () => {
+          const content = this.#mirrors!.whole;
+          if (content === null) return this.#fail("what is of no file became one");
+          this.#complete.add(content);
+          this.#tell({ kind: "mirror-promoted", file: localOf(this.#world, content) });
+        });
+      case "do-not-place": {
+        const root = this.#mirrors!.whole?.root ?? "f".repeat(64) as Root;
+        return this.#later(1, () => this.#tell({ kind: "mirror-not-promoted", root }));
+      }
+      case "check-here":
+        return this.#later(5, () => this.#checkHere(effect));
+      case "show-peers":
+      case "tell-peers":
+      case "show-mirror":
+      case "tell":
+      case "release":
+      case "release-all":
+      case "confirm":
+      case "drop-peers":
+      case "drop-mirror":
+      case "notice":
+        return this.#show(effect);
+      case "finish":
+        if (effect.result.kind === "local") this.#showLocal(effect.result.file);
+        this.#result = effect.result;
+        return this.#stop();
+      case "fail":
+        this.#result = effect.error;
+        return this.#stop();
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #show(effect: FetchEffect): void {
+    const view = this.#view;
+    switch (effect.kind) {
+      case "show-peers":
+        return this.#showPeers();
+      case "tell-peers":
+        for (const range of this.#swarm?.have.ranges() ?? []) view.gained(range);
+        return;
+      case "show-mirror":
+        return this.#showMirror(effect.sizeBytes);
+      case "tell":
+        return view.gained(effect.range, { isMirrors: effect.isMirrors });
+      case "release":
+        return view.release(effect.range);
+      case "release-all":
+        return view.releaseAll();
+      case "confirm":
+        return view.confirmed(effect.range);
+      case "drop-peers":
+        return view.dropPeers(effect.reason);
+      case "drop-mirror":
+        return view.dropMirror(effect.reason);
+      case "notice":
+        return view.event(effect.notice);
+    }
+  }
+
+  #lookUp({ comparesWithMirror }: Extract<FetchEffect, { readonly kind: "look-up" }>): void {
+    const { request } = this.#world;
+    let hasWrongCopy = false;
+    for (const content of this.#complete) {
+      if (request.root !== null && request.root !== content.root) continue;
+      if (request.sizeBytes !== null && request.sizeBytes !== content.sizeBytes) continue;
+      if (request.sha256 !== null && request.sha256 !== content.sha256) hasWrongCopy = true;
+      else if (!comparesWithMirror || this.#isMirrors(content)) {
+        return this.#tell({ kind: "looked-up", file: localOf(this.#world, content), hasWrongCopy });
+      }
+    }
+    this.#tell({ kind: "looked-up", file: undefined, hasWrongCopy });
+  }
+
+  /** Whether the mirrors' first chunks are those of a content, as far as they say. */
+  #isMirrors(content: Content): boolean {
+    const mirror = this.#mirrors?.forRange();
+    if (mirror === undefined || mirror === null || mirror.answersMs > 2_000) return true;
+    const first = this.#mirrors!.firstChunk;
+    return mirror.content.sizeBytes === content.sizeBytes &&
+      chunkOf(mirror.content, first) === chunkOf(content, first);
+  }
+
+  #checkHere(
+    { candidate, comparesWithMirror }: Extract<FetchEffect, { readonly kind: "check-here" }>,
+  ): void {
+    const content = this.#byRoot(candidate.root);
+    const { sha256 } = this.#world.request;
+    this.#tell({
+      kind: "here-checked",
+      candidate,
+      file: localOf(this.#world, content),
+      isRight: content.sizeBytes === candidate.sizeBytes &&
+        (sha256 === null || sha256 === content.sha256),
+      isMirrors: !comparesWithMirror || this.#isMirrors(content),
+    });
+  }
+
+  #follow(candidate: Candidate): void {
+    const content = this.#byRoot(candidate.root);
+    if (this.#complete.has(content)) return this.#tell({ kind: "is-here", candidate });
+    if (content.sizeBytes !== candidate.sizeBytes) {
+      return this.#tell({ kind: "impossible", candidate });
+    }
+    if (this.#leaving === content.root) {
+      this.#tell({ kind: "occupied" });
+      return this.#later(3, () => this.#tell({ kind: "freed" }));
+    }
+    if (this.#swarm !== null) this.#fail("a swarm is followed before the last one was left");
+    this.#swarm = new SimSwarm(content, this.#kept.get(content.root), {
+      time: this.#time,
+      unit: () => this.#world.random.unit(),
+      wanted: wantedChunks(this.#world.request, content.sizeBytes),
+      tell: (event) => this.#swarm !== null && this.#swarmTells(content, event),
+    });
+    this.#tell({ kind: "joined" });
+  }
+
+  #swarmTells(content: Content, event: FetchEvent): void {
+    if (this.#swarm?.content === content) this.#tell(event);
+  }
+
+  #leave(how: "suspend" | "discard"): void {
+    const swarm = this.#swarm;
+    if (swarm === null) return;
+    swarm.end();
+    this.#swarm = null;
+    this.#leaving = swarm.content.root;
+    if (how === "suspend") this.#kept.set(swarm.content.root, swarm.have);
+    else this.#kept.delete(swarm.content.root);
+    this.#later(2, () => {
+      this.#leaving = null;
+      this.#tell({ kind: "left" });
+    });
+  }
+
+  #dialled(port: number): void {
+    const peer = this.#world.peers.find((one) => one.port === port);
+    if (peer !== undefined && this.#time.nowMs < peer.diesMs) {
+      this.#offers({ ...peer, isListed: false });
+    }
+  }
+
+  #ranges(isOn: boolean): void {
+    const swarm = this.#swarm;
+    if (swarm === null) return;
+    if (!isOn) return swarm.joinMirror(null);
+    let label = "";
+    swarm.joinMirror({
+      give: () => {
+        const mirror = this.#mirrors!.forRange();
+        label = mirror?.label ?? "";
+        return mirror;
+      },
+      gave: (index) => this.#mirrors!.shown.add(`${index} ${chunkOf(swarm.content, index)}`),
+      fail: (wrong) => {
+        if (wrong !== null) {
+          const why = `chunk ${wrong} of mirror ${label} is not what the leaves say`;
+          return this.#tell({ kind: "mirror-differs", why, culprit: label });
+        }
+        this.#mirrors!.rangesFailed();
+        this.#tell({ kind: "mirror-left-swarm" });
+      },
+    });
+  }
+
+  #import(): void {
+    const mirrors = this.#mirrors!;
+    if (this.#isImporting) return;
+    this.#isImporting = true;
+    this.#later(0.1, () => {
+      this.#isImporting = false;
+      const swarm = this.#swarm;
+      const index = this.#importedTo;
+      if (!this.#policy.mayImport || swarm === null || index >= mirrors.nextChunk) return;
+      if (!swarm.hasBegun || mirrors.sizeBytes !== swarm.content.sizeBytes) return;
+      if (!swarm.feed(index, mirrors.chunk(index), chunkOf(swarm.content, index))) {
+        const culprit = mirrors.culpritOf(index);
+        const why = `chunk ${index} of mirror ${culprit} is not in the leaves`;
+        return this.#tell({ kind: "mirror-differs", why, culprit });
+      }
+      this.#importedTo = index + 1;
+      this.#tell({ kind: "imported", range: { first: index, count: 1 } });
+      this.#import();
+    });
+  }
+
+  #showPeers(): void {
+    const swarm = this.#swarm;
+    if (swarm === null) return;
+    const { content, have } = swarm;
+    this.#view.show(content.sizeBytes, {
+      peers: {
+        has: (range) => have.hasRange(range),
+        reader: readerOf(content.sizeBytes, (index) => chunkOf(content, index)),
+      },
+    });
+  }
+
+  #showMirror(sizeBytes: number): void {
+    const mirrors = this.#mirrors!;
+    this.#view.show(sizeBytes, {
+      mirror: {
+        has: (range) => all(range, (index) => mirrors.has(index)),
+        reader: readerOf(sizeBytes, (index) => mirrors.chunk(index)),
+      },
+    });
+  }
+
+  #showLocal({ root, sizeBytes }: LocalFile): void {
+    const content = this.#byRoot(root);
+    const reader = readerOf(sizeBytes, (index) => chunkOf(content, index));
+    const wanted = wantedChunks(this.#world.request, sizeBytes);
+    this.#reader.isLocal = true;
+    this.#view.show(sizeBytes, { peers: { has: () => true, reader } });
+    this.#view.gained(wanted);
+    this.#view.release(wanted);
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#time.later(ms, run);
+  }
+
+  #stop(): void {
+    this.#swarm?.joinMirror(null);
+    this.#mirrors?.end();
+  }
+
+  #fail(what: string): void {
+    this.#faults.push(what);
+  }
+}
+
+/** Whoever waits for the file: reads what it may, at once, and checks what it reads. */
+class SimReader {
+  readonly read = new Map<number, number>();
+  readonly observer: FetchObserver;
+  /** A file that is here may be any, where nothing says which one is meant. */
+  isLocal = false;
+  readonly #world: World;
+  readonly #mirrors: SimMirrors | null;
+  readonly #faults: string[];
+  readonly #buffer = new Uint8Array(CHUNK_BYTES);
+  #reader: FileReader | null = null;
+  #sizeBytes = 0;
+
+  constructor(world: World, mirrors: SimMirrors | null, faults: string[]) {
+    this.#world = world;
+    this.#mirrors = mirrors;
+    this.#faults = faults;
+    const use = (range: ChunkRange) => this.#use(range);
+    this.observer = {
+      event: (event) => {
+        if (event.kind === "restarted") this.read.clear();
+      },
+      readable: (reader) => {
+        this.#reader = reader;
+        if (this.#sizeBytes !== reader.sizeBytes && this.read.size > 0) {
+          this.#faults.push("the file has another size, and nobody was told to start again");
+        }
+        this.#sizeBytes = reader.sizeBytes;
+      },
+      gained: world.isStrict ? () => {} : use,
+      ...(world.isStrict ? { released: use } : {}),
+    };
+  }
+
+  /** What was read is what the fetch says that it got. */
+  ended(result: FetchResult, content: Content | null): void {
+    const { request, right } = this.#world;
+    const isKnown = request.root !== null || request.sha256 !== null;
+    if (content === null || result.kind === "part") return;
+    const isPart = request.chunks !== null && request.root === null;
+    if (isKnown && !isPart && content !== right && !isSame(content, right)) {
+      this.#faults.push(`the fetch ended with content ${content.id}`);
+    }
+    for (const [index, chunk] of this.read) {
+      if (chunk === chunkOf(content, index)) continue;
+      this.#faults.push(`chunk ${index} was read as ${chunk} of a file of content ${content.id}`);
+      return;
+    }
+    const wanted = wantedChunks(request, content.sizeBytes);
+    if (!all(wanted, (index) => this.read.has(index))) {
+      this.#faults.push("not all that was wanted could be read");
+    }
+  }
+
+  #use(range: ChunkRange): void {
+    for (let index = range.first; index < range.first + range.count; index++) {
+      // Each is used once, however often it is told of.
+      if (this.read.has(index)) continue;
+      this.#reader!.readRun({ first: index, count: 1 }, this.#buffer, 0);
+      const chunk = new DataView(this.#buffer.buffer).getUint32(0);
+      this.read.set(index, chunk);
+      if (this.#world.isStrict) this.#judge(index, chunk);
+    }
+  }
+
+  /** Rules 3 and 4 of the policy, seen from outside. */
+  #judge(index: number, chunk: number): void {
+    const { request, right, contents } = this.#world;
+    const isKnown = request.root !== null || request.sha256 !== null;
+    const isRight = chunk === chunkOf(right, index) && this.#sizeBytes === right.sizeBytes;
+    if (isRight) return;
+    const isLast = index === chunkCount(this.#sizeBytes) - 1;
+    const isMirrors = this.#mirrors?.shown.has(`${index} ${chunk}`) ?? false;
+    if (isKnown && request.chunks === null) {
+      if (isLast) this.#faults.push(`the last chunk of a wrong file was released: ${chunk}`);
+      if (!isMirrors) this.#faults.push(`chunk ${index} of peers was released: ${chunk}`);
+    } else if (!isMirrors && !contents.some((content) => chunkOf(content, index) === chunk)) {
+      this.#faults.push(`chunk ${index} is of no content: ${chunk}`);
+    }
+  }
+}
+
+function isSame(a: Content, b: Content): boolean {
+  return a.root === b.root;
+}
+
+function all({ first, count }: ChunkRange, holds: (index: number) => boolean): boolean {
+  for (let index = first; index < first + count; index++) if (!holds(index)) return false;
+  return true;
+}
+
+function readerOf(sizeBytes: number, chunk: (index: number) => number): FileReader {
+  return {
+    sizeBytes,
+    readRun({ first, count }, target, offset) {
+      const view = new DataView(target.buffer, target.byteOffset);
+      for (let i = 0; i < count; i++) view.setUint32(offset + i * CHUNK_BYTES, chunk(first + i));
+      return count * CHUNK_BYTES;
+    },
+  };
+}
+
+function fileOf({ request: { name } }: World, { root, sizeBytes, chunks }: Content) {
+  return { root, name, type: "zst", sizeBytes, chunksHave: chunks, whole: true };
+}
+
+function localOf({ request: { name } }: World, { root, sizeBytes }: Content): LocalFile {
+  return { root, name, sizeBytes };
+}
+
+function textOf(effect: FetchEffect): string {
+  switch (effect.kind) {
+    case "note":
+      return `note: ${effect.what}`;
+    case "tell":
+    case "release":
+    case "confirm":
+      return `${effect.kind} ${effect.range.first}+${effect.range.count}`;
+    case "read-mirror":
+      return `read-mirror ${effect.bytes}`;
+    case "follow":
+      return `follow ${effect.candidate.root.slice(-5)}`;
+    case "leave":
+      return `leave: ${effect.how}`;
+    case "mirror-ranges":
+      return `mirror-ranges ${effect.isOn ? "on" : "off"}`;
+    case "finish":
+      return `finish: ${effect.result.kind}`;
+    case "fail":
+      return `fail: ${effect.error.message}`;
+    default:
+      return effect.kind;
+  }
+}
