@@ -20,7 +20,6 @@ import type {
   ExplainReport,
   FileReport,
   PeerReport,
-  SavingsReport,
   ShareReport,
   StatusReport,
   SyncDatabaseReport,
@@ -135,6 +134,7 @@ export class Answerer {
     }
     const { counters } = node.links.overlay;
     const totals = store.statistics();
+    const total = (name: string) => totals.get(name) ?? 0;
     return {
       version,
       nodeId: node.nodeId,
@@ -157,17 +157,23 @@ export class Answerer {
         bytesOut: connections.bytesOut,
         strikes: fetches.strikes,
         filesServed: uploads.filesServed,
-        totalBytesIn: totals.get("bytesIn") ?? 0,
-        totalBytesOut: totals.get("bytesOut") ?? 0,
-        totalStrikes: totals.get("strikes") ?? 0,
-        totalFilesServed: totals.get("filesServed") ?? 0,
+        totalBytesIn: total("bytesIn"),
+        totalBytesOut: total("bytesOut"),
+        totalStrikes: total("strikes"),
+        totalFilesServed: total("filesServed"),
       },
       transfers: [...fetches.swarms].map((swarm) => swarm.report()),
       uploads: uploads.reports(),
       directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
       syncDatabases: this.#options.syncDatabases(),
-      savings: savingsOf(totals),
+      savings: {
+        files: total("savedFiles"),
+        bytesLocal: total("bytesLocal"),
+        bytesPeers: total("bytesPeers"),
+        bytesMirror: total("bytesMirror"),
+        bytesSaved: total("bytesSaved"),
+      },
       trust,
     };
   }
@@ -291,16 +297,6 @@ export function* explain(
     if (isRecordOf(record, target)) yield { ...record, endedAt: null };
   }
   yield* node.store.history.of(target);
-}
-
-function savingsOf(totals: ReadonlyMap<string, number>): SavingsReport {
-  return {
-    files: totals.get("savedFiles") ?? 0,
-    bytesLocal: totals.get("bytesLocal") ?? 0,
-    bytesPeers: totals.get("bytesPeers") ?? 0,
-    bytesMirror: totals.get("bytesMirror") ?? 0,
-    bytesSaved: totals.get("bytesSaved") ?? 0,
-  };
 }
 
 /** A count for each of these, at 0. */

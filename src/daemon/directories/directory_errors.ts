@@ -88,7 +88,7 @@ export class DirectoryErrors {
     if (!throttle.isFirst(`directory ${this.#label} ${faultKind(error)}`)) return;
     if (isAway) log.info("cannot reach a directory", fields);
     else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
-    else log.warn("cannot talk to a directory", fields);
+    else log.warn("cannot use a directory", fields);
   }
 
   #logIdle({ label }: DuplicateError): void {

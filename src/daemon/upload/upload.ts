@@ -241,16 +241,17 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #request(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot serve request: chunks ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+    this.#checkRange("Cannot serve request", range, limits.requestChunksMax);
     if (this.#queue.length >= limits.uploadQueueMax) return this.#reject(range, "busy");
     if (!this.#has(range)) return this.#reject(range, this.#mayHaveLost ? "withdrawn" : "not-had");
     this.#queue.push({ first: range.first, count: range.count });
     this.#connection.wake();
+  }
+
+  #checkRange(what: string, range: ChunkRange, max: number): void {
+    if (isRangeWithin(range, this.#chunks) && range.count <= max) return;
+    const { first, count } = range;
+    throw new PeerFault("malformed", `${what}: chunks ${first}+${count} of ${this.#chunks}`);
   }
 
   /** Whether chunks may be gone that the requester was told of: rotten ones, or a changed file. */
@@ -273,12 +274,7 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #sendLeaves(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.leavesPerFrameMax) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot serve leaves: ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+    this.#checkRange("Cannot serve leaves", range, limits.leavesPerFrameMax);
     const hashes = new Uint8Array(range.count * HASH_BYTES);
     try {
       this.#context.store.readLeaves(this.file.root, range, hashes, 0);
@@ -294,9 +290,7 @@ export class Upload implements FrameHandler, BulkSource {
 
   /** A requester got a wrong chunk from here: checks the copy here, for its first complaints. */
   #complaint(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
-      throw new PeerFault("malformed", "Cannot take complaint: no such chunks");
-    }
+    this.#checkRange("Cannot take complaint", range, limits.requestChunksMax);
     if (++this.#complaints > limits.strikesMax) return;
     this.#context.log.warn("a peer says that a chunk from here is wrong", {
       peer: this.file.peer,
