@@ -16,6 +16,7 @@ import {
   type SourceReport,
 } from "../../core/download/download.ts";
 import type { PartialDownload } from "../../store/downloads/partial_download.ts";
+import { ChunkCheck } from "./chunk_check.ts";
 import { HERE, type Provider } from "./provider.ts";
 import type {
   ChunkSink,
@@ -186,7 +187,7 @@ export class ChunkScheduler implements ChunkSink {
       );
     }
     if (this.isOver) return [];
-    const wrong = wrongChunks(data, this.leafDigits(range), range.first);
+    const wrong = wrongChunks(data, this.#leafDigits(range), range.first);
     for (const right of runsBetween(range, wrong)) {
       for (const run of this.download.have.missingRuns(right)) {
         this.#good({ id: FED_ID, provider }, run, { data: cut(data, range, run), frame: run });
@@ -221,14 +222,9 @@ export class ChunkScheduler implements ChunkSink {
     return !this.isOver && this.classify(source, range) === "asked";
   }
 
-  leafDigits(range: ChunkRange): string {
-    try {
-      return this.download.leaf().hexOf(range);
-    } catch (error) {
-      // Without the leaves no source is of use, and none is to blame.
-      this.fail(error as Error);
-      throw error;
-    }
+  checkOf(range: ChunkRange): ChunkCheck {
+    const { context: { hasher }, file: { sizeBytes } } = this;
+    return new ChunkCheck(range, { leaves: this.#leafDigits(range), sizeBytes, hasher });
   }
 
   arriving({ id: source }: ChunkSource, bytes: number): void {
@@ -251,7 +247,6 @@ export class ChunkScheduler implements ChunkSink {
     this.step({ kind: "rejected", source, range });
   }
 
-  /** A mirror gives no more. */
   mirrorLost(source: ChunkSource, why: MirrorLoss): void {
     if (!this.remove(source) || this.isOver) return;
     if (why.kind === "mirror-wrong") {
@@ -262,6 +257,17 @@ export class ChunkScheduler implements ChunkSink {
       });
     }
     this.tell(why);
+  }
+
+  /** Leaves as hexadecimal, 64 digits a chunk. */
+  #leafDigits(range: ChunkRange): string {
+    try {
+      return this.download.leaf().hexOf(range);
+    } catch (error) {
+      // Without the leaves no source is of use, and none is to blame.
+      this.fail(error as Error);
+      throw error;
+    }
   }
 
   get #policy(): Download | null {

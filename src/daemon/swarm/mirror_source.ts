@@ -12,18 +12,11 @@ import type { MirrorFile } from "../../http/mirrors.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
 import { type RangeBody, ResumableRead } from "../../http/resumable_read.ts";
 import { Semaphore } from "../../http/semaphore.ts";
-import { ChunkCheck } from "./chunk_check.ts";
-import type { ChunkHasher } from "./chunk_hasher.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
-import type { ChunkSink, ChunkSource, MirrorLoss } from "./swarm_events.ts";
+import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
 
 const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
-
-/** Takes what a mirror gives: requests with no wrong chunk. */
-export interface MirrorSink extends ChunkSink {
-  /** It gives no more. */
-  mirrorLost(source: MirrorSource, why: MirrorLoss): void;
-}
 
 /**
  * One request under way: what is here of it, in order. Each chunk has one culprit: a mirror that
@@ -90,30 +83,18 @@ class RangeWork {
 export class MirrorSource implements ChunkSource {
   readonly id: number;
   readonly have = "all";
-  readonly #sink: MirrorSink;
+  readonly #sink: ChunkSink;
   readonly #mirror: MirrorFile;
-  readonly #sizeBytes: number;
-  readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   readonly #works = new Set<RangeWork>();
   readonly #slots = new Semaphore(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
   #provider: Provider;
   #hasLeft = false;
 
-  constructor(
-    sink: MirrorSink,
-    mirror: MirrorFile,
-    options: {
-      readonly id: number;
-      readonly sizeBytes: number;
-      readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
-    },
-  ) {
+  constructor(sink: ChunkSink, mirror: MirrorFile, { id }: { readonly id: number }) {
     this.#sink = sink;
     this.#mirror = mirror;
-    this.#hasher = options.hasher;
-    this.#sizeBytes = options.sizeBytes;
-    this.id = options.id;
+    this.id = id;
     this.#provider = mirrorProvider(mirror.mirror ?? "", mirror);
   }
 
@@ -123,16 +104,15 @@ export class MirrorSource implements ChunkSource {
 
   request(range: ChunkRange): void {
     if (this.#hasLeft) return;
-    let leaves: string;
+    let check: ChunkCheck;
     try {
-      leaves = this.#sink.leafDigits(range);
+      check = this.#sink.checkOf(range);
     } catch {
       // The swarm has failed, and knows why.
       return;
     }
-    const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
     const data = this.#buffers.pop() ?? new Uint8Array(REQUEST_BYTES);
-    const work = new RangeWork(new ChunkCheck(range, how), data);
+    const work = new RangeWork(check, data);
     this.#works.add(work);
     this.#bring(work).catch((error) => this.#failed(work, error));
   }
@@ -159,7 +139,7 @@ export class MirrorSource implements ChunkSource {
     const { signal } = work.stop;
     const giveBack = await this.#slots.take({ signal });
     const { check: { range, lengthBytes } } = work;
-    const { offset } = rangeBytes(this.#sizeBytes, range);
+    const { offset } = rangeBytes(this.#sink.file.sizeBytes, range);
     using read = new ResumableRead(this.#mirror, {
       next: () => ({ offset: offset + work.filledBytes, end: offset + lengthBytes }),
       opened: (body) => this.#begins(work, body),
@@ -188,10 +168,11 @@ export class MirrorSource implements ChunkSource {
 
   /** A mirror begins to give the rest; false when it has to begin earlier. */
   #begins(work: RangeWork, { mirror, sizeBytes }: RangeBody): boolean {
-    if (sizeBytes !== null && sizeBytes !== this.#sizeBytes) {
+    const wanted = this.#sink.file.sizeBytes;
+    if (sizeBytes !== null && sizeBytes !== wanted) {
       throw new MirrorError(
         "changed",
-        `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${this.#sizeBytes}`,
+        `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${wanted}`,
         { mirror },
       );
     }

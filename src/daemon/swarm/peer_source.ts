@@ -22,8 +22,7 @@ import { decodePayload } from "../../wire/codec.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import { CHUNKS_CODE, type MessageOf, MESSAGES, type Rejection } from "../../wire/messages.ts";
-import { ChunkCheck } from "./chunk_check.ts";
-import type { ChunkHasher } from "./chunk_hasher.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import type { LeafSource } from "./leaf_fetch.ts";
 import type { Provider } from "./provider.ts";
 import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
@@ -31,8 +30,8 @@ import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
 /** What a holder may send once it knows that the file is wanted. */
 const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;
 
-/** Takes what a holder gives, and says of itself. */
-export interface PeerSink extends ChunkSink {
+/** Takes what a holder gives beside what any source does, and says of itself. */
+export interface PeerSink extends Pick<ChunkSink, "chunks"> {
   leaves(source: PeerSource, first: number, hashes: Uint8Array): void;
   leavesArriving(source: PeerSource): void;
   /** It has these chunks as well: in order, none twice. */
@@ -58,34 +57,35 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly connection: Connection;
   readonly have: Bitfield | "all";
   strikes = 0;
-  readonly #sink: PeerSink;
-  readonly #hasher: ChunkHasher;
-  readonly #sizeBytes: number;
+  readonly #sink: ChunkSink;
+  readonly #peers: PeerSink;
   readonly #announcements: Announcements;
   #front: FrontFrame | null = null;
 
   constructor(
-    sink: PeerSink,
     connection: Connection,
     options: {
+      readonly sink: ChunkSink;
+      readonly peers: PeerSink;
       readonly id: number;
       readonly nodeId: NodeId;
       /** The holder's address, for people. */
       readonly peer: string;
-      /** The chunks that it has, for the sink to keep up; by default all. */
+      /** The chunks that it has, for `peers` to keep up; by default all. */
       readonly have?: Bitfield | "all";
-      readonly sizeBytes: number;
-      readonly hasher: ChunkHasher;
     },
   ) {
-    this.#sink = sink;
-    this.#hasher = options.hasher;
+    this.#sink = options.sink;
+    this.#peers = options.peers;
     this.connection = connection;
     this.id = options.id;
     this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
     this.have = options.have ?? "all";
-    this.#sizeBytes = options.sizeBytes;
-    this.#announcements = new Announcements(chunkCount(options.sizeBytes));
+    this.#announcements = new Announcements(this.#chunks);
+  }
+
+  get #chunks(): number {
+    return chunkCount(this.#sink.file.sizeBytes);
   }
 
   /** Receives until the connection ends. */
@@ -103,7 +103,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   }
 
   drop(reason: "bad-data" | "silent"): void {
-    this.#sink.dropped(this, reason);
+    this.#peers.dropped(this, reason);
   }
 
   end(reason: string): void {
@@ -117,7 +117,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
 
   partial(frame: Frame): void {
     if (frame.code === CHUNKS_CODE && frame.payload.length >= 4) this.#check(frame);
-    else if (frame.code === MESSAGES.leaves.code) this.#sink.leavesArriving(this);
+    else if (frame.code === MESSAGES.leaves.code) this.#peers.leavesArriving(this);
   }
 
   frame(frame: Frame): void {
@@ -125,14 +125,14 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "leaves":
-        return this.#sink.leaves(this, message.first, message.hashes);
+        return this.#peers.leaves(this, message.first, message.hashes);
       case "have":
-        return this.#sink.has(this, this.#announcements.ofHave(message.ranges));
+        return this.#peers.has(this, this.#announcements.ofHave(message.ranges));
       case "bitfield":
-        return this.#sink.has(this, this.#announcements.ofBitfield(message));
+        return this.#peers.has(this, this.#announcements.ofBitfield(message));
       case "reject":
-        checkRange(message.range, chunkCount(this.#sizeBytes));
-        return this.#sink.rejected(this, message.range, message.rejection);
+        checkRange(message.range, this.#chunks);
+        return this.#peers.rejected(this, message.range, message.rejection);
       case "bye":
         return this.connection.close();
       default:
@@ -151,7 +151,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     if (check === null) return this.#sink.passed(this, range);
     check.finish(
       frame.payload.subarray(4),
-      (data) => this.#sink.chunks(this, range, data, check.wrong),
+      (data) => this.#peers.chunks(this, range, data, check.wrong),
     );
   }
 
@@ -169,8 +169,9 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const first = (p[0]! << 24 | p[1]! << 16 | p[2]! << 8 | p[3]!) >>> 0;
     const length = frame.payloadBytes - 4;
     const range = { first, count: Math.ceil(length / CHUNK_BYTES) };
-    const chunks = chunkCount(this.#sizeBytes);
-    if (!isRangeWithin(range, chunks) || rangeBytes(this.#sizeBytes, range).length !== length) {
+    const { sizeBytes } = this.#sink.file;
+    const chunks = this.#chunks;
+    if (!isRangeWithin(range, chunks) || rangeBytes(sizeBytes, range).length !== length) {
       throw new PeerFault(
         "malformed",
         `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${chunks}`,
@@ -184,9 +185,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       );
     }
     if (standing === "cancelled") return { range, check: null, arrived: 0 };
-    const leaves = this.#sink.leafDigits(range);
-    const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
-    return { range, check: new ChunkCheck(range, how), arrived: 0 };
+    return { range, check: this.#sink.checkOf(range), arrived: 0 };
   }
 }
 

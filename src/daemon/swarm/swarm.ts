@@ -179,10 +179,10 @@ export class Swarm {
    */
   joinMirror(mirror: MirrorFile): () => void {
     if (this.#scheduler.isOver) return () => {};
-    const { sizeBytes, name } = this.file;
-    const { hasher, log } = this.#scheduler.context;
+    const { name } = this.file;
+    const { log } = this.#scheduler.context;
     const id = this.#scheduler.newSourceId();
-    const source = new MirrorSource(this.#scheduler, mirror, { id, sizeBytes, hasher });
+    const source = new MirrorSource(this.#scheduler, mirror, { id });
     log.debug("mirror joined", { mirror: source.provider.label, name });
     this.#scheduler.add(source);
     return () => {

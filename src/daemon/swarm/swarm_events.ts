@@ -11,6 +11,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { FrameClass } from "../../core/download/download.ts";
 import type { MirrorError } from "../../http/mirror_error.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import type { Provider } from "./provider.ts";
 
@@ -89,14 +90,21 @@ export interface ChunkSource {
 
 /** Takes what sources give. */
 export interface ChunkSink {
+  readonly file: Pick<SwarmFile, "sizeBytes">;
   /** Whether chunks of this range were asked of this source. */
   classify(source: ChunkSource, range: ChunkRange): FrameClass;
-  /** Leaves of `range` as hexadecimal, 64 digits a chunk, checked against the root before. */
-  leafDigits(range: ChunkRange): string;
+  /**
+   * A check of chunks against the leaves, which were checked against the root before.
+   *
+   * @throws {EnvironmentError} when the leaves cannot be read; the swarm has failed then.
+   */
+  checkOf(range: ChunkRange): ChunkCheck;
   /** Bytes of chunks came in. */
   arriving(source: ChunkSource, bytes: number): void;
   /** The chunks of `range`, valid until this returns; those in `wrong` (indices) are not right. */
   chunks(source: ChunkSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void;
   /** A range does not come any more, or came after it was cancelled. */
   passed(source: ChunkSource, range: ChunkRange): void;
+  /** A mirror gives no more. */
+  mirrorLost(source: ChunkSource, why: MirrorLoss): void;
 }
