@@ -12,7 +12,7 @@ import type { Load, Sought } from "../../wire/structures.ts";
 import { Directories, type DirectoryAnswer } from "../directories/directories.ts";
 import { HolderQuery } from "../discovery/holder_query.ts";
 import { NameQuery } from "../discovery/name_query.ts";
-import { type Answers, HERE, waitForIdle } from "../discovery/network_query.ts";
+import { HERE, type NetworkQuery, waitForIdle } from "../discovery/network_query.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { fileOffer, filesSought } from "../discovery/offers.ts";
 import type { Searcher } from "../discovery/searches.ts";
@@ -66,7 +66,7 @@ export class Discovery {
     const sought = { by: "glob", value: glob } as const;
     const query = new NameQuery(this.#context.clock);
     for (const file of filesSought(this.#context, sought)) {
-      query.add(fileOffer(file), this.#context.identity.nodeId, { from: HERE });
+      query.offer(fileOffer(file), this.#context.identity, { from: HERE });
     }
     await this.#collect(query, this.search(sought, query), options);
     return query.reports();
@@ -113,7 +113,7 @@ export class Discovery {
     };
   }
 
-  async #collect(answers: Answers, end: () => void, options: QueryOptions): Promise<void> {
+  async #collect(answers: NetworkQuery, end: () => void, options: QueryOptions): Promise<void> {
     const { clock } = this.#context;
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     try {
