@@ -105,7 +105,6 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   };
 }
 
-/** Starts the gateway over what the daemon has. */
 function openGateway(
   config: GatewayConfig,
   node: Node,

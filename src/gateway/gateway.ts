@@ -170,7 +170,6 @@ export class Gateway {
     return response;
   }
 
-  /** The answer to a request that goes round in a circle. */
   #answerLoop(problem: string, { isHead }: { readonly isHead: boolean }): Response {
     this.counters.failed++;
     if (this.#throttle.isFirst(problem)) {

@@ -102,7 +102,6 @@ class ReadWatch {
     this.#sinceMs = null;
   }
 
-  /** Nothing more is read. */
   end(): void {
     this.#timer?.cancel();
     this.#timer = null;
@@ -221,7 +220,6 @@ export class MirrorBody implements RangeBody {
     return null;
   }
 
-  /** The part of a piece that is wanted. */
   #take(data: Uint8Array): Uint8Array {
     const { position, room } = this.#cursor;
     if (data.length > room && !this.#answer.extent.goesOn) {
@@ -294,7 +292,6 @@ export class MirrorBody implements RangeBody {
     this.#close(rest());
   }
 
-  /** Ends the connection, and the read that waits for it. */
   #close(reason: unknown): void {
     this.#reader?.cancel().catch(() => {});
     this.#answer.abort.abort(reason);

@@ -111,11 +111,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#bytesGiven;
   }
 
-  /** Bytes of the file, once anybody said it. */
-  get sizeBytes(): number | null {
-    return this.#sizeBytes;
-  }
-
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
   get hasFailed(): boolean {
     return this.#states.some(({ error }) =>
@@ -241,7 +236,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     );
   }
 
-  /** The first answer that one of the mirrors gives to this. */
   async #first<T>(work: (state: MirrorState) => Promise<T>): Promise<T> {
     const errors: MirrorError[] = [];
     for (const state of this.#inOrder()) {
@@ -290,7 +284,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     }
   }
 
-  /** Makes a body of an answer, if it is one of this file. */
   #body(state: MirrorState, range: ByteRange, { head, release, abort }: Asked): MirrorBody {
     try {
       const extent = extentOf(head, range, {
@@ -374,7 +367,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return error;
   }
 
-  /** Notes that a body broke off. */
   #broke(
     state: MirrorState,
     { error, came }: { readonly error: MirrorError; readonly came: number },

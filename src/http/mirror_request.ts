@@ -256,7 +256,6 @@ function contentRange(
   return { offset, end, sizeBytes };
 }
 
-/** The size that a 416 names; null when it names none. */
 function unsatisfiedSize({ response }: MirrorHead): number | null {
   const match = /^bytes \*\/(\d{1,15})$/.exec(response.headers.get("content-range") ?? "");
   return match === null ? null : Number(match[1]);

@@ -220,7 +220,6 @@ export class Answerer {
     }
   }
 
-  /** Asks the network who has what of a name or root. */
   async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {
     const timeoutMs = boundedTimeout(args["timeoutMs"]);
     return await this.#options.node.discovery.locate(soughtOf(args), { timeoutMs, signal });
@@ -299,7 +298,6 @@ export function* explain(
   yield* node.store.history.of(target);
 }
 
-/** A count for each of these, at 0. */
 function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 }

@@ -85,7 +85,6 @@ export class DirectoryClient {
   readonly #advertiser: Advertiser;
   readonly #questions: DirectoryQuestions;
   readonly #errors: DirectoryErrors;
-  /** The batch under way. */
   #sending: Promise<void> = Promise.resolve();
   /** Ends that batch, and all else but the goodbye. */
   readonly #leaving = new AbortController();
@@ -177,7 +176,6 @@ export class DirectoryClient {
     await this.#sending;
   }
 
-  /** Sends a batch, and tells the advertiser how that ended. */
   async #send(batch: AdvertiserEffect): Promise<void> {
     const { sequence, whole, filesListed, changed, removed } = batch;
     let event: AdvertiserEvent;
@@ -235,7 +233,6 @@ export class DirectoryClient {
     }
   }
 
-  /** Hears an answer, and notes how it came, or why it did not. */
   async #hear<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
     try {
       const heard = await answer;

@@ -14,7 +14,7 @@ import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
 /** Provenance of what this node itself has. */
 export const HERE = "here";
 /** Provenance of what a node said that answered the query, over the links. */
-export const FLOOD = "flood";
+const FLOOD = "flood";
 
 /** Who said it, for reports: "here", "flood", then the directories in order. */
 export function provenance(from: ReadonlySet<string>): string[] {

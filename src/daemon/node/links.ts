@@ -98,9 +98,33 @@ export class Links {
     return this.overlay.isBanned({ nodeId, host }, this.#context.clock.nowMs());
   }
 
-  /** Keeps a link that another node opened, until it ends. */
-  async accepted(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    await this.#run(connection, remote);
+  /** Keeps a link that another node opened, or one that was `dialled`, until it ends. */
+  async keep(
+    connection: Connection,
+    remote: RemoteIdentity,
+    dialled?: HostPort,
+  ): Promise<void> {
+    const link = this.#nextId++;
+    const { host, port } = connection.remote;
+    this.#connections.set(link, connection);
+    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
+    const { nodeId, listenPort } = remote;
+    this.step({
+      kind: "link-up",
+      link,
+      nodeId,
+      host,
+      port,
+      listenPort,
+      inbound: dialled === undefined,
+      ...(dialled === undefined ? {} : { dialled }),
+    });
+    this.changes.tell();
+    await connection.receive(this.#handler(link));
+    this.#connections.delete(link);
+    this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
+    this.changes.tell();
+    this.#logEnd(connection, remote);
   }
 
   #apply(effect: OverlayEffect): void {
@@ -191,7 +215,7 @@ export class Links {
       this.#dialling--;
       this.changes.tell();
     }
-    await this.#run(connection, remote, address);
+    await this.keep(connection, remote, address);
   }
 
   #close(link: LinkId, reason: string): void {
@@ -199,34 +223,6 @@ export class Links {
     if (connection === undefined) return;
     if (reason !== "bye") connection.send({ kind: "bye", reason });
     connection.closeAfterWriting();
-  }
-
-  async #run(
-    connection: Connection,
-    remote: RemoteIdentity,
-    dialled?: HostPort,
-  ): Promise<void> {
-    const link = this.#nextId++;
-    const { host, port } = connection.remote;
-    this.#connections.set(link, connection);
-    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
-    const { nodeId, listenPort } = remote;
-    this.step({
-      kind: "link-up",
-      link,
-      nodeId,
-      host,
-      port,
-      listenPort,
-      inbound: dialled === undefined,
-      ...(dialled === undefined ? {} : { dialled }),
-    });
-    this.changes.tell();
-    await connection.receive(this.#handler(link));
-    this.#connections.delete(link);
-    this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
-    this.changes.tell();
-    this.#logEnd(connection, remote);
   }
 
   #handler(link: LinkId): FrameHandler {

@@ -60,7 +60,6 @@ export class NodePort {
     return this.#failed.promise;
   }
 
-  /** Accepts until closed. */
   start(): void {
     const ended = (error: Error) => {
       if (!this.#isClosed) this.#failed.resolve(error);
@@ -80,7 +79,7 @@ export class NodePort {
     const { links, questions } = this.#options;
     switch (remote.purpose) {
       case "link":
-        return await links.accepted(connection, remote);
+        return await links.keep(connection, remote);
       case "callback": {
         const verdict = await hearOffers(connection, { remote, searches: links.searches });
         if (verdict.kind === "want") return await verdict.use(connection);

@@ -203,7 +203,6 @@ export class ChunkScheduler implements ChunkSink {
     this.tell({ kind: "failed", error });
   }
 
-  /** Ends all transfers. */
   end(reason: string): void {
     if (this.isOver) return;
     this.#phase = { ...this.#phase, kind: "over" };
@@ -299,7 +298,6 @@ export class ChunkScheduler implements ChunkSink {
     this.step({ kind: "tick" });
   }
 
-  /** Writes right chunks, and counts those that are news. */
   #good(
     { id: source, provider }: Pick<ChunkSource, "id" | "provider">,
     range: ChunkRange,
@@ -361,7 +359,6 @@ export class ChunkScheduler implements ChunkSink {
   }
 }
 
-/** The bytes of `run` in `data`, which is the chunks of `range`. */
 function cut(data: Uint8Array, range: ChunkRange, run: ChunkRange): Uint8Array {
   const start = (run.first - range.first) * CHUNK_BYTES;
   return data.subarray(start, start + run.count * CHUNK_BYTES);

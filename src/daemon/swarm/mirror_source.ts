@@ -181,7 +181,6 @@ export class MirrorSource implements ChunkSource {
     return false;
   }
 
-  /** All bytes of a request are here. */
   #whole(work: RangeWork): void {
     work.check.finish(work.data.subarray(0, work.check.lengthBytes), (data) => {
       if (!this.#works.has(work) || this.#isWrong(work)) return;
@@ -201,7 +200,6 @@ export class MirrorSource implements ChunkSource {
     return true;
   }
 
-  /** A request ended without its chunks. */
   #failed(work: RangeWork, error: unknown): void {
     if (!this.#works.delete(work)) return;
     this.#buffers.push(work.data);

@@ -155,7 +155,6 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     );
   }
 
-  /** Looks at what has arrived of the frame at the front. */
   #check(frame: Frame): void {
     const front = this.#front ??= this.#open(frame);
     this.#sink.arriving(this, frame.payload.length - front.arrived);

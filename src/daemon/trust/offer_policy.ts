@@ -197,7 +197,6 @@ export class OfferPolicy implements AsyncDisposable {
     if (this.#waiting.has(root)) this.#hurried.add(root);
   }
 
-  /** Hashes one of the files that wait, if a database still names it. */
   async #hashNext(): Promise<void> {
     const { store, log } = this.#options;
     const { signal } = this.#stopping;

@@ -262,7 +262,6 @@ export class DatabaseCache {
     for (const name of names) if (!good.has(name)) this.#remove(name);
   }
 
-  /** What a small file says, if it is true. */
   #read(name: string): CachedDatabase | undefined {
     try {
       if (Deno.statSync(this.#at(name)).size > limits.databaseFactsBytesMax) return undefined;

@@ -114,7 +114,6 @@ export class Databases {
     return news >= limits.databaseUpdatesMax;
   }
 
-  /** Begins a look at the mirrors. */
   #update(exchange: Exchange, key: string): DatabaseUpdate {
     const { mirrors, via } = exchange;
     const file = this.#parts.mirrors.file(mirrors, { via });
@@ -196,7 +195,6 @@ export class Databases {
     });
   }
 
-  /** The last good copy, which may not be the newest any more. */
   #stale(exchange: Exchange, copy: CachedDatabase): Response {
     const seconds = Math.max(0, Math.round((exchange.clock.unixMs() - copy.checkedMs) / 1_000));
     return this.#whole(exchange, copy, {
@@ -205,7 +203,6 @@ export class Databases {
     });
   }
 
-  /** One that clients read while it comes. */
   #growing(
     exchange: Exchange,
     update: DatabaseUpdate,

@@ -216,7 +216,6 @@ export class FileAnswers {
   }
 }
 
-/** Whether the head of the answer can be written now. */
 function isReady(waiting: Waiting): boolean {
   const { joined: { sharedFetch } } = waiting;
   if (sharedFetch.isOver) return true;
@@ -278,7 +277,6 @@ function firstByte(range: RangeSpec, trusted: PackageFile | undefined): number {
   return Math.max(0, trusted.sizeBytes - range.length);
 }
 
-/** The entity tag of a file whose SHA-256 is known. */
 function tagOf({ sha256 }: PackageFile): string {
   return `"${sha256}"`;
 }

@@ -89,12 +89,10 @@ export class Bodies {
     return body;
   }
 
-  /** Lets time pass for those who read. */
   tick(nowMs: number): void {
     for (const body of this.#bodies) body.tick(nowMs);
   }
 
-  /** Breaks off what is still being sent. */
   stop(error: Error): void {
     for (const body of this.#bodies) body.breakOff(error);
   }

@@ -123,7 +123,6 @@ export class FileBody extends Body {
     return true;
   }
 
-  /** Bytes that may go out now. */
   #allowed(): number {
     const available = this.#available();
     const isRestThere = this.#offset + available >= this.#end;

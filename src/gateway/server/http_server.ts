@@ -45,7 +45,6 @@ export class HttpServer {
   readonly #ended: Promise<void>;
   /** Requests whose answers are not out yet. */
   #unsent = 0;
-  /** When a request came or an answer was out last. */
   #usedMs: number;
   /** Told when an answer is out. */
   readonly #sent = new Changes();
@@ -93,7 +92,6 @@ export class HttpServer {
     }
   }
 
-  /** One turn after another, until it is stopped. */
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const turn = this.#turn;
@@ -130,11 +128,7 @@ export class HttpServer {
 
   /** Resolves after some time, at once when it is stopped. */
   async #pause(ms: number): Promise<void> {
-    try {
-      await sleep(this.#clock, ms, { signal: this.#stopping.signal });
-    } catch {
-      // It is stopped.
-    }
+    await sleep(this.#clock, ms, { signal: this.#stopping.signal }).catch(() => {});
   }
 
   #listen(address: HostPort): Turn {
@@ -160,7 +154,6 @@ export class HttpServer {
   }
 }
 
-/** Ends all connections of a turn, and with them the turn. */
 function endConnections({ abort }: Turn): void {
   abort.abort(new DOMException("The connections are ended", "AbortError"));
 }
