@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { messageOf } from "../src/base/errors.ts";
 import { chunkCount } from "../src/base/geometry.ts";
-import { formatBytes, formatTable } from "../src/cli/text_format.ts";
+import { formatBytes, formatTable } from "../src/cli/terminal/text_format.ts";
 import { DemoDaemon, runCommand, type RunningCommand, statusOf, until } from "./demo/processes.ts";
 import {
   type AllCounters,

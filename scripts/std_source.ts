@@ -98,7 +98,7 @@ async function isCached(pins: string[], env: Record<string, string>): Promise<bo
   return success;
 }
 
-/** What is imported of the pinned packages, such as `jsr:@std/cli@1.0.32/parse-args`. */
+/** What is imported of the pinned packages, such as `jsr:@std/fs@1.0.24`. */
 async function importedEntries(pins: string[]): Promise<string[]> {
   const map = JSON.parse(await Deno.readTextFile(rootPath("scripts/npm_imports.json")));
   return pins.flatMap((pin) => {

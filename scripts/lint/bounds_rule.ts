@@ -21,7 +21,6 @@ const LIMITS_FOLDER = "src/base/limits/";
 
 /** Folders whose bounds still wait to be moved. */
 export const PENDING_FOLDERS: readonly string[] = [
-  "src/cli/",
   "src/core/fetch/",
   "src/directory/",
   "src/pacman/",

@@ -1,9 +1,15 @@
 // The page src/cli/COMMANDS.md: every command with its flags, the keys of the configuration files and
 // the exit codes, from the same table as the help. It makes the text; a test writes and holds it.
 
-import { allFlags } from "../../src/cli/arguments.ts";
+import {
+  allFlags,
+  type CommandSpec,
+  configKeys,
+  type FlagSpec,
+  HELP_FLAG,
+  numberKind,
+} from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import { type CommandSpec, type FlagSpec, HELP_FLAG } from "../../src/cli/flag_spec.ts";
 import {
   CONFIG_ABOUT,
   EXAMPLE_CONFIG,
@@ -11,6 +17,7 @@ import {
   EXIT_CODES,
   usageOf,
 } from "../../src/cli/help.ts";
+import { wrapWords } from "../../src/cli/terminal/text_format.ts";
 
 /** As wide as the code. */
 const COLUMNS = 100;
@@ -121,8 +128,8 @@ function configSection(): string[] {
 }
 
 function keyTable(name: string): string[] {
-  const { flags } = COMMANDS.find((command) => command.name === name)!;
-  const rows = flags.filter(({ inConfig }) => inConfig).map((flag) => [
+  const command = COMMANDS.find((command) => command.name === name)!;
+  const rows = configKeys(command).map((flag) => [
     `\`${flag.name}\``,
     typeName(flag),
     flag.value === undefined
@@ -135,7 +142,7 @@ function keyTable(name: string): string[] {
 }
 
 function typeName(flag: FlagSpec): string {
-  if (flag.isNumber) return "number";
+  if (numberKind(flag) !== undefined) return "number";
   if (flag.value === undefined) return "true or false";
   return flag.repeatable ? "text, or list of texts" : "text";
 }
@@ -153,15 +160,8 @@ function marked(text: string): string {
 
 /** A paragraph in lines, each after `indent` spaces. */
 function prose(text: string, indent = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
   // What is between backticks stays on one line.
-  for (const word of text.match(/(?:`[^`]*`|\S)+/g) ?? []) {
-    const isFull = indent + line.length + 1 + word.length > COLUMNS;
-    if (line !== "" && isFull && !STARTS_BLOCK.test(word)) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((line) => " ".repeat(indent) + line);
+  const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
+  return wrapWords(words, COLUMNS - indent, (word) => !STARTS_BLOCK.test(word))
+    .map((line) => " ".repeat(indent) + line);
 }

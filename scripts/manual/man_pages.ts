@@ -1,15 +1,15 @@
 // The man pages, in mdoc: one of pacsrv and one of each command, from the same table as the help. It
 // makes the texts; scripts/man.ts writes them.
 
-import { allFlags } from "../../src/cli/arguments.ts";
+import { allFlags, type CommandSpec, type FlagSpec } from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import type { CommandSpec, FlagSpec } from "../../src/cli/flag_spec.ts";
 import {
   CONFIG_ABOUT,
   EXAMPLE_CONFIG,
   EXAMPLE_DIRECTORY_CONFIG,
   EXIT_CODES,
 } from "../../src/cli/help.ts";
+import { wrapWords } from "../../src/cli/terminal/text_format.ts";
 
 /** A longer line of text is bad style in the source of a man page. */
 const COLUMNS = 78;
@@ -163,16 +163,8 @@ function text(paragraph: string): string[] {
 }
 
 function wrap(sentence: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of sentence.split(" ")) {
-    // What formatting adds is not counted here; a flag makes it longer by up to twelve characters.
-    if (line !== "" && line.length + 1 + word.length > COLUMNS - 14) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  // What formatting adds is not counted here; a flag makes it longer by up to twelve characters.
+  return wrapWords(sentence.split(" "), COLUMNS - 14);
 }
 
 /** Text that roff takes as it is. */

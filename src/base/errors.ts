@@ -11,7 +11,7 @@
 /** Options that every error here takes. */
 interface ErrorExtras {
   /** What the person can do about it, as a full sentence. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }

@@ -6,105 +6,73 @@
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type CommandSpec, type FlagSpec, SHELLS } from "./flag_spec.ts";
-import { suggestion } from "./suggest.ts";
+import { type CommandSpec, flag, type FlagSpec, SHELLS } from "./arguments/arguments.ts";
+import { suggestion } from "./arguments/suggest.ts";
 
-const CLIENT: FlagSpec = {
-  name: "client",
-  value: "HOST:PORT",
+const CLIENT = flag("--client HOST:PORT", {
   default: "127.0.0.1:8049",
   help: "Where the daemon serves its clients.",
-};
+});
 
-const JSON_LINES: FlagSpec = {
-  name: "json",
+const JSON_LINES = flag("--json", {
   help: "Print one JSON object per line, for programs.",
-};
+});
 
-const SYNC_DB: FlagSpec = {
-  name: "sync-db",
-  value: "DIR",
+const SYNC_DB = flag("--sync-db DIR", {
   help: "Directory of pacman's sync databases, /var/lib/pacman/sync on Arch Linux. A file that " +
     "they name must have the size and SHA-256 that they give.",
-};
+});
 
 /** Which network to join. */
 const NETWORK_NAME: readonly FlagSpec[] = [
-  {
-    name: "network",
-    value: "NAME",
+  flag("--network NAME", {
     default: "pacsrv",
-    inConfig: true,
     help: "Name of the network. Nodes with another name are ignored.",
-  },
-  {
-    name: "network-key-file",
-    value: "FILE",
-    inConfig: true,
-    isPath: true,
+  }),
+  flag("--network-key-file FILE", {
     help: `File with the network's secret, ${limits.networkKeyBytesMin} to ` +
       `${limits.networkKeyBytesMax} bytes. Only nodes that hold the same secret can join.`,
-  },
+  }),
 ];
 
 const NETWORK: readonly FlagSpec[] = [
   ...NETWORK_NAME,
-  {
-    name: "ttl",
-    value: "N",
+  flag("--ttl N", {
     default: String(limits.ttlDefault),
-    inConfig: true,
-    isNumber: true,
     help: `How many more links a search travels after the first, 0 to ${limits.ttlMax}. 0 asks ` +
       "the neighbours only.",
-  },
-  {
-    name: "no-callback",
-    inConfig: true,
+  }),
+  flag("--no-callback", {
     help: "Tell others that they cannot connect to this node, for example behind NAT. Holders " +
       "then answer over the links without trying to connect, and this node connects to them.",
-  },
+  }),
 ];
 
-const PEER: FlagSpec = {
-  name: "peer",
-  value: "HOST:PORT",
+const PEER = flag("--peer HOST:PORT", {
   repeatable: true,
-  inConfig: true,
   help: "A node to keep a link with. Repeatable. The default port is 8048.",
-};
+});
 
-const DIRECTORIES: FlagSpec = {
-  name: "directory",
-  value: "HOST:PORT",
+const DIRECTORIES = flag("--directory HOST:PORT", {
   repeatable: true,
-  inConfig: true,
   help: "A directory (tracker) that learns what this node offers, and that searches ask. " +
     "Repeatable. The default port is 8047.",
-};
+});
 
-const CONFIG: FlagSpec = {
-  name: "config",
-  value: "FILE",
+const CONFIG = flag("--config FILE", {
   help: 'TOML file with any of these settings. Flags override it. "pacsrv help config" shows an ' +
     "example.",
-};
+});
 
 const LOG: readonly FlagSpec[] = [
-  {
-    name: "log-level",
-    value: "debug|info|warn|error",
+  flag("--log-level debug|info|warn|error", {
     default: "info",
-    inConfig: true,
     help: "Lowest level that is logged.",
-  },
-  {
-    name: "log-format",
-    value: "text|json",
+  }),
+  flag("--log-format text|json", {
     default: "text",
-    inConfig: true,
     help: "Log lines for people, or one JSON object per line.",
-  },
+  }),
 ];
 
 const DAEMON: CommandSpec = {
@@ -124,102 +92,64 @@ const DAEMON: CommandSpec = {
     "rest, and all databases, from the mirrors (origins).",
   ],
   flags: [
-    {
-      name: "data",
-      value: "DIR",
+    flag("--data DIR", {
       defaultText: "/var/lib/pacsrv for root, else $XDG_DATA_HOME/pacsrv",
-      inConfig: true,
-      isPath: true,
       help: "Directory for downloads, catalogue and token. Created if missing.",
-    },
-    {
-      name: "node",
-      value: "HOST:PORT",
+    }),
+    flag("--node HOST:PORT", {
       defaultText: "port 8048 on all addresses",
-      inConfig: true,
       help: "Address for other nodes. Port 0 picks a free port.",
-    },
+    }),
     {
       ...CLIENT,
-      inConfig: true,
       help: "Address for clients on this machine. Port 0 picks a free port.",
     },
     PEER,
     DIRECTORIES,
-    {
-      name: "share",
-      value: "PATH",
+    flag("--share PATH", {
       repeatable: true,
-      inConfig: true,
-      isPath: true,
       help: "A file or directory to offer to others. Repeatable.",
-    },
+    }),
     ...NETWORK,
-    {
-      name: "min-connections",
-      value: "N",
+    flag("--min-connections N", {
       default: String(limits.linksMin),
-      inConfig: true,
-      isNumber: true,
       help:
         "With fewer links than this, the node also dials nodes that it hears of. 0: only those " +
         "named by --peer.",
-    },
-    {
-      name: "max-connections",
-      value: "N",
+    }),
+    flag("--max-connections N", {
       default: String(limits.linksMax),
-      inConfig: true,
-      isNumber: true,
       help: `Most links to other nodes, 1 to ${limits.linksCeiling}. Transfers do not count.`,
-    },
-    {
-      name: "accept-uploads",
-      value: "BYTES",
+    }),
+    flag("--accept-uploads BYTES", {
       default: "0",
-      inConfig: true,
       help:
         "Accept files that others push, up to this size of the data directory (500M, 2G). All " +
         "downloads count. 0 accepts none. Nothing is removed to make room.",
-    },
-    {
-      name: "max-load",
-      value: "N",
+    }),
+    flag("--max-load N", {
       default: String(limits.uploadsLoadedDefault),
-      inConfig: true,
-      isNumber: true,
       help: "Number of concurrent uploads at which directories list this node last. It still " +
         "refuses nobody.",
-    },
-    {
-      name: "gateway",
-      value: "HOST:PORT",
+    }),
+    flag("--gateway HOST:PORT", {
       defaultText: "none",
-      inConfig: true,
       help: "Address for HTTP clients such as pacman. The default host is 127.0.0.1, the default " +
         "port 8050. Port 0 picks a free port. Anyone who can connect can get any file: listen " +
         "beyond this machine only on networks that you trust.",
-    },
-    {
-      name: "mirror",
-      value: "URL",
+    }),
+    flag("--mirror URL", {
       repeatable: true,
-      inConfig: true,
       help: "A mirror (origin) behind the gateway, http or https, as in a mirrorlist: $repo and " +
         "$arch are replaced. Without them the requested path is appended. Repeatable; the first " +
         "is tried first.",
-    },
-    { ...SYNC_DB, inConfig: true, isPath: true },
-    {
-      name: "gateway-wait",
-      value: "SECONDS",
+    }),
+    SYNC_DB,
+    flag("--gateway-wait SECONDS", {
       default: String(limits.gatewayWaitMs / 1000),
-      inConfig: true,
-      isNumber: true,
-      isDecimal: true,
       help: "How long the gateway searches before it answers that nobody has the file, up to " +
         `${limits.gatewayWaitMsMax / 1000}.`,
-    },
+    }),
     CONFIG,
     ...LOG,
   ],
@@ -242,7 +172,7 @@ const DAEMON: CommandSpec = {
       note: "serve the packages of other nodes to pacman, and share its cache with them",
     },
   ],
-  load: async () => (await import("./commands/daemon.ts")).runDaemon,
+  load: async () => (await import("./commands/service.ts")).runDaemon,
 };
 
 const DIRECTORY: CommandSpec = {
@@ -257,46 +187,31 @@ const DIRECTORY: CommandSpec = {
     '"ready directory=HOST:PORT id=HEX". The log goes to stderr.',
   ],
   flags: [
-    {
-      name: "listen",
-      value: "HOST:PORT",
+    flag("--listen HOST:PORT", {
       defaultText: "port 8047 on all addresses",
-      inConfig: true,
       help: "Address for nodes. Port 0 picks a free port.",
-    },
+    }),
     ...NETWORK_NAME,
-    {
-      name: "replicas",
-      value: "N",
+    flag("--replicas N", {
       default: String(limits.replicasDefault),
-      inConfig: true,
-      isNumber: true,
       help: "Whole copies of a popular file to aim for, up to " +
         `${limits.replicasMax}: nodes with room are asked to take copies. 0: no copies are made, ` +
         "and load does not order the nodes.",
-    },
-    {
-      name: "refresh",
-      value: "SECONDS",
+    }),
+    flag("--refresh SECONDS", {
       default: String(limits.directoryRefreshMs / 1000),
-      inConfig: true,
-      isNumber: true,
       help: "How often a node reports, " +
         `${limits.directoryRefreshMsMin / 1000} to ${
           limits.directoryRefreshMsMax / 1000
         }. A node ` +
         `that is silent for ${limits.directoryMissedMax} times as long is asked once, then ` +
         "forgotten.",
-    },
-    {
-      name: "max-queries",
-      value: "N",
+    }),
+    flag("--max-queries N", {
       default: String(limits.directoryQueriesPerSecond),
-      inConfig: true,
-      isNumber: true,
       help: "Queries per second from one address. A search counts as " +
         `${limits.directorySearchCost}, or more if it compares or returns much.`,
-    },
+    }),
     CONFIG,
     ...LOG,
   ],
@@ -307,7 +222,7 @@ const DIRECTORY: CommandSpec = {
       note: "only nodes with the key; two copies of popular files",
     },
   ],
-  load: async () => (await import("./commands/directory.ts")).runDirectory,
+  load: async () => (await import("./commands/service.ts")).runDirectory,
 };
 
 const FETCH: CommandSpec = {
@@ -340,46 +255,36 @@ const FETCH: CommandSpec = {
     "bytes from each provider, or failed, with the exit code.",
   ],
   flags: [
-    {
-      name: "output",
-      short: "o",
-      value: "FILE|-",
+    flag("-o, --output FILE|-", {
       defaultText: "./NAME",
       help: "Output file, or an existing directory. FILE.part is written in place, resumed, and " +
         "kept on failure. - is stdout, which gets the bytes once all are verified.",
-    },
-    { name: "root", value: "HEX", help: "The file's identity: its BitTorrent v2 pieces root." },
-    { name: "sha256", value: "HEX", help: "SHA-256 that the file must have." },
-    { name: "size", value: "BYTES", help: "Size that the file must have." },
+    }),
+    flag("--root HEX", { help: "The file's identity: its BitTorrent v2 pieces root." }),
+    flag("--sha256 HEX", { help: "SHA-256 that the file must have." }),
+    flag("--size BYTES", { help: "Size that the file must have." }),
     { ...SYNC_DB, help: `${SYNC_DB.help} A daemon uses its own instead.` },
-    {
-      name: "chunks",
-      value: "FIRST-LAST",
+    flag("--chunks FIRST-LAST", {
       help: "Only these chunks of 16,384 bytes, counted from 0: into the daemon's store or, with " +
         "-o, into a file of just those bytes (never resumed).",
-    },
-    {
-      name: "timeout",
-      value: "SECONDS",
+    }),
+    flag("--timeout SECONDS", {
       defaultText: "none; a search without offers ends after 5 s",
       help: "Time limit for the whole fetch.",
-    },
+    }),
     { ...JSON_LINES, help: "Print events as JSON, one object per line, on stdout." },
-    { name: "quiet", short: "q", help: "Print nothing but errors." },
+    flag("-q, --quiet", { help: "Print nothing but errors." }),
     CLIENT,
-    {
-      name: "alone",
+    flag("--alone", {
       help: "Use no daemon: run a node in this process. Needs --peer or --directory; without " +
         "them a URL is fetched without a node.",
-    },
+    }),
     { ...PEER, help: "A node to ask, without a daemon. Repeatable." },
     { ...DIRECTORIES, help: "A directory (tracker) to ask, without a daemon. Repeatable." },
-    {
-      name: "node",
-      value: "HOST:PORT",
+    flag("--node HOST:PORT", {
       defaultText: "a free port on all addresses",
       help: "Without a daemon: address where the nodes that have the file connect.",
-    },
+    }),
     ...NETWORK,
   ],
   examples: [
@@ -410,7 +315,7 @@ const SHARE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv share ~/isos notes.pdf", note: "share a directory and a file" }],
-  load: async () => (await import("./commands/share.ts")).runShare,
+  load: async () => (await import("./commands/files.ts")).runShare,
 };
 
 const UNSHARE: CommandSpec = {
@@ -428,7 +333,7 @@ const UNSHARE: CommandSpec = {
     { line: "pacsrv unshare ~/isos/", note: "stop sharing a directory" },
     { line: "pacsrv unshare notes.pdf", note: "stop sharing the files of this name" },
   ],
-  load: async () => (await import("./commands/unshare.ts")).runUnshare,
+  load: async () => (await import("./commands/files.ts")).runUnshare,
 };
 
 const LIST: CommandSpec = {
@@ -440,7 +345,7 @@ const LIST: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv list --json", note: "for a program" }],
-  load: async () => (await import("./commands/list.ts")).runList,
+  load: async () => (await import("./commands/files.ts")).runList,
 };
 
 const SEARCH: CommandSpec = {
@@ -456,7 +361,7 @@ const SEARCH: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv search '*.iso'", note: "all names that end in .iso" }],
-  load: async () => (await import("./commands/search.ts")).runSearch,
+  load: async () => (await import("./commands/network.ts")).runSearch,
 };
 
 const INFO: CommandSpec = {
@@ -472,7 +377,7 @@ const INFO: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv info linux.iso", note: "the files of this name" }],
-  load: async () => (await import("./commands/info.ts")).runInfo,
+  load: async () => (await import("./commands/network.ts")).runInfo,
 };
 
 const WHERE: CommandSpec = {
@@ -487,7 +392,7 @@ const WHERE: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv where linux.iso", note: "who has it" }],
-  load: async () => (await import("./commands/where.ts")).runWhere,
+  load: async () => (await import("./commands/network.ts")).runWhere,
 };
 
 const PUSH: CommandSpec = {
@@ -534,7 +439,7 @@ const PEERS: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv peers", note: "who is connected" }],
-  load: async () => (await import("./commands/peers.ts")).runPeers,
+  load: async () => (await import("./commands/network.ts")).runPeers,
 };
 
 const STATUS: CommandSpec = {
@@ -559,15 +464,12 @@ const STATUS: CommandSpec = {
   flags: [
     CLIENT,
     JSON_LINES,
-    {
-      name: "files",
+    flag("--files", {
       help: "Print one line per file instead: trust, size, name, path.",
-    },
-    {
-      name: "directory",
-      value: "HOST:PORT",
+    }),
+    flag("--directory HOST:PORT", {
       help: "Ask this directory instead of the daemon. The default port is 8047.",
-    },
+    }),
     ...NETWORK_NAME.map((flag) => ({ ...flag, help: `With --directory: ${flag.help}` })),
   ],
   examples: [
@@ -608,7 +510,7 @@ const VERIFY: CommandSpec = {
   ],
   flags: [CLIENT, JSON_LINES],
   examples: [{ line: "pacsrv verify", note: "check everything" }],
-  load: async () => (await import("./commands/verify.ts")).runVerify,
+  load: async () => (await import("./commands/files.ts")).runVerify,
 };
 
 const DOCTOR: CommandSpec = {
@@ -624,30 +526,24 @@ const DOCTOR: CommandSpec = {
     "Exit code 0: no problem found. 1: there are problems.",
   ],
   flags: [
-    {
-      name: "config",
-      value: "FILE",
+    flag("--config FILE", {
       defaultText: "none; the daemon's own answers",
       help: "The daemon's configuration file.",
-    },
-    {
-      name: "pacman-conf",
-      value: "FILE",
+    }),
+    flag("--pacman-conf FILE", {
       default: "/etc/pacman.conf",
       help: "pacman's configuration. Without that file, pacman is not checked.",
-    },
-    {
-      name: "client",
-      value: "HOST:PORT",
+    }),
+    flag("--client HOST:PORT", {
       defaultText: "from --config, else 127.0.0.1:8049",
       help: CLIENT.help,
-    },
+    }),
     JSON_LINES,
   ],
   examples: [
     { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "check everything" },
   ],
-  load: async () => (await import("./doctor/doctor.ts")).runDoctor,
+  load: async () => (await import("./doctor/doctor.ts")).doctorFor(DAEMON),
 };
 
 const COMPLETIONS: CommandSpec = {
@@ -669,7 +565,7 @@ const COMPLETIONS: CommandSpec = {
     },
     { line: "source <(pacsrv completions bash)", note: "for this bash" },
   ],
-  load: async () => (await import("./commands/completions.ts")).completionsOf(COMMANDS),
+  load: async () => (await import("./completion_script.ts")).completionsOf(COMMANDS),
 };
 
 /** All commands, in the order of the help. */

@@ -4,8 +4,25 @@
  * names of files in the network, is not completed.
  */
 
-import { allFlags } from "./arguments.ts";
-import { type CommandSpec, type FlagSpec, HELP_TOPICS, type SHELLS } from "./flag_spec.ts";
+import {
+  allFlags,
+  type CommandRun,
+  type CommandSpec,
+  type FlagSpec,
+  HELP_TOPICS,
+  SHELLS,
+} from "./arguments/arguments.ts";
+import { choiceOf } from "./arguments/values.ts";
+import { writeOut } from "./terminal/terminal.ts";
+
+/** The command `pacsrv completions` for these commands: the table that has it is above this file. */
+export function completionsOf(commands: readonly CommandSpec[]): CommandRun {
+  return async (args) => {
+    const shell = choiceOf(SHELLS)(args.positionals[0] ?? "", "shell");
+    await writeOut(completionScript(shell, commands));
+    return "done";
+  };
+}
 
 /** What may stand for a value or an argument. */
 type Completion =
@@ -43,6 +60,11 @@ export function completionOf(name: string | undefined): Completion {
   if (/^[a-z]+(\|[a-z]+)+$/.test(name)) return { kind: "words", words: name.split("|") };
   if (/\b(FILE|PATH)\b/.test(name)) return { kind: "files" };
   return { kind: name === "DIR" ? "directories" : "nothing" };
+}
+
+/** The words that a completion offers, if it offers words. */
+function wordsOf(completion: Completion): string {
+  return completion.kind === "words" ? completion.words.join(" ") : "";
 }
 
 /** The first sentence of a help text. */
@@ -132,16 +154,12 @@ function bashCase(command: CommandSpec): string {
 }
 
 function bashAction(completion: Completion): string {
-  switch (completion.kind) {
-    case "words":
-      return `_pacsrv_offer -W "${completion.words.join(" ")}" -- "$cur"; `;
-    case "files":
-      return "_pacsrv_paths -f; ";
-    case "directories":
-      return "_pacsrv_paths -d; ";
-    case "nothing":
-      return "";
-  }
+  return {
+    words: `_pacsrv_offer -W "${wordsOf(completion)}" -- "$cur"; `,
+    files: "_pacsrv_paths -f; ",
+    directories: "_pacsrv_paths -d; ",
+    nothing: "",
+  }[completion.kind];
 }
 
 function zshScript(commands: readonly CommandSpec[]): string {
@@ -213,16 +231,12 @@ function zshFlag(flag: FlagSpec): string {
 }
 
 function zshAction(completion: Completion): string {
-  switch (completion.kind) {
-    case "words":
-      return `(${completion.words.join(" ")})`;
-    case "files":
-      return "_files";
-    case "directories":
-      return "_files -/";
-    case "nothing":
-      return " ";
-  }
+  return {
+    words: `(${wordsOf(completion)})`,
+    files: "_files",
+    directories: "_files -/",
+    nothing: " ",
+  }[completion.kind];
 }
 
 function fishScript(commands: readonly CommandSpec[]): string {
@@ -264,16 +278,12 @@ function fishCommand(command: CommandSpec): string[] {
 }
 
 function fishValue(completion: Completion): string[] {
-  switch (completion.kind) {
-    case "words":
-      return ["-x", `-a '${completion.words.join(" ")}'`];
-    case "files":
-      return ["-r", "-F"];
-    case "directories":
-      return ["-x", "-a '(__fish_complete_directories)'"];
-    case "nothing":
-      return ["-x"];
-  }
+  return {
+    words: ["-x", `-a '${wordsOf(completion)}'`],
+    files: ["-r", "-F"],
+    directories: ["-x", "-a '(__fish_complete_directories)'"],
+    nothing: ["-x"],
+  }[completion.kind];
 }
 
 function fishLine(condition: string, words: readonly string[]): string {

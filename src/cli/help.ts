@@ -1,9 +1,9 @@
 /** The help texts, made from the table of commands; nothing is written twice. */
 
 import { limits } from "../base/limits.ts";
+import { allFlags, type CommandSpec, type FlagSpec } from "./arguments/arguments.ts";
 import { COMMANDS, findCommand } from "./command_table.ts";
-import { allFlags } from "./arguments.ts";
-import type { CommandSpec, FlagSpec } from "./flag_spec.ts";
+import { wrapWords } from "./terminal/text_format.ts";
 
 /** Columns of the help: what fits any terminal. */
 const COLUMNS = 80;
@@ -162,13 +162,5 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
 
 /** `text` in lines that fit, each after `indent` spaces. */
 function wrap(text: string, indent = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((line) => " ".repeat(indent) + line);
+  return wrapWords(text.split(" "), COLUMNS - indent).map((line) => " ".repeat(indent) + line);
 }

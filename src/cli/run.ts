@@ -3,15 +3,9 @@
  * it throws into a message and an exit code. It does not end the process.
  */
 
-import {
-  EnvironmentError,
-  EXIT,
-  type ExitName,
-  FetchFailure,
-  messageOf,
-  UsageError,
-} from "../base/errors.ts";
-import { note, printLine, writeNote } from "./terminal.ts";
+import { EXIT, type ExitName, messageOf } from "../base/errors.ts";
+import { exitOf, hintOf } from "./terminal/system_error.ts";
+import { note, printLine, writeNote } from "./terminal/terminal.ts";
 
 /** Runs pacsrv with the words after its own name; gives the exit code. */
 export async function runCli(words: readonly string[]): Promise<number> {
@@ -39,7 +33,7 @@ async function runWords(words: readonly string[]): Promise<ExitName> {
     return "done";
   }
   const { findCommand } = await import("./command_table.ts");
-  const { parseCommandLine } = await import("./arguments.ts");
+  const { parseCommandLine } = await import("./arguments/command_line.ts");
   const command = await findCommand(name);
   const args = await parseCommandLine(command, rest);
   if (args.has("help")) {
@@ -58,14 +52,7 @@ function report(error: unknown): ExitName {
   const hint = hintOf(error);
   if (hint) note(`hint: ${hint}`);
   if (isDebugging()) noteStack(error);
-  if (error instanceof UsageError) return "usage";
-  return error instanceof FetchFailure ? error.exit : "failed";
-}
-
-function hintOf(error: unknown): string | undefined {
-  const hasHint = error instanceof UsageError || error instanceof FetchFailure ||
-    error instanceof EnvironmentError;
-  return hasHint ? error.hint : undefined;
+  return exitOf(error);
 }
 
 function isDebugging(): boolean {

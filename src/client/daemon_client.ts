@@ -8,6 +8,7 @@
 import { basename, isAbsolute } from "node:path";
 import type { HostPort } from "../base/address.ts";
 import { fromHex } from "../base/bytes.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { FetchFailure, messageOf, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -40,8 +41,8 @@ export class DaemonClient implements AsyncDisposable {
   readonly #label: string;
   readonly #tokenPath: string;
   readonly #nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array };
-  readonly #beat: ReturnType<typeof setInterval>;
-  #heardMs = performance.now();
+  readonly #beat: Timer;
+  #heardMs: number;
   #isTrusted = false;
 
   private constructor(
@@ -55,7 +56,8 @@ export class DaemonClient implements AsyncDisposable {
     this.nodeId = welcome.nodeId;
     this.#tokenPath = welcome.tokenPath;
     this.#nonces = nonces;
-    this.#beat = setInterval(() => this.#keepAlive(), limits.clientBeatMs);
+    this.#heardMs = connection.clock.nowMs();
+    this.#beat = connection.clock.every(limits.clientBeatMs, () => this.#keepAlive());
   }
 
   /**
@@ -65,14 +67,14 @@ export class DaemonClient implements AsyncDisposable {
    */
   static async connect(
     address: HostPort,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly clock?: Clock } = {},
   ): Promise<DaemonClient> {
+    const { clock = systemClock, ...dialling } = options;
     const label = formatAddress(address.host, address.port);
     let connection: Connection | undefined;
     try {
-      connection = new Connection(
-        await tcpTransport.dial(address, { timeoutMs: limits.dialMs, ...options }),
-      );
+      const stream = await tcpTransport.dial(address, { timeoutMs: limits.dialMs, ...dialling });
+      connection = new Connection(stream, { clock });
       return await greet(connection, label);
     } catch (cause) {
       connection?.close();
@@ -86,28 +88,20 @@ export class DaemonClient implements AsyncDisposable {
     async function greet(connection: Connection, label: string): Promise<DaemonClient> {
       return await withDeadline(connection, "Cannot talk to the daemon", async () => {
         const nonce = systemRandom.bytes(16);
-        connection.send({
-          kind: "client-hello",
-          magic: CLIENT_MAGIC,
-          version: PROTOCOL_VERSION,
-          nonce,
-        });
+        const version = PROTOCOL_VERSION;
+        connection.send({ kind: "client-hello", magic: CLIENT_MAGIC, version, nonce });
         const answer = await connection.receiveOne();
         if (answer.kind === "failed") throw failureOf(answer);
         const welcome = expectMessage(answer, "client-welcome");
         if (welcome.magic !== CLIENT_MAGIC) {
           throw new PeerFault("wrong-magic", "what listens there is not a pacsrv daemon");
         }
-        if (welcome.version !== PROTOCOL_VERSION) {
-          throw new PeerFault(
-            "wrong-version",
-            `it speaks protocol version ${welcome.version}, this program ${PROTOCOL_VERSION}`,
-          );
+        if (welcome.version !== version) {
+          const text = `it speaks protocol version ${welcome.version}, this program ${version}`;
+          throw new PeerFault("wrong-version", text);
         }
-        return new DaemonClient(connection, label, welcome, {
-          client: nonce,
-          daemon: welcome.nonce,
-        });
+        const nonces = { client: nonce, daemon: welcome.nonce };
+        return new DaemonClient(connection, label, welcome, nonces);
       });
     }
   }
@@ -126,7 +120,7 @@ export class DaemonClient implements AsyncDisposable {
     if (CHANGING_VERBS.has(verb)) await this.#authenticate();
     this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
     const hint = verb === "push"
-      ? "If it is restarted, push again: what the peer has by then is not given twice."
+      ? "If it is restarted, push again: what the peer already has is not sent again."
       : "Start it again with `pacsrv daemon`.";
     for await (const message of this.#messages(hint)) {
       if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);
@@ -147,7 +141,7 @@ export class DaemonClient implements AsyncDisposable {
     using _ = this.#closedBy(options.signal);
     this.#connection.send({ kind: "get", ...request });
     if (request.deliver) this.#connection.reserve(limits.transferReadBytes);
-    const hint = "If it is restarted, the same fetch goes on from what it has.";
+    const hint = "If it is restarted, the same fetch resumes.";
     for await (const message of this.#messages(hint)) {
       switch (message.kind) {
         case "data":
@@ -155,19 +149,18 @@ export class DaemonClient implements AsyncDisposable {
         case "found":
         case "restarted":
         case "progress":
-          yield message;
-          break;
         case "done":
           yield message;
-          return;
+          break;
         default:
           throw unexpected(message);
       }
+      if (message.kind === "done") return;
     }
   }
 
   close(): void {
-    clearInterval(this.#beat);
+    this.#beat.cancel();
     this.#connection.close();
   }
 
@@ -187,10 +180,7 @@ export class DaemonClient implements AsyncDisposable {
   async #authenticate(): Promise<void> {
     if (this.#isTrusted) return;
     const token = await readToken(this.#tokenPath);
-    this.#connection.send({
-      kind: "client-auth",
-      mac: clientMac("client", token, this.#nonces),
-    });
+    this.#connection.send({ kind: "client-auth", mac: clientMac("client", token, this.#nonces) });
     for await (const message of this.#messages()) {
       if (message.kind !== "client-auth-ok") throw unexpected(message);
       if (!macEquals(message.mac, clientMac("daemon", token, this.#nonces))) {
@@ -211,12 +201,10 @@ export class DaemonClient implements AsyncDisposable {
       try {
         frame = await this.#connection.receiveFrame();
       } catch (cause) {
-        throw new FetchFailure("noDaemon", `The daemon at ${this.#label} went away`, {
-          ...(hint === undefined ? {} : { hint }),
-          cause,
-        });
+        const message = `The daemon at ${this.#label} went away`;
+        throw new FetchFailure("noDaemon", message, { hint, cause });
       }
-      this.#heardMs = performance.now();
+      this.#heardMs = this.#connection.clock.nowMs();
       if (frame.code === DATA_CODE) {
         yield dataOf(frame);
         continue;
@@ -229,7 +217,7 @@ export class DaemonClient implements AsyncDisposable {
   }
 
   #keepAlive(): void {
-    if (performance.now() - this.#heardMs > limits.clientSilentMs) {
+    if (this.#connection.clock.nowMs() - this.#heardMs > limits.clientSilentMs) {
       this.#connection.close(
         new PeerFault("silent", `The daemon was silent for ${limits.clientSilentMs / 1000} s`),
       );
@@ -243,16 +231,14 @@ async function readToken(path: string): Promise<Uint8Array> {
   if (basename(path) !== TOKEN_FILE || !isAbsolute(path)) {
     throw new FetchFailure(
       "failed",
-      `Cannot prove anything to the daemon: it names ${JSON.stringify(path)} as its token file`,
+      `Cannot authenticate to the daemon: it names ${JSON.stringify(path)} as its token file`,
       { hint: `Only a file called ${TOKEN_FILE} is ever read for a daemon.` },
     );
   }
-  let text: string;
   try {
     const { size } = await Deno.stat(path);
     if (size > 4 * TOKEN_BYTES) throw new RangeError(`it has ${size} bytes`);
-    text = (await Deno.readTextFile(path)).trim();
-    return fromHex(text);
+    return fromHex((await Deno.readTextFile(path)).trim());
   } catch (cause) {
     throw new FetchFailure("failed", `Cannot read the daemon's token: ${messageOf(cause)}`, {
       hint: "Only the user that runs the daemon may change what it shares.",
@@ -264,17 +250,12 @@ async function readToken(path: string): Promise<Uint8Array> {
 function dataOf(frame: Frame): DataEvent {
   const { payload } = frame;
   if (payload.length < 8) throw new PeerFault("malformed", "Cannot read DATA: it has no offset");
-  const view = new DataView(payload.buffer, payload.byteOffset, 8);
-  const offset = view.getUint32(0) * 0x1_0000_0000 + view.getUint32(4);
-  return { kind: "data", offset, bytes: payload.subarray(8) };
+  const offset = new DataView(payload.buffer, payload.byteOffset, 8).getBigUint64(0);
+  return { kind: "data", offset: Number(offset), bytes: payload.subarray(8) };
 }
 
-function failureOf(message: MessageOf<"failed">): FetchFailure {
-  return new FetchFailure(
-    message.failure,
-    message.message,
-    message.hint === "" ? {} : { hint: message.hint },
-  );
+function failureOf({ failure, message, hint }: MessageOf<"failed">): FetchFailure {
+  return new FetchFailure(failure, message, { hint: hint || undefined });
 }
 
 function unexpected(message: Message | DataEvent): PeerFault {

@@ -81,9 +81,8 @@ function hintFor(
     return "It may be a node's port, or the directory has all the connections that it takes.";
   }
   const network =
-    "Of another network than the default one, --network and --network-key-file have to " +
-    "be given here too.";
+    "For a network other than the default one, give --network and --network-key-file here too.";
   return error instanceof EnvironmentError
-    ? `${network} Else it may be no directory, or one that has all the connections that it takes.`
+    ? `${network} Otherwise it may not be a directory, or it has all the connections that it takes.`
     : network;
 }

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { commandsPage } from "../../scripts/manual/commands_page.ts";
 import { manPages } from "../../scripts/manual/man_pages.ts";
 import { rootPath } from "../../scripts/std_source.ts";
-import { allFlags } from "../../src/cli/arguments.ts";
+import { allFlags, configKeys } from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
 import { parseConfig } from "../../src/cli/settings/config.ts";
 import { commandHelp, EXIT_CODES, helpFor } from "../../src/cli/help.ts";
@@ -39,7 +39,7 @@ Deno.test("COMMANDS.md shows the configuration files that the help shows, with a
   for (const [i, name] of ["daemon", "directory"].entries()) {
     const command = await findCommand(name);
     const values = await parseConfig(files[i]!, { path: "/etc/pacsrv.toml", command });
-    const keys = command.flags.filter((flag) => flag.inConfig).map((flag) => flag.name);
+    const keys = configKeys(command).map((flag) => flag.name);
     assertEquals([...values.keys()].sort(), keys.sort(), name);
     for (const line of files[i]!.trim().split("\n")) assertStringIncludes(help, line);
   }

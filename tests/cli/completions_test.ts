@@ -3,10 +3,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { rootPath } from "../../scripts/std_source.ts";
-import { allFlags } from "../../src/cli/arguments.ts";
+import { allFlags, type CommandSpec, SHELLS } from "../../src/cli/arguments/arguments.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
 import { completionOf, completionScript } from "../../src/cli/completion_script.ts";
-import { type CommandSpec, SHELLS } from "../../src/cli/flag_spec.ts";
 import { TempDir } from "../integration/support/files.ts";
 import { tool } from "../integration/support/tool.ts";
 

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { basename, join } from "@std/path";
 import { FetchFailure } from "../../src/base/errors.ts";
-import { parseCommandLine } from "../../src/cli/arguments.ts";
+import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
 import { readFetchPlan } from "../../src/cli/fetch/fetch_plan.ts";
 import { openFetchSource } from "../../src/cli/fetch/fetch_source.ts";

@@ -4,7 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { rootPath } from "../../scripts/std_source.ts";
-import { parseCommandLine } from "../../src/cli/arguments.ts";
+import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
 import { parseConfig } from "../../src/cli/settings/config.ts";
 import { helpFor } from "../../src/cli/help.ts";

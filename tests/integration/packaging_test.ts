@@ -8,7 +8,7 @@ import { chooseTargets } from "../../scripts/compile.ts";
 import { COMPLETION_FILES } from "../../scripts/manual/completion_files.ts";
 import { manPages } from "../../scripts/manual/man_pages.ts";
 import { rootPath } from "../../scripts/std_source.ts";
-import { parseCommandLine } from "../../src/cli/arguments.ts";
+import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
 import { parseConfig } from "../../src/cli/settings/config.ts";
 import { readPacmanConf } from "../../src/pacman/pacman_conf.ts";

@@ -100,11 +100,16 @@ export class SimMirrors implements MirrorFacts {
     return this.#came[index - this.firstChunk]!.by.label;
   }
 
+  /** The mirror that is asked next, with what it has now; null when it says no. */
+  get first(): SimMirror | null {
+    const mirror = this.#next();
+    if (mirror === null || this.#refuses(mirror)) return null;
+    return { ...mirror, content: this.#contentOf(mirror) };
+  }
+
   /** A mirror that may be asked for a range of the file, now. */
   forRange(): SimMirror | null {
-    const mirror = this.#next();
-    if (mirror === null || !mirror.givesRanges || this.#refuses(mirror)) return null;
-    return { ...mirror, content: this.#contentOf(mirror) };
+    return this.first?.givesRanges ? this.first : null;
   }
 
   readTo(bytes: number): void {

@@ -299,6 +299,7 @@ class FetchRun {
       case "show-mirror":
       case "tell":
       case "release":
+      case "release-proved":
       case "release-all":
       case "confirm":
       case "drop-peers":
@@ -306,8 +307,7 @@ class FetchRun {
       case "notice":
         return this.#show(effect);
       case "finish":
-        if (effect.result.kind === "local") this.#showLocal(effect.result.file);
-        this.#result = effect.result;
+        this.#result = this.#delivered(effect.result);
         return this.#stop();
       case "fail":
         this.#result = effect.error;
@@ -331,6 +331,8 @@ class FetchRun {
         return view.gained(effect.range, { isMirrors: effect.isMirrors });
       case "release":
         return view.release(effect.range);
+      case "release-proved":
+        return view.releaseProved(effect.range);
       case "release-all":
         return view.releaseAll();
       case "confirm":
@@ -360,11 +362,23 @@ class FetchRun {
 
   /** Whether the mirrors' first chunks are those of a content, as far as they say. */
   #isMirrors(content: Content): boolean {
-    const mirror = this.#mirrors?.forRange();
-    if (mirror === undefined || mirror === null || mirror.answersMs > 2_000) return true;
+    const mirror = this.#mirrors?.first ?? null;
+    if (mirror === null || mirror.answersMs > 2_000) return true;
     const first = this.#mirrors!.firstChunk;
     return mirror.content.sizeBytes === content.sizeBytes &&
       chunkOf(mirror.content, first) === chunkOf(content, first);
+  }
+
+  /** Whether a content has the chunks that the mirrors gave; null when they gave none. */
+  #isAsMirrorGave(content: Content): boolean | null {
+    const mirrors = this.#mirrors;
+    if (mirrors === null || mirrors.nextChunk === mirrors.firstChunk) return null;
+    if (mirrors.sizeBytes !== content.sizeBytes) return false;
+    const count = mirrors.nextChunk - mirrors.firstChunk;
+    return all(
+      { first: mirrors.firstChunk, count },
+      (index) => mirrors.chunk(index) === chunkOf(content, index),
+    );
   }
 
   #checkHere(
@@ -378,7 +392,8 @@ class FetchRun {
       file: localOf(this.#world, content),
       isRight: content.sizeBytes === candidate.sizeBytes &&
         (sha256 === null || sha256 === content.sha256),
-      isMirrors: !comparesWithMirror || this.#isMirrors(content),
+      isMirrors: this.#isAsMirrorGave(content) ??
+        (!comparesWithMirror || this.#isMirrors(content)),
     });
   }
 
@@ -493,6 +508,16 @@ class FetchRun {
     });
   }
 
+  /** The file, unless it has not the chunks that are wanted. */
+  #delivered(result: FetchResult): FetchResult | Error {
+    try {
+      if (result.kind === "local") this.#showLocal(result.file);
+      return result;
+    } catch (error) {
+      return error as FetchFailure;
+    }
+  }
+
   #showLocal({ root, sizeBytes }: LocalFile): void {
     const content = this.#byRoot(root);
     const reader = readerOf(sizeBytes, (index) => chunkOf(content, index));
@@ -582,19 +607,45 @@ class SimReader {
     }
   }
 
+  /**
+   * Which contents may be shown of a bare name: where all mirrors are well and have the same, those
+   * that begin as theirs does. All of them, where the mirrors may be silent, or cannot be compared.
+   */
+  get #meant(): readonly Content[] {
+    const { mirrors, contents, request, sharesPlace } = this.#world;
+    const [first] = mirrors;
+    const { chunks } = request;
+    const areWell = mirrors.every((mirror) =>
+      mirror.content === first!.content && mirror.changesMs === Infinity &&
+      mirror.status === null && mirror.answersMs < 500 && mirror.comesBackMs === 0 &&
+      mirror.breaksAfter === Infinity && mirror.stallsAfter === Infinity &&
+      mirror.chunksPerSecond > 10 &&
+      (chunks === null || chunks.first + chunks.count <= mirror.content.chunks)
+    );
+    if (first === undefined || !areWell || sharesPlace) return contents;
+    const at = chunks?.first ?? 0;
+    return contents.filter((content) =>
+      content.sizeBytes === first.content.sizeBytes &&
+      chunkOf(content, at) === chunkOf(first.content, at)
+    );
+  }
+
   /** Rules 3 and 4 of the policy, seen from outside. */
   #judge(index: number, chunk: number): void {
-    const { request, right, contents } = this.#world;
+    const { request, right } = this.#world;
     const isKnown = request.root !== null || request.sha256 !== null;
     const isRight = chunk === chunkOf(right, index) && this.#sizeBytes === right.sizeBytes;
-    if (isRight) return;
+    if (isKnown && isRight) return;
     const isLast = index === chunkCount(this.#sizeBytes) - 1;
     const isMirrors = this.#mirrors?.shown.has(`${index} ${chunk}`) ?? false;
     if (isKnown && request.chunks === null) {
       if (isLast) this.#faults.push(`the last chunk of a wrong file was released: ${chunk}`);
       if (!isMirrors) this.#faults.push(`chunk ${index} of peers was released: ${chunk}`);
-    } else if (!isMirrors && !contents.some((content) => chunkOf(content, index) === chunk)) {
-      this.#faults.push(`chunk ${index} is of no content: ${chunk}`);
+    } else if (!isKnown && !isMirrors) {
+      const isMeant = this.#meant.some((content) =>
+        content.sizeBytes === this.#sizeBytes && chunkOf(content, index) === chunk
+      );
+      if (!isMeant) this.#faults.push(`chunk ${index} is not of the mirrors' file: ${chunk}`);
     }
   }
 }
@@ -633,6 +684,7 @@ function textOf(effect: FetchEffect): string {
       return `note: ${effect.what}`;
     case "tell":
     case "release":
+    case "release-proved":
     case "confirm":
       return `${effect.kind} ${effect.range.first}+${effect.range.count}`;
     case "read-mirror":

@@ -1,8 +1,52 @@
-/** Limits of what a person writes, each with its reason. */
+/** Limits of the command line, each with its reason. */
 
 import { KIB } from "./sizes.ts";
 
 export const cliLimits = {
   /** A configuration file is a page of text. */
   configBytesMax: 64 * KIB,
+  /** A value in a log line: the line stays readable, whatever a peer sends. */
+  logValueCharsMax: 1_024,
+  /** A person who ends a daemon or a directory waits 2 s at most, the end of the process included. */
+  serviceStopMs: 1_800,
+
+  // Fetch
+  /** `fetch --timeout` travels to the daemon as a u32 of milliseconds. */
+  fetchTimeoutMsMax: 2 ** 32 - 1,
+  /** The daemon or node ends a fetch at its timeout; this long after, the command does. */
+  fetchGraceMs: 1_000,
+  /** After an interruption: the source of a fetch closes its connections and files meanwhile. */
+  fetchTidyMs: 1_500,
+  /** Progress is shown at most ten times a second: the data path has better things to do. */
+  fetchProgressMs: 100,
+  /** Bytes copied at once from the working file of a fetch: few calls, and no memory to speak of. */
+  fetchCopyBytes: 512 * KIB,
+  /** Until then a rate of 0 is one that is not known yet; later it means that nothing comes. */
+  fetchRateKnownMs: 2_000,
+  /** Where there is no bar, a line comes at least this often: a log shows that it goes on. */
+  fetchLineMs: 5_000,
+  /** A fetch that would take longer counts as stalled: a rate that fades would promise years. */
+  fetchLeftMsMax: 24 * 60 * 60 * 1000,
+  /** The bar takes what the rest of the line leaves, within these; below, there is none. */
+  barColumnsMin: 10,
+  barColumnsMax: 40,
+  /** A name leaves room for the rest on 80 columns. */
+  barNameColumnsMax: 28,
+
+  // Doctor
+  /** What does not answer `pacsrv doctor` by then counts as silent. */
+  doctorAnswerMs: 3_000,
+  /** An answer over HTTP is read for its status and its first line. */
+  doctorAnswerBytesMax: 4 * KIB,
+  /** What is shown of that line: one of the gateway has room in it. */
+  doctorLineCharsMax: 240,
+  /** Directories with shared files that are looked at when no configuration names them. */
+  doctorSharedDirsMax: 16,
+  /** Less free space is a problem; less than the second is worth a warning. */
+  doctorFreeBytesLeast: 256_000_000,
+  doctorFreeBytesGood: 4_000_000_000,
+  /** Repositories change daily: an older database names few files that are still wanted. */
+  doctorDatabaseAgeMs: 30 * 24 * 60 * 60 * 1000,
+  /** With clocks further apart, certificates and signatures fail. */
+  doctorClockMs: 5 * 60 * 1000,
 } as const;

@@ -1,26 +1,31 @@
 /** `pacsrv explain NAME|ROOT`. */
 
-import { type ExitName, FetchFailure } from "../../base/errors.ts";
+import { FetchFailure } from "../../base/errors.ts";
 import type { ExplainReport } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { askDaemon, printItems } from "../ask.ts";
-import { escapeText } from "../terminal.ts";
-import { formatBytes, formatDuration, formatTable, shortRanges } from "../text_format.ts";
+import { escapeText } from "../terminal/terminal.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatItems,
+  type ItemColumn,
+  shortRanges,
+} from "../terminal/text_format.ts";
+import { asking } from "./ask.ts";
+
+type Provider = ExplainReport["givers"][number];
 
 /** Prints how the fetches of a name or root went. */
-export async function runExplain(args: Arguments): Promise<ExitName> {
-  const target = args.positionals[0]!;
-  const reports = await askDaemon(args, "explain", { target });
-  if (reports.length === 0) {
-    throw new FetchFailure(
+export const runExplain = asking({
+  verb: "explain",
+  ask: ([target = ""]) => ({ target }),
+  text: explainText,
+  none: (target) =>
+    new FetchFailure(
       "notFound",
       `Cannot explain ${JSON.stringify(target)}: no fetch of it is remembered`,
       { hint: "Only what the daemon fetched can be explained, by its exact name or its root." },
-    );
-  }
-  await printItems(args, reports, explainText);
-  return "done";
-}
+    ),
+});
 
 /** The fetch records of fetches, a block of lines for each. */
 export function explainText(reports: readonly ExplainReport[]): string {
@@ -52,13 +57,13 @@ function blockOf(report: ExplainReport): string {
 /** What a file is trusted by, in words. */
 const TRUST_WORDS: Readonly<Record<ExplainReport["trust"], string>> = {
   "sync-db": "sync-db: a repository's database has its SHA-256",
-  "sha256": "sha256: whoever asked gave its SHA-256",
-  "root": "root: whoever asked gave its root",
-  "mirror": "mirror: a mirror gave it, or agreed with those who did",
-  "peers": "peers: most of those who were asked offered it",
-  "local": "local: it was shared by this machine",
-  "unchecked": "unchecked: it was not held against the repository's database",
-  "contradicted": "contradicted: it is not what the repository's database says",
+  "sha256": "sha256: the fetch required its SHA-256",
+  "root": "root: the fetch required its root",
+  "mirror": "mirror: a mirror sent it, or agrees with the nodes",
+  "peers": "peers: most of the nodes that were asked offered it",
+  "local": "local: this machine shares it",
+  "unchecked": "unchecked: it is not compared with the repository's database yet",
+  "contradicted": "contradicted: it differs from the repository's database",
 };
 
 function whenText({ endedAt, elapsedMs, firstByteMs }: ExplainReport): string {
@@ -75,7 +80,7 @@ function bytesText(report: ExplainReport): string {
     `${formatBytes(bytesLocal)} here before`;
   return endedAt === null
     ? `so far   ${from}`
-    : `saved    ${formatBytes(bytesSaved)} that no mirror had to give; ${from}`;
+    : `saved    ${formatBytes(bytesSaved)} that no mirror had to send; ${from}`;
 }
 
 function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {
@@ -85,27 +90,29 @@ function thrownAwayLine({ bytesThrownAway }: ExplainReport): string[] {
 
 /** A line for each provider; nothing for none. */
 function providerTable({ givers: providers }: ExplainReport): string {
-  if (providers.length === 0) return "";
   const total = providers.reduce((sum, { bytes }) => sum + bytes, 0);
   const isWasted = providers.some(({ bytesThrownAway }) => bytesThrownAway > 0);
-  return formatTable(
-    [
-      { title: "FROM" },
-      { title: "BYTES", align: "right" },
-      { title: "SHARE", align: "right" },
-      { title: "CHUNKS" },
-      ...(isWasted ? [{ title: "THROWN AWAY", align: "right" } as const] : []),
-      { title: "STRIKES", align: "right" },
-    ],
-    providers.map(({ kind, giver: provider, bytes, chunks, bytesThrownAway, strikes }) => [
-      kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${provider}`,
-      formatBytes(bytes),
-      total === 0 ? "-" : `${(bytes / total * 100).toFixed(1)}%`,
-      shortRanges(chunks),
-      ...(isWasted ? [bytesThrownAway === 0 ? "-" : formatBytes(bytesThrownAway)] : []),
-      strikes === 0 ? "-" : String(strikes),
-    ]),
-  );
+  const wasted: ItemColumn<Provider> = {
+    title: "THROWN AWAY",
+    align: "right",
+    cell: ({ bytesThrownAway: bytes }) => bytes === 0 ? "-" : formatBytes(bytes),
+  };
+  return formatItems<Provider>(providers, [
+    { title: "FROM", cell: providerName },
+    { title: "BYTES", align: "right", cell: ({ bytes }) => formatBytes(bytes) },
+    {
+      title: "SHARE",
+      align: "right",
+      cell: ({ bytes }) => total === 0 ? "-" : `${(bytes / total * 100).toFixed(1)}%`,
+    },
+    { title: "CHUNKS", cell: ({ chunks }) => shortRanges(chunks) },
+    ...(isWasted ? [wasted] : []),
+    { title: "STRIKES", align: "right", cell: ({ strikes }) => strikes === 0 ? "-" : `${strikes}` },
+  ]);
+}
+
+function providerName({ kind, giver: provider }: Provider): string {
+  return kind === "here" ? "here before" : `${kind === "mirror" ? "mirror" : "node"} ${provider}`;
 }
 
 function indented(table: string): string[] {

@@ -1,8 +1,10 @@
 /** `pacsrv fetch`: from the flags to the file, with one of two sources and one of four displays. */
 
+import { systemClock } from "../../base/clock.ts";
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
-import type { Arguments } from "../arguments.ts";
+import { limits } from "../../base/limits.ts";
+import type { Arguments } from "../arguments/arguments.ts";
 import type { FetchOutput } from "../fetch/fetch_output.ts";
 import { type FetchPlan, readFetchPlan } from "../fetch/fetch_plan.ts";
 import { type FetchSource, nextSource, openFetchSource } from "../fetch/fetch_source.ts";
@@ -13,14 +15,7 @@ import {
   openFetchUi,
   type Progress,
 } from "../fetch/fetch_ui.ts";
-import { Interrupt } from "../interrupt.ts";
-
-/** Progress is shown no more often than this: the data path has better things to do. */
-const PROGRESS_MS = 100;
-/** From then on a rate of 0 means that nothing comes. */
-const RATE_KNOWN_MS = 2_000;
-/** After an interruption, time for a source to tidy up. */
-const TIDY_MS = 1_500;
+import { Interrupt } from "../fetch/interrupt.ts";
 
 /** One fetch and its parts. */
 interface Fetch {
@@ -50,7 +45,7 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
           isRange: plan.request.chunks !== null,
         });
       }
-      ui = await openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
+      ui = openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
       for (;;) {
         prepareOutput(plan, source, output);
         try {
@@ -74,7 +69,7 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
   } catch (error) {
     const failure = signal.aborted ? signal.reason : error;
     // Without a display nothing has begun; but a program that reads events wants to know.
-    ui ??= plan.style === "json" ? await openFetchUi("json", plan.label) : undefined;
+    ui ??= plan.style === "json" ? openFetchUi("json", plan.label) : undefined;
     await ui?.failed(failure);
     throw failure;
   } finally {
@@ -115,7 +110,7 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
         break;
       case "progress": {
         const nowMs = performance.now();
-        if (nowMs - shownMs < PROGRESS_MS) break;
+        if (nowMs - shownMs < limits.fetchProgressMs) break;
         shownMs = nowMs;
         await ui.show(withRate(event, start, nowMs));
         break;
@@ -140,7 +135,7 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
         checkFound(plan, event);
         const sizeBytes = outputBytes(plan, event.sizeBytes);
         if (output !== undefined && source.gives !== "nothing" && bytesWritten !== sizeBytes) {
-          throw new FetchFailure("failed", `${bytesWritten} bytes came, not ${sizeBytes}`);
+          throw new FetchFailure("failed", `Received ${bytesWritten} bytes, not ${sizeBytes}`);
         }
         // A node of its own wrote the chunks where they stand in the whole file.
         const isSparse = plan.request.chunks !== null && source.gives === "nothing";
@@ -165,7 +160,7 @@ function withRate(
   nowMs: number,
 ): Progress {
   const bytes = progress.bytesDone - start.bytes;
-  if (progress.bytesPerSecond > 0 || bytes <= 0 || nowMs - start.atMs > RATE_KNOWN_MS) {
+  if (progress.bytesPerSecond > 0 || bytes <= 0 || nowMs - start.atMs > limits.fetchRateKnownMs) {
     return progress;
   }
   return { ...progress, bytesPerSecond: Math.round(bytes / (nowMs - start.atMs) * 1000) };
@@ -177,12 +172,12 @@ function withRate(
  */
 function checkFound({ request }: FetchPlan, found: Found | Done): void {
   if (request.root !== null && found.root !== request.root) {
-    throw new FetchFailure("checkFailed", `Another root came: ${found.root}`);
+    throw new FetchFailure("checkFailed", `The source has another root: ${found.root}`);
   }
   if (request.sizeBytes !== null && found.sizeBytes !== request.sizeBytes) {
     throw new FetchFailure(
       "checkFailed",
-      `Another size came: ${found.sizeBytes} bytes, not ${request.sizeBytes}`,
+      `The source has another size: ${found.sizeBytes} bytes, not ${request.sizeBytes}`,
     );
   }
 }
@@ -198,16 +193,12 @@ function outputBytes({ request }: FetchPlan, sizeBytes: number): number {
 
 /** The outcome of `work`; once `signal` is aborted, it gets a short time to tidy up. */
 async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<void>();
-  const timers: ReturnType<typeof setTimeout>[] = [];
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  using cleanup = new DisposableStack();
   const onAbort = () => {
-    timers.push(setTimeout(() => aborted.reject(signal.reason), TIDY_MS));
+    cleanup.use(systemClock.after(limits.fetchTidyMs, () => reject(signal.reason)));
   };
   signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    for (const timer of timers) clearTimeout(timer);
-  }
+  cleanup.defer(() => signal.removeEventListener("abort", onAbort));
+  await Promise.race([work, aborted]);
 }

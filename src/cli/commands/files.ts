@@ -1,41 +1,150 @@
-/** `pacsrv files PEER`. */
+/**
+ * `pacsrv list`, `status --files`, `files PEER`, `share`, `unshare` and `verify`: the files of this
+ * daemon, and those that another node offers.
+ */
 
-import type { ExitName } from "../../base/errors.ts";
-import type { PeerFileReport } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { askDaemon, printItems } from "../ask.ts";
-import { compare } from "./list.ts";
-import { readPeerArgument } from "../settings/network_settings.ts";
-import { note } from "../terminal.ts";
-import { formatBytes, formatTable } from "../text_format.ts";
+import { resolve } from "node:path";
+import { FetchFailure } from "../../base/errors.ts";
+import type { FileReport, PeerFileReport, ShareReport, VerifyReport } from "../../client/types.ts";
+import { formatAddress } from "../arguments/address.ts";
+import { parsePeer } from "../settings/network_settings.ts";
+import { escapeText } from "../terminal/terminal.ts";
+import { count, formatItems, shortRanges, SIZE_COLUMN } from "../terminal/text_format.ts";
+import { asking, compare } from "./ask.ts";
+
+const byNameAndPath = (a: FileReport, b: FileReport) =>
+  compare(a.name, b.name) || compare(a.path, b.path);
+
+/** Prints the daemon's files by name. */
+export const runList = asking({
+  verb: "list",
+  ask: () => ({}),
+  order: byNameAndPath,
+  text: fileTable,
+  none: () => "The daemon has no files.",
+});
+
+/** A line for each place of a file; nothing for none. */
+export function fileTable(files: readonly FileReport[]): string {
+  return formatItems(files, [
+    { title: "NAME", cell: "name" },
+    SIZE_COLUMN,
+    { title: "CHUNKS HERE", cell: chunksHere },
+    { title: "KIND", cell: "origin" },
+    { title: "TRUST", cell: "trust" },
+    { title: "ROOT", cell: "root" },
+    { title: "PATH", cell: "path" },
+  ]);
+}
+
+function chunksHere({ have, chunks, chunksHave }: FileReport): string {
+  if (have === "all") return `all ${chunks}`;
+  return `${chunksHave} of ${chunks}: ${shortRanges(have)}`;
+}
+
+/** Prints what each of the daemon's files is trusted by. */
+export const runStatusOfFiles = asking({
+  verb: "list",
+  ask: () => ({}),
+  order: byNameAndPath,
+  text: fileTrustTable,
+  none: () => "The daemon has no files.",
+});
+
+/** A line for each place of a file, with what it is trusted by; nothing for none. */
+export function fileTrustTable(files: readonly FileReport[]): string {
+  return formatItems(files, [
+    { title: "TRUST", cell: "trust" },
+    SIZE_COLUMN,
+    { title: "NAME", cell: "name" },
+    { title: "PATH", cell: "path" },
+  ]);
+}
+
+const peerOf = (text: string) => formatAddress(parsePeer(text, "peer"));
 
 /** Prints what another node offers, by name. */
-export async function runFiles(args: Arguments): Promise<ExitName> {
-  const peer = readPeerArgument(args.positionals[0]!);
-  const files = await askDaemon(args, "files", { peer });
-  files.sort((a, b) => compare(a.name, b.name) || compare(a.root, b.root));
-  await printItems(args, files, peerFileTable);
-  if (files.length === 0 && !args.has("json")) note(`${peer} offers no files.`);
-  return "done";
-}
+export const runFiles = asking({
+  verb: "files",
+  ask: ([peer = ""]) => ({ peer: peerOf(peer) }),
+  order: (a, b) => compare(a.name, b.name) || compare(a.root, b.root),
+  text: peerFileTable,
+  none: (peer) => `${peerOf(peer)} offers no files.`,
+});
 
 /** A line for each file; nothing for none. */
 export function peerFileTable(files: readonly PeerFileReport[]): string {
-  if (files.length === 0) return "";
-  return formatTable(
-    [
-      { title: "NAME" },
-      { title: "SIZE", align: "right" },
-      { title: "CHUNKS THERE" },
-      { title: "ROOT" },
-    ],
-    files.map((file) => [
-      file.name,
-      formatBytes(file.sizeBytes),
-      file.chunksHave === file.chunks
-        ? `all ${file.chunks}`
-        : `${file.chunksHave} of ${file.chunks}`,
-      file.root,
-    ]),
-  );
+  return formatItems(files, [
+    { title: "NAME", cell: "name" },
+    SIZE_COLUMN,
+    {
+      title: "CHUNKS THERE",
+      cell: ({ chunks, chunksHave }) =>
+        chunksHave === chunks ? `all ${chunks}` : `${chunksHave} of ${chunks}`,
+    },
+    { title: "ROOT", cell: "root" },
+  ]);
+}
+
+/** Asks the daemon to share paths, made absolute here: the daemon runs in another directory. */
+export const runShare = asking({
+  verb: "share",
+  ask: (paths) => ({ paths: paths.map((path) => resolve(path)) }),
+  text: shareLines,
+});
+
+/** Asks the daemon to offer something no more. */
+export const runUnshare = asking({
+  verb: "unshare",
+  ask: ([target = ""]) => ({ target: unshareTarget(target) }),
+  text: shareLines,
+});
+
+/** A line for each path: what was done, and the path. */
+export function shareLines(reports: readonly ShareReport[]): string {
+  return reports.map(({ path, result }) => `${escapeText(result)}: ${escapeText(path)}\n`).join("");
+}
+
+/** A name or root as it is; a path, which a slash or dots give away, made absolute. */
+export function unshareTarget(text: string): string {
+  const isPath = text === "." || text === ".." || text.includes("/") ||
+    (Deno.build.os === "windows" && text.includes("\\"));
+  return isPath ? resolve(text) : text;
+}
+
+/** Has the daemon check its files, and prints how each fared. */
+export const runVerify = asking({
+  verb: "verify",
+  ask: ([target]) => target === undefined ? {} : { target },
+  text: verifyTable,
+  after: verifyOutcome,
+});
+
+/** A line for each file; nothing for none. */
+export function verifyTable(reports: readonly VerifyReport[]): string {
+  return formatItems(reports, [
+    { title: "RESULT", cell: verdict },
+    { title: "NAME", cell: "name" },
+    { title: "ROOT", cell: "root" },
+    { title: "PATH", cell: "path" },
+  ]);
+}
+
+function verdict({ ok, badChunks }: VerifyReport): string {
+  if (ok) return "good";
+  // Not one chunk could be read: the file is gone, or shorter.
+  return badChunks === 0 ? "unreadable" : count(badChunks, "bad chunk");
+}
+
+function verifyOutcome(reports: readonly VerifyReport[], target: string): string | Error {
+  const bad = reports.filter((report) => !report.ok).length;
+  if (bad > 0) {
+    return new FetchFailure("checkFailed", `${bad} of ${count(reports.length, "file")} damaged`, {
+      hint: "Damaged files are no longer offered. Fetch them again.",
+    });
+  }
+  if (reports.length === 0 && target !== "") {
+    return new FetchFailure("notFound", `The daemon has no file ${JSON.stringify(target)}`);
+  }
+  return `${count(reports.length, "file")} checked, all good.`;
 }

@@ -1,22 +1,21 @@
 /** `pacsrv push NAME|ROOT [PEER]`. */
 
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
-import { DaemonClient } from "../../client/daemon_client.ts";
 import type { PushReport } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { readClientAddress, readPeerArgument } from "../settings/network_settings.ts";
-import { escapeText, jsonLine, printLine } from "../terminal.ts";
-import { formatBytes } from "../text_format.ts";
+import { formatAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { parsePeer } from "../settings/network_settings.ts";
+import { escapeText, jsonLine, printLine } from "../terminal/terminal.ts";
+import { formatBytes } from "../terminal/text_format.ts";
+import { connectTo } from "./ask.ts";
 
-/** Has the daemon give a file to a peer; prints what came of it as it comes. */
+/** Has the daemon send a file to a peer; prints each answer as it comes. */
 export async function runPush(args: Arguments): Promise<ExitName> {
-  const [target, peerText] = args.positionals as [string, string?];
-  const peer = peerText === undefined ? undefined : readPeerArgument(peerText);
-  const address = readClientAddress(args, { isDialled: true });
-  await using client = await DaemonClient.connect(address);
+  const [target = "", peer] = args.positionals;
+  const to = peer === undefined ? {} : { peer: formatAddress(parsePeer(peer, "peer")) };
+  await using client = await connectTo(args);
   const reports: PushReport[] = [];
-  const question = peer === undefined ? { target } : { target, peer };
-  for await (const report of client.ask("push", question)) {
+  for await (const report of client.ask("push", { target, ...to })) {
     reports.push(report);
     await printLine(args.has("json") ? jsonLine(report) : pushLine(report));
   }
@@ -34,30 +33,30 @@ export function isPushed(reports: readonly PushReport[]): boolean {
 /** What a peer answered, or how it ended, in one line. */
 export function pushLine({ peer, name, result, bytes }: PushReport): string {
   const text = TEXTS[result] ?? result;
-  const given = bytes > 0 ? `, ${formatBytes(bytes)} given` : "";
-  return escapeText(`${peer}: ${name} ${text}${given}`);
+  const sent = bytes > 0 ? `, ${formatBytes(bytes)} sent` : "";
+  return escapeText(`${peer}: ${name} ${text}${sent}`);
 }
 
 const TEXTS: Readonly<Record<string, string>> = {
   "accepted": "is accepted",
   "have": "is there already",
-  "no-room": "is refused: it would take more room than the peer gives",
+  "no-room": "is refused: it needs more room than the peer has for it",
   "busy": "is refused: the peer is busy",
   "unwilling": "is refused: the peer takes no files",
-  "self": "cannot be given: it is the daemon's own address",
-  "refused": "cannot be given: no node of this network takes it there",
-  "unreachable": "cannot be given: nobody answers there",
+  "self": "cannot be sent: that is the daemon's own address",
+  "refused": "cannot be sent: no node of this network answers there",
+  "unreachable": "cannot be sent: nobody answers there",
   "done": "is there now",
-  "failed": "did not get there whole",
+  "failed": "did not get there completely",
 };
+
+const HINT = "A node accepts files up to its `pacsrv daemon --accept-uploads BYTES`.";
 
 function notTaken(target: string, reports: readonly PushReport[]): FetchFailure {
   const isRefused = reports.some(({ result }) => result === "unwilling" || result === "no-room");
   return new FetchFailure(
     "failed",
     `Cannot push ${JSON.stringify(target)}: no peer has it whole now`,
-    isRefused
-      ? { hint: "A node takes files up to what its `pacsrv daemon --accept-uploads BYTES` says." }
-      : {},
+    { hint: isRefused ? HINT : undefined },
   );
 }

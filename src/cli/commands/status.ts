@@ -1,74 +1,81 @@
-/** `pacsrv status`. */
+/** `pacsrv status`: the state of the daemon, or, with `--directory`, of a directory. */
 
-import { EnvironmentError, type ExitName, UsageError } from "../../base/errors.ts";
+import { EnvironmentError, type ExitName } from "../../base/errors.ts";
+import type { DirectoryStatus } from "../../client/directory_status.ts";
 import type {
   DirectoryReport,
-  FileReport,
   StatusReport,
   SyncDatabaseReport,
   TransferReport,
   UploadReport,
 } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { askDaemon, printItems } from "../ask.ts";
-import { compare } from "./list.ts";
-import { escapeText, note } from "../terminal.ts";
+import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
+import { parseDirectory, readNetwork } from "../settings/network_settings.ts";
+import { escapeText } from "../terminal/terminal.ts";
 import {
   count,
   formatBytes,
   formatDuration,
+  formatFacts,
   formatRate,
-  formatTable,
   shortRanges,
-} from "../text_format.ts";
+} from "../terminal/text_format.ts";
+import { asking, printItems } from "./ask.ts";
 
-/** Prints the state of the daemon, or of the directory that is named. */
+/**
+ * Prints the state of the daemon, its files, or the state of the directory that is named.
+ *
+ * @throws {UsageError} when flags are given that do not go together.
+ */
 export async function runStatus(args: Arguments): Promise<ExitName> {
-  const directory = args.text("directory");
-  if (directory !== undefined) {
-    if (args.has("files")) {
-      throw new UsageError("Cannot use --files with --directory", {
-        hint: "`pacsrv search '*'` asks directories for files.",
-      });
-    }
-    return await (await import("./directory_status.ts")).runDirectoryStatus(args, directory);
-  }
-  if (args.isGiven("network") || args.isGiven("network-key-file")) {
-    throw new UsageError("Cannot use --network or --network-key-file without --directory", {
-      hint: "The daemon knows its network by itself.",
-    });
-  }
-  if (args.has("files")) return await runStatusOfFiles(args);
-  const reports = await askDaemon(args, "status", {});
-  if (reports.length !== 1) {
-    throw new EnvironmentError("other", `Cannot read status: ${reports.length} reports came`);
-  }
-  await printItems(args, reports, ([report]) => statusText(report!));
+  const isDirectory = args.isGiven("directory");
+  refuseMisuse([
+    [
+      isDirectory && args.has("files"),
+      "--files with --directory",
+      "`pacsrv search '*'` asks directories for files.",
+    ],
+    [
+      isDirectory && args.isGiven("client"),
+      "--client with --directory: only one of the two is asked",
+      "Ask the daemon and the directory one after the other.",
+    ],
+    [
+      !isDirectory && (args.isGiven("network") || args.isGiven("network-key-file")),
+      "--network or --network-key-file without --directory",
+      "The daemon knows its own network.",
+    ],
+  ]);
+  if (isDirectory) return await runDirectoryStatus(args);
+  if (!args.has("files")) return await runDaemonStatus(args);
+  const { runStatusOfFiles } = await import("./files.ts");
+  return await runStatusOfFiles(args);
+}
+
+const runDaemonStatus = asking({
+  verb: "status",
+  ask: () => ({}),
+  text: ([status]) => statusText(status!),
+  none: () => new EnvironmentError("other", "Cannot read status: the daemon sends none"),
+});
+
+/** Asks the directory itself, without a daemon. */
+async function runDirectoryStatus(args: Arguments): Promise<ExitName> {
+  const address = args.value("directory", parseDirectory);
+  const { askDirectoryStatus } = await import("../../client/directory_status.ts");
+  const status = await askDirectoryStatus({ address, ...await readNetwork(args) });
+  await printItems(args, [status], ([status]) => directoryStatusText(status!));
   return "done";
 }
 
-async function runStatusOfFiles(args: Arguments): Promise<ExitName> {
-  const files = await askDaemon(args, "list", {});
-  files.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path));
-  await printItems(args, files, fileTrustTable);
-  if (files.length === 0 && !args.has("json")) note("The daemon has no files.");
-  return "done";
-}
+/** Where the facts begin, behind their names. */
+const FACT_COLUMN = 10;
 
-/** A line for each place of a file, with what it is trusted by; nothing for none. */
-export function fileTrustTable(files: readonly FileReport[]): string {
-  if (files.length === 0) return "";
-  return formatTable(
-    [{ title: "TRUST" }, { title: "SIZE", align: "right" }, { title: "NAME" }, { title: "PATH" }],
-    files.map(({ trust, sizeBytes, name, path }) => [trust, formatBytes(sizeBytes), name, path]),
-  );
-}
-
-/** The state in lines. */
+/** The state of a daemon in lines. */
 export function statusText(status: StatusReport): string {
   const { files, counters, savings } = status;
   const keyed = status.keyed ? "with a key" : "open";
-  const facts: [string, string][] = [
+  const facts: (readonly [string, string])[] = [
     ["pacsrv", `${status.version}, up ${formatDuration(status.uptimeMs)}`],
     ["node", `${status.node}  id ${status.nodeId}`],
     ["client", status.client],
@@ -107,17 +114,16 @@ export function statusText(status: StatusReport): string {
       `nodes, ${formatBytes(savings.bytesMirror)} from mirrors, ` +
       `${formatBytes(savings.bytesLocal)} here before`,
     ],
-    ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to give`],
-    ...(status.gateway === null ? [] : [["gateway", status.gateway] as [string, string]]),
+    ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to send`],
   ];
+  if (status.gateway !== null) facts.push(["gateway", status.gateway]);
   const lines = [
-    ...facts.map(([name, text]) => `${name.padEnd(9)} ${text}`),
     ...section("databases", status.syncDatabases.map(databaseLine)),
     ...section("directories", status.directories.map(directoryLine)),
     ...section("fetches", status.transfers.flatMap(transferLines)),
     ...section("uploads", status.uploads.map(uploadLine)),
   ];
-  return lines.map((line) => `${escapeText(line)}\n`).join("");
+  return formatFacts(facts, FACT_COLUMN) + lines.map((line) => `${escapeText(line)}\n`).join("");
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -177,4 +183,28 @@ function transferLines(transfer: TransferReport): string[] {
 
 function uploadLine(upload: UploadReport): string {
   return `${upload.name}  ${formatBytes(upload.bytes)} to ${upload.peer}`;
+}
+
+/** The state of a directory in lines. */
+export function directoryStatusText(status: DirectoryStatus): string {
+  const { clients, clientsReachable, replicas } = status;
+  return formatFacts([
+    ["directory", `${status.directory}, up ${formatDuration(status.uptimeMs)}`],
+    ["instance", status.instance],
+    ["clients", `${clients}, ${clientsReachable} of them reachable`],
+    [
+      "files",
+      `${status.filesListed} listed: ${count(status.roots, "root")} under ` +
+      count(status.names, "name"),
+    ],
+    ["asked", `${count(status.queries, "question")}, ${count(status.batches, "batch", "batches")}`],
+    ["denied", String(status.denied)],
+    [
+      "replicas",
+      replicas === 0
+        ? "no balancing"
+        : `up to ${replicas}; ${count(status.uploadsAccepted, "copy", "copies")} begun`,
+    ],
+    ["refresh", `every ${formatDuration(status.refreshMs)}`],
+  ], FACT_COLUMN);
 }

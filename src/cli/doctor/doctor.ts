@@ -1,11 +1,14 @@
 /** `pacsrv doctor`: looks at everything, judges it, prints it. Changes nothing. */
 
-import { type ExitName, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import { VERSION } from "../../base/version.ts";
-import { parseAddress } from "../address.ts";
-import { type Arguments, parseCommandLine } from "../arguments.ts";
-import { findCommand } from "../command_table.ts";
-import { type DaemonSettings, readDaemonSettings } from "../settings/daemon_settings.ts";
+import { isLoopbackHost } from "../arguments/address.ts";
+import type { Arguments, CommandRun, CommandSpec } from "../arguments/arguments.ts";
+import { parseCommandLine } from "../arguments/command_line.ts";
+import { printItems } from "../commands/ask.ts";
+import { CLIENT_DEFAULT, parseDialledClient } from "../settings/network_settings.ts";
+import { type DaemonSettings, readDaemonSettings } from "../settings/service_settings.ts";
+import { hintOf } from "../terminal/system_error.ts";
 import {
   checkClock,
   checkDaemon,
@@ -13,7 +16,6 @@ import {
   checkDatabases,
   checkNetwork,
   checkShare,
-  isLoopbackHost,
 } from "./doctor_checks.ts";
 import type { Asked, PacmanFacts, UserFacts } from "./doctor_facts.ts";
 import {
@@ -26,30 +28,28 @@ import {
   lookAtShare,
 } from "./doctor_look.ts";
 import { checkGateway, checkMirrors, checkPacman, mirrorsUnknown } from "./doctor_pacman.ts";
-import { type Finding, finding, hasProblem, reportText } from "./doctor_report.ts";
-import { CLIENT_PORT } from "../settings/network_settings.ts";
-import { jsonLine, writeOut } from "../terminal.ts";
+import { type Finding, hasProblem, ok, problem, reportText } from "./doctor_report.ts";
 
-/** Looks for what is wrong; exit code 1 when there is something. */
-export async function runDoctor(args: Arguments): Promise<ExitName> {
-  const findings = await examine(args);
-  await writeOut(
-    args.has("json") ? findings.map((one) => `${jsonLine(one)}\n`).join("") : reportText(findings),
-  );
-  return hasProblem(findings) ? "failed" : "done";
+/**
+ * The command, for the command that runs the daemon: its settings are read as it reads them. Exit
+ * code 1 when something is wrong.
+ */
+export function doctorFor(daemon: CommandSpec): CommandRun {
+  return async (args) => {
+    const findings = await examine(args, daemon);
+    await printItems(args, findings, reportText);
+    return hasProblem(findings) ? "failed" : "done";
+  };
 }
 
-async function examine(args: Arguments): Promise<Finding[]> {
+async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const settings = await readSettings(args, findings);
-  const clientText = args.text("client");
-  const defaults = { host: "127.0.0.1", port: CLIENT_PORT };
-  const client = clientText === undefined
-    ? settings?.client ?? defaults
-    : parseAddress(clientText, { what: "--client", defaults, isDialled: true });
+  const settings = await readSettings(args, { command, findings });
+  const client = args.optional("client", parseDialledClient) ?? settings?.client ?? CLIENT_DEFAULT;
+  const confPath = args.text("pacman-conf") ?? "";
   const [asked, pacman, mirrors] = await Promise.all([
     askDaemonFacts(client),
-    lookAtPacman(args.text("pacman-conf") ?? ""),
+    lookAtPacman(confPath),
     askMirrors(settings?.gateway?.mirrors ?? []),
   ]);
   findings.push(checkDaemon(asked, VERSION));
@@ -70,16 +70,12 @@ async function examine(args: Arguments): Promise<Finding[]> {
     }
   }
   findings.push(...checkMirrors(mirrors));
-  if (args.text("config") === undefined && (daemon?.gateway ?? null) !== null) {
-    findings.push(mirrorsUnknown());
-  }
+  const hasGateway = daemon !== undefined && daemon.gateway !== null;
+  if (args.text("config") === undefined && hasGateway) findings.push(mirrorsUnknown());
   if (pacman?.kind === "unknown") {
-    const path = args.text("pacman-conf");
-    findings.push(finding("pacman", "problem", `cannot read ${path}: ${pacman.reason}`));
+    findings.push(problem("pacman", `cannot read ${confPath}: ${pacman.reason}`));
   } else if (pacman !== undefined) {
-    const hasMirror = settings === undefined
-      ? undefined
-      : (settings.gateway?.mirrors.length ?? 0) > 0;
+    const hasMirror = settings && (settings.gateway?.mirrors.length ?? 0) > 0;
     findings.push(...checkPacman(pacman.value, daemon, { shares, hasMirror }));
   }
   findings.push(checkClock(await askClock(firstMirror(settings, pacman))));
@@ -89,19 +85,17 @@ async function examine(args: Arguments): Promise<Finding[]> {
 /** The settings of the file that `--config` names, read as the daemon reads them. */
 async function readSettings(
   args: Arguments,
-  findings: Finding[],
+  { command, findings }: { readonly command: CommandSpec; readonly findings: Finding[] },
 ): Promise<DaemonSettings | undefined> {
   const path = args.text("config");
   if (path === undefined) return undefined;
   try {
-    const daemon = await parseCommandLine(await findCommand("daemon"), ["--config", path]);
-    const settings = await readDaemonSettings(daemon);
-    findings.push(finding("config", "ok", `${path} can be read`));
+    const settings = await readDaemonSettings(await parseCommandLine(command, ["--config", path]));
+    findings.push(ok("config", `${path} can be read`));
     return settings;
   } catch (error) {
-    const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-    const fix = typeof hint === "string" ? [hint] : [];
-    findings.push(finding("config", "problem", messageOf(error), ...fix));
+    const hint = hintOf(error);
+    findings.push(problem("config", messageOf(error), ...(hint === undefined ? [] : [hint])));
     return undefined;
   }
 }

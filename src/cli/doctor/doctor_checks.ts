@@ -4,6 +4,10 @@
  * `doctor_pacman.ts`.
  */
 
+import { limits } from "../../base/limits.ts";
+import type { DirectoryReport } from "../../client/types.ts";
+import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
+import { count, formatBytes, formatDuration } from "../terminal/text_format.ts";
 import type {
   Asked,
   ClockFacts,
@@ -13,205 +17,154 @@ import type {
   ShareFacts,
   UserFacts,
 } from "./doctor_facts.ts";
-import { type Finding, finding } from "./doctor_report.ts";
-import { count, formatBytes, formatDuration } from "../text_format.ts";
-
-/** Less free space than this is a problem, or worth a warning. */
-const FREE_BYTES_LEAST = 256_000_000;
-const FREE_BYTES_GOOD = 4_000_000_000;
-/** Repositories change daily: what is this old names few files that are still wanted. */
-const DATABASE_AGE_MS = 30 * 24 * 60 * 60 * 1000;
-/** With clocks further apart, certificates and signatures fail. */
-const CLOCK_MS = 5 * 60 * 1000;
+import { type Finding, note, ok, problem, warning } from "./doctor_report.ts";
 
 /** Whether a daemon answers, and which. */
 export function checkDaemon(daemon: Asked<DaemonFacts>, version: string): Finding {
   if (daemon.kind === "unknown") {
-    return finding("daemon", "problem", daemon.reason, "systemctl enable --now pacsrv");
+    return problem("daemon", daemon.reason, "systemctl enable --now pacsrv");
   }
   const { version: running, client } = daemon.value;
   const text = `version ${running} answers at ${client}`;
-  if (running === version) return finding("daemon", "ok", text);
-  return finding(
-    "daemon",
-    "warning",
-    `${text}, and this program is version ${version}`,
-    "systemctl restart pacsrv",
-  );
+  if (running === version) return ok("daemon", text);
+  return warning("daemon", `${text}; this program is ${version}`, "systemctl restart pacsrv");
 }
 
 /** Whether other nodes can reach this one, and whom it knows. */
 export function checkNetwork(daemon: DaemonFacts): Finding[] {
-  const { node, peers, directories } = daemon;
+  const { peers, directories } = daemon;
   const answering = directories.filter(({ answers, sameAs }) => answers && sameAs === null);
-  const unreachable = answering.filter(({ reach }) => reach === "unreachable");
-  const findings: Finding[] = [];
+  const nobody = "no link to another node and no directory that answers: there is nobody to ask";
+  return [
+    checkNodePort(daemon, answering),
+    peers.length === 0 && answering.length === 0
+      ? problem("network", nobody, `peer = ["HOST:8048"]`, `directory = ["HOST:8047"]`)
+      : ok(
+        "network",
+        `${count(peers.length, "link")}, ` +
+          `${count(answering.length, "directory", "directories")} answering`,
+      ),
+    ...directories.flatMap(checkDirectory),
+  ];
+}
+
+function checkNodePort(
+  { node, peers }: DaemonFacts,
+  answering: readonly DirectoryReport[],
+): Finding {
+  const check = "node port";
   const { host, port } = splitAddress(node);
   const open = `Open TCP port ${port} in the firewall of this machine, if it has one.`;
   if (isLoopbackHost(host)) {
-    findings.push(finding(
-      "node port",
-      "warning",
-      `${node} can be reached from this machine only`,
-      `node = "0.0.0.0:${port}"`,
-    ));
-  } else if (unreachable.length > 0) {
+    return warning(check, `only this machine can reach ${node}`, `node = "0.0.0.0:${port}"`);
+  }
+  const unreachable = answering.filter(({ reach }) => reach === "unreachable");
+  if (unreachable.length > 0) {
     const who = unreachable.map(({ directory }) => directory).join(", ");
-    findings.push(finding("node port", "problem", `${who} cannot connect to port ${port}`, open));
-  } else if (peers.some(({ direction }) => direction === "in")) {
-    findings.push(finding("node port", "ok", `${node}: other nodes do connect`));
-  } else {
-    findings.push(
-      finding("node port", "note", `${node}: no other node has connected so far`, open),
-    );
+    return problem(check, `${who} cannot connect to port ${port}`, open);
   }
-  const links = count(peers.length, "link");
-  if (peers.length === 0 && answering.length === 0) {
-    findings.push(finding(
-      "network",
-      "problem",
-      "no link to another node, and no directory that answers: nobody can be asked",
-      `peer = ["HOST:8048"]`,
-      `directory = ["HOST:8047"]`,
-    ));
-  } else {
-    const told = `${links}, ${count(answering.length, "directory", "directories")} answering`;
-    findings.push(finding("network", "ok", told));
-  }
-  for (const one of directories) {
-    if (one.sameAs !== null || one.answers && one.denied === null) continue;
-    const what = one.answers ? `refused: ${one.denied}` : "does not answer";
-    findings.push(finding(
-      "directory",
-      "warning",
-      `${one.directory} ${what}`,
-      `pacsrv status --directory ${one.directory}`,
-    ));
-  }
-  return findings;
+  return peers.some(({ direction }) => direction === "in")
+    ? ok(check, `${node}: other nodes connect to it`)
+    : note(check, `${node}: no other node has connected to it yet`, open);
+}
+
+function checkDirectory({ directory, sameAs, answers, denied }: DirectoryReport): Finding[] {
+  if (sameAs !== null || answers && denied === null) return [];
+  const what = answers ? `refused: ${denied}` : "does not answer";
+  return [warning("directory", `${directory} ${what}`, `pacsrv status --directory ${directory}`)];
 }
 
 /** Whose the data directory is, who can read it, and whether there is room. */
 export function checkData(data: Asked<DataFacts>, dataDir: string): Finding[] {
   if (data.kind === "unknown") {
-    return [finding(
-      "data",
-      "note",
-      `cannot look at ${dataDir}: ${data.reason}`,
-      "Run pacsrv doctor as root, or as the daemon's user.",
-    )];
+    const fix = "Run pacsrv doctor as root, or as the daemon's user.";
+    return [note("data", `cannot look at ${dataDir}: ${data.reason}`, fix)];
   }
-  const { directory, token, user, freeBytes } = data.value;
-  const findings: Finding[] = [];
+  const { directory: { path, mode }, token, user, freeBytes } = data.value;
   const fixes: string[] = [];
-  if ((directory.mode & 0o022) !== 0) fixes.push(`chmod go-w ${directory.path}`);
+  if ((mode & 0o022) !== 0) fixes.push(`chmod go-w ${path}`);
   if (token !== null && (token.mode & 0o077) !== 0) fixes.push(`chmod 600 ${token.path}`);
-  const text = `${directory.path} is ${user.name}'s, and the daemon runs as that user`;
-  findings.push(
-    fixes.length === 0 ? finding("data", "ok", text) : finding(
-      "data",
-      "problem",
-      `others may change ${directory.path}, or read its token`,
-      ...fixes,
-    ),
-  );
+  const findings = [
+    fixes.length === 0
+      ? ok("data", `${path} belongs to ${user.name}, and the daemon runs as that user`)
+      : problem("data", `others can change ${path}, or read its token`, ...fixes),
+  ];
   if (token !== null && token.uid !== user.uid) {
-    findings.push(finding(
-      "data",
-      "problem",
-      `${token.path} is not ${user.name}'s, as the directory is`,
-      `chown -R ${user.name} ${directory.path}`,
-    ));
+    const text = `${token.path} does not belong to ${user.name}, but its directory does`;
+    findings.push(problem("data", text, `chown -R ${user.name} ${path}`));
   }
-  const free = `${formatBytes(freeBytes)} free at ${directory.path}`;
-  const room = freeBytes < FREE_BYTES_LEAST
-    ? "problem"
-    : freeBytes < FREE_BYTES_GOOD
-    ? "warning"
-    : "ok";
-  findings.push(
-    room === "ok"
-      ? finding("disk", "ok", free)
-      : finding("disk", room, free, `data = "/a/directory/with/more/room/pacsrv"`),
-  );
-  return findings;
+  return [...findings, checkRoom(path, freeBytes)];
+}
+
+function checkRoom(path: string, freeBytes: number): Finding {
+  const free = `${formatBytes(freeBytes)} free at ${path}`;
+  if (freeBytes >= limits.doctorFreeBytesGood) return ok("disk", free);
+  const level = freeBytes < limits.doctorFreeBytesLeast ? problem : warning;
+  return level("disk", free, `data = "/a/directory/with/more/room/pacsrv"`);
 }
 
 /** Whether the daemon's user can read what is shared, and changes there are noticed. */
 export function checkShare(share: ShareFacts, user: UserFacts | undefined): Finding {
   const { path, way, watchProblem } = share;
   if (way.kind === "unknown") {
-    return finding("share", "problem", `cannot look at ${path}: ${way.reason}`);
+    return problem("share", `cannot look at ${path}: ${way.reason}`);
   }
   const barred = user === undefined
     ? undefined
     : way.value.find((one, i) => !mayRead(one, user, { isList: i === way.value.length - 1 }));
   if (barred !== undefined && user !== undefined) {
-    const right = barred.isDirectory ? "rX" : "r";
-    return finding(
-      "share",
-      "problem",
-      `${user.name}, as whom the daemon runs, cannot read ${barred.path}`,
-      `setfacl -m u:${user.name}:${right} ${barred.path}`,
-    );
+    const fix = `setfacl -m u:${user.name}:${barred.isDirectory ? "rX" : "r"} ${barred.path}`;
+    return problem("share", `the daemon's user, ${user.name}, cannot read ${barred.path}`, fix);
   }
   if (watchProblem !== null) {
-    return finding(
+    return warning(
       "share",
-      "warning",
       `changes in ${path} are noticed late: ${watchProblem}`,
       "echo fs.inotify.max_user_watches=524288 > /etc/sysctl.d/90-pacsrv.conf",
       "sysctl --system",
     );
   }
-  return finding("share", "ok", `${path} can be read`);
+  return ok("share", `${path} can be read`);
 }
 
-/** Whether the repositories' databases can be read, and are of these days. */
+/** Whether the repositories' databases can be read, and are recent. */
 export function checkDatabases(
-  daemon: DaemonFacts,
-  options: { readonly nowMs: number; readonly dbPath: string | undefined },
+  { syncDatabases }: DaemonFacts,
+  { nowMs, dbPath }: { readonly nowMs: number; readonly dbPath: string | undefined },
 ): Finding[] {
-  const { syncDatabases } = daemon;
-  const { nowMs, dbPath } = options;
+  const check = "sync-db";
   if (syncDatabases.length === 0) {
     if (dbPath === undefined) return [];
-    return [finding(
-      "sync-db",
-      "warning",
-      "no databases of repositories are read: packages are trusted because many peers offer them",
-      `sync-db = ${JSON.stringify(`${dbPath.replace(/\/+$/, "")}/sync`)}`,
-    )];
+    const text = "no pacman database is read: packages are trusted because most nodes offer them";
+    return [
+      warning(check, text, `sync-db = ${JSON.stringify(`${dbPath.replace(/\/+$/, "")}/sync`)}`),
+    ];
   }
-  return syncDatabases.map(({ repository, path, packages, writtenAt, problem }) => {
+  return syncDatabases.map(({ repository, path, packages, writtenAt, problem: fault }) => {
     const name = repository === "" ? path : repository;
-    if (problem !== null) {
-      return finding("sync-db", "problem", `${name}: ${problem}`, `ls -l ${path}`);
-    }
-    const ageMs = writtenAt === null ? 0 : nowMs - Date.parse(writtenAt);
-    const text = `${name}: ${count(packages, "package")}, ${
-      formatDuration(Math.max(0, ageMs))
-    } old`;
-    return ageMs > DATABASE_AGE_MS
-      ? finding("sync-db", "warning", text, "pacman -Syu")
-      : finding("sync-db", "ok", text);
+    if (fault !== null) return problem(check, `${name}: ${fault}`, `ls -l ${path}`);
+    const ageMs = writtenAt === null ? 0 : Math.max(0, nowMs - Date.parse(writtenAt));
+    const text = `${name}: ${count(packages, "package")}, ${formatDuration(ageMs)} old`;
+    return ageMs > limits.doctorDatabaseAgeMs
+      ? warning(check, text, "pacman -Syu")
+      : ok(check, text);
   });
 }
 
 /** Whether this machine's clock can be right. */
 export function checkClock(clock: Asked<ClockFacts>): Finding {
-  if (clock.kind === "unknown") return finding("clock", "note", clock.reason);
+  if (clock.kind === "unknown") return note("clock", clock.reason);
   const { host, aheadMs } = clock.value;
   const apart = formatDuration(Math.abs(aheadMs));
-  if (Math.abs(aheadMs) <= CLOCK_MS) return finding("clock", "ok", `as at ${host}`);
+  if (Math.abs(aheadMs) <= limits.doctorClockMs) return ok("clock", `as at ${host}`);
   const where = aheadMs > 0 ? "behind" : "ahead of";
-  return finding("clock", "warning", `${apart} ${where} ${host}`, "timedatectl set-ntp true");
+  return warning("clock", `${apart} ${where} ${host}`, "timedatectl set-ntp true");
 }
 
 /**
  * Whether a user can read a file, or enter a directory, by its permission bits.
  *
- * @param options.isList Whether the names in the directory are to be seen as well.
+ * @param options.isList Whether the names in the directory must be readable too.
  */
 export function mayRead(
   file: PathFacts,
@@ -222,16 +175,4 @@ export function mayRead(
   const shift = file.uid === user.uid ? 6 : user.gids.includes(file.gid) ? 3 : 0;
   const needed = !file.isDirectory ? 4 : options.isList ? 5 : 1;
   return (file.mode >> shift & needed) === needed;
-}
-
-/** HOST and PORT of an address that the daemon printed. */
-export function splitAddress(address: string): { host: string; port: string } {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: address.slice(colon + 1) };
-}
-
-/** Whether only this machine reaches `host`. */
-export function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

@@ -1,6 +1,6 @@
 /** What `pacsrv doctor` knows before it judges. No code here. */
 
-import type { DirectoryReport, PeerReport, SyncDatabaseReport } from "../../client/types.ts";
+import type { PeerReport, StatusReport } from "../../client/types.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
 
 /** What was asked, or why there is no answer. */
@@ -9,28 +9,20 @@ export type Asked<T> =
   | { readonly kind: "unknown"; readonly reason: string };
 
 /** What the daemon says of itself. */
-export interface DaemonFacts {
-  readonly version: string;
-  /** HOST:PORT of its ports; null without a gateway. */
-  readonly node: string;
-  readonly client: string;
-  readonly gateway: string | null;
-  readonly dataDir: string;
-  readonly hashing: number;
+export interface DaemonFacts extends Pick<StatusReport, StatusFact> {
   readonly peers: readonly PeerReport[];
-  readonly directories: readonly DirectoryReport[];
-  readonly syncDatabases: readonly SyncDatabaseReport[];
   /** Directories in which files are shared. */
   readonly sharedDirs: readonly string[];
 }
 
-/** What a configuration file sets, as far as it is looked at. */
-export interface ConfigFacts {
-  readonly path: string;
-  readonly shares: readonly string[];
-  readonly mirrors: readonly string[];
-  readonly syncDbDir: string | undefined;
-}
+type StatusFact =
+  | "version"
+  | "node"
+  | "client"
+  | "gateway"
+  | "dataDir"
+  | "directories"
+  | "syncDatabases";
 
 /** A file or directory on the disk. */
 export interface PathFacts {

@@ -3,15 +3,17 @@
  * and mirror. Changes nothing, and every wait has a bound. What does not answer is a fact too.
  */
 
-import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { dirname, join } from "node:path";
 import type { HostPort } from "../../base/address.ts";
-import { httpReason } from "../../http/http_reason.ts";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
+import { DaemonClient } from "../../client/daemon_client.ts";
 import type { AnswerItems, AskArguments } from "../../client/types.ts";
+import { httpReason } from "../../http/http_reason.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
-import { splitAddress } from "./doctor_checks.ts";
+import { splitAddress } from "../arguments/address.ts";
 import type {
   Asked,
   ClockFacts,
@@ -25,60 +27,29 @@ import type {
   UserFacts,
 } from "./doctor_facts.ts";
 
-/** Whatever does not answer by then counts as silent. */
-const ANSWER_MS = 3_000;
-/** What is shown of a line: one of the gateway has room in it, and it ends with a whole word. */
-const LINE_CHARS_MAX = 240;
-/** What is read of an answer over HTTP. */
-const ANSWER_BYTES_MAX = 4_096;
-/** Directories with shared files that are looked at when no configuration names them. */
-const SHARED_DIRS_MAX = 16;
-
 /** What the daemon at `client` says. */
 export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFacts>> {
-  const { DaemonClient } = await import("../../client/daemon_client.ts");
-  try {
+  return await asked(async () => {
     await using daemon = await DaemonClient.connect(client);
     const ask = <V extends keyof AskArguments>(verb: V, args: AskArguments[V]) =>
       Array.fromAsync<AnswerItems[V]>(daemon.ask(verb, args));
     const [status] = await ask("status", {});
     if (status === undefined) throw new EnvironmentError("other", "it does not tell its status");
     const peers = (await ask("peers", {})).filter(({ direction }) => direction !== "banned");
-    const sharedDirs = new Set<string>();
-    for (const { origin, path } of await ask("list", {})) {
-      if (origin === "shared") sharedDirs.add(dirname(path));
-    }
-    return {
-      kind: "known",
-      value: {
-        version: status.version,
-        node: status.node,
-        client: status.client,
-        gateway: status.gateway,
-        dataDir: status.dataDir,
-        hashing: status.files.hashing,
-        peers,
-        directories: status.directories,
-        syncDatabases: status.syncDatabases,
-        sharedDirs: [...sharedDirs].slice(0, SHARED_DIRS_MAX),
-      },
-    };
-  } catch (error) {
-    return unknown(error);
-  }
+    const shared = (await ask("list", {})).filter(({ origin }) => origin === "shared");
+    const sharedDirs = [...new Set(shared.map(({ path }) => dirname(path)))];
+    return { ...status, peers, sharedDirs: sharedDirs.slice(0, limits.doctorSharedDirsMax) };
+  });
 }
 
 /** The data directory, and whose it is. */
 export async function lookAtData(dataDir: string): Promise<Asked<DataFacts>> {
-  try {
+  return await asked(async () => {
     const directory = await lookAt(dataDir);
     const token = await lookAt(join(dataDir, "client.token")).catch(() => null);
     const { bavail, bsize } = await statfs(dataDir);
-    const user = await userOf(directory.uid);
-    return { kind: "known", value: { directory, token, user, freeBytes: bavail * bsize } };
-  } catch (error) {
-    return unknown(error);
-  }
+    return { directory, token, user: await userOf(directory.uid), freeBytes: bavail * bsize };
+  });
 }
 
 /** A shared path, the way to it, and whether it can be watched. */
@@ -99,7 +70,7 @@ export async function lookAtShare(path: string): Promise<ShareFacts> {
 /** The first line of what the gateway answers to `GET /` within `answerMs`. */
 export async function askGateway(
   gateway: string,
-  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+  { answerMs = limits.doctorAnswerMs }: { readonly answerMs?: number } = {},
 ): Promise<Asked<GatewayAnswer>> {
   const { host, port } = splitAddress(gateway);
   // What listens on all addresses is not dialled at "all addresses" on every system.
@@ -139,8 +110,7 @@ export async function lookAtPacman(path: string): Promise<Asked<PacmanFacts> | u
   try {
     conf = await readPacmanConf(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    return unknown(error);
+    return error instanceof Deno.errors.NotFound ? undefined : unknown(error);
   }
   let version: string | null = null;
   try {
@@ -156,42 +126,33 @@ export async function lookAtPacman(path: string): Promise<Asked<PacmanFacts> | u
 
 /** How far the clock of the host of `url` is ahead, by the Date of its answer. */
 export async function askClock(url: string | undefined): Promise<Asked<ClockFacts>> {
-  if (url === undefined) {
-    return { kind: "unknown", reason: "there is no mirror to compare it with" };
-  }
+  if (url === undefined) return { kind: "unknown", reason: "no mirror to compare it with" };
   const parsed = new URL(url);
   const host = hostOfUrl(parsed);
-  try {
+  const answerMs = limits.doctorAnswerMs;
+  return await asked(async () => {
     const sentMs = Date.now();
-    const response = await askHead(parsed, { path: "/", answerMs: ANSWER_MS });
+    const response = await askHead(parsed, { path: "/", answerMs });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     if (Number.isNaN(dateMs)) throw new Error("it does not tell the time");
-    const hereMs = (sentMs + Date.now()) / 2;
-    return { kind: "known", value: { host, aheadMs: dateMs - hereMs } };
-  } catch (error) {
-    return {
-      kind: "unknown",
-      reason: `cannot compare it with that of ${host}: ${whyNot(error, ANSWER_MS)}`,
-    };
-  }
+    return { host, aheadMs: dateMs - (sentMs + Date.now()) / 2 };
+  }, (error) => `cannot compare it with that of ${host}: ${whyNot(error, answerMs)}`);
 }
 
 /** Whether each mirror answers, as the daemon would ask it; none waits for another. */
 export async function askMirrors(
   mirrors: readonly string[],
-  { answerMs = ANSWER_MS }: { readonly answerMs?: number } = {},
+  { answerMs = limits.doctorAnswerMs }: { readonly answerMs?: number } = {},
 ): Promise<MirrorFacts[]> {
-  return await Promise.all(mirrors.map(async (text): Promise<MirrorFacts> => {
+  return await Promise.all(mirrors.map(async (text) => {
     const url = new URL(text);
-    const host = hostOfUrl(url);
     // The directory that is the same for all repositories.
     const path = url.pathname.replace(/\/[^/]*\$.*$/, "/");
-    try {
-      const { status } = await askHead(url, { path, answerMs });
-      return { host, status: { kind: "known", value: status } };
-    } catch (error) {
-      return { host, status: { kind: "unknown", reason: whyNot(error, answerMs) } };
-    }
+    const status = await asked(
+      async () => (await askHead(url, { path, answerMs })).status,
+      (error) => whyNot(error, answerMs),
+    );
+    return { host: hostOfUrl(url), status };
   }));
 }
 
@@ -217,16 +178,11 @@ function whyNot(error: unknown, answerMs: number): string {
 }
 
 async function lookAtWay(path: string): Promise<Asked<readonly PathFacts[]>> {
-  try {
-    const ways: string[] = [];
-    for (let at = await Deno.realPath(path);; at = dirname(at)) {
-      ways.unshift(at);
-      if (dirname(at) === at) break;
-    }
-    return { kind: "known", value: await Promise.all(ways.map(lookAt)) };
-  } catch (error) {
-    return unknown(error);
-  }
+  return await asked(async () => {
+    const ways = [await Deno.realPath(path)];
+    for (let at = ways[0]!; dirname(at) !== at; at = dirname(at)) ways.unshift(dirname(at));
+    return await Promise.all(ways.map(lookAt));
+  });
 }
 
 async function lookAt(path: string): Promise<PathFacts> {
@@ -260,7 +216,7 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
 }
 
 async function readSome(connection: Deno.TcpConn): Promise<Uint8Array> {
-  const buffer = new Uint8Array(ANSWER_BYTES_MAX);
+  const buffer = new Uint8Array(limits.doctorAnswerBytesMax);
   let length = 0;
   while (length < buffer.length) {
     const read = await connection.read(buffer.subarray(length));
@@ -274,9 +230,18 @@ function firstLine(text: string): string {
   // Where the length is not said before, a line with it comes first.
   const lines = text.split(/\r?\n/).filter((line) => !/^[0-9a-f]{1,4}$/.test(line));
   const line = lines.find((line) => line.trim() !== "") ?? "";
-  return line.length <= LINE_CHARS_MAX
+  return line.length <= limits.doctorLineCharsMax
     ? line
-    : `${line.slice(0, LINE_CHARS_MAX).replace(/\S*$/, "").trimEnd()} ...`;
+    : `${line.slice(0, limits.doctorLineCharsMax).replace(/\S*$/, "").trimEnd()} ...`;
+}
+
+/** What `look` finds out, or why it does not. */
+async function asked<T>(look: () => Promise<T>, whyNot = plainReason): Promise<Asked<T>> {
+  try {
+    return { kind: "known", value: await look() };
+  } catch (error) {
+    return { kind: "unknown", reason: whyNot(error) };
+  }
 }
 
 function unknown<T>(error: unknown): Asked<T> {

@@ -1,7 +1,8 @@
 /** The checks of `pacsrv doctor` of gateway, mirrors and pacman: whether the one uses the other. */
 
 import type { PacmanSetting } from "../../pacman/pacman_conf.ts";
-import { isLoopbackHost, splitAddress } from "./doctor_checks.ts";
+import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
+import { count } from "../terminal/text_format.ts";
 import type {
   Asked,
   DaemonFacts,
@@ -9,8 +10,7 @@ import type {
   MirrorFacts,
   PacmanFacts,
 } from "./doctor_facts.ts";
-import { type Finding, finding } from "./doctor_report.ts";
-import { count } from "../text_format.ts";
+import { type Finding, note, ok, problem, warning } from "./doctor_report.ts";
 
 /** From this version on pacman knows CacheServer. */
 const CACHE_SERVER_SINCE = [6, 1];
@@ -22,44 +22,35 @@ export function checkGateway(
   answer: Asked<GatewayAnswer> | undefined,
 ): Finding {
   if (gateway === null || answer === undefined) {
-    return finding(
-      "gateway",
-      "note",
-      "there is none: pacman can use pacsrv by XferCommand only",
-      `gateway = "127.0.0.1:8050"`,
-    );
+    const text = "there is none: pacman can use pacsrv only by XferCommand";
+    return note("gateway", text, `gateway = "127.0.0.1:8050"`);
   }
   if (answer.kind === "unknown") {
-    return finding("gateway", "problem", `nothing answers at ${gateway}: ${answer.reason}`);
+    return problem("gateway", `nothing answers at ${gateway}: ${answer.reason}`);
   }
   const { status, text } = answer.value;
-  if (status === 200) return finding("gateway", "ok", `${gateway} answers: ${text}`);
-  return finding("gateway", "problem", `${gateway} answers ${status}, not 200: ${text}`);
+  if (status === 200) return ok("gateway", `${gateway} answers: ${text}`);
+  return problem("gateway", `${gateway} answers ${status}, not 200: ${text}`);
 }
 
 /** Whether the mirrors of the configuration answer: one that does is enough for packages to come. */
 export function checkMirrors(mirrors: readonly MirrorFacts[]): Finding[] {
-  const why = ({ status }: MirrorFacts) => {
-    if (status.kind === "unknown") return `does not answer: ${status.reason}`;
-    return status.value >= 500 ? `answers ${status.value}` : undefined;
-  };
-  const level = mirrors.every((one) => why(one) !== undefined) ? "problem" : "warning";
-  return mirrors.map((mirror) => {
-    const wrong = why(mirror);
-    return wrong === undefined
-      ? finding("mirror", "ok", `${mirror.host} answers`)
-      : finding("mirror", level, `${mirror.host} ${wrong}`);
-  });
+  const checked = mirrors.map(({ host, status }) => ({ host, fault: faultOf(status) }));
+  const bad = checked.every(({ fault }) => fault !== undefined) ? problem : warning;
+  return checked.map(({ host, fault }) =>
+    fault === undefined ? ok("mirror", `${host} answers`) : bad("mirror", `${host} ${fault}`)
+  );
+}
+
+function faultOf(status: Asked<number>): string | undefined {
+  if (status.kind === "unknown") return `does not answer: ${status.reason}`;
+  return status.value >= 500 ? `answers ${status.value}` : undefined;
 }
 
 /** What is said of the mirrors where no configuration names them. */
 export function mirrorsUnknown(): Finding {
-  return finding(
-    "mirror",
-    "note",
-    "mirrors are looked at only where --config names the daemon's configuration",
-    "pacsrv doctor --config /etc/pacsrv.toml",
-  );
+  const text = "mirrors are checked only if --config names the daemon's configuration";
+  return note("mirror", text, "pacsrv doctor --config /etc/pacsrv.toml");
 }
 
 /** Whether pacman is set up to use pacsrv, and in the right order. */
@@ -69,13 +60,12 @@ export function checkPacman(
   options: { readonly shares: readonly string[]; readonly hasMirror: boolean | undefined },
 ): Finding[] {
   const { conf } = pacman;
-  const problems = conf.problems.map(({ path, line, problem }) =>
-    finding("pacman", "warning", `${path}${line > 0 ? `, line ${line}` : ""}: ${problem}`)
-  );
   return [
-    ...problems,
+    ...conf.problems.map(({ path, line, problem }) =>
+      warning("pacman", `${path}${line > 0 ? `, line ${line}` : ""}: ${problem}`)
+    ),
     ...checkXferCommand(pacman),
-    ...(daemon === undefined ? [] : checkServers(pacman, daemon, options.hasMirror)),
+    ...(daemon === undefined ? [] : checkServers(pacman, daemon.gateway, options.hasMirror)),
     ...conf.cacheDirs.map((path) => checkCacheDir(path, options.shares)),
   ];
 }
@@ -86,99 +76,73 @@ function checkXferCommand({ conf }: PacmanFacts): Finding[] {
   const at = `${xferCommand.path}, line ${xferCommand.line}`;
   const words = xferCommand.value.split(/\s+/);
   if (!words.some((word) => /(?:^|\/)pacsrv$/.test(word))) {
-    return [finding("pacman", "note", `${at}: XferCommand is another program: ${words[0]}`)];
+    return [note("pacman", `${at}: XferCommand is another program: ${words[0]}`)];
   }
-  const findings: Finding[] = [];
-  const right = "XferCommand = /usr/bin/pacsrv fetch %u -o %o";
   const isRight = words.includes("fetch") && words.includes("%u") && words.includes("%o");
-  if (!isRight) {
-    findings.push(
-      finding("pacman", "problem", `${at}: pacsrv needs %u, and -o with %o, as words`, right),
-    );
-  } else findings.push(finding("pacman", "ok", `${at}: XferCommand is pacsrv`));
+  const right = "XferCommand = /usr/bin/pacsrv fetch %u -o %o";
+  const findings = [
+    isRight
+      ? ok("pacman", `${at}: XferCommand is pacsrv`)
+      : problem("pacman", `${at}: pacsrv needs %u, and -o with %o, as words`, right),
+  ];
   if (parallelDownloads > 1) {
-    findings.push(finding(
-      "pacman",
-      "warning",
-      "with XferCommand pacman downloads one file after the other, whatever ParallelDownloads says",
-      "Use the gateway instead, and remove XferCommand.",
-    ));
+    const text = "with XferCommand, pacman downloads one file at a time and ignores " +
+      "ParallelDownloads";
+    findings.push(warning("pacman", text, "Use the gateway instead, and remove XferCommand."));
   }
   return findings;
 }
 
 /** Whether each repository asks the gateway, and asks it first. */
 function checkServers(
-  pacman: PacmanFacts,
-  daemon: DaemonFacts,
+  { conf, version }: PacmanFacts,
+  gateway: string | null,
   hasMirror: boolean | undefined,
 ): Finding[] {
-  const { conf, version } = pacman;
-  const { gateway } = daemon;
-  const usesXfer = conf.xferCommand !== undefined;
   if (gateway === null) return [];
+  if (conf.xferCommand !== undefined) {
+    return [note("pacman", "pacman downloads by XferCommand, so it does not ask the gateway")];
+  }
   const { host, port } = splitAddress(gateway);
-  const knowsCacheServer = version === null ? undefined : isAtLeast(version, CACHE_SERVER_SINCE);
   const isHere = isLoopbackHost(host) || isEverywhere(host);
   const base = `http://${isHere ? `127.0.0.1:${port}` : gateway}/${PATH}`;
-  const line = knowsCacheServer === false ? `Server = ${base}` : `CacheServer = ${base}`;
+  const isOld = version !== null && !isAtLeast(version, CACHE_SERVER_SINCE);
+  const line = isOld ? `Server = ${base}` : `CacheServer = ${base}`;
   const findings: Finding[] = [];
-  if (usesXfer) {
-    return [finding(
-      "pacman",
-      "note",
-      "pacman downloads by XferCommand, so it does not ask the gateway",
-    )];
-  }
   const without: string[] = [];
   for (const { name, servers, cacheServers } of conf.repositories) {
     const cache = cacheServers.find((one) => isGateway(one, gateway));
     const at = servers.findIndex((one) => isGateway(one, gateway));
     if (cache === undefined && at < 0) without.push(name);
-    if (cache !== undefined && knowsCacheServer === false) {
-      findings.push(finding(
-        "pacman",
-        "problem",
-        `${place(cache)}: pacman ${version} does not know CacheServer (6.1 and later do)`,
-        `Server = ${base}`,
-      ));
+    if (cache !== undefined && isOld) {
+      const text = `pacman ${version} does not know CacheServer (6.1 and later do)`;
+      findings.push(problem("pacman", `${place(cache)}: ${text}`, `Server = ${base}`));
     }
     if (at > 0) {
-      findings.push(finding(
-        "pacman",
-        "warning",
-        `${place(servers[at]!)}: [${name}] asks ${count(at, "other mirror")} before the gateway`,
-        `Put ${line} before them.`,
-      ));
+      const text = `[${name}] asks ${count(at, "other mirror")} before the gateway`;
+      findings.push(
+        warning("pacman", `${place(servers[at]!)}: ${text}`, `Put ${line} before them.`),
+      );
     }
     if (at === 0 && servers.length === 1 && hasMirror === false) {
-      findings.push(finding(
-        "pacman",
-        "problem",
-        `${place(servers[0]!)}: [${name}] has no other server, and the gateway no mirror`,
-        `mirror = ["https://mirror.example.org/${PATH}"]`,
-      ));
+      const text = `${
+        place(servers[0]!)
+      }: [${name}] has no other server, and the gateway no mirror`;
+      findings.push(problem("pacman", text, `mirror = ["https://mirror.example.org/${PATH}"]`));
     }
   }
-  if (without.length > 0 && conf.repositories.length > 0) {
-    const all = without.length === conf.repositories.length;
-    findings.push(finding(
-      "pacman",
-      all ? "problem" : "warning",
-      `${all ? "no repository asks" : `${without.join(", ")} do not ask`} the gateway`,
-      `${line}   (in each repository's section of ${conf.path}, before its Include)`,
-    ));
+  const repositories = conf.repositories.length;
+  if (without.length > 0) {
+    const [bad, who] = without.length === repositories
+      ? [problem, "no repository asks"] as const
+      : [warning, `${without.join(", ")} do not ask`] as const;
+    const where = `(in each repository's section of ${conf.path}, before its Include)`;
+    findings.push(bad("pacman", `${who} the gateway`, `${line}   ${where}`));
   }
-  if (findings.length === 0) {
-    findings.push(
-      finding(
-        "pacman",
-        "ok",
-        `asks the gateway for ${count(conf.repositories.length, "repository", "repositories")}`,
-      ),
-    );
-  }
-  return findings;
+  if (findings.length > 0) return findings;
+  return [
+    ok("pacman", `asks the gateway for ${count(repositories, "repository", "repositories")}`),
+  ];
 }
 
 function checkCacheDir(path: string, shares: readonly string[]): Finding {
@@ -186,23 +150,15 @@ function checkCacheDir(path: string, shares: readonly string[]): Finding {
   const isShared = shares.some((share) =>
     directory === share || directory.startsWith(share.endsWith("/") ? share : `${share}/`)
   );
-  if (isShared) return finding("package cache", "ok", `${directory} is shared`);
-  return finding(
-    "package cache",
-    "warning",
-    `${directory} is not shared: other machines do not get the packages of this one`,
-    `share = [${JSON.stringify(directory)}]`,
-  );
+  if (isShared) return ok("package cache", `${directory} is shared`);
+  const text = `${directory} is not shared: other machines do not get the packages of this one`;
+  return warning("package cache", text, `share = [${JSON.stringify(directory)}]`);
 }
 
 /** Whether a server of pacman is the gateway at `gateway`. */
 function isGateway({ value }: PacmanSetting, gateway: string): boolean {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    return false;
-  }
+  const url = URL.parse(value);
+  if (url === null) return false;
   const { host, port } = splitAddress(gateway);
   if (url.protocol !== "http:" || (url.port || "80") !== port) return false;
   const asked = url.hostname.replace(/^\[|\]$/g, "");

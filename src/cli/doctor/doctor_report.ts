@@ -1,14 +1,13 @@
 /** What `pacsrv doctor` finds, and how it is printed. Looks at nothing itself. */
 
-import { escapeText } from "../terminal.ts";
-import { count } from "../text_format.ts";
+import { escapeText } from "../terminal/terminal.ts";
+import { count } from "../terminal/text_format.ts";
 
 /**
  * How a finding counts. "note": nobody can tell from here, or it is a matter of taste. "warning":
  * it works, but not as well as it could. "problem": something does not work.
  */
-export const LEVELS = ["ok", "note", "warning", "problem"] as const;
-export type Level = (typeof LEVELS)[number];
+export type Level = "ok" | "note" | "warning" | "problem";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -20,15 +19,20 @@ export interface Finding {
   readonly fix: readonly string[];
 }
 
-/** A finding of one check, its fix in lines. */
-export function finding(
-  check: string,
-  level: Level,
-  text: string,
-  ...fix: readonly string[]
-): Finding {
-  return { check, level, text, fix };
+/** What makes the findings of a level: of one check, with what to change. */
+function findingOf(level: Level) {
+  return (check: string, text: string, ...fix: readonly string[]): Finding => ({
+    check,
+    level,
+    text,
+    fix,
+  });
 }
+
+export const ok = findingOf("ok");
+export const note = findingOf("note");
+export const warning = findingOf("warning");
+export const problem = findingOf("problem");
 
 /** Whether something does not work. */
 export function hasProblem(findings: readonly Finding[]): boolean {

@@ -13,18 +13,15 @@ import { toHex, utf8 } from "../../base/bytes.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { systemRandom } from "../../base/random.ts";
+import { orSystemError, systemError } from "../terminal/system_error.ts";
+import { writeOut } from "../terminal/terminal.ts";
 import { type FetchTarget, findTarget, nameFromNetwork } from "./fetch_target.ts";
-import { systemError } from "../system_error.ts";
-import { writeOut } from "../terminal.ts";
-
-/** Bytes copied at once from the working file into a stream. */
-const COPY_BYTES = 512 * 1024;
 
 /**
  * What stays of a `.part` when a fetch fails: all of it; what was written from its beginning on
  * without a gap; or nothing, unless it was not written to at all.
  */
-export type Keep = "all" | "prefix" | "untouched";
+type Keep = "all" | "prefix" | "untouched";
 
 /** The output of one fetch. */
 export class FetchOutput {
@@ -60,7 +57,7 @@ export class FetchOutput {
     const target: FetchTarget = found.kind === "part" && options.isRange
       ? { kind: "file", directory: dirname(found.path), fileName: basename(found.path) }
       : found;
-    return new FetchOutput(target, await makeWorkingFile(target));
+    return new FetchOutput(target, makeWorkingFile(target));
   }
 
   /** Whether bytes that lie in the working file already are to be checked and used. */
@@ -85,15 +82,13 @@ export class FetchOutput {
    * @throws {EnvironmentError} when the system refuses.
    */
   write(offset: number, bytes: Uint8Array): void {
-    try {
+    orSystemError(`write ${this.path}`, () => {
       const fd = this.#writable();
       for (let done = 0; done < bytes.length;) {
         done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
       }
-      this.#noteWritten(offset, offset + bytes.length);
-    } catch (error) {
-      throw systemError(error, `write ${this.path}`);
-    }
+    });
+    this.#noteWritten(offset, offset + bytes.length);
   }
 
   /** Forgets what was written: another file takes its place. */
@@ -147,7 +142,7 @@ export class FetchOutput {
     const target = this.#target;
     this.#checkWriting();
     if (options.rangeOffset !== undefined) this.#cutOut(options.rangeOffset, sizeBytes);
-    let written = await this.#sizeBytes();
+    let written = orSystemError(`finish ${this.path}`, () => Deno.statSync(this.path).size);
     if (target.kind === "part" && written > sizeBytes) {
       // What an older and longer part left behind.
       this.#truncate(sizeBytes);
@@ -213,9 +208,9 @@ export class FetchOutput {
 
   /** Moves a range of the working file to its beginning and cuts off the rest. */
   #cutOut(offset: number, sizeBytes: number): void {
-    try {
+    orSystemError(`write ${this.path}`, () => {
       const fd = this.#writable();
-      const buffer = new Uint8Array(COPY_BYTES);
+      const buffer = new Uint8Array(limits.fetchCopyBytes);
       for (let done = 0; done < sizeBytes && offset > 0;) {
         const wanted = Math.min(buffer.length, sizeBytes - done);
         const length = readSync(fd, buffer, 0, wanted, offset + done);
@@ -223,19 +218,9 @@ export class FetchOutput {
         this.write(done, buffer.subarray(0, length));
         done += length;
       }
-    } catch (error) {
-      throw systemError(error, `write ${this.path}`);
-    }
+    });
     const end = Deno.statSync(this.path).size;
     this.#truncate(Math.min(sizeBytes, Math.max(0, end - offset)));
-  }
-
-  async #sizeBytes(): Promise<number> {
-    try {
-      return (await Deno.stat(this.path)).size;
-    } catch (error) {
-      throw systemError(error, `finish ${this.path}`);
-    }
   }
 
   #noteWritten(offset: number, end: number): void {
@@ -270,11 +255,7 @@ export class FetchOutput {
   }
 
   #truncate(sizeBytes: number): void {
-    try {
-      ftruncateSync(this.#writable(), sizeBytes);
-    } catch (error) {
-      throw systemError(error, `shorten ${this.path}`);
-    }
+    orSystemError(`shorten ${this.path}`, () => ftruncateSync(this.#writable(), sizeBytes));
   }
 
   #writable(): number {
@@ -306,7 +287,7 @@ export function workingName(fileName: string): string {
   return prefix + kept;
 }
 
-async function makeWorkingFile(target: FetchTarget): Promise<string> {
+function makeWorkingFile(target: FetchTarget): string {
   switch (target.kind) {
     case "part":
       return makeFile(target.path, { path: target.path, flags: constants.O_CREAT });
@@ -316,12 +297,11 @@ async function makeWorkingFile(target: FetchTarget): Promise<string> {
       return makeFile(wanted, { path, flags: constants.O_CREAT | constants.O_EXCL });
     }
     case "stream":
-      try {
-        // In the system's place for such files; TMPDIR moves it to where there is room.
-        return await Deno.makeTempFile({ prefix: "pacsrv-" });
-      } catch (error) {
-        throw systemError(error, "make a temporary file");
-      }
+      // In the system's place for such files; TMPDIR moves it to where there is room.
+      return orSystemError(
+        "make a temporary file",
+        () => Deno.makeTempFileSync({ prefix: "pacsrv-" }),
+      );
     default:
       return unreachable(target);
   }
@@ -330,19 +310,17 @@ async function makeWorkingFile(target: FetchTarget): Promise<string> {
 /** Makes a file; a message names the one that was `wanted`. */
 function makeFile(wanted: string, options: { path: string; flags: number }): string {
   const { path, flags } = options;
-  try {
+  orSystemError(`write ${wanted}`, () => {
     closeSync(openSync(path, constants.O_RDWR | flags, 0o666));
-    return path;
-  } catch (error) {
-    throw systemError(error, `write ${wanted}`);
-  }
+  });
+  return path;
 }
 
 async function copyToStream(from: string, to: string | null): Promise<void> {
   const fd = openSync(from, "r");
   try {
     using file = to === null ? undefined : await openStream(to);
-    const buffer = new Uint8Array(COPY_BYTES);
+    const buffer = new Uint8Array(limits.fetchCopyBytes);
     for (let offset = 0;;) {
       const length = readSync(fd, buffer, 0, buffer.length, offset);
       if (length === 0) return;
@@ -356,6 +334,7 @@ async function copyToStream(from: string, to: string | null): Promise<void> {
   }
 }
 
+/** Opened in the background: a pipe may have to wait for its reader. */
 async function openStream(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { write: true });

@@ -7,15 +7,15 @@ import { limits } from "../../base/limits.ts";
 import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../base/mirror_url.ts";
 import { checkName } from "../../base/names.ts";
 import type { FetchRequest } from "../../client/types.ts";
-import type { Arguments } from "../arguments.ts";
-import { readClientAddress, readDirectories, readPeers } from "../settings/network_settings.ts";
-import { parseChunks, parseSeconds, parseSize } from "../values.ts";
+import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
+import { parseChunks, parseSize, secondsUpTo } from "../arguments/values.ts";
+import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
 
 /** How progress is shown. */
 export type FetchStyle = "people" | "json" | "quiet";
 
 /** Where a file is, if nobody else gives it. */
-export interface FetchUrl {
+interface FetchUrl {
   readonly url: URL;
   /** For people: HOST or HOST:PORT, or "file". */
   readonly host: string;
@@ -51,54 +51,55 @@ export interface FetchPlan {
  * @throws {UsageError} when one cannot be read, or two contradict each other.
  */
 export function readFetchPlan(args: Arguments): FetchPlan {
-  const chunksText = args.text("chunks");
-  const chunks = chunksText === undefined ? null : parseChunks(chunksText, "--chunks");
+  const chunks = args.optional("chunks", parseChunks) ?? null;
   const output = args.text("output");
   const isAlone = args.has("alone");
-  const peers = readPeers(args);
+  const peers = args.values("peer", parsePeer);
   const directories = readDirectories(args);
-  const sizeText = args.text("size");
-  const sha256Text = args.text("sha256");
-  const timeoutText = args.text("timeout");
   const { name, root, url } = readSought(args);
   const request: FetchRequest = {
     name,
     root,
-    sha256: sha256Text === undefined ? null : parseHash(sha256Text, "--sha256"),
-    sizeBytes: sizeText === undefined ? null : parseSize(sizeText, "--size"),
+    sha256: args.optional("sha256", parseHash) ?? null,
+    sizeBytes: args.optional("size", parseSize) ?? null,
     chunks,
     deliver: chunks === null || output !== undefined,
-    timeoutMs: timeoutText === undefined ? 0 : parseSeconds(timeoutText, "--timeout"),
+    timeoutMs: args.optional("timeout", secondsUpTo(limits.fetchTimeoutMsMax)) ?? 0,
     searchMs: url === null ? 0 : limits.urlSearchMs,
     mirrors: url === null || url.isFile ? [] : [url.url.href],
   };
-  if (args.has("json") && args.has("quiet")) {
-    throw new UsageError("Cannot use --json and --quiet together: the one prints, the other not");
-  }
-  if (args.has("json") && output === "-") {
-    throw new UsageError("Cannot use --json with -o -: both would write to stdout", {
-      hint: "Write the file elsewhere with -o FILE.",
-    });
-  }
-  if (isAlone && args.isGiven("client")) {
-    throw new UsageError("Cannot use --alone and --client together: --alone asks no daemon");
-  }
-  if (isAlone && url === null && peers.length === 0 && directories.length === 0) {
-    throw new UsageError(
-      "Cannot use --alone without --peer or --directory: a node of its own knows nobody",
-      { hint: "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT" },
-    );
-  }
-  if (isAlone && !request.deliver) {
-    throw new UsageError("Cannot use --alone and --chunks without -o: there is no store to fill", {
-      hint: "Say with -o FILE where the range of bytes is to go.",
-    });
-  }
-  if (request.sha256 !== null && chunks !== null) {
-    throw new UsageError("Cannot use --sha256 and --chunks together: it is of the whole file", {
-      hint: "Choose the file with --root or --size.",
-    });
-  }
+  const { sha256, deliver } = request;
+  const isUnknown = url === null && peers.length === 0 && directories.length === 0;
+  refuseMisuse([
+    [
+      args.has("json") && args.has("quiet"),
+      "--json and --quiet together: the one prints, the other does not",
+    ],
+    [
+      args.has("json") && output === "-",
+      "--json with -o -: both would write to stdout",
+      "Write the file elsewhere with -o FILE.",
+    ],
+    [
+      isAlone && args.isGiven("client"),
+      "--alone and --client together: --alone asks no daemon",
+    ],
+    [
+      isAlone && isUnknown,
+      "--alone without --peer or --directory: there is no node to ask",
+      "Name a node to ask: --peer HOST:PORT. Or a directory: --directory HOST:PORT",
+    ],
+    [
+      isAlone && !deliver,
+      "--alone and --chunks without -o: there is no store to fill",
+      "Name a file for the bytes of these chunks with -o FILE.",
+    ],
+    [
+      sha256 !== null && chunks !== null,
+      "--sha256 and --chunks together: a SHA-256 is of the whole file",
+      "Choose the file with --root or --size.",
+    ],
+  ]);
   return {
     request,
     label: name || root!,
@@ -107,7 +108,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     syncDbDir: args.text("sync-db"),
     style: args.has("json") ? "json" : args.has("quiet") ? "quiet" : "people",
     isAlone,
-    client: readClientAddress(args, { isDialled: true }),
+    client: args.value("client", parseDialledClient),
     isClientGiven: args.isGiven("client"),
     peers,
     directories,

@@ -7,12 +7,13 @@ import { resolve } from "node:path";
 import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FetchEvent, FetchRequest } from "../../client/types.ts";
-import { formatAddress } from "../address.ts";
-import type { Arguments } from "../arguments.ts";
+import type { Origin } from "../../http/origin.ts";
+import { formatAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { readNetworkSettings } from "../settings/network_settings.ts";
+import { note } from "../terminal/terminal.ts";
 import type { FetchOutput } from "./fetch_output.ts";
 import type { FetchPlan } from "./fetch_plan.ts";
-import { readNetworkSettings } from "../settings/network_settings.ts";
-import { note } from "../terminal.ts";
 
 /** A fetch that is ready to begin. */
 export interface FetchSource extends AsyncDisposable {
@@ -39,7 +40,7 @@ export async function openFetchSource(
   plan: FetchPlan,
   options: { readonly signal: AbortSignal },
 ): Promise<FetchSource> {
-  if (plan.url?.isDatabase) return await straight(plan);
+  if (plan.url?.isDatabase) return await direct(plan);
   if (plan.isAlone) return await ownNodeOrNone(args, plan);
   const { DaemonClient } = await import("../../client/daemon_client.ts");
   try {
@@ -47,7 +48,7 @@ export async function openFetchSource(
     const flag = plan.peers.length > 0 ? "--peer" : "--directory";
     if (knowsSomebody(plan) && plan.style === "people") {
       note(
-        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a node of its own.`,
+        `The daemon at ${formatAddress(plan.client)} fetches; ${flag} is for a fetch without it.`,
       );
     }
     return {
@@ -75,7 +76,7 @@ export async function openFetchSource(
     }
     if (!plan.request.deliver) {
       throw new FetchFailure("noDaemon", `No daemon answers at ${where} that could store chunks`, {
-        hint: "Say with -o FILE where the range of bytes is to go.",
+        hint: "Name a file for the bytes of these chunks with -o FILE.",
         cause: error,
       });
     }
@@ -103,7 +104,7 @@ export async function nextSource(
     source.kind === "node" && error instanceof EnvironmentError && error.code !== "no-space";
   if (!isOthers) return undefined;
   const isNews = !(error instanceof FetchFailure && error.exit === "notFound");
-  const next = await straight(plan);
+  const next = await direct(plan);
   // What a daemon refused, for its bytes or for its size, which is told as "nobody has it", must not
   // come by another way that does not look at it. A file of this machine it has not seen.
   const isRefused = source.kind === "daemon" && !plan.url.isFile &&
@@ -113,24 +114,43 @@ export async function nextSource(
     return undefined;
   }
   if (plan.style === "people" && isNews) {
-    note(`${messageOf(error)}; straight from ${plan.url.host}`);
+    note(`${messageOf(error)}; fetching directly from ${plan.url.host}`);
   }
   return next;
 }
 
 /** For a URL, a node of its own only if it would have anybody to ask. */
 async function ownNodeOrNone(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
-  if (plan.url !== null && !knowsSomebody(plan)) return await straight(plan);
+  if (plan.url !== null && !knowsSomebody(plan)) return await direct(plan);
   return await ownNode(args, plan);
 }
 
-async function straight(plan: FetchPlan): Promise<FetchSource> {
-  const { openDirectSource } = await import("./fetch_direct.ts");
-  return await openDirectSource(plan);
+/** The URL itself, without a daemon and without a node. */
+async function direct(plan: FetchPlan): Promise<FetchSource> {
+  const { url } = plan;
+  if (url === null) throw new TypeError("There is no URL to fetch from");
+  const log = await ownLog();
+  const request = await trustedRequest(plan, log);
+  const { fetchDirect } = await import("../../http/direct_fetch.ts");
+  const { fileOrigin, mirrorOrigin } = await import("../../http/origin.ts");
+  const origin: Origin & Partial<Disposable> = url.isFile
+    ? fileOrigin(url.url)
+    : mirrorOrigin(url.url, { log });
+  return {
+    kind: "direct",
+    gives: "rest",
+    // Of a part alone neither can be said.
+    isChecked: isChecked(request) && request.chunks === null,
+    events(output: FetchOutput | undefined, signal: AbortSignal) {
+      const partPath = output?.isResumed ? output.path : null;
+      return fetchDirect(request, { origin, partPath, signal });
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(origin[Symbol.dispose]?.()),
+  };
 }
 
 /** Whether a request says by what the whole is known. */
-export function isChecked({ sha256, root }: FetchRequest): boolean {
+function isChecked({ sha256, root }: FetchRequest): boolean {
   return sha256 !== null || root !== null;
 }
 
@@ -143,7 +163,6 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
   const settings = await readNetworkSettings(args, { nodePort: 0 });
   const { fetchAlone } = await import("../../daemon/node/alone.ts");
   const log = await ownLog();
-  const { trustedRequest } = await import("./fetch_trust.ts");
   const request = await trustedRequest(plan, log);
   const { url } = plan;
   const isProved = url === null || url.isFile || isChecked(request);
@@ -164,10 +183,31 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
 }
 
 /** A fetch tells by its own means how it goes; its node's log is for whoever debugs. */
-export async function ownLog(): Promise<Logger> {
+async function ownLog(): Promise<Logger> {
   if (Deno.env.get("PACSRV_DEBUG") === "1") {
     const { openLog } = await import("../log/log_sink.ts");
     return await openLog({ level: "debug", format: "text" });
   }
   return (await import("../../base/log.ts")).silentLogger;
+}
+
+/**
+ * The request with the size and SHA-256 that the databases of `--sync-db` name. What a person gives
+ * wins: then they are not even read.
+ */
+async function trustedRequest(plan: FetchPlan, log: Logger): Promise<FetchRequest> {
+  const { request, syncDbDir } = plan;
+  const { name, root, sha256, sizeBytes, chunks } = request;
+  const isGiven = root !== null || sha256 !== null || sizeBytes !== null;
+  if (syncDbDir === undefined || isGiven || name === "" || plan.url?.isDatabase) return request;
+  const { SyncDatabases } = await import("../../pacman/sync_databases.ts");
+  await using databases = await SyncDatabases.open(syncDbDir, { log });
+  const vouched = databases.find(name);
+  if (vouched === undefined) return request;
+  // A SHA-256 is of the whole file: it says nothing of a part.
+  return {
+    ...request,
+    sizeBytes: vouched.sizeBytes,
+    sha256: chunks === null ? vouched.sha256 : null,
+  };
 }

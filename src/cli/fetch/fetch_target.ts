@@ -6,7 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, FetchFailure, UsageError } from "../../base/errors.ts";
 import { nameProblem } from "../../base/names.ts";
-import { systemCode, systemError } from "../system_error.ts";
+import { systemCode, systemError } from "../terminal/system_error.ts";
 
 /** Where the bytes go in the end. */
 export type FetchTarget =
@@ -60,7 +60,7 @@ export async function findTarget(
  * @throws {FetchFailure} when it is not fit for a file here, or would replace or hide one.
  */
 export async function nameFromNetwork(directory: string, name: string): Promise<string> {
-  const hint = "Say with -o FILE where the file is to go.";
+  const hint = "Name the output file with -o FILE.";
   const problem = fileNameProblem(name) ??
     (name.startsWith(".") ? "it begins with a dot" : undefined);
   if (problem !== undefined) {
@@ -73,7 +73,7 @@ export async function nameFromNetwork(directory: string, name: string): Promise<
   if (await statOrNothing(join(directory, name)) !== undefined) {
     throw new FetchFailure(
       "failed",
-      `Cannot write ${join(directory, name)}: it exists, and its name was chosen by others`,
+      `Cannot write ${join(directory, name)}: it exists, and the network chose its name`,
       { hint },
     );
   }
@@ -101,7 +101,7 @@ async function inDirectory(directory: string, fileName: string | null): Promise<
     const info = await statOrNothing(path);
     if (info?.isDirectory) {
       throw new UsageError(`Cannot write ${path}: it is a directory`, {
-        hint: "Say with -o FILE where the file is to go.",
+        hint: "Name the output file with -o FILE.",
       });
     }
   }

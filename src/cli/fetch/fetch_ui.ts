@@ -3,15 +3,31 @@
  * nothing. All but the JSON goes to stderr. What is shown is not measured here.
  */
 
-import { EXIT, FetchFailure, messageOf, UsageError } from "../../base/errors.ts";
+import { EXIT, messageOf } from "../../base/errors.ts";
 import { UNKNOWN_ROOT } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import type { FetchEvent } from "../../client/types.ts";
+import { exitOf, hintOf } from "../terminal/system_error.ts";
+import {
+  escapeText,
+  jsonLine,
+  note,
+  printLine,
+  terminalColumns,
+  writeNote,
+} from "../terminal/terminal.ts";
+import {
+  count,
+  displayWidth,
+  fitText,
+  formatBytes,
+  formatDuration,
+  formatRate,
+} from "../terminal/text_format.ts";
 import type { FetchStyle } from "./fetch_plan.ts";
-import { escapeText, jsonLine, note, printLine } from "../terminal.ts";
-import { count, formatBytes, formatDuration, formatRate } from "../text_format.ts";
 
 /** What a fetch tells, the bytes apart. */
-export type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
+type FetchNews = Exclude<FetchEvent, { kind: "data" }>;
 export type Found = Extract<FetchNews, { kind: "found" }>;
 export type Progress = Extract<FetchNews, { kind: "progress" }>;
 export type Done = Extract<FetchNews, { kind: "done" }>;
@@ -31,16 +47,15 @@ export interface FetchUi {
  *
  * @param options.isTerse One line is enough, as for a program that fetches file after file.
  */
-export async function openFetchUi(
+export function openFetchUi(
   style: FetchStyle,
   label: string,
   options: { readonly isTerse?: boolean } = {},
-): Promise<FetchUi> {
+): FetchUi {
   if (style === "json") return new JsonUi();
   if (style === "quiet") return { show() {}, done() {}, failed() {} };
   if (Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb") {
-    const { BarUi } = await import("./progress_bar.ts");
-    return new BarUi(label, options);
+    return new LinesUi(label, { ...options, hasBar: true });
   }
   return options.isTerse ? new LastLineUi() : new LinesUi(label);
 }
@@ -67,44 +82,43 @@ class JsonUi implements FetchUi {
   }
 
   async failed(error: unknown): Promise<void> {
-    const exit = error instanceof FetchFailure
-      ? error.exit
-      : error instanceof UsageError
-      ? "usage"
-      : "failed";
-    const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-    await printLine(
-      jsonLine({
-        event: "failed",
-        exit,
-        code: EXIT[exit],
-        message: messageOf(error),
-        hint: hint ?? null,
-      }),
-    );
+    const exit = exitOf(error);
+    const [message, hint] = [messageOf(error), hintOf(error) ?? null];
+    await printLine(jsonLine({ event: "failed", exit, code: EXIT[exit], message, hint }));
   }
 }
 
-/** Per cent between two lines, and the time after which one comes all the same. */
+/** Per cent between two lines. */
 const LINE_PERCENT = 10;
-const LINE_MS = 5_000;
 
-/** Plain lines, for a log or a pipe. */
+/** How a fetch is told to people. */
+interface LinesOptions {
+  /** Whether progress is a bar, drawn over and over, rather than a line now and then. */
+  readonly hasBar?: boolean;
+  /** Whether what is sought and found is left out. */
+  readonly isTerse?: boolean;
+  readonly write?: (line: string) => void;
+  readonly nowMs?: () => number;
+}
+
+/** Lines for people, with a bar on a terminal that gives way to the next line. */
 export class LinesUi implements FetchUi {
   readonly #write: (line: string) => void;
   readonly #nowMs: () => number;
+  readonly #hasBar: boolean;
+  readonly #isTerse: boolean;
   #label: string;
+  #isBarDrawn = false;
   #percent = 0;
   #lastMs = 0;
 
-  constructor(
-    label: string,
-    options: { readonly write?: (line: string) => void; readonly nowMs?: () => number } = {},
-  ) {
+  constructor(label: string, options: LinesOptions = {}) {
     this.#label = label;
+    this.#hasBar = options.hasBar ?? false;
+    this.#isTerse = options.isTerse ?? false;
     this.#write = options.write ?? note;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#line(`Searching for ${label}`);
+    if (!this.#isTerse) this.#line(`Searching for ${label}`);
   }
 
   show(news: Exclude<FetchNews, Done>): void {
@@ -114,41 +128,61 @@ export class LinesUi implements FetchUi {
       case "found":
         this.#percent = 0;
         this.#label = news.name;
-        this.#line(foundLine(news));
+        this.#clearBar();
+        if (!this.#isTerse) this.#line(foundLine(news));
         return;
       case "restarted":
         this.#line(`Starting over: ${news.reason}`);
         return;
-      case "progress": {
-        const percent = percentOf(news);
-        const isStep =
-          Math.floor(percent / LINE_PERCENT) > Math.floor(this.#percent / LINE_PERCENT);
-        if (!isStep && this.#nowMs() - this.#lastMs < LINE_MS) return;
-        this.#percent = percent;
-        this.#line(`${this.#label}: ${progressText(news)}`);
-      }
+      case "progress":
+        if (this.#hasBar) this.#drawBar(news);
+        else this.#progressLine(news);
     }
   }
 
   done(done: Done, path: string | undefined): void {
-    this.#line(doneLine(done, path));
+    this.#line(doneLine(done, this.#isTerse ? undefined : path));
   }
 
-  failed(): void {}
+  failed(): void {
+    this.#clearBar();
+  }
+
+  #progressLine(progress: Progress): void {
+    const percent = percentOf(progress);
+    const isStep = Math.floor(percent / LINE_PERCENT) > Math.floor(this.#percent / LINE_PERCENT);
+    if (!isStep && this.#nowMs() - this.#lastMs < limits.fetchLineMs) return;
+    this.#percent = percent;
+    this.#line(`${this.#label}: ${progressText(progress)}`);
+  }
 
   #line(text: string): void {
+    this.#clearBar();
     this.#lastMs = this.#nowMs();
     this.#write(text);
   }
+
+  #drawBar(progress: Progress): void {
+    this.#isBarDrawn = true;
+    writeNote(`\r${barLine(this.#label, progress, terminalColumns())}${CLEAR_TO_END}`);
+  }
+
+  #clearBar(): void {
+    if (this.#isBarDrawn) writeNote(`\r${CLEAR_TO_END}`);
+    this.#isBarDrawn = false;
+  }
 }
 
+/** What clears the line of a terminal from the cursor on. */
+const CLEAR_TO_END = "\x1b[K";
+
 /** Whole per cent that are here. */
-export function percentOf({ bytesDone, bytesTotal }: Progress): number {
+function percentOf({ bytesDone, bytesTotal }: Progress): number {
   return bytesTotal === 0 ? 100 : Math.floor(bytesDone / bytesTotal * 100);
 }
 
 /** `Found NAME: 94 MB, 3 sources, root ...`. */
-export function foundLine(found: Found): string {
+function foundLine(found: Found): string {
   const facts = [
     formatBytes(found.sizeBytes),
     ...(found.sources > 0 ? [count(found.sources, "source")] : []),
@@ -159,23 +193,43 @@ export function foundLine(found: Found): string {
 }
 
 /** `45%, 42 MB of 94 MB, 12 MB/s, 5.0 s left, 3 sources`. */
-export function progressText(progress: Progress): string {
+function progressText(progress: Progress): string {
   const { bytesDone, bytesTotal } = progress;
   return `${percentOf(progress)}%, ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}, ` +
     `${formatRate(progress.bytesPerSecond)}, ${timeLeft(progress)}, ` +
     count(progress.sources, "source");
 }
 
-/** No fetch that goes on takes longer than this. */
-const LEFT_MS_MAX = 24 * 60 * 60 * 1000;
-
 /** `5.0 s left`, at the rate of now; `complete` when all is here. */
 export function timeLeft({ bytesDone, bytesTotal, bytesPerSecond }: Progress): string {
   if (bytesDone >= bytesTotal) return "complete";
   const leftMs = (bytesTotal - bytesDone) / bytesPerSecond * 1000;
   // A rate that fades while nothing comes would promise years.
-  if (bytesPerSecond <= 0 || leftMs > LEFT_MS_MAX) return "stalled";
+  if (bytesPerSecond <= 0 || leftMs > limits.fetchLeftMsMax) return "stalled";
   return `${formatDuration(leftMs)} left`;
+}
+
+/** `NAME [=====>    ]  45%  12.3 MB/s  5.0 s left  3 sources` in at most `columns` columns. */
+export function barLine(name: string, progress: Progress, columns: number): string {
+  const facts = [
+    `${String(percentOf(progress)).padStart(3)}%`,
+    formatRate(progress.bytesPerSecond),
+    timeLeft(progress),
+    count(progress.sources, "source"),
+  ];
+  const shownName = fitText(escapeText(name), limits.barNameColumnsMax);
+  // A narrow terminal loses the facts from the end, but never wraps.
+  while (facts.length > 1 && roomFor(shownName, facts, columns) < limits.barColumnsMin) facts.pop();
+  const room = Math.min(limits.barColumnsMax, roomFor(shownName, facts, columns));
+  const tail = facts.join("  ");
+  if (room < limits.barColumnsMin) return fitText(`${shownName}  ${tail}`, columns - 1);
+  const filled = Math.floor(room * percentOf(progress) / 100);
+  return `${shownName} [${"=".repeat(filled)}${" ".repeat(room - filled)}] ${tail}`;
+}
+
+/** Columns for the bar itself: name, brackets, spaces and the last column taken off. */
+function roomFor(name: string, facts: readonly string[], columns: number): number {
+  return columns - 1 - displayWidth(name) - facts.join("  ").length - 4;
 }
 
 /** The last line for people: how much, how fast, from whom, and where it lies. */

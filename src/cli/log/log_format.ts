@@ -5,19 +5,24 @@
 
 import { toHex } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import type { LogFields } from "../../base/log.ts";
-import type { LogLevel } from "./log_levels.ts";
-import { escapeText, jsonLine } from "../terminal.ts";
+import { escapeText, jsonLine } from "../terminal/terminal.ts";
 
-/** Characters of one value: a line stays readable whatever a peer sends. */
-const VALUE_CHARS_MAX = 1_024;
+/** From the least important lines to the most important ones. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 /** What needs no quotes: addresses, ids, numbers, plain words, paths. */
 const PLAIN = /^[\w./:@%+,[\]-]+$/;
 
 /** What a line is made of. */
-export interface LogLine {
+interface LogLine {
   readonly timeMs: number;
-  readonly level: LogLevel;
+  readonly level: string;
   readonly message: string;
   readonly fields: LogFields;
 }
@@ -65,7 +70,7 @@ function jsonValue(value: unknown): unknown {
     case "object":
       if (value === null) return null;
       if (value instanceof Error) return cut(messageOf(value));
-      if (value instanceof Uint8Array) return toHex(value.subarray(0, VALUE_CHARS_MAX / 2));
+      if (value instanceof Uint8Array) return toHex(value.subarray(0, limits.logValueCharsMax / 2));
       return cut(structure(value));
     default:
       return cut(String(value));
@@ -81,7 +86,9 @@ function structure(value: object): string {
 }
 
 function cut(text: string): string {
-  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}...` : text;
+  return text.length > limits.logValueCharsMax
+    ? `${text.slice(0, limits.logValueCharsMax)}...`
+    : text;
 }
 
 function timestamp(timeMs: number): string {

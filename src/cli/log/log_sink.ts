@@ -2,27 +2,10 @@
 
 import { configure, getLogger, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
 import type { LogFields, Logger } from "../../base/log.ts";
-import { formatJson, formatText } from "./log_format.ts";
-import type { LogFormat, LogLevel } from "./log_levels.ts";
-import { writeNote } from "../terminal.ts";
+import { writeNote } from "../terminal/terminal.ts";
+import { formatJson, formatText, type LogFormat, type LogLevel } from "./log_format.ts";
 
 const CATEGORY = "pacsrv";
-
-const TO_TAPE: Readonly<Record<LogLevel, TapeLevel>> = {
-  debug: "debug",
-  info: "info",
-  warn: "warning",
-  error: "error",
-};
-
-const FROM_TAPE: Readonly<Record<TapeLevel, LogLevel>> = {
-  trace: "debug",
-  debug: "debug",
-  info: "info",
-  warning: "warn",
-  error: "error",
-  fatal: "error",
-};
 
 /**
  * A logger whose lines go to stderr, or to `write`. There is one log in a process: a later call
@@ -41,14 +24,14 @@ export async function openLog(
     reset: true,
     sinks: { lines: (record) => write(formatLine(lineOf(record))) },
     loggers: [
-      { category: CATEGORY, sinks: ["lines"], lowestLevel: TO_TAPE[level] },
+      { category: CATEGORY, sinks: ["lines"], lowestLevel: toTape(level) },
       // LogTape's own troubles, such as a sink that throws.
       { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "warning" },
     ],
   });
   const tape = getLogger(CATEGORY);
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
-    const tapeLevel = TO_TAPE[level];
+    const tapeLevel = toTape(level);
     if (!tape.isEnabledFor(tapeLevel)) return;
     // A record, not a template: braces in a message are only braces.
     tape.emit({
@@ -62,11 +45,16 @@ export async function openLog(
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function lineOf(record: LogRecord) {
+/** The name of a level there: they differ in one. */
+function toTape(level: LogLevel): TapeLevel {
+  return level === "warn" ? "warning" : level;
+}
+
+function lineOf({ timestamp, level, message, properties }: LogRecord) {
   return {
-    timeMs: record.timestamp,
-    level: FROM_TAPE[record.level],
-    message: record.message.map(String).join(""),
-    fields: record.properties,
+    timeMs: timestamp,
+    level: level === "warning" ? "warn" : level,
+    message: message.map(String).join(""),
+    fields: properties,
   };
 }

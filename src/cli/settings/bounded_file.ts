@@ -1,7 +1,7 @@
 /** Reading a small file that a person named, with its size bounded before it is read. */
 
 import { UsageError } from "../../base/errors.ts";
-import { systemError } from "../system_error.ts";
+import { systemError } from "../terminal/system_error.ts";
 
 /**
  * The bytes of a file of at most `bytesMax`.

@@ -1,15 +1,20 @@
 /**
- * The daemon's configuration file: TOML, a key for each flag that the command table marks. It is
+ * The daemon's configuration file: TOML, a key for each flag of the command. It is
  * checked here for keys and types; what the values mean is checked with the flags.
  */
 
 import { dirname, resolve } from "node:path";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { FileValues } from "../arguments.ts";
+import {
+  type CommandSpec,
+  configKeys,
+  type FileValues,
+  type FlagSpec,
+  numberKind,
+} from "../arguments/arguments.ts";
+import { suggestion } from "../arguments/suggest.ts";
 import { readBounded } from "./bounded_file.ts";
-import type { CommandSpec, FlagSpec } from "../flag_spec.ts";
-import { suggestion } from "../suggest.ts";
 
 /**
  * The values that a file sets for the flags of `command`.
@@ -37,17 +42,15 @@ export async function parseConfig(
 ): Promise<Map<string, readonly string[]>> {
   const { path, command } = options;
   const table = await parseToml(text, path);
-  const flags = command.flags.filter((flag) => flag.inConfig);
+  const flags = configKeys(command);
   const values = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(table)) {
     const where = place(path, lineOf(text, key));
     const flag = flags.find((flag) => flag.name === key);
     if (flag === undefined) throw await unknownKey(key, where, flags);
     const texts = textsOf(flag, value, where);
-    values.set(
-      key,
-      flag.isPath ? texts.map((text) => resolve(dirname(path), text)) : texts,
-    );
+    const isPath = ["FILE", "DIR", "PATH"].includes(flag.value ?? "");
+    values.set(key, isPath ? texts.map((text) => resolve(dirname(path), text)) : texts);
   }
   return values;
 }
@@ -77,10 +80,13 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
     return value ? ["true"] : [];
   }
   const isText = (item: unknown): item is string => typeof item === "string" && item !== "";
-  if (flag.isNumber) {
-    const isFit = flag.isDecimal ? Number.isFinite(value) : Number.isSafeInteger(value);
-    if (!isFit) throw wrong(flag.isDecimal ? "a number" : "a whole number");
-    return [String(value)];
+  switch (numberKind(flag)) {
+    case "whole":
+      if (!Number.isSafeInteger(value)) throw wrong("a whole number");
+      return [String(value)];
+    case "decimal":
+      if (!Number.isFinite(value)) throw wrong("a number");
+      return [String(value)];
   }
   if (!flag.repeatable) {
     if (!isText(value)) throw wrong("a text in quotes");
@@ -128,7 +134,7 @@ function typeName(value: unknown): string {
 
 function exampleOf(flag: FlagSpec): string {
   if (flag.value === undefined) return "true";
-  if (flag.isNumber) return flag.default ?? "1";
+  if (numberKind(flag) !== undefined) return flag.default ?? "1";
   const text = JSON.stringify(flag.default ?? flag.value ?? "");
   return flag.repeatable ? `[${text}]` : text;
 }

@@ -1,27 +1,34 @@
-/** The settings that a daemon and a fetch with a node of its own share. */
+/** The settings that say which network, and where its nodes and directories are. */
 
 import type { HostPort } from "../../base/address.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { formatAddress, parseAddress } from "../address.ts";
-import type { Arguments } from "../arguments.ts";
-import { readKeyFile } from "./key_file.ts";
-import { anyHost } from "./listen_host.ts";
-import { parseNetwork, parseTtl } from "../values.ts";
-
-/** Port on which nodes listen for each other. */
-export const NODE_PORT = 8048;
-/** Port on which a daemon serves its clients. */
-export const CLIENT_PORT = 8049;
+import { addressParser, formatAddress, parseAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { parseNetwork, parseTtl } from "../arguments/values.ts";
+import { warn } from "../terminal/terminal.ts";
+import { readBounded } from "./bounded_file.ts";
 
 /** Port on which a directory serves nodes. */
-export const DIRECTORY_PORT = 8047;
+const DIRECTORY_PORT = 8047;
+/** Port on which nodes listen for each other. */
+const NODE_PORT = 8048;
+/** Port on which a daemon serves its clients. */
+const CLIENT_PORT = 8049;
 
-/** Port on which a daemon's gateway serves HTTP. */
-export const GATEWAY_PORT = 8050;
+/** Where a daemon serves its clients when nobody says where. */
+export const CLIENT_DEFAULT: HostPort = { host: "127.0.0.1", port: CLIENT_PORT };
+
+/** A daemon's address for clients: to listen on, or to dial. */
+export const parseClient = addressParser(CLIENT_PORT);
+export const parseDialledClient = addressParser(CLIENT_PORT, { isDialled: true });
+/** A node that is dialled. */
+export const parsePeer = addressParser(NODE_PORT, { isDialled: true });
+/** A directory that is dialled. */
+export const parseDirectory = addressParser(DIRECTORY_PORT, { isDialled: true });
 
 /** How a node takes part in a network. */
-export interface NetworkSettings {
+interface NetworkSettings {
   readonly node: HostPort;
   readonly peers: readonly HostPort[];
   readonly directories: readonly HostPort[];
@@ -36,19 +43,20 @@ export interface NetworkSettings {
  * Reads `--node`, `--peer`, `--directory`, `--network`, `--network-key-file`, `--ttl` and
  * `--no-callback`.
  *
+ * @param options.nodePort The port to listen on when `--node` is not given.
  * @throws {UsageError} when one of them cannot be read.
  */
 export async function readNetworkSettings(
   args: Arguments,
-  options: { readonly nodePort: number },
+  options: { readonly nodePort?: number } = {},
 ): Promise<NetworkSettings> {
-  const { nodePort } = options;
+  const { nodePort = NODE_PORT } = options;
   return {
     node: readListenAddress(args, { flag: "node", port: NODE_PORT, portUnset: nodePort }),
-    peers: readPeers(args),
+    peers: args.values("peer", parsePeer),
     directories: readDirectories(args),
     ...await readNetwork(args),
-    ttl: parseTtl(args.text("ttl") ?? "", args.origin("ttl")),
+    ttl: args.value("ttl", parseTtl),
     isReachable: !args.has("no-callback"),
   };
 }
@@ -63,18 +71,22 @@ export async function readNetwork(
 ): Promise<Pick<NetworkSettings, "network" | "networkKey">> {
   const keyFile = args.text("network-key-file");
   return {
-    network: parseNetwork(args.text("network") ?? "", args.origin("network")),
+    network: args.value("network", parseNetwork),
     networkKey: keyFile === undefined ? undefined : await readKeyFile(keyFile),
   };
+}
+
+/** Reads `--listen` of a directory, as {@linkcode readNetworkSettings} reads `--node`. */
+export function readDirectoryListen(args: Arguments): HostPort {
+  const port = DIRECTORY_PORT;
+  return readListenAddress(args, { flag: "listen", port, portUnset: port });
 }
 
 /**
  * Reads where to listen: on all addresses unless a host is named, at `port` unless a port is named,
  * at `portUnset` when the flag is not given at all.
- *
- * @throws {UsageError} when it cannot be read.
  */
-export function readListenAddress(
+function readListenAddress(
   args: Arguments,
   options: { readonly flag: string; readonly port: number; readonly portUnset: number },
 ): HostPort {
@@ -85,11 +97,19 @@ export function readListenAddress(
   return parseAddress(text, { what: args.origin(flag), defaults });
 }
 
-/** Reads `--peer`. */
-export function readPeers(args: Arguments): readonly HostPort[] {
-  const defaults = { host: "127.0.0.1", port: NODE_PORT };
-  const what = args.origin("peer");
-  return args.list("peer").map((text) => parseAddress(text, { what, defaults, isDialled: true }));
+/**
+ * The host that stands for all addresses of this machine: `::` where a socket on it takes IPv4
+ * connections too, else `0.0.0.0`. It is tried out, because a machine may have IPv6 switched off;
+ * on Windows such a socket takes IPv6 connections only.
+ */
+export function anyHost(): string {
+  if (Deno.build.os === "windows") return "0.0.0.0";
+  try {
+    Deno.listen({ hostname: "::", port: 0 }).close();
+    return "::";
+  } catch {
+    return "0.0.0.0";
+  }
 }
 
 /**
@@ -98,13 +118,8 @@ export function readPeers(args: Arguments): readonly HostPort[] {
  * @throws {UsageError} when one cannot be read, or there are too many.
  */
 export function readDirectories(args: Arguments): readonly HostPort[] {
-  const defaults = { host: "127.0.0.1", port: DIRECTORY_PORT };
-  const what = args.origin("directory");
-  const directories = new Map(
-    args.list("directory")
-      .map((text) => parseAddress(text, { what, defaults, isDialled: true }))
-      .map((address) => [formatAddress(address), address]),
-  );
+  const given = args.values("directory", parseDirectory);
+  const directories = new Map(given.map((address) => [formatAddress(address), address]));
   if (directories.size > limits.directoriesMax) {
     throw new UsageError(
       `Cannot use ${directories.size} directories: at most ${limits.directoriesMax} are asked`,
@@ -114,23 +129,30 @@ export function readDirectories(args: Arguments): readonly HostPort[] {
 }
 
 /**
- * A peer that is given as an argument, as HOST:PORT.
+ * The secret of a network: all bytes of the file, but for one newline at its end, which editors
+ * put there. It never appears in a message.
  *
- * @throws {UsageError} when it cannot be read.
+ * @throws {UsageError} when it is too short to be a secret, or too long to be one.
+ * @throws {EnvironmentError} when it cannot be read.
  */
-export function readPeerArgument(text: string): string {
-  const defaults = { host: "127.0.0.1", port: NODE_PORT };
-  return formatAddress(parseAddress(text, { what: "peer", defaults, isDialled: true }));
-}
-
-/** Reads `--client`: where a daemon listens for clients, or is to be found. */
-export function readClientAddress(
-  args: Arguments,
-  options: { readonly isDialled?: boolean } = {},
-): HostPort {
-  return parseAddress(args.text("client") ?? "", {
-    what: args.origin("client"),
-    defaults: { host: "127.0.0.1", port: CLIENT_PORT },
-    ...options,
-  });
+export async function readKeyFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const what = "network key file";
+  const bytesMax = limits.networkKeyBytesMax;
+  // Two more, so that a newline does not count against a key of the greatest length.
+  const bytes = await readBounded(path, { what, bytesMax: bytesMax + 2 });
+  let length = bytes.length;
+  if (bytes[length - 1] === 0x0a) length--;
+  if (bytes[length - 1] === 0x0d && length < bytes.length) length--;
+  if (length < limits.networkKeyBytesMin || length > bytesMax) {
+    throw new UsageError(
+      `Cannot use ${what} ${path}: it has ${length} bytes, not ${limits.networkKeyBytesMin} to ` +
+        `${bytesMax}`,
+      { hint: `Make one with: head -c 32 /dev/urandom | base64 > ${path}; chmod 600 ${path}` },
+    );
+  }
+  const { mode } = await Deno.stat(path);
+  if (mode !== null && (mode & 0o004) !== 0 && Deno.build.os !== "windows") {
+    warn(`every user of this machine can read the ${what} ${path}: chmod 600 ${path}`);
+  }
+  return bytes.slice(0, length);
 }

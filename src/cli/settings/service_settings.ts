@@ -1,8 +1,27 @@
-/** The settings that the commands share that run until a signal: configuration file and log. */
+/**
+ * The settings of what runs until a signal, a daemon or a directory: flags over the configuration
+ * file over the defaults, all checked.
+ */
 
-import type { Arguments } from "../arguments.ts";
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/log_levels.ts";
-import { parseChoice } from "../values.ts";
+import { isAbsolute, join, resolve } from "node:path";
+import { UsageError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { parseUrl, withoutSecrets } from "../../base/mirror_url.ts";
+import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
+import type { DirectoryConfig } from "../../directory/server.ts";
+import { addressParser } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { choiceOf, parseBytes, secondsUpTo, wholeNumber } from "../arguments/values.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/log_format.ts";
+import {
+  parseClient,
+  readDirectoryListen,
+  readNetwork,
+  readNetworkSettings,
+} from "./network_settings.ts";
+
+/** Port on which a daemon's gateway serves HTTP. */
+const GATEWAY_PORT = 8050;
 
 /** How the log looks. */
 export interface LogSettings {
@@ -10,27 +29,152 @@ export interface LogSettings {
   readonly logFormat: LogFormat;
 }
 
+/** What `pacsrv daemon` runs with. All paths are absolute. */
+export type DaemonSettings = Omit<DaemonConfig, "log"> & LogSettings;
+
+/** What `pacsrv directory` runs with. */
+type DirectorySettings = Omit<DirectoryConfig, "log"> & LogSettings;
+
 /**
- * The command line over the file that `--config` names, if it names one.
+ * Reads all settings of a daemon, the files that they name included.
  *
- * @throws {UsageError} for what is wrong in the file.
- * @throws {EnvironmentError} when it cannot be read.
+ * @throws {UsageError} for what is wrong in flags or file.
+ * @throws {EnvironmentError} when a file cannot be read.
  */
-export async function withConfig(args: Arguments): Promise<Arguments> {
+export async function readDaemonSettings(given: Arguments): Promise<DaemonSettings> {
+  const args = await withConfig(given);
+  const syncDbDir = args.text("sync-db");
+  return {
+    ...await readNetworkSettings(args),
+    dataDir: resolve(args.text("data") ?? systemDataDir()),
+    client: args.value("client", parseClient),
+    shares: args.list("share").map((path) => resolve(path)),
+    ...readLinkBounds(args),
+    acceptBytes: args.value("accept-uploads", parseBytes),
+    uploadsLoaded: args.value("max-load", wholeNumber(1, limits.uploadsLoadedMax)),
+    gateway: readGateway(args),
+    syncDbDir: syncDbDir === undefined ? undefined : resolve(syncDbDir),
+    ...readLogSettings(args),
+  };
+}
+
+/**
+ * Reads all settings of a directory, the files that they name included.
+ *
+ * @throws {UsageError} for what is wrong in flags or file.
+ * @throws {EnvironmentError} when a file cannot be read.
+ */
+export async function readDirectorySettings(given: Arguments): Promise<DirectorySettings> {
+  const args = await withConfig(given);
+  const { directoryRefreshMsMin, directoryRefreshMsMax } = limits;
+  const refreshSeconds = wholeNumber(directoryRefreshMsMin / 1000, directoryRefreshMsMax / 1000);
+  return {
+    listen: readDirectoryListen(args),
+    ...await readNetwork(args),
+    replicas: args.value("replicas", wholeNumber(0, limits.replicasMax)),
+    refreshMs: args.value("refresh", refreshSeconds) * 1000,
+    queriesPerSecond: args.value("max-queries", wholeNumber(1, limits.directoryQueriesCeiling)),
+    ...readLogSettings(args),
+  };
+}
+
+/** The command line over the file that `--config` names, if it names one. */
+async function withConfig(args: Arguments): Promise<Arguments> {
   const path = args.text("config");
   if (path === undefined) return args;
   const { readConfig } = await import("./config.ts");
   return args.over(await readConfig(path, args.command));
 }
 
-/**
- * Reads `--log-level` and `--log-format`.
- *
- * @throws {UsageError} when one is none of the words.
- */
-export function readLogSettings(args: Arguments): LogSettings {
+function readLogSettings(args: Arguments): LogSettings {
   return {
-    logLevel: parseChoice(args.text("log-level") ?? "", args.origin("log-level"), LOG_LEVELS),
-    logFormat: parseChoice(args.text("log-format") ?? "", args.origin("log-format"), LOG_FORMATS),
+    logLevel: args.value("log-level", choiceOf(LOG_LEVELS)),
+    logFormat: args.value("log-format", choiceOf(LOG_FORMATS)),
   };
+}
+
+function readGateway(args: Arguments): GatewayConfig | undefined {
+  const mirrors = args.values("mirror", parseMirror);
+  if (mirrors.length > limits.mirrorsMax) {
+    throw new UsageError(
+      `Cannot use ${mirrors.length} mirrors: at most ${limits.mirrorsMax} are asked`,
+    );
+  }
+  const waitMs = args.value("gateway-wait", secondsUpTo(limits.gatewayWaitMsMax));
+  const listen = args.optional("gateway", addressParser(GATEWAY_PORT));
+  if (listen !== undefined) return { listen, mirrors, waitMs };
+  const idle = ["mirror", "gateway-wait"].find((name) => args.isSet(name));
+  if (idle === undefined) return undefined;
+  throw new UsageError(`Cannot use ${args.origin(idle)} without --gateway: it is for the gateway`, {
+    hint: `Name a port for HTTP: --gateway 127.0.0.1:${GATEWAY_PORT}`,
+  });
+}
+
+/** A mirror as a mirrorlist has it, with `$repo` and `$arch` left as they are. */
+function parseMirror(text: string, what: string): string {
+  parseUrl(text, { what, schemes: ["http", "https"] });
+  if (/[?#]/.test(text)) {
+    throw new UsageError(
+      `Cannot use ${what} ${JSON.stringify(withoutSecrets(text))}: it has a query or a fragment`,
+      { hint: "Write it as in a mirrorlist: https://mirror.example.org/$repo/os/$arch" },
+    );
+  }
+  return text;
+}
+
+function readLinkBounds(args: Arguments): { linksMin: number; linksMax: number } {
+  const linksMin = args.value("min-connections", wholeNumber(0, limits.linksCeiling));
+  const linksMax = args.value("max-connections", wholeNumber(1, limits.linksCeiling));
+  if (linksMin <= linksMax) return { linksMin, linksMax };
+  // The default minimum gives way to a small maximum.
+  if (args.isSet("min-connections")) {
+    throw new UsageError(
+      `Cannot use ${args.origin("min-connections")} ${linksMin}: it is above ` +
+        `${args.origin("max-connections")} ${linksMax}`,
+    );
+  }
+  return { linksMin: linksMax, linksMax };
+}
+
+function systemDataDir(): string {
+  return defaultDataDir({
+    os: Deno.build.os,
+    uid: Deno.build.os === "windows" ? null : Deno.uid(),
+    env: (name) => Deno.env.get(name),
+  });
+}
+
+/** What the choice of a data directory depends on. */
+interface Surroundings {
+  readonly os: typeof Deno.build.os;
+  /** User id; null where there is none. */
+  readonly uid: number | null;
+  readonly env: (name: string) => string | undefined;
+}
+
+/**
+ * Where the daemon keeps its data when nobody says where:
+ * `/var/lib/pacsrv` for root, `%LOCALAPPDATA%\pacsrv` on Windows, else `$XDG_DATA_HOME/pacsrv`
+ * with the default that the XDG Base Directory Specification gives.
+ *
+ * @throws {UsageError} when there is no home directory.
+ */
+export function defaultDataDir(surroundings: Surroundings): string {
+  const { os, uid, env } = surroundings;
+  const problem = () =>
+    new UsageError("Cannot tell where the data directory is: no home directory is set", {
+      hint: "Name one with --data DIR.",
+    });
+  if (os === "windows") {
+    const local = env("LOCALAPPDATA");
+    if (!local) throw problem();
+    return `${local}\\pacsrv`;
+  }
+  if (uid === 0) return "/var/lib/pacsrv";
+  const data = env("XDG_DATA_HOME");
+  // The specification: a relative path is invalid and to be ignored.
+  if (data && isAbsolute(data)) return join(data, "pacsrv");
+  const home = env("HOME");
+  if (!home) throw problem();
+  return join(home, ".local", "share", "pacsrv");
 }

@@ -238,7 +238,10 @@ export type FetchEffect =
   /** All that the swarm has can be read. */
   | { readonly kind: "tell-peers" }
   | { readonly kind: "tell"; readonly range: ChunkRange; readonly isMirrors: boolean }
+  /** Chunks that a mirror gave may be released; and chunks of peers that are proved. */
   | { readonly kind: "release"; readonly range: ChunkRange }
+  | { readonly kind: "release-proved"; readonly range: ChunkRange }
+  /** All that peers gave is proved. */
   | { readonly kind: "release-all" }
   | { readonly kind: "confirm"; readonly range: ChunkRange }
   | { readonly kind: "drop-peers"; readonly reason: string }

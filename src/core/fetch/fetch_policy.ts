@@ -388,12 +388,10 @@ export class FetchPolicy {
     if (isMirrors) this.#mirror!.heard(turn.nowMs);
     if (this.#mirror?.isApart || this.#shown.sizeBytes !== followed.sizeBytes) return;
     turn.emit({ kind: "tell", range, isMirrors: false });
-    const safe = this.#isProved
-      ? range
-      : isMirrors
-      ? this.#mirror!.safe(range, followed.sizeBytes)
-      : null;
-    if (safe !== null && safe.count > 0) turn.emit({ kind: "release", range: safe });
+    if (this.#isProved) return turn.emit({ kind: "release-proved", range });
+    if (!isMirrors) return;
+    const safe = this.#mirror!.safe(range, followed.sizeBytes);
+    if (safe.count > 0) turn.emit({ kind: "release", range: safe });
   }
 
   #mirrorOpened(turn: Turn): void {
@@ -650,7 +648,8 @@ export class FetchPolicy {
     const why = `the right file has root ${file.root}`;
     if (shown !== null && shown.root !== file.root) this.#dropPeers(turn, why);
     if (followed !== null && followed.root !== file.root) this.#peers.reject(turn, followed, why);
-    turn.emit({ kind: "release-all" });
+    const { firstChunk, nextChunk } = turn.facts.mirror!;
+    turn.emit({ kind: "release", range: { first: firstChunk, count: nextChunk - firstChunk } });
     this.#finish(turn, { kind: "promoted", file });
   }
 
@@ -678,6 +677,11 @@ export class FetchPolicy {
     if (followed === null || followed.key !== check.candidate.key) {
       this.#check = null;
       return this.#checkOn(turn);
+    }
+    // What the mirror gave of it is held against the leaves first: it may have been released.
+    const { mirror, importedTo } = turn.facts;
+    if (this.mayImport && mirror !== null && importedTo < mirror.nextChunk && !mirror.isWhole) {
+      return;
     }
     if (this.#needsMirror(turn, followed)) {
       // Nothing else can tell, and it is here: the mirror is right (rule 5).

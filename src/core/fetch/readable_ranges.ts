@@ -79,7 +79,7 @@ export class ReadableRanges {
     this.#observer.gained(range);
   }
 
-  /** Chunks may be given away. */
+  /** Chunks may be released that a mirror gave. */
   release(range: ChunkRange): void {
     if (range.count === 0) return;
     if (this.#released.count === 0) this.#onFirstRelease();
@@ -88,9 +88,28 @@ export class ReadableRanges {
     this.#observer.released?.(range);
   }
 
-  /** All that was gained may be given away. */
+  /**
+   * Chunks may be released whose content at peers is proved. One that was not released before is
+   * read from them, whatever a mirror gave; one that only a mirror gave is not theirs.
+   */
+  releaseProved(range: ChunkRange): void {
+    if (this.#usesAll || !hasAny(this.#mirrorsOnly, range)) return this.release(range);
+    const { first, count } = range;
+    for (let index = first; index < first + count; index++) {
+      const chunk = { first: index, count: 1 };
+      const isMirrors = this.#mirrorsOnly.has(index);
+      if (isMirrors && !this.#released.has(index)) {
+        if (!this.#reader?.peers?.has(chunk)) continue;
+        this.#reader.ofPeers.add(index);
+        this.#mirrorsOnly.remove(index);
+      }
+      this.release(chunk);
+    }
+  }
+
+  /** All chunks that were gained may be released, as far as their content at peers is proved. */
   releaseAll(): void {
-    for (const range of this.#gained.ranges()) this.release(range);
+    for (const range of this.#gained.ranges()) this.releaseProved(range);
   }
 
   /** What the mirror gave of these chunks is what the peers' leaves say. */
@@ -140,7 +159,8 @@ export class ReadableRanges {
     const mirror = this.#reader?.mirror ?? null;
     for (const { first, count } of this.#used.missingRuns(range)) {
       for (let index = first; index < first + count; index++) {
-        if (!mirror?.has({ first: index, count: 1 })) this.#peersOnly.add(index);
+        const isOfPeers = this.#reader?.ofPeers.has(index) ?? false;
+        if (isOfPeers || !mirror?.has({ first: index, count: 1 })) this.#peersOnly.add(index);
       }
     }
   }
@@ -191,6 +211,7 @@ function keptOf(set: Bitfield, part: ViewPart | null): Bitfield {
 }
 
 function hasAny(set: Bitfield, range: ChunkRange): boolean {
+  if (set.count === 0) return false;
   const missing = set.missingRuns(range).reduce((sum, { count }) => sum + count, 0);
   return missing < range.count;
 }
@@ -200,14 +221,19 @@ class PartsReader implements FileReader {
   readonly sizeBytes: number;
   peers: ViewPart | null = null;
   mirror: ViewPart | null = null;
+  /** Chunks that are read from the peers' place, though the mirror's may have them. */
+  readonly ofPeers: Bitfield;
 
   constructor(sizeBytes: number) {
     this.sizeBytes = sizeBytes;
+    this.ofPeers = new Bitfield(chunkCount(sizeBytes));
   }
 
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number {
     // What a mirror gave may have been read before, and must read the same again.
-    for (const part of [this.mirror, this.peers]) {
+    const isOfPeers = this.ofPeers.count > 0 && hasAny(this.ofPeers, range);
+    const parts = isOfPeers ? [this.peers, this.mirror] : [this.mirror, this.peers];
+    for (const part of isOfPeers && range.count > 1 ? [] : parts) {
       if (part?.has(range)) return part.reader.readRun(range, target, offset);
     }
     if (range.count <= 1) {

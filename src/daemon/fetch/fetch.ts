@@ -346,6 +346,8 @@ export class Fetch implements Searcher, SwarmObserver {
         return this.#view.gained(effect.range, { isMirrors: effect.isMirrors });
       case "release":
         return this.#view.release(effect.range);
+      case "release-proved":
+        return this.#view.releaseProved(effect.range);
       case "release-all":
         return this.#view.releaseAll();
       case "confirm":
@@ -385,8 +387,14 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   async #checkPeers({ key }: { readonly key: string }): Promise<FetchEvent> {
-    const isRight = await this.#followed.isRight(this.#ending.signal);
-    return { kind: "peers-checked", key, isRight };
+    try {
+      const isRight = await this.#followed.isRight(this.#ending.signal);
+      return { kind: "peers-checked", key, isRight };
+    } catch (error) {
+      // What was left meanwhile can be gone.
+      if (this.#policy.followed?.key === key) throw error;
+      return { kind: "peers-checked", key, isRight: false };
+    }
   }
 
   #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {

@@ -8,7 +8,7 @@ import type {
   FetchRequest,
   FileReport,
 } from "../../../src/client/types.ts";
-import { parseAddress } from "../../../src/cli/address.ts";
+import { parseAddress } from "../../../src/cli/arguments/address.ts";
 import { WAIT_MS, waitUntil } from "./wait.ts";
 
 /** Whatever has a client port. */

@@ -45,7 +45,7 @@ Deno.test("findStdSource() takes the registry when it answers for every pin", as
     return Response.json({ versions: { [version]: {} } });
   });
   assertEquals(source, "jsr");
-  assertEquals([...asked].sort(), ["@std/assert", "@std/cli", "@std/fs", "@std/path"]);
+  assertEquals([...asked].sort(), ["@std/assert", "@std/fs", "@std/path"]);
 });
 
 Deno.test("findStdSource() takes npm when the registry lacks a pinned version", async () => {

@@ -2,7 +2,6 @@
 // registry can be reached and where it cannot, this holds the two to the same results and types.
 
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
-import { parseArgs } from "@std/cli/parse-args";
 import { ensureDir, ensureDirSync, exists, existsSync, move, walk } from "@std/fs";
 import { join, relative, resolve } from "@std/path";
 
@@ -15,53 +14,6 @@ async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
     await Deno.remove(dir, { recursive: true });
   }
 }
-
-Deno.test("parseArgs() types flags by their kind, and gives them so", () => {
-  const args = parseArgs(
-    ["--peer", "a", "--peer=b", "-o", "x", "--no-colour", "get", "-q", "7", "--", "-r"],
-    {
-      string: ["peer", "output", "data", "_"],
-      boolean: ["json", "quiet", "colour"],
-      collect: ["peer"],
-      negatable: ["colour"],
-      alias: { output: "o", quiet: ["q"] },
-      default: { data: "/var", colour: true },
-      "--": true,
-    },
-  );
-  const peers: string[] = args.peer;
-  const output: string | undefined = args.output;
-  const [json, quiet, colour]: boolean[] = [args.json, args.quiet, args.colour];
-  const data: string = args.data;
-  const rest: string[] = args["--"];
-  const words: (string | number)[] = args._;
-  assertEquals({ peers, output, json, quiet, colour, data, rest, words }, {
-    peers: ["a", "b"],
-    output: "x",
-    json: false,
-    quiet: true,
-    colour: false,
-    data: "/var",
-    rest: ["-r"],
-    words: ["get", "7"],
-  });
-  // @ts-expect-error A flag that may be left out may be undefined.
-  const certain: string = parseArgs([], { string: ["output"] }).output;
-  assertEquals(certain, undefined);
-});
-
-Deno.test("parseArgs() tells of unknown flags, and leaves them out on false", () => {
-  const unknown: string[] = [];
-  const args = parseArgs(["word", "--jsno", "--json"], {
-    boolean: ["json"],
-    unknown(arg, key) {
-      unknown.push(arg);
-      return key === undefined;
-    },
-  });
-  assertEquals(unknown, ["word", "--jsno"]);
-  assertEquals(args, { _: ["word"], json: true });
-});
 
 Deno.test("ensureDir() makes all folders, accepts what is there, refuses a file", async () => {
   await inFolder(async (dir) => {

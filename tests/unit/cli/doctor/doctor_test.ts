@@ -1,6 +1,7 @@
 // What the doctor says of what it knows: each check with what is right and what is not.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { splitAddress } from "../../../../src/cli/arguments/address.ts";
 import type { DirectoryReport, PeerReport } from "../../../../src/client/types.ts";
 import {
   checkClock,
@@ -10,7 +11,6 @@ import {
   checkNetwork,
   checkShare,
   mayRead,
-  splitAddress,
 } from "../../../../src/cli/doctor/doctor_checks.ts";
 import type { DaemonFacts, PathFacts, UserFacts } from "../../../../src/cli/doctor/doctor_facts.ts";
 import {
@@ -21,9 +21,10 @@ import {
 } from "../../../../src/cli/doctor/doctor_pacman.ts";
 import {
   type Finding,
-  finding,
   hasProblem,
   type Level,
+  ok,
+  problem,
   reportText,
 } from "../../../../src/cli/doctor/doctor_report.ts";
 import { readPacmanConf } from "../../../../src/pacman/pacman_conf.ts";
@@ -47,7 +48,6 @@ function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
     client: "127.0.0.1:8049",
     gateway: "127.0.0.1:8050",
     dataDir: "/var/lib/pacsrv",
-    hashing: 0,
     peers: [PEER],
     directories: [],
     syncDatabases: [],
@@ -296,8 +296,8 @@ Deno.test("splitAddress() takes IPv6 apart", () => {
 
 Deno.test("reportText() says what to change, and sums up; nothing moves the cursor", () => {
   const findings = [
-    finding("a", "ok", "fine"),
-    finding("disk", "problem", "full\u001b[2J", "buy one", "or two"),
+    ok("a", "fine"),
+    problem("disk", "full\u001b[2J", "buy one", "or two"),
   ];
   assertEquals(
     reportText(findings),

@@ -3,7 +3,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { parseCommandLine } from "../../../../src/cli/arguments.ts";
+import { parseCommandLine } from "../../../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../../../src/cli/command_table.ts";
 import { type FetchPlan, readFetchPlan } from "../../../../src/cli/fetch/fetch_plan.ts";
 

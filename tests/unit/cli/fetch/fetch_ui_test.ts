@@ -3,14 +3,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import {
+  barLine,
   type Done,
   doneLine,
   LinesUi,
   type Progress,
   timeLeft,
 } from "../../../../src/cli/fetch/fetch_ui.ts";
-import { barLine } from "../../../../src/cli/fetch/progress_bar.ts";
-import { displayWidth } from "../../../../src/cli/text_format.ts";
+import { displayWidth } from "../../../../src/cli/terminal/text_format.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;

@@ -4,14 +4,13 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../../../src/base/errors.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { parseCommandLine } from "../../../../src/cli/arguments.ts";
+import { parseCommandLine } from "../../../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../../../src/cli/command_table.ts";
 import { helpFor } from "../../../../src/cli/help.ts";
 import { inFolder } from "../in_folder.ts";
-import { readDirectorySettings } from "../../../../src/cli/settings/directory_settings.ts";
-import { directoryStatusText } from "../../../../src/cli/commands/directory_status.ts";
-import { anyHost } from "../../../../src/cli/settings/listen_host.ts";
-import { runStatus } from "../../../../src/cli/commands/status.ts";
+import { readDirectorySettings } from "../../../../src/cli/settings/service_settings.ts";
+import { anyHost } from "../../../../src/cli/settings/network_settings.ts";
+import { directoryStatusText, runStatus } from "../../../../src/cli/commands/status.ts";
 import type { DirectoryStatus } from "../../../../src/client/directory_status.ts";
 
 async function settings(...words: string[]) {

@@ -161,3 +161,45 @@ Deno.test("ReadableRanges starts over when a file of another size is shown", () 
   view.show(SIZE - 5, { mirror: new Part(3) });
   assertEquals(log.news(), ["readable"]);
 });
+
+Deno.test("ReadableRanges.dropPeers() restarts those who used a chunk before the mirror gave it too", () => {
+  const { log, view, fromPeers, fromMirror } = start({ onlyVouched: false });
+  fromPeers(chunk(0));
+  fromMirror(chunk(0));
+  log.news();
+  view.dropPeers("wrong");
+  assertEquals(log.news(), ["restarted", "readable", "gained 0+1"]);
+});
+
+Deno.test("ReadableRanges.releaseProved() reads from peers what a mirror gave unchecked", () => {
+  const { log, view, peers, mirror, fromPeers } = start();
+  // The last chunk of a mirror is held until all of it is checked.
+  mirror.have.add(7);
+  view.gained(chunk(7), { isMirrors: true });
+  view.releaseAll();
+  assertEquals(log.news(), ["gained 7+1"]);
+  fromPeers(chunk(7));
+  view.releaseProved(chunk(7));
+  assertEquals(log.news(), ["gained 7+1", "vouched 7+1"]);
+  const target = new Uint8Array(8 * CHUNK_BYTES);
+  log.reader!.readRun(chunk(7), target, 0);
+  assertEquals(target[0], 1, "the peers' byte");
+  view.dropMirror("wrong");
+  assertEquals(log.news(), [], "nobody read it of the mirror");
+  assertEquals(peers.has(chunk(7)), true);
+});
+
+Deno.test("ReadableRanges knows what is left of two places for the one that comes next", () => {
+  const { log, view, peers, mirror, fromMirror } = start();
+  fromMirror(chunk(0));
+  peers.have.add(0);
+  view.confirmed(chunk(0));
+  view.dropMirror("another chunk of it is wrong");
+  assertEquals(log.news(), ["gained 0+1", "vouched 0+1"]);
+  // The next mirror has another chunk there.
+  mirror.have.add(0);
+  view.show(SIZE, { mirror });
+  view.gained(chunk(0), { isMirrors: true });
+  view.dropPeers("wrong as well");
+  assertEquals(log.news(), ["gained 0+1", "restarted", "readable", "gained 0+1"]);
+});

@@ -1,12 +1,13 @@
 /** HOST:PORT as people write it. Whether the host exists is found out when it is used. */
 
-import type { HostPort } from "../base/address.ts";
-import { UsageError } from "../base/errors.ts";
+import type { HostPort } from "../../base/address.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { Parser } from "./arguments.ts";
 
 const PORT_MAX = 65_535;
 
 /** What a part left out stands for, and what may be said. */
-export interface AddressOptions {
+interface AddressOptions {
   /** The flag or key, for messages. */
   readonly what: string;
   readonly defaults: HostPort;
@@ -54,9 +55,30 @@ export function parseAddress(text: string, options: AddressOptions): HostPort {
   return { host, port: given };
 }
 
+/** A parser of addresses on this machine and at `port`, unless they name another. */
+export function addressParser(
+  port: number,
+  options: Pick<AddressOptions, "isDialled"> = {},
+): Parser<HostPort> {
+  const defaults = { host: "127.0.0.1", port };
+  return (text, what) => parseAddress(text, { what, defaults, ...options });
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatAddress({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Host and port of what {@linkcode formatAddress} gives. */
+export function splitAddress(address: string): { host: string; port: string } {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host, port: address.slice(colon + 1) };
+}
+
+/** Whether only this machine reaches `host`. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function isHostName(host: string): boolean {

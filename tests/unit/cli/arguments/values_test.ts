@@ -1,17 +1,18 @@
 // Numbers, times, ranges, addresses: what people write, and what they get told.
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UsageError } from "../../../src/base/errors.ts";
-import { formatAddress, parseAddress } from "../../../src/cli/address.ts";
+import { UsageError } from "../../../../src/base/errors.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { formatAddress, parseAddress } from "../../../../src/cli/arguments/address.ts";
 import {
+  choiceOf,
   parseBytes,
-  parseChoice,
   parseChunks,
   parseNetwork,
-  parseSeconds,
   parseSize,
   parseTtl,
-} from "../../../src/cli/values.ts";
+  secondsUpTo,
+} from "../../../../src/cli/arguments/values.ts";
 
 const defaults = { host: "127.0.0.1", port: 8048 };
 
@@ -91,7 +92,9 @@ Deno.test("parseChunks() reads first and last, both included", () => {
   }
 });
 
-Deno.test("parseSeconds() gives milliseconds, and nothing that a u32 cannot hold", () => {
+const parseSeconds = secondsUpTo(limits.fetchTimeoutMsMax);
+
+Deno.test("secondsUpTo() gives milliseconds, and nothing that a u32 cannot hold", () => {
   assertEquals(parseSeconds("10", "--timeout"), 10_000);
   assertEquals(parseSeconds("0.25", "--timeout"), 250);
   assertEquals(parseSeconds("0.0001", "--timeout"), 1);
@@ -120,7 +123,7 @@ Deno.test("parseBytes() reads digits with a unit of 1,000 or of 1,024", () => {
   }
 });
 
-Deno.test("parseSize(), parseTtl(), parseChoice() and parseNetwork() hold their bounds", () => {
+Deno.test("parseSize(), parseTtl(), choiceOf() and parseNetwork() hold their bounds", () => {
   assertEquals(parseSize("0", "--size"), 0);
   assertEquals(parseSize("70368744177664", "--size"), 2 ** 46);
   for (const text of ["70368744177665", "-1", "1.5", "1k", "", " 1", "99999999999999999999"]) {
@@ -128,8 +131,8 @@ Deno.test("parseSize(), parseTtl(), parseChoice() and parseNetwork() hold their 
   }
   assertEquals([parseTtl("0", "--ttl"), parseTtl("16", "--ttl")], [0, 16]);
   assertStringIncludes(refusal(() => parseTtl("17", "--ttl")), "from 0 to 16");
-  assertEquals(parseChoice("b", "x", ["a", "b"]), "b");
-  assertStringIncludes(refusal(() => parseChoice("c", "x", ["a", "b"])), "one of a, b");
+  assertEquals(choiceOf(["a", "b"])("b", "x"), "b");
+  assertStringIncludes(refusal(() => choiceOf(["a", "b"])("c", "x")), "one of a, b");
   assertEquals(parseNetwork("büro", "--network"), "büro");
   assertStringIncludes(refusal(() => parseNetwork("ü".repeat(33), "--network")), "66 bytes");
   refusal(() => parseNetwork("a\nb", "--network"));

@@ -7,17 +7,17 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { UsageError } from "../../../src/base/errors.ts";
-import { limits } from "../../../src/base/limits.ts";
-import { parseCommandLine } from "../../../src/cli/arguments.ts";
-import { findCommand } from "../../../src/cli/command_table.ts";
+import { UsageError } from "../../../../src/base/errors.ts";
+import { limits } from "../../../../src/base/limits.ts";
+import { parseCommandLine } from "../../../../src/cli/arguments/command_line.ts";
+import { findCommand } from "../../../../src/cli/command_table.ts";
+import { readKeyFile } from "../../../../src/cli/settings/network_settings.ts";
 import {
   type DaemonSettings,
+  defaultDataDir,
   readDaemonSettings,
-} from "../../../src/cli/settings/daemon_settings.ts";
-import { defaultDataDir } from "../../../src/cli/settings/data_dir.ts";
-import { readKeyFile } from "../../../src/cli/settings/key_file.ts";
-import { inFolder } from "./in_folder.ts";
+} from "../../../../src/cli/settings/service_settings.ts";
+import { inFolder } from "../in_folder.ts";
 
 async function settings(...words: string[]): Promise<DaemonSettings> {
   return await readDaemonSettings(await parseCommandLine(await findCommand("daemon"), words));

@@ -1,6 +1,16 @@
-/** What the system refuses, as an error for people: which file, why, and what to do. */
+/**
+ * Errors for people: what the system refuses, with the file and the reason; how the program ends by
+ * an error, and what to do about it.
+ */
 
-import { type EnvironmentCode, EnvironmentError, messageOf } from "../base/errors.ts";
+import {
+  type EnvironmentCode,
+  EnvironmentError,
+  type ExitName,
+  FetchFailure,
+  messageOf,
+  UsageError,
+} from "../../base/errors.ts";
 
 const REASONS: Readonly<
   Record<string, { code: EnvironmentCode; reason: string; hint?: string }>
@@ -21,14 +31,6 @@ const REASONS: Readonly<
   EFBIG: { code: "no-space", reason: "the file is too big for this file system" },
 };
 
-const CLASSES: readonly (readonly [new (message: string) => Error, string])[] = [
-  [Deno.errors.NotFound, "ENOENT"],
-  [Deno.errors.PermissionDenied, "EACCES"],
-  [Deno.errors.NotCapable, "EACCES"],
-  [Deno.errors.NotADirectory, "ENOTDIR"],
-  [Deno.errors.IsADirectory, "EISDIR"],
-];
-
 /**
  * `error`, thrown by the runtime, as an {@linkcode EnvironmentError}.
  *
@@ -41,13 +43,36 @@ export function systemError(error: unknown, action: string): Error {
   return new EnvironmentError(
     known?.code ?? "other",
     `Cannot ${action}: ${known?.reason ?? messageOf(error)}`,
-    known?.hint === undefined ? { cause: error } : { cause: error, hint: known.hint },
+    { cause: error, hint: known?.hint },
   );
+}
+
+/** What `work` gives; throws what it throws as {@linkcode systemError} words it. */
+export function orSystemError<T>(action: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw systemError(error, action);
+  }
 }
 
 /** The system's name of an error ("ENOENT"), if it has one. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if ("code" in error && typeof error.code === "string") return error.code;
-  return CLASSES.find(([type]) => error instanceof type)?.[1];
+  // What this process is not granted does not come from the system, so it has no code.
+  if (error instanceof Deno.errors.NotCapable) return "EACCES";
+  const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
+  return hasCode ? String(error.code) : undefined;
+}
+
+/** How the program ends by an error. */
+export function exitOf(error: unknown): Exclude<ExitName, "done"> {
+  if (error instanceof UsageError) return "usage";
+  return error instanceof FetchFailure ? error.exit : "failed";
+}
+
+/** What a person can do about an error. */
+export function hintOf(error: unknown): string | undefined {
+  const hasHint = error instanceof UsageError || error instanceof FetchFailure ||
+    error instanceof EnvironmentError;
+  return hasHint ? error.hint : undefined;
 }

@@ -1,8 +1,8 @@
 // Log lines: readable, one a line, and out of a peer's hands.
 
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { formatJson, formatText } from "../../../src/cli/log/log_format.ts";
-import { openLog } from "../../../src/cli/log/log_sink.ts";
+import { formatJson, formatText } from "../../../../src/cli/log/log_format.ts";
+import { openLog } from "../../../../src/cli/log/log_sink.ts";
 
 const timeMs = Date.UTC(2025, 10, 20, 23, 25, 1, 123);
 // Ends the line and forges one, moves the cursor, sets the title (C1 too), turns text around.

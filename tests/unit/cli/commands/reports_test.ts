@@ -1,20 +1,25 @@
 // Tables and texts made of the daemon's answers.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { NodeId, Root } from "../../../src/base/ids.ts";
-import type { ProviderRecord } from "../../../src/base/fetch_record.ts";
-import { explainText } from "../../../src/cli/commands/explain.ts";
-import { peerFileTable } from "../../../src/cli/commands/files.ts";
-import { infoText } from "../../../src/cli/commands/info.ts";
-import { fileTable } from "../../../src/cli/commands/list.ts";
-import { peerTable } from "../../../src/cli/commands/peers.ts";
-import { isPushed, pushLine } from "../../../src/cli/commands/push.ts";
-import { searchTable } from "../../../src/cli/commands/search.ts";
-import { shareLines } from "../../../src/cli/commands/share.ts";
-import { fileTrustTable, statusText } from "../../../src/cli/commands/status.ts";
-import { unshareTarget } from "../../../src/cli/commands/unshare.ts";
-import { verifyTable } from "../../../src/cli/commands/verify.ts";
-import { holderTable } from "../../../src/cli/commands/where.ts";
+import type { NodeId, Root } from "../../../../src/base/ids.ts";
+import type { ProviderRecord } from "../../../../src/base/fetch_record.ts";
+import { explainText } from "../../../../src/cli/commands/explain.ts";
+import {
+  fileTable,
+  fileTrustTable,
+  peerFileTable,
+  shareLines,
+  unshareTarget,
+  verifyTable,
+} from "../../../../src/cli/commands/files.ts";
+import {
+  holderTable,
+  infoText,
+  peerTable,
+  searchTable,
+} from "../../../../src/cli/commands/network.ts";
+import { isPushed, pushLine } from "../../../../src/cli/commands/push.ts";
+import { statusText } from "../../../../src/cli/commands/status.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;
@@ -217,7 +222,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "strikes   4; over all runs 5",
       "trust     2 sync-db, 1 local, 4 contradicted\n",
       "fetched   3 files over all runs: 2 kB from nodes, 3 kB from mirrors, 1 kB here before\n",
-      "saved     2.5 kB that no mirror had to give\n",
+      "saved     2.5 kB that no mirror had to send\n",
       "gateway   127.0.0.1:8050\n",
       "core  270 packages, written 2026-01-02T03:04:05.000Z, /sync/core.db\n",
       "ex\\x1b[2Jtra  0 packages, /sync/ex.db; it is cut off\n",
@@ -321,14 +326,14 @@ Deno.test("pushLine() and peerFileTable() say the essentials", () => {
     [
       "h:1: a\\x0a is accepted",
       "h:1: a\\x0a is there already",
-      "h:1: a\\x0a is refused: it would take more room than the peer gives",
+      "h:1: a\\x0a is refused: it needs more room than the peer has for it",
       "h:1: a\\x0a is refused: the peer is busy",
       "h:1: a\\x0a is refused: the peer takes no files",
-      "h:1: a\\x0a cannot be given: nobody answers there",
-      "h:1: a\\x0a cannot be given: it is the daemon's own address",
-      "h:1: a\\x0a cannot be given: no node of this network takes it there",
-      "h:1: a\\x0a is there now, 1 kB given",
-      "h:1: a\\x0a did not get there whole",
+      "h:1: a\\x0a cannot be sent: nobody answers there",
+      "h:1: a\\x0a cannot be sent: that is the daemon's own address",
+      "h:1: a\\x0a cannot be sent: no node of this network answers there",
+      "h:1: a\\x0a is there now, 1 kB sent",
+      "h:1: a\\x0a did not get there completely",
     ],
   );
   const file = { name: "a", root, sizeBytes: 5, type: "", chunks: 3, chunksHave: 3, sha256: null };
@@ -434,7 +439,7 @@ Deno.test("explainText() tells who gave what and why, and escapes what others wr
     "  ended    2026-01-02T03:04:05.000Z, after 1.2 s, first byte after 41 ms",
     "  outcome  done",
     "  trust    sync-db: a repository's database has its SHA-256",
-    "  saved    83.6 kB that no mirror had to give; 83.6 kB from nodes, 16.4 kB from mirrors, " +
+    "  saved    83.6 kB that no mirror had to send; 83.6 kB from nodes, 16.4 kB from mirrors, " +
     "0 B here before",
     "  FROM             BYTES  SHARE  CHUNKS  STRIKES",
     "  node h:1       83.6 kB  83.6%  1-6           -",

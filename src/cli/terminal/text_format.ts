@@ -13,19 +13,17 @@ export function formatRate(bytesPerSecond: number): string {
   return `${prettyBytes(Math.round(bytesPerSecond))}/s`;
 }
 
+const DURATION_UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]] as const;
+
 /** `0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`. */
 export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;
   if (seconds < 1) return `${seconds.toFixed(2)} s`;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
-  const units: [size: number, name: string][] = [[86_400, "d"], [3_600, "h"], [60, "min"], [
-    1,
-    "s",
-  ]];
-  const at = units.findIndex(([size]) => whole >= size);
-  const [size, name] = units[at]!;
-  const [nextSize, nextName] = units[at + 1]!;
+  const at = DURATION_UNITS.findIndex(([size]) => whole >= size);
+  const [size, name] = DURATION_UNITS[at]!;
+  const [nextSize, nextName] = DURATION_UNITS[at + 1]!;
   const rest = Math.floor(whole % size / nextSize);
   return `${Math.floor(whole / size)} ${name}${rest === 0 ? "" : ` ${rest} ${nextName}`}`;
 }
@@ -45,7 +43,7 @@ export function shortRanges(have: string, rangesMax = 3): string {
 }
 
 /** A column of a table. */
-export interface Column {
+interface Column {
   readonly title: string;
   readonly align?: "left" | "right";
 }
@@ -72,6 +70,37 @@ export function formatTable(
   ).join("");
 }
 
+/** A column of a table of items: of each a field as it is, or what `cell` makes of it. */
+export interface ItemColumn<T> extends Column {
+  readonly cell: (keyof T & string) | ((item: T) => string);
+}
+
+/** The sizes of files. */
+export const SIZE_COLUMN: ItemColumn<{ readonly sizeBytes: number }> = {
+  title: "SIZE",
+  align: "right",
+  cell: ({ sizeBytes }) => formatBytes(sizeBytes),
+};
+
+/** A table with a line for each item; nothing for none. */
+export function formatItems<T>(items: readonly T[], columns: readonly ItemColumn<T>[]): string {
+  if (items.length === 0) return "";
+  return formatTable(
+    columns,
+    items.map((item) =>
+      columns.map(({ cell }) => typeof cell === "string" ? String(item[cell]) : cell(item))
+    ),
+  );
+}
+
+/** A line for each fact: its name, and from `column` on what is known. Escaped here. */
+export function formatFacts(
+  facts: readonly (readonly [name: string, text: string])[],
+  column: number,
+): string {
+  return facts.map(([name, text]) => `${escapeText(name.padEnd(column) + text)}\n`).join("");
+}
+
 // East Asian wide and fullwidth characters, and emoji.
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -87,6 +116,27 @@ export function displayWidth(text: string): number {
     if (!ZERO.test(character)) width += WIDE.test(character) ? 2 : 1;
   }
   return width;
+}
+
+/**
+ * Words in lines of at most `columns` characters, but for a word that is longer.
+ *
+ * @param mayBegin Whether a line may begin with a word.
+ */
+export function wrapWords(
+  words: readonly string[],
+  columns: number,
+  mayBegin: (word: string) => boolean = () => true,
+): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of words) {
+    if (line !== "" && line.length + 1 + word.length > columns && mayBegin(word)) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** `text` in at most `columns` columns, its middle left out where it is longer. */

@@ -1,44 +1,26 @@
-/**
- * From the text of a flag or of a key of the configuration file to a checked value. Each parser
- * takes `what`, the name under which a message speaks of the value.
- */
+/** The parsers of numbers, sizes, times, chunks, words and networks. */
 
-import { UsageError } from "../base/errors.ts";
-import type { ChunkRange } from "../base/geometry.ts";
-import { FILE_BYTES_MAX, FILE_CHUNKS_MAX } from "../base/geometry.ts";
-import { utf8 } from "../base/bytes.ts";
-import { limits } from "../base/limits.ts";
+import { utf8 } from "../../base/bytes.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
+import { FILE_BYTES_MAX, FILE_CHUNKS_MAX } from "../../base/geometry.ts";
+import { limits } from "../../base/limits.ts";
+import type { Parser } from "./arguments.ts";
 
-/** Milliseconds that a u32 holds: the longest timeout that travels. */
-const TIMEOUT_MS_MAX = 2 ** 32 - 1;
-
-/**
- * A whole number in a range, in decimal digits.
- *
- * @throws {UsageError} when it is not.
- */
-export function parseWhole(
-  text: string,
-  what: string,
-  range: { min: number; max: number },
-): number {
-  const { min, max } = range;
-  const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
-  if (!(value >= min && value <= max)) {
+/** A parser of whole numbers in a range, in decimal digits. */
+export function wholeNumber(min: number, max: number): Parser<number> {
+  return (text, what) => {
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
     throw invalid(what, text, `it is not a whole number from ${min} to ${max}`);
-  }
-  return value;
+  };
 }
 
 /** A TTL. */
-export function parseTtl(text: string, what: string): number {
-  return parseWhole(text, what, { min: 0, max: limits.ttlMax });
-}
+export const parseTtl = wholeNumber(0, limits.ttlMax);
 
 /** A size in bytes. */
-export function parseSize(text: string, what: string): number {
-  return parseWhole(text, what, { min: 0, max: FILE_BYTES_MAX });
-}
+export const parseSize = wholeNumber(0, FILE_BYTES_MAX);
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ["", 1],
@@ -66,23 +48,14 @@ export function parseBytes(text: string, what: string): number {
   return bytes;
 }
 
-/** Seconds, also with a fraction, in milliseconds. */
-export function parseSeconds(text: string, what: string): number {
-  const timeoutMs = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;
-  if (!(timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX)) {
-    const max = Math.floor(TIMEOUT_MS_MAX / 1000);
+/** A parser of seconds up to `maxMs`, also with a fraction; gives milliseconds. */
+export function secondsUpTo(maxMs: number): Parser<number> {
+  return (text, what) => {
+    const timeMs = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;
+    if (timeMs > 0 && timeMs <= maxMs) return timeMs;
+    const max = Math.floor(maxMs / 1000);
     throw invalid(what, text, `it is not a number of seconds above 0 and up to ${max}`);
-  }
-  return timeoutMs;
-}
-
-/** Seconds up to `maxMs`, also with a fraction, in milliseconds. */
-export function parseSecondsUpTo(text: string, what: string, maxMs: number): number {
-  const timeMs = /^[0-9]{1,6}(\.[0-9]{1,6})?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;
-  if (!(timeMs > 0 && timeMs <= maxMs)) {
-    throw invalid(what, text, `it is not a number of seconds above 0 and up to ${maxMs / 1000}`);
-  }
-  return timeMs;
+  };
 }
 
 /** FIRST-LAST, both included, or one index. */
@@ -100,15 +73,13 @@ export function parseChunks(text: string, what: string): ChunkRange {
   return { first, count: last - first + 1 };
 }
 
-/** One of a few words. */
-export function parseChoice<T extends string>(
-  text: string,
-  what: string,
-  choices: readonly T[],
-): T {
-  const choice = choices.find((choice) => choice === text);
-  if (choice === undefined) throw invalid(what, text, `it is not one of ${choices.join(", ")}`);
-  return choice;
+/** A parser of one of a few words. */
+export function choiceOf<T extends string>(choices: readonly T[]): Parser<T> {
+  return (text, what) => {
+    const choice = choices.find((choice) => choice === text);
+    if (choice !== undefined) return choice;
+    throw invalid(what, text, `it is not one of ${choices.join(", ")}`);
+  };
 }
 
 /** A network's name. */

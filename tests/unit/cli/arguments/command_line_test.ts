@@ -7,9 +7,10 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { UsageError } from "../../../src/base/errors.ts";
-import { type Arguments, parseCommandLine } from "../../../src/cli/arguments.ts";
-import { COMMANDS, findCommand } from "../../../src/cli/command_table.ts";
+import { UsageError } from "../../../../src/base/errors.ts";
+import type { Arguments } from "../../../../src/cli/arguments/arguments.ts";
+import { parseCommandLine } from "../../../../src/cli/arguments/command_line.ts";
+import { COMMANDS, findCommand } from "../../../../src/cli/command_table.ts";
 
 async function parse(line: string): Promise<Arguments> {
   const [name = "", ...words] = line.split(" ");

@@ -1,7 +1,7 @@
 // What people read: numbers, tables, ranges, and text that a terminal must not obey.
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { escapeText, jsonLine } from "../../../src/cli/terminal.ts";
+import { escapeText, jsonLine } from "../../../../src/cli/terminal/terminal.ts";
 import {
   count,
   displayWidth,
@@ -11,7 +11,7 @@ import {
   formatRate,
   formatTable,
   shortRanges,
-} from "../../../src/cli/text_format.ts";
+} from "../../../../src/cli/terminal/text_format.ts";
 
 Deno.test("escapeText() leaves text alone and writes out what a terminal obeys", () => {
   assertEquals(escapeText("héllo 日本 😀.iso"), "héllo 日本 😀.iso");
