@@ -3,9 +3,11 @@
 // follow values, so it is a guard against slips, not against intent.
 
 import { boundsInLimits } from "./lint/bounds_rule.ts";
+import { dottedName } from "./lint/dotted_name.ts";
 import { onImports } from "./lint/on_imports.ts";
 import { layerOf, projectPath } from "./lint/paths.ts";
 import { folderOrder, folderSize, importCircles, layers } from "./lint/structure_rules.ts";
+import { timeIsAnArgument } from "./lint/time_rule.ts";
 
 /** The layers that must not do input or output, so that they also run in the simulator. */
 const PURE_LAYERS: readonly string[] = ["base", "wire", "core"];
@@ -22,16 +24,6 @@ const IMPURE_CALLS: readonly string[] = [
   "crypto.randomUUID",
 ];
 const IMPURE_FUNCTIONS: readonly string[] = ["setTimeout", "setInterval", "queueMicrotask"];
-
-/** `name.property` of a member expression, when both are plain names. */
-function dottedName(node: Deno.lint.MemberExpression): string | undefined {
-  if (node.object.type !== "Identifier") return undefined;
-  if (node.property.type === "Identifier" && !node.computed) {
-    return `${node.object.name}.${node.property.name}`;
-  }
-  if (node.property.type === "Literal") return `${node.object.name}.${node.property.value}`;
-  return undefined;
-}
 
 const namedExports: Deno.lint.Rule = {
   create(context) {
@@ -139,5 +131,6 @@ export default {
     "no-exit": noExit,
     "pure-core": pureCore,
     "pure-layers": pureLayers,
+    "time-is-an-argument": timeIsAnArgument,
   },
 } satisfies Deno.lint.Plugin;

@@ -22,10 +22,7 @@ const LIMITS_FOLDER = "src/base/limits/";
 /** Folders whose bounds still wait to be moved. */
 export const PENDING_FOLDERS: readonly string[] = [
   "src/core/fetch/",
-  "src/daemon/",
   "src/directory/",
-  "src/gateway/",
-  "src/http/",
   "src/pacman/",
   "src/store/",
 ];

@@ -3,6 +3,12 @@
 /** A key whose count falls to 0 is forgotten, so that memory follows what there is. */
 export class Counts<K> {
   readonly #counts = new Map<K, number>();
+  #total = 0;
+
+  /** How many there are of all keys. */
+  get total(): number {
+    return this.#total;
+  }
 
   /** How many there are of `key`. */
   of(key: K): number {
@@ -14,5 +20,6 @@ export class Counts<K> {
     const count = this.of(key) + by;
     if (count > 0) this.#counts.set(key, count);
     else this.#counts.delete(key);
+    this.#total += by;
   }
 }

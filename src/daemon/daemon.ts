@@ -19,7 +19,7 @@ import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
-export interface RunningDaemon {
+interface RunningDaemon {
   readonly nodeId: NodeId;
   /** Where it listens for nodes and for clients, the real ports included. */
   readonly node: HostPort;
@@ -105,7 +105,6 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   };
 }
 
-/** Starts the gateway over what the daemon has. */
 function openGateway(
   config: GatewayConfig,
   node: Node,
@@ -115,7 +114,7 @@ function openGateway(
     host: {
       // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
-      isAlone: () => node.linkCount === 0 && node.discovery.directories.size === 0,
+      isAlone: () => node.links.size === 0 && node.discovery.directories.size === 0,
       trust: databases,
       mirrors: node.transfers.fetches.mirrors,
       log: node.context.log,

@@ -8,37 +8,19 @@
 
 import type { HostPort } from "../base/address.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import { messageOf, unreachable } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type Logger, LogThrottle } from "../base/log.ts";
-import type { PackageIndex } from "../base/package_index.ts";
+import { LogThrottle } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
-import type { Mirrors } from "../http/mirrors.ts";
 import { formatAddress } from "../wire/host.ts";
-import { Databases } from "./databases/databases.ts";
-import { FileAnswers } from "./files/file_answers.ts";
-import type { FetchingNode } from "./files/shared_fetch.ts";
-import { SharedFetches } from "./files/shared_fetches.ts";
+import { Answers, type GatewayHost } from "./answers.ts";
 import { mirrorUrls } from "./mirrors/mirror_urls.ts";
-import { PassThrough } from "./mirrors/pass_through.ts";
-import { Bodies } from "./server/bodies.ts";
-import { ClientLeft, Exchange, GatewayCounters } from "./server/exchange.ts";
+import { ClientLeft, Delivery, type Exchange, GatewayCounters } from "./server/exchange.ts";
 import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
-import { notFoundAnswer, plainAnswer } from "./server/plain_answer.ts";
+import { plainAnswer } from "./server/plain_answer.ts";
 import { readPath, type RequestPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
-/** What the gateway needs of the daemon that it belongs to. */
-export interface GatewayHost extends FetchingNode {
-  readonly trust: PackageIndex | undefined;
-  /** The HTTP client that all of the node shares. */
-  readonly mirrors: Mirrors;
-  readonly log: Logger;
-  /** The directory for databases of repositories; made by the gateway. */
-  readonly databaseDir: string;
-}
-
-/** How a gateway is set up. */
 interface GatewayOptions {
   readonly host: GatewayHost;
   readonly listen: HostPort;
@@ -56,11 +38,7 @@ export class Gateway {
   readonly counters = new GatewayCounters();
   readonly #options: GatewayOptions;
   readonly #clock: Clock;
-  readonly #bodies = new Bodies();
-  readonly #sharedFetches: SharedFetches;
-  readonly #files: FileAnswers;
-  readonly #databases: Databases;
-  readonly #passThrough: PassThrough;
+  readonly #answers: Answers;
   readonly #server: HttpServer;
   readonly #stopping = new AbortController();
   readonly #throttle = new LogThrottle();
@@ -75,19 +53,14 @@ export class Gateway {
    */
   constructor(options: GatewayOptions) {
     const { host, clock = systemClock } = options;
-    const { mirrors, trust, log } = host;
-    const [bodies, throttle] = [this.#bodies, this.#throttle];
+    const throttle = this.#throttle;
     this.#options = options;
     this.#clock = clock;
-    const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
-    const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
-    const parts = { bodies, passThrough, clock, log };
-    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors, throttle });
-    this.#files = new FileAnswers({ ...parts, sharedFetches, trust, waitMs: options.waitMs });
+    this.#answers = new Answers(host, { clock, throttle, waitMs: options.waitMs });
     this.#server = new HttpServer({
       listen: options.listen,
       clock,
-      log,
+      log: host.log,
       throttle,
       answer: (request) => this.#answerAnyway(request),
       isBusy: () => this.#open > 0,
@@ -105,15 +78,12 @@ export class Gateway {
     const error = new Error("the gateway was stopped");
     this.#stopping.abort(error);
     this.#timer.cancel();
-    this.#bodies.stop(error);
-    await Promise.all([this.#sharedFetches.stop(), this.#databases.stop()]);
-    this.#bodies.stop(error);
+    await this.#answers.stop(error);
     await this.#server.stop();
   }
 
   #tick(nowMs: number): void {
-    this.#bodies.tick(nowMs);
-    this.#sharedFetches.tick(nowMs);
+    this.#answers.tick(nowMs);
     this.#throttle.tick(nowMs);
     this.#server.tick(nowMs);
   }
@@ -162,37 +132,44 @@ export class Gateway {
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
     // before the head of its answer is noticed then, which is soon enough.
     const { signal } = this.#stopping;
-    const exchange = new Exchange(request, {
+    const clock = this.#clock;
+    const isHead = request.method === "HEAD";
+    const delivery: Delivery = new Delivery(
+      this.counters,
+      (error) => this.#ended(path.name, { bytesSent: delivery.bytesSent, error }),
+    );
+    const exchange: Exchange = {
       path,
+      headers: request.headers,
+      isHead,
       mirrors,
       via,
       signal,
-      clock: this.#clock,
-      counters: this.counters,
-      ended: (ended, error) => this.#ended(ended, error),
-    });
+      clock,
+      beganMs: clock.nowMs(),
+      delivery,
+    };
     let response: Response;
     try {
-      response = await this.#answerFile(exchange);
+      response = await this.#answers.answer(exchange);
     } catch (error) {
-      // A body that was begun tells by itself that it has ended.
-      if (exchange.isShort) exchange.ended();
       if (!signal.aborted) throw error;
-      response = plainAnswer(503, "The gateway is stopping", { isHead: exchange.isHead });
+      response = plainAnswer(503, "The gateway is stopping", { isHead });
+    } finally {
+      // A body that was begun tells by itself that it has ended.
+      if (!delivery.hasBody) delivery.ended();
     }
-    if (exchange.isShort) exchange.ended();
     if (response.status === 404) this.counters.notFound++;
     else if (response.status >= 500) this.counters.failed++;
     this.#options.host.log.debug("answered", {
       method: request.method,
       path: path.path,
       status: response.status,
-      ms: Math.round(this.#clock.nowMs() - exchange.beganMs),
+      ms: Math.round(clock.nowMs() - exchange.beganMs),
     });
     return response;
   }
 
-  /** The answer to a request that goes round in a circle. */
   #answerLoop(problem: string, { isHead }: { readonly isHead: boolean }): Response {
     this.counters.failed++;
     if (this.#throttle.isFirst(problem)) {
@@ -201,35 +178,23 @@ export class Gateway {
     return plainAnswer(508, `Cannot serve it: ${problem}`, { isHead });
   }
 
-  #answerFile(exchange: Exchange): Promise<Response> | Response {
-    const { kind } = exchange.path;
-    switch (kind) {
-      case "package":
-      case "signature":
-        return this.#files.answer(exchange);
-      case "database":
-        return exchange.mirrors.length > 0 ? this.#databases.answer(exchange) : notFoundAnswer();
-      case "other":
-        return exchange.mirrors.length > 0 ? this.#passThrough.answer(exchange) : notFoundAnswer();
-      default:
-        return unreachable(kind);
-    }
-  }
-
-  #ended({ path, bytesSent }: Exchange, error: Error | undefined): void {
+  #ended(
+    name: string,
+    { bytesSent, error }: { readonly bytesSent: number; readonly error: Error | undefined },
+  ): void {
     this.#open--;
     const { log } = this.#options.host;
     if (error === undefined) {
       if (bytesSent > 0) this.counters.served++;
       return;
     }
-    const fields = { name: path.name, bytesSent, error: error.message };
+    const fields = { name, bytesSent, error: error.message };
     if (error instanceof ClientLeft || this.#stopping.signal.aborted) {
       log.debug("an answer was left", fields);
       return;
     }
     this.counters.failed++;
-    if (this.#throttle.isFirst(`${path.name} ${error.message}`)) {
+    if (this.#throttle.isFirst(`${name} ${error.message}`)) {
       log.info("broke off an answer of the gateway", fields);
     }
   }
@@ -242,6 +207,6 @@ export class Gateway {
     const url = `http://${formatAddress(host, port)}`;
     return `pacsrv ${VERSION}, a gateway for pacman: ${role} = ${url}/$repo/os/$arch; ` +
       `${requests} requests, ${served} files served, ${notFound} not found, ${failed} failed, ` +
-      `${bytesSent} bytes sent, ${this.#sharedFetches.count} files on their way`;
+      `${bytesSent} bytes sent, ${this.#answers.fetchCount} files on their way`;
   }
 }

@@ -19,7 +19,6 @@ import { isWholeOnly, type Origin, originFailure } from "./origin.ts";
 import { ResumableRead } from "./resumable_read.ts";
 import { WholeCheck } from "./whole_check.ts";
 
-/** How a file is fetched from its origin. */
 interface DirectOptions {
   readonly origin: Origin;
   /** A file whose bytes may be the first ones of the wanted file; null: begins with nothing. */

@@ -8,7 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError } from "./mirror_error.ts";
-import type { Extent, MirrorHead } from "./mirror_request.ts";
+import type { Extent, MirrorHead, MirrorValidators } from "./mirror_request.ts";
 import type { BodyMeter } from "./mirror_speeds.ts";
 import type { RangeBody } from "./resumable_read.ts";
 
@@ -31,6 +31,100 @@ interface MirrorAnswer {
   came(bytes: number): void;
 }
 
+/** The place of a body in its file: says which of the bytes that come are wanted. */
+class ExtentCursor {
+  readonly #extent: Extent;
+  /** The first byte that is wanted. */
+  readonly #offset: number;
+  /** The next byte of the file that comes. */
+  #position: number;
+
+  constructor(extent: Extent, offset: number) {
+    this.#extent = extent;
+    this.#offset = offset;
+    this.#position = offset - extent.skipBytes;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Whether the end is known, and here. */
+  get isAtEnd(): boolean {
+    const { end } = this.#extent;
+    return end !== null && this.#position >= end;
+  }
+
+  /** Bytes that may still come, wanted or not. */
+  get room(): number {
+    return (this.#extent.end ?? limits.fetchBytesMax) - this.#position;
+  }
+
+  /** The part of a piece that is wanted; goes on by all of it that has room. */
+  take(data: Uint8Array): Uint8Array {
+    const first = Math.max(0, Math.min(data.length, this.#offset - this.#position));
+    const count = Math.min(data.length, this.room);
+    this.#position += count;
+    return data.subarray(first, count);
+  }
+}
+
+/** The reads of a body against the clock: how fast it comes, and that it never is silent for long. */
+class ReadWatch {
+  readonly #clock: Clock;
+  readonly #silentMs: number;
+  readonly #meter: BodyMeter;
+  readonly #silent: () => void;
+  /** When the read under way began; null when nobody reads. */
+  #sinceMs: number | null = null;
+  #timer: Timer | null = null;
+
+  /** `silent` is called when a read takes longer than the client waits. */
+  constructor(client: MirrorClient, meter: BodyMeter, silent: () => void) {
+    this.#clock = client.clock;
+    this.#silentMs = client.timeouts.silentMs;
+    this.#meter = meter;
+    this.#silent = silent;
+  }
+
+  begin(): void {
+    this.#sinceMs = this.#clock.nowMs();
+    this.#meter.reading(this.#sinceMs);
+    this.#timer ??= this.#clock.after(this.#silentMs, () => this.#look());
+  }
+
+  came(bytes: number): void {
+    this.#meter.add(bytes, this.#clock.nowMs());
+  }
+
+  /** The read has ended; the timer is left for the next one, which comes at once as a rule. */
+  done(): void {
+    this.#sinceMs = null;
+  }
+
+  end(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#meter.end(this.#clock.nowMs());
+  }
+
+  #look(): void {
+    this.#timer = null;
+    if (this.#sinceMs === null) return;
+    const leftMs = this.#sinceMs + this.#silentMs - this.#clock.nowMs();
+    if (leftMs <= 0) return this.#silent();
+    this.#timer = this.#clock.after(Math.ceil(leftMs), () => this.#look());
+  }
+}
+
+/** How far a body is. */
+type BodyState =
+  | { readonly kind: "reading" }
+  /** The last byte is here, and its end is waited for. */
+  | { readonly kind: "ending"; readonly end: Promise<void> }
+  /** With `failure`, every read fails for that reason. */
+  | { readonly kind: "ended"; readonly failure: { readonly reason: unknown } | null };
+
 /** The body of one answer of a mirror. */
 export class MirrorBody implements RangeBody {
   /** Label of the mirror, HOST or HOST:PORT. */
@@ -39,41 +133,26 @@ export class MirrorBody implements RangeBody {
   readonly offset: number;
   /** Bytes of the whole file; null while the mirror did not say. */
   readonly sizeBytes: number | null;
-  /** Content-Type, as it gave it. */
-  readonly contentType: string | null;
-  readonly etag: string | null;
-  readonly lastModified: string | null;
+  readonly validators: MirrorValidators;
   readonly #answer: MirrorAnswer;
-  readonly #clock: Clock;
-  readonly #meter: BodyMeter;
+  readonly #watch: ReadWatch;
+  readonly #cursor: ExtentCursor;
   /** Null for an answer that has no body, as of a range that begins at the end. */
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
-  /** The next byte of the file that comes. */
-  #position: number;
-  /** When the read under way began; null when nobody reads. */
-  #readingSinceMs: number | null = null;
-  #timer: Timer | null = null;
-  /** With what every read fails from now on; null while none has to. */
-  #failure: { readonly reason: unknown } | null = null;
-  /** Waits for the end behind the last byte; null before that byte is here. */
-  #ending: Promise<void> | null = null;
-  #hasEnded = false;
+  #state: BodyState = { kind: "reading" };
   // The request hears of the signal too, but a body that is read already may be out of its reach.
   readonly #stop = () => this.#fail(this.#answer.abort.signal.reason);
 
   constructor(answer: MirrorAnswer) {
     this.#answer = answer;
-    const { client, head, extent, abort: { signal } } = answer;
-    this.mirror = answer.mirror;
-    this.offset = answer.offset;
+    const { client, head, extent, abort: { signal }, mirror, offset } = answer;
+    this.mirror = mirror;
+    this.offset = offset;
     this.sizeBytes = answer.sizeBytes;
-    this.contentType = head.contentType;
-    this.etag = head.etag;
-    this.lastModified = head.lastModified;
-    this.#clock = client.clock;
-    this.#meter = client.meterOf(answer.mirror).body();
+    this.validators = { etag: head.etag, lastModified: head.lastModified };
+    this.#watch = new ReadWatch(client, client.meterOf(mirror).body(), () => this.#silent());
+    this.#cursor = new ExtentCursor(extent, offset);
     this.#reader = extent.isEmpty ? null : head.response.body?.getReader() ?? null;
-    this.#position = answer.offset - extent.skipBytes;
     if (this.#reader === null) this.#finish(null);
     else if (signal.aborted) this.#stop();
     else signal.addEventListener("abort", this.#stop, { once: true });
@@ -87,25 +166,31 @@ export class MirrorBody implements RangeBody {
    * @throws the reason of the signal that it was opened with, when that is aborted.
    */
   async read(): Promise<Uint8Array | null> {
-    while (!this.#hasEnded) {
-      if (this.#ending !== null) {
-        await this.#ending;
-        continue;
+    for (;;) {
+      const state = this.#state;
+      switch (state.kind) {
+        case "reading": {
+          const data = await this.#next();
+          if (data === null) return null;
+          const wanted = this.#take(data);
+          this.#endIfWhole();
+          if (wanted.length > 0) return wanted;
+          break;
+        }
+        case "ending":
+          await state.end;
+          break;
+        case "ended":
+          if (state.failure !== null) throw state.failure.reason;
+          return null;
       }
-      const data = await this.#next();
-      if (data === null) return null;
-      const wanted = this.#take(data);
-      this.#endIfWhole();
-      if (wanted.length > 0) return wanted;
     }
-    if (this.#failure !== null) throw this.#failure.reason;
-    return null;
   }
 
   /** Gives up what has not come; closes the connection. */
   cancel(): void {
     // Behind the last byte there is only the end, and then the connection is free again.
-    if (!this.#hasEnded && this.#ending === null) this.#drop();
+    if (this.#state.kind === "reading") this.#drop();
   }
 
   [Symbol.dispose](): void {
@@ -114,14 +199,11 @@ export class MirrorBody implements RangeBody {
 
   /** One piece from the connection; null at its end. */
   async #next(): Promise<Uint8Array | null> {
-    const { silentMs } = this.#answer.client.timeouts;
-    this.#readingSinceMs = this.#clock.nowMs();
-    this.#meter.reading(this.#readingSinceMs);
-    this.#timer ??= this.#clock.after(silentMs, () => this.#look());
+    this.#watch.begin();
     try {
       const { value, done } = await this.#reader!.read();
       if (!done && !this.#hasEnded) {
-        this.#meter.add(value.length, this.#clock.nowMs());
+        this.#watch.came(value.length);
         this.#answer.came(value.length);
         return value;
       }
@@ -129,34 +211,29 @@ export class MirrorBody implements RangeBody {
       if (error instanceof TypeError) this.#broken(messageOf(error), error);
       else this.#fail(error);
     } finally {
-      this.#readingSinceMs = null;
+      this.#watch.done();
     }
-    if (this.#failure !== null) throw this.#failure.reason;
-    if (this.#hasEnded) throw rest();
+    const state: BodyState = this.#state;
+    if (state.kind === "ended") throw state.failure === null ? rest() : state.failure.reason;
     this.#checkEnd();
     this.#finish(null);
     return null;
   }
 
-  /** The part of a piece that is wanted; goes on by all of it. */
   #take(data: Uint8Array): Uint8Array {
-    const { end, goesOn } = this.#answer.extent;
-    const first = Math.max(0, Math.min(data.length, this.offset - this.#position));
-    const room = end === null ? limits.fetchBytesMax - this.#position : end - this.#position;
-    if (data.length > room && !goesOn) {
-      throw this.#broken(`more than ${this.#position + room} bytes came of it`);
+    const { position, room } = this.#cursor;
+    if (data.length > room && !this.#answer.extent.goesOn) {
+      throw this.#broken(`more than ${position + room} bytes came of it`);
     }
-    this.#position += Math.min(data.length, room);
-    return data.subarray(first, Math.min(data.length, room));
+    return this.#cursor.take(data);
   }
 
   /** Where the end is known no other read is needed to see it, and the connection is free again. */
   #endIfWhole(): void {
-    const { end, goesOn } = this.#answer.extent;
-    if (end === null || this.#position < end) return;
-    if (goesOn) return this.#drop();
-    this.#meter.end(this.#clock.nowMs());
-    this.#ending = this.#awaitEnd();
+    if (!this.#cursor.isAtEnd) return;
+    if (this.#answer.extent.goesOn) return this.#drop();
+    this.#watch.end();
+    this.#state = { kind: "ending", end: this.#awaitEnd() };
   }
 
   /**
@@ -164,14 +241,14 @@ export class MirrorBody implements RangeBody {
    * Where neither comes soon, all that is wanted has come nevertheless.
    */
   async #awaitEnd(): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(limits.mirrorEndMs, () => this.#drop());
+    const { client: { clock } } = this.#answer;
+    using _ = clock.after(limits.mirrorEndMs, () => this.#drop());
     try {
       let ahead = await this.#reader!.read();
       while (!ahead.done && ahead.value.length === 0) ahead = await this.#reader!.read();
       if (ahead.done) return this.#finish(null);
       this.#answer.came(ahead.value.length);
-      this.#broken(`more than ${this.#position} bytes came of it`);
+      this.#broken(`more than ${this.#cursor.position} bytes came of it`);
     } catch {
       this.#drop();
     }
@@ -179,21 +256,12 @@ export class MirrorBody implements RangeBody {
 
   #checkEnd(): void {
     const { end } = this.#answer.extent;
-    if (end === null || this.#position === end) return;
-    throw this.#broken(`it ended at byte ${this.#position} of ${end}`);
+    if (end === null || this.#cursor.isAtEnd) return;
+    throw this.#broken(`it ended at byte ${this.#cursor.position} of ${end}`);
   }
 
-  /** Whether the read under way takes too long. */
-  #look(): void {
-    this.#timer = null;
-    if (this.#hasEnded || this.#readingSinceMs === null) return;
-    const { silentMs } = this.#answer.client.timeouts;
-    const leftMs = this.#readingSinceMs + silentMs - this.#clock.nowMs();
-    if (leftMs > 0) {
-      this.#timer = this.#clock.after(Math.ceil(leftMs), () => this.#look());
-      return;
-    }
-    const what = `it sent nothing for ${silentMs} ms`;
+  #silent(): void {
+    const what = `it sent nothing for ${this.#answer.client.timeouts.silentMs} ms`;
     this.#fail(
       new MirrorError("silent", `Cannot read from mirror ${this.mirror}: ${what}`, {
         mirror: this.mirror,
@@ -213,8 +281,7 @@ export class MirrorBody implements RangeBody {
   /** Has the read that waits, and all that follow, fail with `reason`. */
   #fail(reason: unknown): void {
     if (this.#hasEnded) return;
-    this.#failure = { reason };
-    this.#finish(reason instanceof MirrorError ? reason : null);
+    this.#finish(reason instanceof MirrorError ? reason : null, { reason });
     this.#close(reason);
   }
 
@@ -225,20 +292,21 @@ export class MirrorBody implements RangeBody {
     this.#close(rest());
   }
 
-  /** Ends the connection, and the read that waits for it. */
   #close(reason: unknown): void {
     this.#reader?.cancel().catch(() => {});
     this.#answer.abort.abort(reason);
   }
 
-  #finish(error: MirrorError | null): void {
+  #finish(error: MirrorError | null, failure: { readonly reason: unknown } | null = null): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#state = { kind: "ended", failure };
     this.#answer.abort.signal.removeEventListener("abort", this.#stop);
-    this.#timer?.cancel();
-    this.#timer = null;
-    this.#meter.end(this.#clock.nowMs());
+    this.#watch.end();
     this.#answer.ended(error);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#state.kind === "ended";
   }
 }
 

@@ -4,10 +4,11 @@
  * lately.
  */
 
+import { BoundedMap } from "../base/bounded_map.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { dropOldest, MirrorMeter, MirrorSpeeds } from "./mirror_speeds.ts";
+import { MirrorMeter, MirrorSpeeds } from "./mirror_speeds.ts";
 import { Semaphore } from "./semaphore.ts";
 
 /** How long mirrors are waited for; `limits.ts` says of each why. */
@@ -17,7 +18,6 @@ export interface MirrorTimeouts {
   readonly retryMs: number;
 }
 
-/** How a node asks mirrors. */
 interface MirrorClientOptions {
   readonly log: Logger;
   readonly timeouts?: MirrorTimeouts;
@@ -40,9 +40,9 @@ export class MirrorClient implements Disposable {
   readonly slots: Semaphore = new Semaphore(limits.mirrorConnectionsMax);
   /** What the gateway of this node is called where requests say through whom they came. */
   readonly via: string = `pacsrv-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-  readonly #meters = new Map<string, MirrorMeter>();
+  readonly #meters = new BoundedMap<string, MirrorMeter>(limits.mirrorHostsMax);
   /** When mirrors, by label, failed last. */
-  readonly #failedMs = new Map<string, number>();
+  readonly #failedMs = new BoundedMap<string, number>(limits.mirrorHostsMax);
   readonly #closing = new AbortController();
   #client: Deno.HttpClient | null = null;
 
@@ -78,9 +78,7 @@ export class MirrorClient implements Disposable {
 
   /** Has it asked last for a while. */
   failed(mirror: string, nowMs: number): void {
-    this.#failedMs.delete(mirror);
     this.#failedMs.set(mirror, nowMs);
-    dropOldest(this.#failedMs);
   }
 
   /** It answers again. */
@@ -93,7 +91,6 @@ export class MirrorClient implements Disposable {
     if (meter === undefined) {
       meter = new MirrorMeter(mirror, this.speeds);
       this.#meters.set(mirror, meter);
-      dropOldest(this.#meters);
     }
     return meter;
   }

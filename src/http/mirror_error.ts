@@ -54,7 +54,7 @@ export class MirrorError extends Error implements UpstreamRefusal {
     this.retryAfter = extras.retryAfter ?? null;
   }
 
-  /** Whether the mirror itself is in trouble, not only this file there. */
+  /** Whether the mirror itself fails, not only this file there. */
   get isMirrorBad(): boolean {
     return this.code === "unreachable" || this.code === "silent" || this.code === "broken" ||
       this.code === "refused" && (this.status >= 500 || this.status === 408 || this.status === 429);
@@ -63,7 +63,7 @@ export class MirrorError extends Error implements UpstreamRefusal {
 
 /**
  * The error that tells most of several: from the first byte it would go; another file is there;
- * the mirrors are in trouble; they do not want to; and only if all say so, that nobody has it.
+ * the mirrors fail; they do not want to; and only if all say so, that nobody has it.
  */
 export function mostTelling(errors: readonly MirrorError[]): MirrorError | undefined {
   let best: MirrorError | undefined;

@@ -52,7 +52,6 @@ interface MirrorFacts extends MirrorValidators {
   readonly mirror: string;
   /** Null when it does not say. */
   readonly sizeBytes: number | null;
-  readonly contentType: string | null;
 }
 
 /** One of the mirrors, as far as this file goes. */
@@ -112,13 +111,8 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#bytesGiven;
   }
 
-  /** Bytes of the file, once anybody said it. */
-  get sizeBytes(): number | null {
-    return this.#sizeBytes;
-  }
-
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
-  get hasTrouble(): boolean {
+  get hasFailed(): boolean {
     return this.#states.some(({ error }) =>
       error !== null && (error.code !== "refused" || error.status >= 500)
     );
@@ -228,9 +222,9 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       end(asked);
       const { head } = asked;
       checkStatus(state.address.label, head, [200]);
-      const { etag, lastModified, contentType, contentBytes } = head;
+      const { etag, lastModified, contentBytes } = head;
       const mirror = state.address.label;
-      return { mirror, sizeBytes: contentBytes, etag, lastModified, contentType };
+      return { mirror, sizeBytes: contentBytes, etag, lastModified };
     });
   }
 
@@ -242,7 +236,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     );
   }
 
-  /** The first answer that one of the mirrors gives to this. */
   async #first<T>(work: (state: MirrorState) => Promise<T>): Promise<T> {
     const errors: MirrorError[] = [];
     for (const state of this.#inOrder()) {
@@ -265,7 +258,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
   }
 
-  /** Waits for a place among the connections, and for the head of an answer. */
+  /** Waits for a slot among the connections, and for the head of an answer. */
   async #ask(
     state: MirrorState,
     question: MirrorQuestion,
@@ -291,7 +284,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     }
   }
 
-  /** Makes a body of an answer, if it is one of this file. */
   #body(state: MirrorState, range: ByteRange, { head, release, abort }: Asked): MirrorBody {
     try {
       const extent = extentOf(head, range, {
@@ -375,7 +367,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return error;
   }
 
-  /** Notes that a body broke off. */
   #broke(
     state: MirrorState,
     { error, came }: { readonly error: MirrorError; readonly came: number },
@@ -408,7 +399,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
 /** An answer under way. */
 interface Asked {
   readonly head: MirrorHead;
-  /** Gives the connection's place back; to be called when the answer has ended. */
+  /** Gives the connection's slot back; to be called when the answer has ended. */
   release(): void;
   readonly abort: AbortController;
 }

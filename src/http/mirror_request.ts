@@ -41,7 +41,6 @@ export interface MirrorHead extends MirrorValidators {
   readonly response: Response;
   /** Bytes of the body; null when it did not say. */
   readonly contentBytes: number | null;
-  readonly contentType: string | null;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -257,7 +256,6 @@ function contentRange(
   return { offset, end, sizeBytes };
 }
 
-/** The size that a 416 names; null when it names none. */
 function unsatisfiedSize({ response }: MirrorHead): number | null {
   const match = /^bytes \*\/(\d{1,15})$/.exec(response.headers.get("content-range") ?? "");
   return match === null ? null : Number(match[1]);
@@ -287,7 +285,6 @@ function readHead(response: Response, mirror: string): MirrorHead {
     etag: validator(headers.get("etag")),
     lastModified: validator(headers.get("last-modified")),
     contentBytes: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null,
-    contentType: validator(headers.get("content-type")),
   };
 }
 

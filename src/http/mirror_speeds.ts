@@ -1,8 +1,8 @@
 /** How fast mirrors give, by host: measured, and remembered for a while. Asks nobody. */
 
+import { BoundedMap } from "../base/bounded_map.ts";
 import { limits } from "../base/limits.ts";
 
-/** What is known of one mirror. */
 interface Speed {
   bytesPerSecond: number;
   /** When it was measured last. */
@@ -14,17 +14,15 @@ const WEIGHT = 0.5;
 
 /** The speeds of all mirrors that a node has asked. */
 export class MirrorSpeeds {
-  readonly #speeds = new Map<string, Speed>();
+  /** The one measured last stands last; the one longest not asked goes. */
+  readonly #speeds = new BoundedMap<string, Speed>(limits.mirrorHostsMax);
 
   /** Takes a measurement: `bytes` in `ms`, from all connections to it together. */
   note(mirror: string, bytes: number, ms: number, nowMs: number): void {
     const measured = bytes * 1000 / Math.max(ms, 1);
     const known = this.of(mirror, nowMs);
     const bytesPerSecond = known === undefined ? measured : known + WEIGHT * (measured - known);
-    // The one measured last stands last; the one longest not asked goes.
-    this.#speeds.delete(mirror);
     this.#speeds.set(mirror, { bytesPerSecond, atMs: nowMs });
-    dropOldest(this.#speeds);
   }
 
   /** Bytes a second that it gives; undefined when that was not measured, or too long ago. */
@@ -118,14 +116,5 @@ export class BodyMeter {
   end(nowMs: number): void {
     if (this.#state === "measured") this.#meter.end(nowMs);
     this.#state = "left";
-  }
-}
-
-/** Keeps what is remembered by mirror within bounds: what was noted first goes. */
-export function dropOldest(map: Map<string, unknown>): void {
-  if (map.size <= limits.mirrorHostsMax) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
   }
 }

@@ -1,30 +1,28 @@
-/** A bounded number of places, and a queue for those who wait for one. Knows nothing of what for. */
+/** A bounded number of slots, and a queue for those who wait for one. Knows nothing of what for. */
 
-/** How a place is taken. */
 interface AcquireOptions {
   readonly signal: AbortSignal;
-  /** Places that must stay free for others beside it; by default 0. */
+  /** Slots that must stay free for others beside it; by default 0. */
   readonly keptFree?: number;
 }
 
-/** One who waits. */
 interface Waiter {
   readonly keptFree: number;
   readonly got: () => void;
 }
 
-/** Places that are taken and given back. */
+/** Slots that are taken and given back. */
 export class Semaphore {
-  readonly #placesMax: number;
+  readonly #slotsMax: number;
   #taken = 0;
   readonly #queue: Waiter[] = [];
 
-  constructor(placesMax: number) {
-    this.#placesMax = placesMax;
+  constructor(slotsMax: number) {
+    this.#slotsMax = slotsMax;
   }
 
   /**
-   * Waits for a place and takes it; what this returns gives it back, once, however often called.
+   * Waits for a slot and takes it; what this returns gives it back, once, however often called.
    *
    * @throws the reason of `signal`, when that is aborted meanwhile.
    */
@@ -41,10 +39,10 @@ export class Semaphore {
   }
 
   #hasRoom(keptFree: number): boolean {
-    return this.#taken + keptFree < this.#placesMax;
+    return this.#taken + keptFree < this.#slotsMax;
   }
 
-  /** Resolves with a place that somebody else gave back. */
+  /** Resolves with a slot that somebody else gave back. */
   #wait(signal: AbortSignal, keptFree: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const got = () => {

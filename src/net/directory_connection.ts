@@ -26,7 +26,7 @@ type Answer = MessageOf<(typeof ANSWERS)[number]>;
  * The questions on one connection. All its questions reject, and the connection is closed, when the
  * directory is silent for `limits.directoryAnswerMs`, breaks the protocol, or goes away.
  */
-export class DirectoryConnection {
+export class DirectoryConnection implements Disposable {
   /** Of the directory's present run: another one knows nothing of what was told to this one. */
   readonly instance: NodeId;
   readonly connection: Connection;
@@ -118,6 +118,10 @@ export class DirectoryConnection {
   /** Ends it; questions that wait are rejected. */
   close(): void {
     this.connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #ask<T>(question: Message, hear: () => Promise<T>): Promise<T> {

@@ -226,7 +226,7 @@ Deno.test("Fetch that was stopped goes on from what the mirror gave", async () =
   assertLess(rig.mirror.packageBytes, SMALL.length - MIB);
 });
 
-Deno.test("Fetch that was stopped begins anew when the mirror has another file by then", async () => {
+Deno.test("Fetch that was stopped begins again when the mirror has another file by then", async () => {
   await using rig = await FetchRig.start({ [NAME]: SMALL });
   const behave = rig.mirror.misbehave({ silentAfterBytes: 2 * MIB });
   const first = rig.fetch(NAME);
@@ -298,7 +298,7 @@ Deno.test("Fetch into a path of its own uses peers that turn up, and what the mi
   assert(done.sources.some(({ bytes }) => bytes > 0), "the peer gave nothing");
 });
 
-Deno.test("Fetch leaves a story of how it went, and one of how it failed", async () => {
+Deno.test("Fetch leaves a record of how it went, and one of how it failed", async () => {
   await using rig = await FetchRig.start({ [NAME]: SMALL });
   rig.mirror.misbehave({ status: 403 }, { times: 1 });
   await assertRejects(() => rig.fetch(NAME).ended(), FetchFailure);
@@ -312,7 +312,7 @@ Deno.test("Fetch leaves a story of how it went, and one of how it failed", async
   });
 });
 
-Deno.test("Fetch vouches nothing that the mirror of another fetch of the same file gave", async () => {
+Deno.test("Fetch releases nothing that the mirror of another fetch of the same file gave", async () => {
   await using rig = await FetchRig.start({ [NAME]: SMALL });
   await rig.holder(NAME, SMALL, slow(300));
   const own = rig.fetch(NAME, { mirrors: [], sha256: sha256Of(BIG) });

@@ -26,7 +26,7 @@ function taker(bytes: number | string, args: readonly string[] = []): Promise<Da
 }
 
 /** A daemon that shares one new file of this name. */
-async function giver(
+async function provider(
   dir: TempDir,
   options: { readonly bytes?: number; readonly args?: readonly string[] } = {},
 ): Promise<{ readonly daemon: DaemonProcess; readonly path: string; readonly dataDir: string }> {
@@ -57,7 +57,7 @@ async function pushTo(from: DaemonProcess, peer: string): Promise<PushReport[]> 
 
 Deno.test("pacsrv push gives a file to a node that takes it, and both count it", async () => {
   await using dir = await TempDir.make();
-  const { daemon, path, dataDir } = await giver(dir);
+  const { daemon, path, dataDir } = await provider(dir);
   await using source = daemon;
   await using peer = await taker("8M");
   const { code, stdout, stderr } = await source.run(["push", NAME, peer.node, "--json"]);
@@ -83,7 +83,7 @@ Deno.test("pacsrv push gives a file to a node that takes it, and both count it",
 
 Deno.test("pacsrv push gives a file from a node that nobody can dial", async () => {
   await using dir = await TempDir.make();
-  const { daemon, path } = await giver(dir, { args: ["--no-callback"] });
+  const { daemon, path } = await provider(dir, { args: ["--no-callback"] });
   await using source = daemon;
   await using peer = await taker("8M");
   assertEquals(results(await pushTo(source, peer.node)), [["accepted", 0], ["done", FILE_BYTES]]);
@@ -92,7 +92,7 @@ Deno.test("pacsrv push gives a file from a node that nobody can dial", async () 
 
 Deno.test("pacsrv push says why a node does not take a file", async () => {
   await using dir = await TempDir.make();
-  const { daemon } = await giver(dir);
+  const { daemon } = await provider(dir);
   await using source = daemon;
   await using unwilling = await startDaemon();
   assertEquals(results(await pushTo(source, unwilling.node)), [["unwilling", 0]]);
@@ -202,9 +202,9 @@ Deno.test("a node takes no other file than the one that it was asked to take", a
   assertEquals([strikes, totalStrikes], [0, counters.strikes], "they outlive the daemon");
 });
 
-Deno.test("a node that is given a file gets the rest elsewhere when the giver goes away", async () => {
+Deno.test("a node that is given a file gets the rest elsewhere when the provider goes away", async () => {
   await using dir = await TempDir.make();
-  const { daemon, path } = await giver(dir);
+  const { daemon, path } = await provider(dir);
   await using holder = daemon;
   await using peer = await startDaemon({
     peers: [holder.node],
@@ -222,7 +222,7 @@ Deno.test("a node that is given a file gets the rest elsewhere when the giver go
 
 Deno.test("pacsrv push says that it failed when the peer dies in mid-transfer", async () => {
   await using dir = await TempDir.make();
-  const { daemon } = await giver(dir, { bytes: 96_000_000 });
+  const { daemon } = await provider(dir, { bytes: 96_000_000 });
   await using source = daemon;
   await using peer = await taker("1G");
   const pushing = pushTo(source, peer.node);
@@ -244,7 +244,7 @@ Deno.test("pacsrv push says that it failed when the peer dies in mid-transfer", 
 
 Deno.test("pacsrv push says what to do when its daemon dies in mid-transfer", async () => {
   await using dir = await TempDir.make();
-  const { daemon } = await giver(dir);
+  const { daemon } = await provider(dir);
   await using source = daemon;
   await using peer = new RawNode({
     onPeer: async (peer) => {
@@ -262,7 +262,7 @@ Deno.test("pacsrv push says what to do when its daemon dies in mid-transfer", as
 
 Deno.test("pacsrv push says that it failed when the peer does not say that it has the file", async () => {
   await using dir = await TempDir.make();
-  const { daemon } = await giver(dir);
+  const { daemon } = await provider(dir);
   await using source = daemon;
   await using liar = new RawNode({
     onPeer: async (peer) => {
@@ -283,7 +283,7 @@ Deno.test("pacsrv push says that it failed when the peer does not say that it ha
 
 Deno.test("pacsrv files lists what a node offers, with the SHA-256 that it has checked", async () => {
   await using dir = await TempDir.make();
-  const { daemon, path } = await giver(dir);
+  const { daemon, path } = await provider(dir);
   await using source = daemon;
   await using peer = await startDaemon({ peers: [source.node] });
   await peer.linked(1);
@@ -354,7 +354,7 @@ class RawDirectory {
 
 Deno.test("a node takes a file from elsewhere for a directory that knows its session, and no other", async () => {
   await using dir = await TempDir.make();
-  const { daemon, path } = await giver(dir);
+  const { daemon, path } = await provider(dir);
   await using holder = daemon;
   const directory = new RawDirectory();
   await using node = directory.node;
@@ -397,7 +397,7 @@ Deno.test("pacsrv push without a peer gives the file to the first that takes it 
   await using dir = await TempDir.make();
   const directory = new RawDirectory();
   await using node = directory.node;
-  const { daemon, path } = await giver(dir, { args: ["--directory", node.address] });
+  const { daemon, path } = await provider(dir, { args: ["--directory", node.address] });
   await using source = daemon;
   await using unwilling = await startDaemon();
   await using willing = await taker("8M");

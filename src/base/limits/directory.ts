@@ -112,7 +112,7 @@ export const directoryLimits = {
   directoryHoldersAsked: 16,
   /** Holders that a directory named which a fetch dials at once; each may last some seconds. */
   listedDialsMax: 8,
-  /** Of so many it remembers when they were dialled; past it all may be dialled anew. */
+  /** Of so many it remembers when they were dialled; the oldest goes. */
   listedTriedMax: 1_024,
   /** A directory that could not be had is not asked again for this long. */
   directoryPauseMs: 1_000,

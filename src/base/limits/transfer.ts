@@ -27,6 +27,8 @@ export const transferLimits = {
   sourceSilentMs: 30_000,
   /** Wrong chunks before a source is dropped and banned for the fetch. */
   strikesMax: 3,
+  /** Over so long a rate is smoothed before a person or a directory sees it. */
+  rateSmoothMs: 2_000,
   /** Characters of one step of a fetch record: a line or two for a person. */
   recordStepLengthMax: 300,
   /** Providers that a fetch record names; the others are summed up. */
@@ -64,6 +66,8 @@ export const transferLimits = {
   /** Questions of one address: a directory dials for every file that it has copied. */
   questionsPerSecondMax: 50,
   questionsBurstMax: 200,
+  /** Who alone asked this many of those that were too many floods: an honest asker has a few. */
+  questionsFloodMin: 100,
   /** Whole lists of files that one address may hear: each may be tens of megabytes. */
   fileListsPerMinuteMax: 6,
   fileListsBurstMax: 10,

@@ -20,7 +20,6 @@ import type {
   ExplainReport,
   FileReport,
   PeerReport,
-  SavingsReport,
   ShareReport,
   StatusReport,
   SyncDatabaseReport,
@@ -30,7 +29,6 @@ import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
 
-/** What the answers are drawn from. */
 interface AnswererOptions {
   readonly node: Node;
   readonly version: string;
@@ -50,7 +48,7 @@ export class Answerer {
 
   constructor(options: AnswererOptions) {
     this.#options = options;
-    this.#startedMs = options.node.clock.nowMs();
+    this.#startedMs = options.node.context.clock.nowMs();
   }
 
   get #store(): ChunkStore {
@@ -136,6 +134,7 @@ export class Answerer {
     }
     const { counters } = node.links.overlay;
     const totals = store.statistics();
+    const total = (name: string) => totals.get(name) ?? 0;
     return {
       version,
       nodeId: node.nodeId,
@@ -158,17 +157,23 @@ export class Answerer {
         bytesOut: connections.bytesOut,
         strikes: fetches.strikes,
         filesServed: uploads.filesServed,
-        totalBytesIn: totals.get("bytesIn") ?? 0,
-        totalBytesOut: totals.get("bytesOut") ?? 0,
-        totalStrikes: totals.get("strikes") ?? 0,
-        totalFilesServed: totals.get("filesServed") ?? 0,
+        totalBytesIn: total("bytesIn"),
+        totalBytesOut: total("bytesOut"),
+        totalStrikes: total("strikes"),
+        totalFilesServed: total("filesServed"),
       },
       transfers: [...fetches.swarms].map((swarm) => swarm.report()),
       uploads: uploads.reports(),
       directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
       syncDatabases: this.#options.syncDatabases(),
-      savings: savingsOf(totals),
+      savings: {
+        files: total("savedFiles"),
+        bytesLocal: total("bytesLocal"),
+        bytesPeers: total("bytesPeers"),
+        bytesMirror: total("bytesMirror"),
+        bytesSaved: total("bytesSaved"),
+      },
       trust,
     };
   }
@@ -186,9 +191,9 @@ export class Answerer {
   }
 
   *#peers(): Generator<PeerReport> {
-    const { clock, links } = this.#options.node;
+    const { context: { clock }, links: { overlay } } = this.#options.node;
     const nowMs = clock.nowMs();
-    for (const link of links.overlay.links()) {
+    for (const link of overlay.links()) {
       const { nodeId, host, port, listenPort, inbound, roundTripMs, sinceMs } = link;
       yield {
         nodeId,
@@ -201,7 +206,7 @@ export class Answerer {
         ban: null,
       };
     }
-    for (const { nodeId, host, reason, endsAtMs } of this.#options.node.links.overlay.bans(nowMs)) {
+    for (const { nodeId, host, reason, endsAtMs } of overlay.bans(nowMs)) {
       yield {
         nodeId: nodeId ?? "",
         host,
@@ -215,7 +220,6 @@ export class Answerer {
     }
   }
 
-  /** Asks the network who has what of a name or root. */
   async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {
     const timeoutMs = boundedTimeout(args["timeoutMs"]);
     return await this.#options.node.discovery.locate(soughtOf(args), { timeoutMs, signal });
@@ -294,17 +298,6 @@ export function* explain(
   yield* node.store.history.of(target);
 }
 
-function savingsOf(totals: ReadonlyMap<string, number>): SavingsReport {
-  return {
-    files: totals.get("savedFiles") ?? 0,
-    bytesLocal: totals.get("bytesLocal") ?? 0,
-    bytesPeers: totals.get("bytesPeers") ?? 0,
-    bytesMirror: totals.get("bytesMirror") ?? 0,
-    bytesSaved: totals.get("bytesSaved") ?? 0,
-  };
-}
-
-/** A count for each of these, at 0. */
 function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 }

@@ -56,7 +56,7 @@ export class ClientSession implements FrameHandler {
   constructor(options: ClientSessionOptions, connection: Connection) {
     this.#options = options;
     this.#connection = connection;
-    this.#heardMs = options.node.clock.nowMs();
+    this.#heardMs = connection.clock.nowMs();
   }
 
   /** The client's address, for the log. */
@@ -66,7 +66,7 @@ export class ClientSession implements FrameHandler {
 
   /** Serves the client until the connection ends. */
   async run(): Promise<void> {
-    const beat = this.#options.node.clock.every(limits.clientBeatMs, () => this.#beat());
+    const beat = this.#connection.clock.every(limits.clientBeatMs, () => this.#beat());
     try {
       await withDeadline(this.#connection, "Cannot greet client", () => this.#greet());
       this.#connection.setGate(onlyKinds("Cannot serve client", CLIENT_KINDS));
@@ -86,7 +86,7 @@ export class ClientSession implements FrameHandler {
   }
 
   frame(frame: Frame): void {
-    this.#heardMs = this.#options.node.clock.nowMs();
+    this.#heardMs = this.#connection.clock.nowMs();
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "heartbeat":
@@ -207,7 +207,7 @@ export class ClientSession implements FrameHandler {
   }
 
   #beat(): void {
-    if (this.#options.node.clock.nowMs() - this.#heardMs > limits.clientSilentMs) {
+    if (this.#connection.clock.nowMs() - this.#heardMs > limits.clientSilentMs) {
       this.#connection.close(
         new PeerFault("silent", `The client was silent for ${limits.clientSilentMs / 1000} s`),
       );

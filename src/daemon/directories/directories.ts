@@ -1,6 +1,6 @@
 /**
  * All directories (trackers) of a node: each hears what the node offers, and each is asked what a
- * search is for, all at once. A directory that is dead, silent or talks nonsense costs a line in the
+ * search is for, all at once. A directory that is dead, silent or gives nonsense costs a line in the
  * log and delays nothing: answers are told as they come, and nothing waits for all of them.
  */
 
@@ -60,7 +60,7 @@ export class Directories {
   }
 
   /** Those that did not answer last time, and why. */
-  get troubles(): DirectoryError[] {
+  get errors(): DirectoryError[] {
     return this.#clients.flatMap(({ error, duplicateOf }) =>
       error === undefined || duplicateOf !== undefined ? [] : error
     );

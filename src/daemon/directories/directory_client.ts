@@ -35,32 +35,38 @@ import { DirectoryQuestions } from "./directory_questions.ts";
  * two sessions of one node would push each other out there.
  */
 export class Duplicates {
-  readonly #claims = new Map<DirectoryClient, NodeId>();
+  /** Which instance each client met last. */
+  readonly #met = new Map<DirectoryClient, NodeId>();
+  /** Those that have what they met. */
+  readonly #claimants = new Set<DirectoryClient>();
 
   /**
    * `client` meets an instance: from now on it has that one, and no other. If another client has it
    * already, `client` has none, and that other one is returned.
    */
   claim(instance: NodeId, client: DirectoryClient): DirectoryClient | undefined {
-    this.#claims.delete(client);
-    const holder = this.holder(instance);
-    if (holder === undefined) this.#claims.set(client, instance);
-    return holder;
+    this.#claimants.delete(client);
+    this.#met.set(client, instance);
+    const other = this.other(client);
+    if (other === undefined) this.#claimants.add(client);
+    return other;
   }
 
   /** What `client` has is free, since it cannot be reached by its address. */
   release(client: DirectoryClient): void {
-    this.#claims.delete(client);
+    this.#claimants.delete(client);
   }
 
-  /** The client that has that instance. */
-  holder(instance: NodeId): DirectoryClient | undefined {
-    for (const [client, claimed] of this.#claims) if (claimed === instance) return client;
+  /** The other client that has the instance which `client` met last. */
+  other(client: DirectoryClient): DirectoryClient | undefined {
+    if (this.#claimants.has(client)) return undefined;
+    const instance = this.#met.get(client);
+    if (instance === undefined) return undefined;
+    for (const other of this.#claimants) if (this.#met.get(other) === instance) return other;
     return undefined;
   }
 }
 
-/** Which directory a client is of, and what it tells. */
 interface DirectoryClientOptions {
   readonly address: HostPort;
   /** Shared by all clients of the node. */
@@ -79,14 +85,11 @@ export class DirectoryClient {
   readonly #advertiser: Advertiser;
   readonly #questions: DirectoryQuestions;
   readonly #errors: DirectoryErrors;
-  /** The connection of the batch under way. */
-  #batch: DirectoryConnection | null = null;
   #sending: Promise<void> = Promise.resolve();
-  #isLeaving = false;
+  /** Ends that batch, and all else but the goodbye. */
+  readonly #leaving = new AbortController();
   /** Ends dials and handshakes that are under way. */
   readonly #ending = new AbortController();
-  /** The instance that it met last. */
-  #instance: NodeId | undefined;
 
   constructor(context: NodeContext, options: DirectoryClientOptions) {
     const { clock, identity: { random } } = context;
@@ -101,9 +104,7 @@ export class DirectoryClient {
 
   /** The client that speaks to the same instance, while this one is idle. */
   get duplicateOf(): DirectoryClient | undefined {
-    if (this.#instance === undefined) return undefined;
-    const holder = this.#options.duplicates.holder(this.#instance);
-    return holder === this ? undefined : holder;
+    return this.#options.duplicates.other(this);
   }
 
   /** Why the last question or batch was not answered; undefined when it was. */
@@ -159,9 +160,8 @@ export class DirectoryClient {
   /** Says goodbye, if the directory has ever answered; never rejects. */
   async leave(): Promise<void> {
     if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    // Its sequence is lower: coming after the goodbye, it would be refused anyway.
-    this.#batch?.close();
+    // The batch too: its sequence is lower, so that after the goodbye it would be refused anyway.
+    this.#leaving.abort();
     const { sequence, answeredAtMs, answers } = this.#advertiser;
     if (answeredAtMs !== undefined && answers) {
       const goodbye = { session: this.session, sequence: sequence + 1 };
@@ -176,17 +176,17 @@ export class DirectoryClient {
     await this.#sending;
   }
 
-  /** Sends a batch, and tells the advertiser how that ended. */
   async #send(batch: AdvertiserEffect): Promise<void> {
     const { sequence, whole, filesListed, changed, removed } = batch;
     let event: AdvertiserEvent;
     try {
-      this.#batch = await this.#openOwn();
+      using batch = await this.#openOwn();
+      using _ = closeOnAbort(batch.connection, this.#leaving.signal);
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
       const load = this.#options.load(this.#context.clock.nowMs());
       const refresh = { session: this.session, sequence, load, whole, filesListed };
       const lists = { files: whole ? listedFiles(this.#context) : changed, removed };
-      const answer = await this.#hear(this.#batch.batch(refresh, lists));
+      const answer = await this.#hear(batch.batch(refresh, lists));
       if (isDenied(answer)) {
         this.#errors.logDenied(answer, "batch");
         event = { kind: "denied", limit: answer.limit };
@@ -197,9 +197,6 @@ export class DirectoryClient {
     } catch (error) {
       this.#logFailed(error);
       event = { kind: error instanceof DuplicateError ? "withheld" : "failed" };
-    } finally {
-      this.#batch?.close();
-      this.#batch = null;
     }
     this.step(event);
   }
@@ -217,7 +214,6 @@ export class DirectoryClient {
    */
   async #openOwn(): Promise<DirectoryConnection> {
     const connection = await this.#open();
-    this.#instance = connection.instance;
     const other = this.#options.duplicates.claim(connection.instance, this);
     if (other === undefined) return connection;
     connection.close();
@@ -237,7 +233,6 @@ export class DirectoryClient {
     }
   }
 
-  /** Hears an answer, and notes how it came, or why it did not. */
   async #hear<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
     try {
       const heard = await answer;
@@ -247,6 +242,10 @@ export class DirectoryClient {
       this.#noteFailed(error);
       throw error;
     }
+  }
+
+  get #isLeaving(): boolean {
+    return this.#leaving.signal.aborted;
   }
 
   #noteFailed(error: unknown): void {

@@ -1,5 +1,5 @@
 /**
- * What stands against the answers of one directory, and what the log says of it: seldom, though a
+ * What stands against the answers of one directory, and what the log says of it: now and then, though a
  * directory is asked again and again. Why there is no answer is also told in the words of a fetch
  * that ended without it.
  */
@@ -88,7 +88,7 @@ export class DirectoryErrors {
     if (!throttle.isFirst(`directory ${this.#label} ${faultKind(error)}`)) return;
     if (isAway) log.info("cannot reach a directory", fields);
     else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
-    else log.warn("cannot talk to a directory", fields);
+    else log.warn("cannot use a directory", fields);
   }
 
   #logIdle({ label }: DuplicateError): void {
@@ -109,12 +109,7 @@ export function isDenied(answer: object): answer is Denied {
   return "kind" in answer && answer.kind === "denied";
 }
 
-/** All of them in one line. */
-export function directoryErrorsText(errors: readonly DirectoryError[]): string {
-  return errors.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
-}
-
-/** The reason for `error`, which talking to a directory threw; without its address. */
+/** The reason for `error`, which a question to a directory threw; without its address. */
 function directoryErrorText(error: unknown): string {
   if (error instanceof RefusedError) {
     const { refusal } = error;

@@ -8,6 +8,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
@@ -17,7 +18,7 @@ import { formatAddress } from "../../wire/host.ts";
 import type { Searcher } from "./searches.ts";
 
 /** What the dials need of their fetch and its node. */
-export interface HolderDialsHost {
+interface HolderDialsHost {
   readonly clock: Clock;
   readonly log: Logger;
   /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
@@ -42,7 +43,7 @@ export class HolderDials {
   readonly #answered = new Set<string>();
   readonly #listed = new Set<string>();
   /** When each of those that a directory named was dialled last. */
-  readonly #triedMs = new Map<string, number>();
+  readonly #triedMs = new BoundedMap<string, number>(limits.listedTriedMax);
 
   constructor(host: HolderDialsHost) {
     this.#host = host;
@@ -69,7 +70,6 @@ export class HolderDials {
     const wasLately = nowMs - (this.#triedMs.get(key) ?? -Infinity) < limits.listedRedialMs;
     const isUnderWay = this.#answered.has(key) || this.#listed.has(key);
     if (wasLately || isUnderWay || this.#listed.size >= limits.listedDialsMax) return;
-    if (this.#triedMs.size >= limits.listedTriedMax) this.#triedMs.clear();
     this.#triedMs.set(key, nowMs);
     this.#listed.add(key);
     this.#dial(dial, { done: () => this.#listed.delete(key) });

@@ -11,12 +11,10 @@ import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { formatAddress } from "../../wire/host.ts";
-import type { Hit, MessageOf } from "../../wire/messages.ts";
 import type { HolderReport, InfoReport } from "../../wire/reports.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
-import type { DirectoryAnswer } from "./directory_answers.ts";
-import { type Answers, FLOOD, HERE, provenance } from "./network_query.ts";
-import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
+import { compareTexts, HERE, NetworkQuery, provenance } from "./network_query.ts";
+import type { OfferingHolder } from "./searches.ts";
 
 /** What one node has of a file. */
 interface Held {
@@ -40,33 +38,15 @@ interface Located {
 }
 
 /** All that is known of the files of one name or root. */
-export class HolderQuery implements Searcher, Answers {
-  answeredMs: number;
+export class HolderQuery extends NetworkQuery {
   readonly #sought: Sought;
-  readonly #clock: Clock;
   readonly #files = new Map<string, Located>();
   /** Names and holders kept, over all files. */
   #kept = 0;
 
   constructor(sought: Sought, clock: Clock) {
+    super(clock);
     this.#sought = sought;
-    this.#clock = clock;
-    this.answeredMs = clock.nowMs();
-  }
-
-  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
-    for (const { file } of offers) this.#offer(file, holder, FLOOD);
-    return { kind: "more" };
-  }
-
-  hit({ nodeId, holderHost, holderPort, offers }: Hit): void {
-    const holder = { nodeId, address: { host: holderHost, port: holderPort } };
-    for (const file of offers) this.#offer(file, holder, FLOOD);
-  }
-
-  listed({ directory, files, holders }: DirectoryAnswer): void {
-    for (const file of files) this.#known(file, directory);
-    for (const holder of holders) this.#holder(holder, directory);
   }
 
   /** Counts a file of this node itself. */
@@ -75,7 +55,7 @@ export class HolderQuery implements Searcher, Answers {
     holder: OfferingHolder,
     options: { readonly sha256?: string | undefined; readonly loadPermille?: number } = {},
   ): void {
-    const found = this.#offer(file, holder, HERE);
+    const found = this.offer(file, holder, { from: HERE });
     if (found === undefined) return;
     if (options.sha256 !== undefined) found.sha256.set(HERE, options.sha256);
     const held = found.holders.get(holder.nodeId);
@@ -89,7 +69,7 @@ export class HolderQuery implements Searcher, Answers {
       const { whole, total } = countsOf(file);
       if (total === 0) return [];
       return [...names]
-        .sort(([a, x], [b, y]) => y.from.size - x.from.size || compare(a, b))
+        .sort(([a, x], [b, y]) => y.from.size - x.from.size || compareTexts(a, b))
         .map(([name, { type, from }]) => ({
           name,
           root,
@@ -118,40 +98,44 @@ export class HolderQuery implements Searcher, Answers {
           from: provenance(from),
         }))
         .sort((a, b) =>
-          loadOf(a) - loadOf(b) || b.chunksHave - a.chunksHave || compare(a.nodeId, b.nodeId)
+          loadOf(a) - loadOf(b) || b.chunksHave - a.chunksHave || compareTexts(a.nodeId, b.nodeId)
         )
     );
   }
 
-  #offer(file: FileOffer, holder: OfferingHolder, from: string): Located | undefined {
+  offer(
+    file: FileOffer,
+    holder: OfferingHolder,
+    { from }: { readonly from: string },
+  ): Located | undefined {
     const { root, sizeBytes, name, type, whole, chunksHave } = file;
     if (!this.#isSought({ root, name })) return undefined;
     const found = this.#file(root, sizeBytes);
     if (found === undefined) return undefined;
-    this.#named(found, { name, type }, from);
+    this.#name(found, { name, type }, from);
     this.#hold(found, holder, { chunksHave: whole ? Infinity : chunksHave, from });
     return found;
   }
 
-  #known(file: KnownFile, from: string): void {
+  protected known(file: KnownFile, from: string): void {
     const { root, sizeBytes, sha256, whole, part } = file;
     if (!this.#isSought(file)) return;
     const found = this.#file(root, sizeBytes);
     if (found === undefined) return;
-    this.#named(found, file, from);
+    this.#name(found, file, from);
     found.whole = Math.max(found.whole, whole);
     found.total = Math.max(found.total, whole + part);
     if (sha256 !== null) found.sha256.set(from, sha256);
   }
 
-  #holder(holder: Holder, from: string): void {
+  protected named(holder: Holder, from: string): void {
     const { root, sizeBytes, nodeId, host, port, chunksHave, loadPermille } = holder;
     const isSought = this.#sought.by === "name" || root === this.#sought.value;
     const found = isSought ? this.#file(root, sizeBytes) : undefined;
     if (found === undefined) return;
     // The directory was asked for a name, so what it names goes by that.
     if (this.#sought.by === "name") {
-      this.#named(found, { name: this.#sought.value, type: "" }, from);
+      this.#name(found, { name: this.#sought.value, type: "" }, from);
     }
     const address = { host, port };
     this.#hold(found, { nodeId, address }, { chunksHave, from, loadPermille });
@@ -180,12 +164,12 @@ export class HolderQuery implements Searcher, Answers {
     return found;
   }
 
-  #named(
+  #name(
     found: Located,
     file: { readonly name: string; readonly type: string },
     from: string,
   ): void {
-    this.answeredMs = this.#clock.nowMs();
+    this.answered();
     const { name, type } = file;
     let known = found.names.get(name);
     // A directory may say the name without the type: then the first that says both counts.
@@ -202,7 +186,7 @@ export class HolderQuery implements Searcher, Answers {
     { nodeId, address }: OfferingHolder,
     what: { readonly chunksHave: number; readonly from: string; readonly loadPermille?: number },
   ): void {
-    this.answeredMs = this.#clock.nowMs();
+    this.answered();
     const chunksHave = Math.min(what.chunksHave, chunkCount(found.sizeBytes));
     let held = found.holders.get(nodeId);
     if (held === undefined) {
@@ -229,7 +213,7 @@ export class HolderQuery implements Searcher, Answers {
   #ordered(): Located[] {
     return [...this.#files.values()].sort((a, b) =>
       countsOf(b).total - countsOf(a).total || countsOf(b).whole - countsOf(a).whole ||
-      compare(a.root, b.root) || a.sizeBytes - b.sizeBytes
+      compareTexts(a.root, b.root) || a.sizeBytes - b.sizeBytes
     );
   }
 }
@@ -262,8 +246,4 @@ function mostSaid(said: ReadonlyMap<string, string>): string | null {
     if (best === null || count > counts.get(best)!) best = sha256;
   }
   return best;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

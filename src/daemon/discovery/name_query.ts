@@ -1,14 +1,11 @@
 /** A search for names by glob: collects what holders and directories list. */
 
-import type { Clock } from "../../base/clock.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Hit, MessageOf } from "../../wire/messages.ts";
-import type { FileOffer } from "../../wire/structures.ts";
+import type { FileOffer, KnownFile } from "../../wire/structures.ts";
 import type { SearchReport } from "../../wire/reports.ts";
-import type { DirectoryAnswer } from "./directory_answers.ts";
-import { type Answers, FLOOD, provenance } from "./network_query.ts";
-import type { OfferingHolder, Searcher, Verdict } from "./searches.ts";
+import { compareTexts, NetworkQuery, provenance } from "./network_query.ts";
+import type { OfferingHolder } from "./searches.ts";
 
 interface Found {
   readonly name: string;
@@ -25,40 +22,29 @@ interface Found {
 }
 
 /** The answers to one glob. */
-export class NameQuery implements Searcher, Answers {
-  answeredMs: number;
-  readonly #clock: Clock;
+export class NameQuery extends NetworkQuery {
   readonly #found = new Map<string, Found>();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.answeredMs = clock.nowMs();
-  }
-
-  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
-    for (const { file } of offers) this.add(file, holder.nodeId);
-    return { kind: "more" };
-  }
-
-  hit(hit: Hit): void {
-    for (const file of hit.offers) this.add(file, hit.nodeId);
+  /** Counts one file of one node; past the bound, new files are left out. */
+  offer(
+    file: FileOffer,
+    { nodeId }: Pick<OfferingHolder, "nodeId">,
+    { from }: { readonly from: string },
+  ): void {
+    const found = this.#find(file, from);
+    if (found !== undefined) (file.whole ? found.whole : found.part).add(nodeId);
   }
 
   /** The nodes that directories count and those that answer are partly the same: none is added up. */
-  listed({ directory, files }: DirectoryAnswer): void {
-    for (const file of files) {
-      const found = this.#find(file, directory);
-      if (found === undefined) continue;
-      found.listedWhole = Math.max(found.listedWhole, file.whole);
-      found.listedPart = Math.max(found.listedPart, file.part);
-    }
+  protected known(file: KnownFile, directory: string): void {
+    const found = this.#find(file, directory);
+    if (found === undefined) return;
+    found.listedWhole = Math.max(found.listedWhole, file.whole);
+    found.listedPart = Math.max(found.listedPart, file.part);
   }
 
-  /** Counts one file of one node; past the bound, new files are left out. */
-  add(file: FileOffer, nodeId: NodeId, options: { readonly from?: string } = {}): void {
-    const found = this.#find(file, options.from ?? FLOOD);
-    if (found === undefined) return;
-    (file.whole ? found.whole : found.part).add(nodeId);
+  protected named(): void {
+    // Holders are not asked for.
   }
 
   /** Each file once, most holders first, then by name. */
@@ -75,7 +61,7 @@ export class NameQuery implements Searcher, Answers {
       }))
       .sort((a, b) =>
         b.peersWhole + b.peersPart - a.peersWhole - a.peersPart ||
-        (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+        compareTexts(a.name, b.name)
       );
   }
 
@@ -83,7 +69,7 @@ export class NameQuery implements Searcher, Answers {
     file: Pick<FileOffer, "name" | "root" | "sizeBytes" | "type">,
     from: string,
   ): Found | undefined {
-    this.answeredMs = this.#clock.nowMs();
+    this.answered();
     const { name, root, sizeBytes, type } = file;
     const key = `${root}:${sizeBytes}:${name}`;
     let found = this.#found.get(key);

@@ -100,13 +100,9 @@ export async function hearOffers(
     });
     const address = { host: connection.remote.host, port: remote.listenPort };
     const verdict = searches.offered(search.id, { nodeId: remote.nodeId, address }, offers);
-    switch (verdict.kind) {
-      case "want":
-        connection.send({ kind: "want", root: verdict.root, searchOn: verdict.searchOn });
-        break;
-      default:
-        connection.send({ kind: verdict.kind });
-    }
+    const { kind } = verdict;
+    if (kind !== "want") connection.send({ kind });
+    else connection.send({ kind, root: verdict.root, searchOn: verdict.searchOn });
     return verdict;
   });
 }

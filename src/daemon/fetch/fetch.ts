@@ -248,7 +248,7 @@ export class Fetch implements Searcher, SwarmObserver {
           linkCount: links.size,
           linksDialling: links.dialling,
           addressCount: overlay.addressCount,
-          directories: { size: directories.size, faults: directories.troubles },
+          directories: { size: directories.size, faults: directories.errors },
         };
       },
       get swarm() {

@@ -29,7 +29,7 @@ export interface FetchHost {
   readonly links: { readonly size: number; readonly dialling: number };
   /** How many nodes it knows that may become links. */
   readonly overlay: { readonly addressCount: number };
-  readonly directories: Pick<Directories, "size" | "troubles" | "findHolders">;
+  readonly directories: Pick<Directories, "size" | "errors" | "findHolders">;
   /** Floods a query and asks the directories; the returned function ends both. */
   search(sought: Sought, searcher: Searcher): () => void;
   /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */

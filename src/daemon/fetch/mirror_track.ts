@@ -1,30 +1,29 @@
 /**
- * The mirror's part of one fetch: a download of the file in order, from its first byte or from that
- * which somebody waits for, into an unverified download of the store. How far it goes is said from outside
- * (`core/fetch`), as is whether what came is right.
+ * The mirror's part of one fetch: reads the file in order from its mirrors (origins) into an
+ * unverified download of the store. How far it goes is said from outside (`core/fetch`), as is
+ * whether what came is right.
+ *
+ * What is wanted, and how far that has come, is `mirror_span.ts`; what came is `mirror_download.ts`.
  */
 
-import { FetchFailure } from "../../base/errors.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
+import type { ChunkRange } from "../../base/geometry.ts";
 import type { Logger } from "../../base/log.ts";
+import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import type {
-  ResumeValidators,
-  UnverifiedDownload,
-} from "../../store/downloads/unverified_download.ts";
+import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
-import { canTell, goesOnWith, isWholeChecked, unverifiedName } from "./resume_check.ts";
+import { HERE, type Provider } from "../swarm/provider.ts";
+import type { StreamLedger } from "../swarm/transfer_ledger.ts";
 import type { FetchRecorder } from "./fetch_recorder.ts";
-import { rangeOutside } from "../../core/fetch/wanted_range.ts";
-import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
-import { StreamLedger } from "../swarm/transfer_ledger.ts";
+import { MirrorDownload } from "./mirror_download.ts";
+import { MirrorSpan } from "./mirror_span.ts";
+import { ReadLoop } from "./read_loop.ts";
 
 /** What the mirror's part of a fetch needs of the node. */
-export interface MirrorTrackHost {
+interface MirrorTrackHost {
   readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
   readonly log: Logger;
@@ -51,36 +50,13 @@ export class MirrorTrack implements MirrorFacts {
   readonly #host: MirrorTrackHost;
   readonly #owner: MirrorTrackOwner;
   readonly #journal: FetchRecorder;
-  readonly #request: FetchRequest;
-  readonly #path: string | undefined;
-  /** The first byte that is wanted, and the one behind the last; null for the file's end. */
-  readonly #start: number;
-  readonly #end: number | null;
-  #unverified: UnverifiedDownload | null = null;
-  /** Whether the size is known and told. */
-  #isOpen = false;
-  #sizeBytes: number | null = null;
-  /** The next byte to write. */
-  #position: number;
-  /** Chunks before this one were told. */
-  #toldChunk: number;
-  #readTo = 0;
-  #pump: Promise<void> | null = null;
-  #stopping = new AbortController();
-  #isWhole = false;
-  #isOver = false;
-  /** Whether it starts over, and must not go on before that is done. */
-  #isHalted = false;
+  readonly #span: MirrorSpan;
+  readonly #download: MirrorDownload;
+  readonly #loop: ReadLoop;
   #refusal: MirrorError | null = null;
   #givesRanges = true;
-  /** The mirror that gives what is read now. */
-  #provider: Provider = HERE;
   /** How often the file at the mirrors was another one. */
   #changes = 0;
-  /** Who gave what is in the unverified download. */
-  readonly received = new StreamLedger();
-  /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
-  #earlier: ResumeValidators | null = null;
 
   constructor(
     host: MirrorTrackHost,
@@ -94,62 +70,57 @@ export class MirrorTrack implements MirrorFacts {
     },
   ) {
     this.#host = host;
-    this.#request = request;
     this.#owner = options.owner;
     this.#journal = options.journal;
-    this.#path = options.path;
-    const { chunks, sizeBytes } = request;
-    const first = chunks?.first ?? Math.floor(options.from / CHUNK_BYTES);
-    this.#start = first * CHUNK_BYTES;
-    this.#end = chunks === null ? null : (chunks.first + chunks.count) * CHUNK_BYTES;
-    this.#position = this.#start;
-    this.#toldChunk = first;
-    const { mirrors, via = [] } = request;
+    const { chunks, mirrors, sizeBytes, via = [] } = request;
+    this.#span = new MirrorSpan(chunks, options.from);
+    this.#download = new MirrorDownload(host.store, request, options.path);
+    this.#loop = new ReadLoop({
+      run: (signal) => this.#run(signal),
+      isWanted: () => this.#isWanting,
+      failed: (error) => this.#owner.failed(error),
+    });
     const expected = sizeBytes === null ? {} : { sizeBytes };
     this.file = host.mirrors.file(mirrors, { ...expected, via });
   }
 
-  /** Bytes of the file, once a mirror said it. */
   get sizeBytes(): number | null {
-    return this.#sizeBytes;
+    return this.#span.sizeBytes;
   }
 
   get unverified(): UnverifiedDownload | null {
-    return this.#unverified;
+    return this.#download.unverified;
   }
 
-  /** Bytes from the first that is wanted on that are here. */
+  /** Who gave what is in the unverified download. */
+  get received(): StreamLedger {
+    return this.#download.received;
+  }
+
   get bytes(): number {
-    return this.#position - this.#start;
+    return this.#span.bytes;
   }
 
-  /** Bytes that are still to come; null while that is not known. */
   get bytesLeft(): number | null {
-    const end = this.#lastByte;
-    return end === null ? null : end - this.#position;
+    return this.#span.bytesLeft;
   }
 
-  /** The first chunk that is wanted. */
   get firstChunk(): number {
-    return Math.floor(this.#start / CHUNK_BYTES);
+    return this.#span.firstChunk;
   }
 
-  /** The chunk behind the last one that was told. */
   get nextChunk(): number {
-    return this.#toldChunk;
+    return this.#span.nextChunk;
   }
 
-  /** Whether all that is wanted is here. */
   get isWhole(): boolean {
-    return this.#isWhole;
+    return this.#span.isWhole;
   }
 
-  /** Whether that is the file from its first byte to its last. */
   get isWholeFile(): boolean {
-    return this.#isWhole && (this.#unverified?.isWhole ?? false);
+    return this.isWhole && (this.unverified?.isWhole ?? false);
   }
 
-  /** Why no mirror gives it; null while one may. */
   get refusal(): MirrorError | null {
     return this.#refusal;
   }
@@ -165,12 +136,10 @@ export class MirrorTrack implements MirrorFacts {
     return mirror === null ? undefined : this.#host.mirrors.speeds.of(mirror, this.#nowMs);
   }
 
-  /** Whether what it gave can be read. */
   get isOpen(): boolean {
-    return this.#unverified !== null && this.#isOpen;
+    return this.unverified !== null && this.#span.isOpen;
   }
 
-  /** The mirror that is asked next, and whether that one failed lately. */
   get label(): string | null {
     return this.file.mirror;
   }
@@ -184,13 +153,17 @@ export class MirrorTrack implements MirrorFacts {
     return this.#host.mirrors.clock.nowMs();
   }
 
+  get #isWanting(): boolean {
+    return !this.#loop.isEnded && this.#refusal === null && this.#span.isWanting;
+  }
+
   /** Goes on until this many bytes from the first wanted one on are here; fewer than are: stops. */
   readTo(bytes: number): void {
-    if (this.#readTo === bytes) return;
-    const wasReading = this.#isWanting;
-    this.#readTo = bytes;
-    if (this.#isWanting) this.#goOn();
-    else if (wasReading && this.#pump !== null) this.#stopReading();
+    if (this.#span.readTo === bytes) return;
+    const wasWanting = this.#isWanting;
+    this.#span.readTo = bytes;
+    if (this.#isWanting) this.#loop.goOn();
+    else if (wasWanting) this.#loop.stop();
   }
 
   /**
@@ -206,7 +179,7 @@ export class MirrorTrack implements MirrorFacts {
 
   /** No mirror gives it: none is asked for anything else. */
   refused(error: MirrorError): void {
-    if (this.#refusal !== null || this.#isWhole) return;
+    if (this.#refusal !== null || this.isWhole) return;
     this.#refusal = error;
     this.#note(`No mirror gives it: ${error.message}`);
     this.#owner.changed();
@@ -219,10 +192,8 @@ export class MirrorTrack implements MirrorFacts {
    * again, and if nothing of it is here, what is here stays.
    */
   async reject(why: string, culprit?: string): Promise<void> {
-    this.#isHalted = true;
-    await this.#stopReading();
-    this.#isHalted = false;
-    if (this.#isOver) return;
+    await this.#loop.halt();
+    if (this.#loop.isEnded) return;
     const culprits = culprit === undefined ? this.received.culprits : [culprit];
     for (const mirror of culprits) {
       this.#note(`Mirror ${mirror} is not asked again: ${why}`);
@@ -236,7 +207,7 @@ export class MirrorTrack implements MirrorFacts {
           mirror: culprits.at(-1) ?? "",
         }),
       );
-    } else if (this.#isWanting) this.#goOn();
+    } else this.#loop.goOn();
   }
 
   /** A mirror gave a wrong range: it is not asked again. */
@@ -246,32 +217,24 @@ export class MirrorTrack implements MirrorFacts {
 
   /** Stops, and keeps what came for a later fetch, unless somebody took it over. */
   async end(how: "suspend" | "discard"): Promise<void> {
-    this.#isOver = true;
-    await this.#stopReading();
-    const unverified = this.#unverified;
-    if (unverified?.isEnded === false) unverified[this.#isTorn(unverified) ? "discard" : how]();
+    await this.#loop.end();
+    this.#download.end(this.#isTorn ? "discard" : how);
   }
 
   /** Leaves the place where it writes to others; it may go on there later. */
   async leavePlace(): Promise<void> {
-    this.#readTo = 0;
-    await this.#stopReading();
-    if (this.#unverified?.isEnded === false) this.#unverified.suspend();
-    this.#unverified = null;
-    this.#earlier = null;
-    this.received.clear();
-    this.#isOpen = false;
-    this.#position = this.#start;
-    this.#toldChunk = this.firstChunk;
+    this.#span.readTo = 0;
+    await this.#loop.stop();
+    this.#download.leave();
+    this.#span.restart();
   }
 
   /**
    * Whether it is a piece of a file in which both ends lack, so that it will hardly be gone on with:
    * a fetch of the whole starts over. Where its end is here, somebody may still be reading that.
    */
-  #isTorn(unverified: UnverifiedDownload): boolean {
-    const isTail = this.#start > 0 && this.#request.chunks === null;
-    return isTail && !this.#isWhole && unverified.nextMissing(0) === 0;
+  get #isTorn(): boolean {
+    return this.#span.isTail && !this.isWhole && this.unverified?.nextMissing(0) === 0;
   }
 
   /** Whether a mirror gave something, and nothing of what is here. */
@@ -279,42 +242,22 @@ export class MirrorTrack implements MirrorFacts {
     return this.bytes > 0 && this.file.bytesGiven.has(mirror) && !this.received.has(mirror);
   }
 
-  get #isWanting(): boolean {
-    return !this.#isOver && !this.#isWhole && this.#refusal === null && this.bytes < this.#readTo;
-  }
-
-  get #lastByte(): number | null {
-    if (this.#sizeBytes === null) return null;
-    return Math.min(this.#end ?? this.#sizeBytes, this.#sizeBytes);
-  }
-
-  #goOn(): void {
-    if (this.#pump !== null || this.#isHalted) return;
-    this.#stopping = new AbortController();
-    const { signal } = this.#stopping;
-    this.#pump = this.#run(signal).catch((error) => this.#owner.failed(error as Error)).finally(
-      () => {
-        this.#pump = null;
-        // It may be wanted again since it was told to stop.
-        if (signal.aborted && this.#isWanting) this.#goOn();
-      },
-    );
-  }
-
-  async #stopReading(): Promise<void> {
-    this.#stopping.abort(new FetchFailure("failed", "The mirror is not needed any more"));
-    await this.#pump;
-  }
-
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      this.#unverified ??= this.#openUnverified();
+      if (this.unverified === null) this.#open();
       while (this.#isWanting && !signal.aborted) await this.#read(signal);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof MirrorError) this.refused(error);
       else this.#owner.failed(error as Error);
     }
+  }
+
+  #open(): void {
+    const { position, note, expected } = this.#download.open(this.#span.start);
+    if (note !== null) this.#note(note);
+    this.#span.reach(position);
+    if (expected !== null) this.file.expect(expected);
   }
 
   /** Reads as far as is wanted, or until the mirrors have another file. */
@@ -340,82 +283,42 @@ export class MirrorTrack implements MirrorFacts {
     }
   }
 
-  #openUnverified(): UnverifiedDownload {
-    const { sizeBytes, mirrors } = this.#request;
-    const unverified = this.#host.store.openUnverified({
-      name: unverifiedName(this.#request),
-      sizeBytes,
-      key: mirrors[0]!,
-      ...(this.#path === undefined ? {} : { path: this.#path }),
-    });
-    const position = unverified.nextMissing(this.#start);
-    if (position > this.#start) this.#goOnAt(position, unverified);
-    return unverified;
-  }
-
-  /** Goes on with what an earlier fetch brought, if it can be seen whether that is of this file. */
-  #goOnAt(position: number, unverified: UnverifiedDownload): void {
-    const { validators } = unverified;
-    const isChecked = this.#start === 0 && isWholeChecked(this.#request);
-    if (!isChecked && !canTell(validators)) {
-      const what = `Nothing tells of which file the ${position} bytes are that are here`;
-      this.#note(`${what}: begins anew`);
-      unverified.restart();
-      unverified.sizeBytes = this.#request.sizeBytes;
-      return;
-    }
-    this.#note(`Goes on at byte ${position} of an earlier fetch`);
-    this.#position = position;
-    this.#provider = HERE;
-    this.received.received(HERE, position);
-    this.#earlier = isChecked ? null : validators;
-    const mirror = validators === null ? {} : { mirror: validators.mirror };
-    this.file.expect({ ...mirror, sizeBytes: unverified.sizeBytes, validators });
-  }
-
   /** What to ask for next, up to where it is wanted; null when all of it is here. */
   #nextRange(): ByteRange | null {
-    const { sizeBytes } = this.#unverified!;
-    if (sizeBytes !== null && this.#position >= sizeBytes) return null;
-    const last = this.#lastByte ?? this.#end;
-    const wanted = this.#start + this.#readTo;
-    const end = last === null || wanted < last ? wanted : last;
-    const isToEnd = end === Infinity || end === this.#sizeBytes;
-    return isToEnd ? { offset: this.#position } : { offset: this.#position, end };
+    const { sizeBytes } = this.unverified!;
+    return sizeBytes !== null && this.#span.position >= sizeBytes ? null : this.#span.nextRange();
   }
 
   /** An answer begins; false when it may be of another file than what is here. */
-  #begins({ mirror, offset, sizeBytes, etag, lastModified }: MirrorBody): boolean {
-    if (this.#earlier !== null && !goesOnWith(this.#earlier, { mirror, etag, lastModified })) {
+  #begins(body: MirrorBody): boolean {
+    const { mirror, offset, sizeBytes } = body;
+    if (!this.#download.goesOnWith(body)) {
       this.#startOver(`mirror ${mirror} does not tell whether its file is still the same`);
       return false;
     }
-    this.#earlier = null;
     this.#note(
-      offset < this.#position
+      offset < this.#span.position
         ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
         : `Asks mirror ${mirror} from byte ${offset}`,
     );
     if (sizeBytes !== null) this.#opened(sizeBytes);
-    this.#unverified!.validators ??= { mirror, etag, lastModified };
-    this.#provider = mirrorProvider(mirror, this.file);
-    if (this.#isOpen) this.#tell(HERE);
+    this.#download.begin(body, this.file);
+    if (this.isOpen) this.#tell(HERE);
     return true;
   }
 
   #take({ offset, bytes }: Piece): void {
-    this.#unverified!.write(offset, bytes);
-    this.#position = offset + bytes.length;
-    this.received.received(this.#provider, this.#position);
-    if (this.#isOpen) this.#tell(this.#provider);
+    this.#download.write(offset, bytes);
+    this.#span.reach(offset + bytes.length);
+    if (this.isOpen) this.#tell(this.#download.provider);
   }
 
   /** An answer came to its end, or there is nothing left to ask for. */
   #answerEnded(): void {
-    if (!this.#isOpen) {
+    if (!this.isOpen) {
       // No mirror said how long the file is: now it is known.
-      this.#opened(Math.min(this.#position, this.#unverified!.sizeBytes ?? Infinity));
-      this.#tell(this.#provider);
+      this.#opened(Math.min(this.#span.position, this.unverified!.sizeBytes ?? Infinity));
+      this.#tell(this.#download.provider);
     }
     this.#endIfWhole();
   }
@@ -425,33 +328,20 @@ export class MirrorTrack implements MirrorFacts {
   }
 
   #opened(sizeBytes: number): void {
-    if (this.#isOpen) return;
-    const { chunks } = this.#request;
-    if (chunks !== null && chunks.first + chunks.count > chunkCount(sizeBytes)) {
-      throw rangeOutside(chunks, chunkCount(sizeBytes));
-    }
-    this.#sizeBytes = sizeBytes;
-    this.#unverified!.sizeBytes = sizeBytes;
-    this.#position = Math.max(this.#start, Math.min(this.#position, sizeBytes));
-    this.#isOpen = true;
+    if (this.isOpen) return;
+    this.#span.open(sizeBytes);
+    this.unverified!.sizeBytes = sizeBytes;
     this.#owner.opened(sizeBytes);
   }
 
   /** Tells chunks that are whole now. */
   #tell(provider: Provider): void {
-    const end = this.#position === this.#sizeBytes
-      ? chunkCount(this.#position)
-      : Math.floor(this.#position / CHUNK_BYTES);
-    const first = this.#toldChunk;
-    if (end <= first) return;
-    this.#toldChunk = end;
-    this.#owner.arrived({ first, count: end - first }, provider);
+    const range = this.#span.newChunks();
+    if (range !== undefined) this.#owner.arrived(range, provider);
   }
 
   #endIfWhole(): void {
-    const lastByte = this.#lastByte;
-    if (this.#isWhole || lastByte === null || this.#position < lastByte) return;
-    this.#isWhole = true;
+    if (!this.#span.endsNow()) return;
     this.#note("The mirror gave all that was asked of it");
     this.#owner.changed();
   }
@@ -466,12 +356,7 @@ export class MirrorTrack implements MirrorFacts {
   #startOver(reason: string): void {
     this.file.forget();
     this.#owner.restarted(reason);
-    this.received.clear();
-    this.#earlier = null;
-    this.#unverified?.restart();
-    this.#isOpen = this.#isWhole = false;
-    this.#sizeBytes = null;
-    this.#position = this.#start;
-    this.#toldChunk = this.firstChunk;
+    this.#download.restart();
+    this.#span.forget();
   }
 }

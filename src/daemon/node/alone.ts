@@ -21,7 +21,6 @@ type GivenNodeOptions = Pick<
   "directories" | "isReachable" | "log" | "network" | "networkKey" | "peers" | "ttl"
 >;
 
-/** How a fetch runs its own node. */
 interface AloneOptions extends GivenNodeOptions {
   /** Where the file's bytes are written; what lies there is checked and used. Absolute. */
   readonly outputPath: string;

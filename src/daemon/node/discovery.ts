@@ -12,16 +12,14 @@ import type { Load, Sought } from "../../wire/structures.ts";
 import { Directories, type DirectoryAnswer } from "../directories/directories.ts";
 import { HolderQuery } from "../discovery/holder_query.ts";
 import { NameQuery } from "../discovery/name_query.ts";
-import { type Answers, HERE, waitForIdle } from "../discovery/network_query.ts";
+import { HERE, type NetworkQuery, waitForIdle } from "../discovery/network_query.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { fileOffer, filesSought } from "../discovery/offers.ts";
-import type { Searcher, Searches } from "../discovery/searches.ts";
+import type { Searcher } from "../discovery/searches.ts";
 import type { Links } from "./links.ts";
 
-/** How a node searches. */
 interface DiscoveryOptions {
   readonly links: Links;
-  readonly searches: Searches;
   /** Directories that are told what is here and asked what is sought. */
   readonly directories: readonly HostPort[];
   /** How many links away a query goes. */
@@ -54,7 +52,7 @@ export class Discovery {
   }
 
   tick(nowMs: number): void {
-    this.#options.searches.tick(nowMs);
+    this.links.searches.tick(nowMs);
     this.directories.tick(nowMs);
   }
 
@@ -68,7 +66,7 @@ export class Discovery {
     const sought = { by: "glob", value: glob } as const;
     const query = new NameQuery(this.#context.clock);
     for (const file of filesSought(this.#context, sought)) {
-      query.add(fileOffer(file), this.#context.identity.nodeId, { from: HERE });
+      query.offer(fileOffer(file), this.#context.identity, { from: HERE });
     }
     await this.#collect(query, this.search(sought, query), options);
     return query.reports();
@@ -97,7 +95,7 @@ export class Discovery {
     options: { readonly holdersMax?: number } = {},
   ): () => void {
     const { clock, identity } = this.#context;
-    const { searches, ttl } = this.#options;
+    const { links: { searches }, ttl } = this.#options;
     const listed = (answer: DirectoryAnswer) => searcher.listed(answer);
     const endFiles = this.directories.findFiles(sought, listed);
     const { holdersMax: max = limits.directoryHoldersAsked } = options;
@@ -115,7 +113,7 @@ export class Discovery {
     };
   }
 
-  async #collect(answers: Answers, end: () => void, options: QueryOptions): Promise<void> {
+  async #collect(answers: NetworkQuery, end: () => void, options: QueryOptions): Promise<void> {
     const { clock } = this.#context;
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     try {

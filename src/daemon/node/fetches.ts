@@ -18,7 +18,6 @@ import { RejectedFiles } from "../trust/rejected_files.ts";
 import type { Discovery } from "./discovery.ts";
 import { takeFromHolder } from "./outbound_calls.ts";
 
-/** How a node fetches. */
 interface FetchesOptions {
   readonly discovery: Discovery;
   /** Knows what files have to be by their names; nobody does by default. */
@@ -64,7 +63,7 @@ export class Fetches {
       misbehaved: (node, root) =>
         links.step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
     }, store);
-    links.onChange(() => {
+    links.changes.listen(() => {
       for (const fetch of this.#running) fetch.surroundingsChanged();
     });
   }

@@ -5,6 +5,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { Changes } from "../../base/changes.ts";
 import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { LinkId } from "../../core/overlay/neighbours.ts";
@@ -18,17 +19,14 @@ import type { Message, MessageKind, Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
 import { fileOffer, filesSought, holdsAny } from "../discovery/offers.ts";
-import type { Searches } from "../discovery/searches.ts";
+import { Searches } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import { callRequester } from "./outbound_calls.ts";
 
 /** Messages that a link carries. */
 const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
 
-/** How a node keeps its links. */
 interface LinksOptions {
-  /** This node's own searches, which hear the hits. */
-  readonly searches: Searches;
   /** Serves the requesters that this node calls back. */
   readonly uploads: Uploads;
   /** Nodes that a person named: links to them are kept up. */
@@ -40,11 +38,14 @@ interface LinksOptions {
 /** All links of one node. */
 export class Links {
   readonly overlay: Overlay;
+  /** Told whenever there are more or fewer links, or dials. */
+  readonly changes = new Changes();
+  /** This node's own searches, which hear the hits. */
+  readonly searches = new Searches();
   readonly #context: NodeContext;
   readonly #options: LinksOptions;
   readonly #connections = new Map<LinkId, Connection>();
   #nextId = 1;
-  #changed: () => void = () => {};
   #dialling = 0;
   #isStopped = false;
 
@@ -58,11 +59,6 @@ export class Links {
 
   get size(): number {
     return this.#connections.size;
-  }
-
-  /** Calls back whenever there are more or fewer links, or dials. */
-  onChange(changed: () => void): void {
-    this.#changed = changed;
   }
 
   /** How many are being dialled. */
@@ -102,9 +98,33 @@ export class Links {
     return this.overlay.isBanned({ nodeId, host }, this.#context.clock.nowMs());
   }
 
-  /** Keeps a link that another node opened, until it ends. */
-  async accepted(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    await this.#run(connection, remote);
+  /** Keeps a link that another node opened, or one that was `dialled`, until it ends. */
+  async keep(
+    connection: Connection,
+    remote: RemoteIdentity,
+    dialled?: HostPort,
+  ): Promise<void> {
+    const link = this.#nextId++;
+    const { host, port } = connection.remote;
+    this.#connections.set(link, connection);
+    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
+    const { nodeId, listenPort } = remote;
+    this.step({
+      kind: "link-up",
+      link,
+      nodeId,
+      host,
+      port,
+      listenPort,
+      inbound: dialled === undefined,
+      ...(dialled === undefined ? {} : { dialled }),
+    });
+    this.changes.tell();
+    await connection.receive(this.#handler(link));
+    this.#connections.delete(link);
+    this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
+    this.changes.tell();
+    this.#logEnd(connection, remote);
   }
 
   #apply(effect: OverlayEffect): void {
@@ -145,7 +165,7 @@ export class Links {
         });
         break;
       case "deliver-hit":
-        this.#options.searches.hit(effect.hit);
+        this.searches.hit(effect.hit);
         break;
       case "warn":
         this.#warn(effect);
@@ -193,9 +213,9 @@ export class Links {
       throw error;
     } finally {
       this.#dialling--;
-      this.#changed();
+      this.changes.tell();
     }
-    await this.#run(connection, remote, address);
+    await this.keep(connection, remote, address);
   }
 
   #close(link: LinkId, reason: string): void {
@@ -203,34 +223,6 @@ export class Links {
     if (connection === undefined) return;
     if (reason !== "bye") connection.send({ kind: "bye", reason });
     connection.closeAfterWriting();
-  }
-
-  async #run(
-    connection: Connection,
-    remote: RemoteIdentity,
-    dialled?: HostPort,
-  ): Promise<void> {
-    const link = this.#nextId++;
-    const { host, port } = connection.remote;
-    this.#connections.set(link, connection);
-    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
-    const { nodeId, listenPort } = remote;
-    this.step({
-      kind: "link-up",
-      link,
-      nodeId,
-      host,
-      port,
-      listenPort,
-      inbound: dialled === undefined,
-      ...(dialled === undefined ? {} : { dialled }),
-    });
-    this.#changed();
-    await connection.receive(this.#handler(link));
-    this.#connections.delete(link);
-    this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
-    this.#changed();
-    this.#logEnd(connection, remote);
   }
 
   #handler(link: LinkId): FrameHandler {

@@ -7,7 +7,7 @@
 
 import type { HostPort } from "../../base/address.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Logger, LogThrottle } from "../../base/log.ts";
@@ -19,7 +19,6 @@ import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FetchRequest } from "../../wire/fetch_request.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
-import { Searches } from "../discovery/searches.ts";
 import type { Fetch } from "../fetch/fetch.ts";
 import { OfferPolicy } from "../trust/offer_policy.ts";
 import { Uploads } from "../upload/uploads.ts";
@@ -63,17 +62,12 @@ export interface NodeOptions {
 export class Node {
   /** What links, discovery and transfers work with. */
   readonly context: NodeContext;
-  /** Where it listens, the real port included. */
-  readonly address: HostPort;
-  readonly searches = new Searches();
   readonly links: Links;
   readonly discovery: Discovery;
   readonly transfers: Transfers;
   readonly questions: Questions;
   readonly #port: NodePort;
-  readonly #failed = Promise.withResolvers<Error>();
   readonly #timers = new DisposableStack();
-  #isStopped = false;
   /** Bytes that stand in the statistics. */
   #saved = { bytesIn: 0, bytesOut: 0 };
 
@@ -85,7 +79,7 @@ export class Node {
   constructor(options: NodeOptions) {
     const { clock = systemClock, log, nodeId, store, transport, trust } = options;
     const listener = transport.listen(options.listen);
-    this.address = listener.address;
+    const { address } = listener;
     const context = this.context = {
       clock,
       log,
@@ -95,21 +89,19 @@ export class Node {
       offerPolicy: new OfferPolicy({ clock, store, trust, log }),
       identity: {
         nodeId,
-        listenPort: options.isReachable ? this.address.port : 0,
+        listenPort: options.isReachable ? address.port : 0,
         network: options.network,
         networkKey: options.networkKey,
         random: systemRandom,
       },
     };
-    const { searches } = this;
     const uploads = new Uploads(context);
-    const links = this.links = new Links(context, { ...options, searches, uploads });
+    const links = this.links = new Links(context, { ...options, uploads });
     const discovery = this.discovery = new Discovery(context, {
       links,
-      searches,
       directories: options.directories ?? [],
       ttl: options.ttl,
-      address: this.address,
+      address,
       load: (nowMs) => this.transfers.loadMeter.load(nowMs),
     });
     this.transfers = new Transfers(context, {
@@ -122,17 +114,18 @@ export class Node {
     });
     const { loadMeter, pushReceiver } = this.transfers;
     const { directories } = discovery;
-    const questions = new Questions(context, { loadMeter, pushReceiver, directories });
+    const questions = new Questions(context, { loadMeter, pushReceiver, directories, links });
     this.questions = questions;
-    this.#port = new NodePort(context, listener, { links, searches, uploads, questions });
+    this.#port = new NodePort(context, listener, { links, uploads, questions });
+  }
+
+  /** Where it listens, the real port included. */
+  get address(): HostPort {
+    return this.#port.address;
   }
 
   get nodeId(): NodeId {
     return this.context.identity.nodeId;
-  }
-
-  get clock(): Clock {
-    return this.context.clock;
   }
 
   get store(): ChunkStore {
@@ -141,12 +134,7 @@ export class Node {
 
   /** Resolves with the reason when the node cannot go on by itself. */
   get failed(): Promise<Error> {
-    return this.#failed.promise;
-  }
-
-  /** How many links there are. */
-  get linkCount(): number {
-    return this.links.size;
+    return this.#port.failed;
   }
 
   /** What is being fetched, the last begun first. */
@@ -166,10 +154,7 @@ export class Node {
 
   /** Begins to accept, to dial and to let time pass. */
   start(): void {
-    this.#port.run().then(
-      () => this.#portEnded(new EnvironmentError("other", "The node port accepts no more")),
-      (error) => this.#portEnded(error as Error),
-    );
+    this.#port.start();
     this.links.start();
     this.discovery.directories.start();
     const { clock, store } = this.context;
@@ -180,7 +165,6 @@ export class Node {
 
   /** Ends everything; downloads are kept as of now. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     this.#timers.dispose();
     this.#port.close();
     const { connections, log, offerPolicy } = this.context;
@@ -208,10 +192,6 @@ export class Node {
     connections.tick(nowMs);
     throttle.tick(nowMs);
     this.#saveStatistics();
-  }
-
-  #portEnded(error: Error): void {
-    if (!this.#isStopped) this.#failed.resolve(error);
   }
 
   #saveStatistics(): void {

@@ -1,9 +1,10 @@
 /**
- * The node port: hands each connection that comes in to the part of the node that its purpose names. Strangers are
- * turned away before that, in `acceptor.ts`.
+ * The node port: hands each connection that comes in to the part of the node that its purpose names.
+ * Strangers are turned away before that, in `acceptor.ts`.
  */
 
-import { unreachable } from "../../base/errors.ts";
+import type { HostPort } from "../../base/address.ts";
+import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { Acceptor } from "../../net/acceptor.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
@@ -14,7 +15,6 @@ import type { Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { hearOffers } from "../discovery/offer_exchange.ts";
 import { fileOfRoot, offerMessage } from "../discovery/offers.ts";
-import type { Searches } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import type { Links } from "./links.ts";
 import type { Questions } from "./questions.ts";
@@ -22,18 +22,22 @@ import type { Questions } from "./questions.ts";
 /** What takes the connections of each purpose. */
 interface NodePortOptions {
   readonly links: Links;
-  readonly searches: Searches;
   readonly uploads: Uploads;
   readonly questions: Questions;
 }
 
 /** The accepting side of one node. */
 export class NodePort {
+  /** Where it listens, the real port included. */
+  readonly address: HostPort;
   readonly #context: NodeContext;
   readonly #options: NodePortOptions;
   readonly #acceptor: Acceptor;
+  readonly #failed = Promise.withResolvers<Error>();
+  #isClosed = false;
 
   constructor(context: NodeContext, listener: Listener, options: NodePortOptions) {
+    this.address = listener.address;
     this.#context = context;
     this.#options = options;
     const { identity, connections, throttle, log } = context;
@@ -51,22 +55,33 @@ export class NodePort {
     );
   }
 
-  /** Accepts until closed. */
-  run(): Promise<void> {
-    return this.#acceptor.run();
+  /** Resolves with the reason when it accepts no more without being closed. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
+  start(): void {
+    const ended = (error: Error) => {
+      if (!this.#isClosed) this.#failed.resolve(error);
+    };
+    this.#acceptor.run().then(
+      () => ended(new EnvironmentError("other", "The node port accepts no more")),
+      (error) => ended(error as Error),
+    );
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#acceptor.close();
   }
 
   async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const { links, searches, questions } = this.#options;
+    const { links, questions } = this.#options;
     switch (remote.purpose) {
       case "link":
-        return await links.accepted(connection, remote);
+        return await links.keep(connection, remote);
       case "callback": {
-        const verdict = await hearOffers(connection, { remote, searches });
+        const verdict = await hearOffers(connection, { remote, searches: links.searches });
         if (verdict.kind === "want") return await verdict.use(connection);
         return await connection.closeAfterWriting();
       }

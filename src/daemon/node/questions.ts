@@ -6,6 +6,7 @@
  * any node of the network may hear.
  */
 
+import { Counts } from "../../base/counts.ts";
 import { EnvironmentError, PeerFault } from "../../base/errors.ts";
 import { HostRateLimit } from "../../base/rate_limit.ts";
 import { HASH_BYTES } from "../../base/ids.ts";
@@ -22,13 +23,15 @@ import { peerLabel } from "../discovery/offer_exchange.ts";
 import { listedFiles } from "../discovery/offers.ts";
 import type { PushReceiver } from "../push/push_receiver.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
+import type { Links } from "./links.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
 
-/** What the answers are drawn from, besides the files that are here. */
 interface QuestionsOptions {
   readonly loadMeter: LoadMeter;
   readonly pushReceiver: PushReceiver;
+  /** Hears who floods. */
+  readonly links: Links;
   /** The directories that may prove to know this node's session. */
   readonly directories: Directories;
 }
@@ -39,6 +42,8 @@ interface Asker {
   readonly remote: RemoteIdentity;
   /** Whether it has proved to be a directory that this node told its session. */
   isDirectory: boolean;
+  /** Questions so far. */
+  asked: number;
 }
 
 /** What goes on after the last answer; it does not count among the questions. */
@@ -48,10 +53,10 @@ type Sequel = () => Promise<void>;
 export class Questions {
   readonly #context: NodeContext;
   readonly #options: QuestionsOptions;
-  /** The hosts that ask something now, once for each connection. */
-  readonly #askers: string[] = [];
-  /** Hosts to which a list is being sent, once for each list. */
-  readonly #listHosts: string[] = [];
+  /** Connections that ask something now, by host. */
+  readonly #askers = new Counts<string>();
+  /** Lists that are being sent, by host. */
+  readonly #lists = new Counts<string>();
   readonly #questionLimits = new HostRateLimit({
     perSecond: limits.questionsPerSecondMax,
     burst: limits.questionsBurstMax,
@@ -70,8 +75,8 @@ export class Questions {
 
   /** Why a node at `host` may not ask now; undefined when it may. */
   refusal(host: string): Refusal | undefined {
-    const isFull = this.#askers.length >= limits.questionersMax ||
-      countOf(this.#askers, host) >= limits.questionersPerHostMax;
+    const isFull = this.#askers.total >= limits.questionersMax ||
+      this.#askers.of(host) >= limits.questionersPerHostMax;
     return isFull ? "busy" : undefined;
   }
 
@@ -82,15 +87,15 @@ export class Questions {
    */
   async serve(connection: Connection, remote: RemoteIdentity): Promise<void> {
     const { host } = connection.remote;
-    this.#askers.push(host);
+    this.#askers.add(host, 1);
     const { clock } = this.#context;
     const whole = clock.after(limits.directoryConnectionMs, () => connection.close());
     let sequel: Sequel | undefined;
     try {
-      sequel = await this.#answerAll({ connection, remote, isDirectory: false });
+      sequel = await this.#answerAll({ connection, remote, isDirectory: false, asked: 0 });
     } finally {
       whole.cancel();
-      this.#askers.splice(this.#askers.indexOf(host), 1);
+      this.#askers.add(host, -1);
     }
     if (sequel === undefined) connection.close();
     else await sequel();
@@ -100,7 +105,7 @@ export class Questions {
     for (;;) {
       const question = await nextQuestion(asker.connection);
       if (question === undefined) return undefined;
-      this.#count(asker.connection);
+      this.#count(asker);
       switch (question.kind) {
         case "load-query":
           this.#load(asker, question.mac);
@@ -119,8 +124,15 @@ export class Questions {
     }
   }
 
-  #count({ remote: { host } }: Connection): void {
+  /** The bound is its host's; that it floods is held against a node only where it did so alone. */
+  #count(asker: Asker): void {
+    const { connection: { remote: { host } }, remote: { nodeId } } = asker;
+    asker.asked++;
     if (this.#questionLimits.take(host, this.#context.clock.nowMs())) return;
+    if (asker.asked >= limits.questionsFloodMin) {
+      const misdeed = { kind: "flooding" } as const;
+      this.#options.links.step({ kind: "misbehaved", node: { nodeId, host }, misdeed });
+    }
     throw new PeerFault(
       "flooding",
       `Cannot answer: more than ${limits.questionsPerSecondMax} questions a second`,
@@ -148,7 +160,7 @@ export class Questions {
       connection.send({ kind: "bye", reason: "too many lists of files" });
       return await connection.closeAfterWriting();
     }
-    this.#listHosts.push(host);
+    this.#lists.add(host, 1);
     try {
       let files: ListedFile[] = [];
       for (const file of listedFiles(this.#context)) {
@@ -163,14 +175,14 @@ export class Questions {
       connection.send({ kind: "files", files, last: true });
       await connection.flushed();
     } finally {
-      this.#listHosts.splice(this.#listHosts.indexOf(host), 1);
+      this.#lists.add(host, -1);
     }
   }
 
   /** A list takes as long as its reader does, so that no host may have all of them. */
   #mayHearList(host: string): boolean {
-    return this.#listHosts.length < limits.fileListsMax &&
-      countOf(this.#listHosts, host) < limits.fileListsPerHostMax &&
+    return this.#lists.total < limits.fileListsMax &&
+      this.#lists.of(host) < limits.fileListsPerHostMax &&
       this.#listLimits.take(host, this.#context.clock.nowMs());
   }
 
@@ -187,10 +199,6 @@ export class Questions {
     pushReceiver.takeElsewhere(incoming, peerLabel(connection, remote));
     return undefined;
   }
-}
-
-function countOf(hosts: readonly string[], host: string): number {
-  return hosts.filter((one) => one === host).length;
 }
 
 /** The next question; undefined when the asker has none, or takes too long over it. */

@@ -12,7 +12,6 @@ import type { Uploads } from "../upload/uploads.ts";
 import type { Discovery } from "./discovery.ts";
 import { Fetches } from "./fetches.ts";
 
-/** How a node transfers files. */
 interface TransfersOptions {
   readonly uploads: Uploads;
   readonly discovery: Discovery;

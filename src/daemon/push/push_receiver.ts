@@ -25,7 +25,6 @@ import type { Swarm } from "../swarm/swarm.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
 import { MinimumRate } from "../upload/minimum_rate.ts";
 
-/** How a node takes files. */
 interface PushReceiverOptions {
   /** What all downloads together may come to; 0: nothing is taken. */
   readonly acceptBytes: number;

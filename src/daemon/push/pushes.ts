@@ -5,6 +5,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { Changes } from "../../base/changes.ts";
 import { sleep } from "../../base/clock.ts";
 import {
   EnvironmentError,
@@ -28,7 +29,6 @@ import { listedFile, offerMessage } from "../discovery/offers.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import { type AskedPeer, askUpload } from "./peer_questions.ts";
 
-/** How a node pushes. */
 interface PushesOptions {
   readonly uploads: Uploads;
   readonly directories: Pick<Directories, "size" | "findTakers">;
@@ -187,17 +187,13 @@ export class Pushes {
     if (directories.size === 0) return;
     const waiting: Holder[] = [];
     const named = new Set<string>();
-    let changed = Promise.withResolvers<void>();
+    const changes = new Changes();
+    const untilMs = clock.nowMs() + limits.pushTakersMs;
     let answers = 0;
-    let isOver = false;
     const end = directories.findTakers(file, ({ holders }) => {
       answers++;
       waiting.push(...holders.slice(0, limits.pushTakersMax));
-      changed.resolve();
-    });
-    using _ = clock.after(limits.pushTakersMs, () => {
-      isOver = true;
-      changed.resolve();
+      changes.tell();
     });
     try {
       while (named.size < limits.pushTakersMax && !signal.aborted) {
@@ -210,9 +206,9 @@ export class Pushes {
           yield { host, port };
           continue;
         }
-        if (isOver || answers >= directories.size) return;
-        changed = Promise.withResolvers();
-        await changed.promise;
+        const waitMs = untilMs - clock.nowMs();
+        if (waitMs <= 0 || answers >= directories.size) return;
+        await changes.next(clock, { waitMs, signal });
       }
     } finally {
       end();

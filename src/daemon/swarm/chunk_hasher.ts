@@ -84,7 +84,6 @@ export class ChunkHasher {
     this.#waiting.clear();
   }
 
-  /** Does here what the worker did not get to. */
   #hashWaiting(): void {
     for (const [slot, { work: { leaves, first }, data }] of [...this.#waiting]) {
       this.#done({ slot, wrong: wrongChunks(data, leaves, first) });

@@ -16,13 +16,59 @@ import {
   type SourceReport,
 } from "../../core/download/download.ts";
 import type { PartialDownload } from "../../store/downloads/partial_download.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
+import { ChunkCheck } from "./chunk_check.ts";
 import { HERE, type Provider } from "./provider.ts";
-import type { MirrorLoss, SwarmContext, SwarmEvent, SwarmFile } from "./swarm_events.ts";
+import type {
+  ChunkSink,
+  ChunkSource,
+  MirrorLoss,
+  SwarmContext,
+  SwarmEvent,
+  SwarmFile,
+} from "./swarm_events.ts";
 import { TransferLedger } from "./transfer_ledger.ts";
 
 /** Stands for what came by another way in what the policy is told: no source has it. */
 const FED_ID = 0;
+
+/** Those that may give chunks now, in the order in which they came; an id is never given twice. */
+class SourceTable {
+  readonly #sources = new Map<number, ChunkSource>();
+  #nextId = FED_ID + 1;
+
+  [Symbol.iterator](): IterableIterator<ChunkSource> {
+    return this.#sources.values();
+  }
+
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  get(id: number): ChunkSource | undefined {
+    return this.#sources.get(id);
+  }
+
+  add(source: ChunkSource): void {
+    this.#sources.set(source.id, source);
+  }
+
+  /** False when it was not there. */
+  remove({ id }: ChunkSource): boolean {
+    return this.#sources.delete(id);
+  }
+
+  clear(): void {
+    this.#sources.clear();
+  }
+}
+
+/** How far a swarm is; there is a policy once the leaves are here, since only then can it ask. */
+type Phase =
+  | { readonly kind: "waiting" }
+  /** The leaves are here, and what was found on disk is being looked through. */
+  | { readonly kind: "checking" }
+  | { readonly kind: "running" | "over"; readonly policy: Download }
+  | { readonly kind: "over" };
 
 /** The chunks of one file on their way. */
 export class ChunkScheduler implements ChunkSink {
@@ -33,13 +79,8 @@ export class ChunkScheduler implements ChunkSink {
   readonly ledger = new TransferLedger();
   /** Tells all who hear of the swarm. */
   readonly tell: (event: SwarmEvent) => void;
-  readonly #sources = new Map<number, ChunkSource>();
-  /** There once the leaf layer is: before, no chunk can be asked for. */
-  #policy: Download | null = null;
-  /** Whether the leaves are here and what was found on disk is being looked through, or was. */
-  #isBeginning = false;
-  #isOver = false;
-  #nextSourceId = FED_ID + 1;
+  readonly #sources = new SourceTable();
+  #phase: Phase = { kind: "waiting" };
   #inflightBytesMax: number;
   #bytesHad: number;
 
@@ -72,7 +113,7 @@ export class ChunkScheduler implements ChunkSink {
   }
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#phase.kind === "over";
   }
 
   /** Whether missing chunks have no usable source; false before it has begun. */
@@ -87,7 +128,7 @@ export class ChunkScheduler implements ChunkSink {
 
   /** Those that may give chunks now, in the order in which they came. */
   get sources(): readonly ChunkSource[] {
-    return [...this.#sources.values()];
+    return [...this.#sources];
   }
 
   /** What the policy knows of the sources; nothing before it has begun. */
@@ -97,38 +138,37 @@ export class ChunkScheduler implements ChunkSink {
 
   /** An id for a source; none is given twice. */
   newSourceId(): number {
-    return this.#nextSourceId++;
+    return this.#sources.newId();
   }
 
   /** Takes a source in; before it has begun, the source waits. */
   add(source: ChunkSource): void {
-    this.#sources.set(source.id, source);
+    this.#sources.add(source);
     this.#join(source);
   }
 
   /** Asks nothing more of a source; false when it was not there. */
   remove(source: ChunkSource): boolean {
-    if (!this.#sources.delete(source.id)) return false;
+    if (!this.#sources.remove(source)) return false;
     this.step({ kind: "source-left", source: source.id });
     return true;
   }
 
   /** The leaves are here: looks through bytes found on disk, then lets the policy work. */
   begin(): void {
-    if (this.#isBeginning) return;
-    this.#isBeginning = true;
+    if (this.#phase.kind !== "waiting") return;
+    this.#phase = { kind: "checking" };
     const { download } = this;
     if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
     download.scrub().then(
-      () => this.#isOver || this.#decide(),
+      () => this.isOver || this.#decide(),
       (error) => this.fail(error as Error),
     );
   }
 
   /** Tells the policy, and does what it says; nothing before it has begun, or when all is over. */
   step(event: DownloadEvent, nowMs = this.context.clock.nowMs()): void {
-    if (this.#isOver || this.#policy === null) return;
-    this.#apply(this.#policy.step(event, nowMs));
+    if (this.#phase.kind === "running") this.#apply(this.#phase.policy.step(event, nowMs));
   }
 
   setBudget(inflightBytesMax: number): void {
@@ -146,8 +186,8 @@ export class ChunkScheduler implements ChunkSink {
         `Cannot take ${data.length} bytes for chunks ${range.first}+${range.count}`,
       );
     }
-    if (this.#isOver) return [];
-    const wrong = wrongChunks(data, this.leafDigits(range), range.first);
+    if (this.isOver) return [];
+    const wrong = wrongChunks(data, this.#leafDigits(range), range.first);
     for (const right of runsBetween(range, wrong)) {
       for (const run of this.download.have.missingRuns(right)) {
         this.#good({ id: FED_ID, provider }, run, { data: cut(data, range, run), frame: run });
@@ -158,16 +198,15 @@ export class ChunkScheduler implements ChunkSink {
 
   /** Ends everything because it cannot go on. */
   fail(error: Error): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.end("the fetch failed");
     this.tell({ kind: "failed", error });
   }
 
-  /** Ends all transfers. */
   end(reason: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    for (const source of this.#sources.values()) source.end(reason);
+    if (this.isOver) return;
+    this.#phase = { ...this.#phase, kind: "over" };
+    for (const source of this.#sources) source.end(reason);
     this.#sources.clear();
   }
 
@@ -179,17 +218,12 @@ export class ChunkScheduler implements ChunkSink {
 
   /** Whether what a source gives of this range is still of use. */
   isAsked(source: ChunkSource, range: ChunkRange): boolean {
-    return !this.#isOver && this.classify(source, range) === "asked";
+    return !this.isOver && this.classify(source, range) === "asked";
   }
 
-  leafDigits(range: ChunkRange): string {
-    try {
-      return this.download.leaf().hexOf(range);
-    } catch (error) {
-      // Without the leaves no source is of use, and none is to blame.
-      this.fail(error as Error);
-      throw error;
-    }
+  checkOf(range: ChunkRange): ChunkCheck {
+    const { context: { hasher }, file: { sizeBytes } } = this;
+    return new ChunkCheck(range, { leaves: this.#leafDigits(range), sizeBytes, hasher });
   }
 
   arriving({ id: source }: ChunkSource, bytes: number): void {
@@ -212,9 +246,8 @@ export class ChunkScheduler implements ChunkSink {
     this.step({ kind: "rejected", source, range });
   }
 
-  /** A mirror gives no more. */
   mirrorLost(source: ChunkSource, why: MirrorLoss): void {
-    if (!this.remove(source) || this.#isOver) return;
+    if (!this.remove(source) || this.isOver) return;
     if (why.kind === "mirror-wrong") {
       this.context.log.warn("a mirror's chunk is not what the peers' leaves say", {
         mirror: why.provider.label,
@@ -225,6 +258,21 @@ export class ChunkScheduler implements ChunkSink {
     this.tell(why);
   }
 
+  /** Leaves as hexadecimal, 64 digits a chunk. */
+  #leafDigits(range: ChunkRange): string {
+    try {
+      return this.download.leaf().hexOf(range);
+    } catch (error) {
+      // Without the leaves no source is of use, and none is to blame.
+      this.fail(error as Error);
+      throw error;
+    }
+  }
+
+  get #policy(): Download | null {
+    return "policy" in this.#phase ? this.#phase.policy : null;
+  }
+
   #join({ id, have }: ChunkSource): void {
     this.step({ kind: "source-joined", source: id, have });
   }
@@ -232,13 +280,16 @@ export class ChunkScheduler implements ChunkSink {
   #decide(): void {
     const { file: { sizeBytes }, wanted, download: { have } } = this;
     this.#bytesHad = bytesWithin(have, sizeBytes, wanted);
-    this.#policy = new Download({
-      sizeBytes,
-      wanted,
-      have,
-      inflightBytesMax: this.#inflightBytesMax,
-      random: this.context.random,
-    });
+    this.#phase = {
+      kind: "running",
+      policy: new Download({
+        sizeBytes,
+        wanted,
+        have,
+        inflightBytesMax: this.#inflightBytesMax,
+        random: this.context.random,
+      }),
+    };
     if (this.#bytesHad > 0) {
       for (const range of have.ranges()) this.tell({ kind: "gained", range, provider: HERE });
     }
@@ -247,13 +298,12 @@ export class ChunkScheduler implements ChunkSink {
     this.step({ kind: "tick" });
   }
 
-  /** Writes right chunks, and counts those that are news. */
   #good(
     { id: source, provider }: Pick<ChunkSource, "id" | "provider">,
     range: ChunkRange,
     { data, frame }: { readonly data: Uint8Array; readonly frame: ChunkRange },
   ): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     // In the end game a frame may bring chunks that another source was sooner with.
     const news = this.download.have.missingRuns(range);
     try {
@@ -271,7 +321,7 @@ export class ChunkScheduler implements ChunkSink {
 
   #apply(effects: readonly DownloadEffect[]): void {
     for (const effect of effects) {
-      if (this.#isOver) return;
+      if (this.isOver) return;
       switch (effect.kind) {
         case "request":
           this.#sources.get(effect.source)?.request(effect.range);
@@ -309,7 +359,6 @@ export class ChunkScheduler implements ChunkSink {
   }
 }
 
-/** The bytes of `run` in `data`, which is the chunks of `range`. */
 function cut(data: Uint8Array, range: ChunkRange, run: ChunkRange): Uint8Array {
   const start = (run.first - range.first) * CHUNK_BYTES;
   return data.subarray(start, start + run.count * CHUNK_BYTES);

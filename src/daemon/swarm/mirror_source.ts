@@ -12,62 +12,89 @@ import type { MirrorFile } from "../../http/mirrors.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
 import { type RangeBody, ResumableRead } from "../../http/resumable_read.ts";
 import { Semaphore } from "../../http/semaphore.ts";
-import { ChunkCheck } from "./chunk_check.ts";
-import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import { mirrorProvider, type Provider } from "./provider.ts";
-import type { MirrorLoss } from "./swarm_events.ts";
+import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
 
 const REQUEST_BYTES = limits.requestChunksMax * CHUNK_BYTES;
 
-/** Takes what a mirror gives: requests with no wrong chunk. */
-export interface MirrorSink extends ChunkSink {
-  /** It gives no more. */
-  mirrorLost(source: MirrorSource, why: MirrorLoss): void;
-}
-
-/** A request under way. */
-interface Work {
+/**
+ * One request under way: what is here of it, in order. Each chunk has one culprit: a mirror that
+ * goes on for another begins at a chunk, when what the other gave was found to be right.
+ */
+class RangeWork {
   readonly check: ChunkCheck;
-  readonly stop: AbortController;
   readonly data: Uint8Array;
-  filledBytes: number;
+  readonly stop = new AbortController();
+  #filledBytes = 0;
   /** How many of them were here when the answer that is read began. */
-  answerFrom: number;
+  #answerFrom = 0;
   /** Who gave what is there of the chunk that is not whole. */
-  provider: Provider | null;
+  #provider: Provider | null = null;
+
+  /** `data` has room for all of it. */
+  constructor(check: ChunkCheck, data: Uint8Array) {
+    this.check = check;
+    this.data = data;
+  }
+
+  get provider(): Provider | null {
+    return this.#provider;
+  }
+
+  get filledBytes(): number {
+    return this.#filledBytes;
+  }
+
+  get isWhole(): boolean {
+    return this.#filledBytes === this.check.lengthBytes;
+  }
+
+  /** Whether the answer that is read has given nothing. */
+  get isAnswerEmpty(): boolean {
+    return this.#filledBytes === this.#answerFrom;
+  }
+
+  /** `provider` is to give the rest; false when it has to begin earlier, or something is wrong. */
+  begin(provider: Provider): boolean {
+    if (this.#provider !== null && this.#provider.label !== provider.label) {
+      // What is wrong of what is here is to be blamed on the one that gave it.
+      this.check.advanceHere(this.data, this.#filledBytes);
+      if (this.check.wrong.length > 0) return false;
+      // What that one began of a chunk comes again.
+      const restBytes = this.#filledBytes % CHUNK_BYTES;
+      this.#filledBytes -= restBytes;
+      this.#provider = null;
+      if (restBytes > 0) return false;
+    }
+    this.#provider ??= provider;
+    this.#answerFrom = this.#filledBytes;
+    return true;
+  }
+
+  take(bytes: Uint8Array): void {
+    this.data.set(bytes, this.#filledBytes);
+    this.#filledBytes += bytes.length;
+    this.check.advance(this.data, this.#filledBytes);
+  }
 }
 
 /** One file at its mirrors, as a source of ranges. */
 export class MirrorSource implements ChunkSource {
   readonly id: number;
   readonly have = "all";
-  /** A wrong chunk is the end of it. */
-  readonly strikes = 0;
-  readonly #sink: MirrorSink;
+  readonly #sink: ChunkSink;
   readonly #mirror: MirrorFile;
-  readonly #sizeBytes: number;
-  readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
-  readonly #works = new Set<Work>();
-  readonly #places = new Semaphore(limits.mirrorRangesMax);
+  readonly #works = new Set<RangeWork>();
+  readonly #slots = new Semaphore(limits.mirrorRangesMax);
   readonly #buffers: Uint8Array[] = [];
   #provider: Provider;
   #hasLeft = false;
 
-  constructor(
-    sink: MirrorSink,
-    mirror: MirrorFile,
-    options: {
-      readonly id: number;
-      readonly sizeBytes: number;
-      readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
-    },
-  ) {
+  constructor(sink: ChunkSink, mirror: MirrorFile, { id }: { readonly id: number }) {
     this.#sink = sink;
     this.#mirror = mirror;
-    this.#hasher = options.hasher;
-    this.#sizeBytes = options.sizeBytes;
-    this.id = options.id;
+    this.id = id;
     this.#provider = mirrorProvider(mirror.mirror ?? "", mirror);
   }
 
@@ -77,21 +104,15 @@ export class MirrorSource implements ChunkSource {
 
   request(range: ChunkRange): void {
     if (this.#hasLeft) return;
-    let leaves: string;
+    let check: ChunkCheck;
     try {
-      leaves = this.#sink.leafDigits(range);
+      check = this.#sink.checkOf(range);
     } catch {
       // The swarm has failed, and knows why.
       return;
     }
-    const work: Work = {
-      check: new ChunkCheck(range, { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher }),
-      stop: new AbortController(),
-      data: this.#buffers.pop() ?? new Uint8Array(REQUEST_BYTES),
-      filledBytes: 0,
-      answerFrom: 0,
-      provider: null,
-    };
+    const data = this.#buffers.pop() ?? new Uint8Array(REQUEST_BYTES);
+    const work = new RangeWork(check, data);
     this.#works.add(work);
     this.#bring(work).catch((error) => this.#failed(work, error));
   }
@@ -114,11 +135,11 @@ export class MirrorSource implements ChunkSource {
   }
 
   /** Brings what was asked for; resolves when it was given to the swarm, or to another core. */
-  async #bring(work: Work): Promise<void> {
+  async #bring(work: RangeWork): Promise<void> {
     const { signal } = work.stop;
-    const giveBack = await this.#places.take({ signal });
+    const giveBack = await this.#slots.take({ signal });
     const { check: { range, lengthBytes } } = work;
-    const { offset } = rangeBytes(this.#sizeBytes, range);
+    const { offset } = rangeBytes(this.#sink.file.sizeBytes, range);
     using read = new ResumableRead(this.#mirror, {
       next: () => ({ offset: offset + work.filledBytes, end: offset + lengthBytes }),
       opened: (body) => this.#begins(work, body),
@@ -127,16 +148,14 @@ export class MirrorSource implements ChunkSource {
       signal,
     });
     try {
-      while (work.filledBytes < lengthBytes) {
+      while (!work.isWhole) {
         const piece = await read.read();
         signal.throwIfAborted();
         if (piece !== null) {
-          work.data.set(piece.bytes, work.filledBytes);
-          work.filledBytes += piece.bytes.length;
           this.#sink.arriving(this, piece.bytes.length);
-          work.check.advance(work.data, work.filledBytes);
+          work.take(piece.bytes);
           if (this.#isWrong(work)) return;
-        } else if (work.filledBytes === work.answerFrom) {
+        } else if (work.isAnswerEmpty) {
           // A mirror that says that it goes on, and gives nothing, would be asked for ever.
           this.#mirror.ban(work.provider!.label);
         }
@@ -148,38 +167,21 @@ export class MirrorSource implements ChunkSource {
   }
 
   /** A mirror begins to give the rest; false when it has to begin earlier. */
-  #begins(work: Work, { mirror, sizeBytes }: RangeBody): boolean {
-    if (sizeBytes !== null && sizeBytes !== this.#sizeBytes) {
+  #begins(work: RangeWork, { mirror, sizeBytes }: RangeBody): boolean {
+    const wanted = this.#sink.file.sizeBytes;
+    if (sizeBytes !== null && sizeBytes !== wanted) {
       throw new MirrorError(
         "changed",
-        `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${this.#sizeBytes}`,
+        `Cannot use mirror ${mirror}: its file has ${sizeBytes} bytes, not ${wanted}`,
         { mirror },
       );
     }
-    if (!this.#takesOver(work, mirror)) return false;
-    work.answerFrom = work.filledBytes;
-    return true;
+    if (work.begin(mirrorProvider(mirror, this.#mirror))) return true;
+    this.#isWrong(work);
+    return false;
   }
 
-  /** Whether a mirror can go on with what is here of a request; each chunk has one culprit. */
-  #takesOver(work: Work, mirror: string): boolean {
-    const { provider } = work;
-    if (provider !== null && provider.label !== mirror) {
-      // What is wrong of what is here is to be blamed on the one that gave it.
-      work.check.advanceHere(work.data, work.filledBytes);
-      if (this.#isWrong(work)) return false;
-      // What that one began of a chunk comes again.
-      const restBytes = work.filledBytes % CHUNK_BYTES;
-      work.filledBytes -= restBytes;
-      work.provider = null;
-      if (restBytes > 0) return false;
-    }
-    work.provider ??= mirrorProvider(mirror, this.#mirror);
-    return true;
-  }
-
-  /** All bytes of a request are here. */
-  #whole(work: Work): void {
+  #whole(work: RangeWork): void {
     work.check.finish(work.data.subarray(0, work.check.lengthBytes), (data) => {
       if (!this.#works.has(work) || this.#isWrong(work)) return;
       this.#works.delete(work);
@@ -190,7 +192,7 @@ export class MirrorSource implements ChunkSource {
   }
 
   /** Whether a chunk turned out to be wrong; then it is over with this mirror. */
-  #isWrong({ check: { wrong: [index] }, provider }: Work): boolean {
+  #isWrong({ check: { wrong: [index] }, provider }: RangeWork): boolean {
     if (index === undefined) return false;
     this.#provider = provider ?? this.#provider;
     this.end();
@@ -198,8 +200,7 @@ export class MirrorSource implements ChunkSource {
     return true;
   }
 
-  /** A request ended without its chunks. */
-  #failed(work: Work, error: unknown): void {
+  #failed(work: RangeWork, error: unknown): void {
     if (!this.#works.delete(work)) return;
     this.#buffers.push(work.data);
     if (work.stop.signal.aborted) return this.#sink.passed(this, work.check.range);

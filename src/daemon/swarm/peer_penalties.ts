@@ -34,7 +34,7 @@ export class PeerPenalties {
    * lie about the size, and then no other chunk will ever show it. Its offer is not believed.
    */
   wrongLastChunk(source: PeerSource): void {
-    if (this.#banned.has(source.nodeId)) return;
+    if (this.#banned.has(source.provider.nodeId)) return;
     this.ban(source, new PeerFault("bad-data", "Dropped: its last chunk is wrong"));
   }
 
@@ -54,7 +54,7 @@ export class PeerPenalties {
 
   /** The connection of a source ended for its fault. */
   brokeProtocol(source: PeerSource, fault: PeerFault): void {
-    if (this.#banned.has(source.nodeId)) return;
+    if (this.#banned.has(source.provider.nodeId)) return;
     this.#warn("a peer broke the protocol", source, { reason: fault.message });
     this.#strike(source, 1);
     this.ban(source, fault);
@@ -62,15 +62,15 @@ export class PeerPenalties {
 
   /** Ends the transfer from a source, and lets nothing that its node offers count any more. */
   ban(source: PeerSource, reason: Error): void {
-    this.#banned.add(source.nodeId);
+    this.#banned.add(source.provider.nodeId);
     source.connection.close(reason);
-    this.#scheduler.tell({ kind: "banned", nodeId: source.nodeId });
+    this.#scheduler.tell({ kind: "banned", nodeId: source.provider.nodeId });
     const code = reason instanceof PeerFault ? reason.code : undefined;
     // Being slow is no misdeed.
     if (code === "silent" || code === "slow-reader") return;
     const { context, file: { root } } = this.#scheduler;
     const { host } = source.connection.remote;
-    context.misbehaved({ nodeId: source.nodeId, host }, root);
+    context.misbehaved({ nodeId: source.provider.nodeId, host }, root);
   }
 
   #strike(source: PeerSource, strikes: number): void {
@@ -81,7 +81,7 @@ export class PeerPenalties {
 
   #warn(message: string, source: PeerSource, fields: LogFields): void {
     const { context: { log }, file: { name, root } } = this.#scheduler;
-    const { provider: { label: peer }, nodeId } = source;
+    const { label: peer, nodeId } = source.provider;
     log.warn(message, { peer, nodeId, name, root, ...fields });
   }
 }

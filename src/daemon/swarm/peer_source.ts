@@ -21,18 +21,17 @@ import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
-import { CHUNKS_CODE, MESSAGES, type Rejection } from "../../wire/messages.ts";
-import { ChunkCheck } from "./chunk_check.ts";
-import type { ChunkHasher } from "./chunk_hasher.ts";
-import type { ChunkSink, ChunkSource } from "./chunk_source.ts";
+import { CHUNKS_CODE, type MessageOf, MESSAGES, type Rejection } from "../../wire/messages.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import type { LeafSource } from "./leaf_fetch.ts";
 import type { Provider } from "./provider.ts";
+import type { ChunkSink, ChunkSource } from "./swarm_events.ts";
 
 /** What a holder may send once it knows that the file is wanted. */
 const HOLDER_KINDS = ["leaves", "chunks", "have", "bitfield", "reject", "bye"] as const;
 
-/** Takes what a holder gives, and says of itself. */
-export interface PeerSink extends ChunkSink {
+/** Takes what a holder gives beside what any source does, and says of itself. */
+export interface PeerSink extends Pick<ChunkSink, "chunks"> {
   leaves(source: PeerSource, first: number, hashes: Uint8Array): void;
   leavesArriving(source: PeerSource): void;
   /** It has these chunks as well: in order, none twice. */
@@ -54,42 +53,39 @@ interface FrontFrame {
 /** One holder that a swarm takes chunks from. */
 export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly id: number;
-  readonly nodeId: NodeId;
-  readonly provider: Provider;
+  readonly provider: Provider & { readonly nodeId: NodeId };
   readonly connection: Connection;
   readonly have: Bitfield | "all";
   strikes = 0;
-  readonly #sink: PeerSink;
-  readonly #hasher: ChunkHasher;
-  readonly #sizeBytes: number;
-  readonly #chunks: number;
+  readonly #sink: ChunkSink;
+  readonly #peers: PeerSink;
+  readonly #announcements: Announcements;
   #front: FrontFrame | null = null;
-  /** Chunks that it announced so far, each as often as it did. */
-  #announced = 0;
 
   constructor(
-    sink: PeerSink,
     connection: Connection,
     options: {
+      readonly sink: ChunkSink;
+      readonly peers: PeerSink;
       readonly id: number;
       readonly nodeId: NodeId;
       /** The holder's address, for people. */
       readonly peer: string;
-      /** The chunks that it has, for the sink to keep up; by default all. */
+      /** The chunks that it has, for `peers` to keep up; by default all. */
       readonly have?: Bitfield | "all";
-      readonly sizeBytes: number;
-      readonly hasher: ChunkHasher;
     },
   ) {
-    this.#sink = sink;
-    this.#hasher = options.hasher;
+    this.#sink = options.sink;
+    this.#peers = options.peers;
     this.connection = connection;
     this.id = options.id;
-    this.nodeId = options.nodeId;
     this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
     this.have = options.have ?? "all";
-    this.#sizeBytes = options.sizeBytes;
-    this.#chunks = chunkCount(options.sizeBytes);
+    this.#announcements = new Announcements(this.#chunks);
+  }
+
+  get #chunks(): number {
+    return chunkCount(this.#sink.file.sizeBytes);
   }
 
   /** Receives until the connection ends. */
@@ -107,7 +103,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   }
 
   drop(reason: "bad-data" | "silent"): void {
-    this.#sink.dropped(this, reason);
+    this.#peers.dropped(this, reason);
   }
 
   end(reason: string): void {
@@ -121,7 +117,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
 
   partial(frame: Frame): void {
     if (frame.code === CHUNKS_CODE && frame.payload.length >= 4) this.#check(frame);
-    else if (frame.code === MESSAGES.leaves.code) this.#sink.leavesArriving(this);
+    else if (frame.code === MESSAGES.leaves.code) this.#peers.leavesArriving(this);
   }
 
   frame(frame: Frame): void {
@@ -129,18 +125,14 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const message = decodePayload(frame.code, frame.payload);
     switch (message.kind) {
       case "leaves":
-        return this.#sink.leaves(this, message.first, message.hashes);
+        return this.#peers.leaves(this, message.first, message.hashes);
       case "have":
-        this.#checkOrder(message.ranges);
-        return this.#announce(message.ranges, countOf(message.ranges));
+        return this.#peers.has(this, this.#announcements.ofHave(message.ranges));
       case "bitfield":
-        return this.#announce(
-          pageRanges(this.#chunks, message.firstByte, message.bits),
-          message.bits.length * 8,
-        );
+        return this.#peers.has(this, this.#announcements.ofBitfield(message));
       case "reject":
-        this.#checkRange(message.range);
-        return this.#sink.rejected(this, message.range, message.rejection);
+        checkRange(message.range, this.#chunks);
+        return this.#peers.rejected(this, message.range, message.rejection);
       case "bye":
         return this.connection.close();
       default:
@@ -159,11 +151,10 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     if (check === null) return this.#sink.passed(this, range);
     check.finish(
       frame.payload.subarray(4),
-      (data) => this.#sink.chunks(this, range, data, check.wrong),
+      (data) => this.#peers.chunks(this, range, data, check.wrong),
     );
   }
 
-  /** Looks at what has arrived of the frame at the front. */
   #check(frame: Frame): void {
     const front = this.#front ??= this.#open(frame);
     this.#sink.arriving(this, frame.payload.length - front.arrived);
@@ -177,12 +168,12 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const first = (p[0]! << 24 | p[1]! << 16 | p[2]! << 8 | p[3]!) >>> 0;
     const length = frame.payloadBytes - 4;
     const range = { first, count: Math.ceil(length / CHUNK_BYTES) };
-    if (
-      !isRangeWithin(range, this.#chunks) || rangeBytes(this.#sizeBytes, range).length !== length
-    ) {
+    const { sizeBytes } = this.#sink.file;
+    const chunks = this.#chunks;
+    if (!isRangeWithin(range, chunks) || rangeBytes(sizeBytes, range).length !== length) {
       throw new PeerFault(
         "malformed",
-        `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${this.#chunks}`,
+        `Cannot take CHUNKS: ${length} bytes from chunk ${first} of ${chunks}`,
       );
     }
     const standing = this.#sink.classify(this, range);
@@ -193,28 +184,28 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       );
     }
     if (standing === "cancelled") return { range, check: null, arrived: 0 };
-    const leaves = this.#sink.leafDigits(range);
-    const how = { leaves, sizeBytes: this.#sizeBytes, hasher: this.#hasher };
-    return { range, check: new ChunkCheck(range, how), arrived: 0 };
+    return { range, check: this.#sink.checkOf(range), arrived: 0 };
+  }
+}
+
+/**
+ * What one holder says that it has of a file, in its bitfield and by HAVE: within the file, in order,
+ * and no more often than an honest one has reason to.
+ */
+class Announcements {
+  readonly #chunks: number;
+  /** Chunks that it announced so far, each as often as it did. */
+  #announced = 0;
+
+  constructor(chunks: number) {
+    this.#chunks = chunks;
   }
 
-  /** Passes on what the holder says it has; `chunks` is how many it takes to look through that. */
-  #announce(ranges: readonly ChunkRange[], chunks: number): void {
-    this.#announced += chunks;
-    if (this.#announced > limits.announcedTimesMax * (this.#chunks + 8)) {
-      throw new PeerFault(
-        "flooding",
-        `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
-      );
-    }
-    this.#sink.has(this, ranges);
-  }
-
-  /** In order and without overlap, the ranges of one HAVE cost no more than the whole file. */
-  #checkOrder(ranges: readonly ChunkRange[]): void {
+  /** The ranges of a HAVE, which cost no more than the whole file: none overlaps another. */
+  ofHave(ranges: readonly ChunkRange[]): readonly ChunkRange[] {
     let end = 0;
     for (const range of ranges) {
-      this.#checkRange(range);
+      checkRange(range, this.#chunks);
       if (range.first < end) {
         throw new PeerFault(
           "malformed",
@@ -223,16 +214,33 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       }
       end = range.first + range.count;
     }
+    this.#count(countOf(ranges));
+    return ranges;
   }
 
-  #checkRange(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks)) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot take range: chunks ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+  ofBitfield({ firstByte, bits }: MessageOf<"bitfield">): readonly ChunkRange[] {
+    const ranges = pageRanges(this.#chunks, firstByte, bits);
+    this.#count(bits.length * 8);
+    return ranges;
   }
+
+  /** `chunks` is how many it takes to look through an announcement. */
+  #count(chunks: number): void {
+    this.#announced += chunks;
+    if (this.#announced <= limits.announcedTimesMax * (this.#chunks + 8)) return;
+    throw new PeerFault(
+      "flooding",
+      `Cannot take announcement: ${this.#announced} chunks of a file of ${this.#chunks}`,
+    );
+  }
+}
+
+function checkRange(range: ChunkRange, chunks: number): void {
+  if (isRangeWithin(range, chunks)) return;
+  throw new PeerFault(
+    "malformed",
+    `Cannot take range: chunks ${range.first}+${range.count} of ${chunks}`,
+  );
 }
 
 function countOf(ranges: readonly ChunkRange[]): number {

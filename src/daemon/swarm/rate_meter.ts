@@ -1,7 +1,6 @@
 /** Bytes a second of a growing count, smoothed so that a bar does not jump. */
 
-/** Time constant of the smoothing. */
-const SMOOTH_MS = 2_000;
+import { limits } from "../../base/limits.ts";
 
 /** An exponentially weighted rate. */
 export class RateMeter {
@@ -19,7 +18,7 @@ export class RateMeter {
     if (this.#lastMs !== null && nowMs > this.#lastMs) {
       const elapsedMs = nowMs - this.#lastMs;
       const rate = (bytes - this.#lastBytes) * 1000 / elapsedMs;
-      const weight = 1 - Math.exp(-elapsedMs / SMOOTH_MS);
+      const weight = 1 - Math.exp(-elapsedMs / limits.rateSmoothMs);
       this.#rate = this.#rate === null ? rate : this.#rate + weight * (rate - this.#rate);
     }
     this.#lastMs = nowMs;

@@ -179,10 +179,10 @@ export class Swarm {
    */
   joinMirror(mirror: MirrorFile): () => void {
     if (this.#scheduler.isOver) return () => {};
-    const { sizeBytes, name } = this.file;
-    const { hasher, log } = this.#scheduler.context;
+    const { name } = this.file;
+    const { log } = this.#scheduler.context;
     const id = this.#scheduler.newSourceId();
-    const source = new MirrorSource(this.#scheduler, mirror, { id, sizeBytes, hasher });
+    const source = new MirrorSource(this.#scheduler, mirror, { id });
     log.debug("mirror joined", { mirror: source.provider.label, name });
     this.#scheduler.add(source);
     return () => {
@@ -258,7 +258,7 @@ export class Swarm {
       bytesDone: this.bytesDone,
       bytesPerSecond: Math.round(this.rate.bytesPerSecond),
       have: formatRanges(this.download.have),
-      sources: inOrder.map(({ id, provider, strikes }) => ({
+      sources: inOrder.map(({ id, provider, strikes = 0 }) => ({
         peer: provider.label,
         nodeId: provider.nodeId,
         bytes: states.get(id)?.bytesGood ?? 0,

@@ -1,11 +1,17 @@
-/** What a swarm is of, what it tells, and what it is given. Types only. */
+/**
+ * What a swarm is of, what it tells, and its sources, be they holders or mirrors, as it and they see
+ * each other. Types only.
+ */
 
+import type { Bitfield } from "../../base/bitfield.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
+import type { FrameClass } from "../../core/download/download.ts";
 import type { MirrorError } from "../../http/mirror_error.ts";
+import type { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
 import type { Provider } from "./provider.ts";
 
@@ -60,4 +66,45 @@ export type SwarmEvent =
 /** Who hears of a swarm. */
 export interface SwarmObserver {
   swarmEvent(event: SwarmEvent): void;
+}
+
+/** One source of a swarm. */
+export interface ChunkSource {
+  /** By which the policy knows it. */
+  readonly id: number;
+  /** Who it is: of a mirror that is more than one server, that which gave last. */
+  readonly provider: Provider;
+  /** The chunks that it has. */
+  readonly have: Bitfield | "all";
+  /** Of a holder; a wrong chunk is the end of a mirror. */
+  readonly strikes?: number;
+  /** Asks for chunks. */
+  request(range: ChunkRange): void;
+  /** They are not needed any more. */
+  cancel(range: ChunkRange): void;
+  /** The policy takes it for lost. */
+  drop(reason: "bad-data" | "silent"): void;
+  /** The swarm is over, for this reason. */
+  end(reason: string): void;
+}
+
+/** Takes what sources give. */
+export interface ChunkSink {
+  readonly file: Pick<SwarmFile, "sizeBytes">;
+  /** Whether chunks of this range were asked of this source. */
+  classify(source: ChunkSource, range: ChunkRange): FrameClass;
+  /**
+   * A check of chunks against the leaves, which were checked against the root before.
+   *
+   * @throws {EnvironmentError} when the leaves cannot be read; the swarm has failed then.
+   */
+  checkOf(range: ChunkRange): ChunkCheck;
+  /** Bytes of chunks came in. */
+  arriving(source: ChunkSource, bytes: number): void;
+  /** The chunks of `range`, valid until this returns; those in `wrong` (indices) are not right. */
+  chunks(source: ChunkSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void;
+  /** A range does not come any more, or came after it was cancelled. */
+  passed(source: ChunkSource, range: ChunkRange): void;
+  /** A mirror gives no more. */
+  mirrorLost(source: ChunkSource, why: MirrorLoss): void;
 }

@@ -8,7 +8,7 @@ import { PeerFault } from "../../base/errors.ts";
 import { chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { HASH_BYTES, type NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { FrameClass, SourceReport } from "../../core/download/download.ts";
+import type { SourceReport } from "../../core/download/download.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { Rejection } from "../../wire/messages.ts";
 import type { ChunkScheduler } from "./chunk_scheduler.ts";
@@ -50,7 +50,7 @@ export class SwarmPeers implements PeerSink {
   }
 
   hasNode(nodeId: NodeId): boolean {
-    for (const source of this.#sources.values()) if (source.nodeId === nodeId) return true;
+    for (const source of this.#sources.values()) if (source.provider.nodeId === nodeId) return true;
     return false;
   }
 
@@ -83,12 +83,13 @@ export class SwarmPeers implements PeerSink {
    * @throws {PeerFault} when the holder's bitfield is none of this file.
    */
   async use(connection: Connection, holder: Holder): Promise<void> {
-    const { file: { name, sizeBytes }, context: { log, hasher } } = this.#scheduler;
+    const { file: { name, sizeBytes }, context: { log } } = this.#scheduler;
     const have = holder.whole ? "all" : new Bitfield(chunkCount(sizeBytes));
     if (have !== "all") have.addBytes(0, holder.bitfield);
     const { nodeId, peer } = holder;
     const id = this.#scheduler.newSourceId();
-    const source = new PeerSource(this, connection, { id, nodeId, peer, have, sizeBytes, hasher });
+    const to = { sink: this.#scheduler, peers: this };
+    const source = new PeerSource(connection, { ...to, id, nodeId, peer, have });
     this.#hadAny = true;
     this.#sources.set(id, source);
     connection.reserve(readBytes(this.#sources.size));
@@ -113,28 +114,12 @@ export class SwarmPeers implements PeerSink {
 
   // PeerSink: called by the sources as frames come in.
 
-  classify(source: PeerSource, range: ChunkRange): FrameClass {
-    return this.#scheduler.classify(source, range);
-  }
-
-  leafDigits(range: ChunkRange): string {
-    return this.#scheduler.leafDigits(range);
-  }
-
-  arriving(source: PeerSource, bytes: number): void {
-    this.#scheduler.arriving(source, bytes);
-  }
-
   chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void {
     const isStrike = wrong.length > 0 && this.#scheduler.isAsked(source, range);
     if (isStrike) this.#penalties.wrongChunks(source, wrong);
     this.#scheduler.chunks(source, range, data, wrong);
     const last = chunkCount(this.#scheduler.file.sizeBytes) - 1;
     if (isStrike && wrong.at(-1) === last) this.#penalties.wrongLastChunk(source);
-  }
-
-  passed(source: PeerSource, range: ChunkRange): void {
-    this.#scheduler.passed(source, range);
   }
 
   leaves(source: PeerSource, first: number, hashes: Uint8Array): void {
@@ -169,8 +154,8 @@ export class SwarmPeers implements PeerSink {
     const { first, count } = range;
     log.debug("a peer rejected a request", { peer, name, first, count, rejection });
     if (!hasBegun) return this.#fetchLeaves((nowMs) => this.#leaves.rejected(source, nowMs));
-    const isAsked = this.classify(source, range) !== "unasked";
-    this.passed(source, range);
+    const isAsked = this.#scheduler.classify(source, range) !== "unasked";
+    this.#scheduler.passed(source, range);
     if (isAsked && rejection === "not-had") this.#penalties.lied(source, range);
   }
 

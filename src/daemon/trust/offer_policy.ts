@@ -7,7 +7,7 @@
  * what that changed. Nothing is ever removed here.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, nextTurn } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -16,7 +16,6 @@ import type { FileTrust, PackageFile, PackageIndex } from "../../base/package_in
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition, StoreChange } from "../../store/files/stored_file.ts";
 
-/** What the verdicts are drawn from. */
 interface OfferPolicyOptions {
   readonly clock: Clock;
   readonly store: ChunkStore;
@@ -157,8 +156,8 @@ export class OfferPolicy implements AsyncDisposable {
       sizeBytes,
       sha256,
       repository: named.map(({ repository }) => repository).join(", "),
-      sizeBytesVouched: named[0]?.sizeBytes,
-      sha256Vouched: named[0]?.sha256,
+      sizeBytesExpected: named[0]?.sizeBytes,
+      sha256Expected: named[0]?.sha256,
     });
   }
 
@@ -176,14 +175,14 @@ export class OfferPolicy implements AsyncDisposable {
     const { clock, store } = this.#options;
     const { signal } = this.#stopping;
     // Not in the turn that made the node: it may have a hundred thousand files.
-    await turn();
+    await nextTurn();
     this.#isLookDue = false;
     let sinceMs = clock.nowMs();
     for (const { root, name } of store.distinctFiles()) {
       if (signal.aborted) return;
       this.#update(root, name);
       if (clock.nowMs() - sinceMs < limits.scanSliceMs) continue;
-      await turn();
+      await nextTurn();
       sinceMs = clock.nowMs();
     }
   }
@@ -198,7 +197,6 @@ export class OfferPolicy implements AsyncDisposable {
     if (this.#waiting.has(root)) this.#hurried.add(root);
   }
 
-  /** Hashes one of the files that wait, if a database still names it. */
   async #hashNext(): Promise<void> {
     const { store, log } = this.#options;
     const { signal } = this.#stopping;
@@ -229,8 +227,3 @@ export class OfferPolicy implements AsyncDisposable {
 }
 
 const NONE: readonly PackageFile[] = [];
-
-/** Resolves after all that waits for the event loop now. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

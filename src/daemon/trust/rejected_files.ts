@@ -3,6 +3,7 @@
  * remembered for a while, so that a later fetch neither follows the one nor asks the others again.
  */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 
@@ -15,7 +16,8 @@ interface Wrong {
 
 /** Wrong files and their providers, by the SHA-256 that was sought; of one node. */
 export class RejectedFiles {
-  readonly #bySha256 = new Map<string, Wrong>();
+  /** The one that was noted last is kept longest. */
+  readonly #bySha256 = new BoundedMap<string, Wrong>(limits.rejectedFilesMax);
 
   /** Remembers that the candidate of `key`, which `nodes` offered, is not the file of `sha256`. */
   note(
@@ -27,14 +29,7 @@ export class RejectedFiles {
     known.notedMs = nowMs;
     addBounded(known.keys, [wrong.key]);
     addBounded(known.nodes, wrong.nodes);
-    // The one that was noted last is kept longest.
-    this.#bySha256.delete(sha256);
     this.#bySha256.set(sha256, known);
-    if (this.#bySha256.size <= limits.rejectedFilesMax) return;
-    for (const oldest of this.#bySha256.keys()) {
-      this.#bySha256.delete(oldest);
-      break;
-    }
   }
 
   /** What is known to be wrong for `sha256`; empty sets when nothing is. */

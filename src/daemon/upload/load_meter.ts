@@ -6,7 +6,6 @@ import type { Uploads } from "./uploads.ts";
 
 const U16_MAX = 0xffff;
 
-/** What the load of a node is made of. */
 interface LoadMeterOptions {
   readonly uploads: Pick<Uploads, "active" | "bytesSent">;
   /** So many uploads at once are a full load; nothing is refused because of it. */

@@ -25,7 +25,7 @@ import {
 } from "../../wire/codec.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
-import type { Rejection } from "../../wire/messages.ts";
+import type { Message, Rejection } from "../../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { MinimumRate } from "./minimum_rate.ts";
@@ -45,6 +45,58 @@ export interface UploadedFile {
   readonly isPushed?: boolean;
 }
 
+/**
+ * What a requester is told of the chunks that are here. A partial holder sends its bitfield again,
+ * since the one in the offer has only the first page, and is as old as the requester's answer; and
+ * from then on what it gained.
+ */
+class ChunkNews {
+  /** Whether all chunks were here in the beginning. */
+  readonly wasComplete: boolean;
+  readonly #have: () => Bitfield | undefined;
+  /** The first byte of the bitfield that the requester has not got yet. */
+  #pageAt: number;
+  #gained: ChunkRange[] = [];
+
+  /** `have` gives the chunks that are here; undefined when there is nothing of the file. */
+  constructor(isComplete: boolean, have: () => Bitfield | undefined) {
+    this.wasComplete = isComplete;
+    this.#have = have;
+    this.#pageAt = isComplete ? Infinity : 0;
+  }
+
+  gained(range: ChunkRange): void {
+    this.#gained.push(range);
+  }
+
+  /** The next page of the bitfield; null when all were sent. */
+  nextPage(): Message | null {
+    if (this.#pageAt === Infinity) return null;
+    const have = this.#have();
+    const left = have === undefined ? 0 : Math.ceil(have.length / 8) - this.#pageAt;
+    if (have === undefined || left <= 0) {
+      this.#pageAt = Infinity;
+      return null;
+    }
+    const firstByte = this.#pageAt;
+    const bits = have.page(firstByte, Math.min(limits.bitfieldPageBytesMax, left));
+    this.#pageAt += bits.length;
+    return { kind: "bitfield", firstByte, bits };
+  }
+
+  /** What was gained since the last time: in order, each chunk once. */
+  takeGained(): Message[] {
+    if (this.#gained.length === 0) return [];
+    const ranges = mergedRanges(this.#gained);
+    this.#gained = [];
+    const messages: Message[] = [];
+    for (let at = 0; at < ranges.length; at += limits.haveRangesMax) {
+      messages.push({ kind: "have", ranges: ranges.slice(at, at + limits.haveRangesMax) });
+    }
+    return messages;
+  }
+}
+
 /** One requester being served with one file. */
 export class Upload implements FrameHandler, BulkSource {
   readonly file: UploadedFile;
@@ -54,20 +106,20 @@ export class Upload implements FrameHandler, BulkSource {
   readonly #connection: Connection;
   #queue: ChunkRange[] = [];
   #buffer: Uint8Array<ArrayBuffer> | null = null;
-  #gained: ChunkRange[] = [];
+  readonly #news: ChunkNews;
   #complaints = 0;
   /** For a file that is pushed: its rate, and the chunks that were sent, each of use but once. */
   readonly #push: { readonly rate: MinimumRate; readonly sent: Bitfield } | null;
   /** When the requester was last heard, or sent data. */
   #usedMs: number;
-  #wasComplete = false;
-  /** The first byte of the bitfield that the requester has not got yet. */
-  #pageAt = Infinity;
 
   constructor(context: NodeContext, connection: Connection, file: UploadedFile) {
     this.#context = context;
     this.#connection = connection;
     this.file = file;
+    const { store } = context;
+    const { root } = file;
+    this.#news = new ChunkNews(store.isComplete(root), () => store.availableChunks(root));
     this.#usedMs = context.clock.nowMs();
     this.#push = file.isPushed
       ? { rate: new MinimumRate(this.#usedMs), sent: new Bitfield(this.#chunks) }
@@ -95,13 +147,8 @@ export class Upload implements FrameHandler, BulkSource {
     return rate.tick(sent.count * CHUNK_BYTES, nowMs);
   }
 
-  /**
-   * Serves until the connection ends. A partial holder sends its bitfield again: the one in the
-   * offer has only the first page, and is as old as the requester's answer.
-   */
+  /** Serves until the connection ends. */
   async run(): Promise<void> {
-    this.#wasComplete = this.#context.store.isComplete(this.file.root);
-    this.#pageAt = this.#wasComplete ? Infinity : 0;
     this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
     this.#connection.setBulk(this);
     this.#connection.wake();
@@ -116,17 +163,12 @@ export class Upload implements FrameHandler, BulkSource {
 
   /** Remembers chunks that this partial holder gained; {@linkcode flushGained} tells them. */
   gained(range: ChunkRange): void {
-    this.#gained.push(range);
+    this.#news.gained(range);
   }
 
   /** Sends HAVE for what was gained since the last time: in order, each chunk once. */
   flushGained(): void {
-    if (this.#gained.length === 0) return;
-    const ranges = mergedRanges(this.#gained);
-    this.#gained = [];
-    for (let at = 0; at < ranges.length; at += limits.haveRangesMax) {
-      this.#connection.send({ kind: "have", ranges: ranges.slice(at, at + limits.haveRangesMax) });
-    }
+    for (const message of this.#news.takeGained()) this.#connection.send(message);
   }
 
   /** Ends the upload because the file is not offered any more. */
@@ -160,8 +202,9 @@ export class Upload implements FrameHandler, BulkSource {
   nextFrame(): Uint8Array | null {
     // It holds the frame before, which has been written by now.
     if (this.#buffer !== null) this.#usedMs = this.#context.clock.nowMs();
-    const page = this.#nextBitfieldPage();
-    if (page !== null) return page;
+    // Bitfields of big files go page by page, like data, not into the queue at once.
+    const page = this.#news.nextPage();
+    if (page !== null) return encodeFrame(page);
     for (;;) {
       const range = this.#queue.shift();
       if (range === undefined) {
@@ -198,21 +241,22 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #request(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot serve request: chunks ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+    this.#checkRange("Cannot serve request", range, limits.requestChunksMax);
     if (this.#queue.length >= limits.uploadQueueMax) return this.#reject(range, "busy");
     if (!this.#has(range)) return this.#reject(range, this.#mayHaveLost ? "withdrawn" : "not-had");
     this.#queue.push({ first: range.first, count: range.count });
     this.#connection.wake();
   }
 
+  #checkRange(what: string, range: ChunkRange, max: number): void {
+    if (isRangeWithin(range, this.#chunks) && range.count <= max) return;
+    const { first, count } = range;
+    throw new PeerFault("malformed", `${what}: chunks ${first}+${count} of ${this.#chunks}`);
+  }
+
   /** Whether chunks may be gone that the requester was told of: rotten ones, or a changed file. */
   get #mayHaveLost(): boolean {
-    return this.#wasComplete || this.#complaints > 0;
+    return this.#news.wasComplete || this.#complaints > 0;
   }
 
   #has(range: ChunkRange): boolean {
@@ -230,12 +274,7 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #sendLeaves(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.leavesPerFrameMax) {
-      throw new PeerFault(
-        "malformed",
-        `Cannot serve leaves: ${range.first}+${range.count} of ${this.#chunks}`,
-      );
-    }
+    this.#checkRange("Cannot serve leaves", range, limits.leavesPerFrameMax);
     const hashes = new Uint8Array(range.count * HASH_BYTES);
     try {
       this.#context.store.readLeaves(this.file.root, range, hashes, 0);
@@ -251,9 +290,7 @@ export class Upload implements FrameHandler, BulkSource {
 
   /** A requester got a wrong chunk from here: checks the copy here, for its first complaints. */
   #complaint(range: ChunkRange): void {
-    if (!isRangeWithin(range, this.#chunks) || range.count > limits.requestChunksMax) {
-      throw new PeerFault("malformed", "Cannot take complaint: no such chunks");
-    }
+    this.#checkRange("Cannot take complaint", range, limits.requestChunksMax);
     if (++this.#complaints > limits.strikesMax) return;
     this.#context.log.warn("a peer says that a chunk from here is wrong", {
       peer: this.file.peer,
@@ -264,21 +301,6 @@ export class Upload implements FrameHandler, BulkSource {
     this.#context.store.scrubRange(this.file.root, range).catch((error) =>
       this.#context.log.warn("cannot recheck", { root: this.file.root, error: messageOf(error) })
     );
-  }
-
-  /** Bitfields of big partial files go page by page, like data, not into the queue at once. */
-  #nextBitfieldPage(): Uint8Array | null {
-    if (this.#pageAt === Infinity) return null;
-    const have = this.#context.store.availableChunks(this.file.root);
-    const left = have === undefined ? 0 : Math.ceil(have.length / 8) - this.#pageAt;
-    if (have === undefined || left <= 0) {
-      this.#pageAt = Infinity;
-      return null;
-    }
-    const firstByte = this.#pageAt;
-    const bits = have.page(firstByte, Math.min(limits.bitfieldPageBytesMax, left));
-    this.#pageAt += bits.length;
-    return encodeFrame({ kind: "bitfield", firstByte, bits });
   }
 
   get #chunks(): number {

@@ -15,12 +15,13 @@ import { Upload, type UploadedFile } from "./upload.ts";
 
 /** The requesters being served. */
 export class Uploads {
+  /** Uploads that ended after their requester had got at least as many bytes as the file has. */
+  filesServed = 0;
   readonly #context: NodeContext;
   readonly #uploads = new Set<Upload>();
   readonly #byRoot = new Map<Root, Set<Upload>>();
   /** Of uploads that have ended. */
   #endedBytes = 0;
-  #filesServed = 0;
 
   constructor(context: NodeContext) {
     this.#context = context;
@@ -31,11 +32,6 @@ export class Uploads {
     let bytes = this.#endedBytes;
     for (const upload of this.#uploads) bytes += upload.bytesSent;
     return bytes;
-  }
-
-  /** Uploads that ended after their requester had got at least as many bytes as the file has. */
-  get filesServed(): number {
-    return this.#filesServed;
   }
 
   /** Uploads whose requester has asked for something lately. */
@@ -96,7 +92,7 @@ export class Uploads {
 
   #countServed({ bytesSent, file }: Upload): void {
     if (bytesSent < file.sizeBytes) return;
-    this.#filesServed++;
+    this.filesServed++;
     this.#context.store.addStatistic("filesServed", 1);
   }
 

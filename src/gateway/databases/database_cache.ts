@@ -13,6 +13,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
@@ -59,7 +60,7 @@ export class DatabaseCache {
   readonly #copies = new Map<string, CachedDatabase>();
   #keptBytes = 0;
   /** How often what is not kept was asked for; the one asked for last stands last. */
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new BoundedMap<string, number>(limits.databasesSeenMax);
   /** Bytes for which there is room, of each that is on its way. */
   readonly #reserved = new Map<string, number>();
 
@@ -88,13 +89,7 @@ export class DatabaseCache {
       this.#copies.set(key, { ...copy, usedMs: this.#clock.unixMs(), uses: copy.uses + 1 });
       return;
     }
-    const uses = this.#seen.get(key) ?? 0;
-    this.#seen.delete(key);
-    this.#seen.set(key, uses + 1);
-    if (this.#seen.size > limits.databasesSeenMax) {
-      const [oldest] = this.#seen.keys();
-      this.#seen.delete(oldest!);
-    }
+    this.#seen.set(key, (this.#seen.get(key) ?? 0) + 1);
   }
 
   /**
@@ -267,7 +262,6 @@ export class DatabaseCache {
     for (const name of names) if (!good.has(name)) this.#remove(name);
   }
 
-  /** What a small file says, if it is true. */
   #read(name: string): CachedDatabase | undefined {
     try {
       if (Deno.statSync(this.#at(name)).size > limits.databaseFactsBytesMax) return undefined;

@@ -39,7 +39,6 @@ type UpdateState =
   | { readonly kind: "coming"; readonly sizeBytes: number | null; readonly validators: Validators }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** What an update needs. */
 interface UpdateOptions {
   readonly cache: DatabaseCache;
   readonly file: MirrorFile;
@@ -81,7 +80,7 @@ export class DatabaseUpdate {
   get isDown(): boolean {
     if (this.#state.kind !== "failed") return false;
     const { error } = this.#state;
-    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasTrouble;
+    return !(error instanceof MirrorError) || error.status >= 500 || this.#options.file.hasFailed;
   }
 
   /** What has come of it; only while it is "coming". */
@@ -120,14 +119,13 @@ export class DatabaseUpdate {
   async #take(first: MirrorBody): Promise<void> {
     const { cache, key, isSignature } = this.#options;
     using body = first;
-    const { sizeBytes, etag, lastModified } = body;
+    const { sizeBytes, validators } = body;
     if (isSignature && (sizeBytes ?? 0) > limits.signatureBytesMax) throw tooBigSignature();
     if (!cache.reserve(key, sizeBytes ?? 0)) {
       throw new NotKept("no-room", "there is no room for it");
     }
     using target = this.#openFile();
     if (sizeBytes !== null) await reserve(target, sizeBytes);
-    const validators = { etag, lastModified };
     await this.#download(body, {
       target,
       begun: () => this.#become({ kind: "coming", sizeBytes, validators }),

@@ -22,7 +22,6 @@ import { rangedAnswer } from "../server/ranged_answer.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
 
-/** What databases are answered with. */
 interface DatabasesOptions {
   readonly mirrors: Mirrors;
   readonly bodies: Bodies;
@@ -115,7 +114,6 @@ export class Databases {
     return news >= limits.databaseUpdatesMax;
   }
 
-  /** Begins a look at the mirrors. */
   #update(exchange: Exchange, key: string): DatabaseUpdate {
     const { mirrors, via } = exchange;
     const file = this.#parts.mirrors.file(mirrors, { via });
@@ -197,7 +195,6 @@ export class Databases {
     });
   }
 
-  /** The last good copy, which may not be the newest any more. */
   #stale(exchange: Exchange, copy: CachedDatabase): Response {
     const seconds = Math.max(0, Math.round((exchange.clock.unixMs() - copy.checkedMs) / 1_000));
     return this.#whole(exchange, copy, {
@@ -206,7 +203,6 @@ export class Databases {
     });
   }
 
-  /** One that clients read while it comes. */
   #growing(
     exchange: Exchange,
     update: DatabaseUpdate,

@@ -17,7 +17,6 @@ import { fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.
 import type { SharedFetch } from "./shared_fetch.ts";
 import type { Joined, SharedFetches } from "./shared_fetches.ts";
 
-/** What the answers are made of. */
 interface FileAnswersOptions {
   readonly sharedFetches: SharedFetches;
   readonly bodies: Bodies;
@@ -151,7 +150,7 @@ export class FileAnswers {
     const { exchange, joined: { sharedFetch } } = waiting;
     while (!isReady(waiting)) {
       if (await this.#nextChange(exchange, sharedFetch)) continue;
-      if (!sharedFetch.hasReleased) return "too-late";
+      if (!sharedFetch.bytes.hasAny) return "too-late";
       // Slow, but it comes: what is not checked yet can still be broken off.
       if (isBegun(waiting)) return undefined;
       // It comes, but the part that this client wants may come last.
@@ -190,8 +189,8 @@ export class FileAnswers {
   async #past(exchange: Exchange, trusted: PackageFile | undefined): Promise<Response> {
     const { passThrough } = this.#parts;
     if (trusted === undefined) return await passThrough.answer(exchange);
-    exchange.headers = withoutConditions(exchange.headers, trusted);
-    const answer = await passThrough.answer(exchange);
+    const headers = withoutConditions(exchange.headers, trusted);
+    const answer = await passThrough.answer({ ...exchange, headers });
     if (!answer.ok) return answer;
     if (!fits(answer, trusted)) {
       await answer.body?.cancel();
@@ -217,7 +216,6 @@ export class FileAnswers {
   }
 }
 
-/** Whether the head of the answer can be written now. */
 function isReady(waiting: Waiting): boolean {
   const { joined: { sharedFetch } } = waiting;
   if (sharedFetch.isOver) return true;
@@ -227,8 +225,8 @@ function isReady(waiting: Waiting): boolean {
 }
 
 /** Whether the file is so small that it is better known to be right before anything is said of it. */
-function isCheckNear({ request, from, sizeBytes, isAllReleased }: SharedFetch): boolean {
-  if (request.sha256 === null || from > 0 || isAllReleased) return false;
+function isCheckNear({ request, from, sizeBytes, bytes }: SharedFetch): boolean {
+  if (request.sha256 === null || from > 0 || bytes.areAll) return false;
   return sizeBytes !== null && sizeBytes <= limits.gatewayCheckedBytes;
 }
 
@@ -279,7 +277,6 @@ function firstByte(range: RangeSpec, trusted: PackageFile | undefined): number {
   return Math.max(0, trusted.sizeBytes - range.length);
 }
 
-/** The entity tag of a file whose SHA-256 is known. */
 function tagOf({ sha256 }: PackageFile): string {
   return `"${sha256}"`;
 }

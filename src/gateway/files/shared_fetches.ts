@@ -4,6 +4,7 @@
  * is searched, and lets those end that nobody waits for.
  */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
@@ -185,20 +186,15 @@ function startOf({ mirrors, from }: SharedFetchRequest): number {
 /** Keys that count for some time; the oldest goes when there are too many. */
 class TimedKeys {
   readonly #forMs: number;
-  readonly #max: number;
-  readonly #untilMs = new Map<string, number>();
+  readonly #untilMs: BoundedMap<string, number>;
 
   constructor({ forMs, max }: { readonly forMs: number; readonly max: number }) {
     this.#forMs = forMs;
-    this.#max = max;
+    this.#untilMs = new BoundedMap(max);
   }
 
   add(key: string, nowMs: number): void {
-    this.#untilMs.delete(key);
     this.#untilMs.set(key, nowMs + this.#forMs);
-    if (this.#untilMs.size <= this.#max) return;
-    const [oldest] = this.#untilMs.keys();
-    this.#untilMs.delete(oldest!);
   }
 
   has(key: string, nowMs: number): boolean {

@@ -9,9 +9,8 @@ import { errorOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
 import { ResumableRead } from "../../http/resumable_read.ts";
-import { type Body, type BodyEvents, BodyStream } from "../server/bodies.ts";
+import { Body, type BodyEvents } from "../server/bodies.ts";
 
-/** What a stream is part of. */
 interface MirrorStreamOptions extends BodyEvents {
   readonly file: MirrorFile;
   /** The answer to begin with. */
@@ -24,9 +23,8 @@ interface MirrorStreamOptions extends BodyEvents {
 }
 
 /** One answer on its way from a mirror to a client. */
-export class MirrorStream implements Body {
+export class MirrorStream extends Body {
   readonly #options: MirrorStreamOptions;
-  readonly #body: BodyStream;
   readonly #read: ResumableRead;
   #offset: number;
   /** Since when the client takes nothing; null while the mirror is waited for. */
@@ -35,6 +33,7 @@ export class MirrorStream implements Body {
   #allowanceMs: number = limits.gatewayPassStalledMs;
 
   constructor(options: MirrorStreamOptions) {
+    super(options);
     this.#options = options;
     const { file, body, end, abort, clock } = options;
     this.#offset = body.offset;
@@ -46,15 +45,6 @@ export class MirrorStream implements Body {
       ...(end === null ? { retriesMax: 0 } : {}),
     });
     this.#idleSinceMs = clock.nowMs();
-    this.#body = new BodyStream({
-      pull: () => this.#pull(),
-      sent: (bytes) => options.sent(bytes),
-      ended: (error) => this.#ended(error),
-    });
-  }
-
-  get stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#body.stream;
   }
 
   /** Lets time pass: sends a client away that takes too little. */
@@ -64,23 +54,19 @@ export class MirrorStream implements Body {
     this.breakOff(new Error(`the client took less than ${least} bytes a second`));
   }
 
-  breakOff(error: Error): void {
-    this.#body.breakOff(error);
-  }
-
-  async #pull(): Promise<void> {
+  protected async pull(): Promise<void> {
     const { clock, end } = this.#options;
     if (this.#idleSinceMs !== null) this.#allowanceMs -= clock.nowMs() - this.#idleSinceMs;
     this.#idleSinceMs = null;
     try {
       const data = (await this.#read.read())?.bytes;
-      if (this.#body.hasEnded) return;
-      if (data === undefined) return this.#body.finish();
+      if (this.hasEnded) return;
+      if (data === undefined) return this.finish();
       this.#offset += data.length;
       const earnedMs = data.length / limits.gatewayPassBytesPerSecond * 1_000;
       this.#allowanceMs = Math.min(limits.gatewayPassStalledMs, this.#allowanceMs + earnedMs);
-      this.#body.give(data.slice());
-      if (this.#offset === end) this.#body.finish();
+      this.give(data.slice());
+      if (this.#offset === end) this.finish();
     } catch (error) {
       this.breakOff(errorOf(error));
     } finally {
@@ -88,9 +74,8 @@ export class MirrorStream implements Body {
     }
   }
 
-  #ended(error: Error | undefined): void {
+  protected release(): void {
     this.#read[Symbol.dispose]();
     this.#options.abort.abort(new DOMException("The answer is over", "AbortError"));
-    this.#options.ended(error);
   }
 }

@@ -62,7 +62,7 @@ export class PassThrough {
     this.#passes++;
     abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);
-    if (exchange.isShort) abort.abort();
+    if (!exchange.delivery.hasBody) abort.abort();
     return answer;
   }
 
@@ -114,7 +114,7 @@ export class PassThrough {
     },
     range: Exclude<ResolvedRange, { kind: "unsatisfiable" }> | null,
   ): Response {
-    const headers = fileHeaders(body, "mirror");
+    const headers = fileHeaders(body.validators, "mirror");
     if (range !== null) headers.set("content-length", `${range.end - range.start}`);
     if (range?.kind === "part") {
       headers.set("content-range", `bytes ${range.start}-${range.end - 1}/${body.sizeBytes}`);
@@ -127,7 +127,7 @@ export class PassThrough {
     const end = range?.end ?? null;
     const { clock } = exchange;
     const { stream } = this.#bodies.add(
-      exchange,
+      exchange.delivery,
       (events) => new MirrorStream({ file, body, end, abort, clock, ...events }),
     );
     return new Response(stream, { status, headers });

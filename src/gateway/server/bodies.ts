@@ -3,15 +3,7 @@
  * sent at a time, which are given time and are broken off when the gateway stops.
  */
 
-import { ClientLeft, type Exchange } from "./exchange.ts";
-
-/** What all bodies can do. */
-export interface Body {
-  /** Lets time pass. */
-  tick(nowMs: number): void;
-  /** Ends the connection in the middle, so that the client sees that something is missing. */
-  breakOff(error: Error): void;
-}
+import { ClientLeft, type Delivery } from "./exchange.ts";
 
 /** Who is told how a body goes. */
 export interface BodyEvents {
@@ -22,24 +14,32 @@ export interface BodyEvents {
 }
 
 /** A stream of bytes that is filled when its client wants more, and may break off in the middle. */
-export class BodyStream {
+export abstract class Body {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #events: BodyEvents;
   #controller: ReadableByteStreamController | null = null;
   #hasEnded = false;
 
-  /** `pull` is called when the client wants more: it gives something, or ends the stream. */
-  constructor(options: BodyEvents & { pull(): Promise<void> }) {
-    this.#events = options;
+  constructor(events: BodyEvents) {
+    this.#events = events;
     this.stream = new ReadableStream({
       type: "bytes",
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => options.pull(),
+      pull: () => this.pull(),
       cancel: () => void this.#end(new ClientLeft()),
     });
   }
+
+  /** Lets time pass. */
+  abstract tick(nowMs: number): void;
+
+  /** The client wants more: gives something, or ends the stream. */
+  protected abstract pull(): Promise<void>;
+
+  /** It has ended, and takes nothing more from where it comes from. */
+  protected abstract release(): void;
 
   get hasEnded(): boolean {
     return this.#hasEnded;
@@ -65,6 +65,7 @@ export class BodyStream {
   #end(error: Error | undefined): boolean {
     if (this.#hasEnded) return false;
     this.#hasEnded = true;
+    this.release();
     this.#events.ended(error);
     return true;
   }
@@ -75,25 +76,23 @@ export class Bodies {
   readonly #bodies = new Set<Body>();
 
   /** Keeps a body that `make` makes until it has told that it has ended. */
-  add<B extends Body>(exchange: Exchange, make: (events: BodyEvents) => B): B {
-    exchange.hold();
+  add<B extends Body>(delivery: Delivery, make: (events: BodyEvents) => B): B {
+    delivery.beginBody();
     const body = make({
-      sent: (bytes) => exchange.sent(bytes),
+      sent: (bytes) => delivery.sent(bytes),
       ended: (error) => {
         this.#bodies.delete(body);
-        exchange.ended(error);
+        delivery.ended(error);
       },
     });
     this.#bodies.add(body);
     return body;
   }
 
-  /** Lets time pass for those who read. */
   tick(nowMs: number): void {
     for (const body of this.#bodies) body.tick(nowMs);
   }
 
-  /** Breaks off what is still being sent. */
   stop(error: Error): void {
     for (const body of this.#bodies) body.breakOff(error);
   }

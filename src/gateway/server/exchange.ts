@@ -23,9 +23,12 @@ export class ClientLeft extends Error {
   }
 }
 
-/** What an exchange is begun with. */
-interface ExchangeOptions {
+/** A request, and how its answer gets out. */
+export interface Exchange {
   readonly path: RequestPath;
+  /** Of the request, or what is still to be met of them. */
+  readonly headers: Headers;
+  readonly isHead: boolean;
   /** Where mirrors have the file; none when there are no mirrors. */
   readonly mirrors: readonly string[];
   /** Through whom the request came, this gateway last: what mirrors are told. */
@@ -33,59 +36,43 @@ interface ExchangeOptions {
   /** Aborted when the gateway stops. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  readonly counters: GatewayCounters;
-  /** Told when the answer is over; `error` when its body was broken off. */
-  ended(exchange: Exchange, error: Error | undefined): void;
+  readonly beganMs: number;
+  readonly delivery: Delivery;
 }
 
-/** A request and what became of it. */
-export class Exchange {
-  readonly path: RequestPath;
-  /** Of the request; who has judged its conditions may replace them by what is still to be met. */
-  headers: Headers;
-  readonly isHead: boolean;
-  readonly mirrors: readonly string[];
-  readonly via: readonly string[];
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly beganMs: number;
+/** How an answer gets out: it is over with its head, or with the body that was begun for it. */
+export class Delivery {
   bytesSent = 0;
-  readonly #options: ExchangeOptions;
-  #isHeld = false;
-  #hasEnded = false;
+  readonly #counters: GatewayCounters;
+  readonly #whenEnded: (error: Error | undefined) => void;
+  #state: "head" | "body" | "ended" = "head";
 
-  constructor(request: Request, options: ExchangeOptions) {
-    this.#options = options;
-    this.path = options.path;
-    this.mirrors = options.mirrors;
-    this.via = options.via;
-    this.headers = request.headers;
-    this.isHead = request.method === "HEAD";
-    this.signal = options.signal;
-    this.clock = options.clock;
-    this.beganMs = options.clock.nowMs();
+  /** `ended` is told once when it is over; `error` when the body was broken off. */
+  constructor(counters: GatewayCounters, ended: (error: Error | undefined) => void) {
+    this.#counters = counters;
+    this.#whenEnded = ended;
   }
 
   /** The answer has a body that tells when it has ended. */
-  hold(): void {
-    this.#isHeld = true;
+  beginBody(): void {
+    if (this.#state === "head") this.#state = "body";
   }
 
-  /** Whether the answer is over with its head. */
-  get isShort(): boolean {
-    return !this.#isHeld;
+  /** Whether a body was begun. */
+  get hasBody(): boolean {
+    return this.#state !== "head";
   }
 
   /** Bytes of the body went out. */
   sent(bytes: number): void {
     this.bytesSent += bytes;
-    this.#options.counters.bytesSent += bytes;
+    this.#counters.bytesSent += bytes;
   }
 
   /** The answer is over. Only the first call counts. */
   ended(error?: Error): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#options.ended(this, error);
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#whenEnded(error);
   }
 }

@@ -7,7 +7,7 @@ import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { type Body, type BodyEvents, BodyStream } from "./bodies.ts";
+import { Body, type BodyEvents } from "./bodies.ts";
 
 /** The most that is read at once. */
 const RUN_BYTES = limits.requestChunksMax * CHUNK_BYTES;
@@ -37,12 +37,13 @@ interface FileBodyOptions extends BodyEvents {
 }
 
 /** One client's way through a file. */
-export class FileBody implements Body {
+export class FileBody extends Body {
   readonly #supply: FileSupply;
   readonly #end: number;
   readonly #clock: Clock;
-  readonly #body: BodyStream;
   readonly #round: number;
+  /** Ends what it has of the supply. */
+  readonly #ends: readonly (() => void)[];
   #offset: number;
   /** Bytes of the reserve that may be given by now. */
   #allowance: number = limits.gatewayDripBytes;
@@ -52,33 +53,19 @@ export class FileBody implements Body {
   #drippedMs: number;
 
   constructor(supply: FileSupply, options: FileBodyOptions) {
+    super(options);
     this.#supply = supply;
     this.#clock = options.clock;
     this.#round = supply.round;
     this.#offset = options.start;
     this.#end = options.end;
     this.#takenMs = this.#drippedMs = options.clock.nowMs();
-    const endSubscription = supply.subscribe();
-    const endListening = supply.changes.listen(() => this.#changed());
-    this.#body = new BodyStream({
-      pull: () => this.#pull(),
-      sent: (bytes) => options.sent(bytes),
-      ended: (error) => {
-        endListening();
-        endSubscription();
-        this.#resume?.();
-        options.ended(error);
-      },
-    });
-  }
-
-  get stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#body.stream;
+    this.#ends = [supply.changes.listen(() => this.#changed()), supply.subscribe()];
   }
 
   /** Lets time pass: pays the reserve out, and sends a client away that takes nothing. */
   tick(nowMs: number): void {
-    if (this.#body.hasEnded) return;
+    if (this.hasEnded) return;
     if (this.#resume === null) {
       if (nowMs - this.#takenMs > limits.gatewayStalledMs) {
         this.breakOff(new Error(`the client took nothing for ${limits.gatewayStalledMs / 1000} s`));
@@ -91,8 +78,9 @@ export class FileBody implements Body {
     this.#resume();
   }
 
-  breakOff(error: Error): void {
-    this.#body.breakOff(error);
+  protected release(): void {
+    for (const end of this.#ends) end();
+    this.#resume?.();
   }
 
   #changed(): void {
@@ -102,10 +90,10 @@ export class FileBody implements Body {
     else this.#resume?.();
   }
 
-  async #pull(): Promise<void> {
+  protected async pull(): Promise<void> {
     this.#takenMs = this.#clock.nowMs();
-    while (!this.#body.hasEnded) {
-      if (this.#offset >= this.#end) return this.#body.finish();
+    while (!this.hasEnded) {
+      if (this.#offset >= this.#end) return this.finish();
       if (this.#give()) return;
       if (this.#supply.isOver) {
         return this.breakOff(new Error("this part of the file never came"));
@@ -129,13 +117,12 @@ export class FileBody implements Body {
       return true;
     }
     this.#offset += bytes.length;
-    this.#body.give(bytes);
+    this.give(bytes);
     // Closed at once, not at the next pull: a client that has all bytes may never ask again.
-    if (this.#offset >= this.#end) this.#body.finish();
+    if (this.#offset >= this.#end) this.finish();
     return true;
   }
 
-  /** Bytes that may go out now. */
   #allowed(): number {
     const available = this.#available();
     const isRestThere = this.#offset + available >= this.#end;

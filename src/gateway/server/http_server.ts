@@ -16,7 +16,6 @@ import type { Logger, LogThrottle } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
-/** What a server is made with. */
 interface HttpServerOptions {
   readonly listen: HostPort;
   readonly clock: Clock;
@@ -46,7 +45,6 @@ export class HttpServer {
   readonly #ended: Promise<void>;
   /** Requests whose answers are not out yet. */
   #unsent = 0;
-  /** When a request came or an answer was out last. */
   #usedMs: number;
   /** Told when an answer is out. */
   readonly #sent = new Changes();
@@ -94,7 +92,6 @@ export class HttpServer {
     }
   }
 
-  /** One turn after another, until it is stopped. */
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const turn = this.#turn;
@@ -131,11 +128,7 @@ export class HttpServer {
 
   /** Resolves after some time, at once when it is stopped. */
   async #pause(ms: number): Promise<void> {
-    try {
-      await sleep(this.#clock, ms, { signal: this.#stopping.signal });
-    } catch {
-      // It is stopped.
-    }
+    await sleep(this.#clock, ms, { signal: this.#stopping.signal }).catch(() => {});
   }
 
   #listen(address: HostPort): Turn {
@@ -161,7 +154,6 @@ export class HttpServer {
   }
 }
 
-/** Ends all connections of a turn, and with them the turn. */
 function endConnections({ abort }: Turn): void {
   abort.abort(new DOMException("The connections are ended", "AbortError"));
 }

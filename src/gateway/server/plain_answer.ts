@@ -89,7 +89,6 @@ export function answerFailure(
   }
 }
 
-/** A mirror's refusal, passed on. */
 function passedRefusal(
   { status, retryAfter }: UpstreamRefusal,
   text: string,

@@ -10,7 +10,6 @@ import { isNotModified, isRangeWanted, type Validators } from "./preconditions.t
 /** Where the bytes of a file come from, as far as it is known. */
 export type FileSource = "peers" | "mirror" | "here";
 
-/** A file that can be sent. */
 interface SendableFile {
   readonly sizeBytes: number;
   readonly validators: Validators;
@@ -38,7 +37,7 @@ export function rangedAnswer(exchange: Exchange, bodies: Bodies, file: SendableF
   if (exchange.isHead || start === end) return new Response(null, { status, headers });
   const supply = file.open();
   const { stream } = bodies.add(
-    exchange,
+    exchange.delivery,
     (events) => new FileBody(supply, { start, end, clock, ...events }),
   );
   return new Response(stream, { status, headers });

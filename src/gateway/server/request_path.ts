@@ -29,7 +29,7 @@ export interface RequestPath {
 }
 
 /** Why a path is not served: one line for its client. */
-export interface BadPath {
+interface BadPath {
   readonly problem: string;
 }
 

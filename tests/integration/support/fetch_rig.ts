@@ -70,7 +70,7 @@ export class FetchRig implements AsyncDisposable {
   /** A neighbour that has the file, and gives it as the test says. */
   async holder(name: string, bytes: Uint8Array, behaviour: Behaviour = {}): Promise<RawHolder> {
     const { host, port } = this.node.address;
-    const known = this.node.linkCount;
+    const known = this.node.links.size;
     const holder = await RawHolder.start(formatAddress(host, port), holdFile(name, bytes), {
       behaviour,
       node: { network: NETWORK },
@@ -82,7 +82,7 @@ export class FetchRig implements AsyncDisposable {
 
   /** A real node that has the file, linked with this one. */
   async neighbour(name: string, bytes: Uint8Array): Promise<Node> {
-    const known = this.node.linkCount;
+    const known = this.node.links.size;
     const { node, store } = await startNode(this.#cleanup, [this.node.address]);
     await addDownloaded(store, name, bytes);
     await this.linked(known + 1);
@@ -90,7 +90,7 @@ export class FetchRig implements AsyncDisposable {
   }
 
   async linked(count: number): Promise<void> {
-    await waitUntil(() => this.node.linkCount >= count, { what: `${count} links`, everyMs: 5 });
+    await waitUntil(() => this.node.links.size >= count, { what: `${count} links`, everyMs: 5 });
   }
 
   /** Begins to fetch `name`, from the mirror too unless `fields` say otherwise. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { LogThrottle } from "../../../src/base/log.ts";
 
-Deno.test("Seldom.isFirst() is true once for a line, until a minute has gone by", () => {
+Deno.test("LogThrottle.isFirst() is true once for a line, until a minute has gone by", () => {
   const throttle = new LogThrottle();
   const startMs = performance.now();
   assertEquals([throttle.isFirst("a"), throttle.isFirst("b"), throttle.isFirst("a")], [
@@ -15,7 +15,7 @@ Deno.test("Seldom.isFirst() is true once for a line, until a minute has gone by"
   assertEquals([throttle.isFirst("a"), throttle.isFirst("b")], [true, true]);
 });
 
-Deno.test("Seldom remembers a bounded number of lines", () => {
+Deno.test("LogThrottle remembers a bounded number of lines", () => {
   const throttle = new LogThrottle();
   for (let i = 0; i < 1_024; i++) assertEquals(throttle.isFirst(`line ${i}`), true);
   assertEquals(throttle.isFirst("line 0"), false);

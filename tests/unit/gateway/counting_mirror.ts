@@ -1,4 +1,4 @@
-/** A mirror on loopback that counts what it is asked, and can be told to be in trouble. */
+/** A mirror on loopback that counts what it is asked, and can be told to fail. */
 
 /** One file of it. */
 export interface MirrorFileState {
@@ -13,7 +13,7 @@ export class CountingMirror implements AsyncDisposable {
   readonly asked: { readonly method: string; readonly path: string; readonly headers: Headers }[] =
     [];
   /** Answers instead of the files, if set. */
-  trouble: ((request: Request) => Response | Promise<Response> | undefined) | undefined;
+  fault: ((request: Request) => Response | Promise<Response> | undefined) | undefined;
   #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor(port = 0) {
@@ -51,7 +51,7 @@ export class CountingMirror implements AsyncDisposable {
     return Deno.serve(options, async (request) => {
       const path = new URL(request.url).pathname;
       this.asked.push({ method: request.method, path, headers: request.headers });
-      return await this.trouble?.(request) ?? this.#give(request, this.files.get(path));
+      return await this.fault?.(request) ?? this.#give(request, this.files.get(path));
     });
   }
 

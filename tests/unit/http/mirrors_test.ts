@@ -22,7 +22,13 @@ Deno.test("MirrorFile.open() gives the whole file, or the part that is asked for
     const file = mirrors.file([server.url()]);
     using whole = await file.open({ offset: 0 }, { signal });
     assertEquals(
-      [whole.mirror, whole.offset, whole.sizeBytes, whole.etag, whole.lastModified],
+      [
+        whole.mirror,
+        whole.offset,
+        whole.sizeBytes,
+        whole.validators.etag,
+        whole.validators.lastModified,
+      ],
       [server.host, 0, BYTES.length, '"one"', "Tue, 01 Jul 2025 10:00:00 GMT"],
     );
     assertEquals(await readAll(whole), BYTES);
@@ -195,7 +201,7 @@ Deno.test("MirrorFile.open() does not take another file for the one that it bega
     assertEquals(server.requests.length, 2);
     file.forget();
     using body = await file.open({ offset: 20 }, { signal });
-    assertEquals(body.etag, '"two"');
+    assertEquals(body.validators.etag, '"two"');
   }));
 
 Deno.test("MirrorFile.open() takes a file at another mirror by its size and date", () =>

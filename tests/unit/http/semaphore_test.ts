@@ -3,7 +3,7 @@ import { Semaphore } from "../../../src/http/semaphore.ts";
 
 const { signal } = new AbortController();
 
-Deno.test("Places.take() has the first who waits go first, when a place is given back", async () => {
+Deno.test("Semaphore.take() has the first who waits go first, when a place is given back", async () => {
   const slots = new Semaphore(2);
   const first = await slots.take({ signal });
   await slots.take({ signal });
@@ -23,7 +23,7 @@ Deno.test("Places.take() has the first who waits go first, when a place is given
   assertEquals(order, ["third", "fourth"]);
 });
 
-Deno.test("Places.take() does not give a place to one who was aborted", async () => {
+Deno.test("Semaphore.take() does not give a place to one who was aborted", async () => {
   const slots = new Semaphore(1);
   const giveBack = await slots.take({ signal });
   const abort = new AbortController();
@@ -37,7 +37,7 @@ Deno.test("Places.take() does not give a place to one who was aborted", async ()
   (await slots.take({ signal }))();
 });
 
-Deno.test("Places.take() leaves places free for those who keep none", async () => {
+Deno.test("Semaphore.take() leaves places free for those who keep none", async () => {
   const slots = new Semaphore(3);
   const first = await slots.take({ signal, keptFree: 2 });
   const order: string[] = [];

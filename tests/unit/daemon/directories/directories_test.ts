@@ -54,7 +54,7 @@ class Client implements AsyncDisposable {
     return new Client(dir, (await openStore(dir.path)).store);
   }
 
-  /** Begins to talk to directories at these addresses. */
+  /** Begins to tell directories at these addresses. */
   start(addresses: readonly HostPort[]): Directories {
     const log = (message: string, fields: object = {}) =>
       this.lines.push(`${message} ${JSON.stringify(fields)}`);
@@ -235,7 +235,7 @@ Deno.test("Directories reports which limit a directory named, and what stands ag
   });
   await using stranger = new ScriptedDirectory(client.transport, { network: "another" });
   const directories = client.start([directory.address, stranger.address]);
-  const errors = () => directories.troubles.map(({ reason, isFailed }) => [reason, isFailed]);
+  const errors = () => directories.errors.map(({ reason, isFailed }) => [reason, isFailed]);
   assertEquals(errors(), [["no answer yet", false], ["no answer yet", false]]);
   const failed = ["it is of another network", true];
   const has = (what: unknown[]) => () => equal(errors(), what) ? true : undefined;
@@ -334,7 +334,7 @@ Deno.test("Directories.stop() says goodbye to who answered, and waits for nobody
   assert(!silent.heard.some(({ kind }) => kind === "leave"));
 });
 
-Deno.test("Directories logs seldom what a directory does wrong, and when it does right again", async () => {
+Deno.test("Directories logs now and then what a directory does wrong, and when it does right again", async () => {
   await using client = await Client.open();
   let isWrong = true;
   await using directory = directoryOf(
@@ -353,7 +353,7 @@ Deno.test("Directories logs seldom what a directory does wrong, and when it does
   assertMatch(client.lines.at(-1)!, /listed at a directory/);
 });
 
-Deno.test("Directories logs seldom that a directory answers as another, whatever instance it names", async () => {
+Deno.test("Directories logs now and then that a directory answers as another, whatever instance it names", async () => {
   await using client = await Client.open();
   await using directory = directoryOf(
     client,

@@ -176,7 +176,7 @@ Deno.test("HolderQuery.holderReports() has each node once, the least loaded firs
   );
 });
 
-Deno.test("HolderQuery.holderReports() learns an address from whoever knows one", () => {
+Deno.test("HolderQuery.holderReports() learns an address from any answer that has one", () => {
   const holderQuery = new HolderQuery(BY_ROOT, new ManualClock());
   holderQuery.listed({ directory: "d", files: [], holders: [holderOf(A, { host: "", port: 0 })] });
   offer(holderQuery, A);

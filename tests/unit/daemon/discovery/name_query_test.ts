@@ -17,6 +17,10 @@ function holder(nodeId: NodeId) {
   return { nodeId, address: { host: "192.0.2.1", port: 1 } };
 }
 
+function add(query: NameQuery, file: FileOffer, nodeId: NodeId, from = "flood"): void {
+  query.offer(file, { nodeId }, { from });
+}
+
 function counts(query: NameQuery): [string, number, number][] {
   return query.reports().map((one) => [one.name, one.peersWhole, one.peersPart]);
 }
@@ -35,23 +39,23 @@ Deno.test("NameQuery counts each node once a file, whether it answers by callbac
     holderPort: 0,
     offers: [file("x")],
   });
-  query.add(file("x", { whole: false }), C);
+  add(query, file("x", { whole: false }), C);
   assertEquals(counts(query), [["x", 2, 1]]);
 });
 
 Deno.test("NameQuery keeps files apart that differ in root, size or name", () => {
   const query = new NameQuery(new ManualClock());
-  query.add(file("x"), A);
-  query.add(file("x", { root: "cd".repeat(32) as Root }), A);
-  query.add(file("x", { sizeBytes: 2 }), A);
-  query.add(file("y"), A);
+  add(query, file("x"), A);
+  add(query, file("x", { root: "cd".repeat(32) as Root }), A);
+  add(query, file("x", { sizeBytes: 2 }), A);
+  add(query, file("y"), A);
   assertEquals(query.reports().length, 4);
 });
 
 Deno.test("NameQuery.reports() has the most held first, then goes by name", () => {
   const query = new NameQuery(new ManualClock());
-  for (const name of ["c", "a", "b"]) query.add(file(name), A);
-  query.add(file("b", { whole: false }), B);
+  for (const name of ["c", "a", "b"]) add(query, file(name), A);
+  add(query, file("b", { whole: false }), B);
   assertEquals(counts(query), [["b", 1, 1], ["a", 1, 0], ["c", 1, 0]]);
 });
 
@@ -61,14 +65,14 @@ Deno.test("NameQuery says when the last answer came", async () => {
   const query = new NameQuery(clock);
   assertEquals(query.answeredMs, 5);
   await clock.advance(1_000);
-  query.add(file("x"), A);
+  add(query, file("x"), A);
   assertEquals(query.answeredMs, 1_005);
 });
 
 Deno.test("NameQuery leaves new files out past its bound, and goes on counting the old ones", () => {
   const query = new NameQuery(new ManualClock());
-  for (let i = 0; i < limits.searchResultsMax + 10; i++) query.add(file(`${i}`), A);
-  query.add(file("0"), B);
+  for (let i = 0; i < limits.searchResultsMax + 10; i++) add(query, file(`${i}`), A);
+  add(query, file("0"), B);
   const reports = query.reports();
   assertEquals([reports.length, reports[0]?.name], [limits.searchResultsMax, "0"]);
 });
@@ -80,11 +84,11 @@ Deno.test("NameQuery.listed() takes the greater count, and says who knows the fi
     const { root, name, type, sizeBytes } = one;
     return { root, name, type, sizeBytes, sha256: null, whole, part };
   };
-  query.add(x, A, { from: "here" });
-  query.add(x, B);
+  add(query, x, A, "here");
+  add(query, x, B);
   query.listed({ directory: "h:1", files: [known(x, 5, 0), known(y, 1, 7)], holders: [] });
   query.listed({ directory: "h:2", files: [known(x, 1, 2)], holders: [] });
-  for (const nodeId of [A, B, C]) query.add(y, nodeId);
+  for (const nodeId of [A, B, C]) add(query, y, nodeId);
   assertEquals(
     query.reports().map((
       { name, peersWhole, peersPart, from },

@@ -76,7 +76,7 @@ class Fetching implements AsyncDisposable {
   isEnded = false;
   readonly links = { size: 1, dialling: 0 };
   /** What stands against the answer of the only directory. */
-  readonly troubles: DirectoryError[] = [];
+  readonly errors: DirectoryError[] = [];
   readonly #stop = new AbortController();
   readonly #dials = Promise.withResolvers<void>();
   readonly #hasher = new ChunkHasher(systemClock);
@@ -116,7 +116,7 @@ class Fetching implements AsyncDisposable {
         isAlone: true,
         directories: {
           size: 1,
-          troubles: this.troubles,
+          errors: this.errors,
           findHolders: () => {
             this.asked++;
             return () => {};
@@ -520,13 +520,13 @@ Deno.test("Fetch ends soon when it is alone, its directories failed, and there i
   for (const isFailed of [true, false]) {
     await using fetching = await Fetching.start();
     fetching.links.size = 0;
-    fetching.troubles.push({ directory: "d:8047", reason: "Connection refused", isFailed });
+    fetching.errors.push({ directory: "d:8047", reason: "Connection refused", isFailed });
     await fetching.pass(2_000, 100);
     assertEquals(fetching.isEnded, isFailed);
     if (isFailed) await assertRejects(() => fetching.ended, FetchFailure, "d:8047 (Connection");
   }
   await using linked = await Fetching.start();
-  linked.troubles.push({ directory: "d:8047", reason: "Connection refused", isFailed: true });
+  linked.errors.push({ directory: "d:8047", reason: "Connection refused", isFailed: true });
   await linked.pass(2_000, 100);
   assertEquals(linked.isEnded, false, "a link may bring somebody");
 });

@@ -1,4 +1,4 @@
-/** The mirror's part of a fetch: going on, beginning anew, and when there is nobody left to ask. */
+/** The mirror's part of a fetch: going on, beginning again, and when there is nobody left to ask. */
 
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
@@ -227,7 +227,7 @@ Deno.test("MirrorTrack makes no file of two where another mirror answers with an
     assertEquals(which((await rig.bring([first, second])).bytes), "two");
   }));
 
-Deno.test("MirrorTrack begins anew when the file is newer, far behind its beginning too", () =>
+Deno.test("MirrorTrack begins again when the file is newer, far behind its beginning too", () =>
   withRig(async (rig) => {
     await using server = new FileServer(ONE);
     await rig.leaveOff([server]);
@@ -249,7 +249,7 @@ Deno.test("MirrorTrack goes on with a mirror without ranges that breaks off agai
     assertEquals(server.heads.length, lengths.length);
   }));
 
-Deno.test("MirrorTrack begins anew where more is here than the mirror's file has", () =>
+Deno.test("MirrorTrack begins again where more is here than the mirror's file has", () =>
   withRig(async (rig, dir) => {
     await using server = new FileServer(ONE);
     const path = dir.join("out.part");

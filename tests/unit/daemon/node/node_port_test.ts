@@ -93,7 +93,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
   listening(async (node, door) => {
     const queryId = newQueryId(systemRandom);
     const sought = { by: "name", value: "f" } as const;
-    node.searches.add(queryId, sought, {
+    node.links.searches.add(queryId, sought, {
       offered: () => ({
         kind: "want",
         root: "33".repeat(32) as Root,
@@ -118,7 +118,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
     });
     assertEquals(answer.kind, "want");
     await assertRejects(() => holder.receiveOne(), Error, "closed the connection");
-    node.context.connections.tick(node.clock.nowMs());
+    node.context.connections.tick(node.context.clock.nowMs());
     assertEquals(node.context.connections.size, 0);
     holder.close();
   }));

@@ -39,9 +39,9 @@ class Network implements AsyncDisposable {
 
   /** A node linked with this one. */
   async neighbour(node: Node, options: Partial<NodeOptions> = {}): Promise<Node> {
-    const count = node.linkCount + 1;
+    const count = node.links.size + 1;
     const neighbour = await this.start({ peers: [node.address], ...options });
-    await this.until(() => node.linkCount === count && neighbour.linkCount > 0);
+    await this.until(() => node.links.size === count && neighbour.links.size > 0);
     return neighbour;
   }
 
@@ -74,9 +74,9 @@ Deno.test("Node dials the nodes that a person named, and again when they come la
   await first.stop();
   const late = await network.start({ peers: [address] });
   await network.clock.advance(limits.redialMsMin);
-  assertEquals(late.linkCount, 0);
+  assertEquals(late.links.size, 0);
   const second = await network.start({ listen: address });
-  await network.until(() => late.linkCount === 1 && second.linkCount === 1);
+  await network.until(() => late.links.size === 1 && second.links.size === 1);
 });
 
 Deno.test("Node drops a link that is silent, and no other", async () => {
@@ -84,9 +84,9 @@ Deno.test("Node drops a link that is silent, and no other", async () => {
   const node = await network.start();
   const neighbour = await network.neighbour(node);
   await network.clock.advance(2 * limits.linkSilentMs);
-  assertEquals([node.linkCount, neighbour.linkCount], [1, 1]);
+  assertEquals([node.links.size, neighbour.links.size], [1, 1]);
   await neighbour.stop();
-  await network.until(() => node.linkCount === 0);
+  await network.until(() => node.links.size === 0);
 });
 
 Deno.test("Discovery.list() tells what neighbours and the node itself have", async () => {

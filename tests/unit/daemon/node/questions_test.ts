@@ -84,6 +84,49 @@ Deno.test("Questions.serve() ends an asker that asks too fast", () =>
     assert(answers < questions.length, "it was not answered to the end");
   }));
 
+Deno.test("Questions.serve() has a node banned that floods again and again", () => {
+  const clock = new ManualClock();
+  return asking({ clock }, async ({ ask, open }) => {
+    const tooMany = Array.from(
+      { length: 2 * limits.questionsBurstMax },
+      (): Message => ({ kind: "load-query", mac: ZEROS }),
+    );
+    const flood = async () => {
+      const connection = await ask(...tooMany);
+      await assertRejects(
+        async () => {
+          for (;;) await connection.receiveOne();
+        },
+        Error,
+        "closed the connection",
+      );
+    };
+    for (let i = 0; i < limits.banMisdeeds; i++) {
+      await clock.advance(1_000 * limits.questionsBurstMax / limits.questionsPerSecondMax);
+      await flood();
+    }
+    await assertRejects(() => open("link", []), Error, "banned");
+    await clock.advance(limits.banMs);
+    await open("link", []);
+  });
+});
+
+Deno.test("Questions.serve() blames nobody alone for what many ask from one host", () => {
+  const clock = new ManualClock();
+  return asking({ clock }, async ({ ask, open }) => {
+    const few = Array.from(
+      { length: limits.questionsFloodMin - 1 },
+      (): Message => ({ kind: "load-query", mac: ZEROS }),
+    );
+    for (let i = 0; i < 2 * limits.banMisdeeds; i++) {
+      const connection = await ask(...few);
+      await connection.receiveOne().catch(() => {});
+      connection.close();
+    }
+    await open("link", []);
+  });
+});
+
 Deno.test("Questions.refusal() leaves room to others than one host", () =>
   asking({}, async ({ node, ask }) => {
     const all: Connection[] = [];

@@ -4,9 +4,10 @@ import { assertEquals } from "@std/assert";
 import { concatBytes } from "../../../../src/base/bytes.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../../../src/base/geometry.ts";
 import { leafHex, wrongChunks } from "../../../../src/base/leaves.ts";
+import { ChunkCheck } from "../../../../src/daemon/swarm/chunk_check.ts";
 import type { HashWork } from "../../../../src/daemon/swarm/chunk_hasher.ts";
-import { type MirrorSink, MirrorSource } from "../../../../src/daemon/swarm/mirror_source.ts";
-import type { MirrorLoss } from "../../../../src/daemon/swarm/swarm_events.ts";
+import { MirrorSource } from "../../../../src/daemon/swarm/mirror_source.ts";
+import type { ChunkSink, MirrorLoss } from "../../../../src/daemon/swarm/swarm_events.ts";
 import type { FrameClass } from "../../../../src/core/download/download.ts";
 import { FileServer, RawServer, withMirrors } from "../../net/mirror_fixture.ts";
 import { content } from "../../store/store_fixture.ts";
@@ -15,8 +16,14 @@ const BYTES = content(40 * CHUNK_BYTES);
 const RANGE = { first: 4, count: 16 };
 
 /** Hears how it ends, whatever that is. */
-class Observer implements MirrorSink {
+class Observer implements ChunkSink {
+  readonly file = { sizeBytes: BYTES.length };
+  readonly #isElsewhere: boolean;
   readonly #outcome = Promise.withResolvers<string>();
+
+  constructor({ isElsewhere }: { readonly isElsewhere: boolean }) {
+    this.#isElsewhere = isElsewhere;
+  }
 
   get outcome(): Promise<string> {
     return this.#outcome.promise;
@@ -26,7 +33,18 @@ class Observer implements MirrorSink {
     return "asked";
   }
 
-  leafDigits({ first, count }: ChunkRange): string {
+  checkOf(range: ChunkRange): ChunkCheck {
+    return new ChunkCheck(range, {
+      leaves: this.#leafDigits(range),
+      hasher: {
+        hasRoom: this.#isElsewhere,
+        take: (data, work) => queueMicrotask(() => hashed(data, work)),
+      },
+      ...this.file,
+    });
+  }
+
+  #leafDigits({ first, count }: ChunkRange): string {
     const chunks = Array.from({ length: count }, (_, i) =>
       rangeBytes(BYTES.length, {
         first: first + i,
@@ -80,14 +98,9 @@ for (const isElsewhere of [false, true]) {
       wrong[6 * CHUNK_BYTES + 9]! ^= 1;
       await using lying = new RawServer((head) => half(wrong, head));
       await using honest = new FileServer(BYTES);
-      const observer = new Observer();
+      const observer = new Observer({ isElsewhere });
       const source = new MirrorSource(observer, mirrors.file([lying.url(), honest.url()]), {
         id: 1,
-        sizeBytes: BYTES.length,
-        hasher: {
-          hasRoom: isElsewhere,
-          take: (data, work) => queueMicrotask(() => hashed(data, work)),
-        },
       });
       source.request(RANGE);
       // The first break is forgiven; it is asked for the rest, and breaks off there as well.
@@ -99,14 +112,9 @@ for (const isElsewhere of [false, true]) {
     withMirrors(async (mirrors) => {
       await using weak = new RawServer((head) => half(BYTES, head));
       await using strong = new FileServer(BYTES);
-      const observer = new Observer();
+      const observer = new Observer({ isElsewhere });
       const source = new MirrorSource(observer, mirrors.file([weak.url(), strong.url()]), {
         id: 1,
-        sizeBytes: BYTES.length,
-        hasher: {
-          hasRoom: isElsewhere,
-          take: (data, work) => queueMicrotask(() => hashed(data, work)),
-        },
       });
       source.request(RANGE);
       assertEquals(await observer.outcome, `${strong.host} gave 4+16`);

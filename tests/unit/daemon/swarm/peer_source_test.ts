@@ -7,8 +7,10 @@ import { PeerFault, type PeerFaultCode } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import type { FrameClass } from "../../../../src/core/download/download.ts";
+import { ChunkCheck } from "../../../../src/daemon/swarm/chunk_check.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import { type PeerSink, PeerSource } from "../../../../src/daemon/swarm/peer_source.ts";
+import type { ChunkSink } from "../../../../src/daemon/swarm/swarm_events.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../../src/wire/codec.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
@@ -20,21 +22,28 @@ const CHUNKS = 20;
 const SIZE = BYTES.length;
 
 /** Notes what a source tells; every run is asked for unless it is named here. */
-class Observer implements PeerSink {
+class Observer implements ChunkSink, PeerSink {
+  readonly file: { readonly sizeBytes: number };
   readonly log: string[] = [];
   arrived = 0;
   readonly #standing: FrameClass;
   #awaited: (() => void) | null = null;
 
-  constructor(standing: FrameClass = "asked") {
+  constructor(standing: FrameClass = "asked", sizeBytes = SIZE) {
     this.#standing = standing;
+    this.file = { sizeBytes };
   }
 
   classify(): FrameClass {
     return this.#standing;
   }
 
-  leafDigits(range: ChunkRange): string {
+  checkOf(range: ChunkRange): ChunkCheck {
+    const hasher = new ChunkHasher(systemClock);
+    return new ChunkCheck(range, { leaves: this.#leafDigits(range), hasher, ...this.file });
+  }
+
+  #leafDigits(range: ChunkRange): string {
     let digits = "";
     for (let chunk = range.first; chunk < range.first + range.count; chunk++) {
       digits += createHash("sha256").update(chunksOf(chunk, 1)).digest("hex");
@@ -63,6 +72,8 @@ class Observer implements PeerSink {
 
   dropped(): void {}
 
+  mirrorLost(): void {}
+
   has(_source: PeerSource, ranges: readonly ChunkRange[]): void {
     this.#note(`has ${ranges.map(({ first, count }) => `${first}+${count}`)}`);
   }
@@ -90,15 +101,15 @@ function chunksOf(first: number, count: number): Uint8Array {
 }
 
 /** A holder that sends whatever it likes to a source. */
-function holding(observer: Observer, sizeBytes = SIZE) {
+function holding(observer: Observer) {
   const [near, far] = memoryPair({ bufferBytes: 5_000 });
   const holder = new Connection(far), connection = new Connection(near);
-  const source = new PeerSource(observer, connection, {
+  const source = new PeerSource(connection, {
+    sink: observer,
+    peers: observer,
     id: 1,
     nodeId: "11".repeat(16) as NodeId,
     peer: "192.0.2.1:1",
-    sizeBytes,
-    hasher: new ChunkHasher(systemClock),
   });
   const ended = source.run().then(() => connection.reason);
   return {
@@ -132,8 +143,8 @@ async function faultAfter(
   messages: readonly Message[],
   sizeBytes = SIZE,
 ): Promise<PeerFaultCode | undefined> {
-  const observer = new Observer();
-  await using talk = holding(observer, sizeBytes);
+  const observer = new Observer("asked", sizeBytes);
+  await using talk = holding(observer);
   for (const message of messages) talk.holder.send(message);
   const closing = talk.holder.closeAfterWriting();
   const reason = await talk.ended;
@@ -149,7 +160,7 @@ function bitfield(firstByte: number, ...bits: number[]): Message {
   return { kind: "bitfield", firstByte, bits: Uint8Array.from(bits) };
 }
 
-Deno.test("Source hands on right chunks, and names those that are wrong", async () => {
+Deno.test("PeerSource hands on right chunks, and names those that are wrong", async () => {
   const observer = new Observer();
   await using talk = holding(observer);
   const data = chunksOf(16, 4).slice();
@@ -162,7 +173,7 @@ Deno.test("Source hands on right chunks, and names those that are wrong", async 
   assertEquals(observer.arrived, data.length + SIZE + 8);
 });
 
-Deno.test("Source lets a cancelled frame pass unread, and ends at one that nobody asked for", async () => {
+Deno.test("PeerSource lets a cancelled frame pass unread, and ends at one that nobody asked for", async () => {
   const cancelled = new Observer("cancelled");
   await using talk = holding(cancelled);
   sendChunks(talk.holder, 4, new Uint8Array(2 * CHUNK_BYTES));
@@ -176,7 +187,7 @@ Deno.test("Source lets a cancelled frame pass unread, and ends at one that nobod
   assertEquals([reason.code, unasked.log], ["unexpected", []]);
 });
 
-Deno.test("Source ends at a frame that is no run of whole chunks of the file", async () => {
+Deno.test("PeerSource ends at a frame that is no run of whole chunks of the file", async () => {
   const wrong: [first: number, length: number][] = [
     [0, 0],
     [0, CHUNK_BYTES - 1],
@@ -196,7 +207,7 @@ Deno.test("Source ends at a frame that is no run of whole chunks of the file", a
   }
 });
 
-Deno.test("Source passes on what the holder has, by HAVE and by pages of its bitfield", async () => {
+Deno.test("PeerSource passes on what the holder has, by HAVE and by pages of its bitfield", async () => {
   const observer = new Observer();
   await using talk = holding(observer);
   talk.holder.send(bitfield(1, 0x0f, 0x80));
@@ -211,7 +222,7 @@ Deno.test("Source passes on what the holder has, by HAVE and by pages of its bit
   ]);
 });
 
-Deno.test("Source ends at a HAVE whose ranges are not in order, overlap or leave the file", async () => {
+Deno.test("PeerSource ends at a HAVE whose ranges are not in order, overlap or leave the file", async () => {
   const wrong = [
     have([4, 1], [3, 1]),
     have([0, 5], [4, 1]),
@@ -225,14 +236,14 @@ Deno.test("Source ends at a HAVE whose ranges are not in order, overlap or leave
   assertEquals(await faultAfter([have([0, 5], [5, 15])]), undefined);
 });
 
-Deno.test("Source ends at a bitfield that leaves the file or sets spare bits", async () => {
+Deno.test("PeerSource ends at a bitfield that leaves the file or sets spare bits", async () => {
   for (const message of [bitfield(3, 0), bitfield(0, 0, 0, 0, 0), bitfield(2, 0x01)]) {
     assertEquals(await faultAfter([message]), "malformed");
   }
   assertEquals(await faultAfter([bitfield(0, 0xff, 0xff, 0xf0)]), undefined);
 });
 
-Deno.test("Source ends when a holder announces the same things again and again", async () => {
+Deno.test("PeerSource ends when a holder announces the same things again and again", async () => {
   const times = (count: number, message: Message) => Array<Message>(count).fill(message);
   // Four times 20 chunks, and eight more for the last byte of a bitfield, each time.
   assertEquals(await faultAfter(times(5, have([0, CHUNKS]))), undefined);
@@ -241,16 +252,16 @@ Deno.test("Source ends when a holder announces the same things again and again",
   assertEquals(await faultAfter(times(14, bitfield(0, 0xff))), undefined);
 });
 
-Deno.test("Source looks through a page at the cost of the page, however big the file is", async () => {
-  const observer = new Observer();
+Deno.test("PeerSource looks through a page at the cost of the page, however big the file is", async () => {
   const sizeBytes = 2 ** 32 * CHUNK_BYTES;
-  await using talk = holding(observer, sizeBytes);
+  const observer = new Observer("asked", sizeBytes);
+  await using talk = holding(observer);
   for (let page = 0; page < 200; page++) talk.holder.send(bitfield(page * 1_000_000, 0x80));
   const log = await observer.until(200);
   assertEquals(log.at(-1), `has ${199 * 8_000_000}+1`);
 });
 
-Deno.test("Source ends at what is not for a requester", async () => {
+Deno.test("PeerSource ends at what is not for a requester", async () => {
   const wrong: Message[] = [
     { kind: "request", first: 0, count: 1 },
     { kind: "want", root: "00".repeat(32) as never, searchOn: false },

@@ -17,7 +17,7 @@ import {
 
 const OBSERVER: SwarmObserver = { swarmEvent() {} };
 
-Deno.test("suspendAll() puts away all that can be and tells what cannot", async () => {
+Deno.test("Swarms.suspendAll() puts away all that can be and tells what cannot", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"), { ephemeral: true });
   await using _ = store;

@@ -41,19 +41,19 @@ function sizeFrom(...mirrors: string[]): number | null {
   return applySyncDb(request({ mirrors }), book(FILES)).request.sizeBytes;
 }
 
-Deno.test("vouchedRequest() takes the file of the repository that a mirror's URL names", () => {
+Deno.test("applySyncDb() takes the file of the repository that a mirror's URL names", () => {
   assertEquals(sizeFrom(`https://m.test/a/custom/os/x86_64/${NAME}`), 2);
   assertEquals(sizeFrom(`https://m.test/core/os/x86_64/${NAME}`), 1);
   assertEquals(sizeFrom("https://m.test/x", `https://n.test/cus%74om/os/any/${NAME}`), 2);
 });
 
-Deno.test("vouchedRequest() takes the first file where no repository is named that has it", () => {
+Deno.test("applySyncDb() takes the first file where no repository is named that has it", () => {
   assertEquals(sizeFrom(), 1);
   assertEquals(sizeFrom(`https://m.test/custom/${NAME}`), 1);
   assertEquals(sizeFrom(`https://m.test/extra/os/x86_64/${NAME}`), 1);
 });
 
-Deno.test("vouchedRequest() leaves what a person said as it is", () => {
+Deno.test("applySyncDb() leaves what a person said as it is", () => {
   const asked = request({ sizeBytes: 7 });
   assertEquals(applySyncDb(asked, book(FILES)), { request: asked, isOfDatabase: false });
   const checked = request({ sha256: "b".repeat(64) });

@@ -128,7 +128,7 @@ class Shelf implements AsyncDisposable, OfferSource {
 const NOWHERE = Array<boolean>(8).fill(false);
 const EVERYWHERE = Array<boolean>(8).fill(true);
 
-Deno.test("Vouching withholds a file that a database names until its SHA-256 is known", async () => {
+Deno.test("OfferPolicy withholds a file that a database names until its SHA-256 is known", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(100_000);
   shelf.book.write(released("a.pkg", bytes));
@@ -146,7 +146,7 @@ Deno.test("Vouching withholds a file that a database names until its SHA-256 is 
   assertEquals(shelf.warnings, []);
 });
 
-Deno.test("Vouching never lets out a file of another size, or of another SHA-256", async () => {
+Deno.test("OfferPolicy never lets out a file of another size, or of another SHA-256", async () => {
   await using shelf = await Shelf.open();
   shelf.book.write(released("size", content(500)), released("hash", content(600, 1)));
   const size = await shelf.share("size", content(501));
@@ -160,7 +160,7 @@ Deno.test("Vouching never lets out a file of another size, or of another SHA-256
   assertEquals(shelf.store.isComplete(hash), true);
 });
 
-Deno.test("Vouching says once in the log that a file is contradicted", async () => {
+Deno.test("OfferPolicy says once in the log that a file is contradicted", async () => {
   await using shelf = await Shelf.open();
   shelf.book.write(released("a", content(500)));
   const root = await shelf.share("a", content(501));
@@ -174,7 +174,7 @@ Deno.test("Vouching says once in the log that a file is contradicted", async () 
   assertEquals(shelf.warnings.length, 1);
 });
 
-Deno.test("Vouching takes a file that is as any repository says", async () => {
+Deno.test("OfferPolicy takes a file that is as any repository says", async () => {
   await using shelf = await Shelf.open();
   const [one, two] = [content(500, 1), content(500, 2)];
   shelf.book.write(released("a", one, "core"), released("a", two, "testing"));
@@ -183,7 +183,7 @@ Deno.test("Vouching takes a file that is as any repository says", async () => {
   assertEquals(shelf.offered(root, "a"), EVERYWHERE);
 });
 
-Deno.test("Vouching withholds a file by the name that a database knows, not by another", async () => {
+Deno.test("OfferPolicy withholds a file by the name that a database knows, not by another", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(500);
   shelf.book.write(released("wrong", content(501)));
@@ -199,7 +199,7 @@ Deno.test("Vouching withholds a file by the name that a database knows, not by a
   assertEquals([...listedFiles(shelf)].map(({ file }) => file.name), ["other"]);
 });
 
-Deno.test("Vouching looks at everything again when the databases change, and tells what did", async () => {
+Deno.test("OfferPolicy looks at everything again when the databases change, and tells what did", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(500);
   const root = await shelf.share("a", bytes);
@@ -222,7 +222,7 @@ Deno.test("Vouching looks at everything again when the databases change, and tel
   assertEquals(shelf.trustOf(root, "a"), "local");
 });
 
-Deno.test("Vouching forgets a file that has gone, and judges what comes in its place", async () => {
+Deno.test("OfferPolicy forgets a file that has gone, and judges what comes in its place", async () => {
   await using shelf = await Shelf.open();
   shelf.book.write(released("a", content(500)));
   const wrong = await shelf.share("a", content(501));
@@ -236,7 +236,7 @@ Deno.test("Vouching forgets a file that has gone, and judges what comes in its p
   assertEquals(shelf.store.definition(wrong), undefined);
 });
 
-Deno.test("Vouching lets a part out unless its size shows that it is wrong", async () => {
+Deno.test("OfferPolicy lets a part out unless its size shows that it is wrong", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(3 * CHUNK);
   shelf.book.write(released("right", bytes), released("wrong", content(5 * CHUNK)));
@@ -251,7 +251,7 @@ Deno.test("Vouching lets a part out unless its size shows that it is wrong", asy
   }
 });
 
-Deno.test("Vouching.trustOf() says by what a downloaded file is trusted", async () => {
+Deno.test("OfferPolicy.trustOf() says by what a downloaded file is trusted", async () => {
   await using shelf = await Shelf.open();
   const root = await addDownloaded(shelf.store, "f", content(500));
   assertEquals(shelf.trustOf(root, "f"), "peers");
@@ -262,7 +262,7 @@ Deno.test("Vouching.trustOf() says by what a downloaded file is trusted", async 
   assertEquals(shelf.offered(root, "f"), EVERYWHERE);
 });
 
-Deno.test("Vouching looks at no more files for a question than the question names", async () => {
+Deno.test("OfferPolicy looks at no more files for a question than the question names", async () => {
   await using shelf = await Shelf.open();
   for (let i = 0; i < 20; i++) await addDownloaded(shelf.store, `f${i}`, content(10, i + 1));
   const root = rootOf(content(10, 3));
@@ -273,7 +273,7 @@ Deno.test("Vouching looks at no more files for a question than the question name
   assertEquals(shelf.book.looked, 2);
 });
 
-Deno.test("Vouching without a book withholds nothing", async () => {
+Deno.test("OfferPolicy without a book withholds nothing", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -289,7 +289,7 @@ Deno.test("Vouching without a book withholds nothing", async () => {
   assertEquals(offerPolicy.trustOf(store.definition(root)!), "peers");
 });
 
-Deno.test("Vouching goes on, and says so, when somebody who listens fails", async () => {
+Deno.test("OfferPolicy goes on, and says so, when somebody who listens fails", async () => {
   await using shelf = await Shelf.open();
   const bytes = content(100_000);
   const root = rootOf(bytes);

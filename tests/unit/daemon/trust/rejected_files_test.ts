@@ -6,7 +6,7 @@ import { RejectedFiles } from "../../../../src/daemon/trust/rejected_files.ts";
 
 const NODE = newNodeId(systemRandom);
 
-Deno.test("WrongFiles.of() knows what was noted for this SHA-256, and for no other", () => {
+Deno.test("RejectedFiles.of() knows what was noted for this SHA-256, and for no other", () => {
   const wrong = new RejectedFiles();
   wrong.note("aa", { key: "root:1", nodes: [NODE] }, 0);
   assertEquals([...wrong.of("aa", 1).keys], ["root:1"]);
@@ -14,7 +14,7 @@ Deno.test("WrongFiles.of() knows what was noted for this SHA-256, and for no oth
   assertEquals([wrong.of("bb", 1).keys.size, wrong.of("bb", 1).nodes.size], [0, 0]);
 });
 
-Deno.test("WrongFiles.of() forgets after a while, counted from the last note", () => {
+Deno.test("RejectedFiles.of() forgets after a while, counted from the last note", () => {
   const wrong = new RejectedFiles();
   wrong.note("aa", { key: "root:1", nodes: [] }, 0);
   wrong.note("aa", { key: "root:2", nodes: [] }, limits.wrongMs);
@@ -22,7 +22,7 @@ Deno.test("WrongFiles.of() forgets after a while, counted from the last note", (
   assertEquals(wrong.of("aa", 2 * limits.wrongMs + 1).keys.size, 0);
 });
 
-Deno.test("WrongFiles.note() keeps a bounded number of files, roots and nodes", () => {
+Deno.test("RejectedFiles.note() keeps a bounded number of files, roots and nodes", () => {
   const wrong = new RejectedFiles();
   for (let i = 0; i <= limits.rejectedFilesMax; i++) {
     wrong.note(`sha${i}`, { key: "root:1", nodes: [] }, 0);

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { hasArchiveMagic } from "../../../../src/gateway/databases/archive_magic.ts";
 
-Deno.test("isDatabaseShaped() knows archives, packed or not, and nothing else", () => {
+Deno.test("hasArchiveMagic() knows archives, packed or not, and nothing else", () => {
   const tar = new Uint8Array(512);
   tar.set(new TextEncoder().encode("core/desc"));
   const isTar = tar.slice();

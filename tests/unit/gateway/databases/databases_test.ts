@@ -69,7 +69,7 @@ Deno.test("Databases.answer() answers a client's conditions and ranges by itself
 Deno.test("Databases.answer() asks once for all who want it at a time", async () => {
   await using mirror = mirrorWith(OLD);
   const go = Promise.withResolvers<void>();
-  mirror.trouble = async () => {
+  mirror.fault = async () => {
     await go.promise;
     return undefined as never;
   };
@@ -94,7 +94,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
       cacheDir: directory.path,
     });
     await bytesOf(await gateway.get(PATH));
-    mirror.trouble = () => new Response("busy", { status: 503, headers: { "retry-after": "7" } });
+    mirror.fault = () => new Response("busy", { status: 503, headers: { "retry-after": "7" } });
     const busy = await gateway.get(PATH);
     assertEquals(busy.headers.get("warning"), '110 - "Response is Stale"');
     assertEquals(await bytesOf(busy), OLD);
@@ -102,7 +102,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
     const other = await gateway.get("/extra/os/x86_64/extra.db");
     assertEquals([other.status, other.headers.get("retry-after")], [503, "7"]);
     await other.body?.cancel();
-    mirror.trouble = undefined;
+    mirror.fault = undefined;
     await mirror.die();
   }
   // It outlives the daemon.
@@ -130,10 +130,10 @@ Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () =>
   const missing = await gateway.get(`${PATH}.sig`);
   assertEquals([missing.status, (await bytesOf(missing)).length], [404, 0]);
   await bytesOf(await gateway.get(PATH));
-  mirror.trouble = () => new Response("gone", { status: 404 });
+  mirror.fault = () => new Response("gone", { status: 404 });
   const gone = await gateway.get(PATH);
   assertEquals([gone.status, (await bytesOf(gone)).length], [404, 0]);
-  mirror.trouble = undefined;
+  mirror.fault = undefined;
   assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
   assertEquals(mirror.asked.at(-1)!.headers.get("if-none-match"), ETAG);
 });
@@ -148,17 +148,17 @@ Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has
     true,
   ]] as const;
   for (const [refused, status, isStale] of cases) {
-    mirror.trouble = () => new Response("no", { status: refused });
+    mirror.fault = () => new Response("no", { status: refused });
     const answer = await gateway.get(PATH);
     await answer.body?.cancel();
     assertEquals([answer.status, answer.headers.has("x-pacsrv-stale")], [status, isStale]);
   }
-  mirror.trouble = undefined;
+  mirror.fault = undefined;
   // One that is down might have had it.
   await using forbidding = new CountingMirror();
   await using two = PlayedGateway.start({ mirrors: [forbidding.url, mirror.url] });
   await bytesOf(await two.get(PATH));
-  forbidding.trouble = () => new Response("no", { status: 403 });
+  forbidding.fault = () => new Response("no", { status: 403 });
   await mirror.die();
   const stale = await two.get(PATH);
   assertEquals([stale.status, await bytesOf(stale)], [200, OLD]);
@@ -178,7 +178,7 @@ Deno.test("Databases.answer() passes on what is no database, and keeps the good 
   }
   const warnings = gateway.lines.filter(({ level }) => level === "warn");
   assertEquals(warnings.map(({ fields }) => fields["path"]), [PATH]);
-  mirror.trouble = () => new Response("busy", { status: 503 });
+  mirror.fault = () => new Response("busy", { status: 503 });
   const stale = await gateway.get(PATH);
   assertEquals([stale.headers.has("x-pacsrv-stale"), await bytesOf(stale)], [true, OLD]);
 });
@@ -192,7 +192,7 @@ Deno.test("Databases.answer() keeps a signature as it is, unless it is too long 
     mirror.files.set(path, { bytes, etag });
     assertEquals(await bytesOf(await gateway.get(path)), bytes);
   }
-  mirror.trouble = () => new Response("busy", { status: 503 });
+  mirror.fault = () => new Response("busy", { status: 503 });
   assertEquals(await bytesOf(await gateway.get(path)), good);
 });
 
@@ -205,7 +205,7 @@ Deno.test("Databases.answer() never lets what breaks off take the place of the g
   });
   await bytesOf(await gateway.get(PATH));
   let answers = 0;
-  mirror.trouble = () => {
+  mirror.fault = () => {
     answers++;
     let isFirst = true;
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -230,7 +230,7 @@ Deno.test("Databases.answer() never lets what breaks off take the place of the g
 
 Deno.test("Databases.answer() takes a database whose length the mirror does not say", async () => {
   await using mirror = new CountingMirror();
-  mirror.trouble = () => {
+  mirror.fault = () => {
     const parts = [NEW.slice(0, 70_000), NEW.slice(70_000)];
     return new Response(
       new ReadableStream({
@@ -308,7 +308,7 @@ Deno.test("Databases.answer() gets only so many at a time that it does not keep"
   await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   const go = Promise.withResolvers<undefined>();
-  mirror.trouble = ({ url }) => url.includes("made-up") ? go.promise as never : undefined;
+  mirror.fault = ({ url }) => url.includes("made-up") ? go.promise as never : undefined;
   const paths = Array.from({ length: limits.databaseUpdatesMax }, (_, i) => `/made-up/${i}.db`);
   const answers = paths.map((path) => gateway.get(path));
   const signal = AbortSignal.timeout(10_000);
@@ -332,7 +332,7 @@ Deno.test("PassThrough.answer() lets no client that does not read hold up the ot
     new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
     });
-  mirror.trouble = ({ url }) =>
+  mirror.fault = ({ url }) =>
     url.endsWith(".iso")
       ? new Response(endless(), { headers: { "content-length": `${2 ** 34}` } })
       : undefined;
@@ -390,7 +390,7 @@ Deno.test("PassThrough.answer() passes other files on, and the mirror's answers 
   assertEquals([head.status, head.headers.get("content-length")], [200, "120000"]);
   assertEquals([head.headers.get("etag"), head.headers.get("last-modified")], [ETAG, DATE]);
   for (const status of [403, 404, 500, 503]) {
-    mirror.trouble = () => new Response("no", { status, headers: { "retry-after": "9" } });
+    mirror.fault = () => new Response("no", { status, headers: { "retry-after": "9" } });
     const answer = await gateway.get(path);
     assertEquals(answer.status, status);
     assertEquals((await answer.text()).length > 0, status !== 404);

@@ -1,0 +1,158 @@
+/**
+ * What came from the mirrors of one fetch: in an unverified download of the store, with who gave
+ * which bytes of it. An earlier fetch may have left its beginning there; parts of two files must not
+ * become one, so that is gone on with only where the next answer shows that it is of the same file,
+ * or where the whole is checked at its end.
+ */
+
+import { nameOfUrl } from "../../base/mirror_url.ts";
+import { isStrong } from "../../http/mirror_request.ts";
+import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
+import type { ChunkStore } from "../../store/chunk_store.ts";
+import type {
+  ResumeValidators,
+  UnverifiedDownload,
+} from "../../store/downloads/unverified_download.ts";
+import type { FetchRequest } from "../../wire/fetch_request.ts";
+import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
+import { StreamLedger } from "../swarm/transfer_ledger.ts";
+
+/** Where an opened download goes on. */
+interface Opening {
+  /** The next byte to write. */
+  readonly position: number;
+  /** For a person, what became of what an earlier fetch left; null where it left nothing. */
+  readonly note: string | null;
+  /** What the mirrors' file must be to go on; null where it may be any. */
+  readonly expected: Parameters<MirrorFile["expect"]>[0] | null;
+}
+
+/** The unverified download of one fetch. */
+export class MirrorDownload {
+  /** Who gave what is in it. */
+  readonly received = new StreamLedger();
+  readonly #store: Pick<ChunkStore, "openUnverified">;
+  readonly #request: FetchRequest;
+  readonly #path: string | undefined;
+  #unverified: UnverifiedDownload | null = null;
+  /** The mirror that gives what is written now. */
+  #provider: Provider = HERE;
+  /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
+  #earlier: ResumeValidators | null = null;
+
+  /** Bytes are written at `path`, or, without one, inside the store. */
+  constructor(
+    store: Pick<ChunkStore, "openUnverified">,
+    request: FetchRequest,
+    path: string | undefined,
+  ) {
+    this.#store = store;
+    this.#request = request;
+    this.#path = path;
+  }
+
+  /** Null while it is not opened. */
+  get unverified(): UnverifiedDownload | null {
+    return this.#unverified;
+  }
+
+  get provider(): Provider {
+    return this.#provider;
+  }
+
+  /** Opens it, to be written from byte `start` on, or from where an earlier fetch got to. */
+  open(start: number): Opening {
+    const { sizeBytes, mirrors } = this.#request;
+    const unverified = this.#unverified = this.#store.openUnverified({
+      name: unverifiedName(this.#request),
+      sizeBytes,
+      key: mirrors[0]!,
+      ...(this.#path === undefined ? {} : { path: this.#path }),
+    });
+    const position = unverified.nextMissing(start);
+    if (position <= start) return { position: start, note: null, expected: null };
+    const { validators } = unverified;
+    const isChecked = start === 0 && isWholeChecked(this.#request);
+    if (!isChecked && !canTell(validators)) {
+      const what = `Nothing tells of which file the ${position} bytes are that are here`;
+      unverified.restart();
+      unverified.sizeBytes = sizeBytes;
+      return { position: start, note: `${what}: begins again`, expected: null };
+    }
+    this.#provider = HERE;
+    this.received.received(HERE, position);
+    this.#earlier = isChecked ? null : validators;
+    const mirror = validators === null ? {} : { mirror: validators.mirror };
+    return {
+      position,
+      note: `Goes on at byte ${position} of an earlier fetch`,
+      expected: { ...mirror, sizeBytes: unverified.sizeBytes, validators },
+    };
+  }
+
+  /** Whether an answer may be of the file of which an earlier fetch brought the beginning. */
+  goesOnWith(body: MirrorBody): boolean {
+    return this.#earlier === null || isSameFile(this.#earlier, body);
+  }
+
+  /** What is written from now on is this answer of the mirrors. */
+  begin({ mirror, validators }: MirrorBody, file: MirrorFile): void {
+    this.#earlier = null;
+    this.#unverified!.validators ??= { mirror, ...validators };
+    this.#provider = mirrorProvider(mirror, file);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#unverified!.write(offset, bytes);
+    this.received.received(this.#provider, offset + bytes.length);
+  }
+
+  /** Throws away what is there: what comes next is another file. */
+  restart(): void {
+    this.received.clear();
+    this.#earlier = null;
+    this.#unverified?.restart();
+  }
+
+  /** Leaves its place to others; it may be opened there again. */
+  leave(): void {
+    this.end("suspend");
+    this.#unverified = null;
+    this.#earlier = null;
+    this.received.clear();
+  }
+
+  /** Keeps what is there for a later fetch, or not; somebody may have taken it over. */
+  end(how: "suspend" | "discard"): void {
+    if (this.#unverified?.isEnded === false) this.#unverified[how]();
+  }
+}
+
+/** The name of what a request's mirrors give: where it names only a root, that in their URL. */
+function unverifiedName({ name, root, mirrors }: FetchRequest): string {
+  if (name !== "") return name;
+  try {
+    return nameOfUrl(new URL(mirrors[0]!));
+  } catch {
+    return root ?? "file";
+  }
+}
+
+/** Whether all of it is wanted, and checked at its end, so that a wrong beginning would be seen. */
+function isWholeChecked({ sha256, root, chunks }: FetchRequest): boolean {
+  return chunks === null && (sha256 !== null || root !== null);
+}
+
+/** Whether a file can be known again by these at all. */
+function canTell(known: ResumeValidators | null): known is ResumeValidators {
+  return known !== null && (known.lastModified !== null || isStrong(known.etag));
+}
+
+/** Whether an answer is certainly of the file that `earlier` tells of. */
+function isSameFile(
+  earlier: ResumeValidators,
+  { mirror, validators: { etag, lastModified } }: MirrorBody,
+): boolean {
+  if (earlier.lastModified !== null && lastModified === earlier.lastModified) return true;
+  return mirror === earlier.mirror && isStrong(etag) && etag === earlier.etag;
+}

@@ -1,0 +1,91 @@
+/**
+ * What answers the requests for files: packages and signatures from shared fetches, databases from
+ * their copies, all else from a mirror (origin) past the node. A part whose client waits, or takes
+ * bytes, is given time here.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { unreachable } from "../base/errors.ts";
+import type { Logger, LogThrottle } from "../base/log.ts";
+import type { PackageIndex } from "../base/package_index.ts";
+import type { Mirrors } from "../http/mirrors.ts";
+import { Databases } from "./databases/databases.ts";
+import { FileAnswers } from "./files/file_answers.ts";
+import type { FetchingNode } from "./files/shared_fetch.ts";
+import { SharedFetches } from "./files/shared_fetches.ts";
+import { PassThrough } from "./mirrors/pass_through.ts";
+import { Bodies } from "./server/bodies.ts";
+import type { Exchange } from "./server/exchange.ts";
+import { notFoundAnswer } from "./server/plain_answer.ts";
+
+/** What the gateway needs of the daemon that it belongs to. */
+export interface GatewayHost extends FetchingNode {
+  readonly trust: PackageIndex | undefined;
+  /** The HTTP client that all of the node shares. */
+  readonly mirrors: Mirrors;
+  readonly log: Logger;
+  /** The directory for databases of repositories; made by the gateway. */
+  readonly databaseDir: string;
+}
+
+/** The answers of one gateway. */
+export class Answers {
+  readonly #bodies = new Bodies();
+  readonly #sharedFetches: SharedFetches;
+  readonly #files: FileAnswers;
+  readonly #databases: Databases;
+  readonly #passThrough: PassThrough;
+
+  /** @throws {EnvironmentError} with a hint when the directory for databases cannot be had. */
+  constructor(
+    host: GatewayHost,
+    options: {
+      readonly clock: Clock;
+      readonly throttle: LogThrottle;
+      /** How long a file that nobody seems to have is looked for. */
+      readonly waitMs: number;
+    },
+  ) {
+    const { mirrors, trust, log } = host;
+    const { clock, waitMs } = options;
+    const bodies = this.#bodies;
+    const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
+    const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
+    const parts = { ...options, bodies, passThrough, log };
+    this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
+    this.#files = new FileAnswers({ bodies, passThrough, log, sharedFetches, trust, waitMs });
+  }
+
+  /** Files on their way in for clients. */
+  get fetchCount(): number {
+    return this.#sharedFetches.count;
+  }
+
+  /** The answer to a GET or HEAD. */
+  answer(exchange: Exchange): Promise<Response> | Response {
+    const { mirrors, path: { kind } } = exchange;
+    switch (kind) {
+      case "package":
+      case "signature":
+        return this.#files.answer(exchange);
+      case "database":
+        return mirrors.length > 0 ? this.#databases.answer(exchange) : notFoundAnswer();
+      case "other":
+        return mirrors.length > 0 ? this.#passThrough.answer(exchange) : notFoundAnswer();
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  tick(nowMs: number): void {
+    this.#bodies.tick(nowMs);
+    this.#sharedFetches.tick(nowMs);
+  }
+
+  /** Ends everything that is under way. */
+  async stop(error: Error): Promise<void> {
+    this.#bodies.stop(error);
+    await Promise.all([this.#sharedFetches.stop(), this.#databases.stop()]);
+    this.#bodies.stop(error);
+  }
+}
