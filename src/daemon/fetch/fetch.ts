@@ -33,8 +33,8 @@ import { FollowedSwarm } from "./followed_swarm.ts";
 import { readerOf, showLocal } from "./local_lookup.ts";
 import { MirrorDriver } from "./mirror_driver.ts";
 import { OpenSearches } from "./open_searches.ts";
+import { PolicyLoop } from "./policy_loop.ts";
 import { FetchRecorder } from "./fetch_recorder.ts";
-import { WakeTimer } from "./wake_timer.ts";
 
 /** How a fetch is done, besides what is asked for. */
 export interface FetchOptions {
@@ -60,10 +60,7 @@ export class Fetch implements Searcher, SwarmObserver {
   readonly #startMs: number;
   readonly #policy: FetchPolicy;
   readonly #facts: FetchFacts;
-  /** What is told, and not yet taken into account. */
-  readonly #events: FetchEvent[] = [];
-  #isStepping = false;
-  readonly #timer: WakeTimer;
+  readonly #loop: PolicyLoop;
   readonly #view: ReadableRanges;
   readonly #journal: FetchRecorder;
   readonly #progress: FetchProgress;
@@ -83,7 +80,7 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#options = options;
     const { observer, path, from = 0 } = options;
     const nowMs = this.#startMs = host.clock.nowMs();
-    const tell = (event: FetchEvent) => this.#tell(event);
+    const tell = (event: FetchEvent) => this.#loop.tell(event);
     const journal = this.#journal = new FetchRecorder(nowMs);
     this.#view = new ReadableRanges(observer, () => journal.releasedFirst(host.clock.nowMs()));
     const { root, name, sha256 } = request;
@@ -126,7 +123,13 @@ export class Fetch implements Searcher, SwarmObserver {
       startMs: nowMs,
     });
     this.#facts = this.#lookAround();
-    this.#timer = new WakeTimer(host.clock, () => this.#tell({ kind: "tick" }));
+    this.#loop = new PolicyLoop({
+      clock: host.clock,
+      policy: this.#policy,
+      facts: this.#facts,
+      apply: (effect) => this.#apply(effect),
+      broke: (error) => this.#outcome.reject(error),
+    });
   }
 
   /** Whether what peers give is known to be the file that is meant. */
@@ -145,11 +148,11 @@ export class Fetch implements Searcher, SwarmObserver {
     const stop = () => {
       const { reason } = signal;
       const isNotFound = reason instanceof FetchFailure && reason.exit === "notFound";
-      this.#tell({ kind: "stopped", isNotFound });
+      this.#loop.tell({ kind: "stopped", isNotFound });
     };
     signal.addEventListener("abort", stop, { once: true });
     try {
-      this.#tell({ kind: "start" });
+      this.#loop.tell({ kind: "start" });
       if (signal.aborted) stop();
       const done = await this.#outcome.promise;
       rememberFetch(this.#host, this.#journal, this.#asOf("done", done));
@@ -170,13 +173,13 @@ export class Fetch implements Searcher, SwarmObserver {
   /** Lets time pass: bounds, further searches, progress. */
   tick(nowMs: number): void {
     if (this.#policy.isOver) return;
-    this.#guard(() => this.#progress.tell(this.#view, nowMs));
-    this.#tell({ kind: "tick" });
+    this.#loop.guard(() => this.#progress.tell(this.#view, nowMs));
+    this.#loop.tell({ kind: "tick" });
   }
 
   /** Whom it could ask has changed. */
   surroundingsChanged(): void {
-    this.#tell({ kind: "tick" });
+    this.#loop.tell({ kind: "tick" });
   }
 
   /** How it went until now, for whoever asks while it runs. */
@@ -189,7 +192,7 @@ export class Fetch implements Searcher, SwarmObserver {
   offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
     const { nodeId, address } = holder;
     const files = offers.map(({ file }) => file);
-    this.#tell({ kind: "offered", nodeId, address, files });
+    this.#loop.tell({ kind: "offered", nodeId, address, files });
     const answer = this.#policy.answerTo(nodeId, files, this.#facts);
     if (answer !== "want") return { kind: answer };
     const swarm = this.#followed.swarm!;
@@ -199,11 +202,11 @@ export class Fetch implements Searcher, SwarmObserver {
   }
 
   hit(hit: Hit): void {
-    this.#tell({ kind: "hit", hit });
+    this.#loop.tell({ kind: "hit", hit });
   }
 
   listed({ files, holders }: DirectoryAnswer): void {
-    this.#tell({ kind: "listed", files, holders });
+    this.#loop.tell({ kind: "listed", files, holders });
   }
 
   // SwarmObserver
@@ -213,16 +216,16 @@ export class Fetch implements Searcher, SwarmObserver {
       case "gained":
         return this.#gained(event);
       case "banned":
-        return this.#tell({ kind: "peer-banned", nodeId: event.nodeId });
+        return this.#loop.tell({ kind: "peer-banned", nodeId: event.nodeId });
       case "noted":
         return this.#note(`${event.provider.label}: ${event.what}`);
       case "mirror-wrong":
       case "mirror-failed":
         // What becomes of the mirrors of other fetches is not decided here.
         if (!this.#mirror?.isOwn(event.provider)) return;
-        return this.#tell(this.#mirror.leftSwarm(event));
+        return this.#loop.tell(this.#mirror.leftSwarm(event));
       default:
-        return this.#tell(event);
+        return this.#loop.tell(event);
     }
   }
 
@@ -234,7 +237,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const { kind } = provider;
     const isOwn = kind === "mirror" && this.#mirror !== null && this.#mirror.isOwn(provider);
     const by = kind === "mirror" ? isOwn ? "own-mirror" : "other-mirror" : kind;
-    this.#tell({ kind: "gained", range, by });
+    this.#loop.tell({ kind: "gained", range, by });
   }
 
   /** What the policy may look at while a step runs. */
@@ -266,47 +269,10 @@ export class Fetch implements Searcher, SwarmObserver {
     };
   }
 
-  /** Tells the policy, and carries out what it says: one event after the other. */
-  #tell(event: FetchEvent): void {
-    if (this.#policy.isOver) return;
-    this.#events.push(event);
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-        const effects = this.#policy.step(next, this.#host.clock.nowMs(), this.#facts);
-        for (const effect of effects) this.#guard(() => this.#apply(effect));
-      }
-    } catch (error) {
-      this.#outcome.reject(error);
-    } finally {
-      this.#isStepping = false;
-    }
-    this.#timer.set(this.#policy.wakeMs);
-  }
-
-  /** What goes wrong ends this fetch alone. */
-  #guard(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (this.#policy.isOver) this.#outcome.reject(error);
-      this.#tell({ kind: "failed", error: error as Error });
-    }
-  }
-
-  /** Does what takes a while, and tells what came of it. */
-  #begin(work: Promise<FetchEvent | undefined | void>): void {
-    work.then(
-      (event) => event && this.#tell(event),
-      (error) => this.#tell({ kind: "failed", error: error as Error }),
-    );
-  }
-
   #apply(effect: FetchEffect): void {
     switch (effect.kind) {
       case "look-up":
-        return this.#begin(this.#checks.lookUp(effect));
+        return this.#loop.begin(this.#checks.lookUp(effect));
       case "flood":
         return this.#searches.flood();
       case "ask-directories":
@@ -320,22 +286,22 @@ export class Fetch implements Searcher, SwarmObserver {
       case "hash-as-it-comes":
         return this.#followed.hashAsItComes();
       case "leave":
-        return this.#begin(this.#followed.leave(effect.how).then(() => ({ kind: "left" })));
+        return this.#loop.begin(this.#followed.leave(effect.how).then(() => ({ kind: "left" })));
       case "rejected":
         return this.#rejected(effect);
       case "check-peers":
-        return this.#begin(this.#checkPeers(effect));
+        return this.#loop.begin(this.#checkPeers(effect));
       case "check-mirror":
-        return this.#begin(this.#checks.mirror());
+        return this.#loop.begin(this.#checks.mirror());
       case "promote-mirror":
-        return this.#begin(this.#checks.promote((event) => this.#tell(event)));
+        return this.#loop.begin(this.#checks.promote((event) => this.#loop.tell(event)));
       case "place":
         // Nothing else may write there when it gets its place.
-        return this.#begin(this.#followed.left().then(() => this.#checks.mayPlace(true)));
+        return this.#loop.begin(this.#followed.left().then(() => this.#checks.mayPlace(true)));
       case "do-not-place":
         return this.#checks.mayPlace(false);
       case "check-here":
-        return this.#begin(this.#checks.here(effect.candidate, effect));
+        return this.#loop.begin(this.#checks.here(effect.candidate, effect));
       case "show-peers":
         return this.#showPeers();
       case "tell-peers":
@@ -374,7 +340,7 @@ export class Fetch implements Searcher, SwarmObserver {
       case "ban-mirror":
       case "mirror-is-bad":
       case "leave-place":
-        return this.#begin(this.#mirror!.apply(effect));
+        return this.#loop.begin(this.#mirror!.apply(effect));
       default:
         unreachable(effect);
     }
@@ -407,7 +373,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const fields = { name, root, why, offeredBy: [...nodes] };
     this.#host.log.warn("a complete file failed its check", fields);
     this.#journal.rejected(root);
-    if (hadCome) this.#begin(this.#followed.throwAway(candidate));
+    if (hadCome) this.#loop.begin(this.#followed.throwAway(candidate));
   }
 
   #showPeers(): void {
@@ -503,7 +469,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Ends all that is under way; what came is kept for a later fetch. */
   async #end(): Promise<void> {
-    this.#timer.cancel();
+    this.#loop.stop();
     this.#searches.end();
     this.#checks.mayPlace(false);
     const ends = [this.#mirror?.end("suspend"), this.#followed.leave("suspend")];

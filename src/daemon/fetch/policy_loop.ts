@@ -1,0 +1,96 @@
+/**
+ * Runs the policy of one fetch: gives it one event after the other, has its effects carried out in
+ * order, and wakes it when something is due because time has passed.
+ */
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { FetchEffect, FetchEvent, FetchFacts } from "../../core/fetch/fetch_events.ts";
+import type { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
+
+/** What the loop works with. */
+export interface PolicyLoopOptions {
+  readonly clock: Clock;
+  readonly policy: FetchPolicy;
+  readonly facts: FetchFacts;
+  /** Carries out an effect; what it throws ends the fetch. */
+  readonly apply: (effect: FetchEffect) => void;
+  /** The fetch cannot even be ended in order. */
+  readonly broke: (error: unknown) => void;
+}
+
+/** The loop of one fetch. */
+export class PolicyLoop {
+  readonly #options: PolicyLoopOptions;
+  /** What was told, and is not yet taken into account. */
+  readonly #events: FetchEvent[] = [];
+  #isStepping = false;
+  #timer: Timer | null = null;
+  #wakesMs = Infinity;
+
+  constructor(options: PolicyLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Tells the policy what happened; when effects tell something, that is taken up after them. */
+  tell(event: FetchEvent): void {
+    const { policy } = this.#options;
+    if (policy.isOver) return;
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        this.#step(next);
+      }
+    } catch (error) {
+      this.#options.broke(error);
+    } finally {
+      this.#isStepping = false;
+    }
+    this.#wakeAt(policy.wakeMs);
+  }
+
+  /** Does something; what goes wrong ends this fetch alone. */
+  guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (this.#options.policy.isOver) this.#options.broke(error);
+      this.tell({ kind: "failed", error: error as Error });
+    }
+  }
+
+  /** Begins what takes a while, and tells what comes of it. */
+  begin(work: Promise<FetchEvent | undefined | void>): void {
+    work.then(
+      (event) => event && this.tell(event),
+      (error) => this.tell({ kind: "failed", error: error as Error }),
+    );
+  }
+
+  /** Wakes the policy no more. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#wakesMs = Infinity;
+  }
+
+  #step(event: FetchEvent): void {
+    const { clock, policy, facts, apply } = this.#options;
+    const effects = policy.step(event, clock.nowMs(), facts);
+    for (const effect of effects) this.guard(() => apply(effect));
+  }
+
+  /** A timer that would go off sooner is left as it is: a step too many changes nothing. */
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#wakesMs) return;
+    this.stop();
+    const { clock } = this.#options;
+    this.#wakesMs = atMs;
+    this.#timer = clock.after(Math.max(0, atMs - clock.nowMs()), () => {
+      this.#timer = null;
+      this.#wakesMs = Infinity;
+      this.tell({ kind: "tick" });
+    });
+  }
+}
