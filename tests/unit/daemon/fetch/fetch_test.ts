@@ -27,6 +27,7 @@ import type { Message, MessageOf } from "../../../../src/wire/messages.ts";
 import type { Holder, KnownFile } from "../../../../src/wire/structures.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
+import { ShiftedClock } from "../../../support/shifted_clock.ts";
 
 const CHUNKS = 64;
 const BYTES = content(CHUNKS * CHUNK_BYTES - 77);
@@ -36,9 +37,6 @@ const NAME = "file.bin";
 
 /** How long a test waits for anything, in time that really passes. */
 const WAIT_MS = 10_000;
-
-/** The clock of the machine, behind the one that the fetch reads. */
-const realNow = performance.now.bind(performance);
 
 /** How a holder answers; by default it says nothing at all. */
 interface Answers {
@@ -84,7 +82,8 @@ class Fetching implements AsyncDisposable {
   readonly #connections: Connection[] = [];
   readonly #tasks: Promise<unknown>[] = [];
   readonly #close: () => Promise<void>;
-  #aheadMs = 0;
+  /** One clock for all: the fetch, its swarms and the ticks. */
+  readonly #clock = new ShiftedClock();
 
   private constructor(
     { store }: Awaited<ReturnType<typeof openStore>>,
@@ -92,12 +91,10 @@ class Fetching implements AsyncDisposable {
     close: () => Promise<void>,
   ) {
     this.#close = close;
-    // One clock for all: those who compare times read it, and the ticks are given it.
-    performance.now = () => realNow() + this.#aheadMs;
     const hasher = this.#hasher;
     const random = seededRandom(1);
     this.swarms = new Swarms({
-      clock: systemClock,
+      clock: this.#clock,
       log: silentLogger,
       random,
       hasher,
@@ -107,7 +104,7 @@ class Fetching implements AsyncDisposable {
     this.fetch = new Fetch(
       {
         store,
-        clock: systemClock,
+        clock: this.#clock,
         offerPolicy: { trustOf: () => "peers" },
         swarms: this.swarms,
         log: silentLogger,
@@ -227,17 +224,17 @@ class Fetching implements AsyncDisposable {
   /** Lets time pass by seconds until the fetch ends, or `totalMs` have gone; fast, unlike time. */
   async pass(totalMs: number, stepMs = 1_000): Promise<void> {
     for (let passedMs = 0; passedMs < totalMs && !this.isEnded; passedMs += stepMs) {
-      this.#aheadMs += stepMs;
-      this.swarms.tick(performance.now());
-      this.fetch.tick(performance.now());
+      this.#clock.aheadMs += stepMs;
+      this.swarms.tick(this.#clock.nowMs());
+      this.fetch.tick(this.#clock.nowMs());
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
 
   async until(predicate: () => boolean, what: string): Promise<void> {
-    const endMs = realNow() + WAIT_MS;
+    const endMs = systemClock.nowMs() + WAIT_MS;
     while (!predicate()) {
-      if (realNow() > endMs) throw new Error(`Waited in vain for ${what}`);
+      if (systemClock.nowMs() > endMs) throw new Error(`Waited in vain for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
@@ -257,7 +254,6 @@ class Fetching implements AsyncDisposable {
     this.#hasher.close();
     this.#mirrors.close();
     await this.#close();
-    performance.now = realNow;
   }
 }
 
