@@ -251,7 +251,12 @@ export class Fetch implements Searcher, SwarmObserver {
           linkCount: links.size,
           linksDialling: links.dialling,
           addressCount: overlay.addressCount,
-          directories: { size: directories.size, faults: directories.errors },
+          directories: {
+            size: directories.size,
+            get faults() {
+              return directories.errors;
+            },
+          },
         };
       },
       get swarm() {
