@@ -18,8 +18,7 @@ import { withDeadline } from "../net/deadline.ts";
 import { expectMessage } from "../net/handshake.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { decodePayload } from "../wire/codec.ts";
-import type { DataEvent, FetchEvent } from "../wire/fetch_event.ts";
-import type { FetchRequest } from "../wire/fetch_request.ts";
+import type { DataEvent, FetchEvent, FetchRequest } from "../wire/fetching.ts";
 import type { Frame } from "../wire/framer.ts";
 import { formatAddress } from "../wire/host.ts";
 import {

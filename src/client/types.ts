@@ -1,5 +1,5 @@
 /** The types that callers of the client work with; they live beside the wire format they mirror. */
 
-export type { FetchEvent } from "../wire/fetch_event.ts";
-export type { FetchRequest } from "../wire/fetch_request.ts";
+export type { FetchEvent } from "../wire/fetching.ts";
+export type { FetchRequest } from "../wire/fetching.ts";
 export type * from "../wire/reports.ts";

@@ -19,7 +19,7 @@ import { FetchPolicy } from "../../src/core/fetch/fetch_policy.ts";
 import { searchTimeMs } from "../../src/core/fetch/fetch_timeouts.ts";
 import { ReadableRanges } from "../../src/core/fetch/readable_ranges.ts";
 import { wantedChunks } from "../../src/core/fetch/wanted_range.ts";
-import type { FetchObserver, FileReader } from "../../src/wire/fetch_observer.ts";
+import type { FetchObserver, FileReader } from "../../src/wire/fetching.ts";
 import { SimMirrors } from "./fetch_mirrors.ts";
 import { SimSwarm } from "./fetch_swarm.ts";
 import { chunkOf, type Content, type SimPeer, type World } from "./fetch_world.ts";

@@ -7,7 +7,7 @@
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import type { NodeId, Root } from "../../src/base/ids.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/base/random.ts";
-import type { FetchRequest } from "../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../src/wire/fetching.ts";
 
 /** A file as it might be: the first one is the right one. */
 export interface Content {

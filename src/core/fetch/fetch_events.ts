@@ -7,7 +7,7 @@ import type { HostPort } from "../../base/address.ts";
 import type { FetchFailure } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
-import type { FetchNotice } from "../../wire/fetch_observer.ts";
+import type { FetchNotice } from "../../wire/fetching.ts";
 import type { Hit } from "../../wire/messages.ts";
 import type { FileOffer, Holder, KnownFile } from "../../wire/structures.ts";
 import type { Candidate } from "./candidates.ts";

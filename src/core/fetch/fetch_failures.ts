@@ -1,7 +1,7 @@
 /** How a fetch that ended without its file says so: the exit, the reason, what can be done. */
 
 import { FetchFailure, type UpstreamRefusal } from "../../base/errors.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 
 /** A directory that has not answered the last question. */
 export interface DirectoryFault {

@@ -31,7 +31,7 @@
 import { FetchFailure, unreachable } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { FileOffer } from "../../wire/structures.ts";
 import type { Candidate } from "./candidates.ts";
 import {

@@ -1,7 +1,7 @@
 /** How long a fetch goes on when nobody gives what is missing. */
 
 import { limits } from "../../base/limits.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 
 /** How long a fetch goes on while nobody offers anything. */
 export function searchTimeMs(

@@ -14,7 +14,7 @@
 import type { HostPort } from "../../base/address.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Hit } from "../../wire/messages.ts";
 import type { FileOffer, Holder } from "../../wire/structures.ts";
 import { type Candidate, candidateKey, type Candidates } from "./candidates.ts";

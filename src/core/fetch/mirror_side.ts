@@ -22,7 +22,7 @@
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Candidate } from "./candidates.ts";
 import {
   type FetchFacts,

@@ -22,7 +22,7 @@
 import { chunkCount, isRangeWithin } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { FileOffer } from "../../wire/structures.ts";
 import { type Candidate, candidateKey, Candidates } from "./candidates.ts";

@@ -8,7 +8,7 @@
 
 import { Bitfield } from "../../base/bitfield.ts";
 import { chunkCount, chunkLength, type ChunkRange } from "../../base/geometry.ts";
-import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
+import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetching.ts";
 
 /** Chunks of the file in one place. */
 export interface ViewPart {

@@ -2,7 +2,7 @@
 
 import { FetchFailure } from "../../base/errors.ts";
 import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 
 /**
  * The chunks wanted of a file of `sizeBytes`.

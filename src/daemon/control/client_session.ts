@@ -13,7 +13,7 @@ import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage } from "../../net/handshake.ts";
 import { decodePayload } from "../../wire/codec.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Frame } from "../../wire/framer.ts";
 import { onlyKinds } from "../../wire/gate.ts";
 import {

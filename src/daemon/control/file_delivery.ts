@@ -9,7 +9,7 @@ import { limits } from "../../base/limits.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
 import type { BulkSource, Connection } from "../../net/connection.ts";
 import { DATA_HEADER_BYTES, writeDataHeader } from "../../wire/codec.ts";
-import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetch_observer.ts";
+import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetching.ts";
 
 /** What a client wants of the file that it fetches. */
 interface DeliveryOptions {

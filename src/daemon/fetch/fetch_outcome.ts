@@ -7,7 +7,7 @@ import type { Logger } from "../../base/log.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import { type FetchRecorder, keepRecord } from "./fetch_recorder.ts";
 import type { Swarm } from "../swarm/swarm.ts";

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers";
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { nextTurn } from "../../base/clock.ts";
-import type { FileReader } from "../../wire/fetch_observer.ts";
+import type { FileReader } from "../../wire/fetching.ts";
 
 const RUN_CHUNKS = limits.requestChunksMax;
 

@@ -5,7 +5,7 @@ import { limits } from "../../base/limits.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
 import { wantedChunks } from "../../core/fetch/wanted_range.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { OfferingHolder, Verdict } from "../discovery/searches.ts";

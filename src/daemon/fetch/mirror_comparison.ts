@@ -8,7 +8,7 @@ import { limits } from "../../base/limits.ts";
 import { headBytes } from "../../core/fetch/mirror_plan.ts";
 import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import { MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
-import type { FileReader } from "../../wire/fetch_observer.ts";
+import type { FileReader } from "../../wire/fetching.ts";
 
 /**
  * Whether the mirrors have a file of this size that begins, at `firstChunk`, with the same chunks.

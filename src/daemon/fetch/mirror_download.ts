@@ -13,7 +13,7 @@ import type {
   ResumeValidators,
   UnverifiedDownload,
 } from "../../store/downloads/unverified_download.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import { HERE, mirrorProvider, type Provider } from "../swarm/provider.ts";
 import { StreamLedger } from "../swarm/transfer_ledger.ts";
 

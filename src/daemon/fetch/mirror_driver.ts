@@ -3,7 +3,7 @@
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
 import type { ViewPart } from "../../core/fetch/readable_ranges.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Provider } from "../swarm/provider.ts";
 import type { MirrorLoss } from "../swarm/swarm_events.ts";
 import type { FetchHost } from "./fetch_host.ts";

@@ -14,7 +14,7 @@ import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../
 import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import { HERE, type Provider } from "../swarm/provider.ts";
 import type { StreamLedger } from "../swarm/transfer_ledger.ts";
 import type { FetchRecorder } from "./fetch_recorder.ts";

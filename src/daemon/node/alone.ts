@@ -11,9 +11,7 @@ import { limits } from "../../base/limits.ts";
 import { systemRandom } from "../../base/random.ts";
 import { tcpTransport } from "../../net/tcp_transport.ts";
 import { ChunkStore } from "../../store/chunk_store.ts";
-import type { FetchEvent } from "../../wire/fetch_event.ts";
-import type { FetchObserver } from "../../wire/fetch_observer.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchEvent, FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import { Node, type NodeOptions } from "./node.ts";
 
 type GivenNodeOptions = Pick<

@@ -6,7 +6,7 @@ import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { Mirrors } from "../../http/mirrors.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import type { Searcher } from "../discovery/searches.ts";

@@ -16,7 +16,7 @@ import { systemRandom } from "../../base/random.ts";
 import { Connections } from "../../net/connections.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import type { Fetch } from "../fetch/fetch.ts";

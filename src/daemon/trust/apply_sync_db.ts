@@ -1,7 +1,7 @@
 /** Completes a request with what the repositories' databases say of the file that it names. */
 
 import type { PackageIndex } from "../../base/package_index.ts";
-import type { FetchRequest } from "../../wire/fetch_request.ts";
+import type { FetchRequest } from "../../wire/fetching.ts";
 
 /** Where a mirror has the packages of a repository: REPOSITORY/os/ARCHITECTURE/NAME. */
 const REPOSITORY = /\/([^/]+)\/os\/[^/]+\/[^/]+$/;

@@ -7,7 +7,7 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import type { FileReader } from "../../wire/fetch_observer.ts";
+import type { FileReader } from "../../wire/fetching.ts";
 
 /** The bytes of one file that are released. */
 export class ReleasedBytes {

@@ -10,8 +10,12 @@ import type { Node } from "../../../src/daemon/node/node.ts";
 import { tcpTransport } from "../../../src/net/tcp_transport.ts";
 import type { ChunkStore } from "../../../src/store/chunk_store.ts";
 import { formatAddress } from "../../../src/wire/host.ts";
-import type { FetchNotice, FetchObserver, FileReader } from "../../../src/wire/fetch_observer.ts";
-import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
+import type {
+  FetchNotice,
+  FetchObserver,
+  FetchRequest,
+  FileReader,
+} from "../../../src/wire/fetching.ts";
 import type { Done } from "../../../src/wire/messages.ts";
 import { testNode } from "../../support/test_node.ts";
 import { addDownloaded, openStore, TempDir } from "../../unit/store/store_fixture.ts";

@@ -12,8 +12,7 @@ import type { PackageFile, PackageIndex } from "../../../src/base/package_index.
 import type { GatewayHost } from "../../../src/gateway/answers.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import { Mirrors } from "../../../src/http/mirrors.ts";
-import type { FetchObserver } from "../../../src/wire/fetch_observer.ts";
-import type { FetchRequest } from "../../../src/wire/fetch_request.ts";
+import type { FetchObserver, FetchRequest } from "../../../src/wire/fetching.ts";
 import type { Done } from "../../../src/wire/messages.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 

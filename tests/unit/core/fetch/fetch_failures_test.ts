@@ -6,7 +6,7 @@ import {
   outOfTime,
   type Surroundings,
 } from "../../../../src/core/fetch/fetch_failures.ts";
-import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../../../src/wire/fetching.ts";
 
 const REQUEST: FetchRequest = {
   name: "a.bin",

@@ -13,7 +13,7 @@ import type {
   SwarmFacts,
 } from "../../../../src/core/fetch/fetch_events.ts";
 import { FetchPolicy } from "../../../../src/core/fetch/fetch_policy.ts";
-import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../../../src/wire/fetching.ts";
 
 const CHUNKS = 200;
 const SIZE = CHUNKS * CHUNK_BYTES - 100;

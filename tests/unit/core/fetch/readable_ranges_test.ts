@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { ReadableRanges, type ViewPart } from "../../../../src/core/fetch/readable_ranges.ts";
-import type { FetchObserver, FileReader } from "../../../../src/wire/fetch_observer.ts";
+import type { FetchObserver, FileReader } from "../../../../src/wire/fetching.ts";
 
 const CHUNKS = 8;
 const SIZE = CHUNKS * CHUNK_BYTES;

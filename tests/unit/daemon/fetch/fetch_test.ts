@@ -22,7 +22,7 @@ import {
   decodePayload,
   writeChunksHeader,
 } from "../../../../src/wire/codec.ts";
-import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../../../src/wire/fetching.ts";
 import type { Message, MessageOf } from "../../../../src/wire/messages.ts";
 import type { Holder, KnownFile } from "../../../../src/wire/structures.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";

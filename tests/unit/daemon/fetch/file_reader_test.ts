@@ -6,7 +6,7 @@ import { EnvironmentError } from "../../../../src/base/errors.ts";
 import { rangeBytes } from "../../../../src/base/geometry.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
 import { RunningSha256 } from "../../../../src/daemon/fetch/file_reader.ts";
-import type { FileReader } from "../../../../src/wire/fetch_observer.ts";
+import type { FileReader } from "../../../../src/wire/fetching.ts";
 
 function readerOf(bytes: Uint8Array): FileReader {
   return {

@@ -8,7 +8,7 @@ import { FetchRecorder } from "../../../../src/daemon/fetch/fetch_recorder.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "../../../../src/daemon/fetch/mirror_track.ts";
 import { MirrorError, type Mirrors } from "../../../../src/http/mirrors.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
-import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../../../src/wire/fetching.ts";
 import { requestFor } from "../../../integration/support/client.ts";
 import { FileServer, RawServer, withMirrors } from "../../net/mirror_fixture.ts";
 import { content, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";

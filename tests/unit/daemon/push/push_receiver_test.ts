@@ -10,7 +10,7 @@ import { LoadMeter } from "../../../../src/daemon/upload/load_meter.ts";
 import { Uploads } from "../../../../src/daemon/upload/uploads.ts";
 import type { Connection } from "../../../../src/net/connection.ts";
 import { expectMessage } from "../../../../src/net/handshake.ts";
-import type { FetchNotice, FetchObserver } from "../../../../src/wire/fetch_observer.ts";
+import type { FetchNotice, FetchObserver } from "../../../../src/wire/fetching.ts";
 import { chunksFrame, holdFile } from "../../../integration/support/raw_holder.ts";
 import { answerTo, asking, fileOf, turn } from "../../../support/asked_node.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";

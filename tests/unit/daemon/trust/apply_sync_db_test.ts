@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { PackageFile, PackageIndex } from "../../../../src/base/package_index.ts";
 import { applySyncDb } from "../../../../src/daemon/trust/apply_sync_db.ts";
-import type { FetchRequest } from "../../../../src/wire/fetch_request.ts";
+import type { FetchRequest } from "../../../../src/wire/fetching.ts";
 
 const NAME = "dup-1-1-any.pkg.tar.zst";
 const FILES: PackageFile[] = [
