@@ -42,7 +42,9 @@ Deno.test("Directory and Advertiser answer look-ups right when a tenth of 2,000 
   const before = new Set(network.clients);
   time.run(limits.directoryRefreshMs);
   const stayed = network.clients.filter((client) => before.has(client));
-  const back = stayed.filter(({ seats }) => seats[1]!.advertiser.instance === second.instance);
+  const back = stayed.filter(({ seats }) =>
+    seats[1]!.advertiser.standing.instance === second.instance
+  );
   const backPercent = 100 * back.length / stayed.length;
   time.run(END_MS - network.nowMs);
 

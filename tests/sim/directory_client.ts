@@ -108,7 +108,7 @@ export class SimClient {
   end(how: Gone): void {
     if (how === "leave") {
       for (const { directory, advertiser } of this.seats) {
-        if (!advertiser.answers) continue;
+        if (!advertiser.standing.answers) continue;
         this.#network.leave(this, directory, advertiser.sequence + 1);
       }
     }

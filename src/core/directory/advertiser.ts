@@ -33,6 +33,7 @@ import type { Random } from "../../base/random.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { ListedFile } from "../../wire/structures.ts";
+import { BatchSchedule } from "./batch_schedule.ts";
 import { ChangedFiles, type FileChanges } from "./changed_files.ts";
 import type { RemovedFile } from "./directory_events.ts";
 
@@ -68,76 +69,57 @@ export interface AdvertiserEffect {
   readonly removed: readonly RemovedFile[];
 }
 
-interface Batch {
+interface SentBatch {
   readonly whole: boolean;
   readonly changes: FileChanges;
   /** The instance that was known when it was sent. */
   readonly instance: NodeId | undefined;
 }
 
-/** The state and the clock of one client at one directory. */
+/** How a client stands at one directory, by what that said last. */
+interface DirectoryStanding {
+  /** The instance that answered last. */
+  instance: NodeId | undefined;
+  /** How the directory reaches this client. */
+  reach: Reach | undefined;
+  /** Files of this client that the directory lists. */
+  filesListed: number;
+  /** When a batch was answered last. */
+  answeredAtMs: number | undefined;
+  /** Whether the last batch was answered. */
+  answers: boolean;
+  /** The limit that stood against the last batch. */
+  deniedBy: string | undefined;
+}
+
+/** What one client tells one directory. */
 export class Advertiser {
-  readonly #random: Random;
-  #refreshMs: number;
+  readonly #schedule: BatchSchedule;
   readonly #changes = new ChangedFiles();
+  readonly #standing: DirectoryStanding = {
+    instance: undefined,
+    reach: undefined,
+    filesListed: 0,
+    answeredAtMs: undefined,
+    answers: false,
+    deniedBy: undefined,
+  };
   /** Changes were given up since the last whole list: there were too many. */
   #isIncomplete = false;
-  #underWay: Batch | undefined;
+  #underWay: SentBatch | undefined;
   #sequence = 0;
   /** Whether the directory lacks the list, so that only the whole one helps. */
   #isUnknown = true;
-  /** When the whole list is to go; undefined before the first step. */
-  #wholeAtMs: number | undefined;
-  #wholeSentMs = -Infinity;
-  #refreshAtMs = Infinity;
-  /** Nothing is sent before this time. */
-  #quietUntilMs = -Infinity;
-  /** Batches in a row that failed or were denied. */
-  #setbacks = 0;
-  #instance: NodeId | undefined;
-  #reach: Reach | undefined;
   /** Whether the last batch was withheld. */
   #isWithheld = false;
-  /** Answers in a row that came while the directory checked this client. */
-  #checks = 0;
-  #filesListed = 0;
-  #answeredAtMs: number | undefined;
-  #answers = false;
-  #deniedBy: string | undefined;
 
   constructor(options: { readonly random: Random; readonly refreshMs?: number }) {
-    this.#random = options.random;
-    this.#refreshMs = options.refreshMs ?? limits.directoryRefreshMs;
+    this.#schedule = new BatchSchedule(options);
   }
 
-  /** The instance that answered last. */
-  get instance(): NodeId | undefined {
-    return this.#instance;
-  }
-
-  /** How the directory reaches this client, as it said last. */
-  get reach(): Reach | undefined {
-    return this.#reach;
-  }
-
-  /** Files of this client that the directory said it lists. */
-  get filesListed(): number {
-    return this.#filesListed;
-  }
-
-  /** When a batch was answered last. */
-  get answeredAtMs(): number | undefined {
-    return this.#answeredAtMs;
-  }
-
-  /** Whether the last batch was answered. */
-  get answers(): boolean {
-    return this.#answers;
-  }
-
-  /** The limit that stood against the last batch. */
-  get deniedBy(): string | undefined {
-    return this.#deniedBy;
+  /** What the directory said last. */
+  get standing(): Readonly<DirectoryStanding> {
+    return this.#standing;
   }
 
   /** The sequence of the last batch; a goodbye takes the next one. */
@@ -148,14 +130,12 @@ export class Advertiser {
   /** When there is something to send, if nothing else happens; Infinity while a batch is under way. */
   get dueAtMs(): number {
     if (this.#underWay !== undefined) return Infinity;
-    let dueAtMs = this.#wholeAtMs ?? -Infinity;
-    if (!this.#isUnknown) dueAtMs = Math.min(dueAtMs, this.#refreshAtMs, this.#changes.dueAtMs);
-    return Math.max(dueAtMs, this.#quietUntilMs);
+    return this.#schedule.dueAtMs(this.#isUnknown ? null : this.#changes.dueAtMs);
   }
 
   /** One event at a time that never goes back; what is to be sent now, if anything. */
   step(event: AdvertiserEvent, nowMs: number): AdvertiserEffect[] {
-    this.#wholeAtMs ??= nowMs + this.#random.unit() * limits.directoryFirstMs;
+    this.#schedule.begin(nowMs);
     this.#apply(event, nowMs);
     return this.#next(nowMs);
   }
@@ -192,7 +172,7 @@ export class Advertiser {
     this.#changes.clear();
     this.#isIncomplete = true;
     // A list that was denied gets no better by being sent sooner.
-    if (this.#isUnknown || this.#deniedBy !== undefined) return;
+    if (this.#isUnknown || this.#standing.deniedBy !== undefined) return;
     this.#wantWhole(nowMs + limits.directoryDebounceMs);
   }
 
@@ -200,13 +180,13 @@ export class Advertiser {
 
   #next(nowMs: number): AdvertiserEffect[] {
     if (nowMs < this.dueAtMs) return [];
-    return [nowMs >= this.#wholeAtMs! ? this.#sendWhole(nowMs) : this.#sendChanges(nowMs)];
+    return [this.#schedule.isWholeDue(nowMs) ? this.#sendWhole(nowMs) : this.#sendChanges(nowMs)];
   }
 
   #sendWhole(nowMs: number): AdvertiserEffect {
     this.#changes.toldAll(nowMs);
     this.#isIncomplete = false;
-    this.#wholeSentMs = nowMs;
+    this.#schedule.wholeSent(nowMs);
     return this.#send({ whole: true, changes: new Map() });
   }
 
@@ -214,77 +194,77 @@ export class Advertiser {
     return this.#send({ whole: false, changes: this.#changes.take(nowMs) });
   }
 
-  #send({ whole, changes }: Pick<Batch, "whole" | "changes">): AdvertiserEffect {
-    this.#underWay = { whole, changes, instance: this.#instance };
+  #send({ whole, changes }: Pick<SentBatch, "whole" | "changes">): AdvertiserEffect {
+    const { instance } = this.#standing;
+    this.#underWay = { whole, changes, instance };
     const changed: ListedFile[] = [];
     const removed: RemovedFile[] = [];
     for (const { root, name, file } of changes.values()) {
       if (file === undefined) removed.push({ root, name });
       else changed.push(file);
     }
-    const filesListed = whole ? 0 : this.#filesListed;
+    const filesListed = whole ? 0 : this.#standing.filesListed;
     return { kind: "send", sequence: ++this.#sequence, whole, filesListed, changed, removed };
   }
 
-  // 4, 6. Answers
+  // 4, 6, 8. Answers
 
   #listed(answer: MessageOf<"listed">, nowMs: number): void {
     const batch = this.#end(nowMs);
     if (batch === undefined) return;
-    this.#refreshMs = Math.min(
-      limits.directoryRefreshMsMax,
-      Math.max(limits.directoryRefreshMsMin, answer.refreshMs),
-    );
-    this.#reach = answer.reach;
-    this.#filesListed = answer.filesListed;
-    this.#refreshAtMs = nowMs + Math.min(this.#refreshWaitMs(), this.#checkWaitMs());
+    const standing = this.#standing;
+    standing.reach = answer.reach;
+    standing.filesListed = answer.filesListed;
+    const isChecking = answer.reach === "checking";
+    this.#schedule.answered({ refreshMs: answer.refreshMs, isChecking }, nowMs);
     // Another answer told a new instance meanwhile, or this one does.
-    const isOvertaken = this.#instance !== batch.instance && this.#instance !== answer.instance;
-    const isNew = this.#instance !== undefined && this.#instance !== answer.instance;
-    if (!isOvertaken) this.#instance = answer.instance;
+    const { instance } = standing;
+    const isOvertaken = instance !== batch.instance && instance !== answer.instance;
+    const isNew = instance !== undefined && instance !== answer.instance;
+    if (!isOvertaken) standing.instance = answer.instance;
     if (batch.whole && answer.known && !isOvertaken) {
-      this.#setbacks = 0;
-      this.#deniedBy = undefined;
+      this.#taken();
       this.#isUnknown = false;
-      this.#wholeAtMs = Infinity;
+      this.#schedule.wholeTaken();
       if (this.#isIncomplete) this.#wantWhole(nowMs);
     } else if (isNew) {
       this.#restarted(nowMs);
     } else if (answer.known) {
-      this.#setbacks = 0;
-      this.#deniedBy = undefined;
-    } else if (this.#deniedBy !== undefined) {
+      this.#taken();
+    } else if (standing.deniedBy !== undefined) {
       // It has a part of the list, as it said: changes are told on top of that.
       this.#putBack(batch, nowMs);
-      this.#setBack(nowMs);
+      this.#schedule.setBack(nowMs);
     } else {
       this.#wantWhole(nowMs);
     }
   }
 
+  #taken(): void {
+    this.#schedule.endSetbacks();
+    this.#standing.deniedBy = undefined;
+  }
+
   #instanceSeen(instance: NodeId, nowMs: number): void {
     // Only who speaks to it sees it.
-    if (this.#isWithheld) this.#quietUntilMs = -Infinity;
+    if (this.#isWithheld) this.#schedule.endQuiet();
     this.#isWithheld = false;
-    if (instance === this.#instance) return;
-    const isFirst = this.#instance === undefined;
-    this.#instance = instance;
-    if (!isFirst) this.#restarted(nowMs);
+    const before = this.#standing.instance;
+    if (instance === before) return;
+    this.#standing.instance = instance;
+    if (before !== undefined) this.#restarted(nowMs);
   }
 
   /** The directory has forgotten everything, denials too. */
   #restarted(nowMs: number): void {
-    this.#deniedBy = undefined;
-    this.#setbacks = 0;
-    this.#checks = 0;
-    this.#quietUntilMs = -Infinity;
-    const spreadMs = Math.min(limits.directorySpreadMs, this.#refreshMs / 4);
-    this.#wantWhole(nowMs + this.#random.unit() * spreadMs);
+    this.#standing.deniedBy = undefined;
+    this.#isUnknown = true;
+    this.#schedule.restarted(nowMs);
   }
 
   #wantWhole(atMs: number): void {
     this.#isUnknown = true;
-    this.#wholeAtMs = Math.max(atMs, this.#wholeSentMs + this.#refreshMs / 4);
+    this.#schedule.wantWhole(atMs);
   }
 
   // 5, 7. Setbacks
@@ -292,27 +272,22 @@ export class Advertiser {
   #denied(limit: string, nowMs: number): void {
     const batch = this.#end(nowMs);
     if (batch === undefined) return;
-    if (batch.instance !== undefined && batch.instance !== this.#instance) {
+    if (batch.instance !== undefined && batch.instance !== this.#standing.instance) {
       // The instance that refused is no more.
       return this.#restarted(nowMs);
     }
-    const isFirst = this.#deniedBy === undefined;
-    this.#deniedBy = limit;
+    const isFirst = this.#standing.deniedBy === undefined;
+    this.#standing.deniedBy = limit;
     this.#isUnknown = false;
-    this.#refreshAtMs = nowMs + this.#refreshWaitMs();
-    if (batch.whole || isFirst) {
-      this.#wholeAtMs = nowMs + limits.directoryDeniedRefreshes * this.#refreshWaitMs();
-    }
-    this.#setBack(nowMs);
+    this.#schedule.denied(nowMs, { isWholeLater: batch.whole || isFirst });
+    this.#schedule.setBack(nowMs);
   }
 
   #failed(nowMs: number): void {
-    const batch = this.#underWay;
+    const batch = this.#endUnanswered();
     if (batch === undefined) return;
-    this.#underWay = undefined;
-    this.#answers = false;
     this.#isWithheld = false;
-    this.#setBack(nowMs);
+    this.#schedule.setBack(nowMs);
     // What made it due is due still, but for its changes.
     this.#putBack(batch, nowMs);
   }
@@ -320,49 +295,34 @@ export class Advertiser {
   // 9. Not the one who speaks
 
   #withheld(nowMs: number): void {
-    const batch = this.#underWay;
+    const batch = this.#endUnanswered();
     if (batch === undefined) return;
-    this.#underWay = undefined;
-    this.#answers = false;
     this.#isWithheld = true;
-    this.#quietUntilMs = nowMs + this.#refreshWaitMs();
+    this.#schedule.waitForRefresh(nowMs);
     this.#putBack(batch, nowMs);
   }
 
   /** The changes of a batch wait again, where nothing newer is known. */
-  #putBack(batch: Batch, nowMs: number): void {
+  #putBack(batch: SentBatch, nowMs: number): void {
     this.#changes.putBack(batch.changes, nowMs);
     this.#boundChanges(nowMs);
   }
 
-  #setBack(nowMs: number): void {
-    this.#setbacks++;
-    const waitMs = Math.min(
-      0.5 * this.#refreshMs,
-      limits.directoryRetryMsMin * 2 ** Math.min(this.#setbacks - 1, 16),
-    );
-    this.#quietUntilMs = nowMs + waitMs * (0.5 + 0.5 * this.#random.unit());
-  }
-
   /** The batch under way has its answer. */
-  #end(nowMs: number): Batch | undefined {
-    const batch = this.#underWay;
+  #end(nowMs: number): SentBatch | undefined {
+    const batch = this.#endUnanswered();
     if (batch === undefined) return undefined;
-    this.#underWay = undefined;
-    this.#answers = true;
+    this.#standing.answers = true;
+    this.#standing.answeredAtMs = nowMs;
     this.#isWithheld = false;
-    this.#answeredAtMs = nowMs;
     return batch;
   }
 
-  /** 8. How soon to hear what the check came to; Infinity when none is under way. */
-  #checkWaitMs(): number {
-    this.#checks = this.#reach === "checking" ? this.#checks + 1 : 0;
-    if (this.#checks === 0 || this.#checks > limits.directoryCheckingMax) return Infinity;
-    return limits.directoryCheckingMs * (1 + this.#random.unit());
-  }
-
-  #refreshWaitMs(): number {
-    return this.#refreshMs * (0.5 + 0.25 * this.#random.unit());
+  #endUnanswered(): SentBatch | undefined {
+    const batch = this.#underWay;
+    if (batch === undefined) return undefined;
+    this.#underWay = undefined;
+    this.#standing.answers = false;
+    return batch;
   }
 }

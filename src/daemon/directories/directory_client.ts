@@ -143,7 +143,7 @@ export class DirectoryClient {
   }
 
   report(nowMs: number): DirectoryReport {
-    const { answers, reach, filesListed, answeredAtMs, deniedBy } = this.#advertiser;
+    const { answers, reach, filesListed, answeredAtMs, deniedBy } = this.#advertiser.standing;
     const sameAs = this.duplicateOf?.label ?? null;
     const isIdle = sameAs !== null;
     return {
@@ -162,7 +162,7 @@ export class DirectoryClient {
     if (this.#isLeaving) return;
     // The batch too: its sequence is lower, so that after the goodbye it would be refused anyway.
     this.#leaving.abort();
-    const { sequence, answeredAtMs, answers } = this.#advertiser;
+    const { sequence, standing: { answeredAtMs, answers } } = this.#advertiser;
     if (answeredAtMs !== undefined && answers) {
       const goodbye = { session: this.session, sequence: sequence + 1 };
       const said = new AbortController();

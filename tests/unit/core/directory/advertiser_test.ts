@@ -266,12 +266,12 @@ Deno.test("Advertiser.step() keeps the changes of a batch that failed, newer one
   bench.change(file("a", 2), file("d"));
   bench.say(gone("b"));
   assertEquals(bench.say(FAILED), undefined);
-  assertEquals(bench.advertiser.answers, false);
+  assertEquals(bench.advertiser.standing.answers, false);
   const batch = bench.next(2_000);
   assertEquals(new Set(names(batch)), new Set(["a 2", "c 64", "d 64"]));
   assertEquals(batch.removed.map(({ name }) => name), ["b"]);
   bench.say(listed());
-  assertEquals(bench.advertiser.answers, true);
+  assertEquals(bench.advertiser.standing.answers, true);
   bench.quiet(REFRESH_MS / 2 - TICK_MS);
 });
 
@@ -336,7 +336,7 @@ Deno.test("Advertiser.step() spreads whole lists when a new instance answers", (
       assertEquals(bench.next().whole, true);
       waits.push(bench.nowMs - fromMs);
       bench.say(listed({ instance: B }));
-      assertEquals(bench.advertiser.instance, B);
+      assertEquals(bench.advertiser.standing.instance, B);
       assertEquals(bench.next().whole, false);
     }
     assertLessOrEqual(Math.max(...waits), limits.directorySpreadMs + TICK_MS);
@@ -385,7 +385,7 @@ Deno.test("Advertiser.step() sends the list again when a new instance was seen d
   for (const [seen, event] of [[B, listed({ instance: A })], [A, DENIED]] as const) {
     bench.say({ kind: "instance-seen", instance: seen });
     bench.say(event);
-    assertEquals(bench.advertiser.instance, seen);
+    assertEquals(bench.advertiser.standing.instance, seen);
     const fromMs = bench.nowMs;
     assertEquals(bench.next().whole, true);
     assertLessOrEqual(bench.nowMs - fromMs, REFRESH_MS / 4 + TICK_MS);
@@ -396,8 +396,8 @@ Deno.test("Advertiser.step() tells changes and refreshes when its list is denied
   const bench = new Bench();
   bench.next();
   assertEquals(bench.say(DENIED), undefined);
-  assertEquals(bench.advertiser.deniedBy, "listingsMax");
-  assertEquals(bench.advertiser.answers, true);
+  assertEquals(bench.advertiser.standing.deniedBy, "listingsMax");
+  assertEquals(bench.advertiser.standing.answers, true);
   const deniedMs = bench.nowMs;
   bench.change(file("a"));
   const batch = bench.next(1_000 + TICK_MS);
@@ -414,7 +414,7 @@ Deno.test("Advertiser.step() tells changes and refreshes when its list is denied
   assertGreaterOrEqual(bench.nowMs - deniedMs, 5 * REFRESH_MS);
   assertLessOrEqual(bench.nowMs - deniedMs, 7.5 * REFRESH_MS + 1_000);
   bench.say(listed());
-  assertEquals(bench.advertiser.deniedBy, undefined);
+  assertEquals(bench.advertiser.standing.deniedBy, undefined);
   for (let i = 0; i < 15; i++) {
     assertEquals(bench.next().whole, false);
     bench.say(listed());
@@ -444,7 +444,7 @@ Deno.test("Advertiser.step() takes the directory's count when its list is denied
   const batch = bench.next();
   assertEquals([batch.whole, batch.filesListed, ...names(batch)], [false, 77, "a 64"]);
   bench.say(listed({ filesListed: 78 }));
-  assertEquals(bench.advertiser.filesListed, 78);
+  assertEquals(bench.advertiser.standing.filesListed, 78);
 });
 
 Deno.test("Advertiser.step() slows down when it is denied again and again", () => {
@@ -468,7 +468,7 @@ Deno.test("Advertiser.step() sends the whole list when a directory that denied i
   bench.say(DENIED);
   bench.quiet(400);
   bench.say({ kind: "instance-seen", instance: B });
-  assertEquals(bench.advertiser.deniedBy, undefined);
+  assertEquals(bench.advertiser.standing.deniedBy, undefined);
   const fromMs = bench.nowMs;
   assertEquals(bench.next().whole, true);
   assertLessOrEqual(bench.nowMs - fromMs, REFRESH_MS / 4 + TICK_MS);
@@ -495,9 +495,9 @@ Deno.test("Advertiser.step() changes nothing when an answer comes to no batch", 
     assertEquals(bench.say(event), undefined);
   }
   assertEquals(bench.advertiser.dueAtMs, dueAtMs);
-  assertEquals(bench.advertiser.instance, A);
-  assertEquals(bench.advertiser.deniedBy, undefined);
-  assertEquals(bench.advertiser.answers, true);
+  assertEquals(bench.advertiser.standing.instance, A);
+  assertEquals(bench.advertiser.standing.deniedBy, undefined);
+  assertEquals(bench.advertiser.standing.answers, true);
 });
 
 Deno.test("Advertiser.step() refreshes soon, a few times, while the directory checks it", () => {
@@ -528,7 +528,7 @@ Deno.test("Advertiser.step() keeps all and looks once in a refresh when its batc
   bench.next();
   for (let i = 0; i < 3; i++) {
     assertEquals(bench.say({ kind: "withheld" }), undefined);
-    assertEquals(bench.advertiser.answers, false);
+    assertEquals(bench.advertiser.standing.answers, false);
     bench.change(file("a"));
     bench.quiet(REFRESH_MS / 2 - TICK_MS);
     assertEquals(bench.next(REFRESH_MS / 4 + TICK_MS).whole, true);
@@ -543,17 +543,21 @@ Deno.test("Advertiser.step() keeps all and looks once in a refresh when its batc
 Deno.test("Advertiser.step() says how it stands when it was answered", () => {
   const bench = new Bench();
   const { advertiser } = bench;
-  assertEquals([advertiser.reach, advertiser.answeredAtMs, advertiser.answers], [
+  assertEquals([
+    advertiser.standing.reach,
+    advertiser.standing.answeredAtMs,
+    advertiser.standing.answers,
+  ], [
     undefined,
     undefined,
     false,
   ]);
   bench.next();
   bench.say(listed({ reach: "checking", filesListed: 3 }));
-  assertEquals(advertiser.instance, A);
-  assertEquals(advertiser.reach, "checking");
-  assertEquals(advertiser.filesListed, 3);
-  assertEquals(advertiser.answeredAtMs, bench.nowMs);
+  assertEquals(advertiser.standing.instance, A);
+  assertEquals(advertiser.standing.reach, "checking");
+  assertEquals(advertiser.standing.filesListed, 3);
+  assertEquals(advertiser.standing.answeredAtMs, bench.nowMs);
   assertEquals(advertiser.sequence, 1);
 });
 
