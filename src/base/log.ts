@@ -1,5 +1,6 @@
-/** The logger that every layer is handed; where lines go and how they look is the CLI's affair. */
+/** The logger that every layer is handed; where lines go and how they look the CLI decides. */
 
+import { BoundedMap } from "./bounded_map.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { limits } from "./limits.ts";
 
@@ -25,7 +26,7 @@ export const silentLogger: Logger = {
 /** Remembers what was logged in the last `limits.logQuietMs`. */
 export class LogThrottle {
   readonly #clock: Clock;
-  readonly #loggedMs = new Map<string, number>();
+  readonly #loggedMs = new BoundedMap<string, number>(limits.logKeysMax);
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -34,8 +35,6 @@ export class LogThrottle {
   /** Whether `key` was not asked about within that time. */
   isFirst(key: string): boolean {
     if (this.#loggedMs.has(key)) return false;
-    // Past the bound everything is new again, and memory stays small.
-    if (this.#loggedMs.size >= limits.logKeysMax) this.#loggedMs.clear();
     this.#loggedMs.set(key, this.#clock.nowMs());
     return true;
   }

@@ -3,6 +3,8 @@
  * happens to the excess is its caller's business.
  */
 
+import { BoundedMap } from "./bounded_map.ts";
+
 /** The bound on one stream of events. */
 export class RateLimit {
   readonly #perSecond: number;
@@ -43,9 +45,8 @@ export class RateLimit {
 export class HostRateLimit {
   readonly #perSecond: number;
   readonly #burst: number;
-  readonly #hostsMax: number;
   /** By network, the one longest silent first. */
-  readonly #buckets = new Map<string, RateLimit>();
+  readonly #buckets: BoundedMap<string, RateLimit>;
   /** The host heard last: most of what comes in a row comes over one connection. */
   #last: { readonly host: string; readonly bucket: RateLimit } | undefined;
 
@@ -55,7 +56,7 @@ export class HostRateLimit {
   ) {
     this.#perSecond = options.perSecond;
     this.#burst = options.burst;
-    this.#hostsMax = options.hostsMax;
+    this.#buckets = new BoundedMap(options.hostsMax);
   }
 
   /** How many hosts are remembered. */
@@ -77,12 +78,7 @@ export class HostRateLimit {
     if (this.#last?.host === host) return this.#last.bucket;
     const network = networkOf(host);
     const bucket = this.#buckets.get(network) ?? new RateLimit(this.#perSecond, this.#burst);
-    this.#buckets.delete(network);
     this.#buckets.set(network, bucket);
-    if (this.#buckets.size > this.#hostsMax) {
-      const [longestSilent] = this.#buckets.keys();
-      this.#buckets.delete(longestSilent!);
-    }
     this.#last = { host, bucket };
     return bucket;
   }

@@ -5,12 +5,14 @@
 
 import { PeerFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Client, Clients, PastSessions } from "./clients.ts";
+import type { Client, Clients } from "./clients.ts";
 import {
   type ClientKey,
   type Denial,
   denialOf,
+  type DirectoryEffect,
   type DirectoryEventOf,
+  hostOf,
   type Listed,
   oldSequence,
   wrongAddress,
@@ -21,7 +23,6 @@ import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 /** What batches need of the directory. */
 interface BatchesOptions {
   readonly clients: Clients;
-  readonly past: PastSessions;
   readonly listings: Listings;
   readonly refreshMs: number;
   /** Takes a client in, or what it says of itself. */
@@ -29,15 +30,15 @@ interface BatchesOptions {
   forget(client: Client): void;
   /** A client lists a file, or a part of it. */
   listed(client: Client, file: FileOffer): void;
+  /** Has something done. */
+  effect(effect: DirectoryEffect): void;
 }
-
-/** What came of a batch so far: an answer, or nothing yet. */
-export type BatchAnswer = Listed | Denial | undefined;
 
 /** The batches of all clients. */
 export class Batches {
   readonly #options: BatchesOptions;
   #taken = 0;
+  #denied = 0;
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -48,12 +49,17 @@ export class Batches {
     return this.#taken;
   }
 
+  /** Batches and goodbyes that were refused. */
+  get denied(): number {
+    return this.#denied;
+  }
+
   /**
    * Begins a batch, unless it is refused.
    *
    * @throws {PeerFault} when it contradicts itself.
    */
-  refresh(event: DirectoryEventOf<"refresh">, nowMs: number): BatchAnswer {
+  refresh(event: DirectoryEventOf<"refresh">, nowMs: number): void {
     if (event.whole && event.filesListed !== 0) {
       throw new PeerFault(
         "malformed",
@@ -62,13 +68,12 @@ export class Batches {
     }
     const known = this.#options.clients.get(event.client);
     const denial = this.#denial(event, { known, nowMs });
-    if (denial !== undefined) return denial;
+    if (denial !== undefined) return this.#answer(event.client, denial);
     const client = this.#options.admit(event);
     const isKnown = event.whole || (known !== undefined && event.filesListed === client.listings);
     client.batch = { whole: event.whole, refused: isKnown ? null : "unknown" };
     client.isAskedForFiles = false;
     if (event.whole) client.mark++;
-    return undefined;
   }
 
   /** @throws {PeerFault} when a file is described in a way that cannot be true. */
@@ -85,12 +90,16 @@ export class Batches {
     for (const file of files) this.#options.listings.remove(client, file);
   }
 
-  end(key: ClientKey, nowMs: number): BatchAnswer {
-    const { clients, past, listings } = this.#options;
+  end(key: ClientKey, nowMs: number): void {
+    this.#answer(key, this.#end(key, nowMs));
+  }
+
+  #end(key: ClientKey, nowMs: number): Listed | Denial {
+    const { clients, listings } = this.#options;
     const client = clients.get(key);
     if (client?.batch == null) {
       // It was forgotten in the middle of its batch.
-      return past.isWrong(key, nowMs) ? wrongAddress() : this.#listed(client, false);
+      return clients.past.isWrong(key, nowMs) ? wrongAddress() : this.#listed(client, false);
     }
     const { whole, refused } = client.batch;
     client.batch = null;
@@ -105,30 +114,37 @@ export class Batches {
     if (client !== undefined) client.batch = null;
   }
 
-  leave({ client: key, sequence }: DirectoryEventOf<"leave">): BatchAnswer {
-    const { clients, past } = this.#options;
+  leave({ client: key, sequence }: DirectoryEventOf<"leave">): void {
+    const { clients } = this.#options;
     const client = clients.get(key);
-    const last = client?.sequence ?? past.sequenceOf(key);
-    if (sequence <= last) return oldSequence(sequence, last);
+    const last = client?.sequence ?? clients.past.sequenceOf(key);
+    if (sequence <= last) return this.#answer(key, oldSequence(sequence, last));
     if (client !== undefined) this.#options.forget(client);
-    past.gone(key, sequence);
-    return this.#listed(undefined, false);
+    clients.past.gone(key, sequence);
+    this.#answer(key, this.#listed(undefined, false));
   }
 
   /**
-   * Files that a client named because it was asked to; what stands against one, if anything.
+   * Files that a client named because it was asked to.
    *
    * @throws {PeerFault} when a file is described in a way that cannot be true.
    */
-  filesHeard(event: DirectoryEventOf<"files-heard">, nowMs: number): Denial | undefined {
+  filesHeard(event: DirectoryEventOf<"files-heard">, nowMs: number): void {
     checkFiles(event.files);
     const client = this.#options.clients.get(event.client);
-    if (client === undefined || !client.isAskedForFiles) return undefined;
+    if (client === undefined || !client.isAskedForFiles) return;
     client.heardMs = nowMs;
     const denial = this.#list(client, event.files, { mayReplace: true });
     if (denial !== undefined || event.last) client.isAskedForFiles = false;
-    if (denial === undefined && event.last) this.#options.listings.sweep(client);
-    return denial;
+    if (denial === undefined) {
+      if (event.last) this.#options.listings.sweep(client);
+      return;
+    }
+    this.#options.effect({
+      kind: "warn",
+      message: `Cannot list all files of a client: ${denial.message}`,
+      fields: { host: hostOf(event.client), limit: denial.limit },
+    });
   }
 
   /** The client whose batch takes files. */
@@ -156,7 +172,8 @@ export class Batches {
     { client: key, host, sequence }: DirectoryEventOf<"refresh">,
     at: { readonly known: Client | undefined; readonly nowMs: number },
   ): Denial | undefined {
-    const { clients, past } = this.#options;
+    const { clients } = this.#options;
+    const { past } = clients;
     if (past.isWrong(key, at.nowMs)) return wrongAddress();
     const last = at.known?.sequence ?? past.sequenceOf(key);
     if (sequence <= last) return oldSequence(sequence, last);
@@ -174,6 +191,11 @@ export class Batches {
       );
     }
     return undefined;
+  }
+
+  #answer(client: ClientKey, answer: Listed | Denial): void {
+    if (answer.kind === "denied") this.#denied++;
+    this.#options.effect({ kind: "answer", client, answer });
   }
 
   #listed(client: Client | undefined, known: boolean): Listed {

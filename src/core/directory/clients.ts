@@ -4,12 +4,13 @@
  * `directory.ts`.
  */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
-import type { Loaded } from "./balance.ts";
+import { type Balance, clampLoad, type Loaded } from "./balance.ts";
 import type { ClientKey, Denial } from "./directory_events.ts";
 import type { Lister } from "./directory_files.ts";
 import { NONE } from "./rows.ts";
@@ -60,12 +61,16 @@ export interface Client extends Lister, Loaded {
 }
 
 /** What a client comes with. */
-type NewClient = Pick<Client, "key" | "nodeId" | "port" | "load" | "named" | "heardMs"> & {
-  readonly host: string;
-};
+type NewClient = Pick<Client, "key" | "nodeId" | "port" | "heardMs"> & { readonly host: string };
+
+/** Of a client that has not said any yet. */
+const NO_LOAD: Load = { uploads: 0, uploadsMax: 1, bytesPerSecond: 0, acceptBytes: 0 };
 
 /** All clients of one directory. */
 export class Clients {
+  /** Who was one. */
+  readonly past = new PastSessions();
+  readonly #balance: Balance;
   readonly #byKey = new Map<ClientKey, Client>();
   readonly #hosts = new Map<string, Host>();
   readonly #byId: (Client | undefined)[] = [];
@@ -74,6 +79,10 @@ export class Clients {
   readonly #takers: Client[] = [];
   #order = 0;
   #reachable = 0;
+
+  constructor(balance: Balance) {
+    this.#balance = balance;
+  }
 
   get size(): number {
     return this.#byKey.size;
@@ -114,6 +123,8 @@ export class Clients {
     const client: Client = {
       ...options,
       id,
+      load: NO_LOAD,
+      named: this.#balance.newCount(),
       host: at,
       order: this.#order++,
       firstListing: NONE,
@@ -136,23 +147,36 @@ export class Clients {
     return client;
   }
 
-  /** Forgets a client that lists nothing any more. */
-  remove(client: Client): void {
-    this.update(client, { reach: "unreachable" });
+  /** Forgets a client that lists nothing any more; it is a past session from now on. */
+  remove(client: Client, nowMs: number): void {
+    this.#balance.forgotten(client, nowMs);
+    this.setReach(client, "unreachable");
     this.#byKey.delete(client.key);
     this.#byId[client.id] = undefined;
     this.#freeIds.push(client.id);
     client.host.clients.delete(client);
     if (client.host.clients.size === 0) this.#hosts.delete(client.host.host);
+    this.past.gone(client.key, client.sequence);
   }
 
-  /** Sets how a client can be reached, or its load. */
-  update(client: Client, change: { readonly reach?: Reach; readonly load?: Load }): void {
+  setReach(client: Client, reach: Reach): void {
     if (client.isReachable) this.#reachable--;
-    client.reach = change.reach ?? client.reach;
-    client.isReachable = client.reach === "reachable";
-    client.load = change.load ?? client.load;
+    client.reach = reach;
+    client.isReachable = reach === "reachable";
     if (client.isReachable) this.#reachable++;
+    this.#updateTaker(client);
+  }
+
+  /** Takes what a client says of its load, as far as that can be true. */
+  setLoad(client: Client, load: Load, nowMs: number): void {
+    const after = clampLoad(load);
+    this.#balance.reported(client.load, after);
+    client.load = after;
+    client.loadMs = nowMs;
+    this.#updateTaker(client);
+  }
+
+  #updateTaker(client: Client): void {
     const isTaker = client.isReachable && client.load.acceptBytes > 0;
     if (isTaker === (client.takerAt !== NONE)) return;
     if (isTaker) client.takerAt = this.#takers.push(client) - 1;
@@ -174,8 +198,12 @@ export class Clients {
  * whose address was somebody else's. Bounded; the oldest go.
  */
 export class PastSessions {
-  readonly #sequences = new Map<ClientKey, number>();
-  readonly #wrong = new Map<ClientKey, { readonly host: string; readonly untilMs: number }>();
+  readonly #sequences = new BoundedMap<ClientKey, number>(limits.directoryGoneMax);
+  /** The wrong ones, in the order in which they are forgotten. */
+  readonly #wrong = new BoundedMap<ClientKey, { readonly host: string; readonly untilMs: number }>(
+    limits.directoryWrongMax,
+    { onEvict: (_key, { host }) => this.#wrongAt.add(host, -1) },
+  );
   /** How many of the wrong ones were at each host. */
   readonly #wrongAt = new Counts<string>();
 
@@ -186,21 +214,14 @@ export class PastSessions {
 
   /** A session is not a client any more. */
   gone(key: ClientKey, sequence: number): void {
-    this.#sequences.delete(key);
     this.#sequences.set(key, sequence);
-    if (this.#sequences.size <= limits.directoryGoneMax) return;
-    for (const oldest of this.#sequences.keys()) {
-      this.#sequences.delete(oldest);
-      return;
-    }
   }
 
   /** Somebody else answered at the address of a session. */
   wrong(key: ClientKey, host: string, nowMs: number): void {
     if (this.#wrong.has(key)) return;
-    this.#wrong.set(key, { host, untilMs: nowMs + limits.directoryWrongMs });
     this.#wrongAt.add(host, 1);
-    if (this.#wrong.size > limits.directoryWrongMax) this.#dropOldestWrong();
+    this.#wrong.set(key, { host, untilMs: nowMs + limits.directoryWrongMs });
   }
 
   isWrong(key: ClientKey, nowMs: number): boolean {
@@ -214,17 +235,10 @@ export class PastSessions {
 
   /** Forgets what is over. */
   expire(nowMs: number): void {
-    for (const { untilMs } of this.#wrong.values()) {
+    for (const [key, { host, untilMs }] of this.#wrong) {
       if (untilMs > nowMs) return;
-      this.#dropOldestWrong();
-    }
-  }
-
-  #dropOldestWrong(): void {
-    for (const [key, { host }] of this.#wrong) {
       this.#wrong.delete(key);
       this.#wrongAt.add(host, -1);
-      return;
     }
   }
 }

@@ -10,28 +10,28 @@
  *     Proved, it is reachable, and older sessions at the same host and port are forgotten. Not
  *     found, it is named without an address. If somebody else answers, it is forgotten with all
  *     that it listed, and refused for a while; and logged, unless it is soon proved that its node
- *     was only started anew.
+ *     was only started again.
  *  3. A batch is taken in as it comes. At the end of a whole one, what it did not name is gone. A
  *     batch that is broken off leaves what came.
  *  4. Changes of a client that is new, or whose number of files is not what it takes it to be, are
  *     not taken: it is asked for its whole list.
  *  5. Past a limit the rest of a batch is ignored, and what was listed stays. A whole list may take
- *     the place of the client's older one, so that it can change at the limit.
+ *     the room of the client's older one, so that it can change at the limit.
  *  6. A client that is silent for `directoryMissedMax` refreshes is asked once, if it can be, and
  *     then forgotten. If it proves itself it stays, and is asked for its files.
  *  7. Questions of an address are bounded; a search costs more. What cannot be true is a fault.
  */
 
 import { PeerFault, unreachable } from "../../base/errors.ts";
-import { HostRateLimit } from "../../base/rate_limit.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { seededRandom } from "../../base/random.ts";
+import { HostRateLimit } from "../../base/rate_limit.ts";
 import type { MessageOf } from "../../wire/messages.ts";
-import type { FileOffer, Holder, KnownFile, Load, Sought } from "../../wire/structures.ts";
-import { Balance, clampLoad } from "./balance.ts";
-import { type BatchAnswer, Batches } from "./batches.ts";
-import { type Client, Clients, PastSessions } from "./clients.ts";
+import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
+import { Balance } from "./balance.ts";
+import { Batches } from "./batches.ts";
+import { type Client, Clients } from "./clients.ts";
 import {
   type ClientKey,
   type Denial,
@@ -40,7 +40,6 @@ import {
   type DirectoryEvent,
   type DirectoryEventOf,
   type DirectoryOptions,
-  hostOf,
 } from "./directory_events.ts";
 import { DirectoryFiles } from "./directory_files.ts";
 import { Listings } from "./listings.ts";
@@ -54,70 +53,56 @@ type DirectoryNumbers = Omit<
   "kind" | "instance" | "uptimeMs"
 >;
 
-/** Of a client that has not said any yet. */
-const NO_LOAD: Load = { uploads: 0, uploadsMax: 1, bytesPerSecond: 0, acceptBytes: 0 };
-
 /** What clients said, and the answers that follow from it. */
 export class Directory {
   readonly #options: DirectoryOptions;
-  readonly #files: DirectoryFiles;
   readonly #listings: Listings;
-  readonly #clients = new Clients();
-  readonly #past = new PastSessions();
+  readonly #clients: Clients;
   readonly #batches: Batches;
   readonly #reachability: Reachability;
-  readonly #balance: Balance;
   readonly #lookUp: LookUp;
   readonly #replication: Replication<Client>;
-  readonly #questions: HostRateLimit;
+  readonly #questions: QuestionLimit;
   #effects: DirectoryEffect[] = [];
   #nowMs = 0;
-  #queries = 0;
-  #denied = 0;
 
   constructor(options: DirectoryOptions) {
     const { replicas, refreshMs } = options;
     this.#options = options;
     const seeds = new DataView(options.random.bytes(8).buffer);
-    this.#files = new DirectoryFiles(seeds.getInt32(0));
     // Hundreds of values for an answer, and no secret: the system's source takes too long.
     const random = seededRandom(seeds.getInt32(4));
-    this.#listings = new Listings(this.#files);
-    this.#balance = new Balance({ random, isOn: replicas > 0, refreshMs });
+    const balance = new Balance({ random, isOn: replicas > 0, refreshMs });
+    this.#listings = new Listings(new DirectoryFiles(seeds.getInt32(0)));
+    this.#clients = new Clients(balance);
     this.#lookUp = new LookUp({
       random,
-      files: this.#files,
+      files: this.#listings.files,
       clients: this.#clients,
-      balance: this.#balance,
+      balance,
       protectsHolders: replicas > 0,
     });
     this.#replication = new Replication({
       copies: (root) => this.#lookUp.copies(root, { replicas, nowMs: this.#nowMs }),
       taker: ({ file }, isFit) => this.#taker(file, isFit),
     }, { replicas });
+    const effect = (effect: DirectoryEffect) => void this.#effects.push(effect);
     this.#batches = new Batches({
       clients: this.#clients,
-      past: this.#past,
       listings: this.#listings,
       refreshMs,
       admit: (event) => this.#admit(event),
       forget: (client) => this.#forget(client),
       listed: (client, file) => this.#replication.listed(client.key, file, this.#nowMs),
+      effect,
     });
     this.#reachability = new Reachability({
       clients: this.#clients,
-      past: this.#past,
       refreshMs,
       forget: (client) => this.#forget(client),
-      effect: (effect) => this.#effects.push(effect),
+      effect,
     });
-    const perSecond = options.queriesPerSecond;
-    this.#questions = new HostRateLimit({
-      perSecond,
-      // A bound below the cost of a search would rule searches out, so the burst holds one.
-      burst: Math.max(2 * perSecond, limits.directorySearchCost),
-      hostsMax: limits.directoryHostsMax,
-    });
+    this.#questions = new QuestionLimit(options.queriesPerSecond);
   }
 
   /**
@@ -135,21 +120,21 @@ export class Directory {
   #apply(event: DirectoryEvent, nowMs: number): void {
     switch (event.kind) {
       case "refresh":
-        return this.#answer(event.client, this.#batches.refresh(event, nowMs));
+        return this.#batches.refresh(event, nowMs);
       case "advertise":
         return this.#batches.advertise(event, nowMs);
       case "remove":
         return this.#batches.remove(event, nowMs);
       case "batch-end":
-        return this.#answer(event.client, this.#batches.end(event.client, nowMs));
+        return this.#batches.end(event.client, nowMs);
       case "batch-broken":
         return this.#batches.broken(event.client);
       case "leave":
-        return this.#answer(event.client, this.#batches.leave(event));
+        return this.#batches.leave(event);
       case "checked":
         return this.#checked(event);
       case "files-heard":
-        return this.#filesHeard(event);
+        return this.#batches.filesHeard(event, nowMs);
       case "upload-answered":
         return this.#uploadAnswered(event);
       case "tick":
@@ -171,7 +156,7 @@ export class Directory {
     nowMs: number,
   ): KnownFile[] | Denial {
     const { by, value } = checkSought(question.sought);
-    return this.#charge(question.asker, 1, nowMs) ?? this.#lookUp.metadata(by, value);
+    return this.#questions.charge(question.asker, 1, nowMs) ?? this.#lookUp.metadata(by, value);
   }
 
   /**
@@ -190,7 +175,7 @@ export class Directory {
     nowMs: number,
   ): Holder[] | Denial {
     const { by, value } = checkSought(question.sought);
-    const denial = this.#charge(question.asker, 1, nowMs);
+    const denial = this.#questions.charge(question.asker, 1, nowMs);
     if (denial !== undefined) return denial;
     const { asker, askerNode } = question;
     const max = Math.min(question.max, limits.holdersMax);
@@ -210,7 +195,7 @@ export class Directory {
     nowMs: number,
   ): KnownFile[] | Denial {
     const { glob, asker } = question;
-    const denial = this.#charge(asker, limits.directorySearchCost, nowMs);
+    const denial = this.#questions.charge(asker, limits.directorySearchCost, nowMs);
     if (denial !== undefined) return denial;
     const max = Math.min(question.max, limits.directorySearchMax);
     const { files, steps } = this.#lookUp.search(glob, max);
@@ -232,7 +217,7 @@ export class Directory {
     },
     nowMs: number,
   ): Holder[] | Denial {
-    const denial = this.#charge(question.asker, 1, nowMs);
+    const denial = this.#questions.charge(question.asker, 1, nowMs);
     if (denial !== undefined) return denial;
     const { root, sizeBytes, askerNode } = question;
     const takers = this.#lookUp.takers({ root, sizeBytes }, {
@@ -249,12 +234,12 @@ export class Directory {
     return {
       clients: this.#clients.size,
       clientsReachable: this.#clients.reachable,
-      roots: this.#files.roots,
-      names: this.#files.names,
-      filesListed: this.#files.listings,
-      queries: this.#queries,
+      roots: this.#listings.files.roots,
+      names: this.#listings.files.names,
+      filesListed: this.#listings.files.listings,
+      queries: this.#questions.asked,
       batches: this.#batches.taken,
-      denied: this.#denied,
+      denied: this.#batches.denied + this.#questions.denied,
       uploadsAccepted: this.#replication.accepted,
       replicas: this.#options.replicas,
       refreshMs: this.#options.refreshMs,
@@ -278,12 +263,6 @@ export class Directory {
 
   // Clients
 
-  #answer(client: ClientKey, answer: BatchAnswer): void {
-    if (answer === undefined) return;
-    if (answer.kind === "denied") this.#denied++;
-    this.#effects.push({ kind: "answer", client, answer });
-  }
-
   #admit(event: DirectoryEventOf<"refresh">): Client {
     const { client: key, host, nodeId, port, sequence } = event;
     const known = this.#clients.get(key);
@@ -292,11 +271,9 @@ export class Directory {
       host,
       nodeId,
       port,
-      load: NO_LOAD,
-      named: this.#balance.newCount(),
       heardMs: this.#nowMs,
     });
-    this.#setLoad(client, event.load);
+    this.#clients.setLoad(client, event.load, this.#nowMs);
     client.sequence = sequence;
     client.nodeId = nodeId;
     this.#reachability.heard(client, { port, isNew: known === undefined }, this.#nowMs);
@@ -306,32 +283,15 @@ export class Directory {
   #checked(event: DirectoryEventOf<"checked">): void {
     this.#reachability.checked(event, this.#nowMs);
     const client = this.#clients.get(event.client);
-    if (client !== undefined && event.load !== undefined) this.#setLoad(client, event.load);
-  }
-
-  #setLoad(client: Client, load: Load): void {
-    const after = clampLoad(load);
-    this.#balance.reported(client.load, after);
-    this.#clients.update(client, { load: after });
-    client.loadMs = this.#nowMs;
-  }
-
-  #filesHeard(event: DirectoryEventOf<"files-heard">): void {
-    const denial = this.#batches.filesHeard(event, this.#nowMs);
-    if (denial === undefined) return;
-    this.#effects.push({
-      kind: "warn",
-      message: `Cannot list all files of a client: ${denial.message}`,
-      fields: { host: hostOf(event.client), limit: denial.limit },
-    });
+    if (client !== undefined && event.load !== undefined) {
+      this.#clients.setLoad(client, event.load, this.#nowMs);
+    }
   }
 
   #forget(client: Client): void {
     this.#listings.clear(client);
     this.#replication.forgotten(client.key);
-    this.#balance.forgotten(client, this.#nowMs);
-    this.#clients.remove(client);
-    this.#past.gone(client.key, client.sequence);
+    this.#clients.remove(client, this.#nowMs);
   }
 
   #uploadAnswered({ client: key, root, answer }: DirectoryEventOf<"upload-answered">): void {
@@ -366,7 +326,7 @@ export class Directory {
   // Time
 
   #tick(): void {
-    this.#past.expire(this.#nowMs);
+    this.#clients.past.expire(this.#nowMs);
     this.#reachability.tick(this.#nowMs);
     for (const client of this.#lookUp.reportsWanted(this.#nowMs)) {
       if (client.checkingPort === null) this.#reachability.check(client, this.#nowMs);
@@ -376,19 +336,49 @@ export class Directory {
       this.#effects.push({ kind: "request-upload", client: key, host, port, file });
     }
   }
+}
+
+/** How much each address may ask: rule 7. */
+class QuestionLimit {
+  readonly #perSecond: number;
+  readonly #hosts: HostRateLimit;
+  #asked = 0;
+  #denied = 0;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+    this.#hosts = new HostRateLimit({
+      perSecond,
+      // A bound below the cost of a search would rule searches out, so the burst holds one.
+      burst: Math.max(2 * perSecond, limits.directorySearchCost),
+      hostsMax: limits.directoryHostsMax,
+    });
+  }
+
+  get asked(): number {
+    return this.#asked;
+  }
+
+  get denied(): number {
+    return this.#denied;
+  }
 
   /** Counts a question; why it is refused, or undefined. */
-  #charge(host: string, cost: number, nowMs: number): Denial | undefined {
-    this.#queries++;
-    if (this.#questions.take(host, nowMs, cost)) return undefined;
+  charge(host: string, cost: number, nowMs: number): Denial | undefined {
+    this.#asked++;
+    if (this.#hosts.take(host, nowMs, cost)) return undefined;
     this.#denied++;
-    const { queriesPerSecond } = this.#options;
     return denialOf(
       "queries-per-second",
-      queriesPerSecond,
-      `an address may ask ${queriesPerSecond} questions a second; a search counts as ` +
+      this.#perSecond,
+      `an address may ask ${this.#perSecond} questions a second; a search counts as ` +
         `${limits.directorySearchCost} or more`,
     );
+  }
+
+  /** Counts more for a question that turned out to cost more. */
+  owe(host: string, cost: number): void {
+    this.#hosts.owe(host, cost);
   }
 }
 

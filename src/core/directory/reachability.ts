@@ -4,16 +4,16 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { BoundedMap } from "../../base/bounded_map.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { Client, Clients, PastSessions } from "./clients.ts";
+import type { Client, Clients } from "./clients.ts";
 import type { DirectoryEffect, DirectoryEventOf } from "./directory_events.ts";
 
 /** What it needs of the directory. */
 interface ReachabilityOptions {
   readonly clients: Clients;
-  readonly past: PastSessions;
   readonly refreshMs: number;
   forget(client: Client): void;
   /** Has something done. */
@@ -41,7 +41,7 @@ export class Reachability {
     const isMoved = to.isNew || client.port !== to.port;
     client.port = to.port;
     if (isMoved) {
-      this.#options.clients.update(client, { reach: to.port === 0 ? "unreachable" : "checking" });
+      this.#options.clients.setReach(client, to.port === 0 ? "unreachable" : "checking");
       if (to.port !== 0) this.check(client, nowMs);
     } else if (
       !client.isReachable && to.port !== 0 &&
@@ -66,7 +66,7 @@ export class Reachability {
         return this.#proved(client, nowMs);
       case "wrong":
         this.#options.forget(client);
-        this.#options.past.wrong(key, client.host.host, nowMs);
+        this.#options.clients.past.wrong(key, client.host.host, nowMs);
         return this.#conflicts.add(client, nowMs);
       case "unknown":
         if (client.isReachable && client.silentAskedMs === null) return;
@@ -98,14 +98,14 @@ export class Reachability {
 
   #notFound(client: Client): void {
     if (client.silentAskedMs !== null) this.#options.forget(client);
-    else this.#options.clients.update(client, { reach: "unreachable" });
+    else this.#options.clients.setReach(client, "unreachable");
   }
 
   #proved(client: Client, nowMs: number): void {
-    this.#options.clients.update(client, { reach: "reachable" });
+    this.#options.clients.setReach(client, "reachable");
     this.#conflicts.proved(client);
     for (const other of [...client.host.clients]) {
-      // That node was started anew: two cannot listen on one port.
+      // That node was started again: two cannot listen on one port.
       if (other.port === client.port && other.order < client.order) this.#options.forget(other);
     }
     if (client.silentAskedMs === null) return;
@@ -142,7 +142,6 @@ interface AddressConflict {
   readonly host: string;
   readonly port: number;
   readonly nodeId: NodeId;
-  readonly order: number;
   readonly sinceMs: number;
 }
 
@@ -152,29 +151,27 @@ interface AddressConflict {
  * `limits.directoryConflictMs`; bounded, the oldest go. How long they are refused is in `clients.ts`.
  */
 class AddressConflicts {
-  /** The oldest first. */
-  readonly #conflicts = new Set<AddressConflict>();
+  /** By the order of the client. */
+  readonly #conflicts = new BoundedMap<number, AddressConflict>(limits.directoryWrongMax);
 
   add({ host: { host }, port, nodeId, order }: Client, nowMs: number): void {
-    this.#conflicts.add({ host, port, nodeId, order, sinceMs: nowMs });
-    const [oldest] = this.#conflicts;
-    if (this.#conflicts.size > limits.directoryWrongMax) this.#conflicts.delete(oldest!);
+    this.#conflicts.set(order, { host, port, nodeId, sinceMs: nowMs });
   }
 
   /** A client proved itself: those that came before it to its host and port were the same node. */
   proved({ host: { host }, port, order }: Client): void {
-    for (const conflict of this.#conflicts) {
-      const isSame = conflict.host === host && conflict.port === port && conflict.order < order;
-      if (isSame) this.#conflicts.delete(conflict);
+    for (const [before, conflict] of this.#conflicts) {
+      const isSame = conflict.host === host && conflict.port === port && before < order;
+      if (isSame) this.#conflicts.delete(before);
     }
   }
 
   /** Takes out those that were another node's. */
   take(nowMs: number): AddressConflict[] {
     const taken: AddressConflict[] = [];
-    for (const conflict of this.#conflicts) {
+    for (const [order, conflict] of this.#conflicts) {
       if (nowMs - conflict.sinceMs < limits.directoryConflictMs) break;
-      this.#conflicts.delete(conflict);
+      this.#conflicts.delete(order);
       taken.push(conflict);
     }
     return taken;

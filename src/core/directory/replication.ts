@@ -1,6 +1,6 @@
 /**
  * Which files shall have more copies, and who is asked to take one. Pure; where copies are, and who
- * would take one, is asked of a {@linkcode ReplicationHost}.
+ * would take one, is asked of the directory.
  *
  * Rules
  * - Demand of a root is counted in nodes that ask for it, each once a minute, and decays.
@@ -16,6 +16,7 @@
  *   not take a root is not asked for it again for a while.
  */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import { Counts } from "../../base/counts.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -63,7 +64,8 @@ interface Pending {
 interface Demand {
   readonly root: Root;
   readonly score: MovingAverage;
-  readonly askers: Map<NodeId, number>;
+  /** When each node asked. */
+  readonly askers: BoundedMap<NodeId, number>;
   readonly pending: Map<ClientKey, Pending>;
   readonly refusedUntilMs: Map<ClientKey, number>;
   asked: number;
@@ -104,16 +106,13 @@ export class Replication<T extends Taker> {
   asked(root: Root, asker: NodeId, nowMs: number): void {
     if (this.#replicas === 0) return;
     const demand = this.#demands.get(root) ?? newDemand(root);
-    // Put in anew, so that the order stays the order in which they were asked for.
     this.#demands.delete(root);
     this.#demands.set(root, demand);
     this.#due.add(root);
     if (nowMs - (demand.askers.get(asker) ?? -Infinity) >= limits.demandAskerMs) {
       demand.asked++;
       demand.score.add(1, nowMs);
-      demand.askers.delete(asker);
       demand.askers.set(asker, nowMs);
-      if (demand.askers.size > limits.demandAskersMax) dropFirst(demand.askers);
     }
     if (this.#demands.size > limits.demandsMax) this.#forgetOldest();
   }
@@ -197,7 +196,7 @@ export class Replication<T extends Taker> {
   }
 
   #consider(demand: Demand, pushes: Push<T>[], nowMs: number): void {
-    // Before anything is looked up: most files are asked for too seldom.
+    // Before anything is looked up: most files are not asked for often enough.
     if (demand.asked <= demand.pushed) return;
     const copies = this.#host.copies(demand.root);
     if (copies === undefined) return;
@@ -286,17 +285,10 @@ function newDemand(root: Root): Demand {
   return {
     root,
     score: new MovingAverage(limits.demandHalfLifeMs),
-    askers: new Map(),
+    askers: new BoundedMap(limits.demandAskersMax),
     pending: new Map(),
     refusedUntilMs: new Map(),
     asked: 0,
     pushed: 0,
   };
-}
-
-function dropFirst<K, V>(map: Map<K, V>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
-  }
 }

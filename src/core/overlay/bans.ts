@@ -20,9 +20,10 @@
  * has a bad disk needs good copies.
  */
 
-import { networkOf } from "../../base/rate_limit.ts";
+import { BoundedMap } from "../../base/bounded_map.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { networkOf } from "../../base/rate_limit.ts";
 import { isLoopback } from "../../wire/host.ts";
 
 /** What a node did. */
@@ -52,9 +53,9 @@ export interface Ban {
 /** Bans, and what may lead to the next. */
 export class Bans {
   /** When each node did what, by {@linkcode keyOf}; a misdeed has a name that counts once. */
-  readonly #misdeeds = new Map<string, Map<string, number>>();
+  readonly #misdeeds = new BoundedMap<string, Map<string, number>>(limits.misbehavedMax);
   /** By {@linkcode keyOf}, in the order in which they end. */
-  readonly #bans = new Map<string, Ban>();
+  readonly #bans = new BoundedMap<string, Ban>(limits.bansMax);
 
   /** How many there are; those that are over count until they are {@linkcode expire}d. */
   get size(): number {
@@ -85,12 +86,11 @@ export class Bans {
     for (const [name, atMs] of done) if (nowMs - atMs >= limits.banWindowMs) done.delete(name);
     const name = misdeed.kind === "wrong-data" ? misdeed.root : `${misdeed.kind} ${nowMs}`;
     done.set(name, nowMs);
-    this.#misdeeds.delete(key);
     if (done.size < limits.banMisdeeds) {
       this.#misdeeds.set(key, done);
-      if (this.#misdeeds.size > limits.misbehavedMax) dropFirst(this.#misdeeds);
       return [];
     }
+    this.#misdeeds.delete(key);
     const bans = [this.#ban({ nodeId, host, reason: misdeed.kind }, nowMs)];
     if (misdeed.kind === "flooding" && this.#isFlooding(host, nowMs)) {
       bans.push(this.#ban({ nodeId: null, host, reason: "flooding" }, nowMs));
@@ -112,10 +112,7 @@ export class Bans {
 
   #ban(who: Omit<Ban, "endsAtMs">, nowMs: number): Ban {
     const ban = { ...who, endsAtMs: nowMs + limits.banMs };
-    const key = keyOf(ban.nodeId, ban.host);
-    this.#bans.delete(key);
-    this.#bans.set(key, ban);
-    if (this.#bans.size > limits.bansMax) dropFirst(this.#bans);
+    this.#bans.set(keyOf(ban.nodeId, ban.host), ban);
     return ban;
   }
 
@@ -133,9 +130,4 @@ export class Bans {
 /** A host has no blank, so that no id makes the key of another. */
 function keyOf(nodeId: NodeId | null, host: string): string {
   return `${nodeId ?? "*"} ${networkOf(host)}`;
-}
-
-function dropFirst(map: Map<string, unknown>): void {
-  const [first] = map.keys();
-  map.delete(first!);
 }
