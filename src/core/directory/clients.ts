@@ -1,6 +1,6 @@
 /**
  * The clients of a directory: by key and by host, with their bounds, and who may not come back.
- * What they list is in `directory_files.ts`; when they are asked or forgotten is decided in
+ * What they list is in `listing_table.ts`; when they are asked or forgotten is decided in
  * `directory.ts`.
  */
 
@@ -12,7 +12,7 @@ import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
 import { type Balance, clampLoad, type Loaded } from "./balance.ts";
 import type { ClientKey, Denial } from "./directory_events.ts";
-import type { Lister } from "./directory_files.ts";
+import type { Lister } from "./listing_table.ts";
 import { NONE } from "./rows.ts";
 
 /** A batch under way. */

@@ -41,7 +41,7 @@ import {
   type DirectoryEventOf,
   type DirectoryOptions,
 } from "./directory_events.ts";
-import { DirectoryFiles } from "./directory_files.ts";
+import { ListingTable } from "./listing_table.ts";
 import { Listings } from "./listings.ts";
 import { holderOf, LookUp } from "./look_up.ts";
 import { Reachability } from "./reachability.ts";
@@ -73,11 +73,11 @@ export class Directory {
     // Hundreds of values for an answer, and no secret: the system's source takes too long.
     const random = seededRandom(seeds.getInt32(4));
     const balance = new Balance({ random, isOn: replicas > 0, refreshMs });
-    this.#listings = new Listings(new DirectoryFiles(seeds.getInt32(0)));
+    this.#listings = new Listings(new ListingTable(seeds.getInt32(0)));
     this.#clients = new Clients(balance);
     this.#lookUp = new LookUp({
       random,
-      files: this.#listings.files,
+      listings: this.#listings.table,
       clients: this.#clients,
       balance,
       protectsHolders: replicas > 0,
@@ -231,12 +231,13 @@ export class Directory {
 
   /** How it stands. */
   status(_nowMs: number): DirectoryNumbers {
+    const { table } = this.#listings;
     return {
       clients: this.#clients.size,
       clientsReachable: this.#clients.reachable,
-      roots: this.#listings.files.roots,
-      names: this.#listings.files.names,
-      filesListed: this.#listings.files.listings,
+      roots: table.files.roots,
+      names: table.files.names,
+      filesListed: table.size,
       queries: this.#questions.asked,
       batches: this.#batches.taken,
       denied: this.#batches.denied + this.#questions.denied,

@@ -1,6 +1,6 @@
 /**
- * What each client may list at a directory: the bounds on it, and how a whole list takes the place
- * of an older one. Where it is kept is in `directory_files.ts`.
+ * What each client may list at a directory: the bounds on it, and how a whole list replaces
+ * an older one. Where it is kept is in `listing_table.ts`.
  */
 
 import { utf8 } from "../../base/bytes.ts";
@@ -10,15 +10,15 @@ import { limits } from "../../base/limits.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import type { Client } from "./clients.ts";
 import { type Denial, denialOf, type RemovedFile } from "./directory_events.ts";
-import type { DirectoryFiles } from "./directory_files.ts";
+import type { ListingTable } from "./listing_table.ts";
 import { type ListingRow, NONE } from "./rows.ts";
 
 /** The listings of all clients, within their bounds. */
 export class Listings {
-  readonly files: DirectoryFiles;
+  readonly table: ListingTable;
 
-  constructor(files: DirectoryFiles) {
-    this.files = files;
+  constructor(table: ListingTable) {
+    this.table = table;
   }
 
   /** Lists a file, or brings it up to date; or says which limit stands against it. */
@@ -28,7 +28,7 @@ export class Listings {
     options: { readonly mayReplace: boolean },
   ): Denial | undefined {
     const { root, name } = listed.file;
-    const existing = this.files.listing(client, root, name);
+    const existing = this.table.find(client, root, name);
     if (existing !== NONE) this.#charged(client, existing, -1);
     else {
       for (;;) {
@@ -37,7 +37,7 @@ export class Listings {
         if (!options.mayReplace || !this.#dropOutdated(client)) return denial;
       }
     }
-    const row = this.files.put(client, listed, client.mark);
+    const row = this.table.put(client, listed, client.mark);
     this.#charged(client, row, 1);
     return undefined;
   }
@@ -59,7 +59,7 @@ export class Listings {
         "the names that this address lists have as many bytes as they may",
       );
     }
-    if (this.files.listings >= listingsMax) {
+    if (this.table.size >= listingsMax) {
       return denialOf("files", listingsMax, "the directory lists all files it can list");
     }
     return undefined;
@@ -68,7 +68,7 @@ export class Listings {
   /** Drops what the client named longest ago, if that was before its batch. */
   #dropOutdated(client: Client): boolean {
     const row = client.firstListing;
-    if (row === NONE || this.files.markOf(row) === client.mark) return false;
+    if (row === NONE || this.table.markOf(row) === client.mark) return false;
     this.#unlist(client, row);
     return true;
   }
@@ -80,7 +80,7 @@ export class Listings {
 
   /** Takes a file of a client away, if it lists it. */
   remove(client: Client, { root, name }: RemovedFile): void {
-    const row = this.files.listing(client, root, name);
+    const row = this.table.find(client, root, name);
     if (row !== NONE) this.#unlist(client, row);
   }
 
@@ -91,14 +91,14 @@ export class Listings {
 
   #unlist(client: Client, row: ListingRow): void {
     this.#charged(client, row, -1);
-    this.files.remove(client, row);
+    this.table.remove(client, row);
   }
 
   #charged({ host }: Client, row: ListingRow, by: 1 | -1): void {
     host.listings += by;
-    const file = this.files.fileOf(row);
-    const [name, type] = [this.files.nameOf(file), this.files.typeOf(file)];
-    host.textBytes += by * textBytes({ name, type });
+    const { files } = this.table;
+    const file = this.table.fileOf(row);
+    host.textBytes += by * textBytes({ name: files.nameOf(file), type: files.typeOf(file) });
   }
 }
 

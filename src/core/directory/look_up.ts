@@ -10,7 +10,8 @@ import { type Random, randomBelow, shuffled } from "../../base/random.ts";
 import type { Holder, KnownFile, ListedFile } from "../../wire/structures.ts";
 import { type Balance, type Nameable, permilleOf } from "./balance.ts";
 import type { Client, Clients } from "./clients.ts";
-import type { DirectoryFiles } from "./directory_files.ts";
+import type { FileTable } from "./file_table.ts";
+import type { ListingTable } from "./listing_table.ts";
 import type { Copies } from "./replication.ts";
 import { type FileRow, NONE } from "./rows.ts";
 import { SeederProtection } from "./seeder_protection.ts";
@@ -52,7 +53,8 @@ interface Found {
 /** Reads the tables. */
 export class LookUp {
   readonly #random: Random;
-  readonly #files: DirectoryFiles;
+  readonly #listings: ListingTable;
+  readonly #files: FileTable;
   readonly #clients: Clients;
   readonly #balance: Balance;
   /** Null: holders are named without regard to what they have to do. */
@@ -63,7 +65,7 @@ export class LookUp {
   constructor(
     parts: {
       readonly random: Random;
-      readonly files: DirectoryFiles;
+      readonly listings: ListingTable;
       readonly clients: Clients;
       readonly balance: Balance;
       readonly protectsHolders: boolean;
@@ -72,7 +74,8 @@ export class LookUp {
     const clientsAt = (host: string) => parts.clients.at(host).size;
     this.#protection = parts.protectsHolders ? new SeederProtection(clientsAt) : null;
     this.#random = parts.random;
-    this.#files = parts.files;
+    this.#listings = parts.listings;
+    this.#files = parts.listings.files;
     this.#clients = parts.clients;
     this.#balance = parts.balance;
   }
@@ -143,7 +146,7 @@ export class LookUp {
       .sort((a, b) => this.#files.wholeOf(b) - this.#files.wholeOf(a));
     const first = files[0];
     if (first === undefined) return undefined;
-    const file = this.#files.known(first);
+    const file = this.#listings.known(first);
     if (file === undefined || file.whole === 0) return undefined;
     const { whole, areLoaded } = this.#countCopies(files, options);
     return { whole, areLoaded, file: listedWhole(file) };
@@ -208,11 +211,11 @@ export class LookUp {
     let areLoaded = true;
     for (const file of files) {
       const chunks = chunkCount(this.#files.sizeOf(file));
-      const rows = this.#files.listingsOf(file, eachMax);
+      const rows = this.#listings.ofFile(file, eachMax);
       areAllSeen &&= rows.length < eachMax;
       for (const row of rows) {
-        const client = this.#clients.byId(this.#files.listerOf(row));
-        if (this.#files.chunksHave(row) === chunks) whole.add(client);
+        const client = this.#clients.byId(this.#listings.listerOf(row));
+        if (this.#listings.chunksHave(row) === chunks) whole.add(client);
         areLoaded &&= this.#balance.loadOf(client, nowMs) >= 1;
         if (!areLoaded && whole.size >= replicas) return { whole: whole.size, areLoaded };
       }
@@ -221,7 +224,7 @@ export class LookUp {
   }
 
   #lists(client: Client, root: Root, names: ReadonlySet<string>): boolean {
-    for (const name of names) if (this.#files.listing(client, root, name) !== NONE) return true;
+    for (const name of names) if (this.#listings.find(client, root, name) !== NONE) return true;
     return false;
   }
 
@@ -230,7 +233,7 @@ export class LookUp {
   }
 
   #known(files: readonly FileRow[]): KnownFile[] {
-    return files.flatMap((file) => this.#files.known(file) ?? []);
+    return files.flatMap((file) => this.#listings.known(file) ?? []);
   }
 
   #groups(files: readonly FileRow[], { max, askerNode }: Wanted): Group[] {
@@ -245,9 +248,9 @@ export class LookUp {
       groups.set(key, group);
       const chunks = chunkCount(sizeBytes);
       group.whole += this.#files.wholeOf(file);
-      for (const row of this.#files.listingsOf(file, eachMax)) {
-        const chunksHave = this.#files.chunksHave(row);
-        const client = this.#clients.byId(this.#files.listerOf(row));
+      for (const row of this.#listings.ofFile(file, eachMax)) {
+        const chunksHave = this.#listings.chunksHave(row);
+        const client = this.#clients.byId(this.#listings.listerOf(row));
         if (chunksHave === 0 && chunks > 0) continue;
         if (client.nodeId === askerNode) {
           group.isBegun = true;

@@ -113,6 +113,18 @@ export class Rings {
     return this.#rows.get(row, this.#next);
   }
 
+  /** The first rows of a ring, at most `max`. */
+  taken(first: number, max: number): number[] {
+    const rows: number[] = [];
+    if (first === NONE || max <= 0) return rows;
+    let row = first;
+    do {
+      rows.push(row);
+      row = this.next(row);
+    } while (row !== first && rows.length < max);
+    return rows;
+  }
+
   #link(row: number, next: number): void {
     this.#rows.set(row, this.#next, next);
     this.#rows.set(next, this.#previous, row);

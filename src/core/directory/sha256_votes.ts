@@ -1,6 +1,6 @@
 /**
  * The SHA-256 that clients name for files at a directory. At most one of them is true; whom to
- * believe is decided in `directory_files.ts`, which keeps for each listing the number of what it
+ * believe is decided in `listing_table.ts`, which keeps for each listing the number of what it
  * names.
  */
 
