@@ -8,14 +8,30 @@
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import type { RequestTable } from "./request_table.ts";
 import type { Source } from "./source.ts";
 
-/** What is to be shared out. */
-export interface Budget {
-  /** Bytes that all sources may have in flight together. */
-  readonly inflightBytesMax: number;
-  /** Bytes that they have. */
-  readonly inflightBytes: number;
+/** The bytes that all sources of one download may have in flight together. */
+export class Budget {
+  readonly #table: RequestTable;
+  inflightBytesMax: number;
+  /** Kept free for a probe that found no room. */
+  reservedBytes = 0;
+
+  constructor(table: RequestTable, inflightBytesMax: number) {
+    this.#table = table;
+    this.inflightBytesMax = inflightBytesMax;
+  }
+
+  /** Bytes that may be shared out, those in flight included. */
+  get sharedBytes(): number {
+    return this.inflightBytesMax - this.reservedBytes;
+  }
+
+  /** Bytes that are in flight. */
+  get inflightBytes(): number {
+    return this.#table.inflightBytes;
+  }
 }
 
 /** Sets the weights of the sources that share a budget, so that they sum to one. */
@@ -33,11 +49,12 @@ export function weigh(sources: readonly Source[]): void {
 
 /** How many chunks a source may be asked for now, in one request; 0 when none. */
 export function roomOf(source: Source, budget: Budget): number {
-  if (source.requests.length >= source.window) return 0;
-  const chunks = requestChunks(source, budget.inflightBytesMax);
-  const isIdle = source.inflightBytes === 0;
-  if (!isIdle && source.inflightBytes + chunks * CHUNK_BYTES > source.inflightBytesMax) return 0;
-  const free = Math.floor((budget.inflightBytesMax - budget.inflightBytes) / CHUNK_BYTES);
+  const { isFull, inflightBytes } = source.queue;
+  if (isFull) return 0;
+  const chunks = requestChunks(source, budget.sharedBytes);
+  const isIdle = inflightBytes === 0;
+  if (!isIdle && inflightBytes + chunks * CHUNK_BYTES > source.inflightBytesMax) return 0;
+  const free = Math.floor((budget.sharedBytes - budget.inflightBytes) / CHUNK_BYTES);
   if (free >= chunks) return chunks;
   // A remainder is not worth a request, unless the source or everything would stand still.
   const isWorthIt = budget.inflightBytes === 0 || isIdle && free >= limits.requestChunksMin;
@@ -46,7 +63,8 @@ export function roomOf(source: Source, budget: Budget): number {
 
 /** The one of two sources that is to be served first. */
 export function hungrier(one: Source, other: Source): Source {
-  const difference = one.inflightBytes / one.weight - other.inflightBytes / other.weight;
+  const difference = one.queue.inflightBytes / one.weight -
+    other.queue.inflightBytes / other.weight;
   if (difference !== 0) return difference < 0 ? one : other;
   return other.weight > one.weight ? other : one;
 }
@@ -58,6 +76,6 @@ export function hungrier(one: Source, other: Source): Source {
 function requestChunks(source: Source, budgetBytes: number): number {
   const part = Math.min(budgetBytes * source.weight, source.inflightBytesMax / 2);
   const chunks = 2 ** Math.round(Math.log2(Math.max(1, part / CHUNK_BYTES)));
-  const chunksMax = source.isProved ? limits.requestChunksMax : limits.requestChunksAtFirst;
+  const chunksMax = source.queue.isProved ? limits.requestChunksMax : limits.requestChunksAtFirst;
   return Math.min(chunksMax, Math.max(limits.requestChunksMin, chunks));
 }

@@ -4,7 +4,7 @@
  *
  * Rarest first, the lowest index among equals: from whole holders alone a file comes in order. A
  * choice looks at a bounded run of blocks, so that it costs the same in a file of 1 TiB; beyond that
- * run it samples one random place when some holders are partial. Five bytes are kept for a block.
+ * run it samples one random run when some holders are partial. Five bytes are kept for a block.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
@@ -21,6 +21,8 @@ export interface Holdings {
   cursor: number;
   /** Whether it counts for availability. */
   isCounted: boolean;
+  /** Where to go on looking for chunks that only this source has, while it is snubbed. */
+  probeCursor: number;
 }
 
 /** The open chunks of a download by block; block 0 is the first that holds a wanted chunk. */
@@ -119,7 +121,7 @@ export class Blocks {
   hold(have: Bitfield | "all"): Holdings {
     const isWhole = have === "all" || have.isFull;
     const masks = isWhole ? undefined : masksOf(have, this.#firstBlock, this.count);
-    const holdings = { masks, cursor: 0, isCounted: false };
+    const holdings = { masks, cursor: 0, isCounted: false, probeCursor: 0 };
     this.#holdings.add(holdings);
     return holdings;
   }
@@ -222,20 +224,23 @@ export class Blocks {
   }
 
   /**
-   * A block in which a source has an open chunk that no counted source has, among a bounded number
-   * from `start` on; and where to go on next time.
+   * A block in which a source has an open chunk that no counted source has, among a bounded number;
+   * the next call goes on there.
    */
-  pickUncovered(holdings: Holdings, start: number): { block: number | undefined; next: number } {
-    if (this.#wholeHolders > 0) return { block: undefined, next: start };
+  pickUncovered(holdings: Holdings): number | undefined {
+    if (this.#wholeHolders > 0) return undefined;
+    const start = holdings.probeCursor;
     const end = Math.min(this.count, start + limits.pickBlocksMax);
     for (let block = start; block < end; block++) {
       const candidates = this.candidates(holdings, block);
       if (candidates === 0) continue;
       if (this.#availability[block] === 0 || (candidates & ~this.covered(block)) !== 0) {
-        return { block, next: block };
+        holdings.probeCursor = block;
+        return block;
       }
     }
-    return { block: undefined, next: end === this.count ? 0 : end };
+    holdings.probeCursor = end === this.count ? 0 : end;
+    return undefined;
   }
 
   /** The lowest availability that a block of this source's can have: a search may stop there. */

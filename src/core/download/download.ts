@@ -32,7 +32,7 @@ import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { type Budget, hungrier, roomOf, weigh } from "./bandwidth_share.ts";
+import { Budget, hungrier, roomOf, weigh } from "./bandwidth_share.ts";
 import type {
   DownloadEffect,
   DownloadEvent,
@@ -55,29 +55,21 @@ const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
 export class Download {
   readonly #blocks: Blocks;
   readonly #requests: RequestTable;
-  readonly #have: Bitfield;
+  readonly #budget: Budget;
+  readonly #sweep: StoreSweep;
   readonly #random: Random;
   readonly #sources = new Map<SourceId, Source>();
-  #inflightBytesMax: number;
-  /** Kept free for a probe that found no room. */
-  #reservedBytes = 0;
   #needsSources = false;
   #isDone = false;
-  /** How many chunks the store has, as far as is known here. */
-  #knownChunks: number;
-  /** The block to compare next with the store's bitfield, and how many are to be compared. */
-  #sweepAt = 0;
-  #sweepBlocks = 0;
   #nowMs = 0;
   #effects: DownloadEffect[] = [];
 
   constructor(options: DownloadOptions) {
-    this.#have = options.have;
     this.#random = options.random;
-    this.#inflightBytesMax = options.inflightBytesMax;
-    this.#knownChunks = options.have.count;
     this.#blocks = new Blocks(options.wanted, options.have);
     this.#requests = new RequestTable(this.#blocks, options);
+    this.#budget = new Budget(this.#requests, options.inflightBytesMax);
+    this.#sweep = new StoreSweep(options.have, this.#blocks.count);
   }
 
   /** Whether every wanted chunk is there. */
@@ -107,14 +99,14 @@ export class Download {
       bytesGood: source.bytesGood,
       strikes: source.strikes,
       snubbed: source.isSnubbed,
-      inflight: source.inflightBytes,
+      inflight: source.queue.inflightBytes,
       rateBytesPerSecond: source.rate.bytesPerSecond ?? 0,
     }));
   }
 
   /** Whether exactly this range is asked of this source and not answered. */
   isOutstanding(source: SourceId, range: ChunkRange): boolean {
-    return this.#sources.get(source)?.isAsked(range) ?? false;
+    return this.#sources.get(source)?.queue.isAsked(range) ?? false;
   }
 
   /**
@@ -125,7 +117,7 @@ export class Download {
    */
   classify(source: SourceId, range: ChunkRange): FrameClass {
     if (this.isOutstanding(source, range)) return "asked";
-    return this.#sources.get(source)?.isExpected(range) ? "cancelled" : "unasked";
+    return this.#sources.get(source)?.queue.isExpected(range) ? "cancelled" : "unasked";
   }
 
   /** Takes an event in and says what to do. `nowMs` must not go backwards. */
@@ -133,7 +125,7 @@ export class Download {
     if (this.#isDone) return [];
     const effects: DownloadEffect[] = this.#effects = [];
     this.#nowMs = nowMs;
-    // Bytes that arrive seldom change anything: they come far more often than the rest.
+    // Bytes that arrive hardly ever change anything: they come far more often than the rest.
     if (event.kind === "arriving" && !this.#arriving(event.source, event.bytes)) return effects;
     this.#apply(event);
     this.#askAll();
@@ -150,7 +142,7 @@ export class Download {
       case "chunks-good":
         return this.#good(this.#sources.get(event.source), event.range, event.frame);
       case "budget":
-        this.#inflightBytesMax = event.inflightBytesMax;
+        this.#budget.inflightBytesMax = event.inflightBytesMax;
         return;
       case "tick":
         return this.#tick();
@@ -247,9 +239,9 @@ export class Download {
 
   #good(source: Source | undefined, range: ChunkRange, frame = range): void {
     this.#blocks.forEach(range, (block, mask) => {
-      const request = source?.report(block, mask, frame);
+      const request = source?.queue.report(block, mask, frame);
       const gained = this.#gain(block, mask, request);
-      this.#knownChunks += chunksIn(gained);
+      this.#sweep.expected(chunksIn(gained));
       if (source !== undefined) source.bytesGood += this.#requests.bytesOf(block, gained);
       this.#answer(request, block, mask);
     });
@@ -262,7 +254,7 @@ export class Download {
     this.#blocks.forEach(range, (block, mask) => {
       source.bad.set(block, (source.bad.get(block) ?? 0) | mask);
       this.#blocks.lose(source.holdings, block, mask);
-      this.#answer(source.report(block, mask, frame), block, mask);
+      this.#answer(source.queue.report(block, mask, frame), block, mask);
     });
     this.#revive(source);
     if (source.strikes >= limits.strikesMax) this.#drop(source, "bad-data");
@@ -309,46 +301,36 @@ export class Download {
   // Time
 
   #tick(): void {
-    this.#sweep();
+    for (const block of this.#sweep.due()) {
+      this.#gain(block, -1);
+      this.#requests.lose(block);
+    }
     const idle = [...this.#sources.values()].filter(({ isSnubbed, requests }) =>
       isSnubbed && requests.length === 0
     );
     for (const source of [...this.#sources.values()]) {
-      source.rate.run(this.#nowMs, source.requests.length > 0);
+      source.tick(this.#nowMs);
       const silentMs = source.owes ? this.#nowMs - source.lastActiveMs : 0;
       if (silentMs >= limits.sourceSilentMs) this.#drop(source, "silent");
       else if (silentMs >= limits.snubMs && !source.isSnubbed) this.#snub(source);
     }
     this.#freeSnubbed();
-    this.#reservedBytes = 0;
+    this.#budget.reservedBytes = 0;
     const isEnd = this.#isEndGame();
     for (const source of idle) if (this.#sources.has(source.id)) this.#probe(source, isEnd);
   }
 
-  /** Compares some blocks with the store's bitfield, if others changed that. */
-  #sweep(): void {
-    if (this.#have.count !== this.#knownChunks) this.#sweepBlocks = this.#blocks.count;
-    this.#knownChunks = this.#have.count;
-    const blocks = Math.min(this.#sweepBlocks, limits.sweepBlocksMax);
-    for (let i = 0; i < blocks; i++) {
-      this.#gain(this.#sweepAt, -1);
-      this.#requests.lose(this.#sweepAt);
-      this.#sweepAt = (this.#sweepAt + 1) % this.#blocks.count;
-    }
-    this.#sweepBlocks -= blocks;
-  }
-
   /** Asks a snubbed source for a little, where that costs nobody anything. */
   #probe(source: Source, isEnd: boolean): void {
-    const { block, next } = this.#blocks.pickUncovered(source.holdings, source.probeCursor);
-    source.probeCursor = next;
+    const block = this.#blocks.pickUncovered(source.holdings);
     const target = block === undefined && isEnd ? this.#latestFor(source, true) : undefined;
     if (block === undefined && target === undefined) return;
-    const neededBytes = Math.min(PROBE_BYTES, this.#inflightBytesMax);
-    const freeBytes = this.#inflightBytesMax - this.#requests.inflightBytes;
+    const { inflightBytesMax, inflightBytes } = this.#budget;
+    const neededBytes = Math.min(PROBE_BYTES, inflightBytesMax);
+    const freeBytes = inflightBytesMax - inflightBytes;
     const chunksMax = Math.floor(Math.min(PROBE_BYTES, freeBytes) / CHUNK_BYTES);
     if (freeBytes < neededBytes || chunksMax === 0) {
-      this.#reservedBytes = neededBytes;
+      this.#budget.reservedBytes = neededBytes;
     } else if (block !== undefined) {
       const only = this.#blocks.candidates(source.holdings, block) & ~this.#blocks.covered(block);
       this.#ask(source, block, lowestRun(only, chunksMax));
@@ -364,7 +346,7 @@ export class Download {
     const usable: Source[] = [];
     for (const source of this.#sources.values()) if (!source.isSnubbed) usable.push(source);
     const giving = usable.filter((source) =>
-      source.inflightBytes > 0 || this.#blocks.seek(source.holdings)
+      source.queue.inflightBytes > 0 || this.#blocks.seek(source.holdings)
     );
     weigh(giving);
     while (this.#askNext(giving));
@@ -375,14 +357,14 @@ export class Download {
   #askNext(sources: readonly Source[]): boolean {
     let next: Source | undefined;
     for (const source of sources) {
-      if (roomOf(source, this.#budget()) === 0 || !this.#blocks.seek(source.holdings)) continue;
+      if (roomOf(source, this.#budget) === 0 || !this.#blocks.seek(source.holdings)) continue;
       next = next === undefined ? source : hungrier(next, source);
     }
     if (next === undefined) return false;
     const block = this.#blocks.pick(next.holdings, this.#random);
     // What came into the store by other ways is not asked for.
     if (this.#gain(block, this.#blocks.open(block)) !== 0) return true;
-    const chunksMax = roomOf(next, this.#budget());
+    const chunksMax = roomOf(next, this.#budget);
     this.#ask(next, block, lowestRun(this.#blocks.candidates(next.holdings, block), chunksMax));
     return true;
   }
@@ -390,13 +372,6 @@ export class Download {
   #ask(source: Source, block: number, run: number, isDuplicate = false): void {
     const { range } = this.#requests.ask(source, block, { run, isDuplicate, nowMs: this.#nowMs });
     this.#effects.push({ kind: "request", source: source.id, range });
-  }
-
-  #budget(): Budget {
-    return {
-      inflightBytesMax: this.#inflightBytesMax - this.#reservedBytes,
-      inflightBytes: this.#requests.inflightBytes,
-    };
   }
 
   // End game
@@ -415,7 +390,7 @@ export class Download {
   #duplicateAll(usable: readonly Source[]): void {
     for (const source of usable) {
       for (;;) {
-        const chunksMax = roomOf(source, this.#budget());
+        const chunksMax = roomOf(source, this.#budget);
         const target = chunksMax === 0 ? undefined : this.#latestFor(source, false);
         if (target === undefined) break;
         this.#duplicate(source, target, chunksMax);
@@ -457,5 +432,39 @@ export class Download {
       else if (source.requests.some(({ isDuplicate }) => !isDuplicate)) return true;
     }
     return usable === 0;
+  }
+}
+
+/** Finds blocks that have to be compared with the store's bitfield: others change that as well. */
+class StoreSweep {
+  readonly #have: Bitfield;
+  readonly #blockCount: number;
+  /** How many chunks the store has, as far as is known here. */
+  #knownChunks: number;
+  /** The block to compare next, and how many are to be compared. */
+  #at = 0;
+  #left = 0;
+
+  constructor(have: Bitfield, blockCount: number) {
+    this.#have = have;
+    this.#knownChunks = have.count;
+    this.#blockCount = blockCount;
+  }
+
+  /** Chunks came to the store by this download. */
+  expected(chunks: number): void {
+    this.#knownChunks += chunks;
+  }
+
+  /** The blocks to compare now: all after a change, but some at a time. */
+  *due(): Generator<number> {
+    if (this.#have.count !== this.#knownChunks) this.#left = this.#blockCount;
+    this.#knownChunks = this.#have.count;
+    const blocks = Math.min(this.#left, limits.sweepBlocksMax);
+    this.#left -= blocks;
+    for (let i = 0; i < blocks; i++) {
+      yield this.#at;
+      this.#at = (this.#at + 1) % this.#blockCount;
+    }
   }
 }

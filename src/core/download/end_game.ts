@@ -54,7 +54,7 @@ function isSooner(
   },
 ): boolean {
   if (rate === undefined) return false;
-  const ownMs = (source.inflightBytes + request.bytes) / rate * 1000;
+  const ownMs = (source.queue.inflightBytes + request.bytes) / rate * 1000;
   return ownMs * limits.duplicateGainPercent < 100 * expectedMs &&
     ownMs + limits.duplicateGainMs < expectedMs;
 }

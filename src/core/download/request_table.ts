@@ -80,7 +80,7 @@ export class RequestTable {
     if (others.length === 0) this.#byBlock.delete(request.block);
     this.#inflightBytes -= request.bytes;
     for (const other of others) {
-      // Where the first of two goes, the second is no longer a spare.
+      // Where the first of two goes, the second is no longer a duplicate.
       if ((other.left & request.left) !== 0) other.isDuplicate = false;
     }
     this.reopen(request.block, request.left);

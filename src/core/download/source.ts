@@ -1,6 +1,6 @@
 /**
- * One source of a download: what was asked of it and what it is worth. Keeps the books only; what
- * is asked of whom is decided in download.ts.
+ * One source of a download: what was asked of it, how fast it delivers, what it is worth. What is
+ * asked of whom is decided in `download.ts`.
  */
 
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
@@ -25,37 +25,32 @@ export interface Request {
 /** Weight of a new sample: old speed is forgotten in about a second. */
 const SAMPLE_WEIGHT = 0.3;
 
-/** The books of one source. */
+/** What is known of one source. */
 export class Source {
   readonly id: SourceId;
   readonly holdings: Holdings;
+  readonly queue = new RequestQueue();
   rate: DeliveryRate;
-  /** Requests outstanding, oldest first: a source answers in order. */
-  readonly requests: Request[] = [];
   /** Chunks by block that it sent wrong; they are not asked of it again. */
   readonly bad = new Map<number, number>();
-  /** How many requests it may have outstanding. */
-  window: number = limits.requestsAtFirst;
   /** Its part in the budget, relative to the others'. */
   weight = 1;
-  inflightBytes = 0;
   bytesGood = 0;
   strikes = 0;
   isSnubbed = false;
   /** When it last gave a sign of life, or had its first request after a rest. */
   lastActiveMs: number;
-  /** Where to go on looking for chunks that only this source has, while it is snubbed. */
-  probeCursor = 0;
-  /** Bytes that have arrived of requests not yet answered. */
-  #arrivedBytes = 0;
-  /** What may still be answered, oldest first: the requests outstanding, and cancelled ones. */
-  readonly #expected: Request[] = [];
 
   constructor(id: SourceId, holdings: Holdings, nowMs: number) {
     this.id = id;
     this.holdings = holdings;
     this.lastActiveMs = nowMs;
     this.rate = new DeliveryRate(nowMs);
+  }
+
+  /** Its requests outstanding, oldest first. */
+  get requests(): readonly Request[] {
+    return this.queue.outstanding;
   }
 
   /** Bytes that it may have in flight: a slow source gets little, so that it holds up little. */
@@ -66,11 +61,6 @@ export class Source {
     return Math.min(all, Math.max(queue, limits.requestChunksMin * CHUNK_BYTES));
   }
 
-  /** Whether it has answered since it joined or came back. */
-  get isProved(): boolean {
-    return this.window > limits.requestsAtFirst;
-  }
-
   /** Whether something asked of it is overdue by now, if nothing was heard of it. */
   get owes(): boolean {
     return this.requests.length > 0 || this.isSnubbed;
@@ -79,53 +69,119 @@ export class Source {
   /** Starts over with a source that gave a sign of life after it was snubbed. */
   revive(nowMs: number): void {
     this.isSnubbed = false;
-    this.window = limits.requestsAtFirst;
+    this.queue.window = limits.requestsAtFirst;
     this.rate = new DeliveryRate(nowMs);
-    this.rate.run(nowMs, this.requests.length > 0);
+    this.#run(nowMs);
   }
 
   /** Bytes of a frame came in. */
   arrived(bytes: number, nowMs: number): void {
-    this.#arrivedBytes = Math.min(this.#arrivedBytes + bytes, this.inflightBytes);
+    this.queue.arrived(bytes);
     this.rate.add(bytes);
-    this.rate.run(nowMs, this.requests.length > 0);
+    this.#run(nowMs);
     this.lastActiveMs = nowMs;
   }
 
-  /** Puts a request on the books. */
+  /** Asks it for something more. */
   ask(request: Request, nowMs: number): void {
     // A snubbed source stays silent since its last sign of life, however often it is probed.
     if (this.requests.length === 0 && !this.isSnubbed) this.lastActiveMs = nowMs;
-    this.requests.push(request);
+    this.queue.push(request);
+    this.#run(nowMs);
+  }
+
+  /** A request has its whole answer. */
+  answered(request: Request, nowMs: number): void {
+    this.rate.add(this.queue.answered(request));
+    this.#run(nowMs);
+  }
+
+  /** Nobody waits for a request any more; its answer may still come. */
+  cancelled(request: Request, nowMs: number): void {
+    this.queue.cancelled(request);
+    this.#run(nowMs);
+  }
+
+  /** It will not answer the oldest request for exactly `range`, cancelled or not. */
+  refused(range: ChunkRange, nowMs: number): Request | undefined {
+    const before = this.requests.length;
+    const request = this.queue.refused(range);
+    if (this.requests.length < before) this.#run(nowMs);
+    return request;
+  }
+
+  /** When a request will be answered at the present rate, in milliseconds from now, if known. */
+  expectedMs(request: Request): number | undefined {
+    const rate = this.rate.bytesPerSecond;
+    return rate === undefined ? undefined : this.queue.bytesUntil(request) / rate * 1000;
+  }
+
+  /** Lets time pass for its rate. */
+  tick(nowMs: number): void {
+    this.#run(nowMs);
+  }
+
+  #run(nowMs: number): void {
+    this.rate.run(nowMs, this.requests.length > 0);
+  }
+}
+
+/** The requests of one source in the order in which they were made, as it answers them. */
+class RequestQueue {
+  /** Those that somebody waits for. */
+  readonly outstanding: Request[] = [];
+  /** What may still be answered: the requests outstanding, and cancelled ones. */
+  readonly #expected: Request[] = [];
+  /** How many may be outstanding. */
+  window: number = limits.requestsAtFirst;
+  /** Bytes of the requests outstanding. */
+  inflightBytes = 0;
+  /** Bytes that have arrived of requests not yet answered. */
+  #arrivedBytes = 0;
+
+  /** Whether the source has answered since it joined or came back. */
+  get isProved(): boolean {
+    return this.window > limits.requestsAtFirst;
+  }
+
+  get isFull(): boolean {
+    return this.outstanding.length >= this.window;
+  }
+
+  arrived(bytes: number): void {
+    this.#arrivedBytes = Math.min(this.#arrivedBytes + bytes, this.inflightBytes);
+  }
+
+  push(request: Request): void {
+    this.outstanding.push(request);
     this.#expected.push(request);
     this.inflightBytes += request.bytes;
-    this.rate.run(nowMs, true);
   }
 
-  /** Takes an answered request off the books. */
-  answered(request: Request, nowMs: number): void {
-    // What arrived() has not told of this frame is counted now.
-    this.rate.add(Math.max(0, request.bytes - this.#arrivedBytes));
+  /** Takes an answered request out; gives those of its bytes that {@linkcode arrived} did not tell. */
+  answered(request: Request): number {
+    const untoldBytes = Math.max(0, request.bytes - this.#arrivedBytes);
     this.#arrivedBytes = Math.max(0, this.#arrivedBytes - request.bytes);
     this.window = Math.min(this.window + 1, limits.requestsPerPeerMax);
-    this.#remove(request, nowMs);
+    this.#remove(request);
     if (request.unreported === 0) this.#forget(request);
+    return untoldBytes;
   }
 
-  /** Takes a request off the books that nobody waits for any more; its answer may still come. */
-  cancelled(request: Request, nowMs: number): void {
-    if (request === this.requests[0]) this.#arrivedBytes = 0;
-    this.#remove(request, nowMs);
-    const cancelled = this.#expected.filter((expected) => !this.requests.includes(expected));
+  /** Takes out a request whose answer may still come. */
+  cancelled(request: Request): void {
+    if (request === this.outstanding[0]) this.#arrivedBytes = 0;
+    this.#remove(request);
+    const cancelled = this.#expected.filter((expected) => !this.outstanding.includes(expected));
     if (cancelled.length > limits.cancelledRequestsMax) this.#forget(cancelled[0]!);
   }
 
-  /** Takes the oldest request for exactly `range` off, cancelled or not: it has no answer. */
-  refused(range: ChunkRange, nowMs: number): Request | undefined {
+  /** Takes out the oldest request for exactly `range`, cancelled or not: it has no answer. */
+  refused(range: ChunkRange): Request | undefined {
     const request = this.#expected.find((expected) => isSame(expected.range, range));
     if (request === undefined) return undefined;
     this.#forget(request);
-    if (this.requests.includes(request)) this.#remove(request, nowMs);
+    if (this.outstanding.includes(request)) this.#remove(request);
     return request;
   }
 
@@ -140,13 +196,13 @@ export class Source {
     const request = requests.find(({ range }) => isSame(range, frame)) ?? requests[0];
     if (request === undefined) return undefined;
     request.unreported &= ~mask;
-    if (request.unreported === 0 && !this.requests.includes(request)) this.#forget(request);
+    if (request.unreported === 0 && !this.outstanding.includes(request)) this.#forget(request);
     return request;
   }
 
   /** Whether exactly `range` is asked and not answered. */
   isAsked(range: ChunkRange): boolean {
-    return this.requests.some((request) => isSame(request.range, range));
+    return this.outstanding.some((request) => isSame(request.range, range));
   }
 
   /** Whether exactly `range` was asked and may still be answered, cancelled or not. */
@@ -154,27 +210,24 @@ export class Source {
     return this.#expected.some((request) => isSame(request.range, range));
   }
 
-  /** When a request will be answered at the present rate, in milliseconds from now, if known. */
-  expectedMs(request: Request): number | undefined {
-    const rate = this.rate.bytesPerSecond;
-    if (rate === undefined) return undefined;
+  /** How many bytes are still to come until a request is answered. */
+  bytesUntil(request: Request): number {
     let bytes = -this.#arrivedBytes;
-    for (const earlier of this.requests) {
+    for (const earlier of this.outstanding) {
       bytes += earlier.bytes;
       if (earlier === request) break;
     }
-    return Math.max(0, bytes) / rate * 1000;
+    return Math.max(0, bytes);
   }
 
   #forget(request: Request): void {
     this.#expected.splice(this.#expected.indexOf(request), 1);
   }
 
-  #remove(request: Request, nowMs: number): void {
-    this.requests.splice(this.requests.indexOf(request), 1);
+  #remove(request: Request): void {
+    this.outstanding.splice(this.outstanding.indexOf(request), 1);
     this.inflightBytes -= request.bytes;
     this.#arrivedBytes = Math.min(this.#arrivedBytes, this.inflightBytes);
-    this.rate.run(nowMs, this.requests.length > 0);
   }
 }
 
