@@ -33,7 +33,7 @@ export class Progress {
   /** @param known The chunks of the last checkpoint; none when it is missing. */
   constructor(chunks: number, effects: ProgressEffects, known?: Bitfield) {
     this.have = known ?? new Bitfield(chunks);
-    // Copying an empty bitfield would take memory for a size that so far is only a claim.
+    // Copying an empty bitfield would take memory for a size that nothing proves so far.
     this.#durable = known?.clone() ?? new Bitfield(chunks);
     this.#effects = effects;
   }
@@ -77,7 +77,12 @@ export class Progress {
     await this.checkpoint();
   }
 
-  /** A checkpoint that still runs remembers nothing from now on. */
+  /** Whether {@linkcode end} was called. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Nothing more is to come: a checkpoint that still runs remembers nothing from now on. */
   end(): void {
     this.#isEnded = true;
   }

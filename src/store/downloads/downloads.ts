@@ -88,9 +88,9 @@ export class Downloads implements DownloadEnds {
       if (this.#active.has(waiting)) {
         throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
       }
-      checkClaim(waiting, sizeBytes);
+      checkSizeChange(waiting, sizeBytes);
       if (path === undefined && waiting.chunks === chunkCount(sizeBytes)) {
-        if (waiting.sizeBytes !== sizeBytes) waiting.claimSize(sizeBytes);
+        if (waiting.sizeBytes !== sizeBytes) waiting.changeSize(sizeBytes);
         this.#active.add(waiting);
         return waiting;
       }
@@ -257,9 +257,9 @@ function storedFileAt(
   });
 }
 
-// Sizes are claims of peers. The last chunk proves one. Any other is as long as every chunk is and
-// proves that the leaves are such, so their number too. Without either, the newer claim is tried.
-function checkClaim(waiting: PartialDownload, sizeBytes: number): void {
+// Peers say what the size is. The last chunk proves one. Any other is as long as every chunk is and
+// proves that the leaves are such, so their number too. Without either, the newer size is tried.
+function checkSizeChange(waiting: PartialDownload, sizeBytes: number): void {
   if (waiting.sizeBytes === sizeBytes) return;
   const { name, chunks, have, hasLeaves } = waiting;
   if (have.has(chunks - 1)) {
@@ -269,11 +269,11 @@ function checkClaim(waiting: PartialDownload, sizeBytes: number): void {
         `proves ${waiting.sizeBytes}`,
     );
   }
-  const claimed = chunkCount(sizeBytes);
-  if (hasLeaves && have.count > 0 && claimed !== chunks) {
+  const chunksNow = chunkCount(sizeBytes);
+  if (hasLeaves && have.count > 0 && chunksNow !== chunks) {
     throw new PeerFault(
       "bad-data",
-      `Cannot download ${name}: size ${sizeBytes} makes ${claimed} chunks, but its leaves, which ` +
+      `Cannot download ${name}: size ${sizeBytes} makes ${chunksNow} chunks, but its leaves, which ` +
         `are here, prove ${chunks}`,
     );
   }

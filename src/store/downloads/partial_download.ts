@@ -7,7 +7,7 @@
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
-import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import {
   type ByteRange,
   CHUNK_BYTES,
@@ -40,7 +40,7 @@ export interface DownloadRequest {
 
 /** What becomes of a download that stops. */
 export interface DownloadEnds {
-  /** Puts the whole file in its place and forgets the download. */
+  /** Puts the whole file where it belongs and forgets the download. */
   complete(download: PartialDownload): Promise<void>;
   suspended(download: PartialDownload): void;
   discarded(download: PartialDownload): void;
@@ -50,13 +50,8 @@ export interface DownloadEnds {
 export class PartialDownload {
   readonly root: Root;
   readonly name: string;
-  readonly chunks: number;
-  readonly path: string;
-  readonly leafPath: string;
   /** Whether the data lies in the data directory and is remembered across a restart. */
   readonly isInternal: boolean;
-  /** Chunks that are written and checked: these may be served. For reading only. */
-  readonly have: Bitfield;
   /**
    * Bytes that were found at the path and of which nothing is known: {@linkcode scrub} sorts
    * them out once the leaf layer is here.
@@ -66,12 +61,8 @@ export class PartialDownload {
   readonly #ends: DownloadEnds;
   readonly #data: DataFile;
   readonly #progress: Progress;
-  readonly #leaves: LeafLayer;
-  readonly #leafWriter: LeafLayerWriter;
-  #hasLeaves: boolean;
-  #areLeavesSynced: boolean;
+  readonly #leaves: LeafLayerWriter;
   #sizeBytes: number;
-  #isEnded = false;
 
   constructor(
     { root, name, sizeBytes, path }: DownloadRequest,
@@ -86,21 +77,32 @@ export class PartialDownload {
     this.root = root;
     this.name = name;
     this.#sizeBytes = sizeBytes;
-    this.chunks = chunkCount(sizeBytes);
-    this.path = path ?? context.directory.partialPath(root);
     this.isInternal = path === undefined;
     this.#context = context;
     this.#ends = options.ends;
-    this.#data = new DataFile(this.path, context.handles);
+    this.#data = new DataFile(path ?? context.directory.partialPath(root), context.handles);
     this.#progress = new Progress(this.chunks, this.#progressEffects(), options.have);
-    this.have = this.#progress.have;
     this.unverifiedBytes = options.unverifiedBytes ?? 0;
-    this.#leaves = context.leafLayer(root, sizeBytes);
-    this.leafPath = this.#leaves.file.path;
-    this.#leafWriter = new LeafLayerWriter(this.#leaves.file, context.handles);
-    // The only leaf of a single chunk is the root.
-    this.#hasLeaves = this.chunks <= 1 || options.hasLeaves === true;
-    this.#areLeavesSynced = this.#hasLeaves;
+    this.#leaves = new LeafLayerWriter(context.leafLayer(root, sizeBytes), context.handles, {
+      isWhole: options.hasLeaves === true,
+    });
+  }
+
+  get path(): string {
+    return this.#data.path;
+  }
+
+  get leafPath(): string {
+    return this.#leaves.layer.file.path;
+  }
+
+  get chunks(): number {
+    return chunkCount(this.#sizeBytes);
+  }
+
+  /** Chunks that are written and checked: these may be served. For reading only. */
+  get have(): Bitfield {
+    return this.#progress.have;
   }
 
   definition(): FileDefinition {
@@ -120,24 +122,24 @@ export class PartialDownload {
     return Math.min(this.#sizeBytes, this.have.count * CHUNK_BYTES);
   }
 
-  /** A claim of peers until the last chunk is here, which proves it. */
+  /** What peers say until the last chunk is here, which proves it. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
   /** Whether the leaf layer is here and belongs to the root. */
   get hasLeaves(): boolean {
-    return this.#hasLeaves;
+    return this.#leaves.isWhole;
   }
 
   /** The leaf that must come next while the layer is not whole. */
   get nextLeaf(): number {
-    return this.#hasLeaves ? this.chunks : this.#leafWriter.next;
+    return this.#leaves.next;
   }
 
   /** Whether it was finished or discarded: nothing can be done with it any more. */
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#progress.isEnded;
   }
 
   /**
@@ -147,8 +149,7 @@ export class PartialDownload {
    */
   addLeaves(first: number, hashes: Uint8Array): void {
     this.#checkOpen();
-    if (this.#hasLeaves) throw new PeerFault("unexpected", "Cannot take leaves: all are here");
-    this.#leafWriter.add(first, hashes);
+    this.#leaves.add(first, hashes);
   }
 
   /**
@@ -158,9 +159,7 @@ export class PartialDownload {
    */
   finishLeaves(): void {
     this.#checkOpen();
-    if (this.#hasLeaves) return;
-    this.#leafWriter.finish();
-    this.#hasLeaves = true;
+    this.#leaves.finish();
   }
 
   /**
@@ -168,9 +167,8 @@ export class PartialDownload {
    * refuses is only told of: the next leaves are written over the old ones.
    */
   restartLeaves(): void {
-    if (this.#hasLeaves) return;
     try {
-      this.#leafWriter.discard();
+      this.#leaves.discard();
     } catch (error) {
       this.#context.warn(messageOf(error), { root: this.root, name: this.name });
     }
@@ -180,7 +178,7 @@ export class PartialDownload {
    * Tries another size with as many chunks; what is here stays. Only the last chunk, which must be
    * missing, differs between the two.
    */
-  claimSize(sizeBytes: number): void {
+  changeSize(sizeBytes: number): void {
     this.#checkOpen();
     if (chunkCount(sizeBytes) !== this.chunks || this.have.has(this.chunks - 1)) {
       throw new RangeError(
@@ -192,8 +190,8 @@ export class PartialDownload {
 
   /** The leaf layer, to check chunks against. */
   leaf(): LeafLayer {
-    if (!this.#hasLeaves) throw new RangeError("Cannot read leaves: the layer is not here yet");
-    return this.#leaves;
+    if (!this.hasLeaves) throw new RangeError("Cannot read leaves: the layer is not here yet");
+    return this.#leaves.layer;
   }
 
   /**
@@ -257,7 +255,7 @@ export class PartialDownload {
     const handle = this.#data.pin();
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
-        if (this.#isEnded || this.#sizeBytes !== sizeBytes) break;
+        if (this.isEnded || this.#sizeBytes !== sizeBytes) break;
         if (!run.isGood) this.#progress.drop(run.range);
         else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
       }
@@ -288,10 +286,10 @@ export class PartialDownload {
       this.#data.close();
       await this.#ends.complete(this);
     } catch (error) {
-      if (!this.#isEnded) this.#ends.suspended(this);
+      if (!this.isEnded) this.#ends.suspended(this);
       throw error;
     }
-    this.#end();
+    this.#progress.end();
   }
 
   /**
@@ -303,12 +301,12 @@ export class PartialDownload {
    * not be remembered is so at the next checkpoint.
    */
   async suspend(options: { readonly cutToPrefix?: boolean } = {}): Promise<void> {
-    if (this.#isEnded) return;
+    if (this.isEnded) return;
     this.restartLeaves();
     try {
       await this.#progress.settle();
     } finally {
-      if (!this.#isEnded) this.#putAway(options.cutToPrefix === true);
+      if (!this.isEnded) this.#putAway(options.cutToPrefix === true);
     }
   }
 
@@ -318,8 +316,8 @@ export class PartialDownload {
    * @throws {EnvironmentError} when the data cannot be removed; all else is done then.
    */
   discard(): void {
-    if (this.#isEnded) return;
-    this.#end();
+    if (this.isEnded) return;
+    this.#progress.end();
     this.restartLeaves();
     try {
       this.#data.remove();
@@ -337,7 +335,7 @@ export class PartialDownload {
   }
 
   // Data that is shorter than the file was cut off or taken away; making it longer would put zeros
-  // in the place of chunks.
+  // where chunks were.
   #cutToSize(): void {
     const bytes = this.#data.sizeBytes;
     if (bytes > this.#sizeBytes) this.#data.truncate(this.#sizeBytes);
@@ -357,14 +355,11 @@ export class PartialDownload {
 
   #progressEffects(): ProgressEffects {
     const { root } = this;
-    const { handles, catalogue, isDurable } = this.#context;
+    const { catalogue, isDurable } = this.#context;
     return {
       flush: async (isDataDirty) => {
         if (!isDurable) return;
-        if (this.#hasLeaves && !this.#areLeavesSynced) {
-          await new DataFile(this.leafPath, handles).flush();
-          this.#areLeavesSynced = true;
-        }
+        await this.#leaves.flush();
         if (isDataDirty) await this.#data.flush();
       },
       save: (have) => {
@@ -373,11 +368,6 @@ export class PartialDownload {
       gained: (range) => this.#context.emit({ kind: "gained", root, range }),
       lost: (range) => this.#context.emit({ kind: "lost", root, range }),
     };
-  }
-
-  #end(): void {
-    this.#isEnded = true;
-    this.#progress.end();
   }
 
   /** Where chunks that are had stand in the data. */
@@ -398,7 +388,7 @@ export class PartialDownload {
   }
 
   #checkOpen(): void {
-    if (this.#isEnded) {
+    if (this.isEnded) {
       throw new RangeError(`Cannot use the download of ${this.name}: it has ended`);
     }
   }

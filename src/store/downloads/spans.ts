@@ -1,4 +1,4 @@
-/** Runs of bytes of a file, in order and apart: which bytes are there. No I/O. */
+/** Which bytes of a file are there, as runs in order and apart. No I/O. */
 
 /** Bytes from `start` to before `end`. */
 export interface Span {
@@ -6,10 +6,31 @@ export interface Span {
   readonly end: number;
 }
 
-/** A set of bytes, kept as the fewest spans; mostly one. */
+/** The bytes of a file that are there, kept as the fewest spans; mostly one. */
 export class Spans {
+  #sizeBytes: number | null;
   #spans: { start: number; end: number }[] = [];
   #bytes = 0;
+
+  /** @param sizeBytes Of the file; null while it is not known. */
+  constructor(sizeBytes: number | null) {
+    this.#sizeBytes = sizeBytes;
+  }
+
+  get sizeBytes(): number | null {
+    return this.#sizeBytes;
+  }
+
+  /** Bytes past it are forgotten. */
+  set sizeBytes(sizeBytes: number | null) {
+    this.#sizeBytes = sizeBytes;
+    if (sizeBytes !== null) this.cut(sizeBytes);
+  }
+
+  /** Whether every byte is there; false while the size is not known. */
+  get isWhole(): boolean {
+    return this.#sizeBytes !== null && this.has(0, this.#sizeBytes);
+  }
 
   /** How many bytes are in it. */
   get bytes(): number {

@@ -76,8 +76,6 @@ export interface UnverifiedEnds {
 export class UnverifiedDownload implements UnverifiedRequest {
   readonly name: string;
   readonly key: string;
-  /** Where its data lies; after it was promoted, where it lay. */
-  readonly path: string;
   /** Its data: for the store. */
   readonly data: DataFile;
   /** Whether the data lies where the caller wanted it, so that it is the caller's. */
@@ -85,13 +83,10 @@ export class UnverifiedDownload implements UnverifiedRequest {
   /** Set by the caller; kept while it is suspended. */
   validators: ResumeValidators | null = null;
   readonly #ends: UnverifiedEnds;
-  readonly #spans = new Spans();
-  #sizeBytes: number | null;
+  readonly #spans: Spans;
   #state: "open" | "promoting" | "suspended" | "ended" = "open";
   #promoted: FileDefinition | undefined;
-  /** SHA-256 of the first `#digestBytes` bytes. */
-  #digest: Hash = createHash("sha256");
-  #digestBytes = 0;
+  readonly #digest = new PrefixDigest();
 
   constructor(
     request: UnverifiedRequest & { readonly path: string; readonly isForeign: boolean },
@@ -99,9 +94,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
   ) {
     this.name = request.name;
     this.key = request.key;
-    this.path = request.path;
     this.isForeign = request.isForeign;
-    this.#sizeBytes = request.sizeBytes;
+    this.#spans = new Spans(request.sizeBytes);
     this.data = new DataFile(request.path, handles);
     this.#ends = ends;
     // What lies there already is taken for its beginning.
@@ -110,17 +104,20 @@ export class UnverifiedDownload implements UnverifiedRequest {
     }
   }
 
+  /** Where its data lies; after it was promoted, where it lay. */
+  get path(): string {
+    return this.data.path;
+  }
+
   /** Null while it is not known. */
   get sizeBytes(): number | null {
-    return this.#sizeBytes;
+    return this.#spans.sizeBytes;
   }
 
   /** Bytes past it are forgotten. */
   set sizeBytes(sizeBytes: number | null) {
-    this.#sizeBytes = sizeBytes;
-    if (sizeBytes === null) return;
-    this.#spans.cut(sizeBytes);
-    if (this.#digestBytes > sizeBytes) this.#restartDigest();
+    this.#spans.sizeBytes = sizeBytes;
+    if (sizeBytes !== null && this.#digest.bytes > sizeBytes) this.#digest.restart();
   }
 
   /** The bytes that are here, as runs in order; not to be kept. */
@@ -141,7 +138,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
 
   /** Whether every byte is here; false while the size is not known. */
   get isWhole(): boolean {
-    return this.#sizeBytes !== null && this.#spans.has(0, this.#sizeBytes);
+    return this.#spans.isWhole;
   }
 
   /** Whether it was promoted or discarded. */
@@ -158,23 +155,20 @@ export class UnverifiedDownload implements UnverifiedRequest {
   write(offset: number, bytes: Uint8Array): void {
     this.#checkOpen();
     const end = offset + bytes.length;
-    const sizeMax = this.#sizeBytes ?? limits.fetchBytesMax;
+    const sizeMax = this.sizeBytes ?? limits.fetchBytesMax;
     if (end > sizeMax) {
       throw new RangeError(`Cannot write ${this.name}: byte ${end} is past its end, ${sizeMax}`);
     }
     this.data.write(bytes, offset);
     this.#spans.add(offset, end);
-    if (offset === this.#digestBytes) {
-      this.#digest.update(bytes);
-      this.#digestBytes = end;
-    } else if (offset < this.#digestBytes) this.#restartDigest();
+    this.#digest.written(offset, bytes);
   }
 
   /** Whether all bytes of `range` are here. The last chunk counts only when the size is known. */
   has(range: ChunkRange): boolean {
     const start = range.first * CHUNK_BYTES;
     const end = start + range.count * CHUNK_BYTES;
-    return this.#spans.has(start, Math.min(end, this.#sizeBytes ?? end));
+    return this.#spans.has(start, Math.min(end, this.sizeBytes ?? end));
   }
 
   /**
@@ -198,20 +192,19 @@ export class UnverifiedDownload implements UnverifiedRequest {
    */
   async sha256(options: { readonly signal?: AbortSignal } = {}): Promise<string> {
     this.#checkWhole();
-    const sizeBytes = this.#sizeBytes!;
+    const sizeBytes = this.sizeBytes!;
     const bufferBytes = Math.min(limits.requestChunksMax * CHUNK_BYTES, sizeBytes);
-    const buffer = new Uint8Array(this.#digestBytes < sizeBytes ? bufferBytes : 0);
-    while (this.#digestBytes < sizeBytes) {
+    const buffer = new Uint8Array(this.#digest.bytes < sizeBytes ? bufferBytes : 0);
+    while (this.#digest.bytes < sizeBytes) {
       this.#checkWhole();
-      const position = this.#digestBytes;
+      const position = this.#digest.bytes;
       const length = Math.min(buffer.length, sizeBytes - position);
       if (this.data.read(buffer, { offset: 0, length, position }) < length) throw this.#cutOff();
-      this.#digest.update(buffer.subarray(0, length));
-      this.#digestBytes += length;
+      this.#digest.written(position, buffer.subarray(0, length));
       await nextTurn();
       options.signal?.throwIfAborted();
     }
-    return this.#digest.copy().digest("hex");
+    return this.#digest.hex();
   }
 
   /**
@@ -228,8 +221,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#state = "promoting";
     try {
       this.#cutToSize();
-      const isDigested = this.#digestBytes === this.#sizeBytes;
-      const sha256 = isDigested ? this.#digest.copy().digest("hex") : undefined;
+      const isDigested = this.#digest.bytes === this.sizeBytes;
+      const sha256 = isDigested ? this.#digest.hex() : undefined;
       const promoted = (file: FileDefinition) => this.#promoted = file;
       await this.#ends.promote(this, { ...options, sha256, promoted });
     } catch (error) {
@@ -245,8 +238,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
   restart(): void {
     this.#checkOpen();
     this.#spans.cut(0);
-    this.#restartDigest();
-    this.#sizeBytes = null;
+    this.#digest.restart();
+    this.#spans.sizeBytes = null;
     this.validators = null;
     this.data.truncate(0);
   }
@@ -300,7 +293,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
   }
 
   #cutToSize(): void {
-    const sizeBytes = this.#sizeBytes!;
+    const sizeBytes = this.sizeBytes!;
     const bytes = this.data.sizeBytes;
     if (bytes > sizeBytes) this.data.truncate(sizeBytes);
     if (bytes < sizeBytes) throw this.#cutOff();
@@ -310,16 +303,11 @@ export class UnverifiedDownload implements UnverifiedRequest {
     return new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
   }
 
-  #restartDigest(): void {
-    this.#digest = createHash("sha256");
-    this.#digestBytes = 0;
-  }
-
   #checkWhole(): void {
     this.#checkOpen();
     if (this.isWhole) return;
     throw new RangeError(
-      `Cannot use ${this.name}: ${this.bytesHad} of ${this.#sizeBytes ?? "?"} bytes are here`,
+      `Cannot use ${this.name}: ${this.bytesHad} of ${this.sizeBytes ?? "?"} bytes are here`,
     );
   }
 
@@ -329,5 +317,33 @@ export class UnverifiedDownload implements UnverifiedRequest {
         `Cannot use the unverified download of ${this.name}: it is ${this.#state}`,
       );
     }
+  }
+}
+
+/** SHA-256 of the beginning of a file, as far as it was written in order. */
+class PrefixDigest {
+  #hash: Hash = createHash("sha256");
+  #bytes = 0;
+
+  /** How many bytes it is of. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes bytes that follow those before; what is written over those starts it over. */
+  written(offset: number, bytes: Uint8Array): void {
+    if (offset < this.#bytes) return this.restart();
+    if (offset > this.#bytes) return;
+    this.#hash.update(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  hex(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  restart(): void {
+    this.#hash = createHash("sha256");
+    this.#bytes = 0;
   }
 }

@@ -122,21 +122,36 @@ const scratch = new Uint8Array(
 
 /** Takes a layer from a peer, in order, and keeps it only when it belongs to the root. */
 export class LeafLayerWriter {
-  readonly #file: LeafLayerFile;
+  /** Reads the layer once it is whole. */
+  readonly layer: LeafLayer;
   readonly #handles: HandleCache;
   readonly #data: DataFile;
   #builder = new MerkleBuilder();
   #isLastZero = false;
+  #isWhole: boolean;
+  #isSynced: boolean;
 
-  constructor(file: LeafLayerFile, handles: HandleCache) {
-    this.#file = file;
+  /** `isWhole`: the layer is here already, and on the disk. */
+  constructor(
+    layer: LeafLayer,
+    handles: HandleCache,
+    { isWhole = false }: { readonly isWhole?: boolean } = {},
+  ) {
+    this.layer = layer;
     this.#handles = handles;
-    this.#data = new DataFile(`${file.path}.new`, handles);
+    this.#data = new DataFile(`${layer.file.path}.new`, handles);
+    // The only leaf of a single chunk is the root.
+    this.#isWhole = this.#isSynced = layer.file.chunks <= 1 || isWhole;
+  }
+
+  /** Whether the layer is here and belongs to the root. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   /** The index of the leaf that must come next. */
   get next(): number {
-    return this.#builder.count;
+    return this.#isWhole ? this.layer.file.chunks : this.#builder.count;
   }
 
   /**
@@ -146,7 +161,8 @@ export class LeafLayerWriter {
    * @throws {EnvironmentError} when they cannot be written.
    */
   add(first: number, hashes: Uint8Array): void {
-    const { chunks } = this.#file;
+    const { chunks } = this.layer.file;
+    if (this.#isWhole) throw new PeerFault("unexpected", "Cannot take leaves: all are here");
     const count = hashes.length / HASH_BYTES;
     if (!Number.isInteger(count) || count === 0) {
       throw new PeerFault("malformed", `Cannot take leaves: ${hashes.length} bytes`);
@@ -169,7 +185,8 @@ export class LeafLayerWriter {
    * @throws {PeerFault} "bad-data" when leaves are missing, belong to another root or are padding.
    */
   finish(): void {
-    const { root, chunks, path } = this.#file;
+    const { root, chunks, path } = this.layer.file;
+    if (this.#isWhole) return;
     if (this.next !== chunks || this.#builder.root() !== root) {
       const count = this.next;
       this.discard();
@@ -194,10 +211,19 @@ export class LeafLayerWriter {
     } catch (error) {
       throw environmentError(error, `write leaf layer ${path}`);
     }
+    this.#isWhole = true;
   }
 
-  /** Throws away what was added and starts over. */
+  /** Flushes a layer that is whole to the disk, once. */
+  async flush(): Promise<void> {
+    if (!this.#isWhole || this.#isSynced) return;
+    await new DataFile(this.layer.file.path, this.#handles).flush();
+    this.#isSynced = true;
+  }
+
+  /** Throws away what was added and starts over; a layer that is whole stays. */
   discard(): void {
+    if (this.#isWhole) return;
     this.#builder = new MerkleBuilder();
     this.#data.remove();
   }

@@ -23,8 +23,7 @@ export class HashQueue {
   readonly #unsettled = new Map<string, Timer>();
   /** How often a file was not at rest when its turn came. */
   readonly #attempts = new Map<string, number>();
-  #hashed: StoredFile[] = [];
-  #batchTimer: Timer | undefined;
+  readonly #batch: HashedBatch;
   #whenIdle = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -36,6 +35,7 @@ export class HashQueue {
     this.#context = context;
     this.#hasher = hasher;
     this.#isWanted = options.isWanted;
+    this.#batch = new HashedBatch(context, { ...options, flushed: () => this.#checkIdle() });
     this.#whenIdle.resolve();
   }
 
@@ -53,7 +53,7 @@ export class HashQueue {
       return;
     }
     if (this.#unsettled.has(path)) return;
-    if (this.size === 0 && this.#hashed.length === 0) this.#whenIdle = Promise.withResolvers();
+    if (this.size === 0 && this.#batch.isEmpty) this.#whenIdle = Promise.withResolvers();
     this.#waiting.add(path);
     this.#pump();
   }
@@ -69,7 +69,7 @@ export class HashQueue {
     this.#waiting.clear();
     for (const timer of this.#unsettled.values()) timer.cancel();
     this.#unsettled.clear();
-    this.#flush();
+    this.#batch.flush();
     this.#whenIdle.resolve();
   }
 
@@ -91,7 +91,7 @@ export class HashQueue {
       const { leavesPath } = this.#context.directory;
       const { root, ...print } = await this.#hasher.hash({ path, leavesPath });
       const storedFile = new StoredFile("shared", this.#where(path), { root, ...print });
-      this.#hashed.push(storedFile);
+      this.#batch.add(storedFile);
       isChanged = state.isStale && !isUnchanged(storedFile);
     } catch (error) {
       const code = error instanceof EnvironmentError ? error.code : undefined;
@@ -105,10 +105,8 @@ export class HashQueue {
     if (isChanged && this.#isWanted(path)) this.#again(path);
     else this.#attempts.delete(path);
     this.#pump();
-    if (this.#hashed.length >= limits.hashedBatchMax || this.size === 0) this.#flush();
-    else {
-      this.#batchTimer ??= this.#context.clock.after(limits.hashedBatchMs, () => this.#flush());
-    }
+    if (this.size === 0) this.#batch.flush();
+    else this.#batch.flushSoon();
   }
 
   // A file that is written to all the time must not be hashed all the time.
@@ -127,17 +125,7 @@ export class HashQueue {
     this.#unsettled.set(path, timer);
   }
 
-  #flush(): void {
-    this.#batchTimer?.cancel();
-    this.#batchTimer = undefined;
-    const hashed = this.#hashed;
-    this.#hashed = [];
-    // Its share may have been given up meanwhile.
-    const storedFiles = hashed.filter(({ path }) => this.#isWanted(path));
-    if (storedFiles.length > 0) this.#context.addStoredFiles(storedFiles);
-    if (storedFiles.length < hashed.length) {
-      for (const { root, sizeBytes } of hashed) this.#context.collectLeaves(root, sizeBytes);
-    }
+  #checkIdle(): void {
     if (this.size === 0) this.#whenIdle.resolve();
   }
 
@@ -146,6 +134,54 @@ export class HashQueue {
     const { directory, file } = splitPath(path);
     const known = this.#context.index.inDirectory(directory)?.values().next().value;
     return { directory: known?.directory ?? directory, file };
+  }
+}
+
+/** Files that were hashed and go into the store together. */
+class HashedBatch {
+  readonly #context: StoreContext;
+  readonly #isWanted: (path: string) => boolean;
+  readonly #flushed: () => void;
+  #files: StoredFile[] = [];
+  #timer: Timer | undefined;
+
+  /** `isWanted`: whether the file at a path is still shared; `flushed`: the batch is empty now. */
+  constructor(
+    context: StoreContext,
+    options: { readonly isWanted: (path: string) => boolean; readonly flushed: () => void },
+  ) {
+    this.#context = context;
+    this.#isWanted = options.isWanted;
+    this.#flushed = options.flushed;
+  }
+
+  get isEmpty(): boolean {
+    return this.#files.length === 0;
+  }
+
+  add(file: StoredFile): void {
+    this.#files.push(file);
+  }
+
+  /** Puts them into the store when there are many, or after a moment. */
+  flushSoon(): void {
+    if (this.#files.length >= limits.hashedBatchMax) return this.flush();
+    this.#timer ??= this.#context.clock.after(limits.hashedBatchMs, () => this.flush());
+  }
+
+  /** Puts them into the store. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const hashed = this.#files;
+    this.#files = [];
+    // Its share may have been given up meanwhile.
+    const storedFiles = hashed.filter(({ path }) => this.#isWanted(path));
+    if (storedFiles.length > 0) this.#context.addStoredFiles(storedFiles);
+    if (storedFiles.length < hashed.length) {
+      for (const { root, sizeBytes } of hashed) this.#context.collectLeaves(root, sizeBytes);
+    }
+    this.#flushed();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { basename, resolve } from "node:path";
-import { nextTurn, type Timer } from "../../base/clock.ts";
+import { type Clock, nextTurn, type Timer } from "../../base/clock.ts";
 import { EnvironmentError, messageOf, UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
@@ -24,9 +24,7 @@ export class Shares {
   readonly #queue: HashQueue;
   readonly #abort = new AbortController();
   #watch: PathWatch | undefined;
-  #rootTimer: Timer | undefined;
-  #rootCheck: Promise<void> | undefined;
-  #rescanTimer: Timer | undefined;
+  readonly #looks: RepeatedLooks;
   #isStarted = false;
   /** Whether a new watch is needed: other paths are shared, or may exist now. */
   #isWatchStale = true;
@@ -38,6 +36,17 @@ export class Shares {
     this.#context = context;
     this.#set = new ShareSet(context.catalogue?.shares());
     this.#queue = new HashQueue(context, hasher, { isWanted: (path) => this.#set.covers(path) });
+    this.#looks = new RepeatedLooks(context.clock, {
+      rescan: () => {
+        // A share that was missing may be there now, and is watched from now on.
+        this.#isWatchStale = true;
+        this.#request("everything");
+      },
+      // Only asks for a new watch: one that is made meanwhile must not be closed here.
+      checkRoots: async () => {
+        if (await this.#watch?.isOutdated()) this.#request("everything");
+      },
+    });
   }
 
   /** Paths that are shared. */
@@ -115,12 +124,11 @@ export class Shares {
   /** Stops watching, scanning and hashing. */
   async close(): Promise<void> {
     this.#abort.abort(new DOMException("The store is closed", "AbortError"));
-    this.#rescanTimer?.cancel();
-    this.#rootTimer?.cancel();
+    const looksEnded = this.#looks.close();
     this.#watch?.close();
     this.#queue.close();
     await this.#running;
-    await this.#rootCheck;
+    await looksEnded;
   }
 
   // Before it is shared: a person is told that it is for good, or that it is not at all.
@@ -191,24 +199,13 @@ export class Shares {
       try {
         if (requested === "everything") {
           await scanAll(scan);
-          this.#scheduleRescan();
+          this.#looks.rescanLater({ isWatched: this.#watch?.isWatching === true });
         } else await scanPaths(scan, requested);
       } catch (error) {
         if (signal.aborted) return;
         this.#context.warn("Scanning the shared files failed", { cause: messageOf(error) });
       }
     }
-  }
-
-  #scheduleRescan(): void {
-    this.#rescanTimer?.cancel();
-    const isWatched = this.#watch?.isWatching === true;
-    const delayMs = isWatched ? limits.rescanMs : limits.rescanUnwatchedMs;
-    this.#rescanTimer = this.#context.clock.after(delayMs, () => {
-      // A share that was missing may be there now, and is watched from now on.
-      this.#isWatchStale = true;
-      this.#request("everything");
-    });
   }
 
   async #restartWatch(): Promise<void> {
@@ -232,23 +229,57 @@ export class Shares {
       onWarning: this.#context.warn,
     });
     before?.close();
-    this.#scheduleRootCheck();
+    this.#looks.checkRootsLater();
+  }
+}
+
+/**
+ * Looks at what is shared again and again, though nothing was reported.
+ *
+ * The system watches a directory, not its path: of one that replaces another, or comes back, or that
+ * a link leads to from now on, it says nothing. So whether the watched directories are still the same
+ * is checked often, which costs little; everything is scanned now and then.
+ */
+class RepeatedLooks {
+  readonly #clock: Clock;
+  readonly #rescan: () => void;
+  readonly #checkRoots: () => Promise<void>;
+  #rescanTimer: Timer | undefined;
+  #rootTimer: Timer | undefined;
+  #rootCheck: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(
+    clock: Clock,
+    options: { readonly rescan: () => void; readonly checkRoots: () => Promise<void> },
+  ) {
+    this.#clock = clock;
+    this.#rescan = options.rescan;
+    this.#checkRoots = options.checkRoots;
   }
 
-  // The system watches a directory, not its path: of one that takes the place of another, or comes
-  // back, or that a link leads to from now on, it says nothing.
-  #scheduleRootCheck(): void {
+  /** Has everything scanned after a time that begins now. */
+  rescanLater({ isWatched }: { readonly isWatched: boolean }): void {
+    if (this.#isClosed) return;
+    this.#rescanTimer?.cancel();
+    const waitMs = isWatched ? limits.rescanMs : limits.rescanUnwatchedMs;
+    this.#rescanTimer = this.#clock.after(waitMs, this.#rescan);
+  }
+
+  /** Has the watched directories checked, from now on at every `limits.rootCheckMs`. */
+  checkRootsLater(): void {
+    if (this.#isClosed) return;
     this.#rootTimer?.cancel();
-    this.#rootTimer = this.#context.clock.after(
-      limits.rootCheckMs,
-      () => this.#rootCheck = this.#checkRoots(),
-    );
+    this.#rootTimer = this.#clock.after(limits.rootCheckMs, () => {
+      this.#rootCheck = this.#checkRoots().then(() => this.checkRootsLater());
+    });
   }
 
-  /** Only asks for a new watch: one that is made meanwhile must not be closed here. */
-  async #checkRoots(): Promise<void> {
-    if (await this.#watch?.isOutdated()) this.#request("everything");
-    if (!this.#abort.signal.aborted) this.#scheduleRootCheck();
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#rescanTimer?.cancel();
+    this.#rootTimer?.cancel();
+    await this.#rootCheck;
   }
 }
 

@@ -23,6 +23,13 @@ interface WatchRoots {
 /** Changed paths, or everything when they were too many. */
 export type ChangedPaths = ReadonlySet<string> | "everything";
 
+/** Where changes are told. */
+interface WatchOptions {
+  readonly clock: Clock;
+  readonly onChanged: (paths: ChangedPaths) => void;
+  readonly onWarning: OnWarning;
+}
+
 /** Watches until it is closed. */
 export class PathWatch implements Disposable {
   readonly roots: WatchRoots;
@@ -32,27 +39,16 @@ export class PathWatch implements Disposable {
   isLost = false;
   readonly #watchers: Deno.FsWatcher[] = [];
   readonly #following: Promise<void>[] = [];
-  readonly #clock: Clock;
-  readonly #onChanged: (paths: ChangedPaths) => void;
+  readonly #changes: ChangeBatch;
   readonly #warn: OnWarning;
-  #pending: Set<string> | "everything" = new Set();
-  #timer: Timer | undefined;
   #isClosed = false;
   readonly #watched: ReadonlySet<string>;
   #hasWarnedOfName = false;
 
   /** @param roots All directories in it must exist. */
-  constructor(
-    roots: WatchRoots,
-    options: {
-      readonly clock: Clock;
-      readonly onChanged: (paths: ChangedPaths) => void;
-      readonly onWarning: OnWarning;
-    },
-  ) {
+  constructor(roots: WatchRoots, options: WatchOptions) {
     this.roots = roots;
-    this.#clock = options.clock;
-    this.#onChanged = options.onChanged;
+    this.#changes = new ChangeBatch(options);
     this.#warn = options.onWarning;
     this.#watched = new Set([...roots.trees, ...roots.directories]);
     this.isWatching = this.#start(roots.trees, true) && this.#start(roots.directories, false);
@@ -69,22 +65,7 @@ export class PathWatch implements Disposable {
 
   /** Takes a path as changed. */
   note(path: string): void {
-    if (this.#isClosed) return;
-    if (this.#pending !== "everything") {
-      this.#pending.add(path);
-      if (this.#pending.size > limits.changedPathsMax) this.#pending = "everything";
-    }
-    this.#schedule();
-  }
-
-  #noteEverything(): void {
-    this.#pending = "everything";
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    // Not put off by further changes: a directory that never rests is looked at all the same.
-    this.#timer ??= this.#clock.after(limits.watchDebounceMs, () => this.#report());
+    if (!this.#isClosed) this.#changes.add(path);
   }
 
   /** Resolves once it was closed and the system has let go of what was watched. */
@@ -96,20 +77,11 @@ export class PathWatch implements Disposable {
   close(): void {
     this.#isClosed = true;
     for (const watcher of this.#watchers.splice(0)) watcher.close();
-    if (this.#timer === undefined) return;
-    this.#timer.cancel();
-    this.#report();
+    this.#changes.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #report(): void {
-    const pending = this.#pending;
-    this.#pending = new Set();
-    this.#timer = undefined;
-    this.#onChanged(pending);
   }
 
   #start(paths: readonly string[], recursive: boolean): boolean {
@@ -153,7 +125,7 @@ export class PathWatch implements Disposable {
   #take({ kind, paths, flag }: Deno.FsEvent): void {
     if (kind === "access") return;
     // The system lost some events.
-    if (flag === "rescan") this.#noteEverything();
+    if (flag === "rescan") this.#changes.addEverything();
     for (const path of paths) {
       if ((kind === "remove" || kind === "rename") && this.#watched.has(path)) this.isLost = true;
       this.note(path);
@@ -166,6 +138,49 @@ export class PathWatch implements Disposable {
     this.#warn("A changed file is not shared, for its name will not do: not valid UTF-8", {
       directories: [...this.#watched].slice(0, 3),
     });
+  }
+}
+
+/** Changed paths that are taken together for `limits.watchDebounceMs` before they are told. */
+class ChangeBatch {
+  readonly #options: Pick<WatchOptions, "clock" | "onChanged">;
+  #paths: Set<string> | "everything" = new Set();
+  #timer: Timer | undefined;
+
+  constructor(options: Pick<WatchOptions, "clock" | "onChanged">) {
+    this.#options = options;
+  }
+
+  add(path: string): void {
+    if (this.#paths !== "everything") {
+      this.#paths.add(path);
+      if (this.#paths.size > limits.changedPathsMax) this.#paths = "everything";
+    }
+    this.#schedule();
+  }
+
+  addEverything(): void {
+    this.#paths = "everything";
+    this.#schedule();
+  }
+
+  /** Tells at once what waits. */
+  close(): void {
+    if (this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#tell();
+  }
+
+  #schedule(): void {
+    // Not put off by further changes: a directory that never rests is looked at all the same.
+    this.#timer ??= this.#options.clock.after(limits.watchDebounceMs, () => this.#tell());
+  }
+
+  #tell(): void {
+    const paths = this.#paths;
+    this.#paths = new Set();
+    this.#timer = undefined;
+    this.#options.onChanged(paths);
   }
 }
 

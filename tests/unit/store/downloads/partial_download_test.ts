@@ -418,7 +418,7 @@ Deno.test("beginDownload() keeps chunks when only the length of the last one is 
     assertEquals(store.definition(root)?.sizeBytes, bytes.length);
     assertEquals(store.availableChunks(root)?.count, 9);
     giveChunks(download, bytes, { first: 9, count: 1 });
-    assertThrows(() => download.claimSize(bytes.length + 50), RangeError, "disproved");
+    assertThrows(() => download.changeSize(bytes.length + 50), RangeError, "disproved");
     await download.suspend();
   }
   const { store } = await openStore(dir.join("data"));

@@ -15,7 +15,7 @@ function setUp(count: number) {
     handles,
     leaves,
     storedFile,
-    writer: new LeafLayerWriter(storedFile, handles),
+    writer: new LeafLayerWriter(new LeafLayer(storedFile, handles), handles),
     layer: new LeafLayer(storedFile, handles),
     [Symbol.dispose]() {
       handles.close();
@@ -53,7 +53,7 @@ Deno.test("finish() throws bad-data and starts over when one bit differs", () =>
 Deno.test("finish() throws bad-data when padding is given as leaves", () => {
   using t = setUp(5);
   const storedFile = { ...t.storedFile, chunks: 7 };
-  const writer = new LeafLayerWriter(storedFile, t.handles);
+  const writer = new LeafLayerWriter(new LeafLayer(storedFile, t.handles), t.handles);
   writer.add(0, t.leaves);
   writer.add(5, new Uint8Array(2 * 32));
   const fault = assertThrows(() => writer.finish(), PeerFault, "leaf 6 is padding");
