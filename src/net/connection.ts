@@ -39,16 +39,9 @@ export class Connection {
   /** The time that its deadlines go by. */
   readonly clock: Clock;
   bytesIn = 0;
-  bytesOut = 0;
   readonly #duplex: Duplex;
-  readonly #framer: Framer;
-  #gate: FrameGate = () => {};
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
-  #bulk: BulkSource | null = null;
-  #writing = false;
-  #writeLoop: Promise<void> = Promise.resolve();
-  #writeSinceMs: number | null = null;
+  readonly #framer = new Framer();
+  readonly #writer: FrameWriter;
   #closed = false;
   #reason: Error | undefined;
 
@@ -56,7 +49,7 @@ export class Connection {
     this.clock = options.clock ?? systemClock;
     this.#duplex = duplex;
     this.remote = duplex.remote;
-    this.#framer = new Framer({ gate: (code, bytes) => this.#gate(code, bytes) });
+    this.#writer = new FrameWriter(this, duplex);
   }
 
   get isClosed(): boolean {
@@ -65,7 +58,7 @@ export class Connection {
 
   /** Decides from now on which frames may come. */
   setGate(gate: FrameGate): void {
-    this.#gate = gate;
+    this.#framer.gate = gate;
   }
 
   /** Makes the read buffer at least `bytes` long. */
@@ -75,43 +68,31 @@ export class Connection {
 
   /** Since when the present write waits for the other side, by its clock; or null. */
   get writeSinceMs(): number | null {
-    return this.#writeSinceMs;
+    return this.#writer.sinceMs;
   }
 
-  /**
-   * Queues a message. A peer that leaves more than the bound unread is dropped.
-   */
+  get bytesOut(): number {
+    return this.#writer.bytes;
+  }
+
+  /** Queues a message. A peer that leaves more than the bound unread is dropped. */
   send(message: Message): void {
-    if (this.#closed) return;
-    const frame = encodeFrame(message);
-    this.#queuedBytes += frame.length;
-    if (this.#queuedBytes > limits.writeQueueBytesMax) {
-      this.close(
-        new PeerFault(
-          "slow-reader",
-          `Cannot queue message: ${this.#queuedBytes} unread bytes exceed ` +
-            `${limits.writeQueueBytesMax}`,
-        ),
-      );
-      return;
-    }
-    this.#queue.push(frame);
-    this.#startWriting();
+    if (!this.#closed) this.#writer.queue(encodeFrame(message));
   }
 
   /** Resolves when all that was queued has been handed to the transport, or the end came. */
-  async flushed(): Promise<void> {
-    while (!this.#closed && this.#writing) await this.#writeLoop;
+  flushed(): Promise<void> {
+    return this.#writer.flushed();
   }
 
   /** Sets where file data comes from; call {@linkcode wake} when it has some. */
   setBulk(bulk: BulkSource | null): void {
-    this.#bulk = bulk;
+    this.#writer.bulk = bulk;
   }
 
   /** Says that the bulk source may have a frame. */
   wake(): void {
-    this.#startWriting();
+    this.#writer.start();
   }
 
   /**
@@ -176,7 +157,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#reason = reason;
-    this.#queue = [];
+    this.#writer.clear();
     this.#duplex.close();
   }
 
@@ -205,23 +186,63 @@ export class Connection {
     await nextTurn();
     return !this.#closed;
   }
+}
 
-  #startWriting(): void {
-    if (this.#writing || this.#closed) return;
-    this.#writing = true;
-    this.#writeLoop = this.#write().catch((error) => this.close(error as Error));
+/** The way out of a connection: a bounded queue of messages, and a single writer. */
+class FrameWriter {
+  /** Bytes handed to the transport. */
+  bytes = 0;
+  /** Since when the present write waits for the other side; or null. */
+  sinceMs: number | null = null;
+  bulk: BulkSource | null = null;
+  readonly #connection: Connection;
+  readonly #duplex: Duplex;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #isWriting = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(connection: Connection, duplex: Duplex) {
+    this.#connection = connection;
+    this.#duplex = duplex;
+  }
+
+  queue(frame: Uint8Array): void {
+    this.#queuedBytes += frame.length;
+    if (this.#queuedBytes > limits.writeQueueBytesMax) {
+      const message = `Cannot queue message: ${this.#queuedBytes} unread bytes exceed ` +
+        `${limits.writeQueueBytesMax}`;
+      return this.#connection.close(new PeerFault("slow-reader", message));
+    }
+    this.#queue.push(frame);
+    this.start();
+  }
+
+  start(): void {
+    if (this.#isWriting || this.#connection.isClosed) return;
+    this.#isWriting = true;
+    this.#loop = this.#write().catch((error) => this.#connection.close(error as Error));
+  }
+
+  async flushed(): Promise<void> {
+    while (!this.#connection.isClosed && this.#isWriting) await this.#loop;
+  }
+
+  /** Forgets what is queued. */
+  clear(): void {
+    this.#queue = [];
   }
 
   /**
-   * The single writer. It clears `#writing` in the same turn in which it finds nothing left: a
-   * message queued a microtask later starts it anew.
+   * Clears `#isWriting` in the same turn in which it finds nothing left: a message that is queued a
+   * microtask later starts it again.
    */
   async #write(): Promise<void> {
     try {
       for (;;) {
         const small = this.#takeQueued();
-        const frame = small ?? this.#bulk?.nextFrame() ?? null;
-        if (this.#closed) return;
+        const frame = small ?? this.bulk?.nextFrame() ?? null;
+        if (this.#connection.isClosed) return;
         if (frame === null) {
           // A source that has nothing may have queued the reason while it was asked.
           if (this.#queue.length > 0) continue;
@@ -232,18 +253,18 @@ export class Connection {
         else this.#queuedBytes -= small.length;
       }
     } finally {
-      this.#writing = false;
+      this.#isWriting = false;
     }
   }
 
   async #writeAll(frame: Uint8Array): Promise<void> {
     let written = 0;
     while (written < frame.length) {
-      this.#writeSinceMs = this.clock.nowMs();
+      this.sinceMs = this.#connection.clock.nowMs();
       written += await this.#duplex.write(frame.subarray(written));
     }
-    this.#writeSinceMs = null;
-    this.bytesOut += frame.length;
+    this.sinceMs = null;
+    this.bytes += frame.length;
   }
 
   /** All queued messages as one array: many small ones cost one write. */

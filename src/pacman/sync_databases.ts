@@ -76,10 +76,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
   /** Why the directory itself cannot be read. */
   #problem: string | null = null;
   readonly #reader = new DatabaseReader();
-  #watcher: Deno.FsWatcher | undefined;
-  #watching: Promise<void> = Promise.resolve();
-  readonly #timer: ReturnType<typeof setInterval>;
-  #debounce: ReturnType<typeof setTimeout> | undefined;
+  readonly #watch: DatabaseWatch;
   #checking: Promise<void> | undefined;
   #isWanted = false;
   #isClosed = false;
@@ -87,7 +84,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
   private constructor(directory: string, log: Logger) {
     this.#directory = directory;
     this.#log = log;
-    this.#timer = setInterval(() => this.#check(), limits.syncCheckMs);
+    this.#watch = new DatabaseWatch(directory, { log, check: () => void this.#check() });
   }
 
   /**
@@ -149,13 +146,11 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#timer);
-    clearTimeout(this.#debounce);
     this.#changes.clear();
     this.#reader[Symbol.dispose]();
-    this.#endWatching();
+    const watchEnded = this.#watch.close();
     await this.#checking;
-    await this.#watching;
+    await watchEnded;
   }
 
   /** One look at a time; who asks meanwhile waits for one that began after it asked. */
@@ -172,11 +167,11 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       let hasChanged = false;
       try {
         // Watched first, so that nothing that comes after it was listed is missed.
-        this.#watch();
+        this.#watch.start();
         hasChanged = await this.#list();
         this.#noteProblem(null);
       } catch (error) {
-        this.#endWatching();
+        this.#watch.end();
         this.#noteProblem(messageOf(error));
       }
       for (const database of [...this.#databases.values()]) {
@@ -277,9 +272,30 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     const fields = { repository, path, problem, packagesKnown: table?.size ?? 0 };
     this.#log.warn("cannot read a repository's database", fields);
   }
+}
 
-  /** Has changes looked at as they come; without it they are found by and by. */
-  #watch(): void {
+/** Says when to look at the databases of a directory: when one changes, and now and then anyway. */
+class DatabaseWatch {
+  readonly #directory: string;
+  readonly #log: Logger;
+  readonly #check: () => void;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #debounce: ReturnType<typeof setTimeout> | undefined;
+  #watcher: Deno.FsWatcher | undefined;
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(
+    directory: string,
+    options: { readonly log: Logger; readonly check: () => void },
+  ) {
+    this.#directory = directory;
+    this.#log = options.log;
+    this.#check = options.check;
+    this.#timer = setInterval(this.#check, limits.syncCheckMs);
+  }
+
+  /** Has the system report changes, if it does not yet; without it they are found by and by. */
+  start(): void {
     if (this.#watcher !== undefined) return;
     let watcher: Deno.FsWatcher;
     try {
@@ -289,7 +305,27 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       return;
     }
     this.#watcher = watcher;
-    this.#watching = this.#follow(watcher);
+    this.#following = this.#follow(watcher);
+  }
+
+  /** Ends the reports of the system. */
+  end(): void {
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
+    try {
+      watcher?.close();
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+
+  /** Says nothing any more; resolves when the system has let go of the directory. */
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    clearTimeout(this.#debounce);
+    this.end();
+    return this.#following;
   }
 
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
@@ -303,18 +339,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     } catch (error) {
       this.#log.debug("cannot watch the databases", { error: messageOf(error) });
     }
-    if (watcher === this.#watcher) this.#endWatching();
-  }
-
-  #endWatching(): void {
-    const watcher = this.#watcher;
-    this.#watcher = undefined;
-    try {
-      watcher?.close();
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    if (watcher === this.#watcher) this.end();
   }
 
   #checkSoon(): void {

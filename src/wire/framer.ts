@@ -32,11 +32,12 @@ export class Framer {
   #end = 0;
   /** Payload length of the frame at `#start`, once its header has passed; -1 before. */
   #payloadBytes = -1;
-  readonly #gate: FrameGate;
+  /** Decides which frames may come. */
+  gate: FrameGate;
 
   constructor(options: { readonly bufferBytes?: number; readonly gate?: FrameGate } = {}) {
     this.#buffer = new Uint8Array(options.bufferBytes ?? limits.idleReadBytes);
-    this.#gate = options.gate ?? (() => {});
+    this.gate = options.gate ?? (() => {});
   }
 
   /** Bytes of memory held. */
@@ -126,7 +127,7 @@ export class Framer {
         `Cannot read frame of kind ${code}: length ${length} exceeds ${lengthMax}`,
       );
     }
-    this.#gate(code, length);
+    this.gate(code, length);
     return length;
   }
 
