@@ -22,9 +22,6 @@ const LIMITS_FOLDER = "src/base/limits/";
 /** Folders whose bounds still wait to be moved. */
 export const PENDING_FOLDERS: readonly string[] = [
   "src/core/fetch/",
-  "src/directory/",
-  "src/pacman/",
-  "src/store/",
 ];
 
 /** Refuses a numeric constant of a file that is named as a bound. */

@@ -29,7 +29,7 @@ export interface DialledClient {
   readonly session: SessionId;
 }
 
-/** Who answered: the client itself, another node, or nobody that could be talked with. */
+/** Who answered: the client itself, another node, or nobody of this network. */
 export type CheckOutcome =
   | { readonly kind: "proved"; readonly load: Load }
   | { readonly kind: "wrong" }
@@ -39,22 +39,22 @@ export type CheckOutcome =
 
 /** Whether the client is who answers at its address. Never rejects. */
 export async function checkClient(dialler: Dialler, client: DialledClient): Promise<CheckOutcome> {
-  return await talk(dialler, client, () => Promise.resolve());
+  return await dialProved(dialler, client, () => Promise.resolve());
 }
 
 /**
  * Asks for the whole list of files: `heard` gets it in parts, as it comes, and what it throws ends
- * the talk. Never rejects.
+ * the exchange. Never rejects.
  */
 export async function askFiles(
   dialler: Dialler,
   client: DialledClient,
   heard: (files: readonly ListedFile[], last: boolean) => void,
 ): Promise<CheckOutcome> {
-  return await talk(dialler, client, async (connection) => {
+  return await dialProved(dialler, client, async (connection) => {
     connection.setGate(onlyKinds("Cannot hear files", ["files"]));
     connection.send({ kind: "files-query" });
-    // A long list takes its time, but a trickle must not hold the place of others.
+    // A long list takes its time, but a trickle must not hold up others.
     const timeoutMs = limits.directoryConnectionMs;
     const list = () => hearFiles(connection, heard);
     await withDeadline(connection, "Cannot hear files", list, { timeoutMs });
@@ -86,7 +86,7 @@ export async function requestUpload(
   file: ListedFile,
 ): Promise<UploadAnswer | "unreachable"> {
   let answer: UploadAnswer | "unreachable" = "unreachable";
-  await talk(dialler, client, async (connection) => {
+  await dialProved(dialler, client, async (connection) => {
     connection.setGate(onlyKinds("Cannot request upload", ["upload-answer"]));
     connection.send({ kind: "upload-request", file, serves: false });
     const reply = await withDeadline(
@@ -104,7 +104,7 @@ export async function requestUpload(
  * node that shakes hands and then fails the proof is another one: a port without a node of this
  * network may be a router's, and says nothing about the client.
  */
-async function talk(
+async function dialProved(
   dialler: Dialler,
   client: DialledClient,
   proved: (connection: Connection) => Promise<void>,

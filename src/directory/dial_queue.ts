@@ -34,7 +34,7 @@ interface DialBounds {
 export class DialQueue {
   readonly #bounds: DialBounds;
   readonly #lines = new Map<string, Line>();
-  /** Hosts that have a client to dial and a place for it, in turn. */
+  /** Hosts that have a client to dial and may dial one more, in turn. */
   readonly #turns = new Set<string>();
   /** Clients that are being dialled, with what is to be done at them afterwards. */
   readonly #busy = new Map<ClientKey, DialTask[]>();

@@ -31,7 +31,7 @@ export function startDirectory(config: DirectoryConfig): RunningDirectory {
     clock: systemClock,
   });
   server.start();
-  const { instance, address, failed } = server;
+  const { run: { instance }, address, failed } = server;
   config.log.info("ready", { directory: formatAddress(address.host, address.port), instance });
   return { instance, address, failed, stop: () => server.stop() };
 }

@@ -6,38 +6,20 @@
 
 import type { HostPort } from "../base/address.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { errorOf, messageOf, PeerFault, unreachable } from "../base/errors.ts";
-import { newNodeId, type NodeId } from "../base/ids.ts";
+import { errorOf, PeerFault, unreachable } from "../base/errors.ts";
+import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Logger, LogThrottle } from "../base/log.ts";
+import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { Directory } from "../core/directory/directory.ts";
-import {
-  type ClientKey,
-  type Denial,
-  type DirectoryEffect,
-  type DirectoryEvent,
-  type Listed,
-  sessionOf,
-} from "../core/directory/directory_events.ts";
+import type { DirectoryEffect } from "../core/directory/directory_events.ts";
 import type { Connection } from "../net/connection.ts";
 import { Connections } from "../net/connections.ts";
 import { Acceptor } from "../net/acceptor.ts";
-import type { LocalIdentity, RemoteIdentity } from "../net/handshake.ts";
+import type { RemoteIdentity } from "../net/handshake.ts";
 import type { Transport } from "../net/transport.ts";
-import { formatAddress } from "../wire/host.ts";
-import type { MessageOf } from "../wire/messages.ts";
-import {
-  askFiles,
-  checkClient,
-  type CheckOutcome,
-  type DialledClient,
-  requestUpload,
-} from "./dial_backs.ts";
-import { DialQueue } from "./dial_queue.ts";
-import { DirectorySession } from "./session.ts";
-
-type EffectOf<K extends DirectoryEffect["kind"]> = Extract<DirectoryEffect, { kind: K }>;
+import { ClientDials } from "./client_dials.ts";
+import { DirectoryRun, DirectorySession } from "./session.ts";
 
 /** A directory's settings, once flags and configuration file are read; defaults are the CLI's. */
 export interface DirectoryConfig {
@@ -54,33 +36,17 @@ export interface DirectoryConfig {
   readonly log: Logger;
 }
 
-/** One run of a directory. */
+/** A directory that listens. */
 export class DirectoryServer {
-  /** Who this run is to others: another run is another. */
-  readonly instance: NodeId;
-  readonly identity: LocalIdentity;
+  readonly run: DirectoryRun;
   readonly address: HostPort;
-  readonly connections: Connections;
-  readonly index: Directory;
-  readonly clock: Clock;
-  readonly startedMs: number;
-  /** On which connection the batch of a client goes on. */
-  readonly batches = new Map<ClientKey, DirectorySession>();
-  /** Resolves with the reason when the server cannot go on by itself. */
-  readonly failed: Promise<Error>;
-  readonly #failed = Promise.withResolvers<Error>();
-  readonly #log: Logger;
-  readonly #throttle = new LogThrottle();
-  readonly #door: Acceptor;
-  readonly #dials = new DialQueue({
-    activeMax: limits.directoryDialsMax,
-    activePerHostMax: limits.directoryDialsPerHostMax,
-    waitingMax: limits.directoryClientsMax,
-    waitingPerHostMax: limits.directoryClientsPerHostMax,
-  });
+  readonly #connections: Connections;
+  readonly #acceptor: Acceptor;
+  readonly #dials: ClientDials;
   readonly #sessions = new Map<Connection, DirectorySession>();
+  readonly #failed = Promise.withResolvers<Error>();
   #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
+  #accepting: Promise<void> | undefined;
   #isStopping = false;
 
   /**
@@ -93,14 +59,16 @@ export class DirectoryServer {
     options: { readonly transport: Transport; readonly random: Random; readonly clock: Clock },
   ) {
     const { transport, random, clock } = options;
-    const { network, networkKey, replicas, refreshMs, queriesPerSecond } = config;
-    this.clock = clock;
-    this.startedMs = clock.nowMs();
-    this.failed = this.#failed.promise;
-    this.#log = config.log;
-    this.instance = newNodeId(random);
-    this.index = new Directory({ random, replicas, refreshMs, queriesPerSecond });
-    this.connections = new Connections(transport, {
+    const { network, networkKey, replicas, refreshMs, queriesPerSecond, log } = config;
+    const instance = newNodeId(random);
+    this.run = new DirectoryRun({
+      instance,
+      index: new Directory({ random, replicas, refreshMs, queriesPerSecond }),
+      clock,
+      log,
+      apply: (effect) => this.#apply(effect),
+    });
+    const connections = this.#connections = new Connections(transport, {
       crowding: {
         idleSinceMs: (connection) => this.#sessions.get(connection)?.heardMs,
         crowdedOut: (connection) => this.#crowdedOut(connection),
@@ -109,13 +77,14 @@ export class DirectoryServer {
     const listener = transport.listen(config.listen);
     this.address = listener.address;
     const listenPort = listener.address.port;
-    this.identity = { nodeId: this.instance, listenPort, network, networkKey, random };
-    this.#door = new Acceptor(
+    const identity = { nodeId: instance, listenPort, network, networkKey, random };
+    this.#dials = new ClientDials(this.run, { identity, connections });
+    this.#acceptor = new Acceptor(
       {
-        identity: this.identity,
-        connections: this.connections,
-        throttle: this.#throttle,
-        log: this.#log,
+        identity,
+        connections,
+        throttle: this.run.throttle,
+        log,
         refusal: ({ purpose }) => purpose === "directory" ? undefined : "not-supported",
         entered: (connection, remote) => this.#entered(connection, remote),
       },
@@ -124,12 +93,17 @@ export class DirectoryServer {
     );
   }
 
+  /** Resolves with the reason when the server cannot go on by itself. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
   start(): void {
-    this.#running = this.#door.run().then(
+    this.#accepting = this.#acceptor.run().then(
       () => this.#ended(new Error("The directory's port was closed")),
       (error) => this.#ended(errorOf(error)),
     );
-    this.#timer = this.clock.every(limits.overlayTickMs, () => this.#tick());
+    this.#timer = this.run.clock.every(limits.overlayTickMs, () => this.#tick());
   }
 
   /** Ends all connections; nothing has to be saved. */
@@ -137,39 +111,24 @@ export class DirectoryServer {
     this.#isStopping = true;
     this.#timer?.cancel();
     this.#dials.close();
-    this.#door.close();
-    this.connections.closeAll();
-    await this.#running;
-  }
-
-  /** Feeds the index and does what it wants done; gives what it says to this event. */
-  step(event: DirectoryEvent): Listed | Denial | undefined {
-    let answer: Listed | Denial | undefined;
-    for (const effect of this.index.step(event, this.clock.nowMs())) {
-      if (effect.kind === "answer") answer = effect.answer;
-      else this.#apply(effect);
-    }
-    return answer;
-  }
-
-  /** A client at `host` was told no: for the log. */
-  denied(host: string, { limit, bound, message }: MessageOf<"denied">): void {
-    if (this.#throttle.isFirst(`denied ${host} ${limit}`)) {
-      this.#log.warn("refused a client", { host, limit, bound, reason: message });
-    }
+    this.#acceptor.close();
+    this.#connections.closeAll();
+    await this.#accepting;
   }
 
   async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const session = new DirectorySession(this, connection, remote);
+    const session = new DirectorySession(this.run, connection, remote);
     this.#sessions.set(connection, session);
     try {
       await session.run();
     } catch (error) {
       const { host } = connection.remote;
-      if (!(error instanceof PeerFault)) this.#log.error("cannot serve a client", { host, error });
-      else if (error.code === "silent") this.#log.debug("a client is silent", { host });
-      else if (this.#throttle.isFirst(`fault ${host} ${error.code}`)) {
-        this.#log.warn("a client broke the protocol", { host, reason: error.message });
+      const { log } = this.run;
+      if (!(error instanceof PeerFault)) log.error("cannot serve a client", { host, error });
+      else if (error.code === "silent") log.debug("a client is silent", { host });
+      else {
+        const fields = { host, reason: error.message };
+        this.run.warnOnce(`fault ${host} ${error.code}`, "a client broke the protocol", fields);
       }
     } finally {
       this.#sessions.delete(connection);
@@ -177,8 +136,7 @@ export class DirectoryServer {
   }
 
   #crowdedOut({ remote: { host } }: Connection): void {
-    if (!this.#throttle.isFirst("crowded connections")) return;
-    this.#log.warn("all places for connections are taken", {
+    this.run.warnOnce("crowded connections", "all places for connections are taken", {
       max: limits.connectionsMax,
       host,
       reason: "the host with the most has to give one to each that has fewer",
@@ -186,96 +144,32 @@ export class DirectoryServer {
   }
 
   #tick(): void {
-    const nowMs = this.clock.nowMs();
-    this.step({ kind: "tick" });
+    const nowMs = this.run.clock.nowMs();
+    this.run.step({ kind: "tick" });
     for (const session of this.#sessions.values()) session.tick(nowMs);
-    this.connections.tick(nowMs);
-    this.#throttle.tick(nowMs);
+    this.#connections.tick(nowMs);
+    this.run.throttle.tick(nowMs);
   }
 
-  #apply(effect: Exclude<DirectoryEffect, EffectOf<"answer">>): void {
+  #apply(effect: Exclude<DirectoryEffect, { readonly kind: "answer" }>): void {
     switch (effect.kind) {
       case "check":
-        return this.#check(effect);
+        return this.#dials.check(effect);
       case "ask-files":
-        return this.#askFiles(effect);
+        return this.#dials.askFiles(effect);
       case "request-upload":
-        return this.#requestUpload(effect);
-      case "warn":
+        return this.#dials.requestUpload(effect);
+      case "warn": {
+        const { message, fields } = effect;
         // Ports and ids are the client's choice: with them each line would be a new one.
-        if (this.#throttle.isFirst(`${effect.message} ${effect.fields.host}`)) {
-          this.#log.warn(effect.message, effect.fields);
-        }
-        return;
+        return this.run.warnOnce(`${message} ${fields["host"]}`, message, fields);
+      }
       default:
         return unreachable(effect);
-    }
-  }
-
-  #check({ client, ...address }: EffectOf<"check">): void {
-    const { port } = address;
-    const isTaken = this.#dial(client, address, async (dialled) => {
-      const outcome = await checkClient(this, dialled);
-      this.#note(outcome, address);
-      const load = outcome.kind === "proved" ? { load: outcome.load } : {};
-      this.step({ kind: "checked", client, port, outcome: outcome.kind, ...load });
-    });
-    if (!isTaken) this.step({ kind: "checked", client, port, outcome: "unknown" });
-  }
-
-  #askFiles({ client, ...address }: EffectOf<"ask-files">): void {
-    this.#dial(client, address, async (dialled) => {
-      const outcome = await askFiles(this, dialled, (files, last) => {
-        this.step({ kind: "files-heard", client, files, last });
-      });
-      this.#note(outcome, address);
-    });
-  }
-
-  #requestUpload({ client, file, ...address }: EffectOf<"request-upload">): void {
-    const { root } = file.file;
-    const isTaken = this.#dial(client, address, async (dialled) => {
-      const answer = await requestUpload(this, dialled, file);
-      this.#log.debug("asked a client to take a file", { peer: label(address), root, answer });
-      this.step({ kind: "upload-answered", client, root, answer });
-    });
-    if (!isTaken) this.step({ kind: "upload-answered", client, root, answer: "unreachable" });
-  }
-
-  /** Has a client dialled when its turn comes; false when too many wait already. */
-  #dial(
-    client: ClientKey,
-    { host, port }: HostPort,
-    talk: (client: DialledClient) => Promise<void>,
-  ): boolean {
-    const dialled = { address: { host, port }, session: sessionOf(client) };
-    return this.#dials.add({
-      client,
-      host,
-      run: async () => {
-        // It may have gone while it waited for its turn.
-        if (this.index.filesListed(client) !== undefined) await talk(dialled);
-      },
-    });
-  }
-
-  #note(outcome: CheckOutcome, address: HostPort): void {
-    const peer = label(address);
-    if ("error" in outcome) {
-      this.#log.debug("cannot dial a client", { peer, error: messageOf(outcome.error) });
-    } else if (outcome.kind === "proved") {
-      this.#log.debug("a client proved its address", { peer });
-    } else {
-      // The index has it logged where a person sees it.
-      this.#log.debug("another node answers for a client", { peer });
     }
   }
 
   #ended(error: Error): void {
     if (!this.#isStopping) this.#failed.resolve(error);
   }
-}
-
-function label({ host, port }: HostPort): string {
-  return formatAddress(host, port);
 }

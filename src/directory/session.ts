@@ -7,11 +7,13 @@ import type { Clock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type LogFields, type Logger, LogThrottle } from "../base/log.ts";
 import type { Directory } from "../core/directory/directory.ts";
 import {
   type ClientKey,
   clientKey,
   type Denial,
+  type DirectoryEffect,
   type DirectoryEvent,
   type Listed,
 } from "../core/directory/directory_events.ts";
@@ -34,18 +36,48 @@ const REFUSED_GATE = onlyKinds("Cannot serve", [
   ...QUESTION_KINDS,
 ]);
 
-/** The run of the directory of which a session is a part. */
-interface DirectoryRun {
-  readonly index: Directory;
+/** One run of a directory: the index, and what its sessions share. */
+export class DirectoryRun {
+  /** Who this run is to others: another run is another. */
   readonly instance: NodeId;
+  readonly index: Directory;
   readonly clock: Clock;
   readonly startedMs: number;
+  readonly log: Logger;
+  readonly throttle: LogThrottle;
   /** On which connection the batch of a client goes on; one on another is void. */
-  readonly batches: Map<ClientKey, DirectorySession>;
-  /** Feeds the index; gives what it says to this very event, if anything. */
-  step(event: DirectoryEvent): Listed | Denial | undefined;
-  /** A client at `host` was told no: for the log. */
-  denied(host: string, denial: MessageOf<"denied">): void;
+  readonly batches = new Map<ClientKey, DirectorySession>();
+  readonly #apply: (effect: Exclude<DirectoryEffect, { readonly kind: "answer" }>) => void;
+
+  /** `apply` does what the index wants done, but for answers. */
+  constructor(
+    options: Pick<DirectoryRun, "instance" | "index" | "clock" | "log"> & {
+      readonly apply: (effect: Exclude<DirectoryEffect, { readonly kind: "answer" }>) => void;
+    },
+  ) {
+    this.instance = options.instance;
+    this.index = options.index;
+    this.clock = options.clock;
+    this.startedMs = options.clock.nowMs();
+    this.log = options.log;
+    this.throttle = new LogThrottle(options.clock);
+    this.#apply = options.apply;
+  }
+
+  /** Feeds the index and has done what it wants; gives what it says to this very event, if anything. */
+  step(event: DirectoryEvent): Listed | Denial | undefined {
+    let answer: Listed | Denial | undefined;
+    for (const effect of this.index.step(event, this.clock.nowMs())) {
+      if (effect.kind === "answer") answer = effect.answer;
+      else this.#apply(effect);
+    }
+    return answer;
+  }
+
+  /** Warns of something once in a while; `key` tells what counts as the same. */
+  warnOnce(key: string, message: string, fields: LogFields): void {
+    if (this.throttle.isFirst(key)) this.log.warn(message, fields);
+  }
 }
 
 /** One connection that came in. */
@@ -80,7 +112,7 @@ export class DirectorySession {
         this.#heardMs = this.#run.clock.nowMs();
         for (const answer of this.#take(decodePayload(code, payload))) {
           connection.send(answer);
-          if (answer.kind === "denied") this.#run.denied(connection.remote.host, answer);
+          if (answer.kind === "denied") this.#logDenial(answer);
           if (++this.#unreadFrames >= limits.directoryUnreadFramesMax) await this.#untilRead();
         }
       }
@@ -114,6 +146,12 @@ export class DirectorySession {
   #supersede(): void {
     this.#batch = null;
     this.#connection.close();
+  }
+
+  #logDenial({ limit, bound, message }: MessageOf<"denied">): void {
+    const { host } = this.#connection.remote;
+    const fields = { host, limit, bound, reason: message };
+    this.#run.warnOnce(`denied ${host} ${limit}`, "refused a client", fields);
   }
 
   /** Does what a message asks for; gives what is to be sent back. */

@@ -130,7 +130,7 @@ Deno.test("DirectoryServer dials a new client back and names it with its address
   const answer = await client.list([file]);
   assertEquals([answer.known, answer.filesListed], [true, 1]);
   const { server } = running;
-  await until("the check", () => server.index.status(0).clientsReachable === 1);
+  await until("the check", () => server.run.index.status(0).clientsReachable === 1);
   await using seeker = new Client(running, { session: "a2" });
   const talk = await seeker.open();
   const holders = await talk.holders({ by: "root", value: file.file.root }, 8);
@@ -146,7 +146,7 @@ Deno.test("DirectoryServer keeps what a broken batch had said, and takes nothing
   const talk = await client.open();
   talk.connection.send({ kind: "refresh", ...client.refresh() });
   talk.connection.send({ kind: "advertise", files: [listedFile(3)] });
-  const { index } = running.server;
+  const { index } = running.server.run;
   await until("the third file", () => index.status(0).filesListed === 3);
   talk.close();
   const answer = await client.list([], { whole: false, filesListed: 3 });
@@ -159,7 +159,7 @@ Deno.test("DirectoryServer lets go of a batch whose client has begun another", a
   const first = await client.open();
   first.connection.send({ kind: "refresh", ...client.refresh() });
   first.connection.send({ kind: "advertise", files: [listedFile(1)] });
-  const { index } = running.server;
+  const { index } = running.server.run;
   await until("the first file", () => index.status(0).filesListed === 1);
   const answer = await client.list([listedFile(2)]);
   assertEquals(answer.filesListed, 1);
@@ -183,7 +183,7 @@ Deno.test("DirectoryServer has a popular file taken by a client that has room", 
   });
   await holder.list([file]);
   await taker.list([], { load: ROOMY });
-  const { index } = running.server;
+  const { index } = running.server.run;
   await until("the checks", () => index.status(0).clientsReachable === 2);
   // Demand is counted in nodes that ask.
   for (let i = 0; i < 16; i++) {
@@ -211,7 +211,7 @@ Deno.test("DirectoryServer asks a silent client for its files, and goes by what 
     },
   });
   await client.list([listedFile(1), listedFile(2)]);
-  const { index } = running.server;
+  const { index } = running.server.run;
   await until("the new list", () => index.status(0).filesListed === 3, clock);
   const names = () => {
     const found = index.search({ glob: "*", max: 10, asker: "127.0.0.1" }, clock.nowMs());
@@ -243,7 +243,7 @@ Deno.test("DirectoryServer does not dial clients that have left before their tur
   // One that stays comes after all that wait.
   await talk.batch(client.refresh(), { files: [], removed: [] });
   end();
-  await until("its proof", () => running.server.index.status(0).clientsReachable === 1);
+  await until("its proof", () => running.server.run.index.status(0).clientsReachable === 1);
   assertEquals(dials, limits.directoryDialsPerHostMax + 1);
   talk.close();
 });
@@ -281,7 +281,7 @@ Deno.test("DirectorySession ends a connection that is silent, or open for too lo
   };
   const open = () => {
     const [near, far] = memoryPair({ bufferBytes: 4_096 });
-    const session = new DirectorySession(running.server, new Connection(far), remote);
+    const session = new DirectorySession(running.server.run, new Connection(far), remote);
     return { near: new Connection(near), session, ended: session.run() };
   };
   const { near, session, ended } = open();
