@@ -1,4 +1,4 @@
-/** Counts by key: how many there are of each, while there are any. */
+/** Counts: how many there are of each key, and how many of late. */
 
 /** A key whose count falls to 0 is forgotten, so that memory follows what there is. */
 export class Counts<K> {
@@ -21,5 +21,29 @@ export class Counts<K> {
     if (count > 0) this.#counts.set(key, count);
     else this.#counts.delete(key);
     this.#total += by;
+  }
+}
+
+/**
+ * A count that forgets: what was counted one half-life ago counts half. Time comes in as an argument
+ * and must not go back.
+ */
+export class MovingAverage {
+  readonly #halfLifeMs: number;
+  #value = 0;
+  #atMs = 0;
+
+  constructor(halfLifeMs: number) {
+    this.#halfLifeMs = halfLifeMs;
+  }
+
+  at(nowMs: number): number {
+    if (this.#value === 0) return 0;
+    return this.#value * 2 ** (-(nowMs - this.#atMs) / this.#halfLifeMs);
+  }
+
+  add(amount: number, nowMs: number): void {
+    this.#value = Math.max(0, this.at(nowMs) + amount);
+    this.#atMs = nowMs;
   }
 }

@@ -20,7 +20,7 @@ interface ErrorExtras {
 class HintedError extends Error {
   readonly hint: string | undefined;
 
-  constructor(message: string, { hint, cause }: ErrorExtras) {
+  constructor(message: string, { hint, cause }: ErrorExtras = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.hint = hint;
   }
@@ -29,10 +29,6 @@ class HintedError extends Error {
 /** A person or a program called pacsrv wrongly. */
 export class UsageError extends HintedError {
   override readonly name = "UsageError";
-
-  constructor(message: string, extras: ErrorExtras = {}) {
-    super(message, extras);
-  }
 }
 
 /** Why a peer is dropped. The code may be told to the peer; the message stays here. */

@@ -13,7 +13,7 @@ import type { Connections } from "../net/connections.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { expectMessage, initiate, type LocalIdentity, RefusedError } from "../net/handshake.ts";
 import type { UploadAnswer } from "../wire/directory_messages.ts";
-import { onlyKinds } from "../wire/gate.ts";
+import { onlyKinds } from "../wire/framer.ts";
 import { macEquals, sessionMac } from "../wire/proofs.ts";
 import type { ListedFile, Load } from "../wire/structures.ts";
 

@@ -5,12 +5,14 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import type { Clock, Timer } from "../base/clock.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { newNodeId, type NodeId } from "../base/ids.ts";
+import { type Random, systemRandom } from "../base/random.ts";
+import { tcpTransport } from "../net/tcp_transport.ts";
+import { formatAddress } from "../wire/host.ts";
 import { errorOf, PeerFault, unreachable } from "../base/errors.ts";
-import { newNodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
 import { Directory } from "../core/directory/directory.ts";
 import type { DirectoryEffect } from "../core/directory/directory_events.ts";
 import type { Connection } from "../net/connection.ts";
@@ -172,4 +174,32 @@ export class DirectoryServer {
   #ended(error: Error): void {
     if (!this.#isStopping) this.#failed.resolve(error);
   }
+}
+
+/** A directory that is ready. */
+interface RunningDirectory {
+  /** Of this run: after a restart it is another. */
+  readonly instance: NodeId;
+  /** Where it listens, the real port included. */
+  readonly address: HostPort;
+  /** Resolves with the reason when the directory cannot go on by itself. */
+  readonly failed: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a directory; it accepts connections when this returns.
+ *
+ * @throws {EnvironmentError} with a hint when the port cannot be had.
+ */
+export function startDirectory(config: DirectoryConfig): RunningDirectory {
+  const server = new DirectoryServer(config, {
+    transport: tcpTransport,
+    random: systemRandom,
+    clock: systemClock,
+  });
+  server.start();
+  const { run: { instance }, address, failed } = server;
+  config.log.info("ready", { directory: formatAddress(address.host, address.port), instance });
+  return { instance, address, failed, stop: () => server.stop() };
 }

@@ -20,7 +20,7 @@ import {
 import type { Connection } from "../net/connection.ts";
 import type { RemoteIdentity } from "../net/handshake.ts";
 import { decodePayload } from "../wire/codec.ts";
-import { onlyKinds } from "../wire/gate.ts";
+import { onlyKinds } from "../wire/framer.ts";
 import type { Message, MessageOf } from "../wire/messages.ts";
 import { answerTo, isQuestion, QUESTION_KINDS } from "./questions.ts";
 

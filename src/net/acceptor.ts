@@ -1,6 +1,6 @@
 /**
  * The accepting side of a port that strangers can reach: accepts connections, shakes hands, and lets
- * in who may enter. The rest is turned away here, bounded for each host and named in the log seldom.
+ * in who may enter. The rest is turned away here, bounded for each host and now and then named in the log.
  * What a connection is good for once it is inside is not known here.
  */
 
@@ -99,7 +99,7 @@ export class Acceptor {
     }
   }
 
-  /** Who fails the handshake is named in the log, each host seldom. */
+  /** Who fails the handshake is named in the log, each host once in a while. */
   #turnedAway(connection: Connection, error: unknown): void {
     connection.close();
     const { log, throttle } = this.#host;

@@ -8,7 +8,7 @@
 import { PeerFault } from "../base/errors.ts";
 import type { NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { onlyKinds } from "../wire/gate.ts";
+import { onlyKinds } from "../wire/framer.ts";
 import type { Message, MessageOf } from "../wire/messages.ts";
 import type { Holder, KnownFile, ListedFile, Sought } from "../wire/structures.ts";
 import type { Connection } from "./connection.ts";
@@ -60,9 +60,13 @@ export class DirectoryConnection implements Disposable {
     const answer = this.#inTurn(() => this.#hear("listed")).finally(() => isAnswered = true);
     // Its failure is that of the sending as well, which is waited for first.
     answer.catch(() => {});
+    const messages = function* (): Generator<Message> {
+      for (const files of inRuns(lists.removed)) yield { kind: "remove", files };
+      for (const files of inRuns(lists.files)) yield { kind: "advertise", files };
+    };
     const send = async () => {
       this.connection.send({ kind: "refresh", ...refresh });
-      for (const message of batchMessages(lists)) {
+      for (const message of messages()) {
         // A refusal comes before the end of the list: the rest would be for nothing.
         if (isAnswered || this.connection.isClosed) return;
         this.connection.send(message);
@@ -82,10 +86,8 @@ export class DirectoryConnection implements Disposable {
 
   /** What goes by a name or root. */
   metadata(sought: Sought): Promise<KnownFile[] | Denied> {
-    return this.#ask(
-      { kind: "metadata-query", sought },
-      () => this.#hearFiles(limits.directorySearchMax),
-    );
+    const max = limits.directorySearchMax;
+    return this.#ask({ kind: "metadata-query", sought }, () => this.#hearFiles(max));
   }
 
   /** What matches a glob, at most `max` files. */
@@ -103,11 +105,7 @@ export class DirectoryConnection implements Disposable {
     file: { readonly root: Root; readonly sizeBytes: number },
     max: number,
   ): Promise<Holder[] | Denied> {
-    const { root, sizeBytes } = file;
-    return this.#ask(
-      { kind: "takers-query", root, sizeBytes, max },
-      () => this.#hearHolders(max),
-    );
+    return this.#ask({ kind: "takers-query", ...file, max }, () => this.#hearHolders(max));
   }
 
   /** How the directory is doing. */
@@ -161,7 +159,10 @@ export class DirectoryConnection implements Disposable {
       const answer = await this.#hear(kind);
       if (answer.kind === "denied") return answer as Denied;
       items.push(...itemsOf(answer as MessageOf<K>));
-      checkCount(items.length, max);
+      if (items.length > max) {
+        const message = `Cannot hear the directory: it names ${items.length}, asked for ${max}`;
+        throw new PeerFault("flooding", message);
+      }
       if ((answer as MessageOf<"metadata" | "holders">).last) return items;
     }
   }
@@ -185,17 +186,7 @@ export class DirectoryConnection implements Disposable {
   }
 }
 
-/** What a batch has between REFRESH and BATCH_END, in frames that are not too long. */
-function* batchMessages(
-  lists: {
-    readonly files: Iterable<ListedFile>;
-    readonly removed: Iterable<MessageOf<"remove">["files"][number]>;
-  },
-): Generator<Message> {
-  for (const files of inRuns(lists.removed)) yield { kind: "remove", files };
-  for (const files of inRuns(lists.files)) yield { kind: "advertise", files };
-}
-
+/** Items in runs that make frames of a good size. */
 function* inRuns<T>(items: Iterable<T>): Generator<T[]> {
   let run: T[] = [];
   for (const item of items) {
@@ -205,9 +196,4 @@ function* inRuns<T>(items: Iterable<T>): Generator<T[]> {
     run = [];
   }
   if (run.length > 0) yield run;
-}
-
-function checkCount(count: number, max: number): void {
-  if (count <= max) return;
-  throw new PeerFault("flooding", `Cannot hear the directory: it names ${count}, asked for ${max}`);
 }

@@ -29,7 +29,7 @@ import {
   type Refusal,
 } from "../wire/messages.ts";
 import { macEquals } from "../wire/proofs.ts";
-import { onlyKinds } from "../wire/gate.ts";
+import { onlyKinds } from "../wire/framer.ts";
 import type { Connection } from "./connection.ts";
 import { withDeadline } from "./deadline.ts";
 

@@ -16,12 +16,12 @@ export type DatabaseAnswer =
   | { readonly problem: string };
 
 /** The part of a worker's global scope that is used here; the default types lack it. */
-interface WorkerScope {
+interface DatabaseWorkerScope {
   onmessage: ((event: MessageEvent<DatabaseJob>) => void) | null;
   postMessage(answer: DatabaseAnswer, transfer?: Transferable[]): void;
 }
 
-const scope = self as unknown as WorkerScope;
+const scope = self as unknown as DatabaseWorkerScope;
 
 scope.onmessage = async ({ data: { path, packagesMax } }) => {
   try {

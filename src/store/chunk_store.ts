@@ -29,7 +29,7 @@ import { scrubRange, type VerifyResult, verifyStore } from "./scrub.ts";
 import { Shares } from "./shares/shares.ts";
 
 /** How to open a store. */
-export interface ChunkStoreOptions {
+interface ChunkStoreOptions {
   /** The data directory; made when it is missing. */
   readonly dataDir: string;
   /**

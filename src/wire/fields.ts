@@ -3,7 +3,7 @@
  * `struct`, which puts them in order. Every variable length is bounded where it is declared.
  */
 
-import { ByteReader, ByteWriter, toHex, utf8 } from "../base/bytes.ts";
+import { ByteReader, ByteWriter, toHex } from "../base/bytes.ts";
 import { PeerFault } from "../base/errors.ts";
 
 /** One value on the wire. */
@@ -115,32 +115,31 @@ export function bytes(lengthMax: number): Field<Uint8Array> {
 
 /** u16 length, then that many bytes of UTF-8. */
 export function text(lengthMax: number): Field<string> {
-  return {
-    write(writer, value) {
-      const at = writer.length;
-      writer.u16(0);
-      const length = writer.text(value);
-      checkLength(length, lengthMax);
-      writer.setU16(at, length);
-    },
-    read: (reader) => reader.text(boundedLength(reader.u16(), lengthMax)),
-    bytesMax: 2 + lengthMax,
-    shape: { kind: "text", lengthBits: 16, lengthMax },
-  };
+  return textField(16, lengthMax);
 }
 
 /** u32 length, then that many bytes of UTF-8: for JSON, which outgrows a u16. */
 export function longText(lengthMax: number): Field<string> {
+  return textField(32, lengthMax);
+}
+
+function textField(lengthBits: 16 | 32, lengthMax: number): Field<string> {
+  const isShort = lengthBits === 16;
   return {
     write(writer, value) {
-      const encoded = utf8(value);
-      checkLength(encoded.length, lengthMax);
-      writer.u32(encoded.length);
-      writer.bytes(encoded);
+      const at = writer.length;
+      if (isShort) writer.u16(0);
+      else writer.u32(0);
+      const length = writer.text(value);
+      checkLength(length, lengthMax);
+      if (isShort) writer.setU16(at, length);
+      else writer.setU32(at, length);
     },
-    read: (reader) => reader.text(boundedLength(reader.u32(), lengthMax)),
-    bytesMax: 4 + lengthMax,
-    shape: { kind: "text", lengthBits: 32, lengthMax },
+    read(reader) {
+      return reader.text(boundedLength(isShort ? reader.u16() : reader.u32(), lengthMax));
+    },
+    bytesMax: lengthBits / 8 + lengthMax,
+    shape: { kind: "text", lengthBits, lengthMax },
   };
 }
 

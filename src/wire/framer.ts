@@ -3,12 +3,14 @@
  *
  * Every length is held against the cap of its kind, and the kind against what the connection may
  * receive in its present state, before a single byte of payload is waited for. The buffer grows
- * to the frame that is announced, never beyond the largest cap.
+ * to the frame that is announced, never beyond the largest cap. Gates say which frames a connection takes
+ * in its present state; they look at the header alone.
  */
 
 import { PeerFault } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
 import { payloadBytesMax } from "./codec.ts";
+import { CHUNKS_CODE, DATA_CODE, type MessageKind, MESSAGES } from "./messages.ts";
+import { limits } from "../base/limits.ts";
 
 /** A frame, or the part of one that has arrived. */
 export interface Frame {
@@ -137,4 +139,43 @@ export class Framer {
     this.#start = 0;
     this.#buffer = buffer;
   }
+}
+
+/** What a frame can be: a message, or one of the two kinds that carry file bytes. */
+export type FrameKind = MessageKind | "chunks" | "data";
+
+/** The kind byte of frames of this kind. */
+export function codeOf(kind: FrameKind): number {
+  switch (kind) {
+    case "chunks":
+      return CHUNKS_CODE;
+    case "data":
+      return DATA_CODE;
+    default:
+      return MESSAGES[kind].code;
+  }
+}
+
+/**
+ * A gate for `kinds` alone, each up to its own cap, and up to `bytesMax` if that is less. `what`
+ * begins the message of the fault that all else is: "Cannot shake hands".
+ */
+export function onlyKinds(
+  what: string,
+  kinds: readonly FrameKind[],
+  options: { readonly bytesMax?: number } = {},
+): FrameGate {
+  const caps = new Map(kinds.map((kind) => {
+    const code = codeOf(kind);
+    return [code, Math.min(payloadBytesMax(code), options.bytesMax ?? Infinity)];
+  }));
+  return (code, payloadBytes) => {
+    const cap = caps.get(code);
+    if (cap === undefined) {
+      throw new PeerFault("unexpected", `${what}: a frame of kind ${code} has no place here`);
+    }
+    if (payloadBytes > cap) {
+      throw new PeerFault("oversized", `${what}: length ${payloadBytes} exceeds ${cap}`);
+    }
+  };
 }

@@ -7,8 +7,6 @@ import type { NodeId, Root } from "../base/ids.ts";
 import type { FetchRecord } from "../base/fetch_record.ts";
 import type { FileTrust } from "../base/package_index.ts";
 
-export { FILE_TRUSTS, type FileTrust } from "../base/package_index.ts";
-
 /** `status`: one of these. */
 export interface StatusReport {
   readonly version: string;

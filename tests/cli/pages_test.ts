@@ -8,7 +8,7 @@ import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { COMMANDS, findCommand } from "../../src/cli/command_table.ts";
 import { parseConfig } from "../../src/cli/settings/config.ts";
 import { helpFor } from "../../src/cli/help.ts";
-import { FILE_TRUSTS } from "../../src/wire/reports.ts";
+import { FILE_TRUSTS } from "../../src/base/package_index.ts";
 import { anchorsOf, codeBlocks, linksOf, PAGES, readPage, tableAfter } from "./pages.ts";
 import { splitWords } from "./transcript.ts";
 

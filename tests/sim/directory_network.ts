@@ -169,7 +169,7 @@ export class DirectoryNetwork {
     heard: (event: AdvertiserEvent) => void,
   ): void {
     const messages = batchMessages(client, directory, batch);
-    this.#talk(client, directory, {
+    this.#ask(client, directory, {
       traffic: this.traffic.batches,
       ask: (isBroken): [Listed | Denial, readonly Message[]] => {
         const answer = directory.take(client, batch, isBroken);
@@ -190,7 +190,7 @@ export class DirectoryNetwork {
   /** A client's last words. */
   leave(client: SimClient, directory: SimDirectory, sequence: number): void {
     const session = client.seats[directory.index]!.session;
-    this.#talk(client, directory, {
+    this.#ask(client, directory, {
       traffic: this.traffic.batches,
       ask: () => {
         directory.leave(client, sequence);
@@ -206,7 +206,7 @@ export class DirectoryNetwork {
     directory: SimDirectory,
     how: { ask(): [T, readonly Message[]]; heard(answer: T | undefined): void },
   ): void {
-    this.#talk(client, directory, {
+    this.#ask(client, directory, {
       traffic: this.traffic.questions,
       ask: how.ask,
       heard: (answer, instance) => {
@@ -217,7 +217,7 @@ export class DirectoryNetwork {
   }
 
   /** One connection of a client to a directory, with its delays and its losses. */
-  #talk<T>(client: SimClient, directory: SimDirectory, how: {
+  #ask<T>(client: SimClient, directory: SimDirectory, how: {
     readonly traffic: Traffic;
     ask(isBroken: boolean): [T, readonly Message[]];
     heard(answer: T | undefined, instance: NodeId): void;

@@ -55,7 +55,7 @@ Deno.test("Neighbours of both ends keep the same link when both dial at once", (
     const [endA] = [...a.links.values()];
     assertEquals(endA!.far.link, [...b.links.keys()][0], `seed ${seed}: one link, both ends of it`);
     const lower = a.nodeId < b.nodeId ? a : b;
-    const kept = lower.overlay.links()[0]!;
+    const kept = lower.overlay.neighbours.links()[0]!;
     if (!kept.inbound) continue;
     // Only where the dial of the lower id never came to be a link, or was refused, may the other's
     // stay: then there never were two.

@@ -148,7 +148,10 @@ export class SimLinks {
 
   #refusal(node: SimNode, other: SimNode, link: { host: string; inbound: boolean }) {
     if (!(node.brain instanceof Overlay)) return undefined;
-    return node.brain.refusal({ nodeId: other.nodeId, ...link }, this.#options.time.nowMs);
+    return node.brain.neighbours.refusal(
+      { nodeId: other.nodeId, ...link },
+      this.#options.time.nowMs,
+    );
   }
 
   #join(from: SimNode, to: SimNode): readonly [LinkEnd, LinkEnd] {

@@ -61,7 +61,7 @@ export const directoryLimits = {
   directoryWrongMs: 300_000,
   /** Such sessions remembered; the oldest goes. */
   directoryWrongMax: 4_096,
-  /** A node that was started anew on the same port has this long to say so before it is logged. */
+  /** A node that was started again on the same port has this long to say so before it is logged. */
   directoryConflictMs: 15_000,
   /** A client that could not be dialled is tried again when it refreshes after this long. */
   directoryRecheckMs: 300_000,
@@ -72,7 +72,7 @@ export const directoryLimits = {
   directorySilentMs: 15_000,
   /** A connection to a directory that says nothing this long is closed. */
   directoryIdleMs: 10_000,
-  /** A connection to a directory is short: whoever has more to say opens another. */
+  /** A connection to a directory is short: a client with more to say opens another. */
   directoryConnectionMs: 60_000,
   /** Frames of answers, of 24 KB at the most, after which the client has to have read them. */
   directoryUnreadFramesMax: 16,
@@ -155,7 +155,7 @@ export const directoryLimits = {
   sentMs: 10_000,
   /** A node that was sent to a holder before its report may not have begun by then. */
   sentSettleMs: 300,
-  /** A report of load that is older than this may be asked for anew. */
+  /** A report of load that is older than this may be asked for again. */
   loadAgeMs: 500,
   /** So many of them are remembered, of one holder and of all. */
   sentPerHolderMax: 256,

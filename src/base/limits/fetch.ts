@@ -48,7 +48,7 @@ export const fetchLimits = {
   hedgeHeadBytes: 64 * KIB,
   /** But never more than this part of a file, in chunks, rounded up to one. */
   hedgeHeadPermille: 10,
-  /** How often, while that lasts, it gives another chunk, so that whoever waits sees bytes come. */
+  /** How often, while that lasts, it gives another chunk, so that those who wait see bytes come. */
   hedgeDripMs: 3_000,
   /** How fast peers must be, as far as the mirror's speed is not known, not to be helped by it. */
   hedgeBytesPerSecond: 64 * MIB,

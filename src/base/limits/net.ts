@@ -23,7 +23,7 @@ export const netLimits = {
   largeFrameBytes: 64 * KIB,
   /** How long a closing connection may take to write its last words. */
   lastWordsMs: 500,
-  /** Idle send buffers that are kept; more connections than this seldom send at once. */
+  /** Idle send buffers that are kept; more connections than this hardly ever send at once. */
   sendBuffersKept: 8,
   /** After a failed accept: keeps a lasting shortage of file descriptors from spinning. */
   acceptPauseMs: 50,

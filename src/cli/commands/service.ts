@@ -45,7 +45,7 @@ export function runDirectory(args: Arguments): Promise<ExitName> {
   return runService("directory", {
     settings: () => readDirectorySettings(args),
     async start(settings, log) {
-      const { startDirectory } = await import("../../directory/directory.ts");
+      const { startDirectory } = await import("../../directory/server.ts");
       return startDirectory({ ...settings, log });
     },
     ready: ({ address, instance }) => `ready directory=${formatAddress(address)} id=${instance}`,

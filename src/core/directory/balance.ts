@@ -15,7 +15,7 @@
 import { limits } from "../../base/limits.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Load } from "../../wire/structures.ts";
-import { MovingAverage } from "./moving_average.ts";
+import { MovingAverage } from "../../base/counts.ts";
 
 /** What a client says of its load, within what can be true. */
 export interface Loaded {

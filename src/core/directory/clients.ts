@@ -197,7 +197,7 @@ export class Clients {
  * Sessions that are not clients any more: the last sequence of each, against replays, and those
  * whose address was somebody else's. Bounded; the oldest go.
  */
-export class PastSessions {
+class PastSessions {
   readonly #sequences = new BoundedMap<ClientKey, number>(limits.directoryGoneMax);
   /** The wrong ones, in the order in which they are forgotten. */
   readonly #wrong = new BoundedMap<ClientKey, { readonly host: string; readonly untilMs: number }>(

@@ -183,7 +183,7 @@ export type DirectoryEffect =
   | ({ readonly kind: "ask-files" } & ClientAddress)
   /** Dial the client, prove the session, and ask it to take a file; ends as `upload-answered`. */
   | ({ readonly kind: "request-upload"; readonly file: ListedFile } & ClientAddress)
-  /** To be logged, but seldom. */
+  /** To be logged, but once in a while. */
   | {
     readonly kind: "warn";
     readonly message: string;

@@ -8,8 +8,7 @@ import type { Root } from "../../base/ids.ts";
 import { nameType } from "../../base/names.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import { NameIndex } from "./name_index.ts";
-import { hashNumbers, RowIndex } from "./row_index.ts";
-import { type FileRow, NONE, Rings, Rows } from "./rows.ts";
+import { type FileRow, hashNumbers, NONE, Rings, RowIndex, Rows } from "./rows.ts";
 
 const ROOT = 0, NAME = 1, SIZE_LOW = 2, SIZE_HIGH = 3, LISTINGS = 4, WHOLE = 5, PART = 6;
 const ROOT_NEXT = 7, ROOT_PREVIOUS = 8, NAME_NEXT = 9, NAME_PREVIOUS = 10;

@@ -44,25 +44,21 @@ export class Listings {
 
   #listingDenial(client: Client, { file }: ListedFile): Denial | undefined {
     const { host } = client;
-    const { listingsPerClientMax, listingsPerHostMax, listingBytesPerHostMax, listingsMax } =
-      limits;
-    if (client.listings >= listingsPerClientMax) {
-      return denialOf("files-per-client", listingsPerClientMax, "this client lists no more files");
+    const ofClient = limits.listingsPerClientMax;
+    if (client.listings >= ofClient) {
+      return denialOf("files-per-client", ofClient, "this client lists no more files");
     }
-    if (host.listings >= listingsPerHostMax) {
-      return denialOf("files-per-host", listingsPerHostMax, "this address lists no more files");
+    const ofHost = limits.listingsPerHostMax;
+    if (host.listings >= ofHost) {
+      return denialOf("files-per-host", ofHost, "this address lists no more files");
     }
-    if (host.textBytes + textBytes(file) > listingBytesPerHostMax) {
-      return denialOf(
-        "name-bytes-per-host",
-        listingBytesPerHostMax,
-        "the names that this address lists have as many bytes as they may",
-      );
+    const bytes = limits.listingBytesPerHostMax;
+    if (host.textBytes + textBytes(file) > bytes) {
+      const what = "the names that this address lists have as many bytes as they may";
+      return denialOf("name-bytes-per-host", bytes, what);
     }
-    if (this.table.size >= listingsMax) {
-      return denialOf("files", listingsMax, "the directory lists all files it can list");
-    }
-    return undefined;
+    if (this.table.size < limits.listingsMax) return undefined;
+    return denialOf("files", limits.listingsMax, "the directory lists all files it can list");
   }
 
   /** Drops what the client named longest ago, if that was before its batch. */

@@ -17,7 +17,7 @@ import { type FileRow, NONE } from "./rows.ts";
 import { SeederProtection } from "./seeder_protection.ts";
 
 /** A holder of one file, before it is decided who is named. */
-interface Candidate extends Nameable<Client> {
+interface HolderCandidate extends Nameable<Client> {
   readonly chunksHave: number;
 }
 
@@ -25,7 +25,7 @@ interface Candidate extends Nameable<Client> {
 interface Group {
   readonly root: Root;
   readonly sizeBytes: number;
-  readonly candidates: Map<Client, Candidate>;
+  readonly candidates: Map<Client, HolderCandidate>;
   whole: number;
   /** Whether the asker has a part of it, so that it is being served. */
   isBegun: boolean;
@@ -44,7 +44,7 @@ interface Wanted {
 }
 
 /** Who holds what is sought. */
-interface Found {
+interface FoundHolders {
   /** The file that leads, when anybody else has any of it. */
   readonly root: Root | undefined;
   readonly holders: Holder[];
@@ -101,7 +101,7 @@ export class LookUp {
    * Who holds the files of a root or a name, in the order in which to ask them. Of several roots
    * each gets its turn, the one that most have whole first.
    */
-  holders(by: "root" | "name", value: string, wanted: Wanted): Found {
+  holders(by: "root" | "name", value: string, wanted: Wanted): FoundHolders {
     const { max } = wanted;
     const lines = this.#groups(this.#filesOf(by, value, limits.directoryAlikeMax), wanted)
       .sort((a, b) => b.whole - a.whole)
@@ -156,8 +156,8 @@ export class LookUp {
    * The holders of one file in order. While few have it whole, busy ones are left out where others
    * can serve the asker: those who have a part of it, or who are about to have one.
    */
-  #line(group: Group, { max, askerNode, askedForMs, nowMs }: Wanted): Candidate[] {
-    const line = this.#balance.order([...group.candidates.values()], nowMs) as Candidate[];
+  #line(group: Group, { max, askerNode, askedForMs, nowMs }: Wanted): HolderCandidate[] {
+    const line = this.#balance.order([...group.candidates.values()], nowMs) as HolderCandidate[];
     const protection = this.#protectionFor(group, max);
     if (protection === null) return line;
     const free = line.filter(({ client }) =>
@@ -182,7 +182,11 @@ export class LookUp {
     return wanted;
   }
 
-  #named(group: Group, { client }: Candidate, { max, asker, askerNode, nowMs }: Wanted): void {
+  #named(
+    group: Group,
+    { client }: HolderCandidate,
+    { max, asker, askerNode, nowMs }: Wanted,
+  ): void {
     this.#balance.named(client, nowMs);
     const protection = this.#protectionFor(group, max);
     if (protection === null) return;

@@ -17,12 +17,11 @@
  */
 
 import { BoundedMap } from "../../base/bounded_map.ts";
-import { Counts } from "../../base/counts.ts";
+import { Counts, MovingAverage } from "../../base/counts.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 import { type ClientKey, hostOf } from "./directory_events.ts";
-import { MovingAverage } from "./moving_average.ts";
 
 /** What is known of the copies of a root. */
 export interface Copies {

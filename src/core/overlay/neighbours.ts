@@ -29,12 +29,11 @@ import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { plainHost } from "../../wire/host.ts";
+import { isSharedMeaning, plainHost } from "../../wire/host.ts";
 import type { MessageOf, Refusal } from "../../wire/messages.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
 import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
-import { isSharedMeaning } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 
 /**
@@ -86,7 +85,7 @@ export type NeighboursEvent =
   | { readonly kind: "tick" };
 
 /** Why a node is not wanted as a neighbour. */
-export type LinkRefusal = Extract<Refusal, "self" | "banned" | "busy" | "duplicate">;
+type LinkRefusal = Extract<Refusal, "self" | "banned" | "busy" | "duplicate">;
 
 /** Why a link is closed. "bye": the other end said so first, and needs no BYE. */
 export type CloseReason = LinkRefusal | "silent" | "bye";
@@ -101,7 +100,7 @@ export type NeighboursEffect =
   | { readonly kind: "banned"; readonly ban: Ban };
 
 /** A link as it is shown to people. */
-export interface LinkReport extends Omit<NewLink, "dialled"> {
+interface LinkReport extends Omit<NewLink, "dialled"> {
   readonly sinceMs: number;
   readonly heardAtMs: number;
   /** Round trip of the last PING that was answered; null before the first. */

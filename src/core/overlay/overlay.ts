@@ -8,14 +8,11 @@
  */
 
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
-import type { NodeId } from "../../base/ids.ts";
 import type { Message } from "../../wire/messages.ts";
-import type { Ban, SeenNode } from "./bans.ts";
+import type { Ban } from "./bans.ts";
 import {
   type CloseReason,
   type LinkId,
-  type LinkRefusal,
-  type LinkReport,
   Neighbours,
   type NeighboursEffect,
   type NeighboursEvent,
@@ -66,13 +63,13 @@ interface OverlayOptions extends NeighboursOptions {
   readonly seenQueriesMax?: number;
 }
 
-/** One node's links and searches. */
+/** One node's links and searches; `neighbours` is for reading only. */
 export class Overlay {
-  readonly #neighbours: Neighbours;
+  readonly neighbours: Neighbours;
   readonly #search: Search;
 
   constructor(options: OverlayOptions) {
-    this.#neighbours = new Neighbours(options);
+    this.neighbours = new Neighbours(options);
     this.#search = new Search(options);
   }
 
@@ -83,35 +80,12 @@ export class Overlay {
 
   /** How many addresses of nodes are known. */
   get addressCount(): number {
-    return this.#neighbours.addressCount;
+    return this.neighbours.addressCount;
   }
 
   /** How many query ids are remembered. */
   get seenCount(): number {
     return this.#search.seenCount;
-  }
-
-  /** The links that are up, oldest first. */
-  links(): LinkReport[] {
-    return this.#neighbours.links();
-  }
-
-  /** Why a node would be closed at once, so that the handshake can say it; undefined if not. */
-  refusal(
-    node: { readonly nodeId: NodeId; readonly host: string; readonly inbound: boolean },
-    nowMs: number,
-  ): LinkRefusal | undefined {
-    return this.#neighbours.refusal(node, nowMs);
-  }
-
-  /** Whether a node is kept out, whatever it comes for. */
-  isBanned(node: SeenNode, nowMs: number): boolean {
-    return this.#neighbours.isBanned(node, nowMs);
-  }
-
-  /** Who is kept out, the one whose ban ends first leading. */
-  bans(nowMs: number): Ban[] {
-    return this.#neighbours.bans(nowMs);
   }
 
   /** Takes one event; gives what is to be done, in order. */
@@ -127,7 +101,7 @@ export class Overlay {
         return this.#onMessage(event.link, event.message, nowMs, out);
       case "link-up":
         this.#keep(event, nowMs, out);
-        if (this.#neighbours.has(event.link)) {
+        if (this.neighbours.has(event.link)) {
           this.#seek({ kind: "link-up", link: event.link, host: event.host }, nowMs, out);
         }
         break;
@@ -154,7 +128,7 @@ export class Overlay {
 
   #onMessage(link: LinkId, message: Message, nowMs: number, out: OverlayEffect[]): void {
     // What was under way when a link was closed still comes in, and no longer counts.
-    if (!this.#neighbours.has(link)) return;
+    if (!this.neighbours.has(link)) return;
     switch (message.kind) {
       case "ping":
       case "pong":
@@ -175,7 +149,7 @@ export class Overlay {
           {
             link,
             code: "unexpected",
-            message: `Cannot read message: ${message.kind} has no place on a link`,
+            message: `Cannot read message: ${message.kind} is not for a link`,
           },
           nowMs,
           out,
@@ -184,7 +158,7 @@ export class Overlay {
   }
 
   #keep(event: NeighboursEvent, nowMs: number, out: OverlayEffect[]): void {
-    for (const effect of this.#neighbours.step(event, nowMs)) {
+    for (const effect of this.neighbours.step(event, nowMs)) {
       if (effect.kind === "banned") {
         out.push(banWarning(effect.ban));
         continue;

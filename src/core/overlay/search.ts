@@ -41,12 +41,17 @@ import type { HostPort } from "../../base/address.ts";
 import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
 import type { NodeId, QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { hostProblem, isLoopback, plainHost } from "../../wire/host.ts";
+import {
+  hostProblem,
+  isLoopback,
+  isSharedMeaning,
+  isWholeAddress,
+  plainHost,
+} from "../../wire/host.ts";
 import type { Hit, Query } from "../../wire/messages.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
 import type { Misdeed } from "./bans.ts";
 import type { LinkId } from "./neighbours.ts";
-import { isSharedMeaning, isWholeAddress } from "./address_scope.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import { SeenCache } from "./seen_cache.ts";
 
@@ -152,7 +157,7 @@ interface Link {
 }
 
 /** A query that waits for an answer of this node before it goes on. */
-interface Held {
+interface HeldQuery {
   readonly query: Query;
   readonly from: LinkId;
   /** When it is forwarded whatever has come until then. */
@@ -176,9 +181,9 @@ export class Search {
   readonly #own = new Map<QueryId, Query>();
   readonly #seen: SeenCache;
   /** Queries whose look-up is not answered. */
-  readonly #lookUps = new Map<QueryId, Held>();
+  readonly #lookUps = new Map<QueryId, HeldQuery>();
   /** Queries whose callback is not answered. */
-  readonly #callbacks = new Map<QueryId, Held>();
+  readonly #callbacks = new Map<QueryId, HeldQuery>();
 
   constructor(options: { readonly seenQueriesMax?: number } = {}) {
     this.#seen = new SeenCache(options.seenQueriesMax);
@@ -309,7 +314,7 @@ export class Search {
     this.#seen.add(query.id, linkId);
     this.counters.queriesSeen++;
 
-    const held: Held = {
+    const held: HeldQuery = {
       query: withCallbackHost(query, link),
       from: linkId,
       forwardAtMs: nowMs + limits.callbackMs,
@@ -375,7 +380,7 @@ export class Search {
   }
 
   /** Passes a query on, once. */
-  #forward(held: Held, nowMs: number, out: SearchEffect[]): void {
+  #forward(held: HeldQuery, nowMs: number, out: SearchEffect[]): void {
     if (held.isForwarded) return;
     held.isForwarded = true;
     const { query, from } = held;

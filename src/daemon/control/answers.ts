@@ -145,7 +145,7 @@ export class Answerer {
       keyed: identity.networkKey !== undefined,
       uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
       links: node.links.size,
-      banned: node.links.overlay.bans(clock.nowMs()).length,
+      banned: node.links.overlay.neighbours.bans(clock.nowMs()).length,
       files: { ...files, hashing: store.shares.filesWaiting },
       counters: {
         queriesSeen: counters.queriesSeen,
@@ -193,7 +193,7 @@ export class Answerer {
   *#peers(): Generator<PeerReport> {
     const { context: { clock }, links: { overlay } } = this.#options.node;
     const nowMs = clock.nowMs();
-    for (const link of overlay.links()) {
+    for (const link of overlay.neighbours.links()) {
       const { nodeId, host, port, listenPort, inbound, roundTripMs, sinceMs } = link;
       yield {
         nodeId,
@@ -206,7 +206,7 @@ export class Answerer {
         ban: null,
       };
     }
-    for (const { nodeId, host, reason, endsAtMs } of overlay.bans(nowMs)) {
+    for (const { nodeId, host, reason, endsAtMs } of overlay.neighbours.bans(nowMs)) {
       yield {
         nodeId: nodeId ?? "",
         host,

@@ -14,8 +14,7 @@ import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage } from "../../net/handshake.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
-import type { Frame } from "../../wire/framer.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { type Frame, onlyKinds } from "../../wire/framer.ts";
 import {
   CHANGING_VERBS,
   CLIENT_MAGIC,

@@ -6,8 +6,7 @@
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { isSharedMeaning, isWholeAddress } from "../../core/overlay/address_scope.ts";
-import { isNowhere } from "../../wire/host.ts";
+import { isNowhere, isSharedMeaning, isWholeAddress } from "../../wire/host.ts";
 import type { Holder, KnownFile } from "../../wire/structures.ts";
 
 /** One answer of one directory; a question may bring several. */

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Message, MessageOf } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";

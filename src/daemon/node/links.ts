@@ -13,7 +13,7 @@ import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overl
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { initiate, RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
 import { decodePayload } from "../../wire/codec.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Message, MessageKind, Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
@@ -90,12 +90,15 @@ export class Links {
 
   /** Why a node that comes in may not become a link; undefined when it may. */
   refusal({ nodeId }: RemoteIdentity, { remote: { host } }: Connection): Refusal | undefined {
-    return this.overlay.refusal({ nodeId, host, inbound: true }, this.#context.clock.nowMs());
+    return this.overlay.neighbours.refusal(
+      { nodeId, host, inbound: true },
+      this.#context.clock.nowMs(),
+    );
   }
 
   /** Whether nothing is taken from a node, nor any question of it answered. */
   isBanned({ nodeId }: RemoteIdentity, { remote: { host } }: Connection): boolean {
-    return this.overlay.isBanned({ nodeId, host }, this.#context.clock.nowMs());
+    return this.overlay.neighbours.isBanned({ nodeId, host }, this.#context.clock.nowMs());
   }
 
   /** Keeps a link that another node opened, or one that was `dialled`, until it ends. */

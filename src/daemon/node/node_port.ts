@@ -10,7 +10,7 @@ import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import type { Listener } from "../../net/transport.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import type { Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { hearOffers } from "../discovery/offer_exchange.ts";

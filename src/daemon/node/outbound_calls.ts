@@ -10,7 +10,7 @@ import type { CallbackOutcome } from "../../core/overlay/search.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import type { Connection } from "../../net/connection.ts";
 import { initiate, type RemoteIdentity } from "../../net/handshake.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { NodeContext } from "../discovery/node_context.ts";

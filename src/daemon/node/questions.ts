@@ -13,7 +13,7 @@ import { HASH_BYTES } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { RemoteIdentity } from "../../net/handshake.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import type { Message, MessageOf, Refusal } from "../../wire/messages.ts";
 import { sessionMac } from "../../wire/proofs.ts";
 import type { ListedFile } from "../../wire/structures.ts";

@@ -8,7 +8,7 @@ import type { Connection } from "../../net/connection.ts";
 import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
 import { expectMessage, initiate, type RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { Message } from "../../wire/messages.ts";
 import type { PeerFileReport } from "../../wire/reports.ts";

@@ -15,7 +15,7 @@ import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
 import type { FetchNotice, FetchObserver, FetchRequest } from "../../wire/fetching.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import type { Done, MessageOf } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { checkOffer, peerLabel } from "../discovery/offer_exchange.ts";

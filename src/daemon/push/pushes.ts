@@ -19,7 +19,7 @@ import { limits } from "../../base/limits.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { RefusedError } from "../../net/handshake.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { PushReport } from "../../wire/reports.ts";
 import type { Holder, ListedFile } from "../../wire/structures.ts";

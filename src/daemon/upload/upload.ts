@@ -23,8 +23,7 @@ import {
   encodeFrame,
   writeChunksHeader,
 } from "../../wire/codec.ts";
-import type { Frame } from "../../wire/framer.ts";
-import { onlyKinds } from "../../wire/gate.ts";
+import { type Frame, onlyKinds } from "../../wire/framer.ts";
 import type { Message, Rejection } from "../../wire/messages.ts";
 import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
 import type { NodeContext } from "../discovery/node_context.ts";

@@ -7,7 +7,7 @@
  * it.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -122,24 +122,18 @@ export class Catalogue implements Disposable {
 
   /** Adds or replaces files by their paths. */
   putStoredFiles(files: readonly StoredFile[]): void {
-    this.#transaction(() => {
-      const put = this.#prepare("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-      for (const stored of files) {
-        const { origin, file, sizeBytes, mtimeMs, ino, root } = stored;
-        const name = stored.name === file ? null : stored.name;
-        put.run(origin, rowDirectory(stored), file, name, sizeBytes, mtimeMs, ino, root);
-      }
+    const rows = files.map((stored) => {
+      const { origin, file, sizeBytes, mtimeMs, ino, root } = stored;
+      const name = stored.name === file ? null : stored.name;
+      return [origin, rowDirectory(stored), file, name, sizeBytes, mtimeMs, ino, root];
     });
+    this.#write("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows);
   }
 
   /** Forgets files by their paths. */
   removeStoredFiles(files: readonly StoredFile[]): void {
-    this.#transaction(() => {
-      const remove = this.#prepare(
-        "DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?",
-      );
-      for (const stored of files) remove.run(stored.origin, rowDirectory(stored), stored.file);
-    });
+    const rows = files.map((stored) => [stored.origin, rowDirectory(stored), stored.file]);
+    this.#write("DELETE FROM places WHERE origin = ? AND directory = ? AND file = ?", rows);
   }
 
   /** All partial downloads. */
@@ -155,16 +149,12 @@ export class Catalogue implements Disposable {
 
   /** Adds a partial download, or replaces what is known of it. */
   putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
-    this.#transaction(() => {
-      this.#prepare("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)")
-        .run(root, name, sizeBytes, have, hasLeaves ? 1 : 0);
-    });
+    const values = [root, name, sizeBytes, have, hasLeaves ? 1 : 0];
+    this.#write("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)", [values]);
   }
 
   removePartial(root: Root): void {
-    this.#transaction(() => {
-      this.#prepare("DELETE FROM partials WHERE root = ?").run(root);
-    });
+    this.#write("DELETE FROM partials WHERE root = ?", [[root]]);
   }
 
   /** A partial download became a complete file. */
@@ -194,9 +184,9 @@ export class Catalogue implements Disposable {
   /** Replaces all shared paths. */
   putShares(shares: readonly ShareRow[]): void {
     this.#transaction(() => {
-      this.#prepare("DELETE FROM shares").run();
-      const put = this.#prepare("INSERT INTO shares VALUES (?, ?)");
-      for (const { path, isExcluded } of shares) put.run(path, isExcluded ? 1 : 0);
+      this.#write("DELETE FROM shares", [[]]);
+      const rows = shares.map(({ path, isExcluded }) => [path, isExcluded ? 1 : 0]);
+      this.#write("INSERT INTO shares VALUES (?, ?)", rows);
     });
   }
 
@@ -211,16 +201,11 @@ export class Catalogue implements Disposable {
   }
 
   putSha256(root: Root, sha256: string): void {
-    this.#transaction(() => {
-      this.#prepare("INSERT OR REPLACE INTO sha256s VALUES (?, ?)").run(root, sha256);
-    });
+    this.#write("INSERT OR REPLACE INTO sha256s VALUES (?, ?)", [[root, sha256]]);
   }
 
   removeSha256s(roots: Iterable<Root>): void {
-    this.#transaction(() => {
-      const remove = this.#prepare("DELETE FROM sha256s WHERE root = ?");
-      for (const root of roots) remove.run(root);
-    });
+    this.#write("DELETE FROM sha256s WHERE root = ?", Array.from(roots, (root) => [root]));
   }
 
   /**
@@ -229,22 +214,26 @@ export class Catalogue implements Disposable {
    */
   putRecord({ name, root, kind, trust, endedAt, json }: RecordRow): void {
     this.#transaction(() => {
+      const kindNumber = RECORD_KINDS[kind];
       if (kind !== "brought") {
-        this.#prepare("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?")
-          .run(name, RECORD_KINDS[kind], root);
+        const same = [name, kindNumber, root];
+        this.#write("DELETE FROM stories WHERE name = ? AND kind = ? AND root IS ?", [same]);
       }
-      this.#prepare(
+      this.#write(
         "INSERT INTO stories (name, root, ended, kind, trust, json) VALUES (?, ?, ?, ?, ?, ?)",
-      ).run(name, root, endedAt, RECORD_KINDS[kind], trust, json);
-      this.#prepare(
+        [[name, root, endedAt, kindNumber, trust, json]],
+      );
+      this.#write(
         "DELETE FROM stories WHERE id IN " +
           `(SELECT id FROM stories WHERE kind <> ${RECORD_KINDS.brought} ` +
           "ORDER BY id DESC LIMIT -1 OFFSET ?)",
-      ).run(limits.idleFetchRecordsMax);
-      this.#prepare(
+        [[limits.idleFetchRecordsMax]],
+      );
+      this.#write(
         "DELETE FROM stories WHERE id IN " +
           "(SELECT id FROM stories ORDER BY id DESC LIMIT -1 OFFSET ?)",
-      ).run(limits.fetchRecordsMax);
+        [[limits.fetchRecordsMax]],
+      );
     });
   }
 
@@ -278,10 +267,7 @@ export class Catalogue implements Disposable {
   }
 
   putStatistics(values: ReadonlyMap<string, number>): void {
-    this.#transaction(() => {
-      const put = this.#prepare("INSERT OR REPLACE INTO statistics VALUES (?, ?)");
-      for (const [name, value] of values) put.run(name, value);
-    });
+    this.#write("INSERT OR REPLACE INTO statistics VALUES (?, ?)", values);
   }
 
   close(): void {
@@ -306,6 +292,14 @@ export class Catalogue implements Disposable {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /** Runs one statement for each of some rows. */
+  #write(sql: string, rows: Iterable<readonly SQLInputValue[]>): void {
+    this.#transaction(() => {
+      const statement = this.#prepare(sql);
+      for (const values of rows) statement.run(...values);
+    });
   }
 
   #transaction(write: () => void): void {

@@ -5,7 +5,7 @@
 
 import { EnvironmentError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
-import { isSamePrint } from "../files/fingerprint.ts";
+import { isSamePrint } from "../files/stored_file.ts";
 import type { Hasher } from "../hashing/hasher.ts";
 import type { StoreContext } from "./store_context.ts";
 

@@ -8,7 +8,7 @@ import type { ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 
 /** What progress has done, by the download that it is of. */
-export interface ProgressEffects {
+export interface DownloadProgressEffects {
   /** Flushes all data written until now to the disk. */
   flush(isDataDirty: boolean): Promise<void>;
   /** Remembers these chunks; they are on the disk. */
@@ -18,10 +18,10 @@ export interface ProgressEffects {
 }
 
 /** The chunks of one download, and their checkpoints. */
-export class Progress {
+export class DownloadProgress {
   /** Chunks that are written and checked. */
   readonly have: Bitfield;
-  readonly #effects: ProgressEffects;
+  readonly #effects: DownloadProgressEffects;
   /** The chunks of the last checkpoint. */
   #durable: Bitfield;
   #dirtyBytes = 0;
@@ -31,7 +31,7 @@ export class Progress {
   #isEnded = false;
 
   /** @param known The chunks of the last checkpoint; none when it is missing. */
-  constructor(chunks: number, effects: ProgressEffects, known?: Bitfield) {
+  constructor(chunks: number, effects: DownloadProgressEffects, known?: Bitfield) {
     this.have = known ?? new Bitfield(chunks);
     // Copying an empty bitfield would take memory for a size that nothing proves so far.
     this.#durable = known?.clone() ?? new Bitfield(chunks);

@@ -9,9 +9,14 @@ import { checkName } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 import { moveFile } from "../files/durable.ts";
-import { fingerprintOf, isUnchanged } from "../files/fingerprint.ts";
+import {
+  fingerprintOf,
+  isUnchanged,
+  joinPath,
+  splitPath,
+  StoredFile,
+} from "../files/stored_file.ts";
 import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
-import { joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
 import { EMPTY_ROOT } from "../hashing/merkle.ts";
 import { type DownloadEnds, type DownloadRequest, PartialDownload } from "./partial_download.ts";
 

@@ -24,7 +24,7 @@ import { DataFile } from "../files/data_file.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
 import { type LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
 import { checkData } from "../hashing/verify.ts";
-import { Progress, type ProgressEffects } from "./checkpoint.ts";
+import { DownloadProgress, type DownloadProgressEffects } from "./checkpoint.ts";
 
 /** What to download. */
 export interface DownloadRequest {
@@ -60,7 +60,7 @@ export class PartialDownload {
   readonly #context: StoreContext;
   readonly #ends: DownloadEnds;
   readonly #data: DataFile;
-  readonly #progress: Progress;
+  readonly #progress: DownloadProgress;
   readonly #leaves: LeafLayerWriter;
   #sizeBytes: number;
 
@@ -81,7 +81,7 @@ export class PartialDownload {
     this.#context = context;
     this.#ends = options.ends;
     this.#data = new DataFile(path ?? context.directory.partialPath(root), context.handles);
-    this.#progress = new Progress(this.chunks, this.#progressEffects(), options.have);
+    this.#progress = new DownloadProgress(this.chunks, this.#progressEffects(), options.have);
     this.unverifiedBytes = options.unverifiedBytes ?? 0;
     this.#leaves = new LeafLayerWriter(context.leafLayer(root, sizeBytes), context.handles, {
       isWhole: options.hasLeaves === true,
@@ -353,7 +353,7 @@ export class PartialDownload {
     this.#data.truncate(rangeBytes(this.sizeBytes, { first, count: 1 }).offset);
   }
 
-  #progressEffects(): ProgressEffects {
+  #progressEffects(): DownloadProgressEffects {
     const { root } = this;
     const { catalogue, isDurable } = this.#context;
     return {

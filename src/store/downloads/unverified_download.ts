@@ -39,12 +39,6 @@ export interface ResumeValidators {
   readonly lastModified: string | null;
 }
 
-/** Reads chunks that are here: the shape of a FileReader. */
-interface UnverifiedReader {
-  readonly sizeBytes: number;
-  readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
-}
-
 /** How to make an unverified download a file of the store. */
 interface PromoteOptions {
   readonly signal?: AbortSignal | undefined;
@@ -175,10 +169,10 @@ export class UnverifiedDownload implements UnverifiedRequest {
    * Reads it as a file of `sizeBytes`: whole chunks, and the last one as long as that makes it. It
    * goes on reading when the unverified download is promoted.
    */
-  reader(sizeBytes: number): UnverifiedReader {
+  reader(sizeBytes: number) {
     return {
       sizeBytes,
-      readRun: (range, target, offset) =>
+      readRun: (range: ChunkRange, target: Uint8Array, offset: number) =>
         this.#read(rangeBytes(sizeBytes, range), { range, target, offset }),
     };
   }

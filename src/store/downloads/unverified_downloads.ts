@@ -11,8 +11,13 @@ import { checkName } from "../../base/names.ts";
 import type { Sha256Index } from "../catalogue/sha256_index.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 import { moveFile } from "../files/durable.ts";
-import { isUnchanged } from "../files/fingerprint.ts";
-import { type FileDefinition, joinPath, splitPath, StoredFile } from "../files/stored_file.ts";
+import {
+  type FileDefinition,
+  isUnchanged,
+  joinPath,
+  splitPath,
+  StoredFile,
+} from "../files/stored_file.ts";
 import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
 import { Hasher } from "../hashing/hasher.ts";
 import { checkSize, type Downloads } from "./downloads.ts";

@@ -79,7 +79,7 @@ export class FileIndex {
     return listOf(this.#byName.get(name));
   }
 
-  /** A file of `root` under `name`. Thousands may share the one or the other, but seldom both. */
+  /** A file of `root` under `name`. Thousands may share the one or the other, but hardly ever both. */
   named(root: Root, name: string): StoredFile | undefined {
     const ofRoot = this.ofRoot(root), ofName = this.ofName(name);
     return ofRoot.length <= ofName.length

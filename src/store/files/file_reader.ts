@@ -8,10 +8,9 @@ import {
   isRangeWithin,
   rangeBytes,
 } from "../../base/geometry.ts";
-import { isSameFile } from "./fingerprint.ts";
+import { isSameFile, type StoredFile } from "./stored_file.ts";
 import type { Handle, HandleCache } from "./handle_cache.ts";
 import { environmentError, readAt } from "./io.ts";
-import type { StoredFile } from "./stored_file.ts";
 
 /**
  * Reads chunks of a file into `target` from `offset` in one call to the system; returns the bytes.

@@ -1,12 +1,11 @@
 /**
- * One complete file on this machine that holds the content of one root. And what the rest of the
- * program is told about a file, a definition.
+ * One complete file on this machine that holds the content of one root, and what tells whether it is
+ * still the same. And what the rest of the program is told about a file, a definition.
  */
 
 import { chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { nameType } from "../../base/names.ts";
-import type { Fingerprint } from "./fingerprint.ts";
 
 /** How a complete file came here: by sharing it where it lies, or by downloading it. */
 export type StoredFileOrigin = "shared" | "downloaded";
@@ -107,3 +106,42 @@ export type StoreChange =
 
 /** Tells a person of something that went wrong and was dealt with. */
 export type OnWarning = (message: string, fields: Record<string, unknown>) => void;
+
+/**
+ * The state of a file at one moment, which tells cheaply whether a file is still the one that was
+ * hashed: inode, size and time of last change at the same path. `verify.ts` looks at the bytes.
+ *
+ * The device is left out on purpose: some file systems (btrfs, overlays) get another number at
+ * every mount, and each restart of the machine would hash everything again.
+ */
+export interface Fingerprint {
+  readonly sizeBytes: number;
+  /** Time of last modification in milliseconds since 1970; Deno gives no finer one. */
+  readonly mtimeMs: number;
+  /** Inode; 0 where the system has none. */
+  readonly ino: number;
+}
+
+/** The fingerprint in a file's metadata. */
+export function fingerprintOf(info: Deno.FileInfo): Fingerprint {
+  return { sizeBytes: info.size, mtimeMs: info.mtime?.getTime() ?? 0, ino: info.ino ?? 0 };
+}
+
+/** Whether a file with this metadata is the one of `print`. */
+export function isSameFile(print: Fingerprint, info: Deno.FileInfo): boolean {
+  return info.isFile && isSamePrint(print, fingerprintOf(info));
+}
+
+/** Whether two fingerprints are those of one file that did not change in between. */
+export function isSamePrint(a: Fingerprint, b: Fingerprint): boolean {
+  return a.sizeBytes === b.sizeBytes && a.ino === b.ino && a.mtimeMs === b.mtimeMs;
+}
+
+/** Whether there still is, at its path, the file that was hashed. */
+export function isUnchanged(file: Fingerprint & { readonly path: string }): boolean {
+  try {
+    return isSameFile(file, Deno.statSync(file.path));
+  } catch {
+    return false;
+  }
+}

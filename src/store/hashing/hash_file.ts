@@ -10,10 +10,9 @@ import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import { HASH_BYTES, type Root } from "../../base/ids.ts";
 import { leafHex } from "../../base/leaves.ts";
 import { limits } from "../../base/limits.ts";
-import { type Fingerprint, fingerprintOf, isSameFile } from "../files/fingerprint.ts";
+import { type Fingerprint, fingerprintOf, isSameFile, joinPath } from "../files/stored_file.ts";
 import { environmentError, readAt, removeIfThere, writeAt } from "../files/io.ts";
 import { MerkleBuilder } from "./merkle.ts";
-import { joinPath } from "../files/stored_file.ts";
 
 /** What to hash. */
 export interface HashRequest {

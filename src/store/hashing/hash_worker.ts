@@ -1,7 +1,7 @@
 /** The worker that hashes files, so that the thread that serves is not held up. See `hasher.ts`. */
 
 import { type EnvironmentCode, messageOf } from "../../base/errors.ts";
-import type { Fingerprint } from "../files/fingerprint.ts";
+import type { Fingerprint } from "../files/stored_file.ts";
 import { type HashedFile, hashFile, type HashRequest, sha256File } from "./hash_file.ts";
 import { environmentError } from "../files/io.ts";
 
@@ -11,11 +11,11 @@ export type HashJob =
   | { readonly kind: "sha256"; readonly id: number; readonly path: string };
 
 /** What hashing gave. */
-export type HashResult = HashedFile | Fingerprint & { readonly sha256: string };
+export type FileHash = HashedFile | Fingerprint & { readonly sha256: string };
 
 /** What became of it. */
 export type HashAnswer =
-  | { readonly kind: "hashed"; readonly id: number; readonly file: HashResult }
+  | { readonly kind: "hashed"; readonly id: number; readonly file: FileHash }
   | {
     readonly kind: "failed";
     readonly id: number;
@@ -25,12 +25,12 @@ export type HashAnswer =
   };
 
 /** The part of a worker's global scope that is used here; the default types lack it. */
-interface WorkerScope {
+interface HashWorkerScope {
   onmessage: ((event: MessageEvent<HashJob>) => void) | null;
   postMessage(answer: HashAnswer): void;
 }
 
-const scope = self as unknown as WorkerScope;
+const scope = self as unknown as HashWorkerScope;
 
 scope.onmessage = ({ data: job }) => {
   const { id, path } = job;

@@ -6,13 +6,13 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Fingerprint } from "../files/fingerprint.ts";
+import type { Fingerprint } from "../files/stored_file.ts";
 import type { HashedFile, HashRequest } from "./hash_file.ts";
-import type { HashAnswer, HashJob, HashResult } from "./hash_worker.ts";
+import type { FileHash, HashAnswer, HashJob } from "./hash_worker.ts";
 
 interface PendingJob {
   readonly job: HashJob;
-  readonly resolve: (file: HashResult) => void;
+  readonly resolve: (file: FileHash) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -61,10 +61,10 @@ export class Hasher implements Disposable {
   async #run(
     job: HashJob,
     { signal }: { readonly signal?: AbortSignal | undefined },
-  ): Promise<HashResult> {
+  ): Promise<FileHash> {
     signal?.throwIfAborted();
     if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
-    const { promise, resolve, reject } = Promise.withResolvers<HashResult>();
+    const { promise, resolve, reject } = Promise.withResolvers<FileHash>();
     const abort = () => this.#abort(job.id, signal?.reason);
     signal?.addEventListener("abort", abort);
     this.#waiting.push({ job, resolve, reject });

@@ -6,9 +6,8 @@
 import type { Timer } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { isUnchanged } from "../files/fingerprint.ts";
+import { isUnchanged, splitPath, StoredFile } from "../files/stored_file.ts";
 import type { Hasher } from "../hashing/hasher.ts";
-import { splitPath, StoredFile } from "../files/stored_file.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 
 /** Hashes files and adds them to the store. */

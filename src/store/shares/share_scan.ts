@@ -7,9 +7,14 @@ import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { nameProblem } from "../../base/names.ts";
-import { isSameFile } from "../files/fingerprint.ts";
+import {
+  isSameFile,
+  joinPath,
+  OWN_FILE_PREFIX,
+  splitPath,
+  type StoredFile,
+} from "../files/stored_file.ts";
 import { codeOf, environmentError } from "../files/io.ts";
-import { joinPath, OWN_FILE_PREFIX, splitPath, type StoredFile } from "../files/stored_file.ts";
 import { isBelow, type ShareSet } from "./share_set.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 

@@ -26,19 +26,19 @@ Deno.test("DirectoryServer serves another host when two hold all connections", a
   server.start();
   try {
     const open = (host: string) => DirectoryConnection.open(door.connect(host), identityOf(1));
-    const talks: DirectoryConnection[] = [];
+    const connections: DirectoryConnection[] = [];
     for (let left = limits.connectionsMax; left > 0; left -= 64) {
       const hosts = Array.from({ length: 64 }, (_, i) => `192.0.2.${1 + i % 2}`);
-      talks.push(...await Promise.all(hosts.map(open)));
+      connections.push(...await Promise.all(hosts.map(open)));
     }
     const newcomer = await open("192.0.2.3");
     const status = await newcomer.status();
     assert("clients" in status);
     assertEquals(warned, ["all places for connections are taken"]);
     // The one that was silent longest had to go; the next was not touched.
-    await assertRejects(() => talks[0]!.status(), EnvironmentError);
-    assert("clients" in await talks[1]!.status());
-    for (const talk of [newcomer, ...talks]) talk.close();
+    await assertRejects(() => connections[0]!.status(), EnvironmentError);
+    assert("clients" in await connections[1]!.status());
+    for (const connection of [newcomer, ...connections]) connection.close();
   } finally {
     await server.stop();
   }

@@ -56,7 +56,7 @@ Deno.test("DialQueue runs no more at once than its bounds say, in all and at one
   assertEquals(dials.queue.waiting, 3);
 });
 
-Deno.test("DialQueue gives the place that comes free to the host whose turn it is", async () => {
+Deno.test("DialQueue gives the slot that comes free to the host whose turn it is", async () => {
   const dials = new Dials();
   for (const host of ["a", "b"]) {
     for (const client of ["1", "2", "3"]) dials.add(host, client, host + client);

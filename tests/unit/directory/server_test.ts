@@ -97,9 +97,9 @@ class Client implements AsyncDisposable {
     files: readonly ListedFile[],
     fields: Partial<MessageOf<"refresh">> = {},
   ): Promise<MessageOf<"listed">> {
-    const talk = await this.open();
-    const answer = await talk.batch(this.refresh(fields), { files, removed: [] });
-    talk.close();
+    const connection = await this.open();
+    const answer = await connection.batch(this.refresh(fields), { files, removed: [] });
+    connection.close();
     if (answer.kind === "denied") throw new Error(answer.message);
     return answer;
   }
@@ -132,23 +132,23 @@ Deno.test("DirectoryServer dials a new client back and names it with its address
   const { server } = running;
   await until("the check", () => server.run.index.status(0).clientsReachable === 1);
   await using seeker = new Client(running, { session: "a2" });
-  const talk = await seeker.open();
-  const holders = await talk.holders({ by: "root", value: file.file.root }, 8);
+  const connection = await seeker.open();
+  const holders = await connection.holders({ by: "root", value: file.file.root }, 8);
   assert(Array.isArray(holders));
   assertEquals(holders.map(({ port, host }) => ({ host, port })), [client.node.address]);
-  talk.close();
+  connection.close();
 });
 
 Deno.test("DirectoryServer keeps what a broken batch had said, and takes nothing for gone", async () => {
   await using running = directory();
   await using client = new Client(running, { session: "b1" });
   await client.list([listedFile(1), listedFile(2)]);
-  const talk = await client.open();
-  talk.connection.send({ kind: "refresh", ...client.refresh() });
-  talk.connection.send({ kind: "advertise", files: [listedFile(3)] });
+  const connection = await client.open();
+  connection.connection.send({ kind: "refresh", ...client.refresh() });
+  connection.connection.send({ kind: "advertise", files: [listedFile(3)] });
   const { index } = running.server.run;
   await until("the third file", () => index.status(0).filesListed === 3);
-  talk.close();
+  connection.close();
   const answer = await client.list([], { whole: false, filesListed: 3 });
   assertEquals([answer.known, answer.filesListed], [true, 3]);
 });
@@ -188,9 +188,9 @@ Deno.test("DirectoryServer has a popular file taken by a client that has room", 
   // Demand is counted in nodes that ask.
   for (let i = 0; i < 16; i++) {
     await using seeker = new Client(running, { session: "d3" });
-    const talk = await seeker.open();
-    await talk.holders({ by: "root", value: file.file.root }, 8);
-    talk.close();
+    const connection = await seeker.open();
+    await connection.holders({ by: "root", value: file.file.root }, 8);
+    connection.close();
   }
   await until("the request", () => index.status(0).uploadsAccepted === 1);
   const [request, ...more] = requests;
@@ -232,20 +232,23 @@ Deno.test("DirectoryServer does not dial clients that have left before their tur
     await proveSession(connection, remote, client.session);
   };
   await using client: Client = new Client(running, { session: "ee", answer: late });
-  const talk = await client.open();
+  const connection = await client.open();
   const count = 3 * limits.directoryDialsPerHostMax;
   for (let i = 0; i < count; i++) {
     const session = `${i}`.padStart(2, "0").repeat(16) as SessionId;
-    await talk.batch({ ...client.refresh(), session, sequence: 1 }, { files: [], removed: [] });
-    await talk.leave({ session, sequence: 2 });
+    await connection.batch({ ...client.refresh(), session, sequence: 1 }, {
+      files: [],
+      removed: [],
+    });
+    await connection.leave({ session, sequence: 2 });
   }
   await until("the dials", () => dials === limits.directoryDialsPerHostMax);
   // One that stays comes after all that wait.
-  await talk.batch(client.refresh(), { files: [], removed: [] });
+  await connection.batch(client.refresh(), { files: [], removed: [] });
   end();
   await until("its proof", () => running.server.run.index.status(0).clientsReachable === 1);
   assertEquals(dials, limits.directoryDialsPerHostMax + 1);
-  talk.close();
+  connection.close();
 });
 
 Deno.test("DirectoryServer logs one kind of fault of an address once, whatever it says", async () => {
@@ -254,9 +257,9 @@ Deno.test("DirectoryServer logs one kind of fault of an address once, whatever i
   await using running = directory({ log });
   await using client = new Client(running, { session: "f1" });
   for (const number of [1, 2, 3]) {
-    const talk = await client.open();
+    const connection = await client.open();
     const file = listedFile(number, { chunksHave: 3 });
-    await assertRejects(() => talk.batch(client.refresh(), { files: [file], removed: [] }));
+    await assertRejects(() => connection.batch(client.refresh(), { files: [file], removed: [] }));
   }
   assertEquals(warned, ["a client broke the protocol"]);
 });
@@ -264,9 +267,9 @@ Deno.test("DirectoryServer logs one kind of fault of an address once, whatever i
 Deno.test("DirectoryServer ends all connections when it stops", async () => {
   const running = directory();
   await using client = new Client(running, { session: "f1" });
-  const talk = await client.open();
+  const connection = await client.open();
   await running.server.stop();
-  await assertRejects(() => talk.status(), Error);
+  await assertRejects(() => connection.status(), Error);
   await assertRejects(() => client.open(), Error);
 });
 

@@ -11,8 +11,7 @@ import {
   encodeFrame,
   writeChunksHeader,
 } from "../../../src/wire/codec.ts";
-import type { Frame } from "../../../src/wire/framer.ts";
-import { onlyKinds } from "../../../src/wire/gate.ts";
+import { type Frame, onlyKinds } from "../../../src/wire/framer.ts";
 import { CHUNKS_CODE, type Message, MESSAGES } from "../../../src/wire/messages.ts";
 import { memoryPair } from "../../support/memory_transport.ts";
 

@@ -40,10 +40,10 @@ function holder(port: number): Holder {
   return { root: ROOT, sizeBytes: 1, ...place, chunksHave: 1, loadPermille: 0 };
 }
 
-/** A talk with a directory that keeps to the script, whose answers get its instance. */
-async function talking(
+/** A connection with a directory that keeps to the script, whose answers get its instance. */
+async function connected(
   answer: (heard: readonly Message[], instance: NodeId) => readonly Message[],
-  use: (talk: DirectoryConnection, directory: ScriptedDirectory) => Promise<void>,
+  use: (connection: DirectoryConnection, directory: ScriptedDirectory) => Promise<void>,
 ): Promise<void> {
   const transport = new MemoryTransport({ bufferBytes: 10_000 });
   const script: Script = { answer: (heard) => answer(heard, directory.instance) };
@@ -56,22 +56,22 @@ async function talking(
     random: systemRandom,
   };
   const duplex = await transport.dial(directory.address, { timeoutMs: 1_000 });
-  const talk = await DirectoryConnection.open(new Connection(duplex), identity);
-  assertEquals(talk.instance, directory.instance);
-  await use(talk, directory);
-  talk.close();
+  const connection = await DirectoryConnection.open(new Connection(duplex), identity);
+  assertEquals(connection.instance, directory.instance);
+  await use(connection, directory);
+  connection.close();
 }
 
 const last = (heard: readonly Message[]) => heard.at(-1)!.kind;
 
-Deno.test("DirectoryTalk.batch() sends the lists in frames of a bounded length", async () => {
-  await talking(
+Deno.test("DirectoryConnection.batch() sends the lists in frames of a bounded length", async () => {
+  await connected(
     (heard, instance) =>
       last(heard) === "batch-end" ? [listed(instance, { filesListed: 300 })] : [],
-    async (talk, directory) => {
+    async (connection, directory) => {
       const files = Array.from({ length: 300 }, (_, i) => file(`${i}`));
       const removed = [{ root: ROOT, name: "gone" }];
-      const answer = await talk.batch(REFRESH, { files, removed });
+      const answer = await connection.batch(REFRESH, { files, removed });
       assert(answer.kind === "listed");
       assertEquals(answer.filesListed, 300);
       const { advertisedPerMessageMax: max } = limits;
@@ -92,15 +92,15 @@ Deno.test("DirectoryTalk.batch() sends the lists in frames of a bounded length",
   );
 });
 
-Deno.test("DirectoryTalk.batch() ends early when the directory refuses early", async () => {
+Deno.test("DirectoryConnection.batch() ends early when the directory refuses early", async () => {
   let made = 0;
-  await talking(
+  await connected(
     (heard, instance) => last(heard) === "refresh" ? [denied(instance)] : [],
-    async (talk, directory) => {
+    async (connection, directory) => {
       const files = (function* () {
         for (; made < 100_000; made++) yield file(`${made}`);
       })();
-      const answer = await talk.batch(REFRESH, { files, removed: [] });
+      const answer = await connection.batch(REFRESH, { files, removed: [] });
       assert(answer.kind === "denied");
       assertEquals(answer.limit, "sequence");
       assert(made < 100_000, "the rest of the list was not even made");
@@ -109,7 +109,7 @@ Deno.test("DirectoryTalk.batch() ends early when the directory refuses early", a
   );
 });
 
-Deno.test("DirectoryTalk hears the answers to several questions in their order", async () => {
+Deno.test("DirectoryConnection hears the answers to several questions in their order", async () => {
   const holders = [holder(1), holder(2)];
   const status: Omit<MessageOf<"directory-status">, "instance"> = {
     kind: "directory-status",
@@ -126,7 +126,7 @@ Deno.test("DirectoryTalk hears the answers to several questions in their order",
     replicas: 3,
     refreshMs: 30_000,
   };
-  await talking(
+  await connected(
     (heard, instance) => {
       // Nothing is answered before all has been asked.
       if (last(heard) !== "directory-query") return [];
@@ -139,13 +139,13 @@ Deno.test("DirectoryTalk hears the answers to several questions in their order",
         { ...status, instance },
       ];
     },
-    async (talk, directory) => {
+    async (connection, directory) => {
       const answers = await Promise.all([
-        talk.metadata({ by: "name", value: "a" }),
-        talk.holders({ by: "root", value: ROOT }, 16),
-        talk.takers({ root: ROOT, sizeBytes: 1 }, 2),
-        talk.search("*", 10),
-        talk.status(),
+        connection.metadata({ by: "name", value: "a" }),
+        connection.holders({ by: "root", value: ROOT }, 16),
+        connection.takers({ root: ROOT, sizeBytes: 1 }, 2),
+        connection.search("*", 10),
+        connection.status(),
       ]);
       const { instance } = directory;
       assertEquals<unknown>(answers, [
@@ -161,60 +161,60 @@ Deno.test("DirectoryTalk hears the answers to several questions in their order",
 
 const metadataQuery = { by: "name", value: "a" } as const;
 
-Deno.test("DirectoryTalk takes an answer of another instance for a fault", async () => {
+Deno.test("DirectoryConnection takes an answer of another instance for a fault", async () => {
   const other = "77".repeat(16) as NodeId;
-  await talking(
+  await connected(
     () => [{ kind: "metadata", instance: other, files: [], last: true }],
-    async (talk) => {
-      const error = await assertRejects(() => talk.metadata(metadataQuery), PeerFault);
+    async (connection) => {
+      const error = await assertRejects(() => connection.metadata(metadataQuery), PeerFault);
       assertEquals(error.code, "unexpected");
-      assert(talk.connection.isClosed);
+      assert(connection.connection.isClosed);
     },
   );
 });
 
-Deno.test("DirectoryTalk takes an answer to another question, or of another talk, for a fault", async () => {
+Deno.test("DirectoryConnection takes an answer to another question, or of another connection, for a fault", async () => {
   const wrong: ((instance: NodeId) => Message)[] = [
     (instance) => ({ kind: "holders", instance, holders: [], last: true }),
     (instance) => listed(instance),
     () => ({ kind: "ping", token: 1 }),
   ];
   for (const make of wrong) {
-    await talking((_, instance) => [make(instance)], async (talk) => {
-      await assertRejects(() => talk.metadata(metadataQuery), PeerFault);
-      assert(talk.connection.isClosed);
+    await connected((_, instance) => [make(instance)], async (connection) => {
+      await assertRejects(() => connection.metadata(metadataQuery), PeerFault);
+      assert(connection.connection.isClosed);
     });
   }
 });
 
-Deno.test("DirectoryTalk takes no more holders or files than it asked for", async () => {
+Deno.test("DirectoryConnection takes no more holders or files than it asked for", async () => {
   const holders = Array.from({ length: 3 }, (_, i) => holder(i + 1));
-  await talking(
+  await connected(
     (_, instance) => [{ kind: "holders", instance, holders, last: true }],
-    async (talk) => {
+    async (connection) => {
       const sought = { by: "root", value: ROOT } as const;
-      const error = await assertRejects(() => talk.holders(sought, 2), PeerFault);
+      const error = await assertRejects(() => connection.holders(sought, 2), PeerFault);
       assertEquals(error.code, "flooding");
     },
   );
   const files = Array.from({ length: limits.knownPerMessageMax }, (_, i) => known(`${i}`));
-  await talking(
+  await connected(
     // Without an end: it stops where it asked for no more.
     (_, instance) =>
       Array.from({ length: 10 }, () => ({ kind: "metadata", instance, files, last: false })),
-    async (talk) => {
-      const error = await assertRejects(() => talk.search("*", 2 * files.length), PeerFault);
+    async (connection) => {
+      const error = await assertRejects(() => connection.search("*", 2 * files.length), PeerFault);
       assertEquals(error.code, "flooding");
     },
   );
 });
 
-Deno.test("DirectoryTalk rejects all that waits when the directory hangs up", async () => {
-  await talking(() => [], async (talk, directory) => {
+Deno.test("DirectoryConnection rejects all that waits when the directory hangs up", async () => {
+  await connected(() => [], async (connection, directory) => {
     const waiting = [
-      talk.metadata(metadataQuery),
-      talk.holders(metadataQuery, 1),
-      talk.batch(REFRESH, { files: [], removed: [] }),
+      connection.metadata(metadataQuery),
+      connection.holders(metadataQuery, 1),
+      connection.batch(REFRESH, { files: [], removed: [] }),
     ];
     const all = Promise.allSettled(waiting);
     await directory.nth("batch-end", 1);

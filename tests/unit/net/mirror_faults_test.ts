@@ -245,7 +245,7 @@ Deno.test("MirrorFile.open() and its body end with the reason of the signal", ()
     await assertRejects(() => other.read(), Error, "third");
   }));
 
-Deno.test("MirrorBody.cancel() ends the read that waits, and frees the place", () =>
+Deno.test("MirrorBody.cancel() ends the read that waits, and frees the connection", () =>
   withMirrors(async (mirrors) => {
     await using server = new RawServer(() => ({
       send: `${OK}Content-Length: 9\r\n\r\nabc`,

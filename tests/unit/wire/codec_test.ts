@@ -4,7 +4,7 @@ import { toHex } from "../../../src/base/bytes.ts";
 import { PeerFault } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { decodePayload, encodeFrame, payloadBytesMax } from "../../../src/wire/codec.ts";
-import { codeOf } from "../../../src/wire/gate.ts";
+import { codeOf } from "../../../src/wire/framer.ts";
 import {
   CHUNKS_CODE,
   DATA_CODE,

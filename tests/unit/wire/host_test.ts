@@ -1,13 +1,15 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
-import { isIP } from "node:net";
 import {
   formatAddress,
   hostProblem,
   isLoopback,
   isNowhere,
+  isSharedMeaning,
+  isWholeAddress,
   plainHost,
 } from "../../../src/wire/host.ts";
+import fc from "fast-check";
+import { isIP } from "node:net";
 
 Deno.test("hostProblem() agrees with the runtime's own parser when texts look like addresses", () => {
   const part = fc.constantFrom("0", "1", "01", "127", "255", "256", "7f00", "ffff", "g", "", "%e0");
@@ -74,4 +76,29 @@ Deno.test("plainHost() takes an IPv4 address out of its IPv6 wrapping, and chang
 Deno.test("formatAddress() puts brackets around IPv6 only", () => {
   assertEquals(formatAddress("10.0.0.1", 1), "10.0.0.1:1");
   assertEquals(formatAddress("::1", 1), "[::1]:1");
+});
+
+Deno.test("isSharedMeaning() is false for loopback when the link leaves the machine", () => {
+  for (const host of ["127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "::ffff:7f00:1"]) {
+    assertEquals(isSharedMeaning(host, "10.0.0.2"), false, host);
+    assertEquals(isSharedMeaning(host, "127.0.0.1"), true, host);
+    assertEquals(isSharedMeaning(host, "::1"), true, host);
+  }
+  assertEquals(isSharedMeaning("10.0.0.1", "10.0.0.2"), true);
+  assertEquals(isSharedMeaning("10.0.0.1", "127.0.0.1"), true);
+});
+
+Deno.test("isSharedMeaning() is false when nobody can be at the host", () => {
+  for (
+    const host of ["", "0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1", "a.example"]
+  ) {
+    assertEquals(isSharedMeaning(host, "127.0.0.1"), false, host);
+  }
+});
+
+Deno.test("isWholeAddress() is true when host and port are both given or both not", () => {
+  assertEquals(isWholeAddress("10.0.0.1", 1), true);
+  assertEquals(isWholeAddress("", 0), true);
+  assertEquals(isWholeAddress("10.0.0.1", 0), false);
+  assertEquals(isWholeAddress("", 1), false);
 });

@@ -4,19 +4,19 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { FILE_TRUSTS } from "../../../src/base/package_index.ts";
 import { toHex } from "../../../src/base/bytes.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { DenialLimit } from "../../../src/core/directory/directory_events.ts";
 import { payloadBytesMax } from "../../../src/wire/codec.ts";
 import { DIRECTORY_MESSAGES } from "../../../src/wire/directory_messages.ts";
-import { codeOf, type FrameKind } from "../../../src/wire/gate.ts";
+import { codeOf, type FrameKind } from "../../../src/wire/framer.ts";
 import { MESSAGES } from "../../../src/wire/messages.ts";
 import {
   type AnswerItems,
   type Counters,
   type DirectoryReport,
   type ExplainReport,
-  FILE_TRUSTS,
   type SavingsReport,
   type StatusReport,
   type SyncDatabaseReport,

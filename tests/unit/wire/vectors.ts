@@ -12,7 +12,7 @@ import {
   writeChunksHeader,
   writeDataHeader,
 } from "../../../src/wire/codec.ts";
-import type { FrameKind } from "../../../src/wire/gate.ts";
+import type { FrameKind } from "../../../src/wire/framer.ts";
 import type { Message } from "../../../src/wire/messages.ts";
 
 /** A frame that carries file bytes: no message of the codec. */

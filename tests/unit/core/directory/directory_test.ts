@@ -444,7 +444,7 @@ Deno.test("Directory.step() warns of somebody else at an address once it is sure
   assertEquals(kinds(fixture.tick()), [], "once");
 });
 
-Deno.test("Directory.step() warns of no client whose node was started anew", () => {
+Deno.test("Directory.step() warns of no client whose node was started again", () => {
   const fixture = new DirectoryFixture();
   const host = "10.0.0.1";
   const older = fixture.client(1, { host });
@@ -474,7 +474,7 @@ Deno.test("Directory.step() answers the end of a batch whose client was forgotte
   assertFalse(answer.known);
 });
 
-Deno.test("Directory.step() forgets the older session of a node that was started anew", () => {
+Deno.test("Directory.step() forgets the older session of a node that was started again", () => {
   const fixture = new DirectoryFixture();
   const host = "10.0.0.1";
   const older = fixture.join(fixture.client(1, { host }), [fileOf(1)]);
@@ -487,7 +487,7 @@ Deno.test("Directory.step() forgets the older session of a node that was started
   assertEquals(fixture.directory.filesListed(older.key), undefined);
 });
 
-Deno.test("Directory.step() tries a client that it could not dial again, but seldom", () => {
+Deno.test("Directory.step() tries a client that it could not dial again, but not often", () => {
   const fixture = new DirectoryFixture();
   const client = fixture.client(1);
   fixture.list(client, []);

@@ -64,7 +64,7 @@ Deno.test("Directory.step() has a popular file copied until there are as many co
   assertEquals(fixture.directory.status(0).uploadsAccepted, 2);
 });
 
-Deno.test("Directory.step() has a file that is asked for seldom, or too long ago, not copied", () => {
+Deno.test("Directory.step() has a file that few ask for, or asked for too long ago, not copied", () => {
   const fixture = withTakers(5);
   ask(fixture, POPULAR - 1);
   assertEquals(requests(fixture), []);

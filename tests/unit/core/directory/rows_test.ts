@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { randomBelow, seededRandom } from "../../../../src/base/random.ts";
-import { hashNumbers, RowIndex } from "../../../../src/core/directory/row_index.ts";
-import { NONE, Rings, Rows } from "../../../../src/core/directory/rows.ts";
+import { hashNumbers, NONE, Rings, RowIndex, Rows } from "../../../../src/core/directory/rows.ts";
 
 const VALUE = 0, NEXT = 1, PREVIOUS = 2;
 

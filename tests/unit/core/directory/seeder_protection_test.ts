@@ -64,7 +64,7 @@ function named(
   return answer.map(({ nodeId }) => nodeId);
 }
 
-Deno.test("Sparing.isBusy() is true from an eighth of the full load on, and not below four", () => {
+Deno.test("SeederProtection.isBusy() is true from an eighth of the full load on, and not below four", () => {
   const protection = newSparing();
   const isBusyWith = (one: ProtectedSeeder, nodes: number) => {
     for (let i = 0; i < nodes; i++) protection.sent(one, to(i), 0);
@@ -79,7 +79,7 @@ Deno.test("Sparing.isBusy() is true from an eighth of the full load on, and not 
   assertEquals(protection.isBusy(holder(4, { uploads: 4 }), 0), true);
 });
 
-Deno.test("Sparing.sent() counts a node once, and forgets it after a while", () => {
+Deno.test("SeederProtection.sent() counts a node once, and forgets it after a while", () => {
   const protection = newSparing();
   const one = holder(1);
   for (let i = 0; i < 10; i++) protection.sent(one, to(1), i);
@@ -91,7 +91,7 @@ Deno.test("Sparing.sent() counts a node once, and forgets it after a while", () 
   assertEquals(protection.isBusy(one, 9 + limits.sentMs), false);
 });
 
-Deno.test("Sparing.sent() forgets those who were sent longest ago when there are too many", () => {
+Deno.test("SeederProtection.sent() forgets those who were sent longest ago when there are too many", () => {
   const protection = newSparing();
   const one = holder(1);
   for (let i = 0; i <= limits.sentPerHolderMax + 1; i++) protection.sent(one, to(i), 0);
@@ -105,7 +105,7 @@ Deno.test("Sparing.sent() forgets those who were sent longest ago when there are
   assertEquals(protection.wasSent(holder(holders + 1), nodeOf(2), 0), true);
 });
 
-Deno.test("Sparing.isBusy() is false again when a report says that those who were sent are done", () => {
+Deno.test("SeederProtection.isBusy() is false again when a report says that those who were sent are done", () => {
   const protection = newSparing();
   const one = holder(1);
   for (let i = 0; i < BUSY; i++) protection.sent(one, to(i), 0);
@@ -115,7 +115,7 @@ Deno.test("Sparing.isBusy() is false again when a report says that those who wer
   assertEquals(protection.wasSent(one, nodeOf(0), 400), true);
 });
 
-Deno.test("Sparing.isReportWanted() is true half way to busy, unless there is a new one", () => {
+Deno.test("SeederProtection.isReportWanted() is true half way to busy, unless there is a new one", () => {
   const protection = newSparing();
   const one = holder(1);
   const half = Math.ceil(BUSY / 2);
@@ -129,7 +129,7 @@ Deno.test("Sparing.isReportWanted() is true half way to busy, unless there is a 
   assertEquals(protection.isReportWanted(busy, limits.loadAgeMs), true);
 });
 
-Deno.test("Sparing.sent() does not count more nodes of an address than it has clients", () => {
+Deno.test("SeederProtection.sent() does not count more nodes of an address than it has clients", () => {
   const protection = newSparing();
   const one = holder(1);
   for (let i = 0; i < 3 * BUSY; i++) {
@@ -235,7 +235,7 @@ Deno.test("Directory.holders() names a busy holder to the client that is to take
   assertEquals(named(fixture, willing.nodeId), [holder.nodeId]);
 });
 
-Deno.test("Directory.holders() names a busy holder to whoever wants to know all of them", () => {
+Deno.test("Directory.holders() names a busy holder to those who want to know all of them", () => {
   const { fixture, holder } = rush({ sent: BUSY });
   assertEquals(named(fixture, nodeOf(500), limits.directoryHoldersAsked + 1), [holder.nodeId]);
 });

@@ -114,7 +114,7 @@ Deno.test("Download.isComplete is true at once when everything is there", () => 
   assertEquals(full.join(1), [{ kind: "complete" }]);
 });
 
-Deno.test("Download.step() keeps four whole units in flight when one source has the budget", () => {
+Deno.test("Download.step() keeps four whole blocks in flight when one source has the budget", () => {
   const scene = new Scene();
   assertEquals(requests(scene.join(1)), [{ first: 0, count: 8 }, { first: 8, count: 8 }]);
   scene.warm(1);
@@ -141,7 +141,7 @@ Deno.test("Download.step() goes through the file in order when sources have it w
   assertEquals(next, 1024);
 });
 
-Deno.test("Download.step() asks for the rarest unit first, the lowest among equals", () => {
+Deno.test("Download.step() asks for the rarest block first, the lowest among equals", () => {
   const blocks = (...indices: number[]) =>
     indices.map((block) => ({ first: block * 32, count: 32 }));
   const scene = new Scene({ sizeBytes: 4 * MIB, budgetBytes: 0 });
@@ -154,7 +154,7 @@ Deno.test("Download.step() asks for the rarest unit first, the lowest among equa
   assertEquals(requests(effects, 3).map(({ first }) => first), [0, 8]);
 });
 
-Deno.test("Download.step() finds rare units beyond those that it compares at once", () => {
+Deno.test("Download.step() finds rare blocks beyond those that it compares at once", () => {
   const nearUnits = limits.pickBlocksMax + 1;
   const chunks = 2 * nearUnits * 32;
   const download = new Download({
@@ -183,7 +183,7 @@ Deno.test("Download.step() takes what only one source can give before what two c
   assertEquals(requests(effects, 2).map(({ first }) => first), [128, 136]);
 });
 
-Deno.test("Download.step() counts a unit again when its holders change", () => {
+Deno.test("Download.step() counts a block again when its holders change", () => {
   const scene = new Scene({ sizeBytes: 2 * MIB, budgetBytes: 0 });
   scene.join(1, { first: 0, count: 128 });
   scene.join(2, { first: 0, count: 64 });

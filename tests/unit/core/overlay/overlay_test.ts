@@ -35,7 +35,7 @@ function receive(node: Overlay, link: number, message: Message, nowMs = 0) {
 Deno.test("Overlay.step() searches only over links that the neighbours took in", () => {
   const node = overlay();
   for (const link of [1, 2, 3]) node.step(up(link), 0);
-  assertEquals(node.links().map((one) => one.link), [1, 2]);
+  assertEquals(node.neighbours.links().map((one) => one.link), [1, 2]);
   const { id, sought } = query;
   const sent = node.step({ kind: "search", id, sought, ttl: 7, callbackPort: 1 }, 0);
   assertEquals(sent.map((one) => one.kind === "send" ? one.link : one.kind), [1, 2]);
@@ -62,7 +62,7 @@ Deno.test("Overlay.step() warns and closes for good when a link breaks the proto
     const effects = receive(node, 1, message);
     assertEquals(effects.map((one) => one.kind), ["warn", "close"]);
     assertEquals(effects[1], { kind: "close", link: 1, reason: code as "malformed" });
-    assertEquals(node.links(), []);
+    assertEquals(node.neighbours.links(), []);
     for (const late of [query, message]) assertEquals(receive(node, 1, late), []);
   }
 });
@@ -92,7 +92,7 @@ Deno.test("Overlay.step() bans who lies about its host again and again, and logs
     }
   }
   assertEquals(logged.at(-1), "banned a node");
-  const [ban] = node.bans(limits.banMisdeeds);
+  const [ban] = node.neighbours.bans(limits.banMisdeeds);
   assertEquals([ban?.host, ban?.reason], ["10.0.0.1", "false-host"]);
   const back = node.step({ ...up(1), link: 9 } as OverlayEvent, 10);
   assertEquals(back, [{ kind: "close", link: 9, reason: "banned" }]);
@@ -104,20 +104,20 @@ Deno.test("Overlay.step() does not hold what came on the way against the neighbo
     node.step({ ...up(1), link: i } as OverlayEvent, i);
     receive(node, i, { ...query, hops: 1, callbackHost: "10.0.0.9", callbackPort: 0 }, i);
   }
-  assertEquals([node.bans(9), node.links()], [[], []]);
+  assertEquals([node.neighbours.bans(9), node.neighbours.links()], [[], []]);
 });
 
 Deno.test("Overlay.step() bans who floods over one link after the other", () => {
   const node = overlay();
   const perLink = limits.queriesBurstMax * limits.floodFactor + 1;
   for (let link = 0; link < limits.banMisdeeds; link++) {
-    assertEquals(node.bans(link), []);
+    assertEquals(node.neighbours.bans(link), []);
     node.step({ ...up(1), link } as OverlayEvent, link);
     for (let i = 0; i < perLink; i++) receive(node, link, query, link);
-    assertEquals(node.links(), []);
+    assertEquals(node.neighbours.links(), []);
   }
-  assertEquals(node.bans(9).map(({ reason }) => reason), ["flooding"]);
-  const from = { nodeId: node.bans(9)[0]!.nodeId!, host: "10.0.0.1", inbound: true };
-  assertEquals(node.refusal(from, 9), "banned");
-  assertEquals(node.refusal(from, 9 + limits.banMs), undefined);
+  assertEquals(node.neighbours.bans(9).map(({ reason }) => reason), ["flooding"]);
+  const from = { nodeId: node.neighbours.bans(9)[0]!.nodeId!, host: "10.0.0.1", inbound: true };
+  assertEquals(node.neighbours.refusal(from, 9), "banned");
+  assertEquals(node.neighbours.refusal(from, 9 + limits.banMs), undefined);
 });

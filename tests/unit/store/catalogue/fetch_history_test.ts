@@ -41,7 +41,7 @@ function record(name: string, extras: Partial<FetchRecord> = {}): FetchRecord {
   };
 }
 
-Deno.test("Stories.of() gives those of a name or root, the last first, after a restart too", async () => {
+Deno.test("FetchHistory.of() gives those of a name or root, the last first, after a restart too", async () => {
   using dir = new TempDir();
   const history = [
     record("a"),
@@ -64,7 +64,7 @@ Deno.test("Stories.of() gives those of a name or root, the last first, after a r
   assertEquals(store.history.trustOf(rootOfNumber(3)), undefined);
 });
 
-Deno.test("Stories.add() keeps so many, and no more of fetches that failed than fit beside", async () => {
+Deno.test("FetchHistory.add() keeps so many, and no more of fetches that failed than fit beside", async () => {
   using dir = new TempDir();
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
@@ -90,7 +90,7 @@ Deno.test("Stories.add() keeps so many, and no more of fetches that failed than 
   assertEquals(warnings, []);
 });
 
-Deno.test("Stories.add() keeps only the last of the same fetch that fails again and again", async () => {
+Deno.test("FetchHistory.add() keeps only the last of the same fetch that fails again and again", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -107,7 +107,7 @@ Deno.test("Stories.add() keeps only the last of the same fetch that fails again 
   ]);
 });
 
-Deno.test("Stories.add() keeps a fetch that failed after bytes had come beside one that asked in vain", async () => {
+Deno.test("FetchHistory.add() keeps a fetch that failed after bytes had come beside one that asked in vain", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -127,7 +127,7 @@ Deno.test("Stories.add() keeps a fetch that failed after bytes had come beside o
   assertEquals(store.history.of(rootOfNumber(7).toUpperCase()), [wrong]);
 });
 
-Deno.test("Stories.of() finds no story by a root that it only mentions", async () => {
+Deno.test("FetchHistory.of() finds no record by a root that it only mentions", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -135,7 +135,7 @@ Deno.test("Stories.of() finds no story by a root that it only mentions", async (
   assertEquals(store.history.of(rootOfNumber(5)), []);
 });
 
-Deno.test("Stories.add() keeps how a file came, however often it is found here afterwards", async () => {
+Deno.test("FetchHistory.add() keeps how a file came, however often it is found here afterwards", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -149,7 +149,7 @@ Deno.test("Stories.add() keeps how a file came, however often it is found here a
   assertEquals(store.history.of("a"), [came]);
 });
 
-Deno.test("Stories.of() leaves out what is damaged", async () => {
+Deno.test("FetchHistory.of() leaves out what is damaged", async () => {
   using dir = new TempDir();
   {
     const { store } = await openStore(dir.join("data"));
@@ -173,7 +173,7 @@ Deno.test("Stories.of() leaves out what is damaged", async () => {
   assertEquals(warnings, []);
 });
 
-Deno.test("Stories.add() keeps nothing in an ephemeral store", async () => {
+Deno.test("FetchHistory.add() keeps nothing in an ephemeral store", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"), { ephemeral: true });
   await using _ = store;

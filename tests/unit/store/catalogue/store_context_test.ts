@@ -3,8 +3,8 @@ import { systemClock } from "../../../../src/base/clock.ts";
 import type { Root } from "../../../../src/base/ids.ts";
 import { StoreContext } from "../../../../src/store/catalogue/store_context.ts";
 import { DataDirectory } from "../../../../src/store/files/data_directory.ts";
-import { fingerprintOf } from "../../../../src/store/files/fingerprint.ts";
 import {
+  fingerprintOf,
   splitPath,
   StoredFile,
   type StoredFileOrigin,

@@ -2,12 +2,15 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { EnvironmentError } from "../../../../src/base/errors.ts";
-import { Progress, type ProgressEffects } from "../../../../src/store/downloads/checkpoint.ts";
+import {
+  DownloadProgress,
+  type DownloadProgressEffects,
+} from "../../../../src/store/downloads/checkpoint.ts";
 
 const CHUNKS = 20;
 
 /** A disk whose flushes end when the test says so; real ones cannot be made to fail. */
-class TestDisk implements ProgressEffects {
+class TestDisk implements DownloadProgressEffects {
   saved: Uint8Array | undefined;
   flushes: PromiseWithResolvers<void>[] = [];
   readonly lostChunks: number[] = [];
@@ -36,7 +39,7 @@ class TestDisk implements ProgressEffects {
 
 Deno.test("checkpoint() keeps only what the last good one had when the disk fails to flush", async () => {
   const disk = new TestDisk();
-  const progress = new Progress(CHUNKS, disk);
+  const progress = new DownloadProgress(CHUNKS, disk);
   progress.add({ first: 0, count: 3 }, 3);
   const good = progress.checkpoint();
   disk.flushes[0]!.resolve();
@@ -53,7 +56,7 @@ Deno.test("checkpoint() keeps only what the last good one had when the disk fail
 
 Deno.test("drop() tells of the loss even when it cannot be remembered", async () => {
   const disk = new TestDisk();
-  const progress = new Progress(CHUNKS, disk);
+  const progress = new DownloadProgress(CHUNKS, disk);
   progress.add({ first: 0, count: 3 }, 3);
   const good = progress.checkpoint();
   disk.flushes[0]!.resolve();
@@ -75,7 +78,7 @@ Deno.test("what is remembered was flushed, was had, and was not dropped, in any 
   );
   await fc.assert(fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {
     const disk = new TestDisk();
-    const progress = new Progress(CHUNKS, disk);
+    const progress = new DownloadProgress(CHUNKS, disk);
     /** The model: chunks that are had, and those of them that a flush, begun later, has ended on. */
     const had = new Set<number>(), flushed = new Set<number>();
     let flushing: Set<number> | undefined;

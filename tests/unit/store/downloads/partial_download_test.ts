@@ -384,7 +384,7 @@ Deno.test("beginDownload() tries another size unless the last chunk proves the f
   assertEquals(store.availableChunks(request.root)?.count, 1);
 });
 
-Deno.test("beginDownload() keeps chunks when their leaves disprove the number of chunks claimed", async () => {
+Deno.test("beginDownload() keeps chunks when their leaves disprove the new number of chunks", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -403,7 +403,7 @@ Deno.test("beginDownload() keeps chunks when their leaves disprove the number of
   assertEquals([...download.have.ranges()], [{ first: 0, count: 32 }]);
 });
 
-Deno.test("beginDownload() keeps chunks when only the length of the last one is claimed again", async () => {
+Deno.test("beginDownload() keeps chunks when only the length of the last one is said to differ", async () => {
   using dir = new TempDir();
   const bytes = content(9 * CHUNK_BYTES + 100);
   const root = rootOf(bytes);
@@ -429,7 +429,7 @@ Deno.test("beginDownload() keeps chunks when only the length of the last one is 
   assertEquals(readAll(store, root), bytes);
 });
 
-Deno.test("finish() leaves the download suspended when its place cannot be had", async () => {
+Deno.test("finish() leaves the download suspended when the file cannot be put where it belongs", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -450,7 +450,7 @@ Deno.test("finish() leaves the download suspended when its place cannot be had",
   assertEquals(readAll(store, request.root), bytes);
 });
 
-Deno.test("finish() puts no zeros in the place of data that was cut off", async () => {
+Deno.test("finish() puts no zeros where data was that was cut off", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
   await using _ = store;

@@ -351,7 +351,7 @@ Deno.test("UnverifiedDownload.promote() keeps its data when the shared copy chan
   assertEquals(leaves, leavesOf(bytes));
 });
 
-Deno.test("UnverifiedDownload.promote() takes the place of a partial download that waits", async () => {
+Deno.test("UnverifiedDownload.promote() replaces a partial download that waits", async () => {
   using dir = new TempDir();
   const { store, warnings } = await openStore(dir.join("data"));
   await using _ = store;
