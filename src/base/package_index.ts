@@ -32,6 +32,19 @@ export interface PackageIndex {
   settle?(timeoutMs?: number): Promise<void>;
 }
 
+/** How one repository's database is. */
+export interface SyncDatabaseReport {
+  /** As its file is called without `.db`; "" for the directory itself when that cannot be read. */
+  readonly repository: string;
+  readonly path: string;
+  /** Packages in it; 0 while it could not be read. */
+  readonly packages: number;
+  /** When what was read of it was written, ISO 8601; null when it could not be read. */
+  readonly writtenAt: string | null;
+  /** Why it cannot be read; null when it can. */
+  readonly problem: string | null;
+}
+
 /**
  * What a file is trusted by: its SHA-256 stands in a repository's database ("sync-db"), a person or
  * program gave its SHA-256 ("sha256") or root ("root"), a mirror gave all of it ("mirror"), most

@@ -74,7 +74,7 @@ export function answerTo(
         kind: "directory-status",
         instance,
         uptimeMs: Math.max(0, Math.round(nowMs - run.startedMs)),
-        ...index.status(nowMs),
+        ...index.status(),
       }];
     default:
       return unreachable(question);

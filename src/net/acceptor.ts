@@ -83,20 +83,12 @@ export class Acceptor {
   }
 
   async #accepted(connection: Connection): Promise<void> {
-    const remote = await this.#shakeHands(connection);
-    await this.#host.entered(connection, remote);
-  }
-
-  async #shakeHands(connection: Connection): Promise<RemoteIdentity> {
     this.#pendingHandshakes.add(connection);
-    try {
-      return await accept(connection, {
-        identity: this.#host.identity,
-        admit: (remote) => this.#host.refusal(remote, connection),
-      });
-    } finally {
-      this.#pendingHandshakes.delete(connection);
-    }
+    const remote = await accept(connection, {
+      identity: this.#host.identity,
+      admit: (remote) => this.#host.refusal(remote, connection),
+    }).finally(() => this.#pendingHandshakes.delete(connection));
+    await this.#host.entered(connection, remote);
   }
 
   /** Who fails the handshake is named in the log, each host once in a while. */

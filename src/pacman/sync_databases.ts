@@ -13,25 +13,12 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { isName } from "../base/names.ts";
-import type { PackageFile, PackageIndex } from "../base/package_index.ts";
+import type { PackageFile, PackageIndex, SyncDatabaseReport } from "../base/package_index.ts";
 import { stampOf } from "./database_file.ts";
 import { DatabaseReader } from "./database_reader.ts";
 import { PackageTable } from "./package_table.ts";
 
 const SUFFIX = ".db";
-
-/** How one repository's database is. */
-interface SyncDatabaseState {
-  /** As its file is called without `.db`; "" for the directory itself when that cannot be read. */
-  readonly repository: string;
-  readonly path: string;
-  /** Packages in it; 0 while it could not be read. */
-  readonly packages: number;
-  /** When what was read of it was written, ISO 8601; null when it could not be read. */
-  readonly writtenAt: string | null;
-  /** Why it cannot be read; null when it can. */
-  readonly problem: string | null;
-}
 
 /** What is known of one database. */
 class Database {
@@ -131,8 +118,8 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
   }
 
   /** How each database is, by repository; the directory itself first when it cannot be read. */
-  reports(): SyncDatabaseState[] {
-    const states = Array.from(this.#databases.values(), (database): SyncDatabaseState => ({
+  reports(): SyncDatabaseReport[] {
+    const states = Array.from(this.#databases.values(), (database): SyncDatabaseReport => ({
       repository: database.repository,
       path: database.path,
       packages: database.table?.size ?? 0,

@@ -10,12 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { Field } from "./fields.ts";
 import { CHUNKS_CODE, DATA_CODE, type Message, type MessageKind, MESSAGES } from "./messages.ts";
 
-interface Definition {
-  readonly kind: MessageKind;
-  readonly fields: Field<unknown>;
-}
-
-const byCode = new Map<number, Definition>();
+const byCode = new Map<number, { readonly kind: MessageKind; readonly fields: Field<unknown> }>();
 const caps = new Uint32Array(256);
 for (const [kind, { code, fields }] of Object.entries(MESSAGES)) {
   byCode.set(code, { kind: kind as MessageKind, fields: fields as Field<unknown> });

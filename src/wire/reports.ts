@@ -5,7 +5,9 @@
 
 import type { NodeId, Root } from "../base/ids.ts";
 import type { FetchRecord } from "../base/fetch_record.ts";
-import type { FileTrust } from "../base/package_index.ts";
+import type { FileTrust, SyncDatabaseReport } from "../base/package_index.ts";
+
+export type { SyncDatabaseReport } from "../base/package_index.ts";
 
 /** `status`: one of these. */
 export interface StatusReport {
@@ -42,19 +44,6 @@ export interface StatusReport {
   readonly savings: SavingsReport;
   /** How many complete files are trusted by what. */
   readonly trust: Readonly<Record<FileTrust, number>>;
-}
-
-/** One repository's database. */
-export interface SyncDatabaseReport {
-  /** The repository, as its file is called without `.db`. */
-  readonly repository: string;
-  readonly path: string;
-  /** Packages in it; 0 while it could not be read. */
-  readonly packages: number;
-  /** When it was last written, ISO 8601; null when it could not be read. */
-  readonly writtenAt: string | null;
-  /** Why it cannot be read; null when it can. */
-  readonly problem: string | null;
 }
 
 /**

@@ -26,6 +26,6 @@ export const baseLimits = {
   httpReasonCharsMax: 200,
   /** How long one line of the log is not repeated. */
   logQuietMs: 60_000,
-  /** Distinct lines remembered for that; past it everything is new again. */
+  /** Distinct lines remembered for that; past it the oldest is new again. */
   logKeysMax: 1_024,
 } as const;

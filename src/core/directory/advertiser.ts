@@ -180,18 +180,12 @@ export class Advertiser {
 
   #next(nowMs: number): AdvertiserEffect[] {
     if (nowMs < this.dueAtMs) return [];
-    return [this.#schedule.isWholeDue(nowMs) ? this.#sendWhole(nowMs) : this.#sendChanges(nowMs)];
-  }
-
-  #sendWhole(nowMs: number): AdvertiserEffect {
+    const whole = this.#schedule.isWholeDue(nowMs);
+    if (!whole) return [this.#send({ whole, changes: this.#changes.take(nowMs) })];
     this.#changes.toldAll(nowMs);
     this.#isIncomplete = false;
     this.#schedule.wholeSent(nowMs);
-    return this.#send({ whole: true, changes: new Map() });
-  }
-
-  #sendChanges(nowMs: number): AdvertiserEffect {
-    return this.#send({ whole: false, changes: this.#changes.take(nowMs) });
+    return [this.#send({ whole, changes: new Map() })];
   }
 
   #send({ whole, changes }: Pick<SentBatch, "whole" | "changes">): AdvertiserEffect {

@@ -15,13 +15,6 @@ import type { ClientKey, Denial } from "./directory_events.ts";
 import type { Lister } from "./listing_table.ts";
 import { NONE } from "./rows.ts";
 
-/** A batch under way. */
-interface Batch {
-  readonly whole: boolean;
-  /** What will be answered already: the whole list is wanted, or why it is refused. */
-  refused: "unknown" | Denial | null;
-}
-
 /** Clients at one address. */
 interface Host {
   readonly host: string;
@@ -44,7 +37,11 @@ export interface Client extends Lister, Loaded {
   loadMs: number;
   reach: Reach;
   isReachable: boolean;
-  batch: Batch | null;
+  /**
+   * The batch under way; `refused` is what will be answered already: the whole list is wanted, or
+   * why it is refused.
+   */
+  batch: { readonly whole: boolean; refused: "unknown" | Denial | null } | null;
   /** What its listings are marked with that were named since its last whole list began. */
   mark: number;
   /** Whether it was asked for its files, which may be coming in. */

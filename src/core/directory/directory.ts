@@ -47,12 +47,6 @@ import { holderOf, LookUp } from "./look_up.ts";
 import { Reachability } from "./reachability.ts";
 import { Replication } from "./replication.ts";
 
-/** The numbers of a DIRECTORY_STATUS that the index knows. */
-type DirectoryNumbers = Omit<
-  MessageOf<"directory-status">,
-  "kind" | "instance" | "uptimeMs"
->;
-
 /** What clients said, and the answers that follow from it. */
 export class Directory {
   readonly #options: DirectoryOptions;
@@ -229,8 +223,8 @@ export class Directory {
       .map((client) => holderOf(client, { root, sizeBytes, chunksHave: 0 }));
   }
 
-  /** How it stands. */
-  status(_nowMs: number): DirectoryNumbers {
+  /** The numbers of a DIRECTORY_STATUS that the index knows. */
+  status(): Omit<MessageOf<"directory-status">, "kind" | "instance" | "uptimeMs"> {
     const { table } = this.#listings;
     return {
       clients: this.#clients.size,

@@ -43,13 +43,6 @@ interface Wanted {
   readonly nowMs: number;
 }
 
-/** Who holds what is sought. */
-interface FoundHolders {
-  /** The file that leads, when anybody else has any of it. */
-  readonly root: Root | undefined;
-  readonly holders: Holder[];
-}
-
 /** Reads the tables. */
 export class LookUp {
   readonly #random: Random;
@@ -99,9 +92,14 @@ export class LookUp {
 
   /**
    * Who holds the files of a root or a name, in the order in which to ask them. Of several roots
-   * each gets its turn, the one that most have whole first.
+   * each gets its turn, the one that most have whole first. With the root of the file that leads,
+   * when anybody else has any of it.
    */
-  holders(by: "root" | "name", value: string, wanted: Wanted): FoundHolders {
+  holders(
+    by: "root" | "name",
+    value: string,
+    wanted: Wanted,
+  ): { readonly root: Root | undefined; readonly holders: Holder[] } {
     const { max } = wanted;
     const lines = this.#groups(this.#filesOf(by, value, limits.directoryAlikeMax), wanted)
       .sort((a, b) => b.whole - a.whole)

@@ -57,18 +57,13 @@ export type OverlayEffect =
     readonly fields: Readonly<Record<string, string | number>>;
   };
 
-/** How a node takes part. */
-interface OverlayOptions extends NeighboursOptions {
-  /** Query ids remembered. */
-  readonly seenQueriesMax?: number;
-}
-
 /** One node's links and searches; `neighbours` is for reading only. */
 export class Overlay {
   readonly neighbours: Neighbours;
   readonly #search: Search;
 
-  constructor(options: OverlayOptions) {
+  /** @param options `seenQueriesMax`: how many query ids are remembered. */
+  constructor(options: NeighboursOptions & { readonly seenQueriesMax?: number }) {
     this.neighbours = new Neighbours(options);
     this.#search = new Search(options);
   }

@@ -19,7 +19,7 @@ function check(fixture: DirectoryFixture, model: Model, clients: readonly TestCl
   const all = [...model].flatMap(([number, files]) =>
     [...files.values()].map(({ file }) => ({ number, file }))
   );
-  const status = fixture.directory.status(0);
+  const status = fixture.directory.status();
   assertEquals(status.clients, model.size);
   assertEquals(status.filesListed, all.length);
   assertEquals(status.roots, new Set(all.map(({ file }) => file.root)).size);

@@ -385,7 +385,7 @@ Deno.test("Directory.step() has a new client checked, and again when its port ch
   assertEquals(answer.reach, "checking");
   client.port = 0;
   assertEquals(fixture.refresh(client, { whole: false }), []);
-  assertEquals(fixture.directory.status(0).clientsReachable, 0);
+  assertEquals(fixture.directory.status().clientsReachable, 0);
 });
 
 Deno.test("Directory.step() ignores what was found out about a port that is no longer the client's", () => {
@@ -510,8 +510,8 @@ Deno.test("Directory.step() asks a silent client once and forgets it when it is 
   assertEquals(fixture.tick(), [], "once");
   assertEquals(fixture.holderNumbers("file-1.bin"), [1]);
   fixture.checked(client, "unreachable");
-  assertEquals(fixture.directory.status(0), {
-    ...fixture.directory.status(0),
+  assertEquals(fixture.directory.status(), {
+    ...fixture.directory.status(),
     clients: 0,
     clientsReachable: 0,
     roots: 0,
@@ -595,8 +595,8 @@ Deno.test("Directory.step() refuses the client past the most in all", () => {
   }
   const next = fixture.client(max);
   assertDenied(answerIn(fixture.refresh(next, { whole: true })), "clients", max);
-  assertEquals(fixture.directory.status(0).clients, max);
-  assertEquals(fixture.directory.status(0).denied, 1);
+  assertEquals(fixture.directory.status().clients, max);
+  assertEquals(fixture.directory.status().denied, 1);
 });
 
 /** Lists files `from` to `to` in frames; the answer. */
@@ -678,7 +678,7 @@ Deno.test("Directory.holders() refuses an address that asks too much, and no oth
   const search = () => directory.search({ glob: "*", max: 1, asker: "10.0.0.1" }, fixture.nowMs);
   assert(Array.isArray(search()), "half a second is worth ten questions, or one search");
   assertDenied(search(), "queries-per-second", 20);
-  assertEquals([directory.status(0).queries, directory.status(0).denied], [44, 2]);
+  assertEquals([directory.status().queries, directory.status().denied], [44, 2]);
 });
 
 Deno.test("Directory.search() is let through at the smallest rate of questions", () => {
@@ -733,7 +733,7 @@ Deno.test("Directory.status() counts", () => {
   fixture.join(fixture.client(1), [fileOf(1), fileOf(1, { name: "b" }), fileOf(2, { name: "b" })]);
   fixture.list(fixture.client(2), [fileOf(1)]);
   fixture.holders("b");
-  assertEquals(fixture.directory.status(0), {
+  assertEquals(fixture.directory.status(), {
     clients: 2,
     clientsReachable: 1,
     roots: 2,

@@ -61,7 +61,7 @@ Deno.test("Directory.step() has a popular file copied until there are as many co
   assertEquals(fixture.directory.uploadsPending, 0);
   ask(fixture, 20, 30_000);
   assertEquals(requests(fixture), []);
-  assertEquals(fixture.directory.status(0).uploadsAccepted, 2);
+  assertEquals(fixture.directory.status().uploadsAccepted, 2);
 });
 
 Deno.test("Directory.step() has a file that few ask for, or asked for too long ago, not copied", () => {
@@ -125,7 +125,7 @@ Deno.test("Directory.step() asks another when one refuses, and that one not agai
   }
   ask(fixture, POPULAR, 30_000);
   assertEquals(requests(fixture).length, 1);
-  assertEquals(fixture.directory.status(0).uploadsAccepted, 0);
+  assertEquals(fixture.directory.status().uploadsAccepted, 0);
 });
 
 Deno.test("Directory.step() checks a client that could not be reached for an upload", () => {

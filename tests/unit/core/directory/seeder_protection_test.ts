@@ -171,13 +171,13 @@ Deno.test("Directory keeps a holder reachable that has no time to tell its load,
   for (const { key: client, port } of [holder, newcomer]) {
     fixture.step({ kind: "checked", client, port, outcome: "unknown" });
   }
-  assertEquals(fixture.directory.status(fixture.nowMs).clientsReachable, 1);
+  assertEquals(fixture.directory.status().clientsReachable, 1);
   const dead = { kind: "checked", client: holder.key, port: holder.port } as const;
   fixture.nowMs += limits.loadAgeMs;
   named(fixture, nodeOf(501));
   fixture.tick();
   fixture.step({ ...dead, outcome: "unreachable" });
-  assertEquals(fixture.directory.status(fixture.nowMs).clientsReachable, 0);
+  assertEquals(fixture.directory.status().clientsReachable, 0);
 });
 
 Deno.test("Directory does not take a holder for busy because one address makes up nodes", () => {
