@@ -19,7 +19,7 @@ export const QUESTION_KINDS = [
   "takers-query",
   "directory-query",
 ] as const;
-type Question = MessageOf<(typeof QUESTION_KINDS)[number]>;
+type DirectoryQuestion = MessageOf<(typeof QUESTION_KINDS)[number]>;
 
 /** Who asks, and whom. */
 interface Asking {
@@ -35,7 +35,7 @@ interface Asking {
 }
 
 /** Whether a message is a question. */
-export function isQuestion(message: Message): message is Question {
+export function isQuestion(message: Message): message is DirectoryQuestion {
   return (QUESTION_KINDS as readonly MessageKind[]).includes(message.kind);
 }
 
@@ -45,7 +45,7 @@ export function isQuestion(message: Message): message is Question {
  * @throws {PeerFault} when the question makes no sense.
  */
 export function answerTo(
-  question: Question,
+  question: DirectoryQuestion,
   { run, asker, askerNode }: Asking,
   nowMs: number,
 ): Iterable<Message> {

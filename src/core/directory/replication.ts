@@ -83,7 +83,6 @@ export class Replication<T extends Taker> {
   readonly #roots = new Map<ClientKey, Set<Root>>();
   /** How many are under way to each host. */
   readonly #pendingAt = new Counts<string>();
-  #pending = 0;
   #accepted = 0;
 
   constructor(host: ReplicationHost<T>, options: { readonly replicas: number }) {
@@ -93,7 +92,7 @@ export class Replication<T extends Taker> {
 
   /** Uploads under way. */
   get pending(): number {
-    return this.#pending;
+    return this.#pendingAt.total;
   }
 
   /** Uploads that clients accepted. */
@@ -207,7 +206,7 @@ export class Replication<T extends Taker> {
     while (
       demand.pushed < demand.asked &&
       demand.pending.size < limits.pushesPerFileMax &&
-      this.#pending < limits.directoryDialsMax &&
+      this.#pendingAt.total < limits.directoryDialsMax &&
       copies.whole + demand.pending.size < this.#replicas
     ) {
       const client = this.#host.taker(copies.file, (one) => this.#isFit(demand, one, nowMs));
@@ -233,24 +232,19 @@ export class Replication<T extends Taker> {
     const untilMs = options.nowMs + limits.pushMs;
     demand.pending.set(key, { sizeBytes, chunksHave: 0, untilMs });
     demand.pushed++;
-    this.#countPending(key, 1);
+    this.#pendingAt.add(hostOf(key), 1);
     const roots = this.#roots.get(key) ?? new Set();
     this.#roots.set(key, roots.add(demand.root));
   }
 
   #end(demand: Demand, client: ClientKey): boolean {
     if (!demand.pending.delete(client)) return false;
-    this.#countPending(client, -1);
+    this.#pendingAt.add(hostOf(client), -1);
     this.#due.add(demand.root);
     const roots = this.#roots.get(client);
     roots?.delete(demand.root);
     if (roots?.size === 0) this.#roots.delete(client);
     return true;
-  }
-
-  #countPending(client: ClientKey, by: 1 | -1): void {
-    this.#pending += by;
-    this.#pendingAt.add(hostOf(client), by);
   }
 
   #refused(demand: Demand, client: ClientKey, nowMs: number): void {
