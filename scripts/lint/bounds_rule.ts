@@ -20,9 +20,7 @@ const FORMATS: ReadonlySet<string> = new Set([
 const LIMITS_FOLDER = "src/base/limits/";
 
 /** Folders whose bounds still wait to be moved. */
-export const PENDING_FOLDERS: readonly string[] = [
-  "src/core/fetch/",
-];
+export const PENDING_FOLDERS: readonly string[] = [];
 
 /** Refuses a numeric constant of a file that is named as a bound. */
 export function boundsInLimits(

@@ -43,7 +43,7 @@ export interface Candidate {
 }
 
 /** What became of an offer: it counts, or why not. */
-export type OfferVerdict = "counted" | "unfit" | "banned" | "rejected" | "too-many";
+type OfferVerdict = "counted" | "unfit" | "banned" | "rejected" | "too-many";
 
 /** The candidates of one fetch. */
 export class Candidates {
@@ -207,7 +207,7 @@ export class Candidates {
 }
 
 /** Whether the last chunk of a file of this size could be two hashes of a bigger file's tree. */
-export function isForgeableSize(sizeBytes: number): boolean {
+function isForgeableSize(sizeBytes: number): boolean {
   return sizeBytes % CHUNK_BYTES === 2 * HASH_BYTES;
 }
 

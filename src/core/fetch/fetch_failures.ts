@@ -4,7 +4,7 @@ import { FetchFailure, type UpstreamRefusal } from "../../base/errors.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 
 /** A directory that has not answered the last question. */
-export interface DirectoryFault {
+interface DirectoryFault {
   /** HOST:PORT as it was given. */
   readonly directory: string;
   readonly reason: string;
@@ -13,7 +13,7 @@ export interface DirectoryFault {
 }
 
 /** Bytes of a file that are here, and that it has. */
-export interface BytesHere {
+interface BytesHere {
   readonly bytesDone: number;
   readonly bytesTotal: number;
 }

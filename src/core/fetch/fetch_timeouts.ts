@@ -13,7 +13,7 @@ export function searchTimeMs(
 }
 
 /** What it looks at. */
-export interface Supply {
+interface Supply {
   readonly sourceCount: number;
   /** Whether anybody ever gave, or was to give, chunks. */
   readonly hadSources: boolean;

@@ -16,7 +16,7 @@ import { RunningSha256 } from "./file_reader.ts";
 import { hasSha256, readerOf } from "./local_lookup.ts";
 
 /** What the swarm is joined for. */
-export interface FollowedSwarmOptions {
+interface FollowedSwarmOptions {
   readonly observer: SwarmObserver;
   /** Where the data is written; by default, the store's own place. */
   readonly path: string | undefined;

@@ -12,7 +12,7 @@ import { RunningSha256 } from "./file_reader.ts";
 import { HERE } from "../swarm/provider.ts";
 
 /** What was found. */
-export interface LocalCopy {
+interface LocalCopy {
   /** A complete file that fits the request. */
   readonly file: FileDefinition | undefined;
   /** Whether one was here that failed the check of its SHA-256. */

@@ -25,7 +25,7 @@ type MirrorEffect = Extract<FetchEffect, {
 }>;
 
 /** What the mirrors of a fetch work with. */
-export interface MirrorDriverOptions {
+interface MirrorDriverOptions {
   readonly followed: FollowedSwarm;
   readonly mayImport: () => boolean;
   readonly journal: FetchRecorder;

@@ -8,7 +8,7 @@ import type { FetchEffect, FetchEvent, FetchFacts } from "../../core/fetch/fetch
 import type { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
 
 /** What the loop works with. */
-export interface PolicyLoopOptions {
+interface PolicyLoopOptions {
   readonly clock: Clock;
   readonly policy: FetchPolicy;
   readonly facts: FetchFacts;

@@ -154,7 +154,7 @@ Deno.test("pure-core refuses time and chance of its own", () => {
     ]
   ) {
     assertEquals(found("src/core/x.ts", source), ["pacsrv/pure-core"], source);
-    assertEquals(found("src/daemon/x.ts", source), [], source);
+    assertEquals(found("src/store/x.ts", source), [], source);
   }
   assertEquals(found("src/core/x.ts", "new Date(5); Math.max(1, 2);"), []);
 });
