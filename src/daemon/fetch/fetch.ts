@@ -19,21 +19,21 @@ import { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
+import type { Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
-import { HolderDials } from "../discovery/holder_dials.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { SwarmEvent, SwarmObserver } from "../swarm/swarm_events.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
-import { doneOf, type FetchEnd, logDone, recordOf, rememberFetch } from "./fetch_outcome.ts";
+import { FetchReport } from "./fetch_report.ts";
 import { FetchProgress } from "./fetch_progress.ts";
+import { FetchView } from "./fetch_view.ts";
 import { FollowedSwarm } from "./followed_swarm.ts";
-import { readerOf, showLocal } from "./local_lookup.ts";
+import { showLocal } from "./local_lookup.ts";
 import { MirrorDriver } from "./mirror_driver.ts";
 import { OpenSearches } from "./open_searches.ts";
 import { PolicyLoop } from "./policy_loop.ts";
-import { FetchRecorder } from "./fetch_recorder.ts";
 
 /** How a fetch is done, besides what is asked for. */
 export interface FetchOptions {
@@ -55,77 +55,66 @@ export interface FetchOptions {
 export class Fetch implements Searcher, SwarmObserver {
   readonly request: FetchRequest;
   readonly #host: FetchHost;
-  readonly #options: FetchOptions;
-  readonly #startMs: number;
-  readonly #policy: FetchPolicy;
-  readonly #facts: FetchFacts;
   readonly #loop: PolicyLoop;
-  readonly #view: ReadableRanges;
-  readonly #journal: FetchRecorder;
+  readonly #report: FetchReport;
+  readonly #view: FetchView;
   readonly #progress: FetchProgress;
   readonly #searches: OpenSearches;
-  readonly #dials: HolderDials;
   readonly #followed: FollowedSwarm;
   /** Null when no mirror is named. */
   readonly #mirror: MirrorDriver | null;
   readonly #checks: FetchChecks;
-  /** Ends what the fetch itself works on, such as hashing a whole file. */
-  readonly #ending = new AbortController();
   readonly #outcome = Promise.withResolvers<Done>();
 
   constructor(host: FetchHost, request: FetchRequest, options: FetchOptions) {
     this.#host = host;
     this.request = request;
-    this.#options = options;
-    const { observer, path, from = 0 } = options;
-    const nowMs = this.#startMs = host.clock.nowMs();
-    const tell = (event: FetchEvent) => this.#loop.tell(event);
-    const journal = this.#journal = new FetchRecorder(nowMs);
-    this.#view = new ReadableRanges(observer, () => journal.releasedFirst(host.clock.nowMs()));
-    const { root, name, sha256 } = request;
-    this.#searches = new OpenSearches(
-      host,
-      root === null ? { by: "name", value: name } : { by: "root", value: root },
-      this,
-    );
-    this.#dials = new HolderDials({
-      clock: host.clock,
-      log: host.log,
-      dialHolder: (address, root, searcher) => host.dialHolder(address, root, searcher),
-      offered: (holder, offers) => this.offered(holder, offers),
+    const { observer, path, from = 0, isOfDatabase = false, hasMirror = false } = options;
+    const report = this.#report = new FetchReport(host, request, {
+      isOfDatabase,
+      hasMirror,
+      state: () => this.#state,
     });
-    this.#followed = new FollowedSwarm(host, request, { observer: this, path, tell });
-    this.#mirror = request.mirrors.length === 0 ? null : new MirrorDriver(host, request, {
-      followed: this.#followed,
-      mayImport: () => this.#policy.mayImport,
-      journal,
+    const { recorder, startMs } = report;
+    const tell = (event: FetchEvent) => this.#loop.tell(event);
+    const { root, name } = request;
+    const sought: Sought = root === null
+      ? { by: "name", value: name }
+      : { by: "root", value: root };
+    this.#searches = new OpenSearches(host, sought, this);
+    const followed = this.#followed = new FollowedSwarm(host, request, {
+      observer: this,
       path,
-      from,
       tell,
     });
-    const track = this.#mirror?.track ?? null;
-    this.#checks = new FetchChecks(host, request, {
-      track,
-      signal: this.#ending.signal,
-      note: (what) => journal.note(what, host.clock.nowMs()),
-    });
-    this.#policy = new FetchPolicy(request, {
-      nowMs,
-      searchMs: searchTimeMs(request, host),
-      sharesPlace: path !== undefined,
-    });
-    if (sha256 !== null) this.#policy.exclude(host.rejectedFiles.of(sha256, nowMs));
+    const mirror = this.#mirror = request.mirrors.length === 0
+      ? null
+      : new MirrorDriver(host, request, {
+        followed,
+        mayImport: () => this.#loop.policy.mayImport,
+        journal: recorder,
+        path,
+        from,
+        tell,
+      });
+    const track = mirror?.track ?? null;
+    const ranges = new ReadableRanges(
+      observer,
+      () => recorder.releasedFirst(host.clock.nowMs()),
+    );
+    this.#view = new FetchView(ranges, { store: host.store, followed, mirror });
+    this.#checks = new FetchChecks(host, request, { track, note: (what) => report.note(what) });
     this.#progress = new FetchProgress({
-      swarm: () => this.#followed.swarm,
-      queries: () => this.#policy.queries,
+      view: ranges,
+      swarm: () => followed.swarm,
+      queries: () => this.#loop.policy.queries,
       mirror: track,
-      startMs: nowMs,
+      startMs,
     });
-    this.#facts = this.#lookAround();
     this.#loop = new PolicyLoop({
       clock: host.clock,
-      policy: this.#policy,
-      facts: this.#facts,
+      policy: this.#newPolicy({ sharesPlace: path !== undefined }),
+      facts: this.#lookAround(),
       apply: (effect) => this.#apply(effect),
       broke: (error) => this.#outcome.reject(error),
     });
@@ -133,7 +122,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Whether what peers give is known to be the file that is meant. */
   get isProved(): boolean {
-    return this.#policy.isProved;
+    return this.#loop.policy.isProved;
   }
 
   /**
@@ -154,14 +143,13 @@ export class Fetch implements Searcher, SwarmObserver {
       this.#loop.tell({ kind: "start" });
       if (signal.aborted) stop();
       const done = await this.#outcome.promise;
-      rememberFetch(this.#host, this.#journal, this.#asOf("done", done));
+      this.#report.remember("done", done);
       return done;
     } catch (error) {
       // Of what nobody has there is nothing to tell, and many may ask for it.
       const isMiss = error instanceof FetchFailure && error.exit === "notFound";
-      if (!isMiss || this.#policy.offers > 0) {
-        rememberFetch(this.#host, this.#journal, this.#asOf(messageOf(error), null));
-      }
+      const isTold = !isMiss || this.#loop.policy.offers > 0;
+      if (isTold) this.#report.remember(messageOf(error), null);
       throw error;
     } finally {
       signal.removeEventListener("abort", stop);
@@ -171,8 +159,8 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Lets time pass: bounds, further searches, progress. */
   tick(nowMs: number): void {
-    if (this.#policy.isOver) return;
-    this.#loop.guard(() => this.#progress.tell(this.#view, nowMs));
+    if (this.#loop.policy.isOver) return;
+    this.#loop.guard(() => this.#progress.tell(nowMs));
     this.#loop.tell({ kind: "tick" });
   }
 
@@ -183,7 +171,7 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** How it went until now, for whoever asks while it runs. */
   soFar(): FetchRecord {
-    return recordOf(this.#host, this.#journal, this.#asOf("still coming", null));
+    return this.#report.record("still coming", null);
   }
 
   // Searcher
@@ -192,11 +180,12 @@ export class Fetch implements Searcher, SwarmObserver {
     const { nodeId, address } = holder;
     const files = offers.map(({ file }) => file);
     this.#loop.tell({ kind: "offered", nodeId, address, files });
-    const answer = this.#policy.answerTo(nodeId, files, this.#facts);
+    const { policy, facts } = this.#loop;
+    const answer = policy.answerTo(nodeId, files, facts);
     if (answer !== "want") return { kind: answer };
     const swarm = this.#followed.swarm!;
     if (!swarm.wantsSources && !swarm.makeRoom()) return { kind: "enough" };
-    const offer = offers.find(({ file }) => candidateKey(file) === this.#policy.followed!.key)!;
+    const offer = offers.find(({ file }) => candidateKey(file) === policy.followed!.key)!;
     return this.#followed.want(swarm, holder, offer);
   }
 
@@ -217,7 +206,7 @@ export class Fetch implements Searcher, SwarmObserver {
       case "banned":
         return this.#loop.tell({ kind: "peer-banned", nodeId: event.nodeId });
       case "noted":
-        return this.#note(`${event.provider.label}: ${event.what}`);
+        return this.#report.note(`${event.provider.label}: ${event.what}`);
       case "mirror-wrong":
       case "mirror-failed":
         // What becomes of the mirrors of other fetches is not decided here.
@@ -230,8 +219,8 @@ export class Fetch implements Searcher, SwarmObserver {
 
   #gained({ range, provider }: Extract<SwarmEvent, { readonly kind: "gained" }>): void {
     const { swarm } = this.#followed;
-    if (swarm === null || this.#policy.isOver) return;
-    this.#journal.received(provider, range, { sizeBytes: swarm.file.sizeBytes });
+    if (swarm === null || this.#loop.policy.isOver) return;
+    this.#report.recorder.received(provider, range, { sizeBytes: swarm.file.sizeBytes });
     this.#followed.gained();
     const { kind } = provider;
     const isOwn = kind === "mirror" && this.#mirror !== null && this.#mirror.isOwn(provider);
@@ -239,10 +228,29 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#loop.tell({ kind: "gained", range, by });
   }
 
+  #newPolicy(options: { readonly sharesPlace: boolean }): FetchPolicy {
+    const { request } = this;
+    const nowMs = this.#report.startMs;
+    const searchMs = searchTimeMs(request, this.#host);
+    const policy = new FetchPolicy(request, { nowMs, searchMs, ...options });
+    if (request.sha256 !== null) {
+      policy.exclude(this.#host.rejectedFiles.of(request.sha256, nowMs));
+    }
+    return policy;
+  }
+
+  /** What a report says of it just now. */
+  get #state() {
+    const { sizeBytes, queries, offers } = this.#loop.policy;
+    const root = this.#followed.swarm?.file.root ?? this.request.root;
+    const mirrors = this.#mirror?.track.file.bytesGiven ?? new Map<string, number>();
+    return { root, sizeBytes, queries, offers, mirrors };
+  }
+
   /** What the policy may look at while a step runs. */
   #lookAround(): FetchFacts {
     const { isAlone, links, overlay, directories, store } = this.#host;
-    const followed = this.#followed, mirror = this.#mirror, dials = this.#dials;
+    const followed = this.#followed, mirror = this.#mirror, searches = this.#searches;
     return {
       get surroundings() {
         return {
@@ -266,7 +274,7 @@ export class Fetch implements Searcher, SwarmObserver {
         return mirror?.import.importedTo ?? 0;
       },
       get listedDials() {
-        return dials.listedCount;
+        return searches.listedDials;
       },
       sha256Of: (root) => store.sha256(root),
       isSource: (nodeId) => followed.swarm?.hasSource(nodeId) ?? false,
@@ -282,7 +290,9 @@ export class Fetch implements Searcher, SwarmObserver {
       case "ask-directories":
         return this.#searches.askDirectories();
       case "dial":
-        return this.#dial(effect);
+        return this.#searches.dial(effect, {
+          sourceCount: this.#followed.swarm?.sourceCount ?? 0,
+        });
       case "follow":
         return this.#followed.follow(effect.candidate);
       case "start-swarm":
@@ -294,7 +304,7 @@ export class Fetch implements Searcher, SwarmObserver {
       case "rejected":
         return this.#rejected(effect);
       case "check-peers":
-        return this.#loop.begin(this.#checkPeers(effect));
+        return this.#loop.begin(this.#checkPeers(effect.key));
       case "check-mirror":
         return this.#loop.begin(this.#checks.mirror());
       case "promote-mirror":
@@ -307,35 +317,25 @@ export class Fetch implements Searcher, SwarmObserver {
       case "check-here":
         return this.#loop.begin(this.#checks.here(effect.candidate, effect));
       case "show-peers":
-        return this.#showPeers();
       case "tell-peers":
-        return this.#tellPeers();
       case "show-mirror":
-        return this.#view.show(effect.sizeBytes, { mirror: this.#mirror!.part(effect.sizeBytes) });
       case "tell":
-        return this.#view.gained(effect.range, { isMirrors: effect.isMirrors });
       case "release":
-        return this.#view.release(effect.range);
       case "release-proved":
-        return this.#view.releaseProved(effect.range);
       case "release-all":
-        return this.#view.releaseAll();
       case "confirm":
-        return this.#view.confirmed(effect.range);
       case "drop-peers":
-        return this.#view.dropPeers(effect.reason);
       case "drop-mirror":
-        return this.#view.dropMirror(effect.reason);
       case "notice":
-        return this.#view.event(effect.notice);
+        return this.#view.apply(effect);
       case "note":
-        return this.#note(effect.what);
+        return this.#report.note(effect.what);
       case "threw-away":
-        return this.#journal.threwAway(effect.track);
+        return this.#report.recorder.threwAway(effect.track);
       case "finish":
         return this.#finish(effect.result);
       case "fail":
-        this.#ending.abort(effect.error);
+        this.#checks.stop(effect.error);
         return this.#outcome.reject(effect.error);
       case "read-mirror":
       case "mirror-ranges":
@@ -350,21 +350,9 @@ export class Fetch implements Searcher, SwarmObserver {
     }
   }
 
-  #dial({ address, root, isListed }: Extract<FetchEffect, { readonly kind: "dial" }>): void {
-    const dial = { address, root };
-    if (isListed) this.#dials.listed(dial);
-    else this.#dials.answered(dial, { sourceCount: this.#followed.swarm?.sourceCount ?? 0 });
-  }
-
-  async #checkPeers({ key }: { readonly key: string }): Promise<FetchEvent> {
-    try {
-      const isRight = await this.#followed.isRight(this.#ending.signal);
-      return { kind: "peers-checked", key, isRight };
-    } catch (error) {
-      // What was left meanwhile can be gone.
-      if (this.#policy.followed?.key === key) throw error;
-      return { kind: "peers-checked", key, isRight: false };
-    }
+  #checkPeers(key: string): Promise<FetchEvent> {
+    const isFollowed = () => this.#loop.policy.followed?.key === key;
+    return this.#checks.peers(key, { followed: this.#followed, isFollowed });
   }
 
   #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {
@@ -376,30 +364,12 @@ export class Fetch implements Searcher, SwarmObserver {
     }
     const fields = { name, root, why, offeredBy: [...nodes] };
     this.#host.log.warn("a complete file failed its check", fields);
-    this.#journal.rejected(root);
+    this.#report.recorder.rejected(root);
     if (hadCome) this.#loop.begin(this.#followed.throwAway(candidate));
   }
 
-  #showPeers(): void {
-    const { swarm } = this.#followed;
-    if (swarm === null) return;
-    const { file, download: { have } } = swarm;
-    const reader = readerOf(this.#host.store, file);
-    this.#view.show(file.sizeBytes, { peers: { has: (range) => have.hasRange(range), reader } });
-  }
-
-  #tellPeers(): void {
-    for (const range of this.#followed.swarm?.download.have.ranges() ?? []) {
-      this.#view.gained(range);
-    }
-  }
-
-  #note(what: string): void {
-    this.#journal.note(what, this.#host.clock.nowMs());
-  }
-
   #finish(result: FetchResult): void {
-    if (result.kind !== "local") this.#progress.tell(this.#view, this.#host.clock.nowMs());
+    if (result.kind !== "local") this.#progress.tell(this.#host.clock.nowMs());
     this.#delivered(result).then(this.#outcome.resolve, this.#outcome.reject);
   }
 
@@ -407,11 +377,11 @@ export class Fetch implements Searcher, SwarmObserver {
   async #delivered(result: FetchResult): Promise<Done> {
     if (result.kind === "local") return await this.#deliverLocal(result.file);
     const { file, swarm } = this.#resultOf(result);
-    const done = this.#done(file, swarm);
+    const done = this.#report.done(file, swarm);
     // What a mirror gave of a part may be of use again.
     await this.#mirror?.end(result.kind === "part" ? "suspend" : "discard");
     await this.#followed.leave("finish");
-    if (result.kind !== "part") logDone(this.#host.log, done);
+    if (result.kind !== "part") this.#report.log(done);
     return done;
   }
 
@@ -437,38 +407,12 @@ export class Fetch implements Searcher, SwarmObserver {
   ): Promise<Done> {
     const { request } = this;
     const nowMs = this.#host.clock.nowMs();
-    const how = { request, view: this.#view, journal: this.#journal, nowMs };
+    const { recorder: journal } = this.#report;
+    const how = { request, view: this.#view.ranges, journal, nowMs };
     const bytesLocal = showLocal(this.#host.store, file, how);
     await this.#mirror?.end("discard");
     // What a mirror gave was to compare, or came to be of no use.
-    return { ...this.#done(file, null), mirrors: [], bytesLocal };
-  }
-
-  #done(
-    file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
-    swarm: Swarm | null,
-  ): Done {
-    return doneOf(file, {
-      swarm,
-      mirrors: this.#mirror?.track.file.bytesGiven ?? new Map(),
-      peers: this.#policy,
-      elapsedMs: this.#host.clock.nowMs() - this.#startMs,
-    });
-  }
-
-  #asOf(outcome: string, done: Done | null): FetchEnd {
-    const { isOfDatabase = false, hasMirror = false } = this.#options;
-    return {
-      outcome,
-      done,
-      request: this.request,
-      isOfDatabase,
-      hasMirror,
-      root: this.#followed.swarm?.file.root ?? this.request.root,
-      sizeBytes: this.#policy.sizeBytes,
-      nowMs: this.#host.clock.nowMs(),
-      unixMs: this.#host.clock.unixMs(),
-    };
+    return { ...this.#report.done(file, null), mirrors: [], bytesLocal };
   }
 
   /** Ends all that is under way; what came is kept for a later fetch. */

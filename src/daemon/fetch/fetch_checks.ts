@@ -12,6 +12,7 @@ import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_lookup.ts";
 import { agreesWithMirror } from "./mirror_comparison.ts";
+import type { FollowedSwarm } from "./followed_swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 import { promote } from "./promote.ts";
 
@@ -20,7 +21,8 @@ export class FetchChecks {
   readonly #host: FetchHost;
   readonly #request: FetchRequest;
   readonly #track: MirrorTrack | null;
-  readonly #signal: AbortSignal;
+  /** Ends what it works on, such as hashing a whole file. */
+  readonly #ending = new AbortController();
   readonly #note: (what: string) => void;
   /** Which files that are here the mirrors have under this name. */
   readonly #meant = new Map<Root, boolean>();
@@ -32,22 +34,24 @@ export class FetchChecks {
     request: FetchRequest,
     options: {
       readonly track: MirrorTrack | null;
-      /** Ends what it works on. */
-      readonly signal: AbortSignal;
       readonly note: (what: string) => void;
     },
   ) {
     this.#host = host;
     this.#request = request;
     this.#track = options.track;
-    this.#signal = options.signal;
     this.#note = options.note;
+  }
+
+  /** Ends the checks that are under way. */
+  stop(reason: Error): void {
+    this.#ending.abort(reason);
   }
 
   /** Looks for a complete file of this machine that fits. */
   async lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchEvent> {
     const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.#request, {
-      signal: this.#signal,
+      signal: this.#ending.signal,
       isMeant: (file) => this.#isMeant(file, options),
     });
     return { kind: "looked-up", file, hasWrongCopy };
@@ -66,15 +70,34 @@ export class FetchChecks {
     }
     const { sha256 } = this.#request;
     const isRight = file.sizeBytes === candidate.sizeBytes &&
-      await hasSha256(store, file, { sha256, signal: this.#signal });
+      await hasSha256(store, file, { sha256, signal: this.#ending.signal });
     const isSame = await this.#isAsMirrorGave(readerOf(store, file));
     const isMirrors = isSame ?? await this.#isMeant(file, options);
     return { kind, candidate, file, isRight, isMirrors };
   }
 
+  /** Whether what the swarm of a candidate brought has the SHA-256 that is wanted. */
+  async peers(
+    key: string,
+    { followed, isFollowed }: {
+      readonly followed: FollowedSwarm;
+      /** Whether that candidate is still followed. */
+      readonly isFollowed: () => boolean;
+    },
+  ): Promise<FetchEvent> {
+    try {
+      const isRight = await followed.isRight(this.#ending.signal);
+      return { kind: "peers-checked", key, isRight };
+    } catch (error) {
+      // What was left meanwhile can be gone.
+      if (isFollowed()) throw error;
+      return { kind: "peers-checked", key, isRight: false };
+    }
+  }
+
   /** The SHA-256 of what the mirrors gave. */
   async mirror(): Promise<FetchEvent> {
-    const sha256 = await this.#track!.unverified!.sha256({ signal: this.#signal });
+    const sha256 = await this.#track!.unverified!.sha256({ signal: this.#ending.signal });
     return { kind: "mirror-checked", sha256 };
   }
 
@@ -85,7 +108,7 @@ export class FetchChecks {
   async promote(tell: (event: FetchEvent) => void): Promise<FetchEvent> {
     let root = UNKNOWN_ROOT;
     const file = await promote(this.#track!.unverified!, {
-      signal: this.#signal,
+      signal: this.#ending.signal,
       mayPlace: (found) => {
         root = found;
         const answer = this.#mayPlace = Promise.withResolvers<boolean>();
@@ -116,7 +139,7 @@ export class FetchChecks {
         file: mirrorFile,
         mirrors: this.#host.mirrors,
         firstChunk,
-        signal: this.#signal,
+        signal: this.#ending.signal,
       });
       this.#meant.set(file.root, isMeant);
       if (!isMeant) {

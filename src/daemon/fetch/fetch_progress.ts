@@ -7,6 +7,7 @@ import type { Swarm } from "../swarm/swarm.ts";
 
 /** What is looked at. */
 interface ProgressOptions {
+  readonly view: Pick<ReadableRanges, "event">;
   readonly swarm: () => Swarm | null;
   /** Queries that were flooded. */
   readonly queries: () => number;
@@ -24,8 +25,8 @@ export class FetchProgress {
   }
 
   /** Tells how far it is by now. */
-  tell(view: Pick<ReadableRanges, "event">, nowMs: number): void {
-    const { mirror, startMs } = this.#options;
+  tell(nowMs: number): void {
+    const { view, mirror, startMs } = this.#options;
     const swarm = this.#options.swarm();
     const { bytes = 0, bytesLeft = null } = mirror ?? {};
     this.#mirrorRate.add(bytes, nowMs);

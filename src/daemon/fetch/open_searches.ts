@@ -1,12 +1,17 @@
-/** The searches of one fetch that are under way; when there is another one is said elsewhere. */
+/**
+ * The searches of one fetch that are under way, and its dials to those that were found. When there is
+ * another one is decided in `core/fetch`.
+ */
 
 import { limits } from "../../base/limits.ts";
 import type { Sought } from "../../wire/structures.ts";
+import type { FetchEffect } from "../../core/fetch/fetch_events.ts";
+import { HolderDials } from "../discovery/holder_dials.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
 /** Whom it searches through. */
-interface SearchHost extends Pick<FetchHost, "search"> {
+interface SearchHost extends Pick<FetchHost, "search" | "clock" | "log" | "dialHolder"> {
   readonly directories: Pick<FetchHost["directories"], "findHolders">;
 }
 
@@ -16,6 +21,7 @@ export class OpenSearches {
   readonly #sought: Sought;
   readonly #searcher: Searcher;
   readonly #ends: (() => void)[] = [];
+  readonly #dials: HolderDials;
   #endAsking: () => void = () => {};
 
   constructor(
@@ -26,6 +32,17 @@ export class OpenSearches {
     this.#host = host;
     this.#sought = sought;
     this.#searcher = searcher;
+    this.#dials = new HolderDials({
+      clock: host.clock,
+      log: host.log,
+      dialHolder: (address, root, heard) => host.dialHolder(address, root, heard),
+      offered: (holder, offers) => searcher.offered(holder, offers),
+    });
+  }
+
+  /** Dials under way to holders that a directory named. */
+  get listedDials(): number {
+    return this.#dials.listedCount;
   }
 
   /** Floods a query, and asks the directories. */
@@ -43,7 +60,16 @@ export class OpenSearches {
     );
   }
 
-  /** Ends all of them. */
+  /** Dials a holder that answered, or that a directory named. */
+  dial(
+    { address, root, isListed }: Extract<FetchEffect, { readonly kind: "dial" }>,
+    options: { readonly sourceCount: number },
+  ): void {
+    if (isListed) this.#dials.listed({ address, root });
+    else this.#dials.answered({ address, root }, options);
+  }
+
+  /** Ends all searches. */
   end(): void {
     for (const end of this.#ends) end();
     this.#endAsking();

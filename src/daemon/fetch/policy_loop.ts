@@ -20,6 +20,8 @@ interface PolicyLoopOptions {
 
 /** The loop of one fetch. */
 export class PolicyLoop {
+  readonly policy: FetchPolicy;
+  readonly facts: FetchFacts;
   readonly #options: PolicyLoopOptions;
   /** What was told, and is not yet taken into account. */
   readonly #events: FetchEvent[] = [];
@@ -28,12 +30,14 @@ export class PolicyLoop {
   #wakesMs = Infinity;
 
   constructor(options: PolicyLoopOptions) {
+    this.policy = options.policy;
+    this.facts = options.facts;
     this.#options = options;
   }
 
   /** Tells the policy what happened; when effects tell something, that is taken up after them. */
   tell(event: FetchEvent): void {
-    const { policy } = this.#options;
+    const { policy } = this;
     if (policy.isOver) return;
     this.#events.push(event);
     if (this.#isStepping) return;
@@ -55,7 +59,7 @@ export class PolicyLoop {
     try {
       work();
     } catch (error) {
-      if (this.#options.policy.isOver) this.#options.broke(error);
+      if (this.policy.isOver) this.#options.broke(error);
       this.tell({ kind: "failed", error: error as Error });
     }
   }
@@ -76,8 +80,8 @@ export class PolicyLoop {
   }
 
   #step(event: FetchEvent): void {
-    const { clock, policy, facts, apply } = this.#options;
-    const effects = policy.step(event, clock.nowMs(), facts);
+    const { clock, apply } = this.#options;
+    const effects = this.policy.step(event, clock.nowMs(), this.facts);
     for (const effect of effects) this.guard(() => apply(effect));
   }
 

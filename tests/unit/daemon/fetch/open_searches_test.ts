@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { systemClock } from "../../../../src/base/clock.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
 import { OpenSearches } from "../../../../src/daemon/fetch/open_searches.ts";
 import type { Searcher } from "../../../../src/daemon/discovery/searches.ts";
 
@@ -17,7 +19,13 @@ function noted() {
     listed: () => {},
   };
   const search = new OpenSearches(
-    { search: () => begin("flood"), directories: { findHolders: () => begin("question") } },
+    {
+      clock: systemClock,
+      log: silentLogger,
+      search: () => begin("flood"),
+      directories: { findHolders: () => begin("question") },
+      dialHolder: () => Promise.resolve(),
+    },
     { by: "name", value: "x" },
     searcher,
   );
