@@ -53,7 +53,7 @@ export function logDone(log: Logger, done: Done): void {
   log.info("fetched", { name, root, sizeBytes, elapsedMs, from, queriesSent, offersReceived });
 }
 
-/** What the fetch record of a fetch is made of, besides its journal. */
+/** What a fetch record is made of, besides what the recorder noted. */
 export interface FetchEnd {
   /** "done", or why not. */
   readonly outcome: string;
@@ -72,7 +72,7 @@ export interface FetchEnd {
 
 type OutcomeHost = Pick<FetchHost, "store" | "offerPolicy" | "log">;
 
-/** Keeps the fetch record of a fetch that ended; a disk that refuses it is only told of. */
+/** Keeps the record of a fetch that ended; a disk that refuses it is only logged. */
 export function rememberFetch(host: OutcomeHost, journal: FetchRecorder, end: FetchEnd): void {
   for (const { nodeId, strikes } of end.done?.sources ?? []) {
     if (strikes > 0) journal.strikes(nodeId, strikes);

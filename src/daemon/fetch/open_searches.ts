@@ -1,11 +1,11 @@
-/** The searches of one fetch that are under way; when there is another one is said elsewhere. */
+/** The searches of one fetch that are under way; `core/fetch` decides when to begin another. */
 
 import { limits } from "../../base/limits.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
-/** Whom it searches through. */
+/** What it searches through. */
 interface SearchHost extends Pick<FetchHost, "search"> {
   readonly directories: Pick<FetchHost["directories"], "findHolders">;
 }
