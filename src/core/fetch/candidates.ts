@@ -5,8 +5,8 @@
  *  1. A candidate is a root together with a size: a root that comes with two sizes is two candidates,
  *     since at most one of them can be true.
  *  2. An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
- *  3. A candidate that a directory names leads over all that none names: a listed one. To be listed
- *     is no offer: what no node offers does not lead.
+ *  3. A candidate that a directory (tracker) names is listed, and leads over all that are not. To be
+ *     listed is no offer: what no node offers does not lead.
  *  4. Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
  *  5. A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
  *     size that ends in a chunk of 64 bytes leads only while nobody offers another, listed or not.
@@ -147,7 +147,7 @@ export class Candidates {
     return this.#firstOfferMs === null ? 0 : this.#firstOfferMs + limits.candidateSettleMs - nowMs;
   }
 
-  /** Whether the fetch stays with `followed`, whoever offers another file. */
+  /** Whether the fetch stays with `followed`, no matter who offers another file. */
   isKept(followed: Candidate, nowMs: number): boolean {
     return this.isCertain(followed) || nowMs - (this.#firstOfferMs ?? 0) > limits.candidateKeptMs;
   }

@@ -20,9 +20,9 @@ export interface LocalFile {
   readonly sizeBytes: number;
 }
 
-/** How the swarm of the candidate that is followed gets on. */
+/** The state of the swarm of the candidate that is followed. */
 export interface SwarmFacts {
-  /** Whether its leaves are here, and whether what was found on the disk is looked through too. */
+  /** Whether its leaves are here; whether what was found on the disk is checked too. */
   readonly hasLeaves: boolean;
   readonly hasBegun: boolean;
   /** Whether all wanted chunks are here, and whether all chunks are. */
@@ -46,7 +46,7 @@ export interface SwarmFacts {
   readonly bytesTotal: number;
 }
 
-/** How the mirror's part of a fetch gets on. */
+/** The state of the mirror's part of a fetch. */
 export interface MirrorFacts {
   /** Bytes of the file, once a mirror said it. */
   readonly sizeBytes: number | null;
@@ -76,9 +76,9 @@ export interface FetchFacts {
   readonly surroundings: Surroundings;
   /** Of the candidate that is followed; null while none is. */
   readonly swarm: SwarmFacts | null;
-  /** Null when the request names no mirror. */
+  /** Null when the request names no mirror (origin). */
   readonly mirror: MirrorFacts | null;
-  /** Chunks of the mirror before this one were held against the leaves that peers gave. */
+  /** Chunks of the mirror before this one were compared with the leaves that peers gave. */
   readonly importedTo: number;
   /** Dials under way to holders that a directory named. */
   readonly listedDials: number;
@@ -136,7 +136,7 @@ export type FetchEvent =
   // What the mirrors do
   | { readonly kind: "mirror-opened"; readonly sizeBytes: number }
   | { readonly kind: "mirror-arrived"; readonly range: ChunkRange }
-  /** What arrived until now is no part of what comes next. */
+  /** What arrived until now is not of the file that comes next. */
   | { readonly kind: "mirror-restarted"; readonly reason: string }
   /** All that was asked is here, or no mirror gives it, or none gives ranges: see the facts. */
   | { readonly kind: "mirror-changed" }
@@ -152,15 +152,15 @@ export type FetchEvent =
   }
   /** A `reject-mirror` is done. */
   | { readonly kind: "mirror-rejected" }
-  /** The mirror writes where the peers' bytes go no more. */
+  /** The mirror has stopped writing where the peers' bytes go. */
   | { readonly kind: "place-left" }
   // Results of checks
   | { readonly kind: "peers-checked"; readonly key: string; readonly isRight: boolean }
   | { readonly kind: "mirror-checked"; readonly sha256: string }
-  /** What the mirror gave has this root; it gets its place after `place`. */
+  /** What the mirror gave has this root; it becomes a file of the store after `place`. */
   | { readonly kind: "mirror-rooted"; readonly root: Root }
   | { readonly kind: "mirror-promoted"; readonly file: LocalFile }
-  /** It did not get its place, as was said. */
+  /** It did not become a file of the store, as `do-not-place` said. */
   | { readonly kind: "mirror-not-promoted"; readonly root: Root }
   | {
     readonly kind: "here-checked";
@@ -193,7 +193,7 @@ export type FetchEffect =
   }
   // The swarm of a candidate
   | { readonly kind: "follow"; readonly candidate: Candidate }
-  /** All is told of what was joined: begins to bring in what is missing. */
+  /** What the joined swarm has was told: it begins to bring in what is missing. */
   | { readonly kind: "start-swarm" }
   | { readonly kind: "hash-as-it-comes" }
   | { readonly kind: "leave"; readonly how: "suspend" | "discard" }
@@ -210,7 +210,7 @@ export type FetchEffect =
   /** Goes on until so many bytes from the first wanted one on are here; fewer than are: stops. */
   | { readonly kind: "read-mirror"; readonly bytes: number }
   | { readonly kind: "mirror-ranges"; readonly isOn: boolean }
-  /** Holds what arrived against the leaves, from where that ended. */
+  /** Compares what arrived with the leaves, from where the last import ended. */
   | { readonly kind: "import"; readonly isFromFirst: boolean }
   | {
     readonly kind: "reject-mirror";
@@ -218,7 +218,7 @@ export type FetchEffect =
     readonly culprit: string | undefined;
   }
   | { readonly kind: "ban-mirror"; readonly culprit: string }
-  /** Other fetches are not to wait for it as long. */
+  /** Other fetches shall not wait for it as long. */
   | { readonly kind: "mirror-is-bad"; readonly label: string }
   | { readonly kind: "leave-place" }
   // Checks

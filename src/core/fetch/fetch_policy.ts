@@ -8,8 +8,8 @@
  *     given and mirrors are named, it must be the file that they have, as far as they say.
  *  2. Peers and mirrors are asked side by side: `peer_side.ts` says which candidate is followed,
  *     `mirror_side.ts` what the mirrors do.
- *  3. What a mirror gives is released as it comes, for whoever names a mirror trusts it as much; the
- *     last chunk waits where the whole can be checked. What peers give is released when it is proved.
+ *  3. What a mirror gives is released as it comes, since naming a mirror means to trust it; the last
+ *     chunk waits where the whole can be checked. What peers give is released when it is proved.
  *  4. What peers give is proved when the root was given; when the root is known to have the SHA-256
  *     that is wanted; when the SHA-256 of the whole was checked; or, where nothing of that is given,
  *     when it is settled what most peers offer, and size and first chunks are those of the mirror,
@@ -67,7 +67,7 @@ interface FoundOut {
   hasWrongCopy: boolean;
 }
 
-/** Where a fetch is. */
+/** The phases of a fetch. */
 type Phase = "new" | "looking" | "fetching" | "over";
 
 /** The policy of one fetch. */
@@ -145,7 +145,7 @@ export class FetchPolicy {
     return this.#shown.toldBytes;
   }
 
-  /** Whether what the mirror gives is to be held against the leaves of the candidate. */
+  /** Whether what the mirror gives is to be compared with the leaves of the candidate. */
   get mayImport(): boolean {
     const mirror = this.#mirror;
     return this.#phase === "fetching" && mirror !== null && !mirror.isPaused && !mirror.isApart &&
@@ -165,7 +165,7 @@ export class FetchPolicy {
     this.#peers.candidates.exclude(wrong);
   }
 
-  /** What a holder is answered whose offer was told. */
+  /** The answer to a holder whose offer was told. */
   answerTo(
     nodeId: NodeId,
     files: readonly FileOffer[],
@@ -181,7 +181,7 @@ export class FetchPolicy {
     const turn: Turn = { nowMs, facts, emit: (effect) => effects.push(effect) };
     const before = this.#peers.followed;
     this.#take(turn, event);
-    // What was kept for later is shown on.
+    // What is barred is kept for later, and still shown.
     if (before !== null && this.#peers.followed !== before && !this.#peers.isBarred) {
       this.#unfollowed(turn);
     }
@@ -301,7 +301,7 @@ export class FetchPolicy {
 
   /** What follows from anything that happened. */
   #goOn(turn: Turn, event: FetchEvent): void {
-    // What came of that is told next.
+    // The result of the attempt is the next event.
     if (this.#peers.isTrying) return;
     this.#assess(turn);
     // Chunks alone change nothing for the mirror that its next look would not see.
@@ -594,7 +594,7 @@ export class FetchPolicy {
 
   /** Rule 7. */
   #checkMirror(turn: Turn): Check {
-    // It must not begin anew while it is hashed.
+    // It must not start over while it is hashed.
     this.#mirror!.pause(turn);
     const check: Check = { kind: "mirror", followed: this.#peers.followed };
     if (!turn.facts.mirror!.isWholeFile) this.#finishPart(turn);
@@ -678,7 +678,7 @@ export class FetchPolicy {
       this.#check = null;
       return this.#checkOn(turn);
     }
-    // What the mirror gave of it is held against the leaves first: it may have been released.
+    // What the mirror gave of it is compared with the leaves first: it may have been released.
     const { mirror, importedTo } = turn.facts;
     if (this.mayImport && mirror !== null && importedTo < mirror.nextChunk && !mirror.isWhole) {
       return;
@@ -745,7 +745,7 @@ export class FetchPolicy {
     this.#fail(turn, failure);
   }
 
-  /** Somebody stopped it, perhaps because of what is not to be had of it. */
+  /** Somebody stopped it, perhaps because nobody has it. */
   #stopped(turn: Turn, isNotFound: boolean): void {
     const { followed, candidates } = this.#peers;
     const isNobody = isNotFound ||

@@ -12,7 +12,7 @@ export function searchTimeMs(
   return mirrors.length > 0 && !isAlone ? limits.searchBesideMs : limits.searchMs;
 }
 
-/** What it looks at. */
+/** What the timeouts depend on. */
 interface Supply {
   readonly sourceCount: number;
   /** Whether anybody ever gave, or was to give, chunks. */
@@ -27,7 +27,7 @@ export class FetchTimeouts {
   /** Since when there is nobody to ask. */
   #aloneSinceMs: number;
   #starvedSinceMs: number | null = null;
-  /** When its sources last could not, or did not, give what is missing. */
+  /** When its sources last could not give what is missing, or did not. */
   #starvedMs = 0;
 
   /** @param options.searchMs How long it waits for the first who offers anything. */
@@ -36,7 +36,7 @@ export class FetchTimeouts {
     this.#searchMs = options.searchMs;
   }
 
-  /** Begins anew: there is another hope now. */
+  /** Starts over: somebody else may give it now. */
   renew(nowMs: number): void {
     this.#aloneSinceMs = nowMs;
     this.#starvedSinceMs = null;

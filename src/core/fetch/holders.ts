@@ -1,5 +1,6 @@
 /**
- * Which holders one fetch dials. How many dials there are at a time is bounded by whoever dials.
+ * Which holders one fetch dials. How many dials run at a time is bounded by
+ * `daemon/discovery/holder_dials.ts`.
  *
  * Rules
  *  1. A holder that is a source already, or is banned for this fetch, is not dialled.

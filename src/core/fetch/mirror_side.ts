@@ -4,12 +4,12 @@
  * `fetch_policy.ts`.
  *
  * Rules
- *  1. What a mirror gives in order is held against the leaves of peers from when those are here, and
- *     what is right is taken into the swarm. Where mirror and peers write to one place, that is done
+ *  1. What a mirror gives in order is compared with the leaves of peers once those are here, and what
+ *     is right is taken into the swarm. Where mirror and peers write to one place, that is done
  *     by looking through what lies there.
  *  2. A mirror agrees with a candidate when its size and its first chunks (`headBytes`) are the same.
  *  3. A mirror is worth waiting for while it was asked, or gave something, within `hedgeAnswerMs`,
- *     and did not fail lately; and while what it gave is still being held against the leaves. One
+ *     and did not fail lately; and while what it gave is still being compared with the leaves. One
  *     that was asked, and said nothing, is called bad, so that the next file does not wait as long.
  *  4. Of what a mirror gives of a file that can be checked as a whole, the last chunk is released
  *     only when the check is done: a wrong file is never whole in a client's hands.
@@ -124,7 +124,7 @@ export class MirrorSide {
     this.#answers.heardMs = nowMs;
   }
 
-  /** Rule 6: takes the mirror out of the swarm and lets all rest. */
+  /** Rule 6: takes the mirror out of the swarm; nothing goes on until {@linkcode resume}. */
   pause(turn: Turn): void {
     this.#isPaused = true;
     this.#quitSwarm(turn);
@@ -184,7 +184,7 @@ export class MirrorSide {
     peers.unbar(turn);
   }
 
-  /** Why the mirror has not the file of the candidate, as far as sizes say; undefined if it may. */
+  /** Why the mirror does not have the file of the candidate, by its size; undefined if it may. */
   sizeProblem({ sizeBytes }: MirrorFacts, followed: Candidate): string | undefined {
     if (sizeBytes === null || sizeBytes === followed.sizeBytes) return undefined;
     return `the mirror's file has ${sizeBytes} bytes, that of peers ${followed.sizeBytes}`;

@@ -12,8 +12,8 @@
  *     dialled when their candidate is followed; and a new query tells those that cannot be dialled.
  *  5. A candidate whose check failed is thrown away with those who offered it.
  *  6. While a mirror writes where the peers' bytes would go, nothing is followed.
- *  7. A directory that knows who has the whole file, and names nobody, protects seeders: it is
- *     waited for, up to `protectMs`.
+ *  7. A directory (tracker) that knows who has the whole file, and names nobody, protects
+ *     seeders: it is waited for, up to `protectMs`.
  *  8. A candidate whose sources give nothing more for `candidateStarvedMs` is set aside for another.
  *  9. A node of one fetch with directories that all failed, and nobody else to ask, gives up after
  *     `hopelessMs`.
@@ -36,7 +36,7 @@ type EventOf<K extends FetchEvent["kind"]> = Extract<FetchEvent, { readonly kind
 /** Which candidate is followed. */
 interface Following {
   candidate: Candidate | null;
-  /** Whether it is just tried to join its swarm, and whether that is joined. */
+  /** Whether an attempt to join its swarm is under way, and whether it is joined. */
   isTrying: boolean;
   isJoined: boolean;
   /** The one that was followed last, until it is thrown away. */
@@ -84,7 +84,7 @@ export class PeerSide {
     return this.#following.isJoined ? this.#following.candidate : null;
   }
 
-  /** Whether it is just tried to follow one: what came of it is the next to be told. */
+  /** Whether an attempt to follow one is under way: its result is the next event. */
   get isTrying(): boolean {
     return this.#following.isTrying;
   }
@@ -266,7 +266,7 @@ export class PeerSide {
   /** Rules 2 and 3: the candidate could not be joined; the fetch hears when it may be. */
   notJoined(nowMs: number): void {
     this.#unfollow();
-    // It is a time to wait, not one without anybody to ask.
+    // There is something to wait for: the search is not over.
     this.#timeouts.renew(nowMs);
   }
 
@@ -283,7 +283,7 @@ export class PeerSide {
     this.#lookAgainMs = nowMs + limits.lookAgainMs;
   }
 
-  /** Rule 5. What leads then is followed by whoever calls this. */
+  /** Rule 5. The caller follows the candidate that leads then. */
   reject(turn: Turn, candidate: Candidate, why: string): void {
     const nodes = this.candidates.reject(candidate.key);
     note(turn, `Threw away what ${nodes.length} peers offered, root ${candidate.root}: ${why}`);

@@ -1,9 +1,9 @@
 /**
- * What those who wait for one file are told and may read, while its bytes come to two places: to
+ * What the observer of one fetch is told and may read, while its bytes come to two places: to
  * the download of what peers give, and to the unverified download of what a mirror gives in order.
  *
- * It keeps what was told, so that they are told to start again when, and only when, something that
- * they may have used is not the file. Which bytes are right is decided in `fetch_policy.ts`.
+ * It keeps what was told, so that the observer is told to start over when, and only when, something
+ * that it may have used is not the file. Which bytes are right is decided in `fetch_policy.ts`.
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
@@ -177,7 +177,7 @@ export class ReadableRanges {
     }
   }
 
-  /** Has all read anew what is in `part`. */
+  /** Has the observer start over with what is in `part`. */
   #restart(reason: string, part: ViewPart | null): void {
     const gained = keptOf(this.#gained, part), released = keptOf(this.#released, part);
     const parts = this.#reader;

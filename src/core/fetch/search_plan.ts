@@ -1,6 +1,7 @@
 /**
  * When one fetch searches: floods its query and asks the directories (trackers), again and again
- * while more holders are wanted. It says when; who searches is told by effects.
+ * while more holders are wanted. It says when; the policy's effects say
+ * what to do.
  *
  * Rules
  *  1. A fetch begins with a flood, which asks the directories as well.

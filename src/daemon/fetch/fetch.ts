@@ -47,7 +47,7 @@ export interface FetchOptions {
   readonly from?: number;
   /** Whether size and SHA-256 of the request are those of a repository's database. */
   readonly isOfDatabase?: boolean;
-  /** Whether whoever asks would turn to a mirror of its own otherwise, though none is named. */
+  /** Whether the client would otherwise ask a mirror of its own, though the request names none. */
   readonly hasMirror?: boolean;
 }
 
@@ -169,7 +169,7 @@ export class Fetch implements Searcher, SwarmObserver {
     this.#loop.tell({ kind: "tick" });
   }
 
-  /** How it went until now, for whoever asks while it runs. */
+  /** How it went until now, for `explain` while it runs. */
   soFar(): FetchRecord {
     return this.#report.record("still coming", null);
   }

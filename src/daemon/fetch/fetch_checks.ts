@@ -24,7 +24,7 @@ export class FetchChecks {
   /** Ends what it works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
   readonly #note: (what: string) => void;
-  /** Which files that are here the mirrors have under this name. */
+  /** Whether a file that is here is the one that the mirrors have under this name. */
   readonly #meant = new Map<Root, boolean>();
   /** Says whether what is being promoted may get its place. */
   #mayPlace: PromiseWithResolvers<boolean> | null = null;

@@ -1,4 +1,4 @@
-/** What those who wait for a fetch are told of how far it is. Decides nothing. */
+/** How far a fetch is, for its observer. Decides nothing. */
 
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
@@ -15,7 +15,7 @@ interface ProgressOptions {
   readonly startMs: number;
 }
 
-/** The progress of one fetch: of peers or of the mirror, whoever is further. */
+/** The progress of one fetch: of peers or of the mirror, whichever is further. */
 export class FetchProgress {
   readonly #options: ProgressOptions;
   readonly #mirrorRate = new RateMeter();

@@ -48,7 +48,7 @@ export class FetchRecorder {
     peers: new TransferLedger(),
     mirror: new TransferLedger(),
   };
-  /** Both together: who was the first to give a chunk, to whichever place; and all in vain. */
+  /** Both together: who gave a chunk first, in either place; and all that was thrown away. */
   readonly #both = new TransferLedger();
   readonly #rootsRejected = new Set<Root>();
   #firstByteMs: number | null = null;
@@ -83,7 +83,7 @@ export class FetchRecorder {
     this.#both.received(provider, range, sizeBytes);
   }
 
-  /** What came to one place is not the file, or begins again: it counts for nobody any more. */
+  /** What came to one place is not the file, or starts over: it counts for nobody any more. */
   threwAway(track: FetchTrack): void {
     const gone = this.#tracks[track];
     const kept = this.#tracks[track === "peers" ? "mirror" : "peers"];
@@ -218,7 +218,7 @@ function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
 }
 
 /**
- * Keeps the fetch record of a fetch that ended. One that got its file, and for which bytes had to come, is
+ * Keeps the record of a fetch that ended. One that got its file, and for which bytes had to come, is
  * added to the savings: reading a file that is here saves nothing again.
  */
 export function keepRecord(store: ChunkStore, record: FetchRecord): void {

@@ -40,7 +40,7 @@ export class RunningSha256 {
       try {
         this.#hashRun();
       } catch {
-        // Whoever reads it at the end hears why.
+        // The read at the end says why.
         return this.#startOver();
       }
       this.gained(have);

@@ -1,5 +1,5 @@
 /**
- * Holds what a mirror (origin) gave to one fetch against the leaves that peers gave, and takes what
+ * Compares what a mirror (origin) gave to one fetch with the leaves that peers gave, and feeds what
  * is right into their swarm. What follows from a wrong chunk is decided in `core/fetch`.
  */
 
@@ -10,10 +10,10 @@ import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 
-/** The way of a mirror's chunks into the swarm. */
+/** Brings a mirror's chunks into the swarm. */
 export class MirrorImport {
   readonly #track: MirrorTrack;
-  /** The swarm that they are held against; null while that is none. */
+  /** The swarm whose leaves they are compared with; null while there is none. */
   readonly #into: () => Swarm | null;
   readonly #tell: (event: FetchEvent) => void;
   #importedTo: number;
@@ -29,7 +29,7 @@ export class MirrorImport {
     this.#importedTo = track.firstChunk;
   }
 
-  /** Chunks before this one were held against the leaves. */
+  /** Chunks before this one were compared with the leaves. */
   get importedTo(): number {
     return this.#importedTo;
   }
@@ -59,7 +59,7 @@ export class MirrorImport {
         swarm === null || unverified === null || this.#importedTo >= nextChunk ||
         !swarm.hasBegun || sizeBytes !== swarm.file.sizeBytes
       ) return;
-      // Of one provider at a time, whose doing it is.
+      // Of one provider at a time, so that a wrong chunk has one culprit.
       const run = received.runOf(this.#importedTo, sizeBytes)!;
       const end = Math.min(run.endChunk, nextChunk);
       const count = Math.min(limits.requestChunksMax, end - this.#importedTo);

@@ -1,6 +1,6 @@
 /**
- * The searches of one fetch that are under way, and its dials to those that were found. When there is
- * another one is decided in `core/fetch`.
+ * The searches of one fetch that are under way, and its dials to holders that were found; `core/fetch`
+ * decides when to begin another.
  */
 
 import { limits } from "../../base/limits.ts";
@@ -10,7 +10,7 @@ import { HolderDials } from "../discovery/holder_dials.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
-/** Whom it searches through. */
+/** What it searches through. */
 interface SearchHost extends Pick<FetchHost, "search" | "clock" | "log" | "dialHolder"> {
   readonly directories: Pick<FetchHost["directories"], "findHolders">;
 }

@@ -4,7 +4,7 @@ import type { Root } from "../../base/ids.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 
-/** It is not to be a file of the store. */
+/** It shall not become a file of the store. */
 class NotWanted extends Error {
   override readonly name = "NotWanted";
 }

@@ -47,7 +47,7 @@ Deno.test("Candidates.leader() is what a directory names, then what most nodes o
   all.list(known(C));
   assertEquals(all.leader()?.root, C);
   all.list(known(B));
-  assertEquals(all.leader()?.root, B, "of two that are vouched for, the one that more offer");
+  assertEquals(all.leader()?.root, B, "of two that a directory names, the one that more offer");
   assertEquals(order(all), [B, C, A]);
 });
 
@@ -58,7 +58,7 @@ Deno.test("Candidates.list() alone makes no candidate: somebody has to offer it"
   all.add(offer(B), node(), 0);
   assertEquals(all.leader()?.root, B);
   all.add(offer(A), node(), 0);
-  assertEquals(all.leader()?.root, A, "an offer that comes after it was vouched for");
+  assertEquals(all.leader()?.root, A, "an offer that comes after a directory named it");
 });
 
 Deno.test("Candidates.list() does not outweigh what the request says", () => {

@@ -20,7 +20,7 @@ Deno.test("FetchTimeouts.tick() waits longer for sources that were lost than for
   assert(timeouts.tick(LOST, 1_001 + limits.sourcesLostMs));
 });
 
-Deno.test("FetchTimeouts.renew() lets all time begin anew", () => {
+Deno.test("FetchTimeouts.renew() restarts all of its waits", () => {
   const timeouts = new FetchTimeouts(0);
   assert(!timeouts.tick(NEVER, limits.searchMs));
   timeouts.renew(limits.searchMs);

@@ -38,11 +38,11 @@ const VIEW: PlanView = {
   mirrorBytesPerSecond: undefined,
 };
 
-/** What a new hedge decides of each view in turn. */
+/** What a new plan decides of each view in turn. */
 function decide(...views: Partial<PlanView>[]): unknown[] {
-  const hedge = new MirrorPlan();
+  const plan = new MirrorPlan();
   return views.map((view) => {
-    const part = hedge.decide({ ...VIEW, ...view });
+    const part = plan.decide({ ...VIEW, ...view });
     return part.kind === "head" ? part.bytes : part.kind;
   });
 }
@@ -155,11 +155,11 @@ Deno.test("MirrorPlan.decide() has the mirror give all apart when it and peers d
 });
 
 Deno.test("MirrorPlan.handedOver() ends the stream of all", () => {
-  const hedge = new MirrorPlan();
+  const plan = new MirrorPlan();
   const peers = { ...PEERS, begunMs: null, followedMs: 900 };
-  assertEquals(hedge.decide(VIEW).kind, "whole");
-  hedge.handedOver();
-  assertEquals(hedge.decide({ ...VIEW, peers }).kind, "head");
+  assertEquals(plan.decide(VIEW).kind, "whole");
+  plan.handedOver();
+  assertEquals(plan.decide({ ...VIEW, peers }).kind, "head");
 });
 
 Deno.test("headBytes() is a small part of a file, in whole chunks, and never nothing", () => {

@@ -37,7 +37,7 @@ class Log {
   readonly lines: string[] = [];
   reader: FileReader | null = null;
 
-  observer(options: { readonly onlyVouched: boolean }): FetchObserver {
+  observer(options: { readonly onlyReleased: boolean }): FetchObserver {
     const range = ({ first, count }: ChunkRange) => `${first}+${count}`;
     return {
       event: ({ kind }) => this.lines.push(kind),
@@ -46,8 +46,8 @@ class Log {
         this.lines.push("readable");
       },
       gained: (gained) => this.lines.push(`gained ${range(gained)}`),
-      ...(options.onlyVouched
-        ? { released: (released) => this.lines.push(`vouched ${range(released)}`) }
+      ...(options.onlyReleased
+        ? { released: (released) => this.lines.push(`released ${range(released)}`) }
         : {}),
     };
   }
@@ -58,7 +58,7 @@ class Log {
   }
 }
 
-function start(options: { readonly onlyVouched: boolean } = { onlyVouched: true }) {
+function start(options: { readonly onlyReleased: boolean } = { onlyReleased: true }) {
   const log = new Log();
   const view = new ReadableRanges(log.observer(options), () => {});
   const peers = new Part(1), mirror = new Part(2);
@@ -93,7 +93,7 @@ Deno.test("ReadableRanges.dropPeers() restarts nobody who only used what the mir
   view.dropPeers("wrong");
   assertEquals(log.news(), []);
   view.releaseAll();
-  assertEquals(log.news(), ["vouched 0+1"]);
+  assertEquals(log.news(), ["released 0+1"]);
 });
 
 Deno.test("ReadableRanges.dropPeers() restarts those who used what peers gave", () => {
@@ -103,11 +103,11 @@ Deno.test("ReadableRanges.dropPeers() restarts those who used what peers gave", 
   view.release(chunk(1));
   log.news();
   view.dropPeers("wrong");
-  assertEquals(log.news(), ["restarted", "readable", "gained 0+1", "vouched 0+1"]);
+  assertEquals(log.news(), ["restarted", "readable", "gained 0+1", "released 0+1"]);
 });
 
 Deno.test("ReadableRanges.dropPeers() restarts those who use all that is gained", () => {
-  const { log, view, fromPeers } = start({ onlyVouched: false });
+  const { log, view, fromPeers } = start({ onlyReleased: false });
   fromPeers(chunk(0));
   log.news();
   view.dropPeers("wrong");
@@ -121,7 +121,7 @@ Deno.test("ReadableRanges.dropMirror() restarts those who used what nobody confi
   view.release(chunk(1));
   log.news();
   view.dropMirror("wrong");
-  assertEquals(log.news(), ["restarted", "readable", "gained 0+2", "vouched 1+1"]);
+  assertEquals(log.news(), ["restarted", "readable", "gained 0+2", "released 1+1"]);
   const bytes = new Uint8Array(SIZE);
   log.reader!.readRun(chunk(0), bytes, 0);
   assertEquals(bytes[0], 1);
@@ -137,7 +137,7 @@ Deno.test("ReadableRanges.dropMirror() restarts nobody when peers have the same"
   assertEquals(log.news(), []);
 });
 
-Deno.test("ReadableRanges.show() begins anew with a file of another size", () => {
+Deno.test("ReadableRanges.show() starts over with a file of another size", () => {
   const { log, view, fromPeers } = start();
   fromPeers(chunk(0));
   view.dropPeers("wrong");
@@ -148,8 +148,8 @@ Deno.test("ReadableRanges.show() begins anew with a file of another size", () =>
 });
 
 Deno.test("ReadableRanges starts over when a file of another size is shown", () => {
-  for (const onlyVouched of [true, false]) {
-    const { log, view, fromPeers } = start({ onlyVouched });
+  for (const onlyReleased of [true, false]) {
+    const { log, view, fromPeers } = start({ onlyReleased });
     fromPeers(chunk(0, 2));
     log.news();
     view.show(SIZE - 5, { mirror: new Part(3) });
@@ -163,7 +163,7 @@ Deno.test("ReadableRanges starts over when a file of another size is shown", () 
 });
 
 Deno.test("ReadableRanges.dropPeers() restarts those who used a chunk before the mirror gave it too", () => {
-  const { log, view, fromPeers, fromMirror } = start({ onlyVouched: false });
+  const { log, view, fromPeers, fromMirror } = start({ onlyReleased: false });
   fromPeers(chunk(0));
   fromMirror(chunk(0));
   log.news();
@@ -180,7 +180,7 @@ Deno.test("ReadableRanges.releaseProved() reads from peers what a mirror gave un
   assertEquals(log.news(), ["gained 7+1"]);
   fromPeers(chunk(7));
   view.releaseProved(chunk(7));
-  assertEquals(log.news(), ["gained 7+1", "vouched 7+1"]);
+  assertEquals(log.news(), ["gained 7+1", "released 7+1"]);
   const target = new Uint8Array(8 * CHUNK_BYTES);
   log.reader!.readRun(chunk(7), target, 0);
   assertEquals(target[0], 1, "the peers' byte");
@@ -195,7 +195,7 @@ Deno.test("ReadableRanges knows what is left of two places for the one that come
   peers.have.add(0);
   view.confirmed(chunk(0));
   view.dropMirror("another chunk of it is wrong");
-  assertEquals(log.news(), ["gained 0+1", "vouched 0+1"]);
+  assertEquals(log.news(), ["gained 0+1", "released 0+1"]);
   // The next mirror has another chunk there.
   mirror.have.add(0);
   view.show(SIZE, { mirror });

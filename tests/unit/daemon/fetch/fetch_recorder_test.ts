@@ -154,7 +154,7 @@ Deno.test("FetchRecorder.note() keeps the first and the last steps and counts th
   assertEquals(steps.at(-1)!.what.length, 300);
 });
 
-Deno.test("FetchRecorder.record() names so many givers and sums up the rest", () => {
+Deno.test("FetchRecorder.record() names a bounded number of providers and sums up the rest", () => {
   const journal = new FetchRecorder(0);
   const chunks = 1_000;
   for (let i = 0; i < chunks; i++) {

@@ -471,7 +471,7 @@ Deno.test("Fetch.listed() has what a directory names lead over what more nodes o
 Deno.test("Fetch.listed() takes a file that its holder offers under another of its names", async () => {
   const offer = [wholeOffer({ name: "other.bin" })];
   await using fetching = await Fetching.start();
-  assertEquals(fetching.fetch.offered(anyHolder(), offer).kind, "more", "nobody vouches for it");
+  assertEquals(fetching.fetch.offered(anyHolder(), offer).kind, "more", "no directory names it");
   fetching.fetch.listed({ directory, files: [known()], holders: named([1]) });
   assertEquals(fetching.dials[0]?.offered(anyHolder(), offer).kind, "want");
 });
