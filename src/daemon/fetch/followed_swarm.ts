@@ -9,6 +9,7 @@ import type { FetchRequest } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { OfferingHolder, Verdict } from "../discovery/searches.ts";
+import { HERE } from "../swarm/provider.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { SwarmObserver } from "../swarm/swarm_events.ts";
 import type { FetchHost } from "./fetch_host.ts";
@@ -35,7 +36,9 @@ export class FollowedSwarm {
   #hash: RunningSha256 | null = null;
   /** Never rejects: what a disk refuses is told to the one who left. */
   #leaving: Promise<unknown> = Promise.resolve();
-  /** Whether it waits for another download of the same root to end. */
+  /** How many swarms are just being left. */
+  #leavings = 0;
+  /** Whether it waits for another download, of the same root or at the same path, to end. */
   #isWaiting = false;
 
   constructor(host: FetchHost, request: FetchRequest, options: FollowedSwarmOptions) {
@@ -56,6 +59,11 @@ export class FollowedSwarm {
   follow(candidate: Candidate): void {
     const { root, sizeBytes } = candidate;
     const { tell, observer, path } = this.#options;
+    // Only one swarm at a time may write at a path.
+    if (path !== undefined && this.#leavings > 0) {
+      tell({ kind: "occupied" });
+      return this.#tellAfter(this.left());
+    }
     if (this.#host.store.isComplete(root)) return tell({ kind: "is-here", candidate });
     const file = { root, name: this.#request.name || candidate.name, sizeBytes };
     let swarm: Swarm | undefined;
@@ -74,7 +82,7 @@ export class FollowedSwarm {
     }
     if (swarm === undefined) {
       tell({ kind: "occupied" });
-      return this.#tellWhenFree(candidate);
+      return this.#tellAfter(this.#host.swarms.freed(file));
     }
     this.#swarm = this.#last = swarm;
     this.#host.log.info("fetching", { ...file });
@@ -98,10 +106,12 @@ export class FollowedSwarm {
   /** Brings in what is missing; what is here already is told first. */
   start(): void {
     const swarm = this.#swarm;
-    const { tell } = this.#options;
+    const { tell, observer } = this.#options;
     if (swarm === null) return;
     if (swarm.hasBegun) {
-      for (const range of swarm.download.have.ranges()) tell({ kind: "gained", range, by: "here" });
+      for (const range of swarm.download.have.ranges()) {
+        observer.swarmEvent({ kind: "gained", range, provider: HERE });
+      }
     }
     if (swarm.isComplete) tell({ kind: "completed" });
     else swarm.start();
@@ -133,7 +143,12 @@ export class FollowedSwarm {
     this.#swarm = null;
     const left = this.#host.swarms.leave(swarm, this.#options.observer, how);
     this.#leaving = Promise.allSettled([this.#leaving, left]);
-    await left;
+    this.#leavings++;
+    try {
+      await left;
+    } finally {
+      this.#leavings--;
+    }
   }
 
   /** Resolves when nothing is being left. */
@@ -154,13 +169,14 @@ export class FollowedSwarm {
     this.#hash = null;
   }
 
-  #tellWhenFree({ root, name, sizeBytes }: Candidate): void {
+  /** Has the policy look again when the store, or the path, is free. */
+  #tellAfter(isFree: Promise<void>): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     const again = () => {
       this.#isWaiting = false;
       this.#options.tell({ kind: "freed" });
     };
-    this.#host.swarms.freed({ root, name, sizeBytes }).then(again, again);
+    isFree.then(again, again);
   }
 }
