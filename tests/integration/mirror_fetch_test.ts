@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { FetchFailure } from "../../src/base/errors.ts";
-import { CHUNK_BYTES } from "../../src/base/geometry.ts";
+import { CHUNK_BYTES, chunkCount } from "../../src/base/geometry.ts";
 import { UNKNOWN_ROOT } from "../../src/base/ids.ts";
 import { addDownloaded, content, readAll, rootOf } from "../unit/store/store_fixture.ts";
 import { FetchRig, sha256Of } from "./support/fetch_rig.ts";
@@ -224,6 +224,23 @@ Deno.test("Fetch that was stopped goes on from what the mirror gave", async () =
   const { bytes } = await rig.fetch(NAME, { sha256: sha256Of(SMALL) }).ended();
   assertSame(bytes, SMALL);
   assertLess(rig.mirror.packageBytes, SMALL.length - MIB);
+});
+
+Deno.test("Fetch that was stopped while its file gets its place goes on from that", async () => {
+  await using rig = await FetchRig.start({ [NAME]: SMALL });
+  const sha256 = sha256Of(SMALL);
+  const first = rig.fetch(NAME, { sha256 });
+  // The last chunk is released when the check is done, just before the file gets its place.
+  first.beforeReleased = ({ first: index, count }) => {
+    if (index + count === chunkCount(SMALL.length)) first.abort();
+  };
+  await assertRejects(() => first.done, FetchFailure, "stopped");
+  assertEquals(rig.store.definitionsByName(NAME), []);
+  rig.mirror.forget();
+  const { bytes } = await rig.fetch(NAME, { sha256 }).ended();
+  assertSame(bytes, SMALL);
+  assertLess(rig.mirror.packageBytes, MIB);
+  assertEquals([...Deno.readDirSync(`${rig.store.dataDir}/incoming`)].map(({ name }) => name), []);
 });
 
 Deno.test("Fetch that was stopped begins again when the mirror has another file by then", async () => {

@@ -233,6 +233,7 @@ class FetchRun {
         return;
       case "ask-directories":
       case "note":
+      case "log":
       case "threw-away":
       case "hash-as-it-comes":
       case "mirror-is-bad":
@@ -404,7 +405,7 @@ class FetchRun {
     if (content.sizeBytes !== candidate.sizeBytes) {
       return this.#tell({ kind: "impossible", candidate });
     }
-    if (this.#leaving === content.root) {
+    if (this.#leaving === content.root || this.#leaving !== null && this.#world.sharesPlace) {
       this.#tell({ kind: "occupied" });
       return this.#later(3, () => this.#tell({ kind: "freed" }));
     }
@@ -458,7 +459,7 @@ class FetchRun {
       fail: (wrong) => {
         if (wrong !== null) {
           const why = `chunk ${wrong} of mirror ${label} is not what the leaves say`;
-          return this.#tell({ kind: "mirror-differs", why, culprit: label });
+          return this.#tell({ kind: "mirror-differs", why, culprit: label, hasLeftSwarm: true });
         }
         this.#mirrors!.rangesFailed();
         this.#tell({ kind: "mirror-left-swarm" });
@@ -479,7 +480,7 @@ class FetchRun {
       if (!swarm.feed(index, mirrors.chunk(index), chunkOf(swarm.content, index))) {
         const culprit = mirrors.culpritOf(index);
         const why = `chunk ${index} of mirror ${culprit} is not in the leaves`;
-        return this.#tell({ kind: "mirror-differs", why, culprit });
+        return this.#tell({ kind: "mirror-differs", why, culprit, hasLeftSwarm: false });
       }
       this.#importedTo = index + 1;
       this.#tell({ kind: "imported", range: { first: index, count: 1 } });

@@ -149,6 +149,8 @@ export type FetchEvent =
     readonly kind: "mirror-differs";
     readonly why: string;
     readonly culprit: string | undefined;
+    /** Whether it gives the swarm nothing any more. */
+    readonly hasLeftSwarm: boolean;
   }
   /** A `reject-mirror` is done. */
   | { readonly kind: "mirror-rejected" }
@@ -249,6 +251,12 @@ export type FetchEffect =
   | { readonly kind: "notice"; readonly notice: FetchNotice }
   // What is written down
   | { readonly kind: "note"; readonly what: string }
+  | {
+    readonly kind: "log";
+    readonly level: "info" | "debug";
+    readonly what: string;
+    readonly fields: Readonly<Record<string, string>>;
+  }
   /** What one of the two brought is not the file: it counts for nobody. */
   | { readonly kind: "threw-away"; readonly track: "peers" | "mirror" }
   // The end

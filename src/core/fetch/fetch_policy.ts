@@ -181,11 +181,10 @@ export class FetchPolicy {
     const turn: Turn = { nowMs, facts, emit: (effect) => effects.push(effect) };
     const before = this.#peers.followed;
     this.#take(turn, event);
-    // What is barred is kept for later, and still shown.
-    if (before !== null && this.#peers.followed !== before && !this.#peers.isBarred) {
-      this.#unfollowed(turn);
-    }
+    this.#noteUnfollowed(turn, before);
+    const taken = this.#peers.followed;
     if (this.#phase === "fetching") this.#goOn(turn, event);
+    if (this.#phase === "fetching") this.#noteUnfollowed(turn, taken);
     this.#wakeMs = this.#nextWakeMs(turn);
     return effects;
   }
@@ -261,7 +260,7 @@ export class FetchPolicy {
         turn.emit({ kind: "confirm", range: event.range });
         break;
       case "mirror-differs":
-        this.#mirror!.leftSwarm();
+        if (event.hasLeftSwarm) this.#mirror!.leftSwarm();
         if (!this.#mirror!.isPaused) this.#differs(turn, event.why, event.culprit);
         break;
       case "mirror-rejected":
@@ -498,6 +497,12 @@ export class FetchPolicy {
     const { followed } = this.#peers;
     if (followed === null || this.#isRejecting) return;
     note(turn, `Mirror and peers disagree: ${why}`);
+    turn.emit({
+      kind: "log",
+      level: "info",
+      what: "mirror and peers disagree",
+      fields: { name: this.#request.name, why },
+    });
     const { root, sha256 } = this.#request;
     if (root !== null || sha256 !== null && this.#isProved) {
       this.#foundOut.isMirrorFalse = true;
@@ -531,6 +536,12 @@ export class FetchPolicy {
     this.#dropPeers(turn, why);
     this.#peers.reject(turn, candidate, why);
     this.#peers.followLeader(turn);
+  }
+
+  /** What is barred is kept for later, and still shown. */
+  #noteUnfollowed(turn: Turn, before: Candidate | null): void {
+    if (before === null || this.#peers.followed === before || this.#peers.isBarred) return;
+    this.#unfollowed(turn);
   }
 
   /** No candidate is followed any more. */
@@ -681,7 +692,7 @@ export class FetchPolicy {
     // What the mirror gave of it is compared with the leaves first: it may have been released.
     const { mirror, importedTo } = turn.facts;
     if (this.mayImport && mirror !== null && importedTo < mirror.nextChunk && !mirror.isWhole) {
-      return;
+      return turn.emit({ kind: "import", isFromFirst: false });
     }
     if (this.#needsMirror(turn, followed)) {
       // Nothing else can tell, and it is here: the mirror is right (rule 5).

@@ -41,10 +41,14 @@ export class Holders {
     return this.#namesHidden && !this.#namesDialable;
   }
 
-  /** Whether one that a directory names would still be of use. */
-  areFew({ swarm, listedDials }: FetchFacts): boolean {
+  /**
+   * Whether one that a directory names would still be of use. `dialledNow` counts the dials of this
+   * step, which the facts do not show yet.
+   */
+  areFew({ swarm, listedDials }: FetchFacts, dialledNow = 0): boolean {
     if (swarm === null) return true;
-    return swarm.wantsSources && swarm.sourceCount + listedDials < limits.sourcesEnough;
+    const sources = swarm.sourceCount + listedDials + dialledNow;
+    return swarm.wantsSources && sources < limits.sourcesEnough;
   }
 
   /** Notes that `nodeId` offered the candidate of `key`; port 0 cannot be dialled. */
@@ -86,10 +90,12 @@ export class Holders {
       else this.#namesDialable = true;
     }
     const isSettled = followed !== null && this.#candidates.isKept(followed, turn.nowMs);
+    let dialled = 0;
     for (const { nodeId, host, port, root, sizeBytes } of holders) {
       const isOther = isSettled && followed.root !== root;
       if (port === 0 || isOther || !this.#candidates.isOpen({ root, sizeBytes })) continue;
-      if (!this.areFew(turn.facts) || !this.#isWelcome(turn, nodeId)) continue;
+      if (!this.areFew(turn.facts, dialled) || !this.#isWelcome(turn, nodeId)) continue;
+      dialled++;
       turn.emit({ kind: "dial", address: { host, port }, root, isListed: true });
     }
   }

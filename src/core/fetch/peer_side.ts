@@ -142,6 +142,8 @@ export class PeerSide {
     const { nowMs, facts } = turn;
     if (nowMs >= this.#lookAgainMs) this.#lookAgainMs = Infinity;
     if (this.candidates.unsettledMs(nowMs) <= 0) this.followLeader(turn);
+    // The result of the attempt is the next event.
+    if (this.isTrying) return false;
     const swarm = this.followed === null ? null : facts.swarm;
     if (swarm?.isComplete) return false;
     const isOver = this.#timeouts.tick(swarm ?? undefined, nowMs) || this.#isHopeless(turn);
@@ -181,7 +183,12 @@ export class PeerSide {
       if (verdict === "counted") {
         note(turn, `Offer of ${peer}: root ${file.root}, ${file.sizeBytes} bytes`);
         this.#holders.note(candidateKey(file), nodeId, address);
-      } else note(turn, `Offer of ${peer} does not count: ${verdict}`);
+        continue;
+      }
+      note(turn, `Offer of ${peer} does not count: ${verdict}`);
+      const { name, root } = file;
+      const fields = { name, root, verdict };
+      turn.emit({ kind: "log", level: "debug", what: "offer does not count", fields });
     }
     this.followLeader(turn);
   }
@@ -229,6 +236,7 @@ export class PeerSide {
         : "more peers offer another file";
       this.#replace(turn, candidate, reason);
     }
+    this.#lookAgainMs = Infinity;
     this.#following.candidate = leader;
     this.#following.isTrying = true;
     turn.emit({ kind: "follow", candidate: leader });
@@ -280,6 +288,8 @@ export class PeerSide {
   /** A complete file is here, and cannot be read just now: another turn may find it readable. */
   lookAgain(nowMs: number): void {
     this.#unfollow();
+    // There is something to wait for: the search is not over.
+    this.#timeouts.renew(nowMs);
     this.#lookAgainMs = nowMs + limits.lookAgainMs;
   }
 

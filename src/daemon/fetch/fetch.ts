@@ -103,7 +103,13 @@ export class Fetch implements Searcher, SwarmObserver {
       () => recorder.releasedFirst(host.clock.nowMs()),
     );
     this.#view = new FetchView(ranges, { store: host.store, followed, mirror });
-    this.#checks = new FetchChecks(host, request, { track, note: (what) => report.note(what) });
+    this.#checks = new FetchChecks(host, request, {
+      track,
+      followed,
+      isFollowed: (key) => this.#loop.policy.followed?.key === key,
+      note: (what) => report.note(what),
+      tell,
+    });
     this.#progress = new FetchProgress({
       view: ranges,
       swarm: () => followed.swarm,
@@ -283,8 +289,6 @@ export class Fetch implements Searcher, SwarmObserver {
 
   #apply(effect: FetchEffect): void {
     switch (effect.kind) {
-      case "look-up":
-        return this.#loop.begin(this.#checks.lookUp(effect));
       case "flood":
         return this.#searches.flood();
       case "ask-directories":
@@ -303,19 +307,17 @@ export class Fetch implements Searcher, SwarmObserver {
         return this.#loop.begin(this.#followed.leave(effect.how).then(() => ({ kind: "left" })));
       case "rejected":
         return this.#rejected(effect);
+      case "look-up":
+      case "check-here":
       case "check-peers":
-        return this.#loop.begin(this.#checkPeers(effect.key));
       case "check-mirror":
-        return this.#loop.begin(this.#checks.mirror());
       case "promote-mirror":
-        return this.#loop.begin(this.#checks.promote((event) => this.#loop.tell(event)));
+        return this.#loop.begin(this.#checks.run(effect));
       case "place":
         // Nothing else may write there when it gets its place.
         return this.#loop.begin(this.#followed.left().then(() => this.#checks.mayPlace(true)));
       case "do-not-place":
         return this.#checks.mayPlace(false);
-      case "check-here":
-        return this.#loop.begin(this.#checks.here(effect.candidate, effect));
       case "show-peers":
       case "tell-peers":
       case "show-mirror":
@@ -330,6 +332,8 @@ export class Fetch implements Searcher, SwarmObserver {
         return this.#view.apply(effect);
       case "note":
         return this.#report.note(effect.what);
+      case "log":
+        return this.#host.log[effect.level](effect.what, effect.fields);
       case "threw-away":
         return this.#report.recorder.threwAway(effect.track);
       case "finish":
@@ -348,11 +352,6 @@ export class Fetch implements Searcher, SwarmObserver {
       default:
         unreachable(effect);
     }
-  }
-
-  #checkPeers(key: string): Promise<FetchEvent> {
-    const isFollowed = () => this.#loop.policy.followed?.key === key;
-    return this.#checks.peers(key, { followed: this.#followed, isFollowed });
   }
 
   #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {
@@ -417,9 +416,10 @@ export class Fetch implements Searcher, SwarmObserver {
 
   /** Ends all that is under way; what came is kept for a later fetch. */
   async #end(): Promise<void> {
-    this.#loop.stop();
+    this.#loop.end();
     this.#searches.end();
-    this.#checks.mayPlace(false);
+    // What is just being hashed, or promoted, can neither be kept nor thrown away.
+    await this.#checks.end();
     const ends = [this.#mirror?.end("suspend"), this.#followed.leave("suspend")];
     // What ended the fetch (a full disk, say) may strike again here; the first error counts.
     for (const end of await Promise.allSettled(ends)) {

@@ -3,9 +3,10 @@
  * follows from their results is decided in `core/fetch`.
  */
 
+import { unreachable } from "../../base/errors.ts";
 import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
-import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
 import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
@@ -16,31 +17,50 @@ import type { FollowedSwarm } from "./followed_swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 import { promote } from "./promote.ts";
 
+/** What is to be checked. */
+type CheckEffect = Extract<FetchEffect, {
+  readonly kind: "look-up" | "check-here" | "check-peers" | "check-mirror" | "promote-mirror";
+}>;
+
+/** What the checks of a fetch work with. */
+interface FetchChecksOptions {
+  readonly track: MirrorTrack | null;
+  readonly followed: FollowedSwarm;
+  /** Whether the candidate of a key is followed now. */
+  readonly isFollowed: (key: string) => boolean;
+  readonly note: (what: string) => void;
+  readonly tell: (event: FetchEvent) => void;
+}
+
 /** The checks of one fetch. */
 export class FetchChecks {
   readonly #host: FetchHost;
   readonly #request: FetchRequest;
-  readonly #track: MirrorTrack | null;
+  readonly #options: FetchChecksOptions;
   /** Ends what it works on, such as hashing a whole file. */
   readonly #ending = new AbortController();
-  readonly #note: (what: string) => void;
   /** Whether a file that is here is the one that the mirrors have under this name. */
   readonly #meant = new Map<Root, boolean>();
+  /** Checks under way: they read files, which must not be put away meanwhile. */
+  readonly #running = new Set<Promise<unknown>>();
   /** Says whether what is being promoted may get its place. */
   #mayPlace: PromiseWithResolvers<boolean> | null = null;
 
-  constructor(
-    host: FetchHost,
-    request: FetchRequest,
-    options: {
-      readonly track: MirrorTrack | null;
-      readonly note: (what: string) => void;
-    },
-  ) {
+  constructor(host: FetchHost, request: FetchRequest, options: FetchChecksOptions) {
     this.#host = host;
     this.#request = request;
-    this.#track = options.track;
-    this.#note = options.note;
+    this.#options = options;
+  }
+
+  /** Checks what the policy says, and gives what comes of it. */
+  async run(effect: CheckEffect): Promise<FetchEvent> {
+    const running = this.#check(effect);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   /** Ends the checks that are under way. */
@@ -48,8 +68,38 @@ export class FetchChecks {
     this.#ending.abort(reason);
   }
 
+  /** Ends the checks that are under way; resolves when none is any more. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    this.mayPlace(false);
+    await Promise.allSettled(this.#running);
+  }
+
+  /** The answer to the root of what is being promoted. */
+  mayPlace(isIt: boolean): void {
+    this.#mayPlace?.resolve(isIt);
+    this.#mayPlace = null;
+  }
+
+  #check(effect: CheckEffect): Promise<FetchEvent> {
+    switch (effect.kind) {
+      case "look-up":
+        return this.#lookUp(effect);
+      case "check-here":
+        return this.#here(effect.candidate, effect);
+      case "check-peers":
+        return this.#peers(effect.key);
+      case "check-mirror":
+        return this.#mirror();
+      case "promote-mirror":
+        return this.#promote();
+      default:
+        unreachable(effect);
+    }
+  }
+
   /** Looks for a complete file of this machine that fits. */
-  async lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchEvent> {
+  async #lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchEvent> {
     const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.#request, {
       signal: this.#ending.signal,
       isMeant: (file) => this.#isMeant(file, options),
@@ -58,7 +108,7 @@ export class FetchChecks {
   }
 
   /** Checks the copy here of a candidate that others offer. */
-  async here(
+  async #here(
     candidate: Candidate,
     options: { readonly comparesWithMirror: boolean },
   ): Promise<FetchEvent> {
@@ -77,27 +127,21 @@ export class FetchChecks {
   }
 
   /** Whether what the swarm of a candidate brought has the SHA-256 that is wanted. */
-  async peers(
-    key: string,
-    { followed, isFollowed }: {
-      readonly followed: FollowedSwarm;
-      /** Whether that candidate is still followed. */
-      readonly isFollowed: () => boolean;
-    },
-  ): Promise<FetchEvent> {
+  async #peers(key: string): Promise<FetchEvent> {
+    const { followed, isFollowed } = this.#options;
     try {
       const isRight = await followed.isRight(this.#ending.signal);
       return { kind: "peers-checked", key, isRight };
     } catch (error) {
       // What was left meanwhile can be gone.
-      if (isFollowed()) throw error;
+      if (isFollowed(key)) throw error;
       return { kind: "peers-checked", key, isRight: false };
     }
   }
 
   /** The SHA-256 of what the mirrors gave. */
-  async mirror(): Promise<FetchEvent> {
-    const sha256 = await this.#track!.unverified!.sha256({ signal: this.#ending.signal });
+  async #mirror(): Promise<FetchEvent> {
+    const sha256 = await this.#options.track!.unverified!.sha256({ signal: this.#ending.signal });
     return { kind: "mirror-checked", sha256 };
   }
 
@@ -105,25 +149,21 @@ export class FetchChecks {
    * Makes what the mirrors gave a file of the store, unless {@linkcode mayPlace} says no once its
    * root was told.
    */
-  async promote(tell: (event: FetchEvent) => void): Promise<FetchEvent> {
+  async #promote(): Promise<FetchEvent> {
     let root = UNKNOWN_ROOT;
-    const file = await promote(this.#track!.unverified!, {
+    const file = await promote(this.#options.track!.unverified!, {
       signal: this.#ending.signal,
       mayPlace: (found) => {
         root = found;
+        // Nobody would answer.
+        if (this.#ending.signal.aborted) return Promise.resolve(false);
         const answer = this.#mayPlace = Promise.withResolvers<boolean>();
-        tell({ kind: "mirror-rooted", root });
+        this.#options.tell({ kind: "mirror-rooted", root });
         return answer.promise;
       },
     });
     if (file === undefined) return { kind: "mirror-not-promoted", root };
     return { kind: "mirror-promoted", file };
-  }
-
-  /** The answer to the root of what is being promoted. */
-  mayPlace(isIt: boolean): void {
-    this.#mayPlace?.resolve(isIt);
-    this.#mayPlace = null;
   }
 
   /** Whether a file that is here is the one of that name at the mirrors, as far as they say. */
@@ -134,7 +174,7 @@ export class FetchChecks {
     if (!comparesWithMirror) return true;
     let isMeant = this.#meant.get(file.root);
     if (isMeant === undefined) {
-      const { file: mirrorFile, firstChunk } = this.#track!;
+      const { file: mirrorFile, firstChunk } = this.#options.track!;
       isMeant = await agreesWithMirror(readerOf(this.#host.store, file), {
         file: mirrorFile,
         mirrors: this.#host.mirrors,
@@ -143,7 +183,9 @@ export class FetchChecks {
       });
       this.#meant.set(file.root, isMeant);
       if (!isMeant) {
-        this.#note(`A file of this name is here, root ${file.root}; the mirror has another one`);
+        this.#options.note(
+          `A file of this name is here, root ${file.root}; the mirror has another one`,
+        );
       }
     }
     return isMeant;
@@ -151,8 +193,8 @@ export class FetchChecks {
 
   /** Whether a file that is here has the same chunks as the mirror gave; null when it gave none. */
   async #isAsMirrorGave(reader: FileReader): Promise<boolean | null> {
-    const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0 } = this.#track ??
-      {};
+    const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0 } =
+      this.#options.track ?? {};
     if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
     const range = { first: firstChunk, count: nextChunk - firstChunk };
     const given = chunksOf(unverified.reader(sizeBytes), range);

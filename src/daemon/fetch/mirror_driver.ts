@@ -76,7 +76,7 @@ export class MirrorDriver implements MirrorTrackOwner {
     const { label } = loss.provider;
     if (loss.kind === "mirror-wrong") {
       const why = `chunk ${loss.index} of mirror ${label} is not what the leaves say`;
-      return { kind: "mirror-differs", why, culprit: label };
+      return { kind: "mirror-differs", why, culprit: label, hasLeftSwarm: true };
     }
     if (loss.error !== null) this.track.rangesFailed(loss.error);
     else {

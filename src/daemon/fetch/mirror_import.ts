@@ -18,6 +18,8 @@ export class MirrorImport {
   readonly #tell: (event: FetchEvent) => void;
   #importedTo: number;
   #isImporting = false;
+  /** Whether it is to look again when it is through. */
+  #isWanted = false;
 
   constructor(
     track: MirrorTrack,
@@ -42,11 +44,22 @@ export class MirrorImport {
   /** Goes on as far as chunks and leaves are here; from the first chunk where those are others. */
   goOn({ isFromFirst }: { readonly isFromFirst: boolean }): void {
     if (isFromFirst) this.#importedTo = this.#track.firstChunk;
+    this.#isWanted = true;
     if (this.#isImporting) return;
     this.#isImporting = true;
-    this.#import()
-      .catch((error) => this.#tell({ kind: "failed", error: error as Error }))
-      .finally(() => this.#isImporting = false);
+    this.#importAll().catch((error) => this.#tell({ kind: "failed", error: error as Error }));
+  }
+
+  /** What is asked for while it works is not lost. */
+  async #importAll(): Promise<void> {
+    try {
+      while (this.#isWanted) {
+        this.#isWanted = false;
+        await this.#import();
+      }
+    } finally {
+      this.#isImporting = false;
+    }
   }
 
   async #import(): Promise<void> {
@@ -72,7 +85,8 @@ export class MirrorImport {
         const index = wrong[0]!;
         const why = `chunk ${index} of mirror ${run.provider.label} is not in the leaves`;
         const culprit = received.mirrorOf(index, sizeBytes) ?? undefined;
-        return this.#tell({ kind: "mirror-differs", why, culprit });
+        // It may still be giving ranges to the swarm.
+        return this.#tell({ kind: "mirror-differs", why, culprit, hasLeftSwarm: false });
       }
       this.#importedTo = range.first + count;
       this.#tell({ kind: "imported", range });

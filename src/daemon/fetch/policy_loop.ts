@@ -28,6 +28,8 @@ export class PolicyLoop {
   #isStepping = false;
   #timer: Timer | null = null;
   #wakesMs = Infinity;
+  /** Whether the fetch has ended: nothing is told to the policy, and it is not woken. */
+  #isEnded = false;
 
   constructor(options: PolicyLoopOptions) {
     this.policy = options.policy;
@@ -38,7 +40,7 @@ export class PolicyLoop {
   /** Tells the policy what happened; when effects tell something, that is taken up after them. */
   tell(event: FetchEvent): void {
     const { policy } = this;
-    if (policy.isOver) return;
+    if (policy.isOver || this.#isEnded) return;
     this.#events.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
@@ -47,11 +49,12 @@ export class PolicyLoop {
         this.#step(next);
       }
     } catch (error) {
+      this.end();
       this.#options.broke(error);
     } finally {
       this.#isStepping = false;
     }
-    this.#wakeAt(policy.wakeMs);
+    if (!this.#isEnded) this.#wakeAt(policy.wakeMs);
   }
 
   /** Does something; what goes wrong ends this fetch alone. */
@@ -72,8 +75,14 @@ export class PolicyLoop {
     );
   }
 
-  /** Wakes the policy no more. */
-  stop(): void {
+  /** Steps no more, and wakes the policy no more. */
+  end(): void {
+    this.#isEnded = true;
+    this.#events.length = 0;
+    this.#cancel();
+  }
+
+  #cancel(): void {
     this.#timer?.cancel();
     this.#timer = null;
     this.#wakesMs = Infinity;
@@ -88,7 +97,7 @@ export class PolicyLoop {
   /** A timer that would go off sooner is left as it is: a step too many changes nothing. */
   #wakeAt(atMs: number): void {
     if (atMs >= this.#wakesMs) return;
-    this.stop();
+    this.#cancel();
     const { clock } = this.#options;
     this.#wakesMs = atMs;
     this.#timer = clock.after(Math.max(0, atMs - clock.nowMs()), () => {

@@ -230,6 +230,49 @@ Deno.test("FetchPolicy believes the mirror's file where only the name is known",
   assert(!kinds.includes("release-all"), "what peers gave is not proved by that");
 });
 
+Deno.test("FetchPolicy has what the mirror gave compared before it ends with what peers gave", () => {
+  const policy = new Policy({ root: A, mirrors: ["http://mirror.example.org/file"] });
+  policy.offer(A, 1);
+  policy.mirror = { ...MIRROR, sizeBytes: SIZE, isOpen: true, bytes: CHUNK_BYTES, nextChunk: 1 };
+  const kinds = policy.complete();
+  assert(kinds.includes("import") && !kinds.includes("finish"), kinds.join());
+  policy.importedTo = 1;
+  assert(policy.tell({ kind: "imported", range: { first: 0, count: 1 } }).includes("finish"));
+});
+
+Deno.test("FetchPolicy takes a mirror whose chunk differs for a source of the swarm until it left", () => {
+  for (const hasLeftSwarm of [true, false]) {
+    const policy = new Policy({ root: A, mirrors: ["http://mirror.example.org/file"] });
+    policy.offer(A, 1);
+    policy.mirror = { ...MIRROR, sizeBytes: SIZE, isOpen: true };
+    policy.swarm = { ...SWARM, peersGiving: 0, needsSources: true };
+    policy.at(10_000);
+    policy.mirror = { ...policy.mirror, bytes: CHUNK_BYTES, nextChunk: 1 };
+    const isIn = () =>
+      policy.effects.findLast((effect) => effect.kind === "mirror-ranges")?.isOn === true;
+    assert(isIn(), "the mirror gives ranges");
+    // No other mirror is left: one that is still there is taken out.
+    const refusal = { code: "unusable", message: "none" } as unknown as MirrorFacts["refusal"];
+    policy.mirror = { ...policy.mirror, refusal };
+    const culprit = "mirror.example.org";
+    const kinds = policy.tell({ kind: "mirror-differs", why: "it differs", culprit, hasLeftSwarm });
+    assert(kinds.includes("log") && kinds.includes("reject-mirror"), kinds.join());
+    assertEquals(kinds.includes("mirror-ranges"), !hasLeftSwarm);
+  }
+});
+
+Deno.test("FetchPolicy shows the mirror's file when a candidate that was complete is left", () => {
+  const policy = new Policy({ mirrors: ["http://mirror.example.org/file"] });
+  policy.offer(A, 1);
+  policy.offer(B, 2);
+  policy.complete();
+  policy.mirror = { ...MIRROR, sizeBytes: SIZE, isOpen: true, bytes: CHUNK_BYTES, nextChunk: 1 };
+  policy.nowMs = 300;
+  const kinds = policy.tell({ kind: "peer-banned", nodeId: "1".padStart(32, "0") as NodeId });
+  const shown = kinds.filter((kind) => kind === "leave" || kind === "show-mirror");
+  assertEquals(shown, ["leave", "show-mirror"], kinds.join());
+});
+
 Deno.test("FetchPolicy sets a candidate aside whose holders give nothing more", () => {
   const policy = new Policy({ sha256: SHA256 });
   policy.offer(A, 1);
