@@ -17,7 +17,12 @@ import type {
 } from "../../src/core/fetch/fetch_events.ts";
 import { FetchPolicy } from "../../src/core/fetch/fetch_policy.ts";
 import { searchTimeMs } from "../../src/core/fetch/fetch_timeouts.ts";
-import { ReadableRanges } from "../../src/core/fetch/readable_ranges.ts";
+import { ReadableRanges, type ViewPart } from "../../src/core/fetch/readable_ranges.ts";
+import {
+  applyToView,
+  type PeersPlace,
+  type ViewPlaces,
+} from "../../src/core/fetch/view_effects.ts";
 import { wantedChunks } from "../../src/core/fetch/wanted_range.ts";
 import type { FetchObserver, FileReader } from "../../src/wire/fetching.ts";
 import { SimMirrors } from "./fetch_mirrors.ts";
@@ -55,7 +60,7 @@ export function runFetch(world: World, Policy: PolicyClass = FetchPolicy): Fetch
   return new FetchRun(world, Policy).run();
 }
 
-class FetchRun {
+class FetchRun implements ViewPlaces {
   readonly #world: World;
   readonly #time = new VirtualTime();
   readonly #policy: FetchPolicy;
@@ -307,7 +312,7 @@ class FetchRun {
       case "drop-peers":
       case "drop-mirror":
       case "notice":
-        return this.#show(effect);
+        return applyToView(this.#view, effect, this);
       case "finish":
         this.#result = this.#delivered(effect.result);
         return this.#stop();
@@ -316,35 +321,6 @@ class FetchRun {
         return this.#stop();
       default:
         unreachable(effect);
-    }
-  }
-
-  #show(effect: FetchEffect): void {
-    const view = this.#view;
-    switch (effect.kind) {
-      case "show-peers":
-        return this.#showPeers();
-      case "tell-peers":
-        for (const range of this.#swarm?.have.ranges() ?? []) view.gained(range);
-        return;
-      case "show-mirror":
-        return this.#showMirror(effect.sizeBytes);
-      case "tell":
-        return view.gained(effect.range, { isMirrors: effect.isMirrors });
-      case "release":
-        return view.release(effect.range);
-      case "release-proved":
-        return view.releaseProved(effect.range);
-      case "release-all":
-        return view.releaseAll();
-      case "confirm":
-        return view.confirmed(effect.range);
-      case "drop-peers":
-        return view.dropPeers(effect.reason);
-      case "drop-mirror":
-        return view.dropMirror(effect.reason);
-      case "notice":
-        return view.event(effect.notice);
     }
   }
 
@@ -488,26 +464,24 @@ class FetchRun {
     });
   }
 
-  #showPeers(): void {
-    const swarm = this.#swarm;
-    if (swarm === null) return;
-    const { content, have } = swarm;
-    this.#view.show(content.sizeBytes, {
-      peers: {
-        has: (range) => have.hasRange(range),
-        reader: readerOf(content.sizeBytes, (index) => chunkOf(content, index)),
-      },
-    });
+  // ViewPlaces
+
+  peersPlace(): PeersPlace | null {
+    if (this.#swarm === null) return null;
+    const { content, have } = this.#swarm;
+    return {
+      has: (range) => have.hasRange(range),
+      reader: readerOf(content.sizeBytes, (index) => chunkOf(content, index)),
+      ranges: have.ranges(),
+    };
   }
 
-  #showMirror(sizeBytes: number): void {
+  mirrorPlace(sizeBytes: number): ViewPart {
     const mirrors = this.#mirrors!;
-    this.#view.show(sizeBytes, {
-      mirror: {
-        has: (range) => all(range, (index) => mirrors.has(index)),
-        reader: readerOf(sizeBytes, (index) => mirrors.chunk(index)),
-      },
-    });
+    return {
+      has: (range) => all(range, (index) => mirrors.has(index)),
+      reader: readerOf(sizeBytes, (index) => mirrors.chunk(index)),
+    };
   }
 
   /** The file, unless it has not the chunks that are wanted. */

@@ -235,7 +235,7 @@ export type FetchEffect =
     readonly comparesWithMirror: boolean;
   }
   // What may be read, and what may be released
-  | { readonly kind: "show-peers"; readonly sizeBytes: number }
+  | { readonly kind: "show-peers" }
   | { readonly kind: "show-mirror"; readonly sizeBytes: number }
   /** All that the swarm has can be read. */
   | { readonly kind: "tell-peers" }

@@ -135,11 +135,6 @@ export class FetchPolicy {
     return this.#peers.followed;
   }
 
-  /** The candidate that was followed last, until it is thrown away. */
-  get lastFollowed(): Candidate | null {
-    return this.#peers.lastFollowed;
-  }
-
   /** Bytes of the file, as far as they were told. */
   get sizeBytes(): number | null {
     return this.#shown.toldBytes;
@@ -415,7 +410,7 @@ export class FetchPolicy {
   #showPeers(turn: Turn, candidate: Candidate): void {
     const { key, sizeBytes } = candidate;
     const wasShown = this.#shown.candidate?.key === key && this.#shown.sizeBytes === sizeBytes;
-    turn.emit({ kind: "show-peers", sizeBytes });
+    turn.emit({ kind: "show-peers" });
     this.#shown.sizeBytes = sizeBytes;
     this.#shown.candidate = candidate;
     // What came while something else was shown is told now.

@@ -89,11 +89,6 @@ export class PeerSide {
     return this.#following.isTrying;
   }
 
-  /** The candidate that was followed last, until it is thrown away. */
-  get lastFollowed(): Candidate | null {
-    return this.#following.last;
-  }
-
   get queries(): number {
     return this.#search.queries;
   }

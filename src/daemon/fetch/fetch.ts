@@ -15,7 +15,8 @@ import type {
 } from "../../core/fetch/fetch_events.ts";
 import { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
 import { searchTimeMs } from "../../core/fetch/fetch_timeouts.ts";
-import { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
+import { ReadableRanges, type ViewPart } from "../../core/fetch/readable_ranges.ts";
+import { applyToView, type PeersPlace, type ViewPlaces } from "../../core/fetch/view_effects.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
@@ -28,7 +29,6 @@ import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import { FetchReport } from "./fetch_report.ts";
 import { FetchProgress } from "./fetch_progress.ts";
-import { FetchView } from "./fetch_view.ts";
 import { FollowedSwarm } from "./followed_swarm.ts";
 import { showLocal } from "./local_lookup.ts";
 import { MirrorDriver } from "./mirror_driver.ts";
@@ -52,12 +52,12 @@ export interface FetchOptions {
 }
 
 /** A fetch in progress. */
-export class Fetch implements Searcher, SwarmObserver {
+export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   readonly request: FetchRequest;
   readonly #host: FetchHost;
   readonly #loop: PolicyLoop;
   readonly #report: FetchReport;
-  readonly #view: FetchView;
+  readonly #view: ReadableRanges;
   readonly #progress: FetchProgress;
   readonly #searches: OpenSearches;
   readonly #followed: FollowedSwarm;
@@ -98,11 +98,10 @@ export class Fetch implements Searcher, SwarmObserver {
         tell,
       });
     const track = mirror?.track ?? null;
-    const ranges = new ReadableRanges(
+    const view = this.#view = new ReadableRanges(
       observer,
       () => recorder.releasedFirst(host.clock.nowMs()),
     );
-    this.#view = new FetchView(ranges, { store: host.store, followed, mirror });
     this.#checks = new FetchChecks(host, request, {
       track,
       followed,
@@ -111,7 +110,7 @@ export class Fetch implements Searcher, SwarmObserver {
       tell,
     });
     this.#progress = new FetchProgress({
-      view: ranges,
+      view,
       swarm: () => followed.swarm,
       queries: () => this.#loop.policy.queries,
       mirror: track,
@@ -223,6 +222,16 @@ export class Fetch implements Searcher, SwarmObserver {
     }
   }
 
+  // ViewPlaces
+
+  peersPlace(): PeersPlace | null {
+    return this.#followed.place;
+  }
+
+  mirrorPlace(sizeBytes: number): ViewPart {
+    return this.#mirror!.part(sizeBytes);
+  }
+
   #gained({ range, provider }: Extract<SwarmEvent, { readonly kind: "gained" }>): void {
     const { swarm } = this.#followed;
     if (swarm === null || this.#loop.policy.isOver) return;
@@ -329,7 +338,7 @@ export class Fetch implements Searcher, SwarmObserver {
       case "drop-peers":
       case "drop-mirror":
       case "notice":
-        return this.#view.apply(effect);
+        return applyToView(this.#view, effect, this);
       case "note":
         return this.#report.note(effect.what);
       case "log":
@@ -407,7 +416,7 @@ export class Fetch implements Searcher, SwarmObserver {
     const { request } = this;
     const nowMs = this.#host.clock.nowMs();
     const { recorder: journal } = this.#report;
-    const how = { request, view: this.#view.ranges, journal, nowMs };
+    const how = { request, view: this.#view, journal, nowMs };
     const bytesLocal = showLocal(this.#host.store, file, how);
     await this.#mirror?.end("discard");
     // What a mirror gave was to compare, or came to be of no use.

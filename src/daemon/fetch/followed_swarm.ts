@@ -4,6 +4,7 @@ import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts"
 import { limits } from "../../base/limits.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
 import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { PeersPlace } from "../../core/fetch/view_effects.ts";
 import { wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
@@ -53,6 +54,17 @@ export class FollowedSwarm {
 
   get last(): Swarm | null {
     return this.#last;
+  }
+
+  /** Where its chunks are read; null while nothing is followed. */
+  get place(): PeersPlace | null {
+    if (this.#swarm === null) return null;
+    const { file, download: { have } } = this.#swarm;
+    return {
+      has: (range) => have.hasRange(range),
+      reader: readerOf(this.#host.store, file),
+      ranges: have.ranges(),
+    };
   }
 
   /** Joins the swarm of a candidate, and tells what became of that. */

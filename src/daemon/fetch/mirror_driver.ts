@@ -88,7 +88,7 @@ export class MirrorDriver implements MirrorTrackOwner {
 
   /** Does what the policy says; gives what that comes to, if it is told apart. */
   async apply(effect: MirrorEffect): Promise<FetchEvent | undefined> {
-    const { followed, tell } = this.#options;
+    const { followed } = this.#options;
     switch (effect.kind) {
       case "read-mirror":
         this.#readTo = effect.bytes;
@@ -114,8 +114,7 @@ export class MirrorDriver implements MirrorTrackOwner {
       case "leave-place":
         this.#readTo = 0;
         await this.track.leavePlace();
-        tell({ kind: "place-left" });
-        return undefined;
+        return { kind: "place-left" };
     }
   }
 
