@@ -3,14 +3,8 @@
 // be. Whoever is concerned hears clearly what is wrong, and the daemon lives.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  ask,
-  connectTo,
-  placesOf,
-  requestFor,
-  untilListed,
-  untilShared,
-} from "./support/client.ts";
+import { ask, connectTo, placesOf, untilListed, untilShared } from "./support/client.ts";
+import { requestFor } from "../support/fetch_request.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { assertSameFile, namesIn, randomBytes, randomFile, TempDir } from "./support/files.ts";
 import { runPacsrv } from "./support/process.ts";

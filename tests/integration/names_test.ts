@@ -5,7 +5,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { basename, dirname } from "@std/path";
 import { utf8 } from "../../src/base/bytes.ts";
 import { FetchFailure } from "../../src/base/errors.ts";
-import { ask, connectTo, requestFor, untilShared } from "./support/client.ts";
+import { ask, connectTo, untilShared } from "./support/client.ts";
+import { requestFor } from "../support/fetch_request.ts";
 import { startDaemon } from "./support/daemon.ts";
 import { bytesFetched, FetchProcess } from "./support/fetch_process.ts";
 import {

@@ -2,12 +2,7 @@
 // each and no process. What a person types is tested by running pacsrv.
 
 import { DaemonClient } from "../../../src/client/daemon_client.ts";
-import type {
-  AnswerItems,
-  AskArguments,
-  FetchRequest,
-  FileReport,
-} from "../../../src/client/types.ts";
+import type { AnswerItems, AskArguments, FileReport } from "../../../src/client/types.ts";
 import { parseAddress } from "../../../src/cli/arguments/address.ts";
 import { WAIT_MS, waitUntil } from "./wait.ts";
 
@@ -59,20 +54,4 @@ export async function untilShared(daemon: Asked, ...names: readonly string[]): P
     find: (files) =>
       names.every((name) => files.some((file) => file.name === name && file.have === "all")),
   });
-}
-
-/** A request for a whole file by its name, to be kept by the daemon; `fields` say otherwise. */
-export function requestFor(name: string, fields: Partial<FetchRequest> = {}): FetchRequest {
-  return {
-    name,
-    root: null,
-    sha256: null,
-    sizeBytes: null,
-    chunks: null,
-    deliver: false,
-    timeoutMs: 0,
-    searchMs: 0,
-    mirrors: [],
-    ...fields,
-  };
 }

@@ -19,7 +19,7 @@ import type {
 import type { Done } from "../../../src/wire/messages.ts";
 import { testNode } from "../../support/test_node.ts";
 import { addDownloaded, openStore, TempDir } from "../../unit/store/store_fixture.ts";
-import { requestFor } from "./client.ts";
+import { requestFor } from "../../support/fetch_request.ts";
 import { Mirror } from "./mirror.ts";
 import { type Behaviour, holdFile, RawHolder } from "./raw_holder.ts";
 import { waitUntil, within } from "./wait.ts";

@@ -10,6 +10,7 @@ import { fetchDirect } from "../../../src/http/direct_fetch.ts";
 import { fileOrigin, mirrorOrigin } from "../../../src/http/origin.ts";
 import type { FetchEvent, FetchRequest } from "../../../src/client/types.ts";
 import { inFolder } from "../cli/in_folder.ts";
+import { requestFor } from "../../support/fetch_request.ts";
 
 const BYTES = seededRandom(3).bytes(40 * CHUNK_BYTES + 7);
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -77,18 +78,7 @@ function broken(request: Request, length: number): Response {
 }
 
 function request(fields: Partial<FetchRequest> = {}): FetchRequest {
-  return {
-    name: "a.pkg",
-    root: null,
-    sha256: null,
-    sizeBytes: null,
-    chunks: null,
-    deliver: true,
-    timeoutMs: 0,
-    searchMs: 0,
-    mirrors: [],
-    ...fields,
-  };
+  return requestFor("a.pkg", { deliver: true, ...fields });
 }
 
 /** Fetches `url` over what is in `part`, and gives what is there in the end. */

@@ -7,7 +7,7 @@ import { limits } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { chunksOf, differenceOf, withHeadCheck } from "../../../src/http/head_check.ts";
 import type { FetchEvent } from "../../../src/wire/fetching.ts";
-import { requestFor } from "../../integration/support/client.ts";
+import { requestFor } from "../../support/fetch_request.ts";
 import { FileServer, noAbort } from "../net/mirror_fixture.ts";
 import { content, TempDir } from "../store/store_fixture.ts";
 

@@ -6,19 +6,9 @@ import {
   outOfTime,
   type Surroundings,
 } from "../../../../src/core/fetch/fetch_failures.ts";
-import type { FetchRequest } from "../../../../src/wire/fetching.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 
-const REQUEST: FetchRequest = {
-  name: "a.bin",
-  root: null,
-  sha256: null,
-  sizeBytes: null,
-  chunks: null,
-  deliver: true,
-  timeoutMs: 700,
-  searchMs: 0,
-  mirrors: [],
-};
+const REQUEST = requestFor("a.bin", { deliver: true, timeoutMs: 700 });
 const NOTHING = {
   anyFalse: false,
   isMirrorFalse: false,

@@ -14,6 +14,7 @@ import type {
 } from "../../../../src/core/fetch/fetch_events.ts";
 import { FetchPolicy } from "../../../../src/core/fetch/fetch_policy.ts";
 import type { FetchRequest } from "../../../../src/wire/fetching.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 
 const CHUNKS = 200;
 const SIZE = CHUNKS * CHUNK_BYTES - 100;
@@ -64,18 +65,7 @@ class Policy {
   readonly effects: FetchEffect[] = [];
 
   constructor(request: Partial<FetchRequest> = {}, { sharesPlace = false } = {}) {
-    const all: FetchRequest = {
-      name: "file",
-      root: null,
-      sha256: null,
-      sizeBytes: null,
-      chunks: null,
-      deliver: true,
-      timeoutMs: 0,
-      searchMs: 0,
-      mirrors: [],
-      ...request,
-    };
+    const all = requestFor("file", { deliver: true, ...request });
     this.policy = new FetchPolicy(all, { nowMs: 0, searchMs: 5_000, sharesPlace });
     this.mirror = all.mirrors.length > 0 ? MIRROR : null;
     this.tell({ kind: "start" });

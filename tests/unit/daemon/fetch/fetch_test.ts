@@ -28,6 +28,7 @@ import type { Holder, KnownFile } from "../../../../src/wire/structures.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
 import { ShiftedClock } from "../../../support/shifted_clock.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 
 const CHUNKS = 64;
 const BYTES = content(CHUNKS * CHUNK_BYTES - 77);
@@ -132,18 +133,7 @@ class Fetching implements AsyncDisposable {
         mirrors: this.#mirrors,
         rejectedFiles: new RejectedFiles(),
       },
-      {
-        name: NAME,
-        root: null,
-        sha256: null,
-        sizeBytes: null,
-        chunks: null,
-        deliver: false,
-        timeoutMs: 0,
-        searchMs: 0,
-        mirrors: [],
-        ...request,
-      },
+      requestFor(NAME, request),
       {
         observer: {
           event: () => {},

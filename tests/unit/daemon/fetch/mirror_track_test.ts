@@ -9,7 +9,7 @@ import { MirrorTrack, type MirrorTrackOwner } from "../../../../src/daemon/fetch
 import { MirrorError, type Mirrors } from "../../../../src/http/mirrors.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { FetchRequest } from "../../../../src/wire/fetching.ts";
-import { requestFor } from "../../../integration/support/client.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 import { FileServer, RawServer, withMirrors } from "../../net/mirror_fixture.ts";
 import { content, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import type { PackageFile, PackageIndex } from "../../../../src/base/package_index.ts";
 import { applySyncDb } from "../../../../src/daemon/trust/apply_sync_db.ts";
 import type { FetchRequest } from "../../../../src/wire/fetching.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 
 const NAME = "dup-1-1-any.pkg.tar.zst";
 const FILES: PackageFile[] = [
@@ -22,18 +23,7 @@ function book(files: readonly PackageFile[]): PackageIndex {
 }
 
 function request(fields: Partial<FetchRequest>): FetchRequest {
-  return {
-    name: NAME,
-    root: null,
-    sha256: null,
-    sizeBytes: null,
-    chunks: null,
-    deliver: false,
-    timeoutMs: 0,
-    searchMs: 0,
-    mirrors: [],
-    ...fields,
-  };
+  return requestFor(NAME, fields);
 }
 
 /** Size of what a fetch from these mirrors has to be. */
