@@ -11,7 +11,8 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { messageOf } from "../src/base/errors.ts";
 import { chunkCount } from "../src/base/geometry.ts";
-import { formatBytes, formatTable } from "../src/cli/terminal/text_format.ts";
+import { formatTable } from "../src/cli/terminal/table.ts";
+import { formatBytes } from "../src/cli/terminal/text_format.ts";
 import { DemoDaemon, runCommand, type RunningCommand, statusOf, until } from "./demo/processes.ts";
 import {
   type AllCounters,

@@ -1,6 +1,7 @@
-// The task `install`: puts a command `pacsrv` into DIR/bin that runs a copy of the source with this
-// very deno. `deno install --global` is of no use here: it resolves imports by a copy of deno.json
-// alone, so not from npm, and its command needs a `deno` on the PATH, which npx does not give.
+// The task `install`: puts a command `pacsrv` into DIR/bin that runs a copy of the source with a copy
+// of this very deno, so that users who see nothing of this one's home can run it: pacman's downloads
+// have a user of their own. `deno install --global` is of no use here: it resolves imports by a copy of
+// deno.json alone, so not from npm, and its command needs a `deno` on the PATH, which npx does not give.
 
 import { parseArgs } from "node:util";
 import { COMPLETION_FILES } from "./manual/completion_files.ts";
@@ -11,9 +12,8 @@ const HELP = `deno task install --root DIR
 
 Puts the command pacsrv into DIR/bin and what it runs into DIR/lib/pacsrv, in place of what an
 earlier install put there; its man pages and what completes it in bash, zsh and fish into DIR/share
-(not on Windows). The checkout may be moved or deleted afterwards. The command runs with
-the deno that installs it, or, should that be gone, with the one on the PATH; the libraries lie in
-deno's cache, and are downloaded again should that be emptied.
+(not on Windows). The checkout may be moved or deleted afterwards. Deno and the libraries lie in
+DIR/lib/pacsrv as well: every user who can get to DIR can run the command, and needs nothing else.
 
 Exit codes: 0 done, 1 failed, 2 usage.`;
 
@@ -47,22 +47,75 @@ export async function installTask(args: string[], denoFlags: string[]): Promise<
     return 2;
   }
   const lib = `${root}/lib/pacsrv`;
-  await copyProgram(lib);
+  for (const folder of ["bin", "lib"]) await makeFolder(`${root}/${folder}`);
+  await copyProgram(lib, denoFlags);
   // The flags name files of the checkout; the same files lie in the copy.
   const flags = denoFlags.map((flag) => flag.replace(rootPath("."), `${lib}/`));
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["cache", "--quiet", ...flags, `${lib}/main.ts`],
-    stdin: "null",
-    stderr: "inherit",
-  }).output();
+  const code = await fetchLibraries(lib, flags);
   if (code !== 0) {
     console.error(`Cannot install: the libraries could not be fetched (exit code ${code}).`);
     return 1;
   }
   const command = ["run", "--quiet", ...flags, ...runPermissions(), `${lib}/main.ts`];
-  if (Deno.build.os !== "windows") await writeShare(root, { command, denoFlags });
-  console.log(await writeCommand(root, command));
+  if (Deno.build.os !== "windows") {
+    await writeShare(root, { command, denoFlags });
+    await openToAll(lib);
+  }
+  console.log(await writeCommand(root, { lib, denoArgs: command }));
   return 0;
+}
+
+/** Has deno put into the program's own cache what it needs; gives its exit code. */
+async function fetchLibraries(lib: string, flags: readonly string[]): Promise<number> {
+  const workers = await Array.fromAsync(workersBelow(`${lib}/src`));
+  const { code } = await new Deno.Command(denoOf(lib), {
+    args: ["cache", "--quiet", ...flags, `${lib}/main.ts`, ...workers],
+    env: { DENO_DIR: cacheOf(lib) },
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  // What only makes it faster, and is written to at each run: others may not.
+  for await (const { name } of Deno.readDir(cacheOf(lib))) {
+    if (/_cache_v\d+/.test(name)) await Deno.remove(`${cacheOf(lib)}/${name}`);
+  }
+  return code;
+}
+
+/** The files that are begun as workers: no import leads to them. */
+async function* workersBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* workersBelow(path);
+    else if (name.endsWith("_worker.ts")) yield path;
+  }
+}
+
+/** Where the program has its own deno, and its own cache of libraries. */
+function denoOf(lib: string): string {
+  return `${lib}/${Deno.build.os === "windows" ? "deno.exe" : "deno"}`;
+}
+
+function cacheOf(lib: string): string {
+  return `${lib}/cache`;
+}
+
+/** Makes a folder, and those above it that are missing, for all users; leaves the others as they are. */
+async function makeFolder(path: string): Promise<void> {
+  const isThere = await Deno.stat(path).then(() => true, () => false);
+  if (isThere) return;
+  await makeFolder(path.replace(/[/\\][^/\\]*$/, ""));
+  await Deno.mkdir(path);
+  if (Deno.build.os !== "windows") await Deno.chmod(path, 0o755);
+}
+
+/** Lets all users read what lies at a path, and pass through it, whatever the mask of this one is. */
+async function openToAll(path: string): Promise<void> {
+  const { isDirectory, isSymlink, mode } = await Deno.lstat(path);
+  if (isSymlink) return;
+  const isProgram = ((mode ?? 0) & 0o100) !== 0;
+  await Deno.chmod(path, isDirectory || isProgram ? 0o755 : 0o644);
+  if (!isDirectory) return;
+  for await (const { name } of Deno.readDir(path)) await openToAll(`${path}/${name}`);
 }
 
 /** Writes the man pages and the completion scripts to where man and the shells look for them. */
@@ -71,11 +124,16 @@ async function writeShare(
   { command, denoFlags }: { readonly command: string[]; readonly denoFlags: string[] },
 ): Promise<void> {
   const man = `${root}/share/man/man1`;
+  await makeFolder(man);
   await outputOf(["run", "--allow-all", ...denoFlags, rootPath("scripts/man.ts"), "--out", man]);
+  for await (const { name } of Deno.readDir(man)) {
+    if (name.startsWith("pacsrv")) await openToAll(`${man}/${name}`);
+  }
   for (const [shell, file] of Object.entries(COMPLETION_FILES)) {
     const path = `${root}/share/${file}`;
-    await Deno.mkdir(path.replace(/\/[^/]*$/, ""), { recursive: true });
+    await makeFolder(path.replace(/\/[^/]*$/, ""));
     await Deno.writeFile(path, await outputOf([...command, "completions", shell]));
+    await openToAll(path);
   }
 }
 
@@ -92,27 +150,33 @@ async function outputOf(args: string[]): Promise<Uint8Array> {
   return stdout;
 }
 
+/** What a command runs. */
+interface InstalledCommand {
+  /** The deno of the program, and its cache. */
+  readonly deno: string;
+  readonly cache: string;
+  readonly denoArgs: readonly string[];
+}
+
 /** The text of the command for a POSIX shell: `deno` with the arguments, then the person's own. */
-export function shellCommand(denoPath: string, denoArgs: readonly string[]): string {
+export function shellCommand({ deno, cache, denoArgs }: InstalledCommand): string {
   const words = denoArgs.map(quoteForShell).join(" ");
   return `#!/bin/sh
 # Runs the pacsrv that was installed together with this file.
-deno=${quoteForShell(denoPath)}
-[ -x "$deno" ] || deno=deno
-exec "$deno" ${words} "$@"
+export DENO_DIR=${quoteForShell(cache)}
+exec ${quoteForShell(deno)} ${words} "$@"
 `;
 }
 
 /** The text of the command for cmd.exe. */
-export function batchCommand(denoPath: string, denoArgs: readonly string[]): string {
-  const words = denoArgs.map((word) => `"${word.replaceAll("%", "%%")}"`).join(" ");
+export function batchCommand({ deno, cache, denoArgs }: InstalledCommand): string {
+  const quoted = (word: string) => `"${word.replaceAll("%", "%%")}"`;
   return [
     "@echo off",
     "rem Runs the pacsrv that was installed together with this file.",
     "setlocal",
-    `set "DENO=${denoPath.replaceAll("%", "%%")}"`,
-    `if not exist "%DENO%" set "DENO=deno"`,
-    `"%DENO%" ${words} %*`,
+    `set "DENO_DIR=${cache.replaceAll("%", "%%")}"`,
+    `${quoted(deno)} ${denoArgs.map(quoted).join(" ")} %*`,
     "",
   ].join("\r\n");
 }
@@ -130,7 +194,7 @@ function absolutePath(path: string): string {
 }
 
 /** Copies the program beside the old one, and only when it is whole puts it in its place. */
-async function copyProgram(lib: string): Promise<void> {
+async function copyProgram(lib: string, denoFlags: readonly string[]): Promise<void> {
   const fresh = `${lib}.new`;
   await removeTree(fresh);
   await Deno.mkdir(`${fresh}/scripts`, { recursive: true });
@@ -140,8 +204,30 @@ async function copyProgram(lib: string): Promise<void> {
   const { name, version, exports, imports, compilerOptions } = config;
   const kept = { name, version, exports, imports, compilerOptions };
   await Deno.writeTextFile(`${fresh}/deno.json`, JSON.stringify(kept, undefined, 2) + "\n");
+  await Deno.copyFile(Deno.execPath(), denoOf(fresh));
+  if (Deno.build.os !== "windows") await Deno.chmod(denoOf(fresh), 0o755);
+  await copyLibraries(cacheOf(fresh), denoFlags);
   await removeTree(lib);
   await Deno.rename(fresh, lib);
+}
+
+/** Copies the packages of npm that are in this user's cache: then nothing has to be downloaded. */
+async function copyLibraries(cache: string, denoFlags: readonly string[]): Promise<void> {
+  await Deno.mkdir(cache, { recursive: true });
+  const info = async (...args: string[]) =>
+    JSON.parse(new TextDecoder().decode(await outputOf(["info", "--json", ...args])));
+  const { npmCache } = await info();
+  const { npmPackages = {} } = await info(...denoFlags, rootPath("main.ts"));
+  const packages: readonly { localPath: string }[] = Object.values(npmPackages);
+  for (const { localPath } of packages) {
+    if (!localPath.startsWith(npmCache)) continue;
+    const above = localPath.replace(/[/\\][^/\\]+$/, "");
+    for (const path of [localPath, `${above}/registry.json`]) {
+      const to = `${cache}/npm${path.slice(npmCache.length)}`;
+      await Deno.mkdir(to.replace(/[/\\][^/\\]+$/, ""), { recursive: true });
+      await copyTree(path, to).catch(ignoreMissing);
+    }
+  }
 }
 
 async function copyTree(from: string, to: string): Promise<void> {
@@ -153,23 +239,27 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 async function removeTree(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await Deno.remove(path, { recursive: true }).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** Writes the command, and gives its path. */
-async function writeCommand(root: string, denoArgs: readonly string[]): Promise<string> {
-  await Deno.mkdir(`${root}/bin`, { recursive: true });
+async function writeCommand(
+  root: string,
+  { lib, denoArgs }: { readonly lib: string; readonly denoArgs: readonly string[] },
+): Promise<string> {
+  const command = { deno: denoOf(lib), cache: cacheOf(lib), denoArgs };
   if (Deno.build.os === "windows") {
     const path = `${root}\\bin\\pacsrv.cmd`;
-    await Deno.writeTextFile(path, batchCommand(Deno.execPath(), denoArgs));
+    await Deno.writeTextFile(path, batchCommand(command));
     return path;
   }
   const path = `${root}/bin/pacsrv`;
-  await Deno.writeTextFile(`${path}.new`, shellCommand(Deno.execPath(), denoArgs), { mode: 0o755 });
+  await Deno.writeTextFile(`${path}.new`, shellCommand(command));
+  await Deno.chmod(`${path}.new`, 0o755);
   await Deno.rename(`${path}.new`, path);
   return path;
 }

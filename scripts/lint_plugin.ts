@@ -73,6 +73,19 @@ const noExit: Deno.lint.Rule = {
   },
 };
 
+const noWatchFs: Deno.lint.Rule = {
+  create(context) {
+    if (!projectPath(context.filename).startsWith("src/")) return {};
+    return {
+      MemberExpression(node) {
+        if (dottedName(node) !== "Deno.watchFs") return;
+        const hint = "It opens what is reported to it, and waits at pipes: look at times instead";
+        context.report({ node, message: "Deno.watchFs", hint });
+      },
+    };
+  },
+};
+
 const pureLayers: Deno.lint.Rule = {
   create(context) {
     const layer = layerOf(projectPath(context.filename));
@@ -129,6 +142,7 @@ export default {
     "named-exports": namedExports,
     "no-console": noConsole,
     "no-exit": noExit,
+    "no-watch-fs": noWatchFs,
     "pure-core": pureCore,
     "pure-layers": pureLayers,
     "time-is-an-argument": timeIsAnArgument,

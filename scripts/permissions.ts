@@ -16,11 +16,12 @@ const VARIABLES: readonly string[] = [
   "COLUMNS",
 ];
 
-/** What of the system pacsrv asks for: its user, for where data lies, its load, and free space. */
+/** What pacsrv asks the system: its user, for where data lies, its load, free space and addresses. */
 const SYSTEM: readonly string[] = [
   "homedir",
   "hostname",
   "loadavg",
+  "networkInterfaces",
   "systemMemoryInfo",
   "uid",
   "gid",

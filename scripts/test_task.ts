@@ -5,8 +5,8 @@ import { waitFor } from "./child.ts";
 import { ROOT_URL, rootPath } from "./std_source.ts";
 import { addCounts, countRun, parseSummary, type TestCounts } from "./test_summary.ts";
 
-/** The folders whose tests are pure computing, and so may run side by side. */
-const PARALLEL = ["tests/unit", "tests/sim"];
+/** The folders whose tests would be moved by other work on the machine: they run one by one. */
+const ALONE = ["tests/alone"];
 
 /** One run of `deno test`. */
 export interface TestRun {
@@ -17,19 +17,19 @@ export interface TestRun {
 }
 
 /**
- * Sorts arguments of the task into runs: first what may run side by side, then the rest, which
- * listens, starts processes and measures time.
+ * Sorts arguments of the task into runs: first what may run side by side, which waits for events and
+ * never for time, then what holds figures to bounds that other work would move.
  *
  * @param paths What was asked for, from the root of the project; empty for everything.
  * @param folders The folders in tests/, from the root of the project.
  */
 export function planRuns(paths: readonly string[], folders: readonly string[]): TestRun[] {
   const wanted = paths.length > 0 ? paths : [...folders].sort();
-  const isParallel = (path: string) =>
-    PARALLEL.some((folder) => path === folder || path.startsWith(`${folder}/`));
+  const isAlone = (path: string) =>
+    ALONE.some((folder) => path === folder || path.startsWith(`${folder}/`));
   return [
-    { paths: wanted.filter(isParallel), parallel: true },
-    { paths: wanted.filter((path) => !isParallel(path)), parallel: false },
+    { paths: wanted.filter((path) => !isAlone(path)), parallel: true },
+    { paths: wanted.filter(isAlone), parallel: false },
   ].filter((run) => run.paths.length > 0);
 }
 

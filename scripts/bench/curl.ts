@@ -29,3 +29,19 @@ export async function curl(
   const [firstByteS, totalS, bytes] = text.trim().split(" ").map(Number);
   return { firstByteS: firstByteS!, totalS: totalS!, bytes: bytes! };
 }
+
+/** The same, and the file is gone afterwards. */
+export async function curlAndRemove(
+  url: string,
+  output: string,
+  limitMs: number,
+): Promise<CurlRun> {
+  const run = await curl(url, { output, limitMs });
+  await Deno.remove(output);
+  return run;
+}
+
+/** How long each took. */
+export function seconds(runs: readonly CurlRun[]): number[] {
+  return runs.map(({ totalS }) => totalS);
+}

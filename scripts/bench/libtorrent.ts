@@ -1,4 +1,5 @@
-// libtorrent as a contestant: a seeder and a leecher as two processes on loopback.
+// libtorrent as a contestant: a seeder and a leecher as two processes on loopback, and a crowd of
+// leechers with a web seed.
 
 import { nextLine, type PipedProcess, runProcess, startProcess } from "./processes.ts";
 import { PYTHON } from "./tools.ts";
@@ -71,4 +72,41 @@ export class LibtorrentSeeder implements AsyncDisposable {
     await this.#process.closeInput();
     await this.#process.end();
   }
+}
+
+/**
+ * Has as many leechers as there are folders take a file at the same moment, from a web seed and from
+ * each other; they are connected before.
+ *
+ * @param options.urlOf The folder in which each finds the file at the web seed (BEP 19).
+ * @returns The seconds that each took.
+ */
+export async function leechTogether(
+  torrent: string,
+  options: {
+    /** "small": each asks the web seed for 1 MiB at a time, not 16. */
+    readonly preset: "default" | "small";
+    readonly folders: readonly string[];
+    readonly urlOf: (index: number) => string;
+    readonly limitMs: number;
+  },
+): Promise<number[]> {
+  const { preset, folders, urlOf, limitMs } = options;
+  const what = "libtorrent in a crowd";
+  await using cleanup = new AsyncDisposableStack();
+  const peers = folders.map((folder, index) =>
+    cleanup.use(startProcess(PYTHON, [
+      ...[SCRIPT, "crowd", preset, folder, torrent, urlOf(index)],
+      ...[`${folders.length}`, `${limitMs / 1000}`],
+    ]))
+  );
+  const next = (peer: PipedProcess) => nextLine(peer, { what, limitMs: limitMs + 60_000 });
+  const ports = await Promise.all(peers.map(next));
+  // Each connects to those before it, so that no two connect twice.
+  for (const [index, peer] of peers.entries()) await peer.tell(ports.slice(0, index).join(" "));
+  await Promise.all(peers.map(next));
+  await Promise.all(peers.map((peer) => peer.tell("go")));
+  const seconds = (await Promise.all(peers.map(next))).map(Number);
+  await Promise.all(peers.map((peer) => peer.closeInput()));
+  return seconds;
 }

@@ -3,11 +3,17 @@
     libtorrent_peer.py make v1|v2 FILE TORRENT [TRACKER]    writes a torrent file
     libtorrent_peer.py seed default|utp FILE TORRENT        prints its port when it seeds; until stdin ends
     libtorrent_peer.py leech default|high|utp FOLDER TORRENT PORT LIMIT_SECONDS
+    libtorrent_peer.py crowd default|small FOLDER TORRENT URL COUNT LIMIT_SECONDS    one of COUNT, with a web seed
 
 leech prints two times until every piece is checked, in seconds: since it was told the seeder's
 address, and since it began to connect, for which it waits for its next tick. "high" is libtorrent's
 own preset for speed. Of the defaults, what reaches out of this machine is switched off; and so is
 uTP, which libtorrent prefers to TCP as it comes, except with "utp".
+
+crowd prints its port, reads the ports of those that it is to connect to, and prints "linked" when it
+is connected to all others. At the next line it begins to use the web seed, as all do at the same
+time, and prints the seconds until every piece is checked. It gives to the others until stdin ends.
+"small" has it ask the web seed for 1 MiB at a time, not 16, so that less is asked for twice.
 """
 
 import os
@@ -43,8 +49,8 @@ def make(version, file, torrent, *tracker):
         out.write(lt.bencode(creator.generate()))
 
 
-def add(torrent, folder, preset):
-    settings = lt.high_performance_seed() if preset == "high" else {}
+def add(torrent, folder, preset, more={}):
+    settings = lt.high_performance_seed() if preset == "high" else more
     transport = {} if preset == "utp" else TCP_ONLY
     session = lt.session({**settings, **LOCAL, **transport})
     params = lt.add_torrent_params()
@@ -88,4 +94,33 @@ def leech(preset, folder, torrent, port, limit_s):
     sys.exit(f"not complete after {limit_s} s: {handle.status().progress}")
 
 
-{"make": make, "seed": seed, "leech": leech}[sys.argv[1]](*sys.argv[2:])
+def crowd(preset, folder, torrent, url, count, limit_s):
+    # All are at one address here, which libtorrent takes for one peer as it comes.
+    settings = {"allow_multiple_connections_per_ip": True}
+    if preset == "small":
+        settings |= {"urlseed_max_request_bytes": 2**20, "urlseed_pipeline_size": 1}
+    session, handle = add(torrent, folder, preset, settings)
+    wait_for(handle, lt.torrent_status.downloading, 60)
+    print(session.listen_port(), flush=True)
+    for port in sys.stdin.readline().split():
+        handle.connect_peer(("127.0.0.1", int(port)))
+    end = time.monotonic() + 60
+    while handle.status().num_peers < int(count) - 1:
+        if time.monotonic() > end:
+            sys.exit(f"connected to {handle.status().num_peers} of {count} after 60 s")
+        time.sleep(0.01)
+    print("linked", flush=True)
+    sys.stdin.readline()
+    session.pop_alerts()
+    start = time.monotonic()
+    handle.add_url_seed(url)
+    while time.monotonic() - start < float(limit_s):
+        session.wait_for_alert(1000)
+        if any(isinstance(alert, lt.torrent_finished_alert) for alert in session.pop_alerts()):
+            print(time.monotonic() - start, flush=True)
+            sys.stdin.read()
+            return
+    sys.exit(f"not complete after {limit_s} s: {handle.status().progress}")
+
+
+{"make": make, "seed": seed, "leech": leech, "crowd": crowd}[sys.argv[1]](*sys.argv[2:])

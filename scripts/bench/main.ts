@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { resolve } from "node:path";
 import { Bench, type BenchCase, type BenchOptions, GIB, ROUNDS_MIN } from "./bench.ts";
 import { costCase } from "./cost_case.ts";
+import { crowdCase } from "./crowd_case.ts";
 import { daemonCase } from "./daemon_case.ts";
 import { directoryCase } from "./directory_case.ts";
 import { directoryPopularCase } from "./directory_popular_case.ts";
@@ -41,6 +42,7 @@ const CASES: readonly BenchCase[] = [
   gatewayCase,
   firstByteCase,
   machinesCase,
+  crowdCase,
   startCase,
 ];
 

@@ -17,6 +17,8 @@ export interface PipedProcess extends AsyncDisposable {
   readonly status: Promise<Deno.CommandStatus>;
   /** The last of what it wrote to stderr. */
   errorText(): string;
+  /** Writes a line to its stdin. */
+  tell(line: string): Promise<void>;
   /** Closes its stdin. */
   closeInput(): Promise<void>;
   /** Ends it by SIGTERM, or by SIGKILL when it does not listen; resolves when it has ended. */
@@ -46,6 +48,11 @@ export function startProcess(command: string, args: readonly string[]): PipedPro
     if (isInputOpen) await child.stdin.close().catch(() => {});
     isInputOpen = false;
   };
+  const tell = async (line: string) => {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${line}\n`));
+    writer.releaseLock();
+  };
   const end = async () => {
     await endChild(child);
     await closeInput();
@@ -57,6 +64,7 @@ export function startProcess(command: string, args: readonly string[]): PipedPro
     lines,
     status: child.status,
     errorText: () => errors.trim(),
+    tell,
     closeInput,
     end,
     [Symbol.asyncDispose]: end,

@@ -75,11 +75,13 @@ export async function fetchFile(
     /** Only these chunks. */
     readonly chunks?: string;
     readonly network?: string;
+    /** The file with the network's key, for `--alone` in a network that has one. */
+    readonly keyFile?: string;
     /** How many peers must have given bytes, where another number would spoil the figure. */
     readonly sources?: number;
   },
 ): Promise<FetchRun> {
-  const { from, output, chunks, network = NETWORK } = options;
+  const { from, output, chunks, keyFile, network = NETWORK } = options;
   const how = from.kind === "daemon"
     ? ["--client", addressText(from.client)]
     : ["--alone", "--node", LOOPBACK, "--network", network, ...aloneFlags(from)];
@@ -91,6 +93,7 @@ export async function fetchFile(
     ...how,
     ...(output === undefined ? [] : ["-o", output]),
     ...(chunks === undefined ? [] : ["--chunks", chunks]),
+    ...(keyFile === undefined ? [] : ["--network-key-file", keyFile]),
   ], options);
   const events = measured.lines.map(([atS, text]) => ({ atS, ...JSON.parse(text) }));
   const found = events.find(({ event }) => event === "found");
@@ -132,7 +135,10 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #gateway: string | undefined;
 
   private constructor(process: PipedProcess, line: string, readyMs: number) {
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/.exec(line);
+    const match =
+      /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?(?: shared=\d+)?$/.exec(
+        line,
+      );
     if (match === null) throw new Error(`The daemon is not ready: ${line} ${process.errorText()}`);
     this.#process = process;
     this.pid = process.pid;

@@ -104,6 +104,8 @@ async function foundAfterMs(daemon: DaemonProcess, name: string): Promise<number
       timeoutMs: LINKS_MS,
       searchMs: 0,
       mirrors: [],
+      mirrorDelayMs: null,
+      background: false,
     })
   ) {
     if (event.kind === "found") foundMs ??= performance.now() - startMs;
@@ -119,7 +121,9 @@ async function untilConnected(daemons: readonly DaemonProcess[]): Promise<Map<st
     await daemon.untilLinked(2);
     await using client = await daemon.connect();
     const nodeIds: string[] = [];
-    for await (const peer of client.ask("peers", {})) nodeIds.push(peer.nodeId);
+    for await (const { direction, nodeId } of client.ask("peers", {})) {
+      if (direction === "in" || direction === "out") nodeIds.push(nodeId);
+    }
     links.set(daemon.id, nodeIds);
   }
   return links;

@@ -62,7 +62,7 @@ export class DemoDaemon {
     const out = linesOf(process.stdout);
     const log = linesOf(process.stderr);
     const { value: line = "" } = await out.next();
-    const ready = /^ready node=(\S+) client=(\S+) id=(\S+)$/.exec(line);
+    const ready = /^ready node=(\S+) client=(\S+) id=(\S+) shared=\d+$/.exec(line);
     if (ready === null) {
       const said = (await Array.fromAsync(log)).join("\n");
       await process.status;
@@ -92,7 +92,8 @@ export class DemoDaemon {
   /** What `pacsrv peers` shows. */
   async peers(): Promise<PeerReport[]> {
     await using client = await this.connect();
-    return await Array.fromAsync(client.ask("peers", {}));
+    const peers = await Array.fromAsync(client.ask("peers", {}));
+    return peers.filter(({ direction }) => direction === "in" || direction === "out");
   }
 
   /** `kill -9`: no last word, no goodbye. */

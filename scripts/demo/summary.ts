@@ -1,7 +1,8 @@
 // What the demo says at its end: which node gave how much, and what the search cost. It measures
 // nothing itself: the numbers are the daemons' own.
 
-import { count, formatBytes, formatTable } from "../../src/cli/terminal/text_format.ts";
+import { formatTable } from "../../src/cli/terminal/table.ts";
+import { count, formatBytes } from "../../src/cli/terminal/text_format.ts";
 import type { StatusReport } from "../../src/client/types.ts";
 import { hopsBetween, LINKS, type NodeName, NODES, REQUESTER } from "./topology.ts";
 

@@ -32,13 +32,16 @@ export type Floors = Readonly<Record<string, readonly (readonly string[])[]>>;
  * unless `.` gives them a floor. A layer without an entry has no order inside.
  */
 export const FLOORS: Floors = {
-  cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"]],
-  core: [["overlay", "download", "directory"], ["fetch"]],
+  cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
+    "table",
+  ]],
+  core: [["overlay", "download", "crowd", "directory"], ["fetch"]],
   daemon: [
     ["trust"],
     ["discovery", "swarm"],
     ["upload", "directories"],
-    ["push", "fetch"],
+    ["push", "crowd"],
+    ["fetch"],
     ["node"],
     ["control"],
   ],

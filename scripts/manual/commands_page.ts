@@ -35,7 +35,9 @@ const HEAD = [
       "stdout; progress, notes and errors go to stderr. Every command except `daemon`, " +
       "`directory`, `fetch` and `completions` asks the daemon of this machine; `--client` names " +
       "another address of it. `share`, `unshare`, `verify` and `push` need read access to the " +
-      "daemon's data directory. Every command takes `-h` and `--help`.",
+      "daemon's data directory. Every command takes `-h` and `--help`. The flags of a command may " +
+      "stand before its name, too: `pacsrv --json status`. [JSON.md](JSON.md) has all that `--json` " +
+      "prints.",
   ),
 ];
 

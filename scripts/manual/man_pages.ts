@@ -41,6 +41,7 @@ function overviewPage(options: ManOptions): string {
     ".Nd fetch files from other machines of a network",
     ".Sh SYNOPSIS",
     ".Nm",
+    ".Op Ar flag ...",
     ".Ar command",
     ".Op Ar argument ...",
     ".Op Ar flag ...",
@@ -64,7 +65,8 @@ function overviewPage(options: ManOptions): string {
     ...text(
       "Data goes to stdout; progress, notes and errors go to stderr. Every command except daemon, " +
         "directory, fetch and completions asks the daemon of this machine. share, unshare, verify " +
-        "and push need read access to the daemon's data directory.",
+        "and push need read access to the daemon's data directory. The flags of a command may stand " +
+        "before its name, too.",
     ),
     ".Sh CONFIGURATION FILE",
     ...text(CONFIG_ABOUT),

@@ -240,6 +240,18 @@ export function mergedRanges(ranges: readonly ChunkRange[]): ChunkRange[] {
   return merged;
 }
 
+/** The same chunks as runs of `countMax` at most. */
+export function* splitRanges(
+  ranges: Iterable<ChunkRange>,
+  countMax: number,
+): Generator<ChunkRange> {
+  for (const { first, count } of ranges) {
+    for (let at = 0; at < count; at += countMax) {
+      yield { first: first + at, count: Math.min(countMax, count - at) };
+    }
+  }
+}
+
 /** Bytes of the chunks of `wanted` that are in `have`, of a file of `sizeBytes`. */
 export function bytesWithin(have: Bitfield, sizeBytes: number, wanted: ChunkRange): number {
   let bytes = 0;

@@ -35,6 +35,19 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return utf8Encoder.encode(text);
 }
 
+/** What takes the place of the end of a text that was too long. */
+const ELLIPSIS = "…";
+const ELLIPSIS_BYTES = utf8(ELLIPSIS).length;
+
+/** A text of at most `bytesMax` bytes of UTF-8, its end replaced by "…" if need be. */
+export function clippedText(text: string, bytesMax: number): string {
+  const wellFormed = text.toWellFormed();
+  const { read } = utf8Encoder.encodeInto(wellFormed, new Uint8Array(bytesMax));
+  if (read === wellFormed.length) return wellFormed;
+  const room = new Uint8Array(bytesMax - ELLIPSIS_BYTES);
+  return wellFormed.slice(0, utf8Encoder.encodeInto(wellFormed, room).read) + ELLIPSIS;
+}
+
 /** One array holding `parts` end to end. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;

@@ -3,6 +3,8 @@
  * system's clock is the only place where the daemon, its gateway and a directory read the time.
  */
 
+import { limits } from "./limits.ts";
+
 /** The longest time that a timer of the runtime can be set to; a longer one goes off at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -40,6 +42,63 @@ export const systemClock: Clock = {
 /** A timer of these means. */
 export function timer(cancel: () => void): Timer {
   return { cancel, [Symbol.dispose]: cancel };
+}
+
+/**
+ * A clock that stands still while its process does: stopped, frozen with its machine, or kept from
+ * running for long. Who slept has heard nobody, and that is nobody's fault: what came meanwhile is
+ * read before a silence counts, and a time-out has all of its time left.
+ *
+ * What others measure (a lease at a directory) goes on while this process sleeps, and is not for
+ * this clock. Dispose of it, or it keeps the process alive.
+ */
+export class AwakeClock implements Clock, Disposable {
+  readonly #clock: Clock;
+  readonly #beat: Timer;
+  /** What the clock below said last. */
+  #seenMs: number;
+  #sleptMs = 0;
+
+  /** @param clock The clock that goes on while the process sleeps. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+    this.#seenMs = clock.nowMs();
+    // Looked at so often, it is only far behind when nothing ran.
+    this.#beat = clock.every(limits.awakeBeatMs, () => this.nowMs());
+  }
+
+  nowMs(): number {
+    const nowMs = this.#clock.nowMs();
+    const unseenMs = nowMs - this.#seenMs;
+    if (unseenMs >= limits.asleepMs) this.#sleptMs += unseenMs;
+    this.#seenMs = nowMs;
+    return nowMs - this.#sleptMs;
+  }
+
+  unixMs(): number {
+    return this.#clock.unixMs();
+  }
+
+  after(waitMs: number, run: () => void): Timer {
+    const dueMs = this.nowMs() + waitMs;
+    let waiting: Timer;
+    const goOff = () => {
+      const leftMs = dueMs - this.nowMs();
+      // It went off on time, by the clock below: some of that was slept.
+      if (leftMs >= limits.awakeBeatMs) waiting = this.#clock.after(leftMs, goOff);
+      else run();
+    };
+    waiting = this.#clock.after(waitMs, goOff);
+    return timer(() => waiting.cancel());
+  }
+
+  every(periodMs: number, run: () => void): Timer {
+    return this.#clock.every(periodMs, run);
+  }
+
+  [Symbol.dispose](): void {
+    this.#beat.cancel();
+  }
 }
 
 /**

@@ -10,6 +10,11 @@ export class Counts<K> {
     return this.#total;
   }
 
+  /** How many keys have any. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
   /** How many there are of `key`. */
   of(key: K): number {
     return this.#counts.get(key) ?? 0;
@@ -22,6 +27,21 @@ export class Counts<K> {
     else this.#counts.delete(key);
     this.#total += by;
   }
+}
+
+/**
+ * Which group gives a place to a newcomer when there are none left: the one with the most, if it has
+ * more than the newcomer's would have. Undefined if there is none; of equal ones the first.
+ *
+ * @param groups The group of each that has a place.
+ */
+export function groupToGive(groups: Iterable<string>, newcomer: string): string | undefined {
+  const counts = new Map<string, number>();
+  for (const group of groups) counts.set(group, (counts.get(group) ?? 0) + 1);
+  let most = (counts.get(newcomer) ?? 0) + 1;
+  let found: string | undefined;
+  for (const [group, count] of counts) if (count > most) [most, found] = [count, group];
+  return found;
 }
 
 /**

@@ -6,6 +6,8 @@
  * - {@linkcode EnvironmentError}: the disk, the network or the system. Retried or reported.
  *
  * {@linkcode FetchFailure} is how a fetch ends when it cannot be done; its code is the exit code.
+ *
+ * At the end stands what the types of unions need, which turn a forgotten case into an error.
  */
 
 /** Options that every error here takes. */
@@ -17,8 +19,9 @@ interface ErrorExtras {
 }
 
 /** An error that may say what the person can do about it. */
-class HintedError extends Error {
-  readonly hint: string | undefined;
+export class HintedError extends Error {
+  /** Who tells it may word it for the person who called. */
+  hint: string | undefined;
 
   constructor(message: string, { hint, cause }: ErrorExtras = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -36,6 +39,8 @@ export type PeerFaultCode =
   | "malformed"
   | "oversized"
   | "unexpected"
+  /** It came for something that is over, or that nobody asked for: of many holders some are late. */
+  | "unasked"
   | "wrong-magic"
   | "wrong-version"
   | "wrong-network"
@@ -45,6 +50,7 @@ export type PeerFaultCode =
   | "busy"
   | "silent"
   | "slow-reader"
+  | "tampered"
   | "bad-data"
   | "flooding";
 
@@ -57,6 +63,14 @@ export class PeerFault extends Error {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
   }
+}
+
+/**
+ * Whether a fault is the peer's own doing, and ill: it may be slow or silent for want of time, and what
+ * somebody on the way changed is not its fault.
+ */
+export function isMisdeed({ code }: PeerFault): boolean {
+  return code !== "silent" && code !== "slow-reader" && code !== "tampered";
 }
 
 /** What in the surroundings failed. */
@@ -80,6 +94,12 @@ export class EnvironmentError extends HintedError {
     super(message, extras);
     this.code = code;
   }
+}
+
+/** Whether bytes that were here are here no more, or are not what they were: others may have them. */
+export function isNoLongerHere(error: unknown): error is EnvironmentError {
+  return error instanceof EnvironmentError &&
+    (error.code === "corrupt" || error.code === "changed" || error.code === "not-found");
 }
 
 /** Exit codes of the command line; `src/cli/help.ts` says what they mean. */
@@ -122,6 +142,29 @@ export class FetchFailure extends HintedError {
   }
 }
 
+/** What a person names is not here: no file, path or root of this daemon. */
+export function notHere(target: string): FetchFailure {
+  return new FetchFailure("notFound", `Cannot find ${JSON.stringify(target)}: it is not here`, {
+    hint: "`pacsrv list` shows what is here.",
+  });
+}
+
+/** What a person names is here only as a damaged copy. */
+export function onlyWithheld(target: string, path: string): FetchFailure {
+  const message = `Cannot find ${JSON.stringify(target)}: ${withheldText(path)}`;
+  return new FetchFailure("notFound", message, { hint: withheldHint(path) });
+}
+
+/** That a shared file is withheld, and why. */
+export function withheldText(path: string): string {
+  return `a damaged copy is here, and withheld: ${path} changed though its time did not`;
+}
+
+/** What to do about a file that is withheld. */
+export function withheldHint(path: string): string {
+  return `Put the file right, or offer it as it is: \`pacsrv share --again ${path}\`.`;
+}
+
 /** The message of anything thrown, for a log line or a person. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -136,3 +179,9 @@ export function errorOf(error: unknown): Error {
 export function unreachable(value: never): never {
   throw new TypeError(`Unhandled case: ${JSON.stringify(value)}`);
 }
+
+/** The members of a union of events, effects or messages that are of a kind. */
+export type OfKind<T extends { readonly kind: string }, K extends T["kind"]> = Extract<
+  T,
+  { readonly kind: K }
+>;

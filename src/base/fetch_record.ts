@@ -20,13 +20,18 @@ export interface FetchRecord {
   /** "done", or why not, in words. */
   readonly outcome: string;
   readonly trust: FileTrust;
+  /** How long it took, in ms. */
   readonly elapsedMs: number;
   /** From the request to the first bytes that could be given away; null when there were none. */
   readonly firstByteMs: number | null;
-  /** Bytes of the file that were here before, that peers gave first, that mirrors gave first. */
+  /** Bytes of the file that were here before. */
   readonly bytesLocal: number;
+  /** Bytes of the file that peers gave first. */
   readonly bytesPeers: number;
+  /** Bytes of the file that mirrors gave first. */
   readonly bytesMirror: number;
+  /** All bytes that mirrors gave, also those that came twice or were of no use. */
+  readonly bytesMirrors: number;
   /** Bytes that came besides, and turned out not to be of the file. */
   readonly bytesThrownAway: number;
   /** Bytes that peers gave, so that no mirror had to. */
@@ -34,11 +39,17 @@ export interface FetchRecord {
   /** Who gave what, most bytes first. */
   readonly givers: readonly ProviderRecord[];
   /** What was decided, and why, in order. */
-  readonly steps: readonly { readonly atMs: number; readonly what: string }[];
+  readonly steps: readonly {
+    /** Time since the request, in ms. */
+    readonly atMs: number;
+    /** What was decided. */
+    readonly what: string;
+  }[];
 }
 
 /** What one provider gave. */
 export interface ProviderRecord {
+  /** A node, a mirror, or this machine. */
   readonly kind: "peer" | "mirror" | "here";
   /** HOST:PORT of a peer, HOST of a mirror, "" for this machine. */
   readonly giver: string;
@@ -49,6 +60,13 @@ export interface ProviderRecord {
   /** Bytes that it gave besides, of what turned out not to be the file. */
   readonly bytesThrownAway: number;
   readonly strikes: number;
+}
+
+/** How often mirrors gave what came: 1 where they gave all of it once; null when nothing came. */
+export function copiesOf(
+  { bytesMirrors, bytesUnique }: { readonly bytesMirrors: number; readonly bytesUnique: number },
+): number | null {
+  return bytesUnique === 0 ? null : bytesMirrors / bytesUnique;
 }
 
 /** Whether the fetch record is of a fetch of this name, or of this root, right or rejected. */
@@ -66,6 +84,7 @@ const COUNTS = [
   "bytesLocal",
   "bytesPeers",
   "bytesMirror",
+  "bytesMirrors",
   "bytesThrownAway",
   "bytesSaved",
 ];

@@ -17,7 +17,7 @@ export interface ChunkRange {
 }
 
 /** Where bytes stand in a file. */
-export interface ByteRange {
+export interface ByteSpan {
   readonly offset: number;
   readonly length: number;
 }
@@ -33,7 +33,7 @@ export function chunkLength(sizeBytes: number, index: number): number {
 }
 
 /** Where the chunks of `range` stand in a file of `sizeBytes`. */
-export function rangeBytes(sizeBytes: number, range: ChunkRange): ByteRange {
+export function rangeBytes(sizeBytes: number, range: ChunkRange): ByteSpan {
   const offset = range.first * CHUNK_BYTES;
   return { offset, length: Math.min(range.count * CHUNK_BYTES, sizeBytes - offset) };
 }

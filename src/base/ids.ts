@@ -11,6 +11,8 @@ declare const brand: unique symbol;
 
 /** A file's identity: its BitTorrent v2 (BEP 52) pieces root, 32 bytes as 64 digits. */
 export type Root = string & { readonly [brand]: "Root" };
+/** A file in flight, which has no root yet: 32 bytes as 64 digits. */
+export type FlightId = string & { readonly [brand]: "FlightId" };
 /** A node's identity: 16 random bytes as 32 digits, made once for a data directory. */
 export type NodeId = string & { readonly [brand]: "NodeId" };
 /** One search: 16 random bytes as 32 digits. */

@@ -5,6 +5,7 @@
 
 import { baseLimits } from "./limits/base.ts";
 import { cliLimits } from "./limits/cli.ts";
+import { crowdLimits } from "./limits/crowd.ts";
 import { directoryLimits } from "./limits/directory.ts";
 import { downloadLimits } from "./limits/download.ts";
 import { fetchLimits } from "./limits/fetch.ts";
@@ -24,6 +25,7 @@ export const limits = {
   ...overlayLimits,
   ...downloadLimits,
   ...transferLimits,
+  ...crowdLimits,
   ...fetchLimits,
   ...directoryLimits,
   ...storeLimits,

@@ -13,6 +13,9 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 const SLASH = 0x2f;
 
+/** A directory into which pacman 7 downloads, as mkdtemp(3) names it. */
+const DOWNLOAD_DIRECTORY = /^download-[A-Za-z0-9]{6}$/;
+
 /** Why `name` is not a file name, or undefined when it is one. */
 export function nameProblem(name: string): string | undefined {
   if (isPlain(name)) return undefined;
@@ -62,6 +65,11 @@ export function nameType(name: string): string {
   return utf8(type).length <= limits.typeBytesMax ? type : "";
 }
 
+/** Whether a name would be a glob with a choice in it. */
+export function isPattern(name: string): boolean {
+  return /[*?]/.test(name);
+}
+
 /** One piece of a glob: `*` any run, `?` any one, else one that is the same or passes the test. */
 export type GlobPiece = string | ((character: string) => boolean);
 
@@ -91,4 +99,9 @@ export function matchesGlob(glob: ArrayLike<GlobPiece>, name: ArrayLike<string>)
   }
   while (glob[g] === "*") g++;
   return g === glob.length;
+}
+
+/** Whether a directory is called as those into which pacman 7 downloads; others cannot look into them. */
+export function isDownloadName(name: string): boolean {
+  return DOWNLOAD_DIRECTORY.test(name);
 }

@@ -11,6 +11,8 @@ export interface PackageFile {
   readonly sizeBytes: number;
   /** SHA-256 of the whole file, lower-case hexadecimal. */
   readonly sha256: string;
+  /** All of it, where whoever says so has it: a signature. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
 }
 
 /** Knows names, sizes and SHA-256. */
@@ -32,6 +34,9 @@ export interface PackageIndex {
   settle?(timeoutMs?: number): Promise<void>;
 }
 
+/** The problem of a directory without any database. */
+export const NEVER_SYNCED = "it holds no database: pacman has not synced yet";
+
 /** How one repository's database is. */
 export interface SyncDatabaseReport {
   /** As its file is called without `.db`; "" for the directory itself when that cannot be read. */
@@ -50,7 +55,7 @@ export interface SyncDatabaseReport {
  * program gave its SHA-256 ("sha256") or root ("root"), a mirror gave all of it ("mirror"), most
  * peers that were asked offered it ("peers"), it lies on this machine and was shared ("local").
  * Not given to anybody: a database names it and it is not looked at yet ("unchecked"), or it is not
- * what the database says ("contradicted").
+ * what the database says ("contradicted"), or it changed though its time did not ("damaged").
  */
 export const FILE_TRUSTS = [
   "sync-db",
@@ -61,5 +66,6 @@ export const FILE_TRUSTS = [
   "local",
   "unchecked",
   "contradicted",
+  "damaged",
 ] as const;
 export type FileTrust = (typeof FILE_TRUSTS)[number];

@@ -84,6 +84,13 @@ export class HostRateLimit {
   }
 }
 
+/** The network that a host is in: an IPv4 /24, or an IPv6 /48, which is what one site is given. */
+export function widerNetworkOf(host: string): string {
+  if (!host.includes(":")) return `${host.slice(0, host.lastIndexOf("."))}.0/24`;
+  const network = networkOf(host);
+  return network.endsWith("::/64") ? `${network.split(":", 3).join(":")}::/48` : network;
+}
+
 /**
  * Which addresses count as one host: an IPv4 address alone, and all of an IPv6 /64, for that is
  * what one machine is given and may choose from. `host` is written as the system writes it.

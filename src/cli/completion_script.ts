@@ -11,7 +11,9 @@ import {
   type FlagSpec,
   HELP_TOPICS,
   SHELLS,
+  VERSION_FLAG,
 } from "./arguments/arguments.ts";
+import { flagsOfAll } from "./arguments/command_line.ts";
 import { choiceOf } from "./arguments/values.ts";
 import { writeOut } from "./terminal/terminal.ts";
 
@@ -44,9 +46,22 @@ function firstWords(
   return [
     ...commands.map(({ name, summary }) => [name, summary] as const),
     ["help", "Show the help for a command or a topic"],
-    ["--help", "Show the help"],
-    ["--version", "Show the version"],
   ];
+}
+
+/** The flags that are offered before a command: what most commands have, and what needs none. */
+function firstFlags(commands: readonly CommandSpec[]): FlagSpec[] {
+  const having = (name: string) =>
+    commands.filter((command) => allFlags(command).some((flag) => flag.name === name)).length;
+  return [
+    ...flagsOfAll(commands).filter(({ name }) => having(name) > commands.length / 2),
+    VERSION_FLAG,
+  ];
+}
+
+/** The spellings of all flags that are followed by a value: a command may come behind that. */
+function valueSpellings(commands: readonly CommandSpec[]): string[] {
+  return flagsOfAll(commands).filter(({ value }) => value !== undefined).flatMap(spellings);
 }
 
 /** The words that may follow `pacsrv help`. */
@@ -99,7 +114,7 @@ _pacsrv_paths() {
 
 _pacsrv() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
-  local flags="" operands=none
+  local flags="" operands=none command="" at=1
   # To bash, --flag=value is three words.
   if [[ $cur == "=" ]]; then
     cur=""
@@ -107,13 +122,23 @@ _pacsrv() {
     prev=\${COMP_WORDS[COMP_CWORD - 2]}
   fi
   COMPREPLY=()
-  if ((COMP_CWORD == 1)); then
-    _pacsrv_offer -W "${firstWords(commands).map(([word]) => word).join(" ")}" -- "$cur"
-    return
-  fi
-  case "\${COMP_WORDS[1]}" in
+  # Flags may stand before the command. HOST:PORT is three words as well.
+  while ((at < COMP_CWORD)); do
+    case "\${COMP_WORDS[at]}" in
+      ${valueSpellings(commands).join(" | ")})
+        [[ \${COMP_WORDS[at + 1]} == "=" ]] && ((at += 1))
+        ((at += 2))
+        while [[ \${COMP_WORDS[at]} == : ]]; do ((at += 2)); done
+        ;;
+      -*) ((at += 1)) ;;
+      *) break ;;
+    esac
+  done
+  ((at < COMP_CWORD)) && command=\${COMP_WORDS[at]}
+  case "$command" in
+${bashFirstCase(commands)}
     help)
-      ((COMP_CWORD == 2)) && _pacsrv_offer -W "${helpWords(commands).join(" ")}" -- "$cur"
+      ((COMP_CWORD == at + 1)) && _pacsrv_offer -W "${helpWords(commands).join(" ")}" -- "$cur"
       return
       ;;
 ${commands.map(bashCase).join("\n")}
@@ -131,26 +156,43 @@ complete -F _pacsrv pacsrv
 `;
 }
 
+/** What may stand where no command is named yet. */
+function bashFirstCase(commands: readonly CommandSpec[]): string {
+  return [
+    '    "")',
+    `      flags="${firstFlags(commands).flatMap(spellings).join(" ")}"`,
+    `      operands="${firstWords(commands).map(([word]) => word).join(" ")}"`,
+    ...bashValues(flagsOfAll(commands)),
+    "      ;;",
+  ].join("\n");
+}
+
 function bashCase(command: CommandSpec): string {
   const flags = allFlags(command);
   const operands = completionOf(command.positional?.name);
-  // Flags that are completed alike share a line.
-  const values = new Map<string, string[]>();
-  for (const flag of flags.filter(({ value }) => value !== undefined)) {
-    const action = bashAction(completionOf(flag.value));
-    values.set(action, [...values.get(action) ?? [], ...spellings(flag)]);
-  }
   return [
     `    ${command.name})`,
     `      flags="${flags.flatMap(spellings).join(" ")}"`,
     ...(operands.kind === "nothing" ? [] : [
       `      operands="${operands.kind === "words" ? operands.words.join(" ") : operands.kind}"`,
     ]),
+    ...bashValues(flags),
+    "      ;;",
+  ].join("\n");
+}
+
+/** Completes the value of the flag before it; flags that are completed alike share a line. */
+function bashValues(flags: readonly FlagSpec[]): string[] {
+  const values = new Map<string, string[]>();
+  for (const flag of flags.filter(({ value }) => value !== undefined)) {
+    const action = bashAction(completionOf(flag.value));
+    values.set(action, [...values.get(action) ?? [], ...spellings(flag)]);
+  }
+  return [
     `      case "$prev" in`,
     ...[...values].map(([action, names]) => `        ${names.join(" | ")}) ${action}return ;;`),
     "      esac",
-    "      ;;",
-  ].join("\n");
+  ];
 }
 
 function bashAction(completion: Completion): string {
@@ -170,7 +212,9 @@ _pacsrv() {
   local curcontext="$curcontext" state state_descr line
   local -a first
   typeset -A opt_args
-  _arguments -C '1: :->first' '*:: :->rest'
+  _arguments -C -A '-*' \\
+${zshFirstFlags(commands).map((spec) => `    ${spec} \\`).join("\n")}
+    '1: :->first' '*:: :->rest'
   case $state in
     first)
       first=(
@@ -216,6 +260,20 @@ function zshCase(command: CommandSpec): string {
   ].join("\n");
 }
 
+/** What is not offered before a command is known there all the same, by a "!". */
+function zshFirstFlags(commands: readonly CommandSpec[]): string[] {
+  const first = firstFlags(commands);
+  const isFirst = (one: FlagSpec) => first.some(({ name }) => name === one.name);
+  const hidden = flagsOfAll(commands).filter((flag) => !isFirst(flag)).flatMap((flag) =>
+    spellings(flag).map((spelling) => {
+      if (flag.value === undefined) return quoted(`!${spelling}`);
+      const separator = spelling.startsWith("--") ? "=" : "+";
+      return quoted(`!*${spelling}${separator}:value:${zshAction(completionOf(flag.value))}`);
+    })
+  );
+  return [...first.map(zshFlag), ...hidden];
+}
+
 function zshFlag(flag: FlagSpec): string {
   const about = `[${briefly(flag.help).replace(/[[\]]/g, "\\$&")}]`;
   const hasValue = flag.value !== undefined;
@@ -244,16 +302,35 @@ function fishScript(commands: readonly CommandSpec[]): string {
     fishLine("__pacsrv_is_first", [`-a '${word}'`, `-d ${quoted(briefly(about))}`])
   );
   lines.push(fishLine("__pacsrv_is help", [`-a '${helpWords(commands).join(" ")}'`]));
+  lines.push(...firstFlags(commands).map((flag) => fishFlag("__pacsrv_is_first", flag)));
   for (const command of commands) lines.push(...fishCommand(command));
   return `# Completion of pacsrv for fish, made by "pacsrv completions fish".
 
+# The command of the line: flags may stand before it.
+function __pacsrv_command
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case ${valueSpellings(commands).join(" ")}
+                set -e words[1]
+            case '-*'
+            case '*'
+                printf '%s\\n' $words[1]
+                return
+        end
+        set -e words[1]
+    end
+end
+
 function __pacsrv_is_first
-    test (count (commandline -opc)) -eq 1
+    set -l command (__pacsrv_command)
+    test -z "$command"
 end
 
 function __pacsrv_is
-    set -l words (commandline -opc)
-    test (count $words) -gt 1; and test $words[2] = $argv[1]
+    set -l command (__pacsrv_command)
+    test "$command" = $argv[1]
 end
 
 complete -c pacsrv -f
@@ -263,18 +340,20 @@ ${lines.join("\n")}
 
 function fishCommand(command: CommandSpec): string[] {
   const condition = `__pacsrv_is ${command.name}`;
-  const lines = allFlags(command).map((flag) =>
-    fishLine(condition, [
-      ...(flag.short === undefined ? [] : [`-s ${flag.short}`]),
-      `-l ${flag.name}`,
-      ...(flag.value === undefined ? [] : fishValue(completionOf(flag.value))),
-      `-d ${quoted(briefly(flag.help))}`,
-    ])
-  );
+  const lines = allFlags(command).map((flag) => fishFlag(condition, flag));
   const operands = completionOf(command.positional?.name);
   if (operands.kind === "words") lines.push(fishLine(condition, fishValue(operands).slice(1)));
   if (operands.kind === "files") lines.push(fishLine(condition, ["-F"]));
   return lines;
+}
+
+function fishFlag(condition: string, flag: FlagSpec): string {
+  return fishLine(condition, [
+    ...(flag.short === undefined ? [] : [`-s ${flag.short}`]),
+    `-l ${flag.name}`,
+    ...(flag.value === undefined ? [] : fishValue(completionOf(flag.value))),
+    `-d ${quoted(briefly(flag.help))}`,
+  ]);
 }
 
 function fishValue(completion: Completion): string[] {

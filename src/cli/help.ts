@@ -3,6 +3,7 @@
 import { limits } from "../base/limits.ts";
 import { allFlags, type CommandSpec, type FlagSpec } from "./arguments/arguments.ts";
 import { COMMANDS, findCommand } from "./command_table.ts";
+import { SIGNAL_EXIT } from "./terminal/interrupt.ts";
 import { wrapWords } from "./terminal/text_format.ts";
 
 /** Columns of the help: what fits any terminal. */
@@ -13,10 +14,14 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [0, "done"],
   [1, "failed for any other reason"],
   [2, "wrong usage: an unknown command or flag, a value that cannot be read"],
-  [3, "nobody has it: no node offered the file, nothing matched the search"],
+  [3, "not found: it is not here, no node offered it, nothing matched the search"],
   [4, "the data failed its check, and no source was left; or verify found damage"],
   [5, "no daemon answers"],
   [6, "timed out"],
+  [SIGNAL_EXIT.hungUp, "ended by SIGHUP, as when its terminal is closed"],
+  [SIGNAL_EXIT.interrupted, "ended by SIGINT (Ctrl-C); fetch says what is kept of the file"],
+  [SIGNAL_EXIT.pipeClosed, "the reader of its output went away, as with SIGPIPE: no failure"],
+  [SIGNAL_EXIT.terminated, "ended by SIGTERM; the same"],
 ];
 
 /** What a configuration file is. */
@@ -42,11 +47,16 @@ no-callback = false
 min-connections = 3
 max-connections = 30
 accept-uploads = "20G"
+relay-files = false
 max-load = 32
 gateway = "127.0.0.1:8050"
 mirror = ["https://mirror.example.org/$repo/os/$arch"]
+gateway-name = "cache.lan"
 sync-db = "/var/lib/pacman/sync"
+pacman-conf = "/etc/pacman.conf"
 gateway-wait = 0.5
+stale-databases = "0"
+mirror-delay = 0.025
 log-level = "info"
 log-format = "json"`;
 
@@ -80,7 +90,7 @@ export function overview(): string {
         "chunk is verified as it arrives.",
     ),
     "",
-    "Usage: pacsrv COMMAND [ARGUMENTS] [FLAGS]",
+    "Usage: pacsrv [FLAGS] COMMAND [ARGUMENTS] [FLAGS]",
     "       pacsrv --version",
     "",
     "Commands:",

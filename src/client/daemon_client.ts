@@ -5,33 +5,33 @@
  * a file called `client.token` is read for that, whatever the daemon says, and never sent.
  */
 
-import { basename, isAbsolute } from "node:path";
+import { basename, dirname, isAbsolute } from "node:path";
 import type { HostPort } from "../base/address.ts";
 import { fromHex } from "../base/bytes.ts";
-import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { AwakeClock, type Clock, type Timer } from "../base/clock.ts";
 import { FetchFailure, messageOf, PeerFault } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import { Connection } from "../net/connection.ts";
-import { withDeadline } from "../net/deadline.ts";
+import { closeOnAbort, withDeadline } from "../net/deadline.ts";
 import { expectMessage } from "../net/handshake.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { decodePayload } from "../wire/codec.ts";
 import type { DataEvent, FetchEvent, FetchRequest } from "../wire/fetching.ts";
 import type { Frame } from "../wire/framer.ts";
-import { formatAddress } from "../wire/host.ts";
+import { formatAddress, isLoopback } from "../wire/host.ts";
 import {
   CHANGING_VERBS,
   CLIENT_MAGIC,
+  CLIENT_VERSION,
   DATA_CODE,
   type Message,
   type MessageOf,
-  PROTOCOL_VERSION,
   type Verb,
 } from "../wire/messages.ts";
 import { clientMac, macEquals, TOKEN_BYTES, TOKEN_FILE } from "../wire/proofs.ts";
-import type { AnswerItems, AskArguments } from "../wire/reports.ts";
+import type { AnswerItems, AskArguments, LeftOut } from "../wire/reports.ts";
 
 /** A connection to a daemon. */
 export class DaemonClient implements AsyncDisposable {
@@ -41,7 +41,10 @@ export class DaemonClient implements AsyncDisposable {
   readonly #tokenPath: string;
   readonly #nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array };
   readonly #beat: Timer;
+  readonly #cleanup: Disposable;
   #heardMs: number;
+  /** Since when it waits for a word of the daemon; null while it does not. */
+  #waitsSinceMs: number | null = null;
   #isTrusted = false;
 
   private constructor(
@@ -49,7 +52,9 @@ export class DaemonClient implements AsyncDisposable {
     label: string,
     welcome: { readonly nodeId: NodeId; readonly tokenPath: string },
     nonces: { readonly client: Uint8Array; readonly daemon: Uint8Array },
+    cleanup: Disposable,
   ) {
+    this.#cleanup = cleanup;
     this.#connection = connection;
     this.#label = label;
     this.nodeId = welcome.nodeId;
@@ -60,23 +65,48 @@ export class DaemonClient implements AsyncDisposable {
   }
 
   /**
-   * Connects to the daemon at `address`.
+   * Connects to the daemon at `address`, and proves the token to it where this user can read it: the
+   * daemon keeps places for who does, and offers to others what he has it fetch.
    *
    * @throws {FetchFailure} "noDaemon" when nothing listens there or it is not a pacsrv daemon.
+   * @throws the reason of `signal`, once it is aborted.
    */
   static async connect(
     address: HostPort,
     options: { readonly signal?: AbortSignal; readonly clock?: Clock } = {},
   ): Promise<DaemonClient> {
-    const { clock = systemClock, ...dialling } = options;
+    const client = await DaemonClient.#open(address, options);
+    const { signal } = options;
+    try {
+      if (isLoopback(client.#connection.remote.host)) await client.#proveToken(signal);
+      return client;
+    } catch (error) {
+      client.close();
+      if (!(error instanceof FetchFailure) || error.exit !== "noDaemon") throw error;
+      // Another daemon's token lies where this one, in a container, says that its own is.
+      signal?.throwIfAborted();
+      return await DaemonClient.#open(address, options);
+    }
+  }
+
+  static async #open(
+    address: HostPort,
+    options: { readonly signal?: AbortSignal; readonly clock?: Clock },
+  ): Promise<DaemonClient> {
+    const { clock: below, ...dialling } = options;
+    using cleanup = new DisposableStack();
+    // A client that slept hears what the daemon said meanwhile before it takes it for silent.
+    const clock = cleanup.use(new AwakeClock(below));
     const label = formatAddress(address.host, address.port);
     let connection: Connection | undefined;
     try {
       const stream = await tcpTransport.dial(address, { timeoutMs: limits.dialMs, ...dialling });
       connection = new Connection(stream, { clock });
-      return await greet(connection, label);
+      const greeted = await greet(connection);
+      return new DaemonClient(connection, label, ...greeted, cleanup.move());
     } catch (cause) {
       connection?.close();
+      options.signal?.throwIfAborted();
       if (cause instanceof FetchFailure) throw cause;
       throw new FetchFailure("noDaemon", `Cannot reach a daemon at ${label}: ${messageOf(cause)}`, {
         hint: "Start one with `pacsrv daemon`, or name its client port with --client HOST:PORT.",
@@ -84,10 +114,11 @@ export class DaemonClient implements AsyncDisposable {
       });
     }
 
-    async function greet(connection: Connection, label: string): Promise<DaemonClient> {
+    async function greet(connection: Connection) {
+      using _ = options.signal === undefined ? null : closeOnAbort(connection, options.signal);
       return await withDeadline(connection, "Cannot talk to the daemon", async () => {
         const nonce = systemRandom.bytes(16);
-        const version = PROTOCOL_VERSION;
+        const version = CLIENT_VERSION;
         connection.send({ kind: "client-hello", magic: CLIENT_MAGIC, version, nonce });
         const answer = await connection.receiveOne();
         if (answer.kind === "failed") throw failureOf(answer);
@@ -100,28 +131,37 @@ export class DaemonClient implements AsyncDisposable {
           throw new PeerFault("wrong-version", text);
         }
         const nonces = { client: nonce, daemon: welcome.nonce };
-        return new DaemonClient(connection, label, welcome, nonces);
+        return [welcome, nonces] as const;
       });
     }
   }
 
   /**
-   * Asks one question; gives the items of the answer.
+   * Asks one question; gives the items of the answer. `leftOut` hears what it does not have.
    *
    * @throws {FetchFailure} as the daemon words it, or "noDaemon" when it goes away.
+   * @throws the reason of `options.signal`, once it is aborted.
    */
   async *ask<V extends Verb>(
     verb: V,
     args: AskArguments[V],
-    options: { readonly signal?: AbortSignal } = {},
+    options: {
+      readonly signal?: AbortSignal;
+      readonly leftOut?: (leftOut: LeftOut) => void;
+    } = {},
   ): AsyncGenerator<AnswerItems[V]> {
-    using _ = this.#closedBy(options.signal);
-    if (CHANGING_VERBS.has(verb)) await this.#authenticate();
+    const { signal } = options;
+    using _ = this.#closedBy(signal);
+    if (CHANGING_VERBS.has(verb)) await this.#authenticate(signal);
     this.#connection.send({ kind: "ask", verb, json: JSON.stringify(args) });
     const hint = verb === "push"
       ? "If it is restarted, push again: what the peer already has is not sent again."
       : "Start it again with `pacsrv daemon`.";
-    for await (const message of this.#messages(hint)) {
+    for await (const message of this.#messages({ hint, signal })) {
+      if (message.kind === "incomplete") {
+        options.leftOut?.(message);
+        continue;
+      }
       if (message.kind === "data" || message.kind !== "answer") throw unexpected(message);
       yield* JSON.parse(message.json) as AnswerItems[V][];
       if (message.last) return;
@@ -132,21 +172,24 @@ export class DaemonClient implements AsyncDisposable {
    * Has the daemon fetch a file; gives the events of the fetch, the last one "done".
    *
    * @throws {FetchFailure} as the daemon words it, or "noDaemon" when it goes away.
+   * @throws the reason of `options.signal`, once it is aborted.
    */
   async *get(
     request: FetchRequest,
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<FetchEvent> {
-    using _ = this.#closedBy(options.signal);
+    const { signal } = options;
+    using _ = this.#closedBy(signal);
     this.#connection.send({ kind: "get", ...request });
     if (request.deliver) this.#connection.reserve(limits.transferReadBytes);
     const hint = "If it is restarted, the same fetch resumes.";
-    for await (const message of this.#messages(hint)) {
+    for await (const message of this.#messages({ hint, signal })) {
       switch (message.kind) {
         case "data":
         case "searching":
         case "found":
         case "restarted":
+        case "choice":
         case "progress":
         case "done":
           yield message;
@@ -158,8 +201,19 @@ export class DaemonClient implements AsyncDisposable {
     }
   }
 
+  /** For how long nothing came, not even a beat; 0 while what came is not taken yet. */
+  get silentMs(): number {
+    return this.#waitsSinceMs === null ? 0 : this.#connection.clock.nowMs() - this.#waitsSinceMs;
+  }
+
+  /** Where the daemon keeps what it fetches, as it says; only a hint, if it runs elsewhere. */
+  get dataDir(): string {
+    return dirname(this.#tokenPath);
+  }
+
   close(): void {
     this.#beat.cancel();
+    this.#cleanup[Symbol.dispose]();
     this.#connection.close();
   }
 
@@ -176,11 +230,21 @@ export class DaemonClient implements AsyncDisposable {
     return { [Symbol.dispose]: () => signal?.removeEventListener("abort", close) };
   }
 
-  async #authenticate(): Promise<void> {
-    if (this.#isTrusted) return;
-    const token = await readToken(this.#tokenPath);
+  /** Proves the token, if this user has it. */
+  async #proveToken(signal: AbortSignal | undefined): Promise<void> {
+    const token = await readToken(this.#tokenPath).catch(() => null);
+    if (token === null) return;
+    using _ = this.#closedBy(signal);
+    await this.#prove(token, signal);
+  }
+
+  async #authenticate(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#isTrusted) await this.#prove(await readToken(this.#tokenPath), signal);
+  }
+
+  async #prove(token: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     this.#connection.send({ kind: "client-auth", mac: clientMac("client", token, this.#nonces) });
-    for await (const message of this.#messages()) {
+    for await (const message of this.#messages({ signal })) {
       if (message.kind !== "client-auth-ok") throw unexpected(message);
       if (!macEquals(message.mac, clientMac("daemon", token, this.#nonces))) {
         throw new PeerFault("wrong-key", `What listens at ${this.#label} is not that daemon`);
@@ -192,16 +256,25 @@ export class DaemonClient implements AsyncDisposable {
 
   /**
    * Messages as they come, heartbeats left out; FAILED becomes its error. `hint` is what a person
-   * can do when the daemon goes away.
+   * can do when the daemon goes away. A connection that `signal` closed is no daemon that went.
    */
-  async *#messages(hint?: string): AsyncGenerator<Message | DataEvent> {
+  async *#messages({ hint, signal }: {
+    readonly hint?: string;
+    readonly signal: AbortSignal | undefined;
+  }): AsyncGenerator<Message | DataEvent> {
     for (;;) {
       let frame: Frame;
+      this.#waitsSinceMs = this.#connection.clock.nowMs();
       try {
         frame = await this.#connection.receiveFrame();
       } catch (cause) {
-        const message = `The daemon at ${this.#label} went away`;
+        signal?.throwIfAborted();
+        const isSilent = cause instanceof PeerFault && cause.code === "silent";
+        const message = `The daemon at ${this.#label} ` +
+          (isSilent ? `was silent for ${limits.clientSilentMs / 1000} s` : "went away");
         throw new FetchFailure("noDaemon", message, { hint, cause });
+      } finally {
+        this.#waitsSinceMs = null;
       }
       this.#heardMs = this.#connection.clock.nowMs();
       if (frame.code === DATA_CODE) {
@@ -235,7 +308,8 @@ async function readToken(path: string): Promise<Uint8Array> {
     );
   }
   try {
-    const { size } = await Deno.stat(path);
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) throw new TypeError("it is not a regular file");
     if (size > 4 * TOKEN_BYTES) throw new RangeError(`it has ${size} bytes`);
     return fromHex((await Deno.readTextFile(path)).trim());
   } catch (cause) {

@@ -8,8 +8,12 @@ export interface GatewayConfig {
   readonly listen: HostPort;
   /** URLs as in a mirrorlist, the first is asked first; may be empty. */
   readonly mirrors: readonly string[];
+  /** Names that it answers to, beside its addresses, `localhost` and the machine's own. */
+  readonly names: readonly string[];
   /** How long a file that nobody seems to have is looked for. */
   readonly waitMs: number;
+  /** How old a database may be that is given though no mirror vouches for it; 0: none is. */
+  readonly staleMs: number;
 }
 
 /** A daemon's settings; defaults are the CLI's. Names of nodes are looked up by the system. */
@@ -24,9 +28,20 @@ export interface DaemonConfig extends Required<GivenNodeOptions> {
   readonly gateway: GatewayConfig | undefined;
   /** Directory with the databases of pacman's repositories, absolute; undefined: none is read. */
   readonly syncDbDir: string | undefined;
+  /** pacman's configuration, absolute; it need not be there. */
+  readonly pacmanConfPath: string;
 }
 
 type GivenNodeOptions = Omit<
   NodeOptions,
-  "clock" | "isAlone" | "listen" | "nodeId" | "store" | "transport" | "trust"
+  | "clock"
+  | "isAlone"
+  | "knownNodes"
+  | "listen"
+  | "nodeId"
+  | "outerClock"
+  | "ownAddresses"
+  | "store"
+  | "transport"
+  | "trust"
 >;

@@ -4,17 +4,24 @@
 
 import { join } from "@std/path";
 import type { HostPort } from "../base/address.ts";
+import { AwakeClock, type Clock, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { Gateway } from "../gateway/gateway.ts";
+import { fileProofs } from "./trust/file_proofs.ts";
+import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
+import { ownAddresses } from "../net/own_addresses.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
+import { SignatureNeeds } from "../pacman/signature_need.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
 import { formatAddress } from "../wire/host.ts";
 import { Answerer } from "./control/answers.ts";
 import { ClientServer } from "./control/client_server.ts";
 import type { DaemonConfig, GatewayConfig } from "./config.ts";
+import { KnownNodes } from "./node/known_nodes.ts";
 import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
@@ -26,6 +33,8 @@ interface RunningDaemon {
   readonly client: HostPort;
   /** Where its gateway listens; undefined without one. */
   readonly gateway: HostPort | undefined;
+  /** Files that it shared when it was ready, those that were still to be hashed included. */
+  readonly filesShared: number;
   /** Resolves with the reason when the daemon cannot go on by itself. */
   readonly failed: Promise<Error>;
   /** Looks through the shared paths again. */
@@ -42,6 +51,7 @@ interface RunningDaemon {
 export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> {
   const { log } = config;
   await using cleanup = new AsyncDisposableStack();
+  const clock = cleanup.use(new AwakeClock());
   const store = cleanup.use(
     await ChunkStore.open({
       dataDir: config.dataDir,
@@ -58,6 +68,10 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     nodeId,
     listen: config.node,
     trust: databases,
+    clock,
+    outerClock: systemClock,
+    knownNodes: new KnownNodes({ dataDir: store.dataDir, network: config.network, log }),
+    ownAddresses,
     store,
     transport: tcpTransport,
   });
@@ -68,6 +82,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
     gatewayAddress: () =>
       gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),
+    staleDatabases: () => gateway?.staleDatabases() ?? [],
     syncDatabases: () => databases?.reports() ?? [],
   });
   const clients: ClientServer = new ClientServer(
@@ -81,16 +96,21 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   clients.start();
   const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
-    : openGateway(config.gateway, node, databases);
+    : openGateway(config, config.gateway, { node, databases, clock });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   startSharing(config, store);
+  // What is shared is counted for a person who looks at it, and soon known: but it holds nobody up.
+  const enough = Promise.withResolvers<void>();
+  using _ = clock.after(limits.readyScanMs, enough.resolve);
+  await Promise.race([store.shares.scanned(), enough.promise]);
+  const filesShared = store.shares.filesShared;
   log.info("ready", {
     node: formatAddress(node.address.host, node.address.port),
     client: formatAddress(clients.address.host, clients.address.port),
     ...(gateway === undefined
       ? {}
       : { gateway: formatAddress(gateway.address.host, gateway.address.port) }),
-    files: store.fileDefinitions().length,
+    shared: filesShared,
   });
 
   const running = cleanup.move();
@@ -99,6 +119,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     node: node.address,
     client: clients.address,
     gateway: gateway?.address,
+    filesShared,
     failed: node.failed,
     rescan: () => rescan(config, store),
     stop: () => running.disposeAsync(),
@@ -106,22 +127,45 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 }
 
 function openGateway(
+  { mirrorDelayMs, pacmanConfPath }: DaemonConfig,
   config: GatewayConfig,
-  node: Node,
-  databases: SyncDatabases | undefined,
+  { node, databases, clock }: {
+    readonly clock: Clock;
+    readonly node: Node;
+    readonly databases: SyncDatabases | undefined;
+  },
 ): Gateway {
+  const needs = new SignatureNeeds(pacmanConfPath, clock);
   return new Gateway({
+    clock,
     host: {
       // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
+      seekLinks: () => node.links.step({ kind: "in-need" }),
       isAlone: () => node.links.size === 0 && node.discovery.directories.size === 0,
+      mayBeHere: (file) =>
+        mayHaveLocalCopy(node.store, file) || node.store.shares.unhashed(file.name).length > 0,
+      ...fileProofs({ store: node.store, offerPolicy: node.context.offerPolicy }),
       trust: databases,
+      isSignatureNeeded: (repository) => needs.isNeeded(repository),
       mirrors: node.transfers.fetches.mirrors,
       log: node.context.log,
       databaseDir: join(node.store.dataDir, "databases"),
     },
+    mirrorDelayMs: mirrorDelayMs ?? 0,
     ...config,
+    names: [...config.names, ...machineNames()],
   });
+}
+
+/** What this machine is called; nothing where that is not to be had. */
+function machineNames(): string[] {
+  try {
+    const name = Deno.hostname().toLowerCase();
+    return [name, `${name}.local`];
+  } catch {
+    return [];
+  }
 }
 
 /** Shares what the configuration names, beside what was shared before; hashing goes on in the background. */

@@ -4,7 +4,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, type OfKind } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { ClientKey, DirectoryEffect } from "../core/directory/directory_events.ts";
 import { sessionOf } from "../core/directory/directory_events.ts";
@@ -13,24 +13,21 @@ import {
   askFiles,
   checkClient,
   type CheckOutcome,
+  type DialBackServer,
   type DialledClient,
-  type Dialler,
   requestUpload,
 } from "./dial_backs.ts";
 import { DialQueue } from "./dial_queue.ts";
 import type { DirectoryRun } from "./session.ts";
 
 /** An effect that has a client dialled. */
-type DialEffect = Extract<
-  DirectoryEffect,
-  { readonly kind: "check" | "ask-files" | "request-upload" }
->;
-type DialEffectOf<K extends DialEffect["kind"]> = Extract<DialEffect, { readonly kind: K }>;
+type DialEffect = OfKind<DirectoryEffect, "check" | "ask-files" | "request-upload">;
+type DialEffectOf<K extends DialEffect["kind"]> = OfKind<DialEffect, K>;
 
 /** The dials of one run. */
 export class ClientDials {
   readonly #run: DirectoryRun;
-  readonly #dialler: Dialler;
+  readonly #dialler: DialBackServer;
   readonly #queue = new DialQueue({
     activeMax: limits.directoryDialsMax,
     activePerHostMax: limits.directoryDialsPerHostMax,
@@ -38,7 +35,7 @@ export class ClientDials {
     waitingPerHostMax: limits.directoryClientsPerHostMax,
   });
 
-  constructor(run: DirectoryRun, dialler: Dialler) {
+  constructor(run: DirectoryRun, dialler: DialBackServer) {
     this.#run = run;
     this.#dialler = dialler;
   }

@@ -18,7 +18,7 @@ import { macEquals, sessionMac } from "../wire/proofs.ts";
 import type { ListedFile, Load } from "../wire/structures.ts";
 
 /** What a dial needs of the server. */
-export interface Dialler {
+export interface DialBackServer {
   readonly identity: LocalIdentity;
   readonly connections: Connections;
 }
@@ -38,7 +38,10 @@ export type CheckOutcome =
   | { readonly kind: "unknown"; readonly error: Error };
 
 /** Whether the client is who answers at its address. Never rejects. */
-export async function checkClient(dialler: Dialler, client: DialledClient): Promise<CheckOutcome> {
+export async function checkClient(
+  dialler: DialBackServer,
+  client: DialledClient,
+): Promise<CheckOutcome> {
   return await dialProved(dialler, client, () => Promise.resolve());
 }
 
@@ -47,7 +50,7 @@ export async function checkClient(dialler: Dialler, client: DialledClient): Prom
  * the exchange. Never rejects.
  */
 export async function askFiles(
-  dialler: Dialler,
+  dialler: DialBackServer,
   client: DialledClient,
   heard: (files: readonly ListedFile[], last: boolean) => void,
 ): Promise<CheckOutcome> {
@@ -81,7 +84,7 @@ async function hearFiles(
 
 /** Asks whether the client would fetch a file, to hold a copy of it. Never rejects. */
 export async function requestUpload(
-  dialler: Dialler,
+  dialler: DialBackServer,
   client: DialledClient,
   file: ListedFile,
 ): Promise<UploadAnswer | "unreachable"> {
@@ -105,7 +108,7 @@ export async function requestUpload(
  * network may be a router's, and says nothing about the client.
  */
 async function dialProved(
-  dialler: Dialler,
+  dialler: DialBackServer,
   client: DialledClient,
   proved: (connection: Connection) => Promise<void>,
 ): Promise<CheckOutcome> {
@@ -126,7 +129,7 @@ async function dialProved(
 
 /** The load of the client, or null when the node that answers does not know the session. */
 async function proveBoth(
-  { identity }: Dialler,
+  { identity }: DialBackServer,
   connection: Connection,
   session: SessionId,
 ): Promise<Load | null> {

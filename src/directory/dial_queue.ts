@@ -14,7 +14,7 @@ interface DialTask {
 }
 
 /** The clients of one host that wait for a dial. */
-interface Line {
+interface HostQueue {
   /** In the order in which they came; a client that is being dialled is not among them. */
   readonly clients: Map<ClientKey, DialTask[]>;
   active: number;
@@ -33,7 +33,7 @@ interface DialBounds {
 /** Tasks that wait, and those that run, both bounded. */
 export class DialQueue {
   readonly #bounds: DialBounds;
-  readonly #lines = new Map<string, Line>();
+  readonly #queues = new Map<string, HostQueue>();
   /** Hosts that have a client to dial and may dial one more, in turn. */
   readonly #turns = new Set<string>();
   /** Clients that are being dialled, with what is to be done at them afterwards. */
@@ -58,16 +58,16 @@ export class DialQueue {
   /** Takes a task in; false when there are too many, in all or of its host, or it is closed. */
   add(task: DialTask): boolean {
     if (this.#isClosed || this.#waiting >= this.#bounds.waitingMax) return false;
-    const line = this.#lineOf(task.host);
-    if (line.waiting >= this.#bounds.waitingPerHostMax) return false;
-    this.#countWaiting(line, 1);
+    const queue = this.#queueOf(task.host);
+    if (queue.waiting >= this.#bounds.waitingPerHostMax) return false;
+    this.#countWaiting(queue, 1);
     const later = this.#busy.get(task.client);
     if (later !== undefined) later.push(task);
     else {
-      const tasks = line.clients.get(task.client);
-      if (tasks === undefined) line.clients.set(task.client, [task]);
+      const tasks = queue.clients.get(task.client);
+      if (tasks === undefined) queue.clients.set(task.client, [task]);
       else tasks.push(task);
-      this.#giveTurn(task.host, line);
+      this.#giveTurn(task.host, queue);
     }
     this.#pump();
     return true;
@@ -78,9 +78,9 @@ export class DialQueue {
     this.#isClosed = true;
     this.#waiting = 0;
     this.#turns.clear();
-    for (const line of this.#lines.values()) {
-      line.clients.clear();
-      line.waiting = 0;
+    for (const queue of this.#queues.values()) {
+      queue.clients.clear();
+      queue.waiting = 0;
     }
     for (const later of this.#busy.values()) later.length = 0;
   }
@@ -90,42 +90,44 @@ export class DialQueue {
       const [host] = this.#turns;
       if (host === undefined) return;
       this.#turns.delete(host);
-      const line = this.#lineOf(host);
-      const [next] = line.clients;
+      const queue = this.#queueOf(host);
+      const [next] = queue.clients;
       if (next === undefined) continue;
       const [client, [task, ...later]] = next;
-      line.clients.delete(client);
-      line.active++;
+      queue.clients.delete(client);
+      queue.active++;
       this.#busy.set(client, later);
-      this.#countWaiting(line, -1);
-      this.#giveTurn(host, line);
+      this.#countWaiting(queue, -1);
+      this.#giveTurn(host, queue);
       task!.run().finally(() => this.#ended(client, host));
     }
   }
 
   #ended(client: ClientKey, host: string): void {
-    const line = this.#lineOf(host);
-    line.active--;
+    const queue = this.#queueOf(host);
+    queue.active--;
     const later = this.#busy.get(client) ?? [];
     this.#busy.delete(client);
-    if (later.length > 0) line.clients.set(client, later);
-    if (line.active === 0 && line.clients.size === 0) this.#lines.delete(host);
-    else this.#giveTurn(host, line);
+    if (later.length > 0) queue.clients.set(client, later);
+    if (queue.active === 0 && queue.clients.size === 0) this.#queues.delete(host);
+    else this.#giveTurn(host, queue);
     this.#pump();
   }
 
-  #countWaiting(line: Line, by: 1 | -1): void {
+  #countWaiting(queue: HostQueue, by: 1 | -1): void {
     this.#waiting += by;
-    line.waiting += by;
+    queue.waiting += by;
   }
 
-  #giveTurn(host: string, line: Line): void {
-    if (line.clients.size > 0 && line.active < this.#bounds.activePerHostMax) this.#turns.add(host);
+  #giveTurn(host: string, queue: HostQueue): void {
+    if (queue.clients.size > 0 && queue.active < this.#bounds.activePerHostMax) {
+      this.#turns.add(host);
+    }
   }
 
-  #lineOf(host: string): Line {
-    const line = this.#lines.get(host) ?? { clients: new Map(), active: 0, waiting: 0 };
-    this.#lines.set(host, line);
-    return line;
+  #queueOf(host: string): HostQueue {
+    const queue = this.#queues.get(host) ?? { clients: new Map(), active: 0, waiting: 0 };
+    this.#queues.set(host, queue);
+    return queue;
   }
 }

@@ -7,6 +7,7 @@ import { PeerFault, unreachable } from "../base/errors.ts";
 import { isHash, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Directory } from "../core/directory/directory.ts";
+import type { SearchPage } from "../core/directory/look_up.ts";
 import type { Denial } from "../core/directory/directory_events.ts";
 import type { Message, MessageKind, MessageOf } from "../wire/messages.ts";
 import type { Holder, KnownFile, Sought } from "../wire/structures.ts";
@@ -19,7 +20,15 @@ export const QUESTION_KINDS = [
   "takers-query",
   "directory-query",
 ] as const;
-type DirectoryQuestion = MessageOf<(typeof QUESTION_KINDS)[number]>;
+/** Those of version 2 of the protocol. */
+export const FLIGHT_QUESTION_KINDS = [
+  ...QUESTION_KINDS,
+  "flight-lease",
+  "neighbours-query",
+] as const;
+/** Those of version 3. */
+export const PAGE_QUESTION_KINDS = [...FLIGHT_QUESTION_KINDS, "search-page-query"] as const;
+type DirectoryQuestion = MessageOf<(typeof PAGE_QUESTION_KINDS)[number]>;
 
 /** Who asks, and whom. */
 interface Asking {
@@ -29,14 +38,15 @@ interface Asking {
     /** Since when this instance runs, on the clock of `nowMs`. */
     readonly startedMs: number;
   };
-  /** The host that the asker is seen at, and its node id. */
+  /** The host that the asker is seen at, its node id, and the port that it listens on; 0: none. */
   readonly asker: string;
   readonly askerNode: NodeId;
+  readonly askerPort: number;
 }
 
 /** Whether a message is a question. */
 export function isQuestion(message: Message): message is DirectoryQuestion {
-  return (QUESTION_KINDS as readonly MessageKind[]).includes(message.kind);
+  return (PAGE_QUESTION_KINDS as readonly MessageKind[]).includes(message.kind);
 }
 
 /**
@@ -46,7 +56,7 @@ export function isQuestion(message: Message): message is DirectoryQuestion {
  */
 export function answerTo(
   question: DirectoryQuestion,
-  { run, asker, askerNode }: Asking,
+  { run, asker, askerNode, askerPort }: Asking,
   nowMs: number,
 ): Iterable<Message> {
   const { index, instance } = run;
@@ -64,6 +74,11 @@ export function answerTo(
       const max = Math.min(question.max, limits.directorySearchMax);
       return metadata(instance, index.search({ glob: question.glob, max, asker }, nowMs));
     }
+    case "search-page-query": {
+      const { glob, from } = question;
+      const max = Math.min(question.max, limits.directorySearchMax);
+      return searchPage(instance, index.searchPage({ glob, max, from, asker }, nowMs));
+    }
     case "takers-query": {
       const { root, sizeBytes } = question;
       const max = Math.min(question.max, limits.holdersMax);
@@ -76,6 +91,19 @@ export function answerTo(
         uptimeMs: Math.max(0, Math.round(nowMs - run.startedMs)),
         ...index.status(),
       }];
+    case "flight-lease": {
+      const { flight, sizeBytes, leaseMs } = question;
+      checkSize(sizeBytes);
+      const asked = { flight, sizeBytes, leaseMs, asker, askerNode, askerPort };
+      const answer = index.fellows(asked, nowMs);
+      if ("kind" in answer) return [{ ...answer, instance }];
+      return [{ kind: "flight-fellows", instance, ...answer }];
+    }
+    case "neighbours-query": {
+      const answer = index.neighbours({ max: question.max, asker, askerNode }, nowMs);
+      if ("kind" in answer) return [{ ...answer, instance }];
+      return [{ kind: "neighbours", instance, addresses: answer }];
+    }
     default:
       return unreachable(question);
   }
@@ -84,6 +112,13 @@ export function answerTo(
 function metadata(instance: NodeId, found: readonly KnownFile[] | Denial): Iterable<Message> {
   if (isDenial(found)) return [{ ...found, instance }];
   return inFrames(found, (files, last) => ({ kind: "metadata", instance, files, last }));
+}
+
+function* searchPage(instance: NodeId, page: SearchPage | Denial): Generator<Message> {
+  if ("kind" in page) return yield { ...page, instance };
+  const { files, next, isCut } = page;
+  yield* metadata(instance, files);
+  yield { kind: "search-page", instance, next, isCut };
 }
 
 function holders(instance: NodeId, found: readonly Holder[] | Denial): Iterable<Message> {
@@ -107,6 +142,14 @@ function inFrames<T>(
       yield frame(items.slice(at, end), end >= items.length);
     }
   })();
+}
+
+function checkSize(sizeBytes: number): void {
+  if (sizeBytes <= limits.fetchBytesMax) return;
+  throw new PeerFault(
+    "malformed",
+    `Cannot answer: a file in flight has ${sizeBytes} bytes, at most ${limits.fetchBytesMax}`,
+  );
 }
 
 /** A root in lower case, or a name; a glob is no question about one file. */

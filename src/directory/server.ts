@@ -5,7 +5,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
-import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { AwakeClock, type Clock, type Timer } from "../base/clock.ts";
 import { newNodeId, type NodeId } from "../base/ids.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
@@ -29,6 +29,8 @@ export interface DirectoryConfig {
   readonly network: string;
   /** Secret of the network; undefined for an open one. */
   readonly networkKey: Uint8Array | undefined;
+  /** Keys that others may use as well. */
+  readonly otherKeys?: readonly Uint8Array[];
   /** Whole copies of a popular file below which more are made; 0: no balancing at all. */
   readonly replicas: number;
   /** How often clients shall say that they are there. */
@@ -61,7 +63,8 @@ export class DirectoryServer {
     options: { readonly transport: Transport; readonly random: Random; readonly clock: Clock },
   ) {
     const { transport, random, clock } = options;
-    const { network, networkKey, replicas, refreshMs, queriesPerSecond, log } = config;
+    const { network, networkKey, otherKeys = [], replicas, refreshMs, queriesPerSecond, log } =
+      config;
     const instance = newNodeId(random);
     this.run = new DirectoryRun({
       instance,
@@ -71,6 +74,7 @@ export class DirectoryServer {
       apply: (effect) => this.#apply(effect),
     });
     const connections = this.#connections = new Connections(transport, {
+      clock,
       crowding: {
         idleSinceMs: (connection) => this.#sessions.get(connection)?.heardMs,
         crowdedOut: (connection) => this.#crowdedOut(connection),
@@ -79,7 +83,7 @@ export class DirectoryServer {
     const listener = transport.listen(config.listen);
     this.address = listener.address;
     const listenPort = listener.address.port;
-    const identity = { nodeId: instance, listenPort, network, networkKey, random };
+    const identity = { nodeId: instance, listenPort, network, networkKey, otherKeys, random };
     this.#dials = new ClientDials(this.run, { identity, connections });
     this.#acceptor = new Acceptor(
       {
@@ -193,13 +197,18 @@ interface RunningDirectory {
  * @throws {EnvironmentError} with a hint when the port cannot be had.
  */
 export function startDirectory(config: DirectoryConfig): RunningDirectory {
+  const clock = new AwakeClock();
   const server = new DirectoryServer(config, {
     transport: tcpTransport,
     random: systemRandom,
-    clock: systemClock,
+    clock,
   });
   server.start();
   const { run: { instance }, address, failed } = server;
   config.log.info("ready", { directory: formatAddress(address.host, address.port), instance });
-  return { instance, address, failed, stop: () => server.stop() };
+  const stop = async () => {
+    await server.stop();
+    clock[Symbol.dispose]();
+  };
+  return { instance, address, failed, stop };
 }

@@ -21,20 +21,46 @@ import type { Connection } from "../net/connection.ts";
 import type { RemoteIdentity } from "../net/handshake.ts";
 import { decodePayload } from "../wire/codec.ts";
 import { onlyKinds } from "../wire/framer.ts";
-import type { Message, MessageOf } from "../wire/messages.ts";
-import { answerTo, isQuestion, QUESTION_KINDS } from "./questions.ts";
+import {
+  type Message,
+  type MessageOf,
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_PAGES,
+  type NodeVersion,
+} from "../wire/messages.ts";
+import {
+  answerTo,
+  FLIGHT_QUESTION_KINDS,
+  isQuestion,
+  PAGE_QUESTION_KINDS,
+  QUESTION_KINDS,
+} from "./questions.ts";
 
-const BETWEEN_GATE = onlyKinds("Cannot serve", ["refresh", "leave", ...QUESTION_KINDS]);
-const BATCH_GATE = onlyKinds("Cannot take batch", ["advertise", "remove", "batch-end"]);
-/** Who was refused at its REFRESH has sent the rest already, or breaks off. */
-const REFUSED_GATE = onlyKinds("Cannot serve", [
-  "refresh",
-  "leave",
-  "advertise",
-  "remove",
-  "batch-end",
-  ...QUESTION_KINDS,
-]);
+const BATCH_KINDS = ["advertise", "remove", "batch-end"] as const;
+
+/** What is taken, by the version that is spoken: between batches, and within one. */
+const GATES = {
+  old: gatesFor(QUESTION_KINDS),
+  flights: gatesFor(FLIGHT_QUESTION_KINDS),
+  pages: gatesFor(PAGE_QUESTION_KINDS),
+};
+
+function gatesOf(version: NodeVersion): Gates {
+  if (version < NODE_VERSION_FLIGHTS) return GATES.old;
+  return version < NODE_VERSION_PAGES ? GATES.flights : GATES.pages;
+}
+
+type Gates = ReturnType<typeof gatesFor>;
+
+function gatesFor(questions: readonly (typeof PAGE_QUESTION_KINDS)[number][]) {
+  const between = ["refresh", "leave", ...questions] as const;
+  return {
+    between: onlyKinds("Cannot serve", between),
+    batch: onlyKinds("Cannot take batch", BATCH_KINDS),
+    /** Who was refused at its REFRESH has sent the rest already, or breaks off. */
+    refused: onlyKinds("Cannot serve", [...between, ...BATCH_KINDS]),
+  };
+}
 
 /** One run of a directory: the index, and what its sessions share. */
 export class DirectoryRun {
@@ -85,6 +111,7 @@ export class DirectorySession {
   readonly #run: DirectoryRun;
   readonly #connection: Connection;
   readonly #remote: RemoteIdentity;
+  readonly #gates: Gates;
   readonly #openedMs: number;
   #heardMs: number;
   #unreadFrames = 0;
@@ -95,6 +122,7 @@ export class DirectorySession {
     this.#run = run;
     this.#connection = connection;
     this.#remote = remote;
+    this.#gates = gatesOf(remote.version);
     this.#openedMs = this.#heardMs = run.clock.nowMs();
   }
 
@@ -105,7 +133,7 @@ export class DirectorySession {
    */
   async run(): Promise<void> {
     const connection = this.#connection;
-    connection.setGate(BETWEEN_GATE);
+    connection.setGate(this.#gates.between);
     try {
       for (;;) {
         const { code, payload } = await connection.receiveFrame();
@@ -158,7 +186,8 @@ export class DirectorySession {
   #take(message: Message): Iterable<Message> {
     if (isQuestion(message)) {
       const { host } = this.#connection.remote;
-      const asking = { run: this.#run, asker: host, askerNode: this.#remote.nodeId };
+      const { nodeId: askerNode, listenPort: askerPort } = this.#remote;
+      const asking = { run: this.#run, asker: host, askerNode, askerPort };
       return answerTo(message, asking, this.#heardMs);
     }
     switch (message.kind) {
@@ -183,7 +212,7 @@ export class DirectorySession {
     const client = clientKey(host, session);
     const answer = this.#run.step({ ...refresh, client, host, port: listenPort, nodeId });
     if (answer !== undefined) return this.#refuse(answer);
-    this.#connection.setGate(BATCH_GATE);
+    this.#connection.setGate(this.#gates.batch);
     this.#batch = client;
     const before = this.#run.batches.get(client);
     this.#run.batches.set(client, this);
@@ -200,14 +229,14 @@ export class DirectorySession {
 
   #refuse(answer: Listed | Denial): Iterable<Message> {
     this.#batch = null;
-    this.#connection.setGate(REFUSED_GATE);
+    this.#connection.setGate(this.#gates.refused);
     return [{ ...answer, instance: this.#run.instance }];
   }
 
   #endBatch(): Iterable<Message> {
     const client = this.#batch;
     this.#batch = null;
-    this.#connection.setGate(BETWEEN_GATE);
+    this.#connection.setGate(this.#gates.between);
     if (client === null) return [];
     this.#run.batches.delete(client);
     return this.#answered(this.#run.step({ kind: "batch-end", client }));

@@ -6,21 +6,27 @@
 
 import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Logger, LogThrottle } from "../base/log.ts";
 import type { PackageIndex } from "../base/package_index.ts";
 import type { Mirrors } from "../http/mirrors.ts";
+import type { StaleDatabaseReport } from "../wire/reports.ts";
 import { Databases } from "./databases/databases.ts";
 import { FileAnswers } from "./files/file_answers.ts";
+import { FileSearch } from "./files/file_search.ts";
+import { PackageSignatures, type SignatureNeed } from "./files/package_signatures.ts";
 import type { FetchingNode } from "./files/shared_fetch.ts";
 import { SharedFetches } from "./files/shared_fetches.ts";
+import { type FileProofs, UnprovenFiles } from "./files/unproven_files.ts";
 import { PassThrough } from "./mirrors/pass_through.ts";
 import { Bodies } from "./server/bodies.ts";
 import type { Exchange } from "./server/exchange.ts";
 import { notFoundAnswer } from "./server/plain_answer.ts";
 
 /** What the gateway needs of the daemon that it belongs to. */
-export interface GatewayHost extends FetchingNode {
+export interface GatewayHost extends FetchingNode, FileProofs {
   readonly trust: PackageIndex | undefined;
+  readonly isSignatureNeeded: SignatureNeed;
   /** The HTTP client that all of the node shares. */
   readonly mirrors: Mirrors;
   readonly log: Logger;
@@ -30,8 +36,9 @@ export interface GatewayHost extends FetchingNode {
 
 /** The answers of one gateway. */
 export class Answers {
-  readonly #bodies = new Bodies();
+  readonly #bodies: Bodies;
   readonly #sharedFetches: SharedFetches;
+  readonly #unproven: UnprovenFiles;
   readonly #files: FileAnswers;
   readonly #databases: Databases;
   readonly #passThrough: PassThrough;
@@ -44,21 +51,35 @@ export class Answers {
       readonly throttle: LogThrottle;
       /** How long a file that nobody seems to have is looked for. */
       readonly waitMs: number;
+      /** How long peers alone are asked before a mirror is. */
+      readonly mirrorDelayMs: number;
+      /** How old a database may be that is given though no mirror vouches for it; 0: none is. */
+      readonly staleMs: number;
     },
   ) {
     const { mirrors, trust, log } = host;
-    const { clock, waitMs } = options;
-    const bodies = this.#bodies;
+    const { clock, waitMs, mirrorDelayMs } = options;
+    const bodies = this.#bodies = new Bodies(clock);
     const sharedFetches = this.#sharedFetches = new SharedFetches(host, { clock });
     const passThrough = this.#passThrough = new PassThrough(mirrors, bodies);
     const parts = { ...options, bodies, passThrough, log };
     this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
-    this.#files = new FileAnswers({ bodies, passThrough, log, sharedFetches, trust, waitMs });
+    const wait = { searchMs: waitMs, holdMs: limits.gatewayHoldMs + mirrorDelayMs };
+    const search = new FileSearch({ sharedFetches, trust, wait });
+    const unproven = this.#unproven = new UnprovenFiles(host, parts);
+    const isNeeded = host.isSignatureNeeded;
+    const signatures = new PackageSignatures({ search, unproven, passThrough, isNeeded });
+    this.#files = new FileAnswers({ ...parts, search, signatures, unproven });
   }
 
   /** Files on their way in for clients. */
   get fetchCount(): number {
     return this.#sharedFetches.count;
+  }
+
+  /** Databases that are given though no mirror vouches for them. */
+  staleDatabases(): StaleDatabaseReport[] {
+    return this.#databases.reports();
   }
 
   /** The answer to a GET or HEAD. */
@@ -80,6 +101,7 @@ export class Answers {
   tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
     this.#sharedFetches.tick(nowMs);
+    this.#unproven.tick(nowMs);
   }
 
   /** Ends everything that is under way. */

@@ -12,13 +12,16 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { LogThrottle } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
+import type { StaleDatabaseReport } from "../wire/reports.ts";
 import { formatAddress } from "../wire/host.ts";
 import { Answers, type GatewayHost } from "./answers.ts";
+import { Garbage } from "./garbage.ts";
 import { mirrorUrls } from "./mirrors/mirror_urls.ts";
 import { ClientLeft, Delivery, type Exchange, GatewayCounters } from "./server/exchange.ts";
 import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
+import { hostProblem } from "./server/known_hosts.ts";
 import { plainAnswer } from "./server/plain_answer.ts";
-import { readPath, type RequestPath } from "./server/request_path.ts";
+import { readPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
 
 interface GatewayOptions {
@@ -28,6 +31,12 @@ interface GatewayOptions {
   readonly mirrors: readonly string[];
   /** How long a file that nobody seems to have is looked for. */
   readonly waitMs: number;
+  /** How long peers alone are asked before a mirror is; 0 by default. */
+  readonly mirrorDelayMs?: number;
+  /** How old a database may be that is given though no mirror vouches for it; 0, the default: none is. */
+  readonly staleMs?: number;
+  /** Names that it answers to beside addresses and `localhost`, in lower case. */
+  readonly names?: readonly string[];
   readonly clock?: Clock;
 }
 
@@ -41,8 +50,9 @@ export class Gateway {
   readonly #answers: Answers;
   readonly #server: HttpServer;
   readonly #stopping = new AbortController();
-  readonly #throttle = new LogThrottle();
+  readonly #throttle: LogThrottle;
   readonly #timer: Timer;
+  readonly #garbage = new Garbage();
   /** Requests whose answers are not over. */
   #open = 0;
 
@@ -52,17 +62,17 @@ export class Gateway {
    * @throws {EnvironmentError} with a hint when the port or the directory for databases cannot be had.
    */
   constructor(options: GatewayOptions) {
-    const { host, clock = systemClock } = options;
-    const throttle = this.#throttle;
+    const { host, waitMs, mirrorDelayMs = 0, staleMs = 0, clock = systemClock } = options;
+    const throttle = this.#throttle = new LogThrottle(clock);
     this.#options = options;
     this.#clock = clock;
-    this.#answers = new Answers(host, { clock, throttle, waitMs: options.waitMs });
+    this.#answers = new Answers(host, { clock, throttle, waitMs, mirrorDelayMs, staleMs });
     this.#server = new HttpServer({
       listen: options.listen,
       clock,
       log: host.log,
       throttle,
-      answer: (request) => this.#answerAnyway(request),
+      answer: (request, client) => this.#answerAnyway(request, client),
       isBusy: () => this.#open > 0,
     });
     this.#timer = clock.every(limits.gatewayTickMs, () => this.#tick(clock.nowMs()));
@@ -71,6 +81,11 @@ export class Gateway {
   /** Where it listens, the real port included. */
   get address(): HostPort {
     return this.#server.address;
+  }
+
+  /** Databases that it gives though no mirror vouches for them. */
+  staleDatabases(): StaleDatabaseReport[] {
+    return this.#answers.staleDatabases();
   }
 
   /** Ends everything that is under way; the port is free then. */
@@ -86,11 +101,12 @@ export class Gateway {
     this.#answers.tick(nowMs);
     this.#throttle.tick(nowMs);
     this.#server.tick(nowMs);
+    if (this.#open === 0) this.#garbage.quiet(nowMs);
   }
 
-  async #answerAnyway(request: Request): Promise<Response> {
+  async #answerAnyway(request: Request, client: string): Promise<Response> {
     try {
-      return await this.#answer(request);
+      return await this.#answer(request, client);
     } catch (error) {
       this.counters.failed++;
       this.#options.host.log.error("the gateway failed", { error: messageOf(error) });
@@ -98,9 +114,14 @@ export class Gateway {
     }
   }
 
-  async #answer(request: Request): Promise<Response> {
+  async #answer(request: Request, client: string): Promise<Response> {
     this.counters.requests++;
     const isHead = request.method === "HEAD";
+    const wrongHost = hostProblem(request.headers.get("host"), this.#options.names ?? []);
+    if (wrongHost !== undefined) {
+      const answer = plainAnswer(wrongHost.status, wrongHost.text, { isHead });
+      return hasBody(request) ? closeAfterResponse(answer) : answer;
+    }
     if (!METHODS.includes(request.method)) {
       const answer = plainAnswer(405, `Cannot ${request.method}: only GET and HEAD are served`, {
         headers: { allow: METHODS.join(", ") },
@@ -123,11 +144,15 @@ export class Gateway {
       const text = `Cannot serve it now: ${this.#open} requests are being answered`;
       return plainAnswer(503, text, { isHead, headers: { "retry-after": "1" } });
     }
-    return await this.#serve(request, path, viaWith(via, own));
+    return await this.#serve(request, { path, client, via: viaWith(via, own) });
   }
 
-  async #serve(request: Request, path: RequestPath, via: readonly string[]): Promise<Response> {
+  async #serve(
+    request: Request,
+    { path, client, via }: Pick<Exchange, "path" | "client" | "via">,
+  ): Promise<Response> {
     this.#open++;
+    this.#garbage.asked(this.#clock.nowMs());
     const mirrors = mirrorUrls(this.#options.mirrors, path).slice(0, limits.mirrorsMax);
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
     // before the head of its answer is noticed then, which is soon enough.
@@ -142,6 +167,7 @@ export class Gateway {
       path,
       headers: request.headers,
       isHead,
+      client,
       mirrors,
       via,
       signal,

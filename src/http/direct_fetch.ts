@@ -4,7 +4,7 @@
  * the events does.
  */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { FetchFailure } from "../base/errors.ts";
 import { CHUNK_BYTES } from "../base/geometry.ts";
@@ -251,7 +251,8 @@ class DirectFetch {
 
 /** Reads from a file that others write meanwhile, so it is not kept open. */
 function withFile<T>(path: string, read: (fd: number) => T): T {
-  const fd = openSync(path, "r");
+  // By now a pipe may lie there, whose other end must not be waited for.
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     return read(fd);
   } finally {

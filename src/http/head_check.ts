@@ -10,7 +10,7 @@ import type { Logger } from "../base/log.ts";
 import { nextTurn } from "../base/clock.ts";
 import type { FetchEvent, FetchRequest, FileReader } from "../wire/fetching.ts";
 import { MirrorError } from "./mirror_error.ts";
-import { FileBody, isWholeOnly, mirrorOrigin, type Origin } from "./origin.ts";
+import { DiskFileBody, mirrorOrigin, type Origin } from "./origin.ts";
 import type { RangeBody } from "./resumable_read.ts";
 
 /** Bytes to compare, and how long the file is that they are of. */
@@ -120,7 +120,7 @@ async function headProblem(
   const end = Math.min(offset + limits.hedgeHeadBytes, sizeBytes);
   try {
     using theirs = await origin.open(end < sizeBytes ? { offset, end } : { offset }, { signal });
-    using here = new FileBody(path, { offset, end }, signal);
+    using here = new DiskFileBody(path, { offset, end }, signal);
     const ours = { sizeBytes, read: () => here.read() };
     const difference = await differenceOf(ours, theirs);
     if (difference === undefined) return undefined;
@@ -134,7 +134,7 @@ async function headProblem(
     }
   } catch (error) {
     if (!(error instanceof MirrorError)) throw error;
-    // The origin's file ends before, so it is another one.
-    return isWholeOnly(error) ? `that of ${label} is shorter` : undefined;
+    // The origin's file ends before, so it is another one. One that gives no ranges tells nothing.
+    return error.status === 416 ? `that of ${label} is shorter` : undefined;
   }
 }

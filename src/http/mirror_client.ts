@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { MirrorMeter, MirrorSpeeds } from "./mirror_speeds.ts";
+import { PublicProxy } from "./public_proxy.ts";
 import { Semaphore } from "./semaphore.ts";
 
 /** How long mirrors are waited for; `limits.ts` says of each why. */
@@ -30,6 +31,18 @@ const TIMEOUTS: MirrorTimeouts = {
   retryMs: limits.mirrorRetryMs,
 };
 
+const CLIENT = {
+  http2: false,
+  poolMaxIdlePerHost: limits.mirrorRangesMax,
+  poolIdleTimeout: limits.mirrorBadMs,
+} as const;
+
+/** Where the runtime looks for proxies. */
+const PROXY_VARIABLES = ["http_proxy", "https_proxy", "all_proxy"].flatMap((name) => [
+  name,
+  name.toUpperCase(),
+]);
+
 /** Asks the mirrors of one node; closed with it. */
 export class MirrorClient implements Disposable {
   readonly log: Logger;
@@ -43,8 +56,11 @@ export class MirrorClient implements Disposable {
   readonly #meters = new BoundedMap<string, MirrorMeter>(limits.mirrorHostsMax);
   /** When mirrors, by label, failed last. */
   readonly #failedMs = new BoundedMap<string, number>(limits.mirrorHostsMax);
+  /** When they fell silent last in the middle of a file. */
+  readonly #stalledMs = new BoundedMap<string, number>(limits.mirrorHostsMax);
   readonly #closing = new AbortController();
   #client: Deno.HttpClient | null = null;
+  #public: { readonly client: Deno.HttpClient; readonly proxy: PublicProxy } | null = null;
 
   constructor({ log, timeouts = TIMEOUTS, clock = systemClock }: MirrorClientOptions) {
     this.log = log;
@@ -63,11 +79,22 @@ export class MirrorClient implements Disposable {
    */
   get client(): Deno.HttpClient {
     this.#closing.signal.throwIfAborted();
-    return this.#client ??= Deno.createHttpClient({
-      http2: false,
-      poolMaxIdlePerHost: limits.mirrorRangesMax,
-      poolIdleTimeout: limits.mirrorBadMs,
-    });
+    return this.#client ??= Deno.createHttpClient(CLIENT);
+  }
+
+  /**
+   * The same for where a mirror redirects to: only public addresses are reached. Where proxies are to be
+   * used, theirs are the addresses that are reached, and it is the same client.
+   */
+  get publicClient(): Deno.HttpClient {
+    if (PROXY_VARIABLES.some((name) => (Deno.env.get(name) ?? "") !== "")) return this.client;
+    this.#closing.signal.throwIfAborted();
+    if (this.#public === null) {
+      const proxy = new PublicProxy();
+      const client = Deno.createHttpClient({ ...CLIENT, proxy: { url: proxy.url } });
+      this.#public = { client, proxy };
+    }
+    return this.#public.client;
   }
 
   /** Whether this mirror failed lately, for any file. */
@@ -79,6 +106,21 @@ export class MirrorClient implements Disposable {
   /** Has it asked last for a while. */
   failed(mirror: string, nowMs: number): void {
     this.#failedMs.set(mirror, nowMs);
+  }
+
+  /**
+   * When this mirror fell silent last in the middle of a file, any file; undefined when that is not
+   * lately. Other than one that failed, it may answer: what it says counts, but others are asked first.
+   */
+  stalledMs(mirror: string, nowMs: number): number | undefined {
+    const stalledMs = this.#stalledMs.get(mirror);
+    const isLately = stalledMs !== undefined && nowMs - stalledMs < limits.mirrorStalledMs;
+    return isLately ? stalledMs : undefined;
+  }
+
+  /** It fell silent: that it answers the next time does not make up for it. */
+  stalled(mirror: string, nowMs: number): void {
+    this.#stalledMs.set(mirror, nowMs);
   }
 
   /** It answers again. */
@@ -100,6 +142,9 @@ export class MirrorClient implements Disposable {
     this.#closing.abort(new DOMException("The node ends", "AbortError"));
     this.#client?.close();
     this.#client = null;
+    this.#public?.client.close();
+    this.#public?.proxy[Symbol.dispose]();
+    this.#public = null;
   }
 
   [Symbol.dispose](): void {

@@ -4,14 +4,17 @@
  *
  * The rules:
  *
- * 1. The mirrors are asked in the order that they were given in, those that failed lately last. The
- *    one that gave last is asked first.
+ * 1. The mirrors are asked in the order that they were given in. The one that gave last is asked
+ *    first. Those that stalled lately in the middle of a file, however much they gave before, come
+ *    after all others, the one that did so last behind the rest; and at the end those that failed.
  * 2. A mirror that says no (4xx), gives another file, or is banned is not asked for this file again.
  *    Where it was said how long the file is, a mirror with a longer or shorter one does not have it;
  *    as a length may be garbled, it is asked once more.
- * 3. One that breaks off is asked again for the rest; after `mirrorRetriesMax` times in a row with
- *    little to show for it, it is not asked for this file again.
- * 4. Once something was given, a round in which all failed is not the end: there is another after a
+ * 3. One that breaks off is asked again for the rest, or the next one if it stalled; after
+ *    `mirrorRetriesMax` times in a row with little to show for it, it is not asked for this file again.
+ * 4. A mirror that sends another part than was asked for, or does not say which, is asked for the
+ *    file from its first byte on where not much comes before what is wanted.
+ * 5. Once something was given, a round in which all failed is not the end: there is another after a
  *    pause, up to `mirrorRetriesMax` rounds.
  *
  * One request is `mirror_request.ts`, its body `mirror_body.ts`; what a reader does when that breaks
@@ -43,12 +46,16 @@ export interface MirrorFileOptions {
   readonly sizeBytes?: number;
   /** Connections to mirrors that it leaves free for what matters more; by default none. */
   readonly slotsKeptFree?: number;
+  /** Whether mirrors are to give nothing out of a cache; by default they may. */
+  readonly isUncached?: boolean;
   /** Through whom the request came, as mirrors are told (Via); by default nobody is named. */
   readonly via?: readonly string[];
+  /** Whether mirrors inside this machine's network are not asked: a stranger named them. */
+  readonly publicOnly?: boolean;
 }
 
 /** What a mirror says of its file, without the file. */
-interface MirrorFacts extends MirrorValidators {
+interface MirrorHeadFacts extends MirrorValidators {
   readonly mirror: string;
   /** Null when it does not say. */
   readonly sizeBytes: number | null;
@@ -56,6 +63,8 @@ interface MirrorFacts extends MirrorValidators {
 
 /** One of the mirrors, as far as this file goes. */
 interface MirrorState {
+  /** As it was given. */
+  readonly url: string;
   readonly address: MirrorAddress;
   /** Its ETag of the file; null before it gave one. */
   etag: string | null;
@@ -79,6 +88,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** Bytes that the file has to have; null when nobody said so. */
   readonly #wantedBytes: number | null;
   readonly #keptFree: number;
+  readonly #publicOnly: boolean;
   /** Headers of every request. */
   readonly #headers: Readonly<Record<string, string>>;
   #sizeBytes: number | null;
@@ -94,9 +104,14 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     this.#client = client;
     this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
     this.#keptFree = options.slotsKeptFree ?? 0;
-    const { via = [] } = options;
-    this.#headers = via.length === 0 ? {} : { via: via.join(", ") };
+    this.#publicOnly = options.publicOnly ?? false;
+    const { via = [], isUncached = false } = options;
+    this.#headers = {
+      ...(via.length === 0 ? {} : { via: via.join(", ") }),
+      ...(isUncached ? { "cache-control": "no-cache" } : {}),
+    };
     this.#states = urls.map((url) => ({
+      url,
       address: mirrorAddress(url),
       etag: null,
       refusal: null,
@@ -121,6 +136,16 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** The label of the mirror that is asked next; null when none is asked any more. */
   get mirror(): string | null {
     return this.#inOrder()[0]?.address.label ?? null;
+  }
+
+  /** The URL of that mirror, as it was given. */
+  get url(): string | null {
+    return this.#inOrder()[0]?.url ?? null;
+  }
+
+  /** Whether the mirror at this URL, as it was given, may be asked. */
+  asks(url: string): boolean {
+    return this.#states.some((state) => state.url === url && state.refusal === null);
   }
 
   /**
@@ -191,23 +216,30 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   }
 
   /**
-   * Asks for the whole file, unless it is still the one with these validators; null then.
+   * Asks for the whole file, unless it is still the one with these validators; null then. `isSame` may
+   * look at what a mirror says of the file that it calls the same.
    *
    * @throws as {@linkcode open} does.
    */
   async revalidate(
     known: MirrorValidators,
-    options: { readonly signal: AbortSignal },
+    options: {
+      readonly signal: AbortSignal;
+      readonly isSame?: (now: MirrorValidators) => boolean;
+    },
   ): Promise<MirrorBody | null> {
+    const { isSame } = options;
     const headers = {
       ...(known.etag === null ? {} : { "if-none-match": known.etag }),
       ...(known.lastModified === null ? {} : { "if-modified-since": known.lastModified }),
     };
     return await this.#first(async (state) => {
-      const { head, release, abort } = await this.#ask(state, { method: "GET", headers }, options);
-      if (head.status !== 304) return this.#body(state, { offset: 0 }, { head, release, abort });
-      end({ head, release, abort });
-      return null;
+      const answer = await this.#ask(state, { method: "GET", headers }, options);
+      if (answer.head.status !== 304) return this.#body(state, { offset: 0 }, answer);
+      end(answer);
+      if (isSame?.(answer.head) !== false) return null;
+      const anew = await this.#ask(state, { method: "GET", headers: {} }, options);
+      return this.#body(state, { offset: 0 }, anew);
     });
   }
 
@@ -216,7 +248,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
    *
    * @throws as {@linkcode open} does.
    */
-  async head(options: { readonly signal: AbortSignal }): Promise<MirrorFacts> {
+  async head(options: { readonly signal: AbortSignal }): Promise<MirrorHeadFacts> {
     return await this.#first(async (state) => {
       const asked = await this.#ask(state, { method: "HEAD", headers: {} }, options);
       end(asked);
@@ -255,7 +287,17 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   ): Promise<MirrorBody> {
     const { etag } = state;
     const headers = rangeHeaders(range, { etag, lastModified: this.#lastModified });
-    return this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
+    const asks = async (headers: Readonly<Record<string, string>>) =>
+      this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
+    try {
+      return await asks(headers);
+    } catch (error) {
+      const hasNoRange = error instanceof MirrorError && error.code === "no-range";
+      const mayBeWhole = range.needsRange !== true && range.offset <= limits.mirrorSkipBytes;
+      if (!hasNoRange || !mayBeWhole) throw error;
+      // It gave something else than the part: from its first byte on it may be the file.
+      return await asks({});
+    }
   }
 
   /** Waits for a slot among the connections, and for the head of an answer. */
@@ -263,8 +305,8 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     state: MirrorState,
     question: MirrorQuestion,
     { signal }: { readonly signal: AbortSignal },
-  ): Promise<Asked> {
-    const { closing, slots, client, clock, timeouts: { answerMs } } = this.#client;
+  ): Promise<OpenAnswer> {
+    const { closing, slots, clock, timeouts: { answerMs } } = this.#client;
     const abort = new AbortController();
     const held = new DisposableStack();
     try {
@@ -276,7 +318,13 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       }
       held.defer(await slots.take({ signal: abort.signal, keptFree: this.#keptFree }));
       const asked = { ...question, headers: { ...this.#headers, ...question.headers } };
-      const head = await ask(state.address, asked, { client, abort, answerMs, clock });
+      const head = await ask(state.address, asked, {
+        clients: this.#client,
+        publicOnly: this.#publicOnly,
+        abort,
+        answerMs,
+        clock,
+      });
       return { head, release: () => held.dispose(), abort };
     } catch (error) {
       held.dispose();
@@ -284,7 +332,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     }
   }
 
-  #body(state: MirrorState, range: ByteRange, { head, release, abort }: Asked): MirrorBody {
+  #body(state: MirrorState, range: ByteRange, { head, release, abort }: OpenAnswer): MirrorBody {
     try {
       const extent = extentOf(head, range, {
         mirror: state.address.label,
@@ -301,7 +349,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   #given(
     state: MirrorState,
     range: ByteRange,
-    { head, release, abort, extent }: Asked & { readonly extent: Extent },
+    { head, release, abort, extent }: OpenAnswer & { readonly extent: Extent },
   ): MirrorBody {
     const { label } = state.address;
     this.#client.answered(label);
@@ -362,7 +410,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     state.error = error;
     if (error.isMirrorBad) this.#client.failed(mirror, this.#client.clock.nowMs());
     else if (error.code === "other-size" && !state.hadOtherSize) state.hadOtherSize = true;
-    else if (error.code !== "no-range") state.refusal = error;
+    else if (error.code !== "no-range" && !knowsNoHead(error)) state.refusal = error;
     this.#client.log.debug("a mirror does not give it", { mirror, error: error.message });
     return error;
   }
@@ -374,6 +422,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     const mirror = state.address.label;
     state.error = error;
     this.#client.log.debug("a mirror broke off", { mirror, error: error.message, bytes: came });
+    if (error.code === "silent") this.#client.stalled(mirror, this.#client.clock.nowMs());
     state.breaks = came >= limits.mirrorSampleBytes ? 1 : state.breaks + 1;
     if (state.breaks < limits.mirrorRetriesMax) return;
     this.#client.failed(mirror, this.#client.clock.nowMs());
@@ -383,10 +432,16 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** Those that may be asked, best first. */
   #inOrder(): MirrorState[] {
     const nowMs = this.#client.clock.nowMs();
-    const rank = (state: MirrorState) =>
-      this.#client.isBad(state.address.label, nowMs) ? 2 : state === this.#last ? 0 : 1;
+    const rank = (state: MirrorState): number => {
+      const { label } = state.address;
+      if (this.#client.isBad(label, nowMs)) return Infinity;
+      // Behind all that did not, those that stalled first before those that did so last.
+      return this.#client.stalledMs(label, nowMs) ?? (state === this.#last ? -2 : -1);
+    };
     return this.#states.filter(({ refusal }) => refusal === null)
-      .sort((a, b) => rank(a) - rank(b));
+      .map((state) => ({ state, rank: rank(state) }))
+      .sort((a, b) => a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)
+      .map(({ state }) => state);
   }
 
   /** The most telling of these errors and of why the other mirrors were not asked. */
@@ -396,8 +451,13 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   }
 }
 
+/** Whether a mirror does not know the method: it may give the file. */
+export function knowsNoHead({ status }: MirrorError): boolean {
+  return status === 405 || status === 501;
+}
+
 /** An answer under way. */
-interface Asked {
+interface OpenAnswer {
   readonly head: MirrorHead;
   /** Gives the connection's slot back; to be called when the answer has ended. */
   release(): void;
@@ -405,7 +465,7 @@ interface Asked {
 }
 
 /** Ends an answer whose body is of no use. */
-function end({ head, release, abort }: Asked): void {
+function end({ head, release, abort }: OpenAnswer): void {
   release();
   if (head.response.body === null) return;
   head.response.body.cancel().catch(() => {});

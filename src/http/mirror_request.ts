@@ -10,6 +10,7 @@ import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";
 import { MirrorError } from "./mirror_error.ts";
+import { leadsInside } from "./public_proxy.ts";
 import type { ByteRange } from "./resumable_read.ts";
 
 /** Where a mirror has a file. */
@@ -28,6 +29,13 @@ export interface MirrorValidators {
   readonly lastModified: string | null;
 }
 
+/** How mirrors are reached. */
+interface MirrorClients {
+  readonly client: Deno.HttpClient;
+  /** Reaches no address inside this machine's network. */
+  readonly publicClient: Deno.HttpClient;
+}
+
 /** What is asked. */
 export interface MirrorQuestion {
   readonly method: "GET" | "HEAD";
@@ -39,6 +47,8 @@ export interface MirrorQuestion {
 export interface MirrorHead extends MirrorValidators {
   readonly status: number;
   readonly response: Response;
+  /** Whether a part of the file was asked for. */
+  readonly hasRange: boolean;
   /** Bytes of the body; null when it did not say. */
   readonly contentBytes: number | null;
 }
@@ -88,8 +98,10 @@ export function isStrong(etag: string | null): etag is string {
 export async function ask(
   address: MirrorAddress,
   question: MirrorQuestion,
-  { client, abort, answerMs, clock }: {
-    readonly client: Deno.HttpClient;
+  { clients, publicOnly = false, abort, answerMs, clock }: {
+    readonly clients: MirrorClients;
+    /** Whether the mirror itself must not be inside this machine's network. */
+    readonly publicOnly?: boolean;
     readonly abort: AbortController;
     readonly answerMs: number;
     readonly clock: Clock;
@@ -101,10 +113,13 @@ export async function ask(
   const timer = clock.after(answerMs, () => abort.abort(silent));
   try {
     let { url } = address;
+    let isGuarded = publicOnly;
+    if (publicOnly) await checkOutside(url, mirror, "it is");
     for (let redirects = 0; redirects <= limits.mirrorRedirectsMax; redirects++) {
       const headers = new Headers(question.headers);
       headers.set("accept", "*/*");
-      // Bytes as they are: what was packed on the way could not be asked for in ranges.
+      // Bytes as they are: what was packed on the way could not be asked for in ranges. A mirror that
+      // says of a .gz that it is one, as Content-Encoding, means the file itself: nothing is unpacked.
       headers.set("accept-encoding", "identity");
       headers.set("user-agent", `pacsrv/${VERSION}`);
       if (address.authorization !== null && url.origin === address.url.origin) {
@@ -112,10 +127,14 @@ export async function ask(
       }
       const { method } = question;
       const { signal } = abort;
+      const client = isGuarded ? clients.publicClient : clients.client;
       const response = await fetch(url, { client, method, headers, signal, redirect: "manual" });
-      if (!REDIRECTS.includes(response.status)) return readHead(response, mirror);
+      if (!REDIRECTS.includes(response.status)) return readHead(response, question);
       await response.body?.cancel();
       url = redirected(response, { url, mirror });
+      // A mirror inside this network may well have others there.
+      isGuarded ||= !await leadsInside(address.url.hostname);
+      if (isGuarded) await checkOutside(url, mirror, "it redirects");
     }
     throw new MirrorError(
       "unusable",
@@ -161,18 +180,15 @@ interface Known {
  */
 export function extentOf(head: MirrorHead, range: ByteRange, known: Known): Extent {
   const { mirror } = known;
+  const { hasRange: isPart } = head;
   const { offset } = range;
-  const isPart = offset > 0 || range.end !== undefined;
   if (isPart && head.status === 416) return nothingFrom(offset, head, known);
-  checkStatus(mirror, head, isPart ? [200, 206] : [200]);
+  checkStatus(mirror, head, [200, 206]);
   if (head.status === 206) {
     const content = contentRange(head);
-    const isAsked = content?.offset === offset && content.end <= (range.end ?? Infinity);
-    if (!isAsked) throw unusable(mirror, "it sent another part of the file than was asked for");
-    const { end, sizeBytes } = content;
-    checkSize(mirror, sizeBytes ?? end);
-    known.checkSame(sizeBytes);
-    return { skipBytes: 0, end, goesOn: false, sizeBytes, isEmpty: false };
+    if (content !== undefined) return partFrom(content, range, { ...known, hasRange: isPart });
+    // Where all of it was asked for, it is all of it. Else nobody knows where it begins.
+    if (isPart) throw noRange(mirror, offset);
   }
   const sizeBytes = head.contentBytes;
   checkSize(mirror, sizeBytes ?? 0);
@@ -180,7 +196,8 @@ export function extentOf(head: MirrorHead, range: ByteRange, known: Known): Exte
   known.checkSame(sizeBytes);
   const fileEnd = sizeBytes ?? known.sizeBytes;
   if (fileEnd !== null && fileEnd < offset) throw tooShort(mirror, offset, fileEnd);
-  if (offset > limits.mirrorSkipBytes) throw noRange(mirror, offset);
+  const isOfNoUse = isPart && range.needsRange === true;
+  if (isOfNoUse || offset > limits.mirrorSkipBytes) throw noRange(mirror, offset);
   const end = fileEnd === null ? range.end ?? null : Math.min(range.end ?? fileEnd, fileEnd);
   const goesOn = range.end !== undefined && end === range.end && fileEnd !== end;
   return { skipBytes: offset, end, goesOn, sizeBytes, isEmpty: head.response.body === null };
@@ -200,6 +217,27 @@ export function checkStatus(mirror: string, head: MirrorHead, good: readonly num
     status: Math.min(status, 599),
     retryAfter: retryAfter(head),
   });
+}
+
+/** What a part of the file holds of a range: mirrors send more than was asked for, or the whole. */
+function partFrom(
+  content: ContentRange,
+  range: ByteRange,
+  { mirror, hasRange, checkSame }: Known & Pick<MirrorHead, "hasRange">,
+): Extent {
+  const { offset } = range;
+  const { sizeBytes } = content;
+  checkSize(mirror, sizeBytes ?? content.end);
+  checkSame(sizeBytes);
+  if (!hasRange && (content.offset > 0 || content.end < (sizeBytes ?? 0))) {
+    throw unusable(mirror, "it sent a part of the file, and that was not asked for");
+  }
+  const skipBytes = offset - content.offset;
+  const end = Math.min(content.end, range.end ?? Infinity);
+  const isMore = skipBytes > 0 || end < content.end;
+  const isOfNoUse = skipBytes < 0 || end <= offset || isMore && range.needsRange === true;
+  if (isOfNoUse || skipBytes > limits.mirrorSkipBytes) throw noRange(mirror, offset);
+  return { skipBytes, end, goesOn: end < content.end, sizeBytes, isEmpty: false };
 }
 
 /** What it means that there is nothing from `offset` on. */
@@ -237,15 +275,15 @@ function unusable(mirror: string, why: string): MirrorError {
   return new MirrorError("unusable", `Cannot use mirror ${mirror}: ${why}`, { mirror });
 }
 
-/**
- * What a 206 says that it holds: from `offset` to `end`, of a file of `sizeBytes` if it knows.
- * Undefined when that makes no sense.
- */
-function contentRange(
-  head: MirrorHead,
-):
-  | { readonly offset: number; readonly end: number; readonly sizeBytes: number | null }
-  | undefined {
+/** What a 206 says that it holds: from `offset` to `end`, of a file of `sizeBytes` if it knows. */
+interface ContentRange {
+  readonly offset: number;
+  readonly end: number;
+  readonly sizeBytes: number | null;
+}
+
+/** What a 206 says that it holds; undefined when it does not say, or that makes no sense. */
+function contentRange(head: MirrorHead): ContentRange | undefined {
   const text = head.response.headers.get("content-range") ?? "";
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(text);
   if (match === null) return undefined;
@@ -267,25 +305,25 @@ function retryAfter({ response }: MirrorHead): string | null {
   return text !== null && RETRY_AFTER.test(text) ? text : null;
 }
 
-function readHead(response: Response, mirror: string): MirrorHead {
+function readHead(response: Response, question: MirrorQuestion): MirrorHead {
   const { headers, status } = response;
-  const encoding = headers.get("content-encoding");
-  if (status < 300 && encoding !== null && encoding.toLowerCase() !== "identity") {
-    response.body?.cancel().catch(() => {});
-    throw new MirrorError(
-      "unusable",
-      `Cannot use the answer of mirror ${mirror}: it is packed, and that was not asked for`,
-      { mirror },
-    );
-  }
   const length = headers.get("content-length");
   return {
     status,
     response,
+    hasRange: question.headers.range !== undefined,
     etag: validator(headers.get("etag")),
     lastModified: validator(headers.get("last-modified")),
     contentBytes: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null,
   };
+}
+
+/** What has an address inside is refused by name: the connection itself is checked again. */
+async function checkOutside({ hostname }: URL, mirror: string, what: string): Promise<void> {
+  if (!await leadsInside(hostname)) return;
+  throw new MirrorError("unusable", `Cannot follow mirror ${mirror}: ${what} inside this network`, {
+    mirror,
+  });
 }
 
 function redirected(

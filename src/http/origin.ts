@@ -1,6 +1,6 @@
 /** Where a URL says that a file is: at an HTTP server, or on this machine. */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FetchFailure, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -36,13 +36,13 @@ export function fileOrigin(url: URL): Origin {
   const path = fileURLToPath(url);
   return {
     label: "file",
-    open: (range, { signal }) => Promise.try(() => new FileBody(path, range, signal)),
+    open: (range, { signal }) => Promise.try(() => new DiskFileBody(path, range, signal)),
     forget() {},
   };
 }
 
 /** Bytes of a file of this machine. */
-export class FileBody implements RangeBody {
+export class DiskFileBody implements RangeBody {
   readonly mirror = "file";
   readonly offset: number;
   readonly sizeBytes: number;
@@ -58,7 +58,10 @@ export class FileBody implements RangeBody {
     signal.throwIfAborted();
     this.#path = path;
     this.#signal = signal;
-    this.#fd = unlessFailed(path, () => openSync(path, "r"));
+    this.#fd = unlessFailed(path, () => {
+      // It may be a pipe, whose other end must not be waited for.
+      return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    });
     const info = fstatSync(this.#fd);
     if (!info.isFile()) {
       closeSync(this.#fd);

@@ -4,7 +4,8 @@
  * The rules:
  *
  * 1. An answer that breaks off is followed by another one, from the next byte that is wanted on.
- *    After `retriesMax` answers in a row that brought nothing, the read fails with the last error.
+ *    After `retriesMax` answers of one mirror in a row that brought nothing, others in between or
+ *    not, the read fails with the last error.
  * 2. When nobody gives an answer, the read fails at once: the mirrors were asked one after the other
  *    (`mirror_file.ts`). Among these errors is "changed": what was read is of another file.
  * 3. "no-range" is such an error too, unless the read may begin at the first byte: then what was
@@ -21,6 +22,8 @@ import { MirrorError } from "./mirror_error.ts";
 export interface ByteRange {
   readonly offset: number;
   readonly end?: number;
+  /** Whether an answer with the whole file is of no use where a part of it is asked for. */
+  readonly needsRange?: boolean;
 }
 
 /** One answer: bytes of a file, in order. */
@@ -101,7 +104,9 @@ interface ReadOptions<B extends RangeBody> extends Partial<RetryOptions> {
 export class ResumableRead<B extends RangeBody = RangeBody> implements Disposable {
   readonly #source: RangeSource<B>;
   readonly #options: ReadOptions<B>;
-  readonly #retries: Retries;
+  /** By mirror, since something came last. */
+  readonly #retries = new Map<string, Retries>();
+  readonly #retryOptions: RetryOptions;
   #body: B | null;
   /** The next byte that the answer gives, and the first one of it that is wanted. */
   #position = 0;
@@ -111,7 +116,7 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
     this.#source = source;
     this.#options = options;
     const { retriesMax = limits.mirrorRetriesMax, retryMs = 0, clock = systemClock } = options;
-    this.#retries = new Retries({ retriesMax, retryMs, clock });
+    this.#retryOptions = { retriesMax, retryMs, clock };
     this.#body = options.body ?? null;
     this.#position = this.#wantedFrom = this.#body?.offset ?? 0;
   }
@@ -137,7 +142,7 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
         this.#position += bytes.length;
         const skip = Math.min(bytes.length, Math.max(0, this.#wantedFrom - offset));
         if (skip === bytes.length) continue;
-        this.#retries.failures = 0;
+        this.#retries.clear();
         const { mirror } = body;
         return { offset: offset + skip, bytes: skip === 0 ? bytes : bytes.subarray(skip), mirror };
       } catch (error) {
@@ -188,7 +193,10 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
     if (!(error instanceof MirrorError)) throw error;
     signal.throwIfAborted();
     this.#options.brokeOff?.(error);
-    if (!this.#retries.failed()) throw error;
-    await this.#retries.pause({ signal });
+    const { mirror } = error;
+    const retries = this.#retries.get(mirror) ?? new Retries(this.#retryOptions);
+    this.#retries.set(mirror, retries);
+    if (!retries.failed()) throw error;
+    await retries.pause({ signal });
   }
 }

@@ -4,9 +4,9 @@
  */
 
 import { createHash, hash } from "node:crypto";
-import { concatBytes, toHex } from "../base/bytes.ts";
-import { CHUNK_BYTES } from "../base/geometry.ts";
+import { concatBytes, fromHex, toHex } from "../base/bytes.ts";
 import { HASH_BYTES, type Root } from "../base/ids.ts";
+import { LeafStream } from "../base/leaves.ts";
 
 /** What a file must be; null where nobody says. */
 export interface Expected {
@@ -64,25 +64,17 @@ export class WholeCheck {
 
 /** The root of a file (BEP 52) from its bytes in order, in memory for one hash a level. */
 class RootOfStream {
-  /** What of the chunk under way came so far. */
-  readonly #chunk = new Uint8Array(CHUNK_BYTES);
-  #filled = 0;
+  readonly #leaves = new LeafStream((leaf) => this.#add(fromHex(leaf)));
   /** By level, the left sibling that waits for its right one. */
   readonly #left: (Uint8Array | undefined)[] = [];
   #chunks = 0;
 
   update(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      const part = bytes.subarray(at, at + CHUNK_BYTES - this.#filled);
-      this.#chunk.set(part, this.#filled);
-      this.#filled += part.length;
-      at += part.length;
-      if (this.#filled === CHUNK_BYTES) this.#endChunk();
-    }
+    this.#leaves.update(bytes);
   }
 
   root(): string {
-    if (this.#filled > 0) this.#endChunk();
+    this.#leaves.end();
     // A file of no bytes: SHA-256 of nothing, as the store has it.
     if (this.#chunks === 0) return hash("sha256", new Uint8Array(0), "hex");
     let node: Uint8Array | undefined;
@@ -97,9 +89,8 @@ class RootOfStream {
     return toHex(node ?? this.#left[height]!);
   }
 
-  #endChunk(): void {
-    let node = digest(this.#chunk.subarray(0, this.#filled));
-    this.#filled = 0;
+  #add(leaf: Uint8Array): void {
+    let node = leaf;
     this.#chunks++;
     let level = 0;
     for (; this.#left[level] !== undefined; level++) {

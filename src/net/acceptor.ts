@@ -19,6 +19,8 @@ interface AcceptorHost {
   readonly connections: Connections;
   readonly throttle: LogThrottle;
   readonly log: Logger;
+  /** Whether a host is not even heard; all are by default. */
+  isShutOut?(host: string): boolean;
   /** Why one that has proved itself may not come in; undefined when it may. */
   refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined;
   /** Takes over a connection that was let in. What it throws closes the connection. */
@@ -55,8 +57,9 @@ export class Acceptor {
   }
 
   #admit(duplex: Duplex): Connection | null {
-    const slot = this.#pendingHandshakes.slotFor(duplex.remote.host);
-    if (slot === null) {
+    const { host } = duplex.remote;
+    const slot = this.#pendingHandshakes.slotFor(host);
+    if (slot === null || this.#host.isShutOut?.(host) === true) {
       duplex.close();
       return null;
     }
@@ -101,6 +104,12 @@ export class Acceptor {
     const what = error instanceof PeerFault ? error.code : message;
     if (error instanceof EnvironmentError) {
       log.debug("connection ended early", { host, error: message });
+    } else if (error instanceof RefusedError && error.isClone) {
+      if (!throttle.isFirst(`clone ${host}`)) return;
+      log.warn("another node has the id of this one: a data directory was copied", {
+        host,
+        remedy: "stop one of the two, remove node.id from its data directory, and start it again",
+      });
     } else if (error instanceof RefusedError || this.#isClosed) {
       log.debug("connection refused", { host, error: message });
     } else if (throttle.isFirst(`stranger ${host} ${what}`)) {

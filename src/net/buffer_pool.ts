@@ -1,6 +1,6 @@
 /**
- * Send buffers of one frame of chunks each. A connection holds one while it has data to send and
- * gives it back when it has none, so that a thousand idle requesters cost no buffers.
+ * Send buffers, above all of one frame of chunks each. A connection holds one while it has data to send
+ * and gives it back when it has none, so that a thousand idle requesters cost no buffers.
  */
 
 import { CHUNK_BYTES } from "../base/geometry.ts";
@@ -10,14 +10,24 @@ import { DATA_HEADER_BYTES } from "../wire/codec.ts";
 /** Bytes of a send buffer: the larger header and a full run of chunks. */
 export const SEND_BUFFER_BYTES = DATA_HEADER_BYTES + limits.requestChunksMax * CHUNK_BYTES;
 
-const idle: Uint8Array<ArrayBuffer>[] = [];
+/** Buffers of one size that are used again; the content of one is whatever was there. */
+export class BufferPool {
+  readonly #bytes: number;
+  readonly #idle: Uint8Array<ArrayBuffer>[] = [];
 
-/** A buffer of {@linkcode SEND_BUFFER_BYTES}; its content is whatever was there. */
-export function takeSendBuffer(): Uint8Array<ArrayBuffer> {
-  return idle.pop() ?? new Uint8Array(SEND_BUFFER_BYTES);
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#idle.pop() ?? new Uint8Array(this.#bytes);
+  }
+
+  /** Gives a buffer back; it must not be used any more. */
+  give(buffer: Uint8Array<ArrayBuffer>): void {
+    if (this.#idle.length < limits.sendBuffersKept) this.#idle.push(buffer);
+  }
 }
 
-/** Gives a buffer back; it must not be used any more. */
-export function giveSendBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-  if (idle.length < limits.sendBuffersKept) idle.push(buffer);
-}
+/** The send buffers of all connections. */
+export const sendBuffers = new BufferPool(SEND_BUFFER_BYTES);

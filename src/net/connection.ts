@@ -14,6 +14,8 @@ import { limits } from "../base/limits.ts";
 import { decodePayload, encodeFrame } from "../wire/codec.ts";
 import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
+import type { DialOutcome } from "./dial_guard.ts";
+import type { Secured } from "./secure_duplex.ts";
 import type { Duplex } from "./transport.ts";
 
 /** Gives whole frames of file data, one at a time. */
@@ -39,10 +41,14 @@ export class Connection {
   /** The time that its deadlines go by. */
   readonly clock: Clock;
   bytesIn = 0;
-  readonly #duplex: Duplex;
+  /** Whom to tell how its dial ended, and what may have ended it on this side; of a dial only. */
+  dialled: { readonly outcome: DialOutcome; readonly signal: AbortSignal | undefined } | undefined;
+  #duplex: Duplex;
   readonly #framer = new Framer();
   readonly #writer: FrameWriter;
+  #networkKey: Uint8Array | undefined;
   #closed = false;
+  #hasEnded = false;
   #reason: Error | undefined;
 
   constructor(duplex: Duplex, options: { readonly clock?: Clock } = {}) {
@@ -54,6 +60,41 @@ export class Connection {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** Says how the dial that it came of ended, once: whether it met a node of this network. */
+  tellDialled(isNode: boolean): void {
+    if (this.dialled === undefined) return;
+    const { outcome, signal } = this.dialled;
+    this.dialled = undefined;
+    if (isNode) outcome.met(this.clock.nowMs());
+    else if (signal?.aborted) outcome.givenUp();
+    else outcome.failed(this.clock.nowMs());
+  }
+
+  /** Whether the other side closed it, in order and before this side did. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** The network key under which all bytes are sealed; undefined where nothing is. */
+  get networkKey(): Uint8Array | undefined {
+    return this.#networkKey;
+  }
+
+  /**
+   * Seals all bytes from now on; nothing may have been sent or received before.
+   *
+   * @throws what `secure` does, or the reason for which the connection was closed meanwhile.
+   */
+  async seal(secure: (duplex: Duplex) => Promise<Secured>): Promise<void> {
+    try {
+      const { duplex, key } = await secure(this.#duplex);
+      this.#duplex = this.#writer.duplex = duplex;
+      this.#networkKey = key;
+    } catch (error) {
+      throw this.#reason ?? error;
+    }
   }
 
   /** Decides from now on which frames may come. */
@@ -178,7 +219,11 @@ export class Connection {
       this.close(error as Error);
       return false;
     }
-    if (count === null || this.#closed) return false;
+    if (this.#closed) return false;
+    if (count === null) {
+      this.#hasEnded = true;
+      return false;
+    }
     this.bytesIn += count;
     this.#framer.commit(count);
     // Reads whose data is there already never return to the event loop by themselves: without
@@ -196,7 +241,7 @@ class FrameWriter {
   sinceMs: number | null = null;
   bulk: BulkSource | null = null;
   readonly #connection: Connection;
-  readonly #duplex: Duplex;
+  duplex: Duplex;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isWriting = false;
@@ -204,7 +249,7 @@ class FrameWriter {
 
   constructor(connection: Connection, duplex: Duplex) {
     this.#connection = connection;
-    this.#duplex = duplex;
+    this.duplex = duplex;
   }
 
   queue(frame: Uint8Array): void {
@@ -261,7 +306,7 @@ class FrameWriter {
     let written = 0;
     while (written < frame.length) {
       this.sinceMs = this.#connection.clock.nowMs();
-      written += await this.#duplex.write(frame.subarray(written));
+      written += await this.duplex.write(frame.subarray(written));
     }
     this.sinceMs = null;
     this.bytes += frame.length;

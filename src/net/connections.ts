@@ -5,9 +5,10 @@
 import type { HostPort } from "../base/address.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { Counts } from "../base/counts.ts";
-import { EnvironmentError, PeerFault } from "../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault, type PeerFaultCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
+import type { DialGuard } from "./dial_guard.ts";
 import type { Duplex, Transport } from "./transport.ts";
 
 /** Which connections may be closed when all slots are taken and another host needs one. */
@@ -23,6 +24,11 @@ export class Connections {
   readonly #transport: Transport;
   readonly #crowding: Crowding | undefined;
   readonly #clock: Clock;
+  /** Knows which hosts are left alone; nobody is by default. */
+  readonly guard: DialGuard | undefined;
+  readonly #faulty: ((host: string) => void) | undefined;
+  /** Those that others opened. */
+  readonly #cameIn = new WeakSet<Connection>();
   readonly #open = new Set<Connection>();
   readonly #perHost = new Counts<string>();
   /** Dials that are not answered yet: each has its slot already. */
@@ -33,11 +39,19 @@ export class Connections {
   /** Without `crowding` who has a slot keeps it. */
   constructor(
     transport: Transport,
-    options: { readonly crowding?: Crowding; readonly clock?: Clock } = {},
+    options: {
+      readonly crowding?: Crowding;
+      readonly clock?: Clock;
+      readonly guard?: DialGuard;
+      /** Is told of each connection from a host that broke the protocol. */
+      readonly faulty?: (host: string) => void;
+    } = {},
   ) {
     this.#transport = transport;
     this.#clock = options.clock ?? systemClock;
     this.#crowding = options.crowding;
+    this.guard = options.guard;
+    this.#faulty = options.faulty;
   }
 
   get size(): number {
@@ -59,13 +73,17 @@ export class Connections {
   }
 
   /**
-   * Opens a connection.
+   * Opens a connection. `isGiven`: the address is not one that some other node named.
    *
-   * @throws {EnvironmentError} "unreachable" when nobody answers there or all slots are taken.
+   * @throws {EnvironmentError} "unreachable" when nobody answers there, all slots are taken, or the
+   * host is left alone.
    */
   async dial(
     address: HostPort,
-    options: { readonly signal?: AbortSignal } = {},
+    { isGiven = false, ...options }: {
+      readonly signal?: AbortSignal | undefined;
+      readonly isGiven?: boolean | undefined;
+    } = {},
   ): Promise<Connection> {
     if (!this.#hasSlotFor(address.host)) {
       throw new EnvironmentError(
@@ -74,11 +92,20 @@ export class Connections {
           `dialled, at most ${limits.connectionsMax} together`,
       );
     }
+    const { signal } = options;
+    const outcome = isGiven ? undefined : this.guard?.begin(address, this.#clock.nowMs());
     this.#dialing++;
     try {
-      return this.#keep(
-        await this.#transport.dial(address, { timeoutMs: limits.dialMs, ...options }),
+      const timeoutMs = limits.dialMs;
+      const connection = this.#keep(
+        await this.#transport.dial(address, { timeoutMs, ...(signal && { signal }) }),
       );
+      if (outcome !== undefined) connection.dialled = { outcome, signal };
+      return connection;
+    } catch (error) {
+      if (signal?.aborted) outcome?.givenUp();
+      else outcome?.failed(this.#clock.nowMs(), messageOf(error));
+      throw error;
     } finally {
       this.#dialing--;
     }
@@ -87,12 +114,15 @@ export class Connections {
   /** Takes in what a listener accepted; null, and closed, when there is no slot for it. */
   admit(duplex: Duplex): Connection | null {
     const { host } = duplex.remote;
-    if (this.#perHost.of(host) >= limits.connectionsPerHostMax) this.#sweep();
+    // Those that ended for a fault count before more of that host come in.
+    if (this.#perHost.of(host) >= limits.banFaultsBurst) this.#sweep();
     if (this.#perHost.of(host) >= limits.connectionsPerHostMax || !this.#hasSlotFor(host)) {
       duplex.close();
       return null;
     }
-    return this.#keep(duplex);
+    const connection = this.#keep(duplex);
+    this.#cameIn.add(connection);
+    return connection;
   }
 
   /** Forgets what is closed, and closes what does not move. */
@@ -163,5 +193,21 @@ export class Connections {
     this.#closedBytesIn += connection.bytesIn;
     this.#closedBytesOut += connection.bytesOut;
     this.#perHost.add(connection.remote.host, -1);
+    if (this.#cameIn.has(connection) && brokeProtocol(connection.reason)) {
+      this.#faulty?.(connection.remote.host);
+    }
   }
+}
+
+/** What no program does that speaks the protocol, in whatever version and network. */
+const FAULTS: readonly PeerFaultCode[] = [
+  "malformed",
+  "oversized",
+  "unexpected",
+  "wrong-magic",
+  "flooding",
+];
+
+function brokeProtocol(reason: Error | undefined): boolean {
+  return reason instanceof PeerFault && FAULTS.includes(reason.code);
 }

@@ -6,21 +6,39 @@
  */
 
 import { PeerFault } from "../base/errors.ts";
-import type { NodeId, Root } from "../base/ids.ts";
+import type { FlightId, NodeId, Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { onlyKinds } from "../wire/framer.ts";
-import type { Message, MessageOf } from "../wire/messages.ts";
+import {
+  type Message,
+  type MessageOf,
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_PAGES,
+  type NodeVersion,
+} from "../wire/messages.ts";
 import type { Holder, KnownFile, ListedFile, Sought } from "../wire/structures.ts";
 import type { Connection } from "./connection.ts";
 import { withDeadline } from "./deadline.ts";
-import { initiate, type LocalIdentity } from "./handshake.ts";
+import { initiate, type LocalIdentity, type RemoteIdentity } from "./handshake.ts";
 
 /** What a directory may send; which of these is due follows from what was asked. */
-const ANSWERS = ["listed", "metadata", "holders", "directory-status", "denied"] as const;
+const OLD_ANSWERS = ["listed", "metadata", "holders", "directory-status", "denied"] as const;
+/** The same in version 2 of the protocol. */
+const FLIGHT_ANSWERS = [...OLD_ANSWERS, "flight-fellows", "neighbours"] as const;
+/** The same in version 3. */
+const ANSWERS = [...FLIGHT_ANSWERS, "search-page"] as const;
 
 /** The directory refused, and says which limit stands against it. */
 export type Denied = MessageOf<"denied">;
-type Answer = MessageOf<(typeof ANSWERS)[number]>;
+/** Some of the files that match a glob. */
+interface FilesPage {
+  readonly files: KnownFile[];
+  /** Where the next page begins; null: this was the last. */
+  readonly next: number | null;
+  /** Whether files are left out because too many go by one name. */
+  readonly isCut: boolean;
+}
+type DirectoryAnswer = MessageOf<(typeof ANSWERS)[number]>;
 
 /**
  * The questions on one connection. All its questions reject, and the connection is closed, when the
@@ -32,20 +50,21 @@ export class DirectoryConnection implements Disposable {
   readonly connection: Connection;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(connection: Connection, instance: NodeId) {
+  /** Over a connection after its handshake. */
+  constructor(connection: Connection, { nodeId, version }: RemoteIdentity) {
     this.connection = connection;
-    this.instance = instance;
-    connection.setGate(onlyKinds("Cannot hear the directory", ANSWERS));
+    this.instance = nodeId;
+    connection.setGate(onlyKinds("Cannot hear the directory", answersIn(version)));
   }
 
   /**
-   * Shakes hands with a directory.
+   * Shakes hands with a directory, in the version that every directory knows.
    *
    * @throws {RefusedError | PeerFault | EnvironmentError} as `initiate` does.
    */
   static async open(connection: Connection, identity: LocalIdentity): Promise<DirectoryConnection> {
-    const { nodeId } = await initiate(connection, { identity, purpose: "directory" });
-    return new DirectoryConnection(connection, nodeId);
+    const remote = await initiate(connection, { identity, purpose: "directory" });
+    return new DirectoryConnection(connection, remote);
   }
 
   /** Says what this node offers: all of it or what changed, as `refresh` says. */
@@ -95,6 +114,28 @@ export class DirectoryConnection implements Disposable {
     return this.#ask({ kind: "search-query", glob, max }, () => this.#hearFiles(max));
   }
 
+  /**
+   * What matches a glob, at most `max` files, from where the page before stopped, or from 0 on. Only
+   * on a connection of version 3.
+   */
+  searchPage(
+    glob: string,
+    { from, max }: { readonly from: number; readonly max: number },
+  ): Promise<FilesPage | Denied> {
+    return this.#ask({ kind: "search-page-query", glob, max, from }, async () => {
+      const files = await this.#hearFiles(max);
+      if ("kind" in files) return files;
+      const end = await this.#hear("search-page");
+      if (end.kind === "denied") return end;
+      const { next, isCut } = end;
+      // Else it could have a node ask for ever.
+      if (next !== null && next <= from) {
+        throw new PeerFault("malformed", `Cannot hear the directory: ${next} is no later page`);
+      }
+      return { files, next, isCut };
+    });
+  }
+
   /** Who holds a name or root, at most `max` nodes, the best to ask first. */
   holders(sought: Sought, max: number): Promise<Holder[] | Denied> {
     return this.#ask({ kind: "holders-query", sought, max }, () => this.#hearHolders(max));
@@ -106,6 +147,23 @@ export class DirectoryConnection implements Disposable {
     max: number,
   ): Promise<Holder[] | Denied> {
     return this.#ask({ kind: "takers-query", ...file, max }, () => this.#hearHolders(max));
+  }
+
+  /**
+   * Says that a file is in flight here for so long, or with 0 not any more, and asks who else has it.
+   * Only on a connection of version 2.
+   */
+  fellows(
+    file: { readonly flight: FlightId; readonly sizeBytes: number },
+    leaseMs: number,
+  ): Promise<MessageOf<"flight-fellows"> | Denied> {
+    const question: Message = { kind: "flight-lease", ...file, leaseMs };
+    return this.#ask(question, () => this.#hear("flight-fellows"));
+  }
+
+  /** Where nodes accept links, at most `max` of them. Only on a connection of version 2. */
+  neighbours(max: number): Promise<MessageOf<"neighbours"> | Denied> {
+    return this.#ask({ kind: "neighbours-query", max }, () => this.#hear("neighbours"));
   }
 
   /** How the directory is doing. */
@@ -167,9 +225,9 @@ export class DirectoryConnection implements Disposable {
     }
   }
 
-  async #hear<K extends Answer["kind"]>(kind: K): Promise<MessageOf<K> | Denied> {
+  async #hear<K extends DirectoryAnswer["kind"]>(kind: K): Promise<MessageOf<K> | Denied> {
     // The gate lets nothing else in.
-    const answer = await this.connection.receiveOne() as Answer;
+    const answer = await this.connection.receiveOne() as DirectoryAnswer;
     if (answer.instance !== this.instance) {
       throw new PeerFault(
         "unexpected",
@@ -184,6 +242,11 @@ export class DirectoryConnection implements Disposable {
     }
     return answer as MessageOf<K> | Denied;
   }
+}
+
+function answersIn(version: NodeVersion): readonly (typeof ANSWERS)[number][] {
+  if (version < NODE_VERSION_FLIGHTS) return OLD_ANSWERS;
+  return version < NODE_VERSION_PAGES ? FLIGHT_ANSWERS : ANSWERS;
 }
 
 /** Items in runs that make frames of a good size. */

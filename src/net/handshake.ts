@@ -9,10 +9,14 @@
  * In a network with a key, R answers a HELLO without a valid tag by closing, without a byte: a
  * stranger learns nothing. The tag alone could be a replay; the proof, over both nonces, cannot.
  * Without a key the HMAC key is empty: the exchange proves nothing then, and is the same code.
+ *
+ * I's HELLO names the version of the protocol that it needs; R answers with the same if it knows it.
+ * Who does not know it refuses: `version_fallback.ts` dials such a node again.
  */
 
 import { createHmac } from "node:crypto";
-import { concatBytes, fromHex, utf8 } from "../base/bytes.ts";
+import { BoundedMap } from "../base/bounded_map.ts";
+import { concatBytes, fromHex, toHex, utf8 } from "../base/bytes.ts";
 import { PeerFault } from "../base/errors.ts";
 import { HASH_BYTES, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -23,7 +27,10 @@ import {
   type MessageKind,
   type MessageOf,
   NODE_MAGIC,
-  PROTOCOL_VERSION,
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_OLDEST,
+  NODE_VERSIONS,
+  type NodeVersion,
   type Purpose,
   PURPOSES,
   type Refusal,
@@ -32,6 +39,8 @@ import { macEquals } from "../wire/proofs.ts";
 import { onlyKinds } from "../wire/framer.ts";
 import type { Connection } from "./connection.ts";
 import { withDeadline } from "./deadline.ts";
+import { secureAsInitiator, secureAsResponder, type Secured } from "./secure_duplex.ts";
+import type { Duplex } from "./transport.ts";
 
 /** Who this node is to others. */
 export interface LocalIdentity {
@@ -39,14 +48,42 @@ export interface LocalIdentity {
   /** Where it accepts connections; 0 when it cannot be reached. */
   readonly listenPort: number;
   readonly network: string;
+  /** The secret of its network; undefined in an open one. */
   readonly networkKey: Uint8Array | undefined;
+  /** Keys that others may still use, or use already; this node dials with `networkKey` alone. */
+  readonly otherKeys?: readonly Uint8Array[];
   readonly random: Random;
+  /** Tells this node from another one that has its id; without it, that is always itself. */
+  readonly ownNonces?: OwnNonces;
+}
+
+/** Where and when another node was met that has the id of this one. */
+interface CloneMet {
+  readonly host: string;
+  readonly atMs: number;
+}
+
+/** The nonces that one node sent lately: who meets them has met that very node. */
+export class OwnNonces {
+  /** The last meeting with another node that has the id of this one; null before any. */
+  clone: CloneMet | null = null;
+  readonly #nonces = new BoundedMap<string, true>(limits.ownNoncesMax);
+
+  add(nonce: Uint8Array): void {
+    this.#nonces.set(toHex(nonce), true);
+  }
+
+  has(nonce: Uint8Array): boolean {
+    return this.#nonces.has(toHex(nonce));
+  }
 }
 
 /** Who the other side proved to be. */
 export interface RemoteIdentity {
   readonly nodeId: NodeId;
   readonly purpose: Purpose;
+  /** What both speak on this connection. */
+  readonly version: NodeVersion;
   readonly listenPort: number;
   /** Initiator's and acceptor's nonce, for proofs bound to this connection. */
   readonly nonces: Uint8Array;
@@ -56,10 +93,26 @@ export interface RemoteIdentity {
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
   readonly refusal: Refusal;
+  /** Whether it is "self" because another node has the id of this one. */
+  readonly isClone: boolean;
+  /** Who refused, where that is known. */
+  readonly nodeId: NodeId | undefined;
 
-  constructor(refusal: Refusal) {
-    super(`The node refused the connection: ${refusal}`);
+  constructor(
+    refusal: Refusal,
+    { isClone = false, nodeId }: {
+      readonly isClone?: boolean;
+      readonly nodeId?: NodeId;
+    } = {},
+  ) {
+    super(
+      isClone
+        ? "Another node has the id of this one: a data directory was copied"
+        : `The node refused the connection: ${refusal}`,
+    );
     this.refusal = refusal;
+    this.isClone = isClone;
+    this.nodeId = nodeId;
   }
 }
 
@@ -79,28 +132,35 @@ export async function initiate(
   options: {
     readonly identity: LocalIdentity;
     readonly purpose: Purpose;
+    /** What is to be spoken: by default the oldest version, which every node knows. */
+    readonly version?: NodeVersion;
     readonly first?: (remote: RemoteIdentity) => readonly Message[];
     /** Time for all of it. */
     readonly timeoutMs?: number;
   },
 ): Promise<RemoteIdentity> {
-  const { identity, purpose } = options;
+  const { purpose, version = NODE_VERSION_OLDEST } = options;
+  using _ = { [Symbol.dispose]: () => connection.tellDialled(false) };
   return await withDeadline(connection, "Cannot shake hands", async () => {
+    const identity = await underKey(connection, options.identity, secureAsInitiator);
     allowOnly(connection, ["hello", "refused"]);
-    const own = makeHello(identity, purpose);
+    const own = makeHello(identity, { purpose, version });
     connection.send(own);
     const theirs = expectMessage(await connection.receiveOne(), "hello");
-    checkHello(theirs, identity);
-    const remote = remoteOf(theirs, purpose, own.nonce, theirs.nonce);
+    checkHello(theirs, { identity, versions: [version] });
+    const remote = remoteOf(theirs, { purpose, version }, [own.nonce, theirs.nonce]);
     allowOnly(connection, ["proof"]);
     const proof = expectMessage(await connection.receiveOne(), "proof");
     checkProof(proof.mac, proofMac("acceptor", identity, own, theirs));
+    connection.tellDialled(true);
     // Its own address, or somebody who has this node talk to itself and listens.
-    if (theirs.nodeId === identity.nodeId) throw new RefusedError("self");
+    if (theirs.nodeId === identity.nodeId) throw metOwnId(theirs, { identity, connection });
     connection.send({ kind: "proof", mac: proofMac("initiator", identity, own, theirs) });
     for (const message of options.first?.(remote) ?? []) connection.send(message);
     allowOnly(connection, ["accepted", "refused"]);
-    expectMessage(await connection.receiveOne(), "accepted");
+    const last = await connection.receiveOne();
+    if (last.kind === "refused") throw new RefusedError(last.refusal, { nodeId: theirs.nodeId });
+    expectMessage(last, "accepted");
     allowAny(connection);
     return remote;
   }, options);
@@ -117,16 +177,20 @@ export async function accept(
   options: {
     readonly identity: LocalIdentity;
     readonly admit: (remote: RemoteIdentity) => Refusal | undefined;
+    /** What this side speaks: by default all that this program knows. */
+    readonly versions?: readonly NodeVersion[];
     /** Time for all of it. */
     readonly timeoutMs?: number;
   },
 ): Promise<RemoteIdentity> {
-  const { identity } = options;
+  const { versions = NODE_VERSIONS } = options;
   return await withDeadline(connection, "Cannot shake hands", async () => {
+    const identity = await underKey(connection, options.identity, secureAsResponder);
     allowOnly(connection, ["hello"]);
     const theirs = expectMessage(await connection.receiveOne(), "hello");
+    let version: NodeVersion;
     try {
-      checkHello(theirs, identity);
+      version = checkHello(theirs, { identity, versions });
     } catch (error) {
       const code = error instanceof PeerFault ? error.code : undefined;
       const open = identity.networkKey === undefined;
@@ -136,18 +200,26 @@ export async function accept(
       }
       throw error;
     }
-    const own = makeHello(identity, theirs.purpose);
+    const { purpose } = theirs;
+    const own = makeHello(identity, { purpose, version });
     connection.send(own);
     connection.send({ kind: "proof", mac: proofMac("acceptor", identity, theirs, own) });
     allowOnly(connection, ["proof"]);
-    const proof = expectMessage(await connection.receiveOne(), "proof");
+    const isOwnId = theirs.nodeId === identity.nodeId;
+    const proof = expectMessage(
+      await connection.receiveOne().catch((error) => {
+        // It has seen the same, and hung up.
+        throw isOwnId ? metOwnId(theirs, { identity, connection }) : error;
+      }),
+      "proof",
+    );
     checkProof(proof.mac, proofMac("initiator", identity, theirs, own));
-    const remote = remoteOf(theirs, theirs.purpose, theirs.nonce, own.nonce);
-    const refusal = remote.nodeId === identity.nodeId ? "self" : options.admit(remote);
+    const remote = remoteOf(theirs, { purpose, version }, [theirs.nonce, own.nonce]);
+    const refusal = isOwnId ? "self" : options.admit(remote);
     if (refusal !== undefined) {
       connection.send({ kind: "refused", refusal });
       await connection.closeAfterWriting();
-      throw new RefusedError(refusal);
+      throw isOwnId ? metOwnId(theirs, { identity, connection }) : new RefusedError(refusal);
     }
     connection.send({ kind: "accepted" });
     allowAny(connection);
@@ -155,11 +227,42 @@ export async function accept(
   }, options);
 }
 
-function makeHello(identity: LocalIdentity, purpose: Purpose): Hello {
+/** In a network with a key, has all that follows sealed; gives the identity with the key that is used. */
+async function underKey(
+  connection: Connection,
+  identity: LocalIdentity,
+  secure: (duplex: Duplex, keys: readonly Uint8Array[], random: Random) => Promise<Secured>,
+): Promise<LocalIdentity> {
+  const { networkKey, otherKeys = [], random } = identity;
+  if (networkKey === undefined) return identity;
+  await connection.seal((duplex) => secure(duplex, [networkKey, ...otherKeys], random));
+  return { ...identity, networkKey: connection.networkKey };
+}
+
+/** The other side has this node's id: it is this node, or one that was made from a copy of it. */
+function metOwnId(
+  { nonce }: Hello,
+  { identity: { ownNonces }, connection: { clock, remote: { host } } }: {
+    readonly identity: LocalIdentity;
+    readonly connection: Connection;
+  },
+): RefusedError {
+  const isClone = ownNonces !== undefined && !ownNonces.has(nonce);
+  if (isClone) ownNonces.clone = { host, atMs: clock.nowMs() };
+  return new RefusedError("self", { isClone });
+}
+
+/** What a connection is for, and in which version of the protocol. */
+interface Use {
+  readonly purpose: Purpose;
+  readonly version: NodeVersion;
+}
+
+function makeHello(identity: LocalIdentity, { purpose, version }: Use): Hello {
   const hello: Hello = {
     kind: "hello",
     magic: NODE_MAGIC,
-    version: PROTOCOL_VERSION,
+    version,
     purpose,
     nodeId: identity.nodeId,
     listenPort: identity.listenPort,
@@ -167,6 +270,7 @@ function makeHello(identity: LocalIdentity, purpose: Purpose): Hello {
     nonce: identity.random.bytes(16),
     tag: new Uint8Array(HASH_BYTES),
   };
+  identity.ownNonces?.add(hello.nonce);
   return { ...hello, tag: helloTag(hello, identity.networkKey) };
 }
 
@@ -178,14 +282,26 @@ function helloTag(hello: Hello, networkKey: Uint8Array | undefined): Uint8Array 
   return createHmac("sha256", networkKey).update("hello").update(covered).digest();
 }
 
-function checkHello(hello: Hello, identity: LocalIdentity): void {
+/** The version that both speak from here. */
+function checkHello(
+  hello: Hello,
+  ours: { readonly identity: LocalIdentity; readonly versions: readonly NodeVersion[] },
+): NodeVersion {
+  const { identity, versions } = ours;
   if (hello.magic !== NODE_MAGIC) {
     throw new PeerFault("wrong-magic", "Cannot shake hands: the other side is not a pacsrv node");
   }
-  if (hello.version !== PROTOCOL_VERSION) {
+  const version = versions.find((known) => known === hello.version);
+  if (version === undefined) {
     throw new PeerFault(
       "wrong-version",
-      `Cannot shake hands: protocol version ${hello.version} is not ${PROTOCOL_VERSION}`,
+      `Cannot shake hands: protocol version ${hello.version} is not ${versions.join(" or ")}`,
+    );
+  }
+  if (hello.purpose === "fellow" && version < NODE_VERSION_FLIGHTS) {
+    throw new PeerFault(
+      "malformed",
+      `Cannot shake hands: protocol version ${version} has no purpose ${hello.purpose}`,
     );
   }
   if (hello.network !== identity.network) {
@@ -201,6 +317,7 @@ function checkHello(hello: Hello, identity: LocalIdentity): void {
       "Cannot shake hands: the other side has another network key, or none",
     );
   }
+  return version;
 }
 
 function checkProof(given: Uint8Array, expected: Uint8Array): void {
@@ -229,17 +346,11 @@ function proofMac(
 }
 
 function remoteOf(
-  hello: Hello,
-  purpose: Purpose,
-  initiatorNonce: Uint8Array,
-  acceptorNonce: Uint8Array,
+  { nodeId, listenPort }: Hello,
+  use: Use,
+  nonces: readonly [initiator: Uint8Array, acceptor: Uint8Array],
 ): RemoteIdentity {
-  return {
-    nodeId: hello.nodeId,
-    purpose,
-    listenPort: hello.listenPort,
-    nonces: concatBytes([initiatorNonce, acceptorNonce]),
-  };
+  return { nodeId, ...use, listenPort, nonces: concatBytes(nonces) };
 }
 
 /** The message, if it is of the kind that must come now; a refusal becomes its error. */

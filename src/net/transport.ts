@@ -4,6 +4,7 @@
  */
 
 import type { HostPort } from "../base/address.ts";
+import { EnvironmentError } from "../base/errors.ts";
 
 /** A two-way stream of bytes. */
 export interface Duplex {
@@ -45,4 +46,29 @@ export interface Transport {
    * @throws {EnvironmentError} "in-use" or "no-permission" when it cannot.
    */
   listen(address: HostPort): Listener;
+}
+
+/** Writes all of `bytes`. */
+export async function writeAll(to: Pick<Duplex, "write">, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
+}
+
+/**
+ * Reads so many bytes.
+ *
+ * @throws {EnvironmentError} "unreachable" when the stream ends before.
+ */
+export async function readExactly(
+  from: Pick<Duplex, "read">,
+  bytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const target = new Uint8Array(bytes);
+  for (let at = 0; at < bytes;) {
+    const count = await from.read(target.subarray(at));
+    if (count === null) {
+      throw new EnvironmentError("unreachable", "The other side closed the connection");
+    }
+    at += count;
+  }
+  return target;
 }

@@ -13,6 +13,8 @@ export interface DescribedFile {
   readonly sizeBytes: number;
   /** SHA-256 of the whole file. */
   readonly sha256: Uint8Array;
+  /** The file itself: of a signature. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
 }
 
 /** One package. */
@@ -67,7 +69,7 @@ function signatureOf(base64: string | undefined): DescribedFile | undefined {
   if (base64 === undefined || base64.length > limits.signatureBytesMax * 4 / 3 + 4) {
     return undefined;
   }
-  let signature: Uint8Array;
+  let signature: Uint8Array<ArrayBuffer>;
   try {
     signature = Uint8Array.fromBase64(base64);
   } catch {
@@ -75,5 +77,6 @@ function signatureOf(base64: string | undefined): DescribedFile | undefined {
   }
   const sizeBytes = signature.length;
   if (sizeBytes === 0 || sizeBytes > limits.signatureBytesMax) return undefined;
-  return { sizeBytes, sha256: createHash("sha256").update(signature).digest() };
+  const sha256 = createHash("sha256").update(signature).digest();
+  return { sizeBytes, sha256, bytes: signature };
 }

@@ -1,6 +1,6 @@
 /**
  * The files of one repository by name: a few arrays, sorted by name, that cost some 130 bytes a
- * package and go from one thread to another as they are.
+ * package, and its signature if the database has that, and go from one thread to another as they are.
  */
 
 import { HASH_BYTES } from "../base/ids.ts";
@@ -20,6 +20,10 @@ export interface PackageColumns {
   /** Bytes of each package's detached signature; 0 for none. */
   readonly signatureSizes: Uint16Array<ArrayBuffer>;
   readonly signatureSha256s: Uint8Array<ArrayBuffer>;
+  /** The signatures themselves, one after the other, as many as are kept. */
+  readonly signatures: Uint8Array<ArrayBuffer>;
+  /** Where each of them ends there; that of a package without one, or where it is not kept, is empty. */
+  readonly signatureEnds: Uint32Array<ArrayBuffer>;
 }
 
 /** The memory of a table, for giving it away. */
@@ -40,6 +44,7 @@ export function tableColumns(packages: readonly DescribedPackage[]): PackageColu
     sha256s: new Uint8Array(rows.length * HASH_BYTES),
     signatureSizes: new Uint16Array(rows.length),
     signatureSha256s: new Uint8Array(rows.length * HASH_BYTES),
+    ...signatureColumns(rows.map(({ one }) => one.signature?.bytes)),
   };
   let end = 0;
   for (const [row, { bytes, one }] of rows.entries()) {
@@ -51,6 +56,28 @@ export function tableColumns(packages: readonly DescribedPackage[]): PackageColu
     if (one.signature === undefined) continue;
     columns.signatureSizes[row] = one.signature.sizeBytes;
     columns.signatureSha256s.set(one.signature.sha256, row * HASH_BYTES);
+  }
+  return columns;
+}
+
+/** The signatures of all rows, as far as there is room for them. */
+function signatureColumns(
+  signatures: readonly (Uint8Array | undefined)[],
+): Pick<PackageColumns, "signatures" | "signatureEnds"> {
+  let size = 0;
+  const kept = signatures.map((one) => {
+    if (one === undefined || size + one.length > limits.syncSignaturesBytesMax) return undefined;
+    size += one.length;
+    return one;
+  });
+  const columns = {
+    signatures: new Uint8Array(size),
+    signatureEnds: new Uint32Array(signatures.length),
+  };
+  let end = 0;
+  for (const [row, one] of kept.entries()) {
+    if (one !== undefined) columns.signatures.set(one, end);
+    columns.signatureEnds[row] = end += one?.length ?? 0;
   }
   return columns;
 }
@@ -76,7 +103,14 @@ export class PackageTable {
     if (!name.endsWith(SIGNATURE)) return undefined;
     const signed = this.#rowOf(name.slice(0, -SIGNATURE.length));
     if (signed === undefined || signatureSizes[signed] === 0) return undefined;
-    return fileOf(signatureSizes, signatureSha256s, signed);
+    const file = fileOf(signatureSizes, signatureSha256s, signed);
+    const bytes = this.#signature(signed);
+    return bytes.length === 0 ? file : { ...file, bytes };
+  }
+
+  #signature(row: number): Uint8Array<ArrayBuffer> {
+    const { signatures, signatureEnds } = this.#columns;
+    return signatures.slice(row === 0 ? 0 : signatureEnds[row - 1]!, signatureEnds[row]!);
   }
 
   #rowOf(name: string): number | undefined {

@@ -13,7 +13,12 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { isName } from "../base/names.ts";
-import type { PackageFile, PackageIndex, SyncDatabaseReport } from "../base/package_index.ts";
+import {
+  NEVER_SYNCED,
+  type PackageFile,
+  type PackageIndex,
+  type SyncDatabaseReport,
+} from "../base/package_index.ts";
 import { stampOf } from "./database_file.ts";
 import { DatabaseReader } from "./database_reader.ts";
 import { PackageTable } from "./package_table.ts";
@@ -49,7 +54,9 @@ class Database {
     const file = this.table?.find(name);
     if (file === undefined) return undefined;
     const { repository } = this;
-    return { name, repository, sizeBytes: file.sizeBytes, sha256: file.sha256.toHex() };
+    const { sizeBytes, sha256, bytes } = file;
+    const known = { name, repository, sizeBytes, sha256: sha256.toHex() };
+    return bytes === undefined ? known : { ...known, bytes };
   }
 }
 
@@ -63,7 +70,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
   /** Why the directory itself cannot be read. */
   #problem: string | null = null;
   readonly #reader = new DatabaseReader();
-  readonly #watch: DatabaseWatch;
+  readonly #timer: ReturnType<typeof setInterval>;
   #checking: Promise<void> | undefined;
   #isWanted = false;
   #isClosed = false;
@@ -71,7 +78,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
   private constructor(directory: string, log: Logger) {
     this.#directory = directory;
     this.#log = log;
-    this.#watch = new DatabaseWatch(directory, { log, check: () => void this.#check() });
+    this.#timer = setInterval(() => void this.#check(), limits.syncCheckMs);
   }
 
   /**
@@ -126,8 +133,9 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       writtenAt: database.table === undefined ? null : new Date(database.writtenMs).toISOString(),
       problem: database.problem,
     }));
-    if (this.#problem === null) return states;
-    const [path, problem] = [this.#directory, this.#problem];
+    const problem = this.#problem ?? (states.length === 0 ? NEVER_SYNCED : null);
+    if (problem === null) return states;
+    const path = this.#directory;
     return [{ repository: "", path, packages: 0, writtenAt: null, problem }, ...states];
   }
 
@@ -135,9 +143,8 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     this.#isClosed = true;
     this.#changes.clear();
     this.#reader[Symbol.dispose]();
-    const watchEnded = this.#watch.close();
+    clearInterval(this.#timer);
     await this.#checking;
-    await watchEnded;
   }
 
   /** One look at a time; who asks meanwhile waits for one that began after it asked. */
@@ -153,12 +160,9 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
       this.#isWanted = false;
       let hasChanged = false;
       try {
-        // Watched first, so that nothing that comes after it was listed is missed.
-        this.#watch.start();
         hasChanged = await this.#list();
         this.#noteProblem(null);
       } catch (error) {
-        this.#watch.end();
         this.#noteProblem(messageOf(error));
       }
       for (const database of [...this.#databases.values()]) {
@@ -258,81 +262,5 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     const { repository, path, table } = database;
     const fields = { repository, path, problem, packagesKnown: table?.size ?? 0 };
     this.#log.warn("cannot read a repository's database", fields);
-  }
-}
-
-/** Says when to look at the databases of a directory: when one changes, and now and then anyway. */
-class DatabaseWatch {
-  readonly #directory: string;
-  readonly #log: Logger;
-  readonly #check: () => void;
-  readonly #timer: ReturnType<typeof setInterval>;
-  #debounce: ReturnType<typeof setTimeout> | undefined;
-  #watcher: Deno.FsWatcher | undefined;
-  #following: Promise<void> = Promise.resolve();
-
-  constructor(
-    directory: string,
-    options: { readonly log: Logger; readonly check: () => void },
-  ) {
-    this.#directory = directory;
-    this.#log = options.log;
-    this.#check = options.check;
-    this.#timer = setInterval(this.#check, limits.syncCheckMs);
-  }
-
-  /** Has the system report changes, if it does not yet; without it they are found by and by. */
-  start(): void {
-    if (this.#watcher !== undefined) return;
-    let watcher: Deno.FsWatcher;
-    try {
-      watcher = Deno.watchFs(this.#directory, { recursive: false });
-    } catch {
-      // Not there yet, or no watches are left.
-      return;
-    }
-    this.#watcher = watcher;
-    this.#following = this.#follow(watcher);
-  }
-
-  /** Ends the reports of the system. */
-  end(): void {
-    const watcher = this.#watcher;
-    this.#watcher = undefined;
-    try {
-      watcher?.close();
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
-  }
-
-  /** Says nothing any more; resolves when the system has let go of the directory. */
-  close(): Promise<void> {
-    clearInterval(this.#timer);
-    clearTimeout(this.#debounce);
-    this.end();
-    return this.#following;
-  }
-
-  async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const { kind, paths } of watcher) {
-        const isChange = kind !== "access" && paths.some((path) => path.endsWith(SUFFIX));
-        if (isChange) this.#checkSoon();
-        // The directory itself was moved or removed: another of its name needs another watcher.
-        if (kind === "remove" && paths.includes(this.#directory)) break;
-      }
-    } catch (error) {
-      this.#log.debug("cannot watch the databases", { error: messageOf(error) });
-    }
-    if (watcher === this.#watcher) this.end();
-  }
-
-  #checkSoon(): void {
-    this.#debounce ??= setTimeout(() => {
-      this.#debounce = undefined;
-      this.#check();
-    }, limits.syncDebounceMs);
   }
 }

@@ -6,14 +6,15 @@
  */
 
 import { Bitfield } from "../base/bitfield.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
-import { EnvironmentError } from "../base/errors.ts";
-import { chunkCount, type ChunkRange } from "../base/geometry.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { chunkCount, type ChunkRange, rangeBytes } from "../base/geometry.ts";
 import type { Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { matchesGlob } from "../base/names.ts";
 import { FetchHistory } from "./catalogue/fetch_history.ts";
 import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
-import { Sha256Index } from "./catalogue/sha256_index.ts";
+import { RottenFile, Sha256Index } from "./catalogue/sha256_index.ts";
 import { Statistics } from "./catalogue/statistics.ts";
 import { StoreContext } from "./catalogue/store_context.ts";
 import { Downloads } from "./downloads/downloads.ts";
@@ -22,9 +23,11 @@ import type { UnverifiedDownload, UnverifiedRequest } from "./downloads/unverifi
 import { UnverifiedDownloads } from "./downloads/unverified_downloads.ts";
 import { DataDirectory } from "./files/data_directory.ts";
 import { readStoredFile } from "./files/file_reader.ts";
-import type { FileDefinition, OnWarning, StoreChange } from "./files/stored_file.ts";
+import type { FileDefinition, OnWarning, StoreChange, StoredFile } from "./files/stored_file.ts";
+import { readCheckedFile } from "./checked_read.ts";
 import { Hasher } from "./hashing/hasher.ts";
-import { recover, type RecoverResult } from "./recover.ts";
+import { Mending } from "./mending.ts";
+import { type Leftover, leftovers, recover, type RecoverResult, tidy } from "./recover.ts";
 import { scrubRange, type VerifyResult, verifyStore } from "./scrub.ts";
 import { Shares } from "./shares/shares.ts";
 
@@ -53,6 +56,9 @@ export class ChunkStore implements AsyncDisposable {
   readonly #hasher: Hasher;
   readonly #statistics: Statistics;
   readonly #sha256s: Sha256Index;
+  readonly #mending: Mending;
+  #tidying: Timer | undefined;
+  #tidied: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   private constructor(context: StoreContext, contents?: CatalogueContents) {
@@ -65,8 +71,9 @@ export class ChunkStore implements AsyncDisposable {
     this.#unverifiedDownloads = new UnverifiedDownloads(context, {
       downloads: this.#downloads,
       sha256s: this.#sha256s,
-      readRun: (root, range, target, offset) => this.readRun(root, range, target, offset),
+      readRun: (root, range, target, offset) => this.readChecked(root, range, target, offset),
     });
+    this.#mending = new Mending(context, this.#downloads, this.#sha256s);
     this.shares = new Shares(context, this.#hasher);
     for (const file of contents?.storedFiles ?? []) context.index.add(file);
     this.#downloads.restore(contents?.partials ?? []);
@@ -136,7 +143,7 @@ export class ChunkStore implements AsyncDisposable {
     return [...this.#context.index.ofName(name), ...downloads].map((file) => file.definition());
   }
 
-  /** Files whose names match a glob, one by one; the store must not change in between. */
+  /** Files whose names match a glob, one by one; what changes meanwhile may be missed. */
   *eachMatching(glob: string): Generator<FileDefinition> {
     for (const file of this.#context.index.matching(glob)) yield file.definition();
     for (const download of this.#downloads) {
@@ -182,9 +189,30 @@ export class ChunkStore implements AsyncDisposable {
     return bytes;
   }
 
+  /** Files of which a part is here, those included whose root is not known yet, and these parts. */
+  partialFiles(): { readonly count: number; readonly bytes: number } {
+    const names = new Set(this.#unverifiedDownloads.names());
+    let { bytes } = this.#unverifiedDownloads;
+    let count = names.size;
+    for (const { name, bytesHad } of this.#downloads) {
+      bytes += bytesHad;
+      // What a mirror began may be brought in by nodes as well, as the same file.
+      if (!names.has(name)) count++;
+    }
+    return { count, bytes };
+  }
+
   /** SHA-256 of the whole file, in hexadecimal; undefined when it was never checked here. */
   sha256(root: Root): string | undefined {
     return this.#sha256s.get(root);
+  }
+
+  /**
+   * Whether the SHA-256 of a root was found out in this run. One that the catalogue remembers is no
+   * reason to disbelieve a file.
+   */
+  isSha256Fresh(root: Root): boolean {
+    return this.#sha256s.isFresh(root);
   }
 
   /** Remembers the SHA-256 that the file of `root` was found to have. */
@@ -200,7 +228,12 @@ export class ChunkStore implements AsyncDisposable {
    * @throws the signal's reason when it is aborted, an AbortError when the store is closed.
    */
   async sha256Of(root: Root, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-    return this.#sha256s.get(root) ?? await this.#sha256s.compute(root, options);
+    try {
+      return this.#sha256s.get(root) ?? await this.#sha256s.compute(root, options);
+    } catch (error) {
+      if (error instanceof RottenFile) this.#suspectAll(root);
+      throw error;
+    }
   }
 
   isComplete(root: Root): boolean {
@@ -220,27 +253,78 @@ export class ChunkStore implements AsyncDisposable {
 
   /**
    * Reads chunks from where they are into `target` from `targetOffset`, with one call to the
-   * system; returns the bytes. A file that changed is withdrawn, and the next one of the same
-   * content is tried. Chunks are written by {@linkcode PartialDownload.writeRun}.
+   * system, for a peer, who checks them; returns the bytes. A file that changed is withdrawn, and the
+   * next one of the same content is tried. Chunks are written by {@linkcode PartialDownload.writeRun}.
    *
    * @throws {EnvironmentError} "changed" or "not-found" when the chunks are no longer here.
    */
   readRun(root: Root, range: ChunkRange, target: Uint8Array, targetOffset = 0): number {
-    const { index, handles } = this.#context;
+    return this.#read(root, {
+      file: (file) => {
+        readStoredFile(this.#context.handles, file, { range, target, offset: targetOffset });
+        return rangeBytes(file.sizeBytes, range).length;
+      },
+      download: (download) => download.readRun(range, target, targetOffset),
+    });
+  }
+
+  /**
+   * The same, for who cannot check: every chunk is held against its leaf, unless it was in this run
+   * and the file did not change since. Chunks that do not fit are looked into in the background:
+   * {@linkcode ready} says when that is done.
+   *
+   * @throws {EnvironmentError} "corrupt" as well, when the bytes are not those of `root`.
+   */
+  readChecked(root: Root, range: ChunkRange, target: Uint8Array, targetOffset = 0): number {
+    const read = { range, target, offset: targetOffset };
+    try {
+      return this.#read(root, {
+        file: (file) => readCheckedFile(this.#context, file, read),
+        download: (download) => download.readChecked(range, target, targetOffset),
+      });
+    } catch (error) {
+      if (isCorrupt(error)) this.#mending.suspect(root, range);
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves when the leaves of what is here of `root` make it, and what did not fit them was looked
+   * into: what is not right is not here any more then.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  async ready(root: Root): Promise<void> {
+    await this.#mending.ready(root);
+  }
+
+  #read(root: Root, from: {
+    readonly file: (file: StoredFile) => number;
+    readonly download: (download: PartialDownload) => number;
+  }): number {
+    const { index } = this.#context;
     let cause: unknown;
     for (let file = index.first(root); file !== undefined; file = index.first(root)) {
       try {
-        return readStoredFile(handles, file, { range, target, offset: targetOffset });
+        return from.file(file);
       } catch (error) {
         if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
+        if (isCorrupt(error)) throw error;
         this.#context.warn(`${error.message}; it is withdrawn`, { root, name: file.name });
         this.#context.withdrawStoredFiles([file]);
         cause = error;
       }
     }
     const download = this.#downloads.get(root);
-    if (download !== undefined) return download.readRun(range, target, targetOffset);
+    if (download !== undefined) return from.download(download);
     throw cause ?? notHere(root, "chunks");
+  }
+
+  /** Nobody knows which chunks of a file do not fit: all are looked at. */
+  #suspectAll(root: Root): void {
+    const definition = this.definition(root);
+    if (definition === undefined) return;
+    this.#mending.suspect(root, { first: 0, count: definition.chunks });
   }
 
   /**
@@ -255,24 +339,30 @@ export class ChunkStore implements AsyncDisposable {
   }
 
   /**
+   * Whether the leaves that are here of `root` were found to make it in this run, and lie as they did
+   * then. Where they do not, or there are none, {@linkcode ready} looks into them.
+   */
+  areLeavesProven(root: Root): boolean {
+    const file = this.#context.index.first(root);
+    if (file !== undefined) return this.#context.leafLayer(root, file.sizeBytes).isProven;
+    return this.#downloads.get(root)?.areLeavesProven ?? false;
+  }
+
+  /**
    * Reads leaves of `range`, 32 bytes each, into `target` from `offset`; returns the bytes.
    *
-   * @throws {EnvironmentError} when they are not here; a complete file without leaves is withdrawn,
-   * and hashed again if it is shared.
+   * @throws {EnvironmentError} when they are not here; where they are damaged, they are computed again
+   * in the background, or have to come again.
    */
   readLeaves(root: Root, range: ChunkRange, target: Uint8Array, offset = 0): number {
     const file = this.#context.index.first(root);
-    if (file === undefined) {
-      const download = this.#downloads.get(root);
-      if (download?.hasLeaves) return download.leaf().read(range, target, offset);
-      throw notHere(root, "leaves");
-    }
+    const download = file === undefined ? this.#downloads.get(root) : undefined;
+    if (file === undefined && !download?.hasLeaves) throw notHere(root, "leaves");
     try {
-      return this.#context.leafLayer(root, file.sizeBytes).read(range, target, offset);
+      const leaves = download?.leaf() ?? this.#context.leafLayer(root, file!.sizeBytes);
+      return leaves.read(range, target, offset);
     } catch (error) {
-      if (!(error instanceof EnvironmentError) || error.code === "in-use") throw error;
-      this.#context.warn(`${error.message}; the file is withdrawn`, { root, name: file.name });
-      this.#context.withdrawStoredFiles(this.#context.index.ofRoot(root));
+      if (isCorrupt(error)) this.#mending.suspect(root, { first: 0, count: 0 });
       throw error;
     }
   }
@@ -307,7 +397,9 @@ export class ChunkStore implements AsyncDisposable {
     const files = this.#context.index.ofRoot(root).filter((file) => this.#context.isOwn(file));
     this.#context.withdrawStoredFiles(files);
     for (const file of files) this.#context.removeDownloaded(file);
-    return download !== undefined || files.length > 0;
+    const leftover = this.leftovers().find((one) => one.root === root);
+    if (leftover !== undefined) this.#context.removeData(leftover.path);
+    return download !== undefined || files.length > 0 || leftover !== undefined;
   }
 
   /**
@@ -317,20 +409,38 @@ export class ChunkStore implements AsyncDisposable {
   verify(
     options: { readonly root?: Root; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<VerifyResult> {
-    return verifyStore(this.#context, this.#downloads, options);
+    return verifyStore(this.#context, this.#downloads, {
+      ...options,
+      checkLeaves: (file, how) => this.#mending.checkLeaves(file, how),
+    });
   }
 
   /** Checks some chunks, when a peer says they are bad; returns how many were. */
-  scrubRange(root: Root, range: ChunkRange): Promise<number> {
-    return scrubRange(this.#context, this.#downloads, { root, range });
+  async scrubRange(root: Root, range: ChunkRange): Promise<number> {
+    await this.#mending.ready(root);
+    const bad = await scrubRange(this.#context, this.#downloads, { root, range });
+    if (bad > 0) this.#sha256s.forget(root);
+    return bad;
   }
 
   /**
    * Puts the data directory in order: takes up downloaded files that the catalogue does not know
-   * (after it was damaged), each hashed first, and removes what nothing needs. For the background.
+   * (after it was damaged), each hashed first, checks partial downloads that a crash left, and removes
+   * what nothing needs, now and from time to time from now on. For the background.
    */
-  recover(): Promise<RecoverResult> {
-    return recover(this.#context, this.#hasher);
+  async recover(): Promise<RecoverResult> {
+    this.#tidying ??= this.#context.clock.every(limits.tidyMs, () => {
+      // One after the other: whoever closes the store waits for the last.
+      this.#tidied = this.#tidied.then(() => tidy(this.#context))
+        .catch((error) => this.#context.warn(messageOf(error), {}));
+    });
+    await this.#downloads.sortOut();
+    return await recover(this.#context, this.#hasher);
+  }
+
+  /** Data in the data directory of fetches that nothing is known of, since the daemon was killed. */
+  leftovers(): Leftover[] {
+    return leftovers(this.#context);
   }
 
   addStatistic(name: string, delta: number): void {
@@ -351,8 +461,11 @@ export class ChunkStore implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#tidying?.cancel();
+    await this.#tidied;
     await this.shares.close();
     this.#hasher.close();
+    this.#mending.close();
     this.#unverifiedDownloads.close();
     await this.#downloads.suspendAll();
     this.flushStatistics();
@@ -364,6 +477,11 @@ export class ChunkStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Bytes, or leaves, are not what they were, or the leaves are gone. */
+function isCorrupt(error: unknown): boolean {
+  return error instanceof EnvironmentError && error.code === "corrupt";
 }
 
 function notHere(root: Root, what: string): EnvironmentError {

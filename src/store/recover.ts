@@ -24,13 +24,62 @@ export interface RecoverResult {
 
 /** See {@linkcode ChunkStore.recover}. */
 export async function recover(context: StoreContext, hasher: Hasher): Promise<RecoverResult> {
-  const { index, partials, directory } = context;
-  for (const { root, origin } of [...index]) {
+  for (const { root, origin } of [...context.index]) {
     if (origin === "downloaded") context.dropDuplicate(root);
   }
   const filesRecovered = await recoverDownloads(context, hasher);
+  await tellStrangers(context);
+  return { filesRecovered, ...await tidy(context) };
+}
+
+/** Tells of what is no file in the places of files: nobody opens it, and nobody removes it. */
+async function tellStrangers(context: StoreContext): Promise<void> {
+  const { filesPath, partialsPath, leavesPath } = context.directory;
+  let count = 0, path = "";
+  for (const place of [filesPath, partialsPath, leavesPath]) {
+    for (const entry of await entriesOf(context, place)) {
+      const at = joinPath(place, entry.name);
+      const isFolder = entry.isDirectory && place !== partialsPath;
+      const below = isFolder ? await entriesOf(context, at) : [];
+      const strange = below.filter(({ isFile }) => !isFile).map(({ name }) => joinPath(at, name));
+      if (!isFolder && !entry.isFile) strange.push(at);
+      if (strange.length > 0 && count === 0) path = strange[0]!;
+      count += strange.length;
+    }
+  }
+  if (count > 0) {
+    context.warn("The data directory holds what is no file; it is left alone", { path, count });
+  }
+}
+
+/** Data of a fetch that nothing is known of: the daemon was killed before its first checkpoint. */
+export interface Leftover {
+  readonly root: Root;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** The data of such fetches: a fetch of the same root goes on with it, and {@linkcode tidy} ends it. */
+export function leftovers({ directory, partials }: StoreContext): Leftover[] {
+  return [...Deno.readDirSync(directory.partialsPath)].flatMap(({ name, isFile }) => {
+    if (!isFile || !isHash(name) || partials.has(name as Root)) return [];
+    const path = joinPath(directory.partialsPath, name);
+    try {
+      return [{ root: name as Root, path, bytes: Deno.statSync(path).size }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Removes what nothing needs: leaf layers of no file, and data that nobody went on with. */
+export async function tidy(
+  context: StoreContext,
+): Promise<Pick<RecoverResult, "leavesRemoved" | "partialsRemoved">> {
+  const { index, partials, directory } = context;
   const isPartial = (root: Root) => partials.has(root);
-  const isHere = (root: Root) => index.first(root) !== undefined || isPartial(root);
+  const isHere = (root: Root) =>
+    index.first(root) !== undefined || isPartial(root) || context.withheld.needsLeaves(root);
   let leavesRemoved = 0;
   // Left by a crash between the hashing of a file and the note of it.
   for (const { name, isDirectory } of await entriesOf(context, directory.leavesPath)) {
@@ -39,7 +88,7 @@ export async function recover(context: StoreContext, hasher: Hasher): Promise<Re
   }
   // Left by a daemon that was killed before the first checkpoint of a download.
   const partialsRemoved = await removeUnused(context, directory.partialsPath, isPartial);
-  return { filesRecovered, leavesRemoved, partialsRemoved };
+  return { leavesRemoved, partialsRemoved };
 }
 
 async function recoverDownloads(

@@ -5,8 +5,11 @@
 
 import { HASH_BYTES } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { fixedBytes, flag, list, oneOf, struct, text, u16, u32, u64 } from "./fields.ts";
+import { fixedBytes, flag, list, nullable, oneOf, struct, text, u16, u32, u64 } from "./fields.ts";
 import {
+  address,
+  fellow,
+  flightId,
   holder,
   knownFile,
   listedFile,
@@ -26,6 +29,21 @@ export type Reach = (typeof REACHES)[number];
 /** What a node says when it is asked to take a file. */
 const UPLOAD_ANSWERS = ["accepted", "have", "no-room", "busy", "unwilling"] as const;
 export type UploadAnswer = (typeof UPLOAD_ANSWERS)[number];
+
+/**
+ * How a node could dial another one that asked for it; with "busy" it did not try, and "failed" is
+ * all else.
+ */
+export const DIAL_BACK_ANSWERS = [
+  "reached",
+  "busy",
+  "refused",
+  "no-answer",
+  "no-route",
+  "other-node",
+  "failed",
+] as const;
+export type DialBackAnswer = (typeof DIAL_BACK_ANSWERS)[number];
 
 /** Kind bytes and fields, as part of `MESSAGES`. */
 export const DIRECTORY_MESSAGES = {
@@ -97,22 +115,30 @@ export const DIRECTORY_MESSAGES = {
   "directory-status": {
     code: 0x6d,
     fields: struct({
+      /** Its id, new at each start. */
       instance: nodeId,
       uptimeMs: u64,
+      /** Nodes that report to it. */
       clients: u32,
       /** Clients that could be dialled. */
       clientsReachable: u32,
-      /** Distinct roots and names, and files of clients (one for each client that has it). */
+      /** Distinct roots. */
       roots: u32,
+      /** Distinct names. */
       names: u32,
+      /** Files of clients: one for each client that has it. */
       filesListed: u32,
+      /** Questions that were answered. */
       queries: u64,
-      /** Batches taken, and those and questions refused. */
+      /** Batches that were taken. */
       batches: u64,
+      /** Batches and questions that were refused. */
       denied: u64,
       /** Upload requests that clients accepted. */
       uploadsAccepted: u64,
+      /** Whole copies of a popular file that it aims for. */
       replicas: u16,
+      /** How often a node reports, in ms. */
       refreshMs: u32,
     }),
   },
@@ -145,4 +171,61 @@ export const DIRECTORY_MESSAGES = {
     }),
   },
   "upload-answer": { code: 0x75, fields: struct({ answer: oneOf(UPLOAD_ANSWERS) }) },
+
+  // Files in flight, from version 2 on
+  "flight-lease": {
+    code: 0x76,
+    fields: struct({
+      flight: flightId,
+      sizeBytes: u64,
+      /** How long the sender counts as one that has it in flight; 0: it has not any more. */
+      leaseMs: u32,
+    }),
+  },
+  "flight-fellows": {
+    code: 0x77,
+    fields: struct({
+      instance: nodeId,
+      /** How many others have it in flight, named or not. */
+      count: u32,
+      /** Some of them, the best to dial first. */
+      fellows: list(fellow, limits.fellowsPerMessageMax),
+    }),
+  },
+
+  // Neighbours, from version 2 on
+  "neighbours-query": { code: 0x78, fields: struct({ max: u16 }) },
+  "neighbours": {
+    code: 0x79,
+    fields: struct({
+      instance: nodeId,
+      /** Where nodes accept links, at random. */
+      addresses: list(address, limits.peersPerMessageMax),
+    }),
+  },
+
+  // What may be asked of a node from version 2 on: whether it can connect to the asker
+  "dial-back-query": { code: 0x7a, fields: struct({}) },
+  "dial-back-report": { code: 0x7b, fields: struct({ answer: oneOf(DIAL_BACK_ANSWERS) }) },
+
+  // A search that goes on where it stopped, from version 3 on
+  "search-page-query": {
+    code: 0x7c,
+    fields: struct({
+      glob: text(limits.soughtBytesMax),
+      max: u16,
+      /** 0, or `next` of the page before. */
+      from: u32,
+    }),
+  },
+  "search-page": {
+    code: 0x7d,
+    fields: struct({
+      instance: nodeId,
+      /** Where the next page begins; null: this was the last. */
+      next: nullable(u32),
+      /** Whether files of this page are left out because too many go by one name. */
+      isCut: flag,
+    }),
+  },
 } as const;

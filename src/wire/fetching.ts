@@ -22,6 +22,10 @@ export interface FetchRequest {
   readonly searchMs: number;
   /** Where else the same file is: http and https URLs, tried in this order; may be empty. */
   readonly mirrors: readonly string[];
+  /** How long peers alone are asked before a mirror is; null for the node's own time. */
+  readonly mirrorDelayMs: number | null;
+  /** Whether nobody waits for it, so that the node's own time is a long one. */
+  readonly background: boolean;
   /** Through whom the request came, as mirrors are told; no part of a client's message. */
   readonly via?: readonly string[];
 }
@@ -38,6 +42,7 @@ export type FetchEvent =
   | MessageOf<"searching">
   | MessageOf<"found">
   | MessageOf<"restarted">
+  | MessageOf<"choice">
   | MessageOf<"progress">
   | MessageOf<"done">
   | DataEvent;
@@ -50,7 +55,7 @@ export interface FileReader {
 }
 
 /** What a fetch tells besides its outcome. */
-export type FetchNotice = MessageOf<"searching" | "found" | "restarted" | "progress">;
+export type FetchNotice = MessageOf<"searching" | "found" | "restarted" | "choice" | "progress">;
 
 /** Who hears how a fetch goes. */
 export interface FetchObserver {

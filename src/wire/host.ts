@@ -13,6 +13,11 @@ export function hostProblem(host: string): string | undefined {
   return parseHost(host) === undefined ? "it is not an IP address" : undefined;
 }
 
+/** Whether `host` is an IP address. */
+export function isIp(host: string): boolean {
+  return parseHost(host) !== undefined;
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
@@ -24,6 +29,37 @@ export function isLoopback(host: string): boolean {
   const bytes = parsePlain(host);
   if (bytes === undefined) return false;
   return bytes.length === 4 ? bytes[0] === 127 : bytes[15] === 1 && isZero(bytes, 0, 15);
+}
+
+/** First bytes of addresses that mean something else in each network, or nothing; RFC 6890. */
+const NOT_PUBLIC_V4: readonly (readonly number[])[] = [
+  [0],
+  [10],
+  [127],
+  [169, 254],
+  [192, 168],
+  [192, 0, 0],
+];
+
+/** Whether `host` is an address that means the same machine everywhere; false for names. */
+export function isPublic(host: string): boolean {
+  const bytes = parsePlain(host);
+  if (bytes === undefined) return false;
+  const [first = 0, second = 0] = bytes;
+  if (bytes.length === 4) {
+    if (NOT_PUBLIC_V4.some((prefix) => prefix.every((byte, i) => bytes[i] === byte))) return false;
+    const isShared = first === 100 && second >= 64 && second < 128;
+    const isPrivate = first === 172 && second >= 16 && second < 32;
+    const isTesting = first === 198 && (second === 18 || second === 19);
+    return first < 224 && !isShared && !isPrivate && !isTesting;
+  }
+  // An IPv4 address by way of a translator (64:ff9b::/96), or of 6to4.
+  if (first === 0 && second === 0x64 && bytes[2] === 0xff && bytes[3] === 0x9b) {
+    return isPublic(bytes.slice(12).join("."));
+  }
+  if (first === 0x20 && second === 2) return isPublic(bytes.slice(2, 6).join("."));
+  // What is given out to the world is 2000::/3.
+  return first >> 5 === 1;
 }
 
 /**

@@ -3,45 +3,85 @@
  * ASK arguments stand beside them. CLIENT_API.md shows an example of each.
  */
 
-import type { NodeId, Root } from "../base/ids.ts";
+import type { FlightId, NodeId, Root } from "../base/ids.ts";
 import type { FetchRecord } from "../base/fetch_record.ts";
 import type { FileTrust, SyncDatabaseReport } from "../base/package_index.ts";
+import type { DialBackAnswer } from "./directory_messages.ts";
 
 export type { SyncDatabaseReport } from "../base/package_index.ts";
 
 /** `status`: one of these. */
 export interface StatusReport {
+  /** The version of the daemon. */
   readonly version: string;
   readonly nodeId: NodeId;
   /** Listening addresses as HOST:PORT. */
   readonly node: string;
+  /** Whether it tells others that they can connect to it; false with `--no-callback`. */
+  readonly acceptsConnections: boolean;
+  /**
+   * Another node that has the id of this one, as from a copied data directory; null when none was met
+   * lately.
+   */
+  readonly clone: {
+    /** Where it was met. */
+    readonly host: string;
+    /** How long ago, in ms. */
+    readonly agoMs: number;
+  } | null;
+  /** Where it serves its clients. */
   readonly client: string;
+  /** Its data directory. */
   readonly dataDir: string;
+  /** The name of its network. */
   readonly network: string;
   /** Whether the network has a key. */
   readonly keyed: boolean;
   readonly uptimeMs: number;
+  /** Links that are up. */
   readonly links: number;
   /** How many nodes and hosts are kept out because they misbehaved. */
   readonly banned: number;
+  /** How many files are here. */
   readonly files: {
+    /** Files that are shared. */
     readonly shared: number;
+    /** Files that were fetched, and are whole. */
     readonly downloaded: number;
+    /** Files of which a part is here. */
     readonly partial: number;
+    /** Bytes of all of them. */
     readonly bytes: number;
     /** Files that still wait to be hashed. */
     readonly hashing: number;
   };
+  /**
+   * Shared files that are withheld: they changed though their time did not. The first ones, and
+   * `trust` counts all.
+   */
+  readonly withheld: readonly { readonly path: string; readonly root: Root }[];
+  /** What it counted. */
   readonly counters: Counters;
+  /** Fetches in progress that nodes give to. */
   readonly transfers: readonly TransferReport[];
+  /** What it is getting from mirrors together with others, or still gives those. */
+  readonly flights: readonly FlightReport[];
+  /** Files that are just being given to other nodes. */
   readonly uploads: readonly UploadReport[];
+  /** The nodes that the daemon was told to keep links with. */
+  readonly peers: readonly GivenPeerReport[];
   /** The directories that the daemon was told of. */
   readonly directories: readonly DirectoryReport[];
   /** Where its gateway listens, as HOST:PORT; null without one. */
   readonly gateway: string | null;
+  /** Databases that its gateway gives though no mirror vouches for them now. */
+  readonly staleDatabases: readonly StaleDatabaseReport[];
   /** The repositories' databases that it reads. */
   readonly syncDatabases: readonly SyncDatabaseReport[];
+  /** Where the bytes of all fetches came from. */
   readonly savings: SavingsReport;
+  /** What its fetches took from mirrors: since the daemon started, and over all runs. */
+  readonly copies: { readonly sinceStart: CopiesReport; readonly allRuns: CopiesReport };
   /** How many complete files are trusted by what. */
   readonly trust: Readonly<Record<FileTrust, number>>;
 }
@@ -51,16 +91,39 @@ export interface StatusReport {
  * data directory. Reading a file that is here whole does not count.
  */
 export interface SavingsReport {
+  /** Fetches that this counts. */
   readonly files: number;
   /** Bytes of these that were here before. */
   readonly bytesLocal: number;
+  /** Bytes that nodes gave. */
   readonly bytesPeers: number;
+  /** Bytes that mirrors gave. */
   readonly bytesMirror: number;
   /**
    * Bytes that peers gave of fetches that named a mirror, of the gateway, or of packages that a
    * database names: no mirror had to give them.
    */
   readonly bytesSaved: number;
+}
+
+/** A database that the gateway gives though no mirror vouches for it now. */
+export interface StaleDatabaseReport {
+  /** As it was asked for last: `/REPO/os/ARCH/NAME`. */
+  readonly path: string;
+  /** How long ago a mirror last vouched for it. */
+  readonly ageMs: number;
+  /** For how long it has been given so. */
+  readonly sinceMs: number;
+}
+
+/** What fetches took from mirrors, and what came of it; those that run and that failed count too. */
+export interface CopiesReport {
+  /** All bytes that mirrors gave, also those that came twice or were of no use. */
+  readonly bytesMirrors: number;
+  /** Bytes of files that came, from whomever, each once. */
+  readonly bytesUnique: number;
+  /** The one over the other: 1 where mirrors gave all of it once; null when nothing came. */
+  readonly copies: number | null;
 }
 
 /** How a daemon gets on with one directory. */
@@ -79,24 +142,62 @@ export interface DirectoryReport {
   readonly filesListed: number;
   /** Time since its last answer; null before any. */
   readonly answeredMs: number | null;
+  /** Why it does not answer; null when it does, or was not asked yet. */
+  readonly problem: ProblemReport | null;
+}
+
+/** Why something that a person named cannot be had. */
+export interface ProblemReport {
+  /** Stays the same while the words may change. */
+  readonly code: string;
+  /** The rest of a sentence about the other side: "nothing listens there". */
+  readonly text: string;
+  /** For how long. */
+  readonly sinceMs: number;
+}
+
+/** A node that the daemon was told to keep a link with. */
+export interface GivenPeerReport {
+  /** Its address as HOST:PORT, as it was given. */
+  readonly peer: string;
+  /** The node that was last met there; null before any. */
+  readonly nodeId: NodeId | null;
+  /** Whether there is a link with it, it is dialled for the first time, or that failed. */
+  readonly state: "linked" | "dialling" | "failed";
+  /** Why there is no link; null when there is one, or nothing has failed yet. */
+  readonly problem: ProblemReport | null;
 }
 
 /** Counted since the daemon started, except what `total` says. */
 export interface Counters {
+  /** Queries that came over links. */
   readonly queriesSeen: number;
+  /** Queries that were passed on. */
   readonly queriesForwarded: number;
+  /** Queries that were dropped, as duplicates or as too many. */
   readonly queriesDropped: number;
+  /** Queries that were answered with an offer. */
   readonly queriesAnswered: number;
+  /** Searches and answers that were sent over links. */
   readonly messagesSent: number;
+  /** Bytes that came from other nodes. */
   readonly bytesIn: number;
+  /** Bytes that went to other nodes. */
   readonly bytesOut: number;
   readonly strikes: number;
   /** Uploads in which one requester got at least as many bytes as the file has. */
   readonly filesServed: number;
-  /** The same over all runs with this data directory. */
+  /** Files that it fetched for linked nodes that could not. */
+  readonly filesRelayed: number;
+  /** Requests for such that it refused. */
+  readonly relaysRefused: number;
+  /** Some of it over all runs with this data directory. */
   readonly totalBytesIn: number;
+  /** Bytes that went to other nodes, over all runs. */
   readonly totalBytesOut: number;
+  /** Strikes over all runs. */
   readonly totalStrikes: number;
+  /** Files served over all runs. */
   readonly totalFilesServed: number;
 }
 
@@ -109,6 +210,7 @@ export interface TransferReport {
   readonly bytesPerSecond: number;
   /** Chunks that are here: "all", or ranges as "0-31,64". */
   readonly have: string;
+  /** Who gives it. */
   readonly sources: readonly {
     /** HOST:PORT of a peer, HOST or HOST:PORT of a mirror. */
     readonly peer: string;
@@ -117,7 +219,33 @@ export interface TransferReport {
     readonly bytes: number;
     readonly bytesPerSecond: number;
     readonly strikes: number;
+    /** Whether it stalls. */
     readonly snubbed: boolean;
+  }[];
+}
+
+/** A file in flight: it comes from mirrors, and the nodes that get it at the same time share it. */
+export interface FlightReport {
+  /** What it is known by as long as it has no root. */
+  readonly flight: FlightId;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string | null;
+  readonly chunks: number;
+  readonly chunksHave: number;
+  /** Chunks that are here: "all", or ranges as "0-31,64". */
+  readonly have: string;
+  /** Chunks that this node is just reading from its mirror for all, as "64-127"; null: none. */
+  readonly reads: string | null;
+  /** Chunks of those that are here which its own mirror gave. */
+  readonly chunksMirror: number;
+  /** The nodes with which it shares the file. */
+  readonly fellows: readonly {
+    readonly peer: string;
+    readonly nodeId: NodeId;
+    readonly chunksHave: number;
+    /** Chunks that came from it. */
+    readonly chunksGiven: number;
   }[];
 }
 
@@ -127,6 +255,7 @@ export interface UploadReport {
   readonly name: string;
   readonly peer: string;
   readonly nodeId: NodeId;
+  /** Bytes that it was given. */
   readonly bytes: number;
 }
 
@@ -136,11 +265,12 @@ export interface FileReport {
   readonly root: Root;
   readonly sizeBytes: number;
   readonly type: string;
+  /** Whether it is shared where it lies, was fetched, or is here in part. */
   readonly origin: "shared" | "downloaded" | "partial";
   readonly path: string;
   readonly chunks: number;
   readonly chunksHave: number;
-  /** Chunks that are here: "all", or ranges as "0-31,64". */
+  /** Chunks that are here: "all", or ranges as "0-31,64"; "none" when the file is withheld. */
   readonly have: string;
   readonly trust: FileTrust;
 }
@@ -149,55 +279,101 @@ export interface FileReport {
 export interface PeerReport {
   /** "" where every node at the host is banned. */
   readonly nodeId: NodeId | "";
+  /** Its host. */
   readonly host: string;
+  /** The port of its end of the link. */
   readonly port: number;
   /** Where it listens; 0 when it cannot be reached. */
   readonly listenPort: number;
-  /** Who opened the link; "banned" where there is none, nor shall be. Ports are 0 then. */
-  readonly direction: "in" | "out" | "banned";
+  /**
+   * Who opened the link; "banned" where there is none, nor shall be: ports are 0 then; "none" for a
+   * node that the daemon was told of and has no link with; "directory" for a directory.
+   */
+  readonly direction: "in" | "out" | "banned" | "none" | "directory";
+  /** Round trip of the link in ms; null while it is not known. */
   readonly roundTripMs: number | null;
+  /** How long there is a link, in ms; 0 without one. */
   readonly connectedMs: number;
-  /** Why it is banned, "wrong-data", "flooding" or "false-host", and for how long yet; or null. */
-  readonly ban: { readonly reason: string; readonly endsInMs: number } | null;
+  /** Why it is banned, "wrong-data", "flooding", "false-host" or "faults", and for how long yet; or null. */
+  readonly ban: {
+    /** Why: "wrong-data", "flooding", "false-host" or "faults". */
+    readonly reason: string;
+    /** For how long yet, in ms. */
+    readonly endsInMs: number;
+  } | null;
+  /** Why there is no link with a node, or no answer of a directory, that it was told of; or null. */
+  readonly problem: ProblemReport | null;
 }
 
-/** `search`: one for each file, most peers first. */
+/** How far a file is that has no root yet: nodes are just getting it from mirrors. */
+export interface InFlightReport {
+  /** What it is known by meanwhile. */
+  readonly flight: FlightId;
+  readonly chunks: number;
+  /** Chunks of the node that has most of it. */
+  readonly chunksHave: number;
+}
+
+/** `search`: one for each file, most peers first; then one for each that is in flight. */
 export interface SearchReport {
   readonly name: string;
-  readonly root: Root;
+  /** Null while it is in flight. */
+  readonly root: Root | null;
   readonly sizeBytes: number;
   readonly type: string;
-  /** Peers that have it whole, and those that have a part; this node counts when it does. */
+  /** Nodes that have it whole; this one counts when it does. */
   readonly peersWhole: number;
+  /** Nodes that have a part of it, or are just getting it; this one counts when it does. */
   readonly peersPart: number;
+  /** How many of these nodes no connection leads to, as far as that was tried. */
+  readonly peersUnreached: number;
+  /** Null when it has a root. */
+  readonly inFlight: InFlightReport | null;
   /** Who said so: "flood", "here", or the HOST:PORT of a directory. */
   readonly from: readonly string[];
 }
 
-/** `info`: one for each root that goes by the name, most holders first. */
+/** `info`: one for each root that goes by the name, most holders first; then what is in flight. */
 export interface InfoReport {
   readonly name: string;
-  readonly root: Root;
+  /** Null while it is in flight. */
+  readonly root: Root | null;
   readonly sizeBytes: number;
   readonly type: string;
   /** Null when nobody said it. */
   readonly sha256: string | null;
   readonly peersWhole: number;
   readonly peersPart: number;
+  /** How many of these nodes no connection leads to, as far as that was tried. */
+  readonly peersUnreached: number;
+  readonly inFlight: InFlightReport | null;
   readonly from: readonly string[];
 }
 
-/** `where`: one for each node that holds the file or a part of it, least loaded first. */
+/**
+ * `where`: one for each node that holds the file or a part of it, least loaded first; then one for
+ * each that is just getting it.
+ */
 export interface HolderReport {
   /** HOST:PORT, or "" when nobody can connect to it. */
   readonly peer: string;
   readonly nodeId: NodeId;
-  readonly root: Root;
+  /** Null while it is in flight. */
+  readonly root: Root | null;
+  /** What it is known by while it is in flight; null when it has a root. */
+  readonly flight: FlightId | null;
   readonly sizeBytes: number;
   readonly chunks: number;
   readonly chunksHave: number;
   /** 0 idle to 1,000 fully loaded; null when only the flood knows it. */
   readonly loadPermille: number | null;
+  /**
+   * How a connection comes about: "here" (it is this node), "in" (that node opened one), "out" (this
+   * node did), "none"; null when nobody tried.
+   */
+  readonly reach: "here" | "in" | "out" | "none" | null;
+  /** Why none comes about; null otherwise. */
+  readonly problem: string | null;
   readonly from: readonly string[];
 }
 
@@ -228,22 +404,46 @@ export interface PeerFileReport {
  * `explain`: one for each fetch of the name or root that runs or is remembered, the last one first.
  * Of one that runs `endedAt` is null, and the rest is as of now.
  */
-export type ExplainReport = Omit<FetchRecord, "endedAt"> & { readonly endedAt: string | null };
+export type ExplainReport = Omit<FetchRecord, "endedAt"> & {
+  /** When it ended, ISO 8601; null while it runs. */
+  readonly endedAt: string | null;
+};
 
 /** `verify`: one for each file. */
 export interface VerifyReport {
   readonly name: string;
   readonly root: Root;
   readonly path: string;
+  /** Whether all of it is right. */
   readonly ok: boolean;
+  /** Chunks that are wrong; 0 of a file that cannot be read at all. */
   readonly badChunks: number;
 }
 
 /** `share` and `unshare`: one for each path. */
 export interface ShareReport {
+  /** The path or name. */
   readonly path: string;
   /** What was done, for a person: "shared", "not shared any more". */
   readonly result: string;
+}
+
+/** `reach`: one for each of some nodes that were asked to connect to this one. */
+export interface ReachReport {
+  readonly peer: string;
+  readonly nodeId: NodeId;
+  /** "busy": it did not try, or could not be asked. */
+  readonly answer: DialBackAnswer;
+}
+
+/** What an answer does not have though it is there. */
+export interface LeftOut {
+  /** How many items, or offers of them, at the most; null when nobody knows. */
+  readonly more: number | null;
+  /** Why. */
+  readonly why: string;
+  /** What a person can do about it, or "". */
+  readonly hint: string;
 }
 
 /** Arguments of the ASK verbs. */
@@ -252,14 +452,17 @@ export interface AskArguments {
   readonly list: Record<string, never>;
   readonly peers: Record<string, never>;
   readonly search: { readonly glob: string; readonly timeoutMs?: number };
-  readonly share: { readonly paths: readonly string[] };
-  readonly unshare: { readonly target: string };
+  /** `again`: offer what is withheld at and below the paths as it is now. */
+  readonly share: { readonly paths: readonly string[]; readonly again?: boolean };
+  /** `all`: a name may stand for several files. */
+  readonly unshare: { readonly target: string; readonly all?: boolean };
   readonly verify: { readonly target?: string };
   readonly info: { readonly target: string; readonly timeoutMs?: number };
   readonly where: { readonly target: string; readonly timeoutMs?: number };
   readonly push: { readonly target: string; readonly peer?: string };
   readonly files: { readonly peer: string };
   readonly explain: { readonly target: string };
+  readonly reach: Record<string, never>;
 }
 
 /** Items of the answers. */
@@ -276,4 +479,5 @@ export interface AnswerItems {
   readonly push: PushReport;
   readonly files: PeerFileReport;
   readonly explain: ExplainReport;
+  readonly reach: ReachReport;
 }

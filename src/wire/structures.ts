@@ -1,6 +1,7 @@
 /** The structures that several messages share, as fields and as types. */
 
 import {
+  type FlightId,
   HASH_BYTES,
   ID_BYTES,
   type NodeId,
@@ -26,8 +27,10 @@ import {
 import { hostProblem } from "./host.ts";
 
 export const name = checkedText(text(limits.nameBytesMax), nameProblem);
-const type = text(limits.typeBytesMax);
+export const type = text(limits.typeBytesMax);
 export const root = hex<Root>(HASH_BYTES);
+/** A file that has no root yet. */
+export const flightId = hex<FlightId>(HASH_BYTES);
 export const queryId = hex<QueryId>(ID_BYTES);
 export const nodeId = hex<NodeId>(ID_BYTES);
 /** What a client of a directory is known by there: secret between the two. */
@@ -92,9 +95,18 @@ export const holder = struct({
   loadPermille: u16,
 });
 
+/** A node that gets the same file from a mirror, as another one knows it. */
+export const fellow = struct({
+  nodeId,
+  /** Where it can be dialled; empty and 0: it cannot. */
+  host: optionalHost,
+  port: u16,
+});
+
 export type FileOffer = ValueOf<typeof fileOffer>;
 export type Sought = ValueOf<typeof sought>;
 export type Load = ValueOf<typeof load>;
 export type ListedFile = ValueOf<typeof listedFile>;
 export type KnownFile = ValueOf<typeof knownFile>;
 export type Holder = ValueOf<typeof holder>;
+export type NamedFellow = ValueOf<typeof fellow>;

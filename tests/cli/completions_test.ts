@@ -76,6 +76,18 @@ for (const shell of SHELLS) {
     for (const name of [...NAMES, "help"]) assert(first!.includes(name), name);
   });
 
+  Deno.test(`${shell} completes a command and its words behind flags that stand before it`, async () => {
+    await assertOffers(shell, {
+      "pacsrv --cl": ["--client"],
+      "pacsrv --json --client 127.0.0.1:1 pu": ["push"],
+      "pacsrv --data status da": ["daemon"],
+      "pacsrv --client ": [],
+      "pacsrv --json --client 127.0.0.1:1 daemon --log-level ": ["debug", "error", "info", "warn"],
+      "pacsrv --client=127.0.0.1:1 -q completions ": [...SHELLS],
+      "pacsrv --json help comp": ["completions"],
+    });
+  });
+
   Deno.test(`${shell} completes values that are a fixed list, and offers none elsewhere`, async () => {
     await assertOffers(shell, {
       "pacsrv daemon --log-level ": ["debug", "error", "info", "warn"],
@@ -120,11 +132,13 @@ Deno.test("bash completes what is typed at a terminal", async () => {
     "pacsrv dae\t--log-l\tw\t",
     "pacsrv fetch --no-c\tx --client 127.0.0.1:1 -o a\\ \t",
     "pacsrv directory --log-level=e\t",
+    "pacsrv --client 127.0.0.1:1 dae\t--log-l\tw\t",
   ], { cwd: dir.path, env: { HOME: dir.path, TERM: "dumb" }, timeoutMs: SHELL_MS });
   assertEquals(output.split("----\n").map((words) => words.split("\n").slice(0, -1)), [
     ["daemon", "--log-level", "warn"],
     ["fetch", "--no-callback", "x", "--client", "127.0.0.1:1", "-o", "a b.iso"],
     ["directory", "--log-level=error"],
+    ["--client", "127.0.0.1:1", "daemon", "--log-level", "warn"],
     [],
   ]);
 });

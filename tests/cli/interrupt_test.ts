@@ -1,13 +1,20 @@
 // What is left when a fetch, a pipe or a daemon ends before its time: real processes, and a real
 // file of some 90 MB, Deno's own executable, so that the end comes in the middle.
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { basename, join } from "@std/path";
 import { FetchFailure } from "../../src/base/errors.ts";
 import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
 import { readFetchPlan } from "../../src/cli/fetch/fetch_plan.ts";
 import { openFetchSource } from "../../src/cli/fetch/fetch_source.ts";
+import { SOON_MS } from "../integration/support/wait.ts";
 import { DaemonProcess, LineProcess, pacsrvCommand } from "./process.ts";
 
 const FILE = Deno.execPath();
@@ -45,26 +52,60 @@ async function fetchHalf(dir: string, args: readonly string[]): Promise<LineProc
   }
 }
 
+const EXITS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.test(`fetch ended by ${signal} leaves nothing, and says so`, async () => {
+  Deno.test(`fetch ended by ${signal} leaves no output, and says what is kept`, async () => {
     await withHolder(async (dir, holder) => {
       // Through a second daemon: what the first one has itself would come at once.
       const args = ["--peer", holder.node];
       await using between = await DaemonProcess.start(dir, { name: "b", args });
-      await endBy(signal, dir, ["--client", between.client]);
+      const kept = await endBy(signal, dir, ["--client", between.client]);
       assertEquals(names(join(dir, "out")), []);
-      await endBy(signal, dir, ["--alone", "--peer", holder.node]);
+      assertMatch(kept, /^(what came is|\S+ [kM]B of \S+ MB are) kept; the same command goes on /);
+      const lost = await endBy(signal, dir, ["--alone", "--peer", holder.node]);
+      assertEquals(lost, "nothing is kept");
       assertEquals(names(join(dir, "out")), []);
     });
   });
 }
 
-async function endBy(signal: Deno.Signal, dir: string, way: readonly string[]): Promise<void> {
+/** Ends a fetch that has begun; gives what it says of that. */
+async function endBy(
+  signal: keyof typeof EXITS,
+  dir: string,
+  way: readonly string[],
+): Promise<string> {
   await using fetch = await fetchHalf(dir, ["-o", "out/x", ...way]);
   assertEquals(names(join(dir, "out")).length, 1, "there is no working file");
   fetch.process.kill(signal);
+  const events = await restOf(fetch);
   const { code, stderr } = await fetch.ended();
-  assertEquals([code, stderr], [1, `pacsrv: Ended by ${signal}\n`]);
+  const [, kept] = /^pacsrv: Ended by SIG[A-Z]+: (.*)\n/.exec(stderr) ?? [];
+  assertEquals(code, EXITS[signal], stderr);
+  const [interrupted, failed] = events.slice(-2);
+  assertEquals(interrupted!.event, "interrupted");
+  assertEquals(interrupted!.signal, signal);
+  assertEquals([failed!.event, failed!.code], ["failed", EXITS[signal]]);
+  assertEquals(interrupted!.bytesTotal, Deno.statSync(FILE).size);
+  return kept ?? stderr;
+}
+
+/** What these tests look at of an event. */
+interface Event {
+  readonly event: string;
+  readonly bytesTotal?: number;
+  readonly signal?: string;
+  readonly code?: number;
+}
+
+/** The events until it ends. */
+async function restOf(fetch: LineProcess): Promise<Event[]> {
+  const events: Event[] = [];
+  for (let line = await fetch.line(); line !== undefined; line = await fetch.line()) {
+    events.push(JSON.parse(line));
+  }
+  return events;
 }
 
 Deno.test("fetch -o FILE.part goes on from what an earlier one left", async () => {
@@ -73,7 +114,9 @@ Deno.test("fetch -o FILE.part goes on from what an earlier one left", async () =
     await using fetch = await fetchHalf(dir, args);
     while ((await Deno.stat(join(dir, "out/x.part"))).size < 1_000_000);
     fetch.process.kill("SIGTERM");
-    assertEquals((await fetch.ended()).code, 1);
+    const ended = await fetch.ended();
+    assertEquals(ended.code, 143);
+    assertStringIncludes(ended.stderr, " kept; the same command goes on from there");
     assertEquals(names(join(dir, "out")), ["x.part"]);
     const { stdout, code } = await pacsrvCommand(dir, ["fetch", NAME, "--json", ...args]).output();
     assertEquals(code, 0);
@@ -116,7 +159,7 @@ Deno.test("fetch -o - writes the whole file, and ends quietly when nobody reads 
     assert((await reader.read()).value!.length > 0);
     await reader.cancel();
     assertEquals(await new Response(process.stderr).text(), "");
-    assertEquals((await process.status).code, 1);
+    assertEquals((await process.status).code, 141);
   });
 });
 
@@ -161,7 +204,7 @@ Deno.test("the daemon rescans on SIGHUP, and ends on SIGINT and SIGTERM within 2
       daemon.process.kill(signal);
       const { code, stderr } = await daemon.ended();
       assertEquals(code, 0, stderr);
-      assert(performance.now() - atMs < 2_000, stderr);
+      assert(performance.now() - atMs < SOON_MS, stderr);
       assertStringIncludes(stderr, "looking through the shared paths again");
       assertStringIncludes(stderr, `stopping signal=${signal}`);
     }
@@ -169,3 +212,48 @@ Deno.test("the daemon rescans on SIGHUP, and ends on SIGINT and SIGTERM within 2
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("a command that waits for a daemon ends by a signal with its code, and says so", async () => {
+  const dir = await Deno.makeTempDir();
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const client = ["--client", `127.0.0.1:${silent.addr.port}`];
+  const hint = "hint: Push again: what the peer already has is not sent again.\n";
+  const cases = [
+    [["search", "*"], "SIGINT", ""],
+    [["list", "--json"], "SIGTERM", ""],
+    [["fetch", "--match", "*", "-q"], "SIGHUP", ""],
+    [["push", "x", "127.0.0.1:1"], "SIGINT", hint],
+  ] as const;
+  try {
+    for (const [words, signal, hint] of cases) {
+      await using command = new LineProcess(pacsrvCommand(dir, [...words, ...client]).spawn());
+      using connection = await silent.accept();
+      command.process.kill(signal);
+      // Impatient people do it twice.
+      command.process.kill(signal);
+      const { code, stderr } = await command.ended();
+      assertEquals([code, stderr], [EXITS[signal], `pacsrv: Ended by ${signal}\n${hint}`]);
+      connection.close();
+    }
+  } finally {
+    await Deno.remove(dir);
+  }
+});
+
+Deno.test("fetch ended by two signals at once leaves no output", async () => {
+  await withHolder(async (dir, holder) => {
+    await using fetch = await fetchHalf(dir, ["-o", "out/x", "--alone", "--peer", holder.node]);
+    fetch.process.kill("SIGINT");
+    await untilSignalled(fetch);
+    fetch.process.kill("SIGINT");
+    assertEquals((await fetch.ended()).code, 130);
+    assertEquals(names(join(dir, "out")), []);
+  });
+});
+
+/** Waits until a fetch has taken a signal. */
+async function untilSignalled(fetch: LineProcess): Promise<void> {
+  for (let line = await fetch.line(); line !== undefined; line = await fetch.line()) {
+    if ((JSON.parse(line) as Event).event === "interrupted") return;
+  }
+}

@@ -6,6 +6,7 @@ import { rootPath } from "../../scripts/std_source.ts";
 export const PAGES: readonly string[] = [
   "README.md",
   "src/cli/COMMANDS.md",
+  "src/cli/JSON.md",
   "src/daemon/OPERATING.md",
   "src/directory/GUIDE.md",
   "src/gateway/GUIDE.md",

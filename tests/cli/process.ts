@@ -69,6 +69,8 @@ export class DaemonProcess extends LineProcess {
   id = "";
   /** Empty without a gateway. */
   gateway = "";
+  /** How many files it shared when it was ready. */
+  shared = "";
 
   /** Starts one; rejects with its log when it does not get ready. */
   static async start(
@@ -80,12 +82,14 @@ export class DaemonProcess extends LineProcess {
     const command = pacsrvCommand(dir, ["daemon", ...own, "--client", "127.0.0.1:0", ...args]);
     const daemon = new DaemonProcess(command.spawn());
     const ready = await daemon.line() ?? "";
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/
-      .exec(ready);
+    const match =
+      /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?(?: shared=(\d+))?$/
+        .exec(ready);
     if (match === null) {
       throw new Error(`The daemon is not ready: ${ready}\n${(await daemon.ended()).stderr}`);
     }
     [, daemon.node = "", daemon.client = "", daemon.id = "", daemon.gateway = ""] = match;
+    daemon.shared = match[5] ?? "";
     return daemon;
   }
 }

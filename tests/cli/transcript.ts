@@ -8,12 +8,14 @@
 //   [2]                                  the exit code, always there, ends it
 //   $ eventually pacsrv ...              the same, again and again until it is as expected
 //   $ daemon a --share files             starts a daemon and waits until it is ready; from then on
-//                                        {a.node} and {a.client} are its addresses, {a.id} its id
+//                                        {a.node} and {a.client} are its addresses, {a.id} its id,
+//                                        {a.shared} how many files it said that it shares
 //   $ directory d --refresh 1            starts a directory; {d.directory} is its address
 //   $ stop a                             ends it by SIGTERM; it must exit with 0
 //   $ write FILE                         writes the lines after it that begin with "| "
 //   $ make FILE BYTES                    writes bytes that are the same each time
 //   $ same FILE FILE                     both have the same bytes
+//   $ says TEXT                          prints the text, names in it replaced
 //   $ ls DIR                             prints the names in a folder, sorted
 //
 // In expected lines <*> stands for any text within a line, and a line ... for any lines. {dir} is
@@ -21,6 +23,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { SOON_MS } from "../integration/support/wait.ts";
 import { DaemonProcess, DirectoryProcess, type LineProcess, pacsrvCommand } from "./process.ts";
 
 /** One command and what it is to do. */
@@ -151,6 +154,8 @@ class Stage implements AsyncDisposable {
         assertEquals(a!.length, b!.length);
         return assert(a!.every((byte, i) => byte === b![i]), "the files differ");
       }
+      case "says":
+        return assertEquals(args, step.stdout);
       case "ls": {
         const names = [...Deno.readDirSync(join(this.#dir, args[0]!))].map(({ name }) => name);
         return assertEquals(names.sort(), step.stdout);
@@ -190,6 +195,7 @@ class Stage implements AsyncDisposable {
     this.#names.set(`${name}.client`, daemon.client);
     this.#names.set(`${name}.gateway`, daemon.gateway);
     this.#names.set(`${name}.id`, daemon.id);
+    this.#names.set(`${name}.shared`, daemon.shared);
   }
 
   async #startDirectory(name: string, args: readonly string[]): Promise<void> {
@@ -207,7 +213,7 @@ class Stage implements AsyncDisposable {
     const { code, stderr } = await stopped.ended();
     assertEquals(code, 0, stderr);
     const tookMs = performance.now() - startMs;
-    assert(tookMs < 2_000, `the end took ${tookMs} ms`);
+    assert(tookMs < SOON_MS, `the end took ${tookMs} ms`);
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {

@@ -99,12 +99,16 @@ Deno.test("demo gets the file through eight daemons and leaves nothing behind", 
     .map((match) => Number(match[1]));
   assertEquals(gifts.length, 3, demo.text);
   assertEquals(gifts.reduce((sum, bytes) => sum + bytes, 0), sizeBytes);
-  // A query goes over each of the eight links once, and over the one that closes the ring twice.
-  const cost = /^(\d+) quer(?:y|ies) of n1, (\d+) messages over 8 links .* (\d+) copies/m
+  // A query goes over each of the eight links once, and over the one that closes the ring twice, unless
+  // a holder has it from there before it passes it on.
+  const cost = /^(\d+) quer(?:y|ies) of n1, (\d+) messages over 8 links .* (\d+) cop(?:y|ies)/m
     .exec(demo.text);
   assert(cost !== null, demo.text);
-  const [queries = 0, messages, copies = 0] = cost.slice(1).map(Number);
-  if (queries === 1) assertEquals([messages, copies], [9, 2]);
+  const [queries = 0, messages = 0, copies = 0] = cost.slice(1).map(Number);
+  if (queries === 1) {
+    assert(messages === 8 || messages === 9, demo.text);
+    assertEquals(copies, messages - 7);
+  }
   assertStringIncludes(demo.text, "No node had any link but the 8 that are drawn");
   await assertNothingLeft(dir);
 });

@@ -13,7 +13,7 @@ import { bytesFetched, type DoneEvent, FetchProcess } from "./support/fetch_proc
 import { assertSameFile, randomFile, TempDir } from "./support/files.ts";
 import { RawNode } from "./support/raw_node.ts";
 import { SilentListener } from "./support/silent_listener.ts";
-import { waitUntil } from "./support/wait.ts";
+import { SOON_MS, waitUntil } from "./support/wait.ts";
 
 const FILE_BYTES = 300_000;
 
@@ -251,7 +251,8 @@ Deno.test("a fetch is no slower for directories that are dead, silent, or talk n
   await liar.believed();
   const without = medians.get("none")!;
   for (const [what, median] of medians) {
-    assertLess(median, without + 200, `${what}: ${JSON.stringify([...medians])}`);
+    // One that is waited for costs seconds; a busy machine, a part of what it costs without any.
+    assertLess(median, 3 * without + 500, `${what}: ${JSON.stringify([...medians])}`);
   }
 });
 
@@ -366,9 +367,7 @@ Deno.test("a directory that was killed and started again knows all within one in
 
   await using second = await startDirectory({ listen, refresh });
   assert(second.id !== first.id);
-  const knownMs = performance.now();
-  await lists(second, 4);
   // One interval, and the time that asking takes here.
-  assertLess(performance.now() - knownMs, refresh * 1_000 + 3_000);
+  await lists(second, 4, refresh * 1_000 + SOON_MS);
   await fetched(dir, "again-b.bin", requester);
 });

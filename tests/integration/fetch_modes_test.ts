@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pacsrvArgs } from "../../scripts/deno_args.ts";
-import { rangeBytes } from "../../src/base/geometry.ts";
+import { CHUNK_BYTES, rangeBytes } from "../../src/base/geometry.ts";
 import { ask, placesOf, untilShared } from "./support/client.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { bytesFetched, FetchProcess } from "./support/fetch_process.ts";
@@ -29,21 +29,35 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
     await using daemon = await startDaemon();
     await using holder = await stallingHolder(daemon);
     await using fetch = daemon.fetch(["file.bin"], { cwd: dir.path });
+    let kept: { event: string; signal: string; bytesKept: number } | undefined;
     await untilWorkingFile(dir.path);
+    await fetch.progressed(1);
+    if (signal === "SIGINT") {
+      const event = await fetch.process.stdout.matching('"stalled":{');
+      const { bytesPerSecond, stalled: { sinceMs, waitingFor } } = JSON.parse(event);
+      const seen = [sinceMs >= 2_000, waitingFor, bytesPerSecond];
+      assertEquals(seen, [true, "1 source", 0], event);
+    }
     fetch.process.kill(signal);
-    const { code } = await fetch.ended();
+    const { code, stdout, stderr } = await fetch.ended();
     if (signal === "SIGKILL") {
       // Nobody can tidy up after that; but what is left is hidden and not under the name.
       for (const name of await namesIn(dir.path)) assertMatch(name, /^\.pacsrv-/);
     } else {
-      assertEquals(code, 1);
+      assertEquals(code, signal === "SIGINT" ? 130 : 143);
       assertEquals(await namesIn(dir.path), []);
+      const [, text] = /^pacsrv: Ended by SIG\w+: (.+)\n/.exec(stderr) ?? [];
+      assertMatch(text ?? stderr, /B of 6\.29 MB are kept; the same command goes on from there$/);
+      kept = JSON.parse(stdout.trim().split("\n").at(-2)!);
+      assertEquals([kept?.event, kept?.signal], ["interrupted", signal]);
     }
     // The daemon sees that nobody waits any more, and keeps what came.
     await waitUntil(async () => (await ask(daemon, "status", {}))[0]?.transfers.length === 0, {
       what: "the transfer to end",
     });
-    assertEquals((await placesOf(daemon, "file.bin"))[0]?.origin, "partial");
+    const [place] = await placesOf(daemon, "file.bin");
+    assertEquals(place?.origin, "partial");
+    assert(place!.chunksHave * CHUNK_BYTES >= (kept?.bytesKept ?? 0), JSON.stringify(kept));
     assert(holder.requested.length > 0);
   });
 }
@@ -55,7 +69,7 @@ Deno.test("fetch with a node of its own leaves no output when ended by SIGTERM",
   await untilWorkingFile(work);
   shared.holder.kill("SIGSTOP");
   fetch.process.kill("SIGTERM");
-  assertEquals((await fetch.ended()).code, 1);
+  assertEquals((await fetch.ended()).code, 143);
   assertEquals(await namesIn(work), []);
 });
 
@@ -226,7 +240,9 @@ Deno.test("--json prints one event a line, the last one says how many bytes came
   assertEquals([source?.peer, source?.nodeId, source?.bytes], [holder.node, holder.id, 20 * MIB]);
   assertEquals(done.output, `${dir.path}/out`);
 
-  await using failed = daemon.fetch(["no such file", "--timeout", "1"], { cwd: dir.path });
+  // Where there is nobody who could say that it has nothing.
+  await using alone = await startDaemon();
+  await using failed = alone.fetch(["no such file", "--timeout", "1"], { cwd: dir.path });
   const { code } = await failed.ended();
   const last = JSON.parse(failed.process.stdout.all.at(-1)!);
   assertEquals([last.event, last.exit, last.code], ["failed", "timedOut", code]);

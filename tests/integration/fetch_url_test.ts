@@ -3,7 +3,7 @@
 
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import { pacsrvArgs } from "../../scripts/deno_args.ts";
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import { startDaemon } from "./support/daemon.ts";
@@ -92,8 +92,11 @@ Deno.test("fetch URL leaves a .part when it is interrupted, and goes on from the
   await waitUntil(async () => await sizeOf(scene.part) > 200_000, { what: "some of the file" });
   process.kill("SIGINT");
   const { code, stderr } = await process.ended();
-  assertEquals(code, 1, stderr);
-  assertStringIncludes(stderr, "Ended by SIGINT");
+  assertEquals(code, 130, stderr);
+  assertMatch(
+    stderr,
+    /Ended by SIGINT: \d+ kB of 2 MB are kept; the same command goes on from there/,
+  );
   const had = await sizeOf(scene.part);
   assert(had > 200_000 && had < SIZE, String(had));
   scene.mirror.behave();
@@ -102,6 +105,16 @@ Deno.test("fetch URL leaves a .part when it is interrupted, and goes on from the
   await assertSameFile(scene.part, scene.original);
   const given = scene.mirror.packageBytes;
   assert(given <= SIZE - had + 8_192, `the mirror gave ${given} of the last ${SIZE - had} bytes`);
+});
+
+Deno.test("fetch URL says that nothing comes, though its only source is silent", async () => {
+  await using scene = await Scene.make();
+  scene.mirror.misbehave({ silentAfterBytes: 500_000 });
+  const args = ["fetch", scene.url, "-o", scene.part, "--json", ...NO_DAEMON];
+  await using process = new PacsrvProcess(args);
+  const { stalled } = JSON.parse(await process.stdout.matching('"stalled":{'));
+  assert(stalled.sinceMs >= 2_000, JSON.stringify(stalled));
+  assertEquals(stalled.waitingFor, new URL(scene.url).host);
 });
 
 Deno.test("fetch URL says shortly why there is nothing, and leaves no wrong bytes", async () => {

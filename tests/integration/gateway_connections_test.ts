@@ -16,7 +16,7 @@ Deno.test("gateway with too many connections comes back by itself, and its daemo
   const args = ["daemon", "--data", `${dir.path}/data`, ...addresses, "--gateway", "127.0.0.1:0"];
   await using daemon = new ToolProcess("sh", [...limited, ...pacsrvArgs(), ...args]);
   const ready = await daemon.stdout.matching(/^ready .* gateway=/);
-  const port = Number(ready.slice(ready.lastIndexOf(":") + 1));
+  const port = Number(/ gateway=\S+:(\d+)/.exec(ready)![1]);
   const clients: Deno.TcpConn[] = [];
   try {
     // Their heads never end, and they never leave. None is accepted any more at some time.

@@ -145,7 +145,7 @@ Deno.test("gateway gives other clients their files while one takes nothing", asy
   const [hostname = "", port = ""] = daemon.gateway.split(":");
   using stalled = await Deno.connect({ hostname, port: Number(port) });
   await stalled.write(
-    new TextEncoder().encode(`GET ${FOLDER}/${NAME} HTTP/1.1\r\nHost: gateway\r\n\r\n`),
+    new TextEncoder().encode(`GET ${FOLDER}/${NAME} HTTP/1.1\r\nHost: localhost\r\n\r\n`),
   );
   const whole = await get(daemon.gateway, `${FOLDER}/${NAME}`);
   assert(equal(whole.bytes, bytes));

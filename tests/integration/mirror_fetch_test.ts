@@ -8,7 +8,7 @@ import { UNKNOWN_ROOT } from "../../src/base/ids.ts";
 import { addDownloaded, content, readAll, rootOf } from "../unit/store/store_fixture.ts";
 import { FetchRig, sha256Of } from "./support/fetch_rig.ts";
 import type { Behaviour } from "./support/raw_holder.ts";
-import { waitUntil } from "./support/wait.ts";
+import { WAIT_MS, waitUntil } from "./support/wait.ts";
 
 const NAME = "file.pkg.tar.zst";
 const MIB = 1_024 * 1_024;
@@ -398,7 +398,8 @@ Deno.test("Fetch of a root goes on with peers when the mirror's file has another
   await using rig = await FetchRig.start({ [NAME]: spoilt(SMALL, SMALL.length - 1) });
   // Somebody who can be asked, and does not have it yet.
   await rig.neighbour("other.bin", SMALL.subarray(5));
-  const fetch = rig.fetch(NAME, { root: rootOf(SMALL) });
+  // Its search lasts as long as a busy machine needs to start the holder.
+  const fetch = rig.fetch(NAME, { root: rootOf(SMALL), searchMs: WAIT_MS });
   fetch.beforeReleased = (range) => assert(range.first + range.count < fetch.releasedChunks.length);
   await fetch.until("restarted");
   fetch.beforeReleased = undefined;

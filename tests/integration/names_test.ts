@@ -25,6 +25,19 @@ import { type HeldFile, holdFile, RawHolder } from "./support/raw_holder.ts";
 import { RawNode } from "./support/raw_node.ts";
 import { waitUntil } from "./support/wait.ts";
 
+/** The event that tells of a choice. */
+interface ToldChoice {
+  readonly root: string;
+  readonly why: string;
+  readonly nodes: number;
+  readonly others: readonly {
+    readonly root: string;
+    readonly sizeBytes: number;
+    readonly nodes: number;
+    readonly command: string;
+  }[];
+}
+
 /** What no file may be called, as bytes of a frame. */
 const HOSTILE: readonly Uint8Array[] = [
   "../evil.bin",
@@ -201,6 +214,66 @@ Deno.test("two files of one name are two candidates", async (t) => {
     assertEquals(found.map(({ name }) => name), ["same.bin", "same.bin"]);
     assertEquals(found.map(({ peersWhole }) => peersWhole), [2, 1]);
     assertEquals(found.map(({ sizeBytes }) => sizeBytes), [700_000, 800_001]);
+  });
+});
+
+Deno.test("fetch says that several files go by the name, which it takes and why, and how to have another", async (t) => {
+  await using dir = await TempDir.make();
+  const first = holdFile("file.bin", randomBytes(300_000, 15));
+  const second = await dir.sub("second", "file.bin");
+  await randomFile(second, 200_000, 16);
+  const toldOf = Promise.withResolvers<void>();
+  await using daemon = await startDaemon();
+  await using _ = await RawHolder.start(daemon.node, first, {
+    behaviour: {
+      // Nothing of it comes before the other one is known.
+      onLeaves: ({ first: from, count }, { peer }) => {
+        const hashes = first.leaves.slice(from * 32, (from + count) * 32);
+        toldOf.promise.then(() => peer.send({ kind: "leaves", first: from, hashes }));
+      },
+    },
+  });
+  const output = `${dir.path}/out`;
+  await using fetch = daemon.fetch(["file.bin", "-o", output]);
+  await fetch.event("found");
+  await using holder = await startDaemon({ shares: [second], peers: [daemon.node] });
+  const choice = await fetch.event("choice");
+  toldOf.resolve();
+  assertEquals((await fetch.done()).root, first.root);
+  const { root, why, nodes, others } = choice as unknown as ToldChoice;
+  assertEquals([root, why, nodes, others.length], [first.root, "first", 1, 1]);
+  const [other] = others;
+  assertEquals([other!.sizeBytes, other!.nodes], [200_000, 1]);
+
+  await t.step("the command that it tells fetches the other one", async () => {
+    const { code, stderr } = await runPacsrv(other!.command.split(" ").slice(1));
+    assertEquals(code, 0, stderr);
+    await assertSameFile(output, second);
+  });
+  await t.step("a person is told of both on standard error, also where both are here", async () => {
+    const { code, stderr } = await daemon.run(["fetch", "file.bin", "-o", output]);
+    assertEquals(code, 0, stderr);
+    const taken = (await sha256Of(output)) === await sha256Of(second) ? other!.root : first.root;
+    const left = taken === first.root ? other!.root : first.root;
+    assertStringIncludes(
+      stderr,
+      `2 different files go by the name file.bin. This is the one with root ${taken}`,
+    );
+    assertStringIncludes(stderr, ": it is here already.");
+    assertStringIncludes(stderr, "\nNo other node was asked, for file.bin is here: `pacsrv info");
+    const command = `pacsrv fetch --root ${left} -o ${output} --client ${daemon.client} file.bin`;
+    assertStringIncludes(stderr, command);
+  });
+  await t.step("search and where tell the two apart", async () => {
+    for (const command of ["search", "where"]) {
+      const { stdout } = await holder.run([command, "file.bin", "--json"]);
+      const roots = stdout.trim().split("\n").map((line) => JSON.parse(line).root);
+      assertEquals(new Set(roots), new Set([first.root, other!.root]));
+    }
+  });
+  await t.step("who names the root is told nothing", async () => {
+    const { stderr } = await daemon.run(["fetch", "file.bin", "--root", root, "-o", output]);
+    assert(!/different files|No other node/.test(stderr), stderr);
   });
 });
 

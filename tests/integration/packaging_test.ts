@@ -60,7 +60,7 @@ Deno.test("pacsrv.service lets through what the runtime calls", async () => {
   // What a daemon was seen to call, where leaving it out would end it or blind it.
   const needed = [
     ...["mmap", "mprotect", "pkey_mprotect", "clone3", "prlimit64", "sched_getaffinity", "sysinfo"],
-    ...["flock", "inotify_init1", "fsync", "rename", "sendmmsg", "statx", "epoll_wait"],
+    ...["flock", "fsync", "rename", "sendmmsg", "statx", "epoll_wait"],
   ];
   assertEquals(needed.filter((call) => !open.has(call)), []);
 });

@@ -205,13 +205,43 @@ Deno.test("a silent mirror holds up only those who wait for it, and only for a b
   });
 });
 
-Deno.test("gateway gives the last good database, marked stale, when the mirror is down", async () => {
+Deno.test("pacman gets the database of its next server when the gateway's mirror is down", async () => {
   await using dir = await TempDir.make();
   const repository = await Repository.build(dir.path, {
     packages: [{ name: "known", payloadBytes: 20_000 }],
   });
   await using mirror = Mirror.start(dir.path);
-  await using machine = await Machine.start({ mirrors: [mirror] });
+  await using next = Mirror.start(dir.path);
+  await using machine = await Machine.start({ mirrors: [mirror], behind: [next] });
+  await machine.pacman.must("-Sy");
+  const database = `${repository.folder}/core.db`;
+  assertEquals(next.requestsOf(database).length, 0);
+  await repository.add([{ name: "known", version: "2-1", payloadBytes: 20_000 }]);
+  await mirror.die();
+  await machine.pacman.must("-Syu", "known");
+  await machine.pacman.assertInstalled([repository.package("known")]);
+  assertEquals(next.requestsOf(database).length, 1);
+  // The mirror is back with an older one, and knows dates only: where pacman asks for it, it gets that.
+  mirror.comeBack();
+  await machine.pacman.must("-Sy");
+  const path = `${dir.path}${database}`;
+  await Deno.utime(path, new Date(), new Date(Date.now() - 3_600_000));
+  mirror.misbehave({ validators: "date" });
+  await machine.pacman.must("-Syy");
+  const synced = await Deno.stat(`${machine.pacman.syncDir}/core.db`);
+  const served = await Deno.stat(path);
+  assertEquals(synced.mtime!.toUTCString(), served.mtime!.toUTCString());
+  assertEquals(next.requestsOf(database).length, 1);
+});
+
+Deno.test("gateway gives the last good database, marked stale, where a person allows it", async () => {
+  await using dir = await TempDir.make();
+  const repository = await Repository.build(dir.path, {
+    packages: [{ name: "known", payloadBytes: 20_000 }],
+  });
+  await using mirror = Mirror.start(dir.path);
+  const args = ["--stale-databases", "1h"];
+  await using machine = await Machine.start({ mirrors: [mirror], args });
   await machine.pacman.must("-Sy");
   const database = `${machine.url}${repository.folder}/core.db`;
   const fresh = await curl(database);
@@ -237,10 +267,13 @@ Deno.test("gateway gives the last good database, marked stale, when the mirror i
   assertMatch(response.headers.get("x-pacsrv-stale") ?? "", /^\d+$/);
   assertEquals((await curl(database)).sha256, fresh.sha256);
   await machine.pacman.must("-Syy");
+  const [stale] = (await machine.daemon.status()).staleDatabases;
+  assertEquals(stale?.path, `${repository.folder}/core.db`);
   mirror.comeBack();
   await waitUntil(async () => (await curl(database)).sha256 !== fresh.sha256, {
     what: "the new database, once the mirror is back",
   });
+  assertEquals((await machine.daemon.status()).staleDatabases, []);
 });
 
 /** Holds what was installed to be right and pacman to have had nothing to complain of. */

@@ -1,6 +1,13 @@
 // Files given to nodes that did not ask for them: what each answers, and what comes of it.
 
-import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { PushReport } from "../../src/client/types.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -291,10 +298,11 @@ Deno.test("pacsrv files lists what a node offers, with the SHA-256 that it has c
   const sha256 = await sha256Of(path);
   await using client = await connectTo(peer);
   await Array.fromAsync(client.get(requestFor(NAME, { sha256 })));
-  const [before] = await ask(source, "files", { peer: source.node }).catch(() => []);
-  assertEquals(before, undefined, "a node does not ask itself");
-  const [own] = await ask(peer, "files", { peer: source.node });
-  assertEquals([own!.name, own!.sizeBytes, own!.sha256], [NAME, FILE_BYTES, null]);
+  const own = await source.run(["files", source.node]);
+  assertStringIncludes(own.stderr, `the files of ${source.node}: it is this node itself\n`);
+  assertEquals(own.code, 1, own.stderr);
+  const [first] = await ask(peer, "files", { peer: source.node });
+  assertEquals([first!.name, first!.sizeBytes, first!.sha256], [NAME, FILE_BYTES, null]);
   const [theirs] = await ask(source, "files", { peer: peer.node });
   assertEquals([theirs!.name, theirs!.chunks, theirs!.chunksHave], [NAME, 306, 306]);
   assertEquals(theirs!.sha256, sha256);

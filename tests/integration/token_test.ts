@@ -9,7 +9,7 @@ import { Connection } from "../../src/net/connection.ts";
 import { expectMessage } from "../../src/net/handshake.ts";
 import { tcpTransport } from "../../src/net/tcp_transport.ts";
 import type { Duplex, Listener } from "../../src/net/transport.ts";
-import { CLIENT_MAGIC, type Message, PROTOCOL_VERSION } from "../../src/wire/messages.ts";
+import { CLIENT_MAGIC, CLIENT_VERSION, type Message } from "../../src/wire/messages.ts";
 import { clientMac } from "../../src/wire/proofs.ts";
 import { ask, untilShared } from "./support/client.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
@@ -148,7 +148,7 @@ class RawClient implements Disposable {
     connection.send({
       kind: "client-hello",
       magic: CLIENT_MAGIC,
-      version: PROTOCOL_VERSION,
+      version: CLIENT_VERSION,
       nonce,
     });
     const welcome = expectMessage(await connection.receiveOne(), "client-welcome");
@@ -210,7 +210,7 @@ class FalseDaemon implements AsyncDisposable {
           connection.send({
             kind: "client-welcome",
             magic: CLIENT_MAGIC,
-            version: PROTOCOL_VERSION,
+            version: CLIENT_VERSION,
             nodeId: newNodeId(systemRandom),
             nonce: systemRandom.bytes(16),
             tokenPath,

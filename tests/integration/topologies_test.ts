@@ -1,7 +1,7 @@
 // Real daemons in real shapes: a search finds what is there, reaches each node once, and is held up
 // by nobody who accepts and then keeps silent.
 
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { limits } from "../../src/base/limits.ts";
 import type { QueryId } from "../../src/base/ids.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
@@ -72,14 +72,18 @@ for (const [topology, edges] of [["ring", 8], ["mesh", 28]] as [Topology, number
     await assertSameFile(output, path);
 
     // The origin sends over each of its links, every other node over all but the one that the
-    // query came by; the first copy is seen, each later one dropped.
-    const messages = 2 * edges - 7;
+    // query came by; the first copy is seen, each later one dropped. The holder calls back first, and
+    // then sends to those of whom it got no copy meanwhile.
+    const ofHolder = 2 * edges / 8 - 1;
+    const messages = 2 * edges - 7 - ofHolder;
     const { each, sent } = await waitUntil(async () => {
       const counters = await countersOf(daemons);
       return counters.seen === 7 && counters.sent === counters.seen + counters.dropped && counters;
     }, { what: "the flood to come to rest" });
     assertEquals(each.map(({ queriesSeen }) => queriesSeen), [0, 1, 1, 1, 1, 1, 1, 1]);
-    assertEquals(sent, messages);
+    const { messagesSent } = each[4]!;
+    assertLessOrEqual(messagesSent, ofHolder);
+    assertEquals(sent - messagesSent, messages);
   });
 }
 

@@ -11,7 +11,7 @@ import { type Random, randomBelow, seededRandom } from "../../src/base/random.ts
 import type { AdvertiserEvent } from "../../src/core/directory/advertiser.ts";
 import type { Denial, Listed } from "../../src/core/directory/directory_events.ts";
 import { encodeFrame } from "../../src/wire/codec.ts";
-import { type Message, NODE_MAGIC, PROTOCOL_VERSION } from "../../src/wire/messages.ts";
+import { type Message, NODE_MAGIC, NODE_VERSION_OLDEST } from "../../src/wire/messages.ts";
 import type { ListedFile } from "../../src/wire/structures.ts";
 import { CLIENT_PORT, type Gone, SimClient } from "./directory_client.ts";
 import { type SimBatch, SimDirectory } from "./directory_server.ts";
@@ -305,7 +305,7 @@ const HANDSHAKE: readonly Message[] = (() => {
   const hello: Message = {
     kind: "hello",
     magic: NODE_MAGIC,
-    version: PROTOCOL_VERSION,
+    version: NODE_VERSION_OLDEST,
     purpose: "directory",
     nodeId: newNodeId(seededRandom(0)),
     listenPort: CLIENT_PORT,

@@ -1,7 +1,7 @@
 /** The mirrors of a simulated fetch: what comes of the file in order, from one after the other. */
 
 import { CHUNK_BYTES, chunkCount } from "../../src/base/geometry.ts";
-import type { FetchEvent, MirrorFacts } from "../../src/core/fetch/fetch_events.ts";
+import type { FetchPolicyEvent, MirrorFacts } from "../../src/core/fetch/fetch_events.ts";
 import type { MirrorRefusal } from "../../src/core/fetch/fetch_failures.ts";
 import { chunkOf, type Content, type SimMirror, type World } from "./fetch_world.ts";
 import type { VirtualTime } from "./virtual_time.ts";
@@ -14,7 +14,7 @@ const RETRIES_MAX = 3;
 export class SimMirrors implements MirrorFacts {
   readonly #world: World;
   readonly #time: VirtualTime;
-  readonly #tell: (event: FetchEvent) => void;
+  readonly #tell: (event: FetchPolicyEvent) => void;
   readonly #out = new Set<SimMirror>();
   readonly #breaks = new Map<SimMirror, number>();
   readonly #end: number | null;
@@ -32,7 +32,7 @@ export class SimMirrors implements MirrorFacts {
   /** Numbers that a mirror gave of each chunk, ever: they may be shown. */
   readonly shown = new Set<string>();
 
-  constructor(world: World, time: VirtualTime, tell: (event: FetchEvent) => void) {
+  constructor(world: World, time: VirtualTime, tell: (event: FetchPolicyEvent) => void) {
     this.#world = world;
     this.#time = time;
     this.#tell = tell;

@@ -4,14 +4,13 @@
  */
 
 import { Bitfield } from "../../src/base/bitfield.ts";
-import { FetchFailure, unreachable } from "../../src/base/errors.ts";
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../src/base/geometry.ts";
-import type { Root } from "../../src/base/ids.ts";
+import { FetchFailure, type OfKind, unreachable } from "../../src/base/errors.ts";
+import type { NodeId, Root } from "../../src/base/ids.ts";
 import type { Candidate } from "../../src/core/fetch/candidates.ts";
 import type {
   FetchEffect,
-  FetchEvent,
   FetchFacts,
+  FetchPolicyEvent,
   FetchResult,
   LocalFile,
 } from "../../src/core/fetch/fetch_events.ts";
@@ -24,10 +23,13 @@ import {
   type ViewPlaces,
 } from "../../src/core/fetch/view_effects.ts";
 import { wantedChunks } from "../../src/core/fetch/wanted_range.ts";
-import type { FetchObserver, FileReader } from "../../src/wire/fetching.ts";
+import { PolicyLoop } from "../../src/daemon/fetch/policy_loop.ts";
+import type { FetchRequest } from "../../src/wire/fetching.ts";
+import { textOf } from "./fetch_log.ts";
 import { SimMirrors } from "./fetch_mirrors.ts";
+import { all, readerOf, SimReader } from "./fetch_reader.ts";
 import { SimSwarm } from "./fetch_swarm.ts";
-import { chunkOf, type Content, type SimPeer, type World } from "./fetch_world.ts";
+import { chunkOf, type Content, peerAt, type SimPeer, type World } from "./fetch_world.ts";
 import { VirtualTime } from "./virtual_time.ts";
 
 /** A node's own period. */
@@ -60,17 +62,46 @@ export function runFetch(world: World, Policy: PolicyClass = FetchPolicy): Fetch
   return new FetchRun(world, Policy).run();
 }
 
+/** A policy whose steps are told, and which does not go in a circle. */
+function watched(
+  Policy: PolicyClass,
+  request: FetchRequest,
+  options: ConstructorParameters<typeof FetchPolicy>[1],
+  say: (line: string) => void,
+): FetchPolicy {
+  let steps = 0;
+  class Watched extends Policy {
+    override step(
+      event: FetchPolicyEvent,
+      nowMs: number,
+      facts: FetchFacts,
+    ): readonly FetchEffect[] {
+      if (++steps > STEPS_MAX) throw new Error(`It goes in a circle: ${event.kind}`);
+      if (event.kind !== "tick" && event.kind !== "gained") say(`<- ${event.kind}`);
+      const effects = super.step(event, nowMs, facts);
+      for (const effect of effects) say(`   -> ${textOf(effect)}`);
+      return effects;
+    }
+  }
+  return new Watched(request, options);
+}
+
+/** Each node is at a host of its own. */
+function hostOf(nodeId: NodeId): string {
+  return `192.0.2.${Number.parseInt(nodeId.slice(-2), 16) || 1}`;
+}
+
 class FetchRun implements ViewPlaces {
   readonly #world: World;
   readonly #time = new VirtualTime();
   readonly #policy: FetchPolicy;
+  readonly #loop: PolicyLoop;
   readonly #mirrors: SimMirrors | null;
   readonly #view: ReadableRanges;
   readonly #reader: SimReader;
   readonly #facts: FetchFacts;
   readonly #log: string[] = [];
   readonly #faults: string[] = [];
-  readonly #events: FetchEvent[] = [];
   readonly #complete = new Set<Content>();
   /** What came of each root, and is kept. */
   readonly #kept = new Map<Root, Bitfield>();
@@ -79,31 +110,38 @@ class FetchRun implements ViewPlaces {
   #importedTo: number;
   #isImporting = false;
   #result: FetchResult | Error | null = null;
-  #isStepping = false;
-  #wakeMs = Infinity;
-  #steps = 0;
 
   constructor(world: World, Policy: PolicyClass) {
     this.#world = world;
     const { request, isAlone, sharesPlace, here } = world;
-    const tell = (event: FetchEvent) => this.#tell(event);
+    const tell = (event: FetchPolicyEvent) => this.#tell(event);
     this.#mirrors = world.mirrors.length === 0 ? null : new SimMirrors(world, this.#time, tell);
-    this.#policy = new Policy(request, {
+    this.#policy = watched(Policy, request, {
       nowMs: 0,
       searchMs: searchTimeMs(request, { isAlone }),
       sharesPlace,
-    });
+      ...(world.client === null ? {} : { client: world.client }),
+    }, (line) => this.#say(line));
     this.#reader = new SimReader(world, this.#mirrors, this.#faults);
     this.#view = new ReadableRanges(this.#reader.observer, () => {});
     this.#importedTo = this.#mirrors?.firstChunk ?? 0;
     if (here !== null) this.#complete.add(here);
     this.#facts = this.#lookAround();
+    this.#loop = new PolicyLoop({
+      clock: this.#time.clock,
+      policy: this.#policy,
+      facts: this.#facts,
+      apply: (effect) => this.#apply(effect),
+      broke: (error) => this.#result = error as Error,
+    });
   }
 
   run(): FetchRunResult {
     const { peers, stopsMs, comesHere } = this.#world;
     this.#tell({ kind: "start" });
-    for (const peer of peers) this.#time.at(peer.offersMs, () => this.#offers(peer));
+    for (const peer of peers) {
+      this.#time.at(peer.offersMs, () => this.#offers(peer));
+    }
     if (stopsMs < Infinity) {
       this.#time.at(stopsMs, () => this.#tell({ kind: "stopped", isNotFound: false }));
     }
@@ -143,33 +181,8 @@ class FetchRun implements ViewPlaces {
     return this.#world.contents.find((content) => content.root === root)!;
   }
 
-  #tell(event: FetchEvent): void {
-    if (this.#policy.isOver) return;
-    this.#events.push(event);
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      if (++this.#steps > STEPS_MAX) throw new Error(`It goes in a circle: ${next.kind}`);
-      if (next.kind !== "tick" && next.kind !== "gained") this.#say(`<- ${next.kind}`);
-      for (const effect of this.#policy.step(next, this.#time.nowMs, this.#facts)) {
-        this.#say(`   -> ${textOf(effect)}`);
-        this.#apply(effect);
-      }
-    }
-    this.#isStepping = false;
-    this.#wake();
-  }
-
-  #wake(): void {
-    const { wakeMs } = this.#policy;
-    const { nowMs } = this.#time;
-    if (wakeMs >= this.#wakeMs && this.#wakeMs > nowMs) return;
-    if (wakeMs === Infinity) return;
-    this.#wakeMs = Math.max(nowMs, wakeMs);
-    this.#time.at(this.#wakeMs, () => {
-      this.#wakeMs = Infinity;
-      this.#tell({ kind: "tick" });
-    });
+  #tell(event: FetchPolicyEvent): void {
+    this.#loop.tell(event);
   }
 
   #say(what: string): void {
@@ -179,22 +192,30 @@ class FetchRun implements ViewPlaces {
   #lookAround(): FetchFacts {
     const swarm = () => this.#swarm;
     const importedTo = () => this.#importedTo;
+    const view = this.#view;
     const { isAlone, linkCount, peers } = this.#world;
     const hasListed = peers.some(({ isListed }) => isListed);
     return {
+      searchOutcome: null,
       surroundings: {
         isAlone,
         linkCount,
         linksDialling: 0,
         addressCount: 0,
+        peerFaults: [],
         directories: { size: hasListed ? 1 : 0, faults: [] },
+        withheldPath: null,
       },
       get swarm() {
         return swarm();
       },
       mirror: this.#mirrors,
+      crowd: null,
       get importedTo() {
         return importedTo();
+      },
+      get isHandedOut() {
+        return view.isHandedOut;
       },
       listedDials: 0,
       isSource: (nodeId) => swarm()?.hasSource(nodeId) ?? false,
@@ -203,11 +224,12 @@ class FetchRun implements ViewPlaces {
     };
   }
 
-  #offers(peer: SimPeer): void {
+  #offers(before: SimPeer): void {
+    const peer = peerAt(before, this.#time.nowMs);
+    if (peer === null || this.#policy.isOver) return;
     const { content, nodeId, port } = peer;
-    if (this.#time.nowMs >= peer.diesMs || this.#policy.isOver) return;
     if (peer.isListed && port > 0) return this.#list(peer);
-    const address = { host: "192.0.2.1", port };
+    const address = { host: hostOf(nodeId), port };
     const files = [fileOf(this.#world, content)];
     this.#tell({ kind: "offered", nodeId, address, files });
     const answer = this.#policy.answerTo(nodeId, files, this.#facts);
@@ -221,7 +243,15 @@ class FetchRun implements ViewPlaces {
       kind: "listed",
       files: [{ root, name, type: "zst", sizeBytes, sha256, whole: 1, part: 0 }],
       holders: [
-        { root, sizeBytes, nodeId, host: "192.0.2.1", port, chunksHave: chunks, loadPermille: 0 },
+        {
+          root,
+          sizeBytes,
+          nodeId,
+          host: hostOf(nodeId),
+          port,
+          chunksHave: chunks,
+          loadPermille: 0,
+        },
       ],
     });
   }
@@ -237,6 +267,8 @@ class FetchRun implements ViewPlaces {
         }
         return;
       case "ask-directories":
+      case "ask-relays":
+      case "dial-nodes":
       case "note":
       case "log":
       case "threw-away":
@@ -313,6 +345,10 @@ class FetchRun implements ViewPlaces {
       case "drop-mirror":
       case "notice":
         return applyToView(this.#view, effect, this);
+      case "share":
+      case "mend":
+      case "audit":
+        return this.#fail(`no fellows are simulated: ${effect.kind}`);
       case "finish":
         this.#result = this.#delivered(effect.result);
         return this.#stop();
@@ -324,7 +360,7 @@ class FetchRun implements ViewPlaces {
     }
   }
 
-  #lookUp({ comparesWithMirror }: Extract<FetchEffect, { readonly kind: "look-up" }>): void {
+  #lookUp({ comparesWithMirror }: OfKind<FetchEffect, "look-up">): void {
     const { request } = this.#world;
     let hasWrongCopy = false;
     for (const content of this.#complete) {
@@ -360,7 +396,7 @@ class FetchRun implements ViewPlaces {
   }
 
   #checkHere(
-    { candidate, comparesWithMirror }: Extract<FetchEffect, { readonly kind: "check-here" }>,
+    { candidate, comparesWithMirror }: OfKind<FetchEffect, "check-here">,
   ): void {
     const content = this.#byRoot(candidate.root);
     const { sha256 } = this.#world.request;
@@ -395,7 +431,7 @@ class FetchRun implements ViewPlaces {
     this.#tell({ kind: "joined" });
   }
 
-  #swarmTells(content: Content, event: FetchEvent): void {
+  #swarmTells(content: Content, event: FetchPolicyEvent): void {
     if (this.#swarm?.content === content) this.#tell(event);
   }
 
@@ -415,9 +451,7 @@ class FetchRun implements ViewPlaces {
 
   #dialled(port: number): void {
     const peer = this.#world.peers.find((one) => one.port === port);
-    if (peer !== undefined && this.#time.nowMs < peer.diesMs) {
-      this.#offers({ ...peer, isListed: false });
-    }
+    if (peer !== undefined) this.#offers({ ...peer, isListed: false });
   }
 
   #ranges(isOn: boolean): void {
@@ -509,6 +543,7 @@ class FetchRun implements ViewPlaces {
   }
 
   #stop(): void {
+    this.#loop.end();
     this.#swarm?.joinMirror(null);
     this.#mirrors?.end();
   }
@@ -518,164 +553,10 @@ class FetchRun implements ViewPlaces {
   }
 }
 
-/** Whoever waits for the file: reads what it may, at once, and checks what it reads. */
-class SimReader {
-  readonly read = new Map<number, number>();
-  readonly observer: FetchObserver;
-  /** A file that is here may be any, where nothing says which one is meant. */
-  isLocal = false;
-  readonly #world: World;
-  readonly #mirrors: SimMirrors | null;
-  readonly #faults: string[];
-  readonly #buffer = new Uint8Array(CHUNK_BYTES);
-  #reader: FileReader | null = null;
-  #sizeBytes = 0;
-
-  constructor(world: World, mirrors: SimMirrors | null, faults: string[]) {
-    this.#world = world;
-    this.#mirrors = mirrors;
-    this.#faults = faults;
-    const use = (range: ChunkRange) => this.#use(range);
-    this.observer = {
-      event: (event) => {
-        if (event.kind === "restarted") this.read.clear();
-      },
-      readable: (reader) => {
-        this.#reader = reader;
-        if (this.#sizeBytes !== reader.sizeBytes && this.read.size > 0) {
-          this.#faults.push("the file has another size, and nobody was told to start again");
-        }
-        this.#sizeBytes = reader.sizeBytes;
-      },
-      gained: world.isStrict ? () => {} : use,
-      ...(world.isStrict ? { released: use } : {}),
-    };
-  }
-
-  /** What was read is what the fetch says that it got. */
-  ended(result: FetchResult, content: Content | null): void {
-    const { request, right } = this.#world;
-    const isKnown = request.root !== null || request.sha256 !== null;
-    if (content === null || result.kind === "part") return;
-    const isPart = request.chunks !== null && request.root === null;
-    if (isKnown && !isPart && content !== right && !isSame(content, right)) {
-      this.#faults.push(`the fetch ended with content ${content.id}`);
-    }
-    for (const [index, chunk] of this.read) {
-      if (chunk === chunkOf(content, index)) continue;
-      this.#faults.push(`chunk ${index} was read as ${chunk} of a file of content ${content.id}`);
-      return;
-    }
-    const wanted = wantedChunks(request, content.sizeBytes);
-    if (!all(wanted, (index) => this.read.has(index))) {
-      this.#faults.push("not all that was wanted could be read");
-    }
-  }
-
-  #use(range: ChunkRange): void {
-    for (let index = range.first; index < range.first + range.count; index++) {
-      // Each is used once, however often it is told of.
-      if (this.read.has(index)) continue;
-      this.#reader!.readRun({ first: index, count: 1 }, this.#buffer, 0);
-      const chunk = new DataView(this.#buffer.buffer).getUint32(0);
-      this.read.set(index, chunk);
-      if (this.#world.isStrict) this.#judge(index, chunk);
-    }
-  }
-
-  /**
-   * Which contents may be shown of a bare name: where all mirrors are well and have the same, those
-   * that begin as theirs does. All of them, where the mirrors may be silent, or cannot be compared.
-   */
-  get #meant(): readonly Content[] {
-    const { mirrors, contents, request, sharesPlace } = this.#world;
-    const [first] = mirrors;
-    const { chunks } = request;
-    const areWell = mirrors.every((mirror) =>
-      mirror.content === first!.content && mirror.changesMs === Infinity &&
-      mirror.status === null && mirror.answersMs < 500 && mirror.comesBackMs === 0 &&
-      mirror.breaksAfter === Infinity && mirror.stallsAfter === Infinity &&
-      mirror.chunksPerSecond > 10 &&
-      (chunks === null || chunks.first + chunks.count <= mirror.content.chunks)
-    );
-    if (first === undefined || !areWell || sharesPlace) return contents;
-    const at = chunks?.first ?? 0;
-    return contents.filter((content) =>
-      content.sizeBytes === first.content.sizeBytes &&
-      chunkOf(content, at) === chunkOf(first.content, at)
-    );
-  }
-
-  /** Rules 3 and 4 of the policy, seen from outside. */
-  #judge(index: number, chunk: number): void {
-    const { request, right } = this.#world;
-    const isKnown = request.root !== null || request.sha256 !== null;
-    const isRight = chunk === chunkOf(right, index) && this.#sizeBytes === right.sizeBytes;
-    if (isKnown && isRight) return;
-    const isLast = index === chunkCount(this.#sizeBytes) - 1;
-    const isMirrors = this.#mirrors?.shown.has(`${index} ${chunk}`) ?? false;
-    if (isKnown && request.chunks === null) {
-      if (isLast) this.#faults.push(`the last chunk of a wrong file was released: ${chunk}`);
-      if (!isMirrors) this.#faults.push(`chunk ${index} of peers was released: ${chunk}`);
-    } else if (!isKnown && !isMirrors) {
-      const isMeant = this.#meant.some((content) =>
-        content.sizeBytes === this.#sizeBytes && chunkOf(content, index) === chunk
-      );
-      if (!isMeant) this.#faults.push(`chunk ${index} is not of the mirrors' file: ${chunk}`);
-    }
-  }
-}
-
-function isSame(a: Content, b: Content): boolean {
-  return a.root === b.root;
-}
-
-function all({ first, count }: ChunkRange, holds: (index: number) => boolean): boolean {
-  for (let index = first; index < first + count; index++) if (!holds(index)) return false;
-  return true;
-}
-
-function readerOf(sizeBytes: number, chunk: (index: number) => number): FileReader {
-  return {
-    sizeBytes,
-    readRun({ first, count }, target, offset) {
-      const view = new DataView(target.buffer, target.byteOffset);
-      for (let i = 0; i < count; i++) view.setUint32(offset + i * CHUNK_BYTES, chunk(first + i));
-      return count * CHUNK_BYTES;
-    },
-  };
-}
-
 function fileOf({ request: { name } }: World, { root, sizeBytes, chunks }: Content) {
   return { root, name, type: "zst", sizeBytes, chunksHave: chunks, whole: true };
 }
 
 function localOf({ request: { name } }: World, { root, sizeBytes }: Content): LocalFile {
   return { root, name, sizeBytes };
-}
-
-function textOf(effect: FetchEffect): string {
-  switch (effect.kind) {
-    case "note":
-      return `note: ${effect.what}`;
-    case "tell":
-    case "release":
-    case "release-proved":
-    case "confirm":
-      return `${effect.kind} ${effect.range.first}+${effect.range.count}`;
-    case "read-mirror":
-      return `read-mirror ${effect.bytes}`;
-    case "follow":
-      return `follow ${effect.candidate.root.slice(-5)}`;
-    case "leave":
-      return `leave: ${effect.how}`;
-    case "mirror-ranges":
-      return `mirror-ranges ${effect.isOn ? "on" : "off"}`;
-    case "finish":
-      return `finish: ${effect.result.kind}`;
-    case "fail":
-      return `fail: ${effect.error.message}`;
-    default:
-      return effect.kind;
-  }
 }

@@ -3,7 +3,11 @@
 import { Bitfield } from "../../src/base/bitfield.ts";
 import { type ChunkRange, rangeBytes } from "../../src/base/geometry.ts";
 import { limits } from "../../src/base/limits.ts";
-import type { ChunkOrigin, FetchEvent, SwarmFacts } from "../../src/core/fetch/fetch_events.ts";
+import type {
+  ChunkOrigin,
+  FetchPolicyEvent,
+  SwarmFacts,
+} from "../../src/core/fetch/fetch_events.ts";
 import type { Content, SimMirror, SimPeer } from "./fetch_world.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
@@ -33,7 +37,7 @@ export interface SimSwarmOptions {
   readonly time: VirtualTime;
   readonly unit: () => number;
   readonly wanted: ChunkRange;
-  readonly tell: (event: FetchEvent) => void;
+  readonly tell: (event: FetchPolicyEvent) => void;
 }
 
 /** One file on its way in. */
@@ -49,6 +53,7 @@ export class SimSwarm implements SwarmFacts {
   hasLeaves = false;
   hasBegun = false;
   hadSources = false;
+  #isAnyMissing = false;
   peerBytes = 0;
   readonly bytesHad: number;
 
@@ -69,6 +74,10 @@ export class SimSwarm implements SwarmFacts {
 
   get sourceCount(): number {
     return this.#sources.length + (this.#mirror === null ? 0 : 1);
+  }
+
+  get isWithdrawn(): boolean {
+    return this.hadSources && this.#sources.length === 0 && !this.#isAnyMissing;
   }
 
   get peersGiving(): number {
@@ -230,6 +239,7 @@ export class SimSwarm implements SwarmFacts {
     const at = this.#sources.indexOf(source);
     if (at < 0) return;
     this.#sources.splice(at, 1);
+    this.#isAnyMissing ||= source.peer.successor === null;
     this.#needy();
   }
 

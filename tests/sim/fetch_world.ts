@@ -7,6 +7,7 @@
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import type { NodeId, Root } from "../../src/base/ids.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/base/random.ts";
+import type { WaitingClient } from "../../src/core/fetch/client_hold.ts";
 import type { FetchRequest } from "../../src/wire/fetching.ts";
 
 /** A file as it might be: the first one is the right one. */
@@ -36,6 +37,8 @@ export interface SimPeer {
   /** The part of its chunks that do not fit its own leaves. */
   readonly lies: number;
   readonly diesMs: number;
+  /** Its file is not gone then, but replaced by this one, which it offers so much later. */
+  readonly successor: { readonly content: Content; readonly afterMs: number } | null;
 }
 
 /** A server with a content. */
@@ -77,16 +80,28 @@ export interface World {
   readonly sharesPlace: boolean;
   /** Whether whoever reads can never give back what it was shown. */
   readonly isStrict: boolean;
+  /** Such a reader, where it cannot wait for the check of the whole. */
+  readonly client: WaitingClient | null;
   /** Somebody stops it. */
   readonly stopsMs: number;
 }
 
 const NEVER = Infinity;
+/** How long such a reader waits without a mirror. */
+const HOLD_MS = 8_000;
 const NAME = "file.pkg.tar.zst";
 
 /** The number that chunk `index` of a content is: the same in all that agree there. */
 export function chunkOf({ id, differs }: Content, index: number): number {
   return differs.has(index) ? id * 1_000_000 + index : index;
+}
+
+/** A peer as it is at a time: with another content once its file was replaced; null when it is gone. */
+export function peerAt(peer: SimPeer, nowMs: number): SimPeer | null {
+  const { diesMs, successor } = peer;
+  if (nowMs < diesMs) return peer;
+  if (successor === null || nowMs < diesMs + successor.afterMs) return null;
+  return { ...peer, content: successor.content, diesMs: NEVER, successor: null };
 }
 
 /** The world of a seed. */
@@ -105,7 +120,10 @@ export function worldOf(seed: number): World {
   const mirrors = chance(0.75)
     ? Array.from({ length: 1 + below(3) }, (_, i) => mirrorOf(random, i, any(0.75), any(0.5)))
     : [];
-  const peers = Array.from({ length: below(6) }, (_, i) => peerOf(random, i, any(0.6)));
+  const peers = Array.from(
+    { length: below(6) },
+    (_, i) => peerOf(random, i, { content: any(0.6), next: any(0.4) }),
+  );
   const isPart = chance(0.1) && chunks > 2;
   const request: FetchRequest = {
     name: NAME,
@@ -117,7 +135,12 @@ export function worldOf(seed: number): World {
     timeoutMs: chance(0.1) ? 200 + below(20_000) : 0,
     searchMs: 0,
     mirrors: mirrors.map(({ label }) => `http://${label}/${NAME}`),
+    mirrorDelayMs: chance(0.15) ? below(20_000) : null,
+    background: false,
   };
+  const isStrict = chance(0.7);
+  // Of a seed of its own: the world is the same without.
+  const isInHurry = isStrict && seededRandom(seed ^ 0x5eed).unit() < 0.5;
   return {
     seed,
     random,
@@ -131,7 +154,8 @@ export function worldOf(seed: number): World {
     linkCount: chance(0.9) ? 1 + below(4) : 0,
     isAlone: chance(0.3),
     sharesPlace: chance(0.15),
-    isStrict: chance(0.7),
+    isStrict,
+    client: isInHurry ? { holdMs: mirrors.length > 0 ? null : HOLD_MS } : null,
     stopsMs: chance(0.05) ? below(10_000) : NEVER,
   };
 }
@@ -155,7 +179,11 @@ function wrongContent(random: Random, id: number, right: Content): Content {
   return { ...wrong, sizeBytes: right.sizeBytes };
 }
 
-function peerOf(random: Random, index: number, content: Content): SimPeer {
+function peerOf(
+  random: Random,
+  index: number,
+  { content, next }: { readonly content: Content; readonly next: Content },
+): SimPeer {
   const chance = (part: number) => random.unit() < part;
   const late = chance(0.2);
   return {
@@ -169,6 +197,9 @@ function peerOf(random: Random, index: number, content: Content): SimPeer {
     stallsAfter: chance(0.2) ? randomBelow(random, 20) : NEVER,
     lies: chance(0.1) ? random.unit() : 0,
     diesMs: chance(0.2) ? randomBelow(random, 5_000) : NEVER,
+    successor: chance(0.5) && next !== content
+      ? { content: next, afterMs: randomBelow(random, 3_000) }
+      : null,
   };
 }
 

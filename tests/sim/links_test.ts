@@ -137,3 +137,68 @@ Deno.test("Neighbours tell every receiver only addresses of others at which it c
     }
   }
 });
+
+/** Nodes that were all told of the first, and of nobody else. */
+function fleet(network: SimNetwork, count: number, linksMin = 3): SimNode[] {
+  const nodes = Array.from({ length: count }, () => network.addNode({ linksMin }));
+  for (const node of nodes.slice(1)) network.pin(node, nodes[0]!);
+  const isUp = () => nodes.every((node) => node.links.size >= linksMin);
+  assert(network.runUntil(isUp, 60_000), `seed ${network.seed}: the links come up`);
+  return nodes;
+}
+
+Deno.test("Neighbours link with whom they met before when the one they were told of is gone", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const network = new SimNetwork({ seed, topics: ["links"] });
+    const nodes = fleet(network, 8);
+    const [first, node] = [nodes[0]!, nodes[5]!];
+    network.run(limits.gossipIntervalMs);
+    const known = node.overlay.neighbours.lastMet(network.nowMs);
+    network.kill(first, "machine");
+    network.kill(node);
+    network.run(60_000);
+    network.restart(node, { known });
+    assert(network.runUntil(() => node.links.size >= 3, 5_000), `seed ${seed}`);
+  }
+});
+
+for (const seconds of [5, 20, 35, 60, 300, 3_000]) {
+  Deno.test(`Neighbours have all links 30 s after an outage of ${seconds} s`, () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const network = new SimNetwork({ seed, topics: ["links"], jitterMs: 20 });
+      const nodes = fleet(network, 12);
+      network.run(60_000);
+      // Every other time one node is cut off, every other time the network falls into two.
+      const apart = seed % 2 === 0 ? 1 : 6;
+      network.partition([nodes.slice(0, apart), nodes.slice(apart)]);
+      network.run(seconds * 1_000);
+      network.heal();
+      network.run(30_000);
+      const links = nodes.map((node) => node.links.size);
+      for (const count of links) assertGreaterOrEqual(count, 3, `seed ${seed}: ${links}`);
+      const reached = connectedWith(nodes[0]!);
+      assertEquals(reached.size, nodes.length, `seed ${seed}: one network again`);
+    }
+  });
+}
+
+Deno.test("Neighbours have all links 30 s after all of them were cut off from each other", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const network = new SimNetwork({ seed, topics: ["links"] });
+    const nodes = fleet(network, 12);
+    network.partition(nodes.map((node) => [node]));
+    network.run(240_000);
+    // Nobody has to know the first: it does not come back.
+    network.kill(nodes[0]!, "machine");
+    network.heal();
+    network.run(30_000);
+    const links = nodes.slice(1).map((node) => node.links.size);
+    for (const count of links) assertGreaterOrEqual(count, 3, `seed ${seed}: ${links}`);
+  }
+});
+
+function connectedWith(start: SimNode): Set<SimNode> {
+  const reached = new Set([start]);
+  for (const node of reached) for (const { far } of node.links.values()) reached.add(far.node);
+  return reached;
+}

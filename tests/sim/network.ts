@@ -6,12 +6,13 @@
  * Hosts such as 10.0.0.1 are only text here: nothing touches a real network.
  */
 
+import type { HostPort } from "../../src/base/address.ts";
 import { newNodeId, newQueryId, type QueryId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import type { LinkId } from "../../src/core/overlay/neighbours.ts";
+import type { LinkId } from "../../src/core/overlay/neighbour_events.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
-import type { CallbackOutcome } from "../../src/core/overlay/search.ts";
+import type { CallbackOutcome } from "../../src/core/overlay/search_events.ts";
 import { formatAddress } from "../../src/wire/host.ts";
 import type { Hit, Message } from "../../src/wire/messages.ts";
 import type { Sought } from "../../src/wire/structures.ts";
@@ -153,12 +154,15 @@ export class SimNetwork {
     this.#log.note("links", () => `${node.name} dies (${how})`);
   }
 
-  /** Starts a node that died anew: same id, same pins, nothing remembered. */
-  restart(node: SimNode): void {
+  /** Starts a node that died anew: same id, same pins, and what `known` says of others. */
+  restart(node: SimNode, { known = [] }: { readonly known?: readonly HostPort[] } = {}): void {
     node.state = "alive";
     node.life++;
     this.#log.note("links", () => `${node.name} starts again`);
     this.#start(node);
+    for (const address of known) {
+      this.tell(node, { kind: "add-address", ...address, pinned: false, met: true });
+    }
   }
 
   /** Cuts the links between two nodes without a word to either. */
@@ -170,6 +174,11 @@ export class SimNetwork {
   partition(groups: readonly (readonly SimNode[])[]): void {
     this.#log.note("links", () => `the network splits into ${groups.length}`);
     this.#links.partition(groups);
+  }
+
+  /** Loses so many of the messages on links from now on, by kind. */
+  lose(lossOf: (message: Message) => number): void {
+    this.#links.lossOf = lossOf;
   }
 
   heal(): void {
@@ -204,6 +213,7 @@ export class SimNetwork {
       answerMs: options.answerMs ?? 0,
       offers: [],
       hits: [],
+      through: null,
     };
     node.searches.set(search.id, search);
     const { id } = search;
@@ -223,6 +233,11 @@ export class SimNetwork {
   /** Puts an event into a node, and does what it wants done. */
   tell(node: SimNode, event: OverlayEvent): void {
     if (node.state !== "alive") return;
+    if (event.kind === "link-up") {
+      for (const { through, startedMs } of node.searches.values()) {
+        if (through?.untilMs === Infinity) through.untilMs = this.nowMs - startedMs;
+      }
+    }
     for (const effect of node.brain.step(event, this.nowMs)) this.#do(node, effect);
   }
 
@@ -249,11 +264,24 @@ export class SimNetwork {
       case "deliver-hit":
         this.#followHit(node, effect.id, effect.hit);
         break;
+      case "search-through":
+        this.#through(node, effect.id);
+        break;
       case "warn":
         this.warnings.push(`${node.name}: ${effect.message}`);
         this.#log.note("search", () => `${node.name} warns: ${this.#log.shorten(effect.message)}`);
         break;
     }
+  }
+
+  #through(node: SimNode, id: QueryId): void {
+    const search = node.searches.get(id);
+    const outcome = node.overlay.outcomeOf(id);
+    if (search === undefined || outcome === null) return;
+    const { length: hits } = search.hits;
+    const afterMs = this.nowMs - search.startedMs;
+    search.through ??= { afterMs, outcome, hits, untilMs: Infinity };
+    this.#log.note("search", () => `${node.name} knows that ${outcome} came of it`);
   }
 
   #lookUp(node: SimNode, id: QueryId, sought: Sought): void {

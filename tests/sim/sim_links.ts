@@ -6,7 +6,7 @@
 
 import { limits } from "../../src/base/limits.ts";
 import { type Random } from "../../src/base/random.ts";
-import type { LinkId } from "../../src/core/overlay/neighbours.ts";
+import type { LinkId } from "../../src/core/overlay/neighbour_events.ts";
 import { Overlay, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
 import { decodePayload, encodeFrame } from "../../src/wire/codec.ts";
 import { formatAddress, isLoopback } from "../../src/wire/host.ts";
@@ -30,6 +30,8 @@ export interface SimLinksOptions {
 export class SimLinks {
   /** Messages that arrived, by kind. */
   readonly arrived = new Map<string, number>();
+  /** How many of the messages of a kind are lost; none by default. */
+  lossOf: (message: Message) => number = () => 0;
   readonly #options: SimLinksOptions;
   readonly #byAddress = new Map<string, SimNode>();
   readonly #groups = new Map<SimNode, number>();
@@ -177,7 +179,8 @@ export class SimLinks {
     const way = link.inbound ? "from" : "to";
     log.note("links", () => `${node.name} has a link ${way} ${other.name}`);
     const { nodeId, listenPort } = other;
-    step(node, { kind: "link-up", ...link, nodeId, listenPort });
+    const saysDone = node.saysDone && other.saysDone;
+    step(node, { kind: "link-up", ...link, nodeId, listenPort, saysDone });
   }
 
   // Links that are up
@@ -211,6 +214,7 @@ export class SimLinks {
     const { far } = end;
     this.#arrive(far, () => {
       if (!far.node.links.has(far.link)) return;
+      if (this.lossOf(message) > 0 && this.#options.random.unit() < this.lossOf(message)) return;
       const decoded = decodePayload(frame[4]!, frame.subarray(limits.frameHeaderBytes));
       this.arrived.set(message.kind, (this.arrived.get(message.kind) ?? 0) + 1);
       log.noteMessage(node, far.node, decoded);

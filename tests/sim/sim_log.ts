@@ -42,6 +42,9 @@ export class SimLog {
         const holder = holderPort === 0 ? "nowhere" : place(holderHost, holderPort);
         return `${way}  HIT ${this.queryName(message.id)} hops=${hops} holder=${holder}`;
       });
+    } else if (message.kind === "query-done") {
+      const { id, outcome } = message;
+      this.note("search", () => `${way}  QUERY-DONE ${this.queryName(id)} ${outcome}`);
     } else if (message.kind === "peers") {
       this.note("peers", () => {
         const addresses = message.addresses.map(({ host, port }) => formatAddress(host, port));

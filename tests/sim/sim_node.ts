@@ -5,9 +5,9 @@
 
 import type { NodeId, QueryId, Root } from "../../src/base/ids.ts";
 import { matchesGlob } from "../../src/base/names.ts";
-import type { LinkId } from "../../src/core/overlay/neighbours.ts";
+import type { LinkId } from "../../src/core/overlay/neighbour_events.ts";
 import type { Overlay, OverlayEffect, OverlayEvent } from "../../src/core/overlay/overlay.ts";
-import type { Hit, Message } from "../../src/wire/messages.ts";
+import type { Hit, Message, QueryOutcome } from "../../src/wire/messages.ts";
 import type { FileOffer, Sought } from "../../src/wire/structures.ts";
 
 /** What drives a node: an Overlay is one. */
@@ -25,6 +25,8 @@ export interface SimNodeOptions {
   readonly isReachable?: boolean;
   readonly linksMin?: number;
   readonly linksMax?: number;
+  /** Whether it knows QUERY-DONE; by default it does not, as nodes of older versions. */
+  readonly saysDone?: boolean;
   readonly seenQueriesMax?: number;
   /** Names of files that it has any part of. */
   readonly holds?: readonly string[];
@@ -44,6 +46,15 @@ export interface SimSearch {
   /** Holders that offered, by callback or because they were dialled after a hit. */
   readonly offers: { readonly from: string; readonly afterMs: number }[];
   readonly hits: Hit[];
+  /** When all had answered, first, and what came of it then; null before. */
+  through: {
+    readonly afterMs: number;
+    readonly outcome: QueryOutcome;
+    /** Hits that had come by then. */
+    readonly hits: number;
+    /** Until when: its query goes over each link that comes up after it. */
+    untilMs: number;
+  } | null;
 }
 
 /** One end of a simulated link. */
@@ -65,6 +76,7 @@ export class SimNode {
   readonly host: string;
   readonly port: number;
   readonly isReachable: boolean;
+  readonly saysDone: boolean;
   readonly nodeId: NodeId;
   readonly options: SimNodeOptions;
   readonly files: FileOffer[];
@@ -88,6 +100,7 @@ export class SimNode {
     this.host = options.host;
     this.port = options.port ?? 8048;
     this.isReachable = options.isReachable ?? true;
+    this.saysDone = options.saysDone ?? false;
     this.options = options;
     this.nodeId = nodeId;
     this.brain = brain;

@@ -1,5 +1,6 @@
 /** Time that passes only when something is due: what a simulation runs on. */
 
+import { type Clock, type Timer, timer } from "../../src/base/clock.ts";
 import { EventQueue } from "./event_queue.ts";
 
 /** A clock and what is to happen at which time. */
@@ -10,6 +11,21 @@ export class VirtualTime {
   get nowMs(): number {
     return this.#nowMs;
   }
+
+  /** This time as the product's own parts ask for it. */
+  readonly clock: Clock = {
+    nowMs: () => this.#nowMs,
+    unixMs: () => this.#nowMs,
+    after: (waitMs, run) => this.#timer(waitMs, run),
+    every: (periodMs, run) => {
+      const again = () => {
+        next = this.#timer(periodMs, again);
+        run();
+      };
+      let next = this.#timer(periodMs, again);
+      return timer(() => next.cancel());
+    },
+  };
 
   /** Runs something `waitMs` from now. */
   later(waitMs: number, run: () => void): void {
@@ -41,5 +57,13 @@ export class VirtualTime {
       entry.run();
     }
     return true;
+  }
+
+  #timer(waitMs: number, run: () => void): Timer {
+    let isCancelled = false;
+    this.later(waitMs, () => {
+      if (!isCancelled) run();
+    });
+    return timer(() => isCancelled = true);
   }
 }

@@ -14,6 +14,8 @@ export function requestFor(name: string, fields: Partial<FetchRequest> = {}): Fe
     timeoutMs: 0,
     searchMs: 0,
     mirrors: [],
+    mirrorDelayMs: null,
+    background: false,
     ...fields,
   };
 }

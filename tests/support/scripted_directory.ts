@@ -7,7 +7,7 @@ import { Connection } from "../../src/net/connection.ts";
 import { accept, type LocalIdentity } from "../../src/net/handshake.ts";
 import type { Listener, Transport } from "../../src/net/transport.ts";
 import { decodePayload } from "../../src/wire/codec.ts";
-import type { Message, MessageOf } from "../../src/wire/messages.ts";
+import type { Message, MessageOf, NodeVersion } from "../../src/wire/messages.ts";
 
 /** How long a test waits for anything: much longer than it should ever take. */
 const WAIT_MS = 20_000;
@@ -21,6 +21,8 @@ export interface Script {
   readonly answer?: (heard: Heard, connection: Connection) => readonly Message[];
   readonly network?: string;
   readonly networkKey?: Uint8Array;
+  /** The versions of the protocol that it knows; by default all. */
+  readonly versions?: readonly NodeVersion[];
 }
 
 /** Listens until it is closed. */
@@ -94,7 +96,12 @@ export class ScriptedDirectory implements AsyncDisposable {
       networkKey: this.#script.networkKey,
       random: systemRandom,
     };
-    await accept(connection, { identity, admit: () => undefined });
+    const { versions } = this.#script;
+    await accept(connection, {
+      identity,
+      admit: () => undefined,
+      ...(versions === undefined ? {} : { versions }),
+    });
     const heard: Message[] = [];
     this.talks.push(heard);
     await connection.receive({

@@ -1,7 +1,7 @@
-"""Writes wire_frames.json and wire_handshake.json, beside this file.
+"""Writes wire_frames.json, wire_handshake.json and flights.json, beside this file.
 
 A second implementation of the encoder in src/wire, made from PROTOCOL.md and CLIENT_API.md alone:
-what both agree on is what the pages say. Run it again only when the protocol gets a new message.
+what both agree on is what the pages say. Run it again only when the protocol gets a new message. It needs the library `cryptography`.
 """
 
 import hashlib
@@ -9,6 +9,10 @@ import hmac
 import json
 import pathlib
 import struct
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 def u8(value):
@@ -75,6 +79,10 @@ def holder(value):
             u32(value["chunksHave"]) + u16(value["loadPermille"]))
 
 
+def fellow(value):
+    return bytes.fromhex(value["nodeId"]) + text(value["host"]) + u16(value["port"])
+
+
 def raw(value):
     return {"hex": value.hex()}
 
@@ -88,10 +96,12 @@ def frame(code, payload):
 
 
 KEY = b"sixteen bytes at least"
+# The private keys of both sides of a connection that is sealed.
+EPHEMERALS = [bytes(range(0x40, 0x60)), bytes(range(0x60, 0x80))]
 ALICE, BOB = "11" * 16, "22" * 16
 NONCE_I, NONCE_R = bytes(range(0xA0, 0xB0)), bytes(range(0xB0, 0xC0))
 QUERY = "5eed" * 8
-PURPOSE = {"link": 1, "callback": 2, "transfer": 3, "directory": 4}
+PURPOSE = {"link": 1, "callback": 2, "transfer": 3, "directory": 4, "fellow": 5}
 
 # "hello.txt", all of it "hello\n": one chunk, so its leaf is its root.
 CONTENT = b"hello\n"
@@ -102,6 +112,23 @@ WHOLE = {"root": ROOT, "name": "hello.txt", "type": "txt", "sizeBytes": 6, "chun
 PART = {"root": "c0de" * 16, "name": "größe.bin", "type": "bin", "sizeBytes": 19 * 16384 + 1,
         "chunksHave": 11, "whole": False}
 LEAVES = hashlib.sha256(b"a").digest() + hashlib.sha256(b"b").digest()
+
+
+def flight_of_sha256(sha256, size_bytes):
+    """What names a file in flight whose SHA-256 is known."""
+    covered = b"pacsrv flight sha256" + bytes.fromhex(sha256) + u64(size_bytes)
+    return hashlib.sha256(covered).hexdigest()
+
+
+def flight_of_mirror(name, size_bytes, validator):
+    """The same for one of which only that is known what a mirror says of it."""
+    covered = b"pacsrv flight mirror" + text(name) + u64(size_bytes) + validator.encode()
+    return hashlib.sha256(covered).hexdigest()
+
+
+# The same file on its way, before anybody has a root of it.
+FLIGHT_SHA256 = "5a" * 32
+FLIGHT = flight_of_sha256(FLIGHT_SHA256, PART["sizeBytes"])
 
 # A client of a directory, and the instance of that directory.
 SESSION, INSTANCE = "5e55" * 8, "d1" * 16
@@ -182,6 +209,17 @@ def frames():
         0x26, bytes.fromhex(ROOT) + u8(1))
     yield {"kind": "more"}, frame(0x27, b"")
     yield {"kind": "enough"}, frame(0x28, b"")
+    flying = {"flight": FLIGHT, "name": PART["name"], "type": PART["type"],
+              "sizeBytes": PART["sizeBytes"], "sha256": FLIGHT_SHA256, "chunksHave": 3}
+    yield {"kind": "in-flight", **flying}, frame(
+        0x29, bytes.fromhex(FLIGHT) + text(flying["name"]) + text(flying["type"]) +
+        u64(flying["sizeBytes"]) + optional_hash(flying["sha256"]) + u32(flying["chunksHave"]))
+    yield {"kind": "join", "flight": FLIGHT, "searchOn": True}, frame(
+        0x2A, bytes.fromhex(FLIGHT) + u8(1))
+    yield {"kind": "offers-more", "left": 19_744}, frame(0x2B, u32(19_744))
+    yield {"kind": "offers-next"}, frame(0x2C, b"")
+    yield {"kind": "query-done", "id": QUERY, "outcome": "coming"}, frame(
+        0x2D, bytes.fromhex(QUERY) + u8(2))
 
     run = {"first": 16, "count": 4}
     yield {"kind": "leaves-request", **run}, frame(0x30, rng(run))
@@ -196,22 +234,33 @@ def frames():
     one = {"first": 16, "count": 1}
     yield {"kind": "bad-chunk", **one}, frame(0x38, rng(one))
 
-    yield {"kind": "client-hello", "magic": 0x5053434C, "version": 1, "nonce": raw(NONCE_I)}, frame(
-        0x40, b"PSCL" + u16(1) + NONCE_I)
+    yield {"kind": "stripes", "nodeId": BOB, "sequence": 3, "reads": "ranges", "isWhole": False,
+           "claims": [5, 9]}, frame(
+        0x39, bytes.fromhex(BOB) + u32(3) + u8(1) + u8(0) + items([u32(5), u32(9)]))
+    fellows = [{"nodeId": BOB, "host": "192.0.2.7", "port": 8048},
+               {"nodeId": ALICE, "host": "", "port": 0}]
+    yield {"kind": "fellows", "fellows": fellows}, frame(0x3A, items([fellow(f) for f in fellows]))
+    yield {"kind": "gained", "origin": BOB, "ranges": ranges}, frame(
+        0x3B, bytes.fromhex(BOB) + items([rng(r) for r in ranges]))
+
+    yield {"kind": "client-hello", "magic": 0x5053434C, "version": 3, "nonce": raw(NONCE_I)}, frame(
+        0x40, b"PSCL" + u16(3) + NONCE_I)
     path = "/var/lib/pacsrv/client.token"
-    yield {"kind": "client-welcome", "magic": 0x5053434C, "version": 1, "nodeId": BOB,
+    yield {"kind": "client-welcome", "magic": 0x5053434C, "version": 3, "nodeId": BOB,
            "nonce": raw(NONCE_R), "tokenPath": path}, frame(
-        0x41, b"PSCL" + u16(1) + bytes.fromhex(BOB) + NONCE_R + text(path))
+        0x41, b"PSCL" + u16(3) + bytes.fromhex(BOB) + NONCE_R + text(path))
     yield simple("client-auth", 0x42, {"mac": raw(client_mac(b"client"))})
     yield simple("client-auth-ok", 0x43, {"mac": raw(client_mac(b"daemon"))})
     yield {"kind": "heartbeat"}, frame(0x44, b"")
     get = {"kind": "get", "name": "hello.txt", "root": None, "sha256": ROOT, "sizeBytes": 6,
            "chunks": None, "deliver": True, "timeoutMs": 60_000, "searchMs": 700,
-           "mirrors": ["http://192.0.2.9/hello.txt"]}
+           "mirrors": ["http://192.0.2.9/hello.txt"], "mirrorDelayMs": 30_000,
+           "background": False}
     yield get, frame(0x50, text("hello.txt") + u8(0) + u8(1) + bytes.fromhex(ROOT) + u8(1) +
                      u64(6) + u8(0) + u8(1) + u32(60_000) + u32(700) +
-                     items([text(url) for url in get["mirrors"]]))
-    yield {"kind": "searching", "elapsedMs": 250, "queries": 1}, frame(0x51, u32(250) + u32(1))
+                     items([text(url) for url in get["mirrors"]]) + u8(1) + u32(30_000) + u8(0))
+    yield {"kind": "searching", "elapsedMs": 250, "queries": 1, "inFlightNodes": 3,
+           "inFlightPermille": 450}, frame(0x51, u32(250) + u32(1) + u16(3) + u16(450))
     yield {"kind": "found", "root": ROOT, "name": "hello.txt", "sizeBytes": 6, "sources": 2,
            "bytesHad": 0}, frame(
         0x52, bytes.fromhex(ROOT) + text("hello.txt") + u64(6) + u16(2) + u64(0))
@@ -236,11 +285,23 @@ def frames():
                           "peersWhole": 2, "peersPart": 0, "from": ["flood"]}],
                         separators=(",", ":"))
     yield {"kind": "answer", "json": answer, "last": True}, frame(0x59, long_text(answer) + u8(1))
+    cut = {"more": 300, "why": "one node told only a part", "hint": "Search for a narrower pattern."}
+    other = {"root": PART["root"], "sizeBytes": PART["sizeBytes"], "nodes": 1, "isListed": False}
+    yield {"kind": "choice", "root": ROOT, "sizeBytes": 6, "why": "offers", "nodes": 3,
+           "others": [other], "more": 0}, frame(
+        0x5B, bytes.fromhex(ROOT) + u64(6) + u8(5) + u16(3) + items(
+            [bytes.fromhex(other["root"]) + u64(other["sizeBytes"]) + u16(1) + u8(0)]) + u16(0))
+    yield {"kind": "incomplete", **cut}, frame(
+        0x5A, u8(1) + u64(cut["more"]) + text(cut["why"]) + text(cut["hint"]))
 
     yield from batch_frames()
     yield from question_frames()
     yield from answer_frames()
     yield from node_frames()
+    yield from flight_frames()
+    yield from neighbour_frames()
+    yield from dial_back_frames()
+    yield from page_frames()
 
 
 def batch_frames():
@@ -314,22 +375,106 @@ def node_frames():
     yield {"kind": "upload-answer", "answer": "no-room"}, frame(0x75, u8(3))
 
 
+def flight_frames():
+    """What a node and a directory say to each other of a file in flight."""
+    yield {"kind": "flight-lease", "flight": FLIGHT, "sizeBytes": PART["sizeBytes"],
+           "leaseMs": 15_000}, frame(
+        0x76, bytes.fromhex(FLIGHT) + u64(PART["sizeBytes"]) + u32(15_000))
+    named = {"nodeId": BOB, "host": "192.0.2.7", "port": 8048}
+    yield {"kind": "flight-fellows", "instance": INSTANCE, "count": 2, "fellows": [named]}, frame(
+        0x77, bytes.fromhex(INSTANCE) + u32(2) + items([fellow(named)]))
+
+
+def neighbour_frames():
+    """What a node that wants links asks a directory."""
+    yield {"kind": "neighbours-query", "max": 8}, frame(0x78, u16(8))
+    addresses = [{"host": "192.0.2.7", "port": 8048}, {"host": "2001:db8::7", "port": 9}]
+    yield {"kind": "neighbours", "instance": INSTANCE, "addresses": addresses}, frame(
+        0x79, bytes.fromhex(INSTANCE) + items([text(a["host"]) + u16(a["port"]) for a in addresses]))
+
+
+def dial_back_frames():
+    """What a node that wants to know whether it can be dialled asks another one."""
+    yield {"kind": "dial-back-query"}, frame(0x7a, b"")
+    yield {"kind": "dial-back-report", "answer": "no-answer"}, frame(0x7b, u8(4))
+
+
+def page_frames():
+    """What a node asks a directory for when a search has a long answer."""
+    asked = {"glob": "*.txt", "max": 4_096, "from": 5_000}
+    yield {"kind": "search-page-query", **asked}, frame(
+        0x7C, text(asked["glob"]) + u16(asked["max"]) + u32(asked["from"]))
+    yield {"kind": "search-page", "instance": INSTANCE, "next": 9_100, "isCut": False}, frame(
+        0x7D, bytes.fromhex(INSTANCE) + u8(1) + u32(9_100) + u8(0))
+
+
 def simple(kind, code, fields):
     payload = b"".join(bytes.fromhex(value["hex"]) for value in fields.values())
     return {"kind": kind, **fields}, frame(code, payload)
 
 
 def handshake(key):
-    """Every byte of both directions of a link's handshake."""
-    initiator = hello(ALICE, 8048, NONCE_I, key=key)[1] + frame(
-        0x02, proof_mac(b"initiator", key=key))
-    acceptor = hello(BOB, 8049, NONCE_R, key=key)[1] + frame(
-        0x02, proof_mac(b"acceptor", key=key)) + frame(0x04, b"")
-    return {"key": None if key is None else key.hex(), "network": "fleet", "purpose": "link",
-            "initiator": {"nodeId": ALICE, "listenPort": 8048, "nonce": NONCE_I.hex(),
-                          "sends": initiator.hex()},
-            "acceptor": {"nodeId": BOB, "listenPort": 8049, "nonce": NONCE_R.hex(),
-                         "sends": acceptor.hex()}}
+    """Every byte of both directions of a link's handshake; with a key, one frame a record."""
+    initiator = [hello(ALICE, 8048, NONCE_I, key=key)[1],
+                 frame(0x02, proof_mac(b"initiator", key=key))]
+    acceptor = [hello(BOB, 8049, NONCE_R, key=key)[1],
+                frame(0x02, proof_mac(b"acceptor", key=key)), frame(0x04, b"")]
+    if key is None:
+        sends = [b"".join(initiator), b"".join(acceptor)]
+    else:
+        sends = sealed_streams(key, initiator, acceptor)
+    made = {"key": None if key is None else key.hex(), "network": "fleet", "purpose": "link",
+            "initiator": {"nodeId": ALICE, "listenPort": 8048, "nonce": NONCE_I.hex()},
+            "acceptor": {"nodeId": BOB, "listenPort": 8049, "nonce": NONCE_R.hex()}}
+    for side, private, stream in zip(("initiator", "acceptor"), EPHEMERALS, sends):
+        if key is not None:
+            made[side]["ephemeral"] = private.hex()
+        made[side]["sends"] = stream.hex()
+    return made
+
+
+def sealed_streams(key, initiator, acceptor):
+    """What both sides of a network with a key send: a message of Noise each, then records.
+
+    Made from section 4.1 of PROTOCOL.md and the Noise specification (revision 34).
+    """
+    keys = [X25519PrivateKey.from_private_bytes(private) for private in EPHEMERALS]
+    public = [one.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) for one in keys]
+    digest = hashlib.sha256(b"Noise_NNpsk0_25519_ChaChaPoly_SHA256").digest()
+    chaining = digest
+    digest = hashlib.sha256(digest + b"pacsrv 1").digest()
+    psk = hmac.new(key, b"noise psk", "sha256").digest()
+    chaining, mixed_in, cipher = noise_hkdf(chaining, psk)
+    digest = hashlib.sha256(digest + mixed_in).digest()
+    greetings = []
+    for turn in (0, 1):
+        digest = hashlib.sha256(digest + public[turn]).digest()
+        chaining, cipher, _ = noise_hkdf(chaining, public[turn])
+        if turn == 1:
+            chaining, cipher, _ = noise_hkdf(chaining, keys[0].exchange(keys[1].public_key()))
+        tag = ChaCha20Poly1305(cipher).encrypt(bytes(12), b"", digest)
+        digest = hashlib.sha256(digest + tag).digest()
+        greetings.append(public[turn] + tag)
+    directions = noise_hkdf(chaining, b"")[:2]
+    return [greeting + records(direction, parts) for greeting, direction, parts
+            in zip(greetings, directions, (initiator, acceptor))]
+
+
+def noise_hkdf(chaining, given):
+    secret = hmac.new(chaining, given, "sha256").digest()
+    first = hmac.new(secret, b"\x01", "sha256").digest()
+    second = hmac.new(secret, first + b"\x02", "sha256").digest()
+    return first, second, hmac.new(secret, second + b"\x03", "sha256").digest()
+
+
+def records(key, parts):
+    made = b""
+    for number, part in enumerate(parts):
+        plain = u16(len(part)) + part
+        plain += bytes(-len(plain) % 512)
+        sealed = ChaCha20Poly1305(key).encrypt(bytes(4) + struct.pack("<Q", number), plain, None)
+        made += u16(len(sealed)) + sealed
+    return made
 
 
 def write(name, value):
@@ -337,9 +482,47 @@ def write(name, value):
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def flights():
+    """What names files in flight, and how many chunks their stripes have."""
+    size_bytes = PART["sizeBytes"]
+    yield {"sha256": FLIGHT_SHA256, "sizeBytes": size_bytes, "flight": FLIGHT}
+    for validator in ("last-modified Mon, 12 Feb 2024 09:31:07 GMT",
+                      'etag mirror.example.org "65c9e5bb-4c001"'):
+        yield {"name": PART["name"], "sizeBytes": size_bytes, "validator": validator,
+               "flight": flight_of_mirror(PART["name"], size_bytes, validator)}
+
+
+def stripe_chunks(size_bytes):
+    chunks, of_stripe = -(-size_bytes // 16384), 64
+    while -(-chunks // of_stripe) > 4096:
+        of_stripe *= 2
+    return of_stripe
+
+
+def mixed(value):
+    value = (value ^ value >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    value = (value ^ value >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return value ^ value >> 16
+
+
+def weights():
+    """How much nodes weigh for stripes, and, as 0xffffffff, for a file as a whole."""
+    for node_id in ("11" * 16, "22" * 16, "0123456789abcdeffedcba9876543210"):
+        a, b = (int(node_id[i:i + 8], 16) ^ int(FLIGHT[i:i + 8], 16) for i in (0, 8))
+        for stripe in (0, 1, 4095, 0xFFFFFFFF):
+            yield {"flight": FLIGHT, "nodeId": node_id, "stripe": stripe,
+                   "weight": mixed(mixed(a ^ stripe) ^ b)}
+
+
 if __name__ == "__main__":
     write("wire_frames.json", [{"message": message, "hex": whole.hex()}
                                for message, whole in frames()])
+    sizes = [0, 1, 2**32, 2**32 + 1, 2**33, 2**33 + 1, 2**40]
+    write("flights.json", {
+        "flights": list(flights()),
+        "stripes": [{"sizeBytes": size, "stripeChunks": stripe_chunks(size)} for size in sizes],
+        "weights": list(weights()),
+    })
     write("wire_handshake.json", {
         "handshakes": [handshake(KEY), handshake(None)],
         "callback": {"queryId": QUERY, "nonces": (NONCE_I + NONCE_R).hex(),

@@ -1,6 +1,7 @@
 /** Limits of the command line, each with its reason. */
 
 import { KIB } from "./sizes.ts";
+import { transferLimits } from "./transfer.ts";
 
 export const cliLimits = {
   /** A configuration file is a page of text. */
@@ -19,13 +20,21 @@ export const cliLimits = {
   fetchTidyMs: 1_500,
   /** Progress is shown at most ten times a second: the data path has better things to do. */
   fetchProgressMs: 100,
+  /** Files of `fetch --match` that come at a time: enough for a line, few enough for a screen. */
+  matchFetchesAtOnce: 4,
+  /** Files that it gets without --all: who mistypes a pattern would fill the disk. */
+  matchedFilesMax: 100,
   /** Bytes copied at once from the working file of a fetch: few calls, and no memory to speak of. */
   fetchCopyBytes: 512 * KIB,
   /** Until then a rate of 0 is one that is not known yet; later it means that nothing comes. */
   fetchRateKnownMs: 2_000,
+  /** Nothing came for so long: the time after which a node takes a source for stalled, too. */
+  fetchStalledMs: transferLimits.snubMs,
+  /** Who fetches tells more often than this; if not, what is shown goes on by itself. */
+  fetchBeatMs: 1_000,
   /** Where there is no bar, a line comes at least this often: a log shows that it goes on. */
   fetchLineMs: 5_000,
-  /** A fetch that would take longer counts as stalled: a rate that fades would promise years. */
+  /** A longer time is not told: a rate that fades would promise years. */
   fetchLeftMsMax: 24 * 60 * 60 * 1000,
   /** The bar takes what the rest of the line leaves, within these; below, there is none. */
   barColumnsMin: 10,
@@ -33,11 +42,19 @@ export const cliLimits = {
   /** A name leaves room for the rest on 80 columns. */
   barNameColumnsMax: 28,
 
+  // Tables
+  /** Of a root or node id where a table is too wide: enough to tell those of one list apart. */
+  shortIdChars: 12,
+  /** A cell that loses its middle says nothing when it gets shorter. */
+  cutColumnsMin: 12,
+
   // Doctor
   /** What does not answer `pacsrv doctor` by then counts as silent. */
   doctorAnswerMs: 3_000,
   /** An answer over HTTP is read for its status and its first line. */
   doctorAnswerBytesMax: 4 * KIB,
+  /** A working file that nobody wrote to for so long, and nobody has locked, was left by a dead process. */
+  workingFileRestMs: 60_000,
   /** What is shown of that line: one of the gateway has room in it. */
   doctorLineCharsMax: 240,
   /** Directories with shared files that are looked at when no configuration names them. */

@@ -13,6 +13,8 @@ const DIALS_MAX = 64;
 const REFRESH_MS = 30_000;
 /** An address may ask so much in a second, unless a person sets another bound; twice as much once. */
 const QUERIES_PER_SECOND = 1_000;
+/** A node says so often that it still has a file in flight. */
+const FLIGHT_RENEW_MS = 5_000;
 
 export const directoryLimits = {
   // Directories: what a client can make one hold
@@ -25,6 +27,8 @@ export const directoryLimits = {
   listingsPerHostMax: 2 * LISTINGS_PER_CLIENT_MAX,
   /** Files that all clients may list together: 2 GB at most. */
   listingsMax: 2_000_000,
+  /** An address that lists most gives so many at a time to one that lists less: all are looked at. */
+  listingsGivenMax: 1_000,
   /** Bytes of names and types that clients at one address may list: long names cost more. */
   listingBytesPerHostMax: 16 * MIB,
   /** Files in one ADVERTISE, REMOVE or FILES: some 50 KB. */
@@ -114,6 +118,8 @@ export const directoryLimits = {
   listedDialsMax: 8,
   /** Of so many it remembers when they were dialled; the oldest goes. */
   listedTriedMax: 1_024,
+  /** How often a further page of a search is asked for: a long list is many questions. */
+  directoryPageTriesMax: 5,
   /** A directory that could not be had is not asked again for this long. */
   directoryPauseMs: 1_000,
   /** A connection to a directory is kept this long for the next question. */
@@ -124,6 +130,33 @@ export const directoryLimits = {
   directoryCheckingMax: 5,
   /** The last words to a directory when a daemon stops. */
   directoryLeaveMs: 500,
+
+  // Files in flight
+  /** A node that has a file in flight says so for this long: twice it may fail to renew that. */
+  flightLeaseMs: 3 * FLIGHT_RENEW_MS,
+  /** The longest that it may say so: it may be gone, and others dial it in vain. */
+  flightLeaseMsMax: 60_000,
+  /** It says so again for the first time after this: others may have begun just after it. */
+  flightRenewMsFirst: 1_000,
+  flightRenewMs: FLIGHT_RENEW_MS,
+  /** Leases that a directory holds: several for each client, at some 400 bytes each. */
+  flightLeasesMax: 65_536,
+  /** The same of one address: all clients that there may be, each with four files. */
+  flightLeasesPerHostMax: 8_192,
+  /** Nodes that one answer names: more are told of by the fellows themselves. */
+  flightNamedMax: 16,
+  /** Nodes that one search asks what they have in flight: those that two directories name. */
+  flightsAskedMax: 32,
+  /** The size that stands where not one flight is leased, but all of a name. */
+  flightOfNameBytes: 1,
+  /** Who only asks has it in flight for no time, or nobody would be named to it. */
+  flightAskedMs: 1,
+  /** Of these so many that came first, so that all are connected through them... */
+  flightNamedFirst: 4,
+  /** ...and so many that came last, which have room when those are full. */
+  flightNamedLast: 4,
+  /** How often leases that are over are looked for. */
+  flightSweepMs: 1_000,
 
   // Balancing
   /** Whole copies of a popular file below which a directory has more made. */
@@ -178,6 +211,11 @@ export const directoryLimits = {
   takerLoadPercentMax: 50,
   /** Clients that are looked at for one that would take a file. */
   takersComparedMax: 64,
+  /** Clients that are looked at for some that can be dialled: more than a few are, as a rule. */
+  neighboursComparedMax: 64,
+  /** How often a node with too few links asks its directories for others; and one without any. */
+  neighboursAskMs: 60_000,
+  neighboursAskAloneMs: 5_000,
   /** Uploads at once with which a node counts as fully loaded, unless a person says otherwise. */
   uploadsLoadedDefault: 32,
   /** The most that a person may say there; more are not served at once anyway. */

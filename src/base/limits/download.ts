@@ -9,7 +9,10 @@ export const downloadLimits = {
   requestsAtFirst: 2,
   /** Chunks of a request to such a source, 128 KiB: it may be slow, and sixteen fit the budget. */
   requestChunksAtFirst: 8,
-  /** Cancelled requests of a source whose frames may still come: as many as its queue can hold. */
+  /**
+   * Cancelled requests of a source that are known one by one, as many as its queue can hold: of those
+   * before them only the chunks are counted, and that many may still come.
+   */
   cancelledRequestsMax: 64,
   /** Sources of one download whose holdings can be counted: availability is a byte. */
   downloadSourcesMax: 255,

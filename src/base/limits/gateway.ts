@@ -3,8 +3,22 @@
 import { KIB, MIB } from "./sizes.ts";
 
 export const gatewayLimits = {
-  /** HTTP requests at once. */
-  gatewayRequestsMax: 256,
+  /** HTTP requests at once: some 30 KiB of memory each while it waits. */
+  gatewayRequestsMax: 1_024,
+  /**
+   * Bodies that give at full speed at a time; the others wait in the order in which they came. Of
+   * what a client does not take Deno keeps 400 KiB, and there are up to three runs: 40 MiB in all.
+   */
+  gatewayBodiesMax: 64,
+  /** What all of these read at a time, and the least that one reads: less costs more than it saves. */
+  gatewayRunsBytesMax: 2 * MIB,
+  gatewayRunBytesMin: 64 * KIB,
+  /** While one has waited so long for its turn, a slow client whose turn it is is sent away. */
+  gatewaySlotWaitMs: 2_000,
+  /** A client is slow that takes less than this: what it takes is enough for so long. */
+  gatewaySlowBytesPerSecond: 16 * KIB,
+  /** But for no longer than this while others wait: what it takes may come in lumps. */
+  gatewaySlotIdleMs: 30_000,
   /** How often time passes for what waits: a fourth of the shortest wait that it ends. */
   gatewayTickMs: 250,
   /**
@@ -14,6 +28,10 @@ export const gatewayLimits = {
   gatewayTurnMs: 120_000,
   /** It does so when nothing was asked and nothing sent for this long. */
   gatewayQuietMs: 1_000,
+  /** After so many requests it has garbage collected as soon as it is quiet: some 100 KiB of each. */
+  gatewayCollectRequests: 64,
+  /** But not more often than this: it takes some 30 ms in which nothing else is done. */
+  gatewayCollectMs: 10_000,
   /** When it can accept no connection, it tries again after this. */
   gatewayPauseMs: 500,
   /** When its port cannot be had, first after this: the system may need a moment to let go of it. */
@@ -26,15 +44,25 @@ export const gatewayLimits = {
   gatewayTailMs: 600_000,
   /** Files of which that is remembered; the oldest goes. */
   gatewayTailedMax: 4_096,
+  /** How long a file that was found here is given without another look for it: a burst is one. */
+  gatewayFoundMs: 1_000,
   /** How long nobody is asked again for a file that nobody had. */
   gatewayMissingMs: 1_000,
   /** Such files that are remembered; the oldest goes. */
   gatewayMissingMax: 4_096,
+  /** Files of unproven origin of which it is known who got them; the one longest ago goes. */
+  unprovenGivenMax: 4_096,
+  /** How long nodes are not believed what a name means for which a client came back: until it is synced. */
+  unprovenDoubtMs: 86_400_000,
   /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
   gatewayWaitMs: 500,
+  /** Every timer is late by a few milliseconds; by more, this process had too much to do. */
+  gatewayLateMs: 50,
   gatewayWaitMsMax: 8_000,
   /** Files that the gateway brings in at once: the rest of fetchesMax is for other clients. */
   gatewaySharedFetchesMax: 48,
+  /** Signatures beside them: a package waits for its own, and each is here in a moment. */
+  gatewaySignatureFetchesMax: 8,
   /** Searches that the gateway begins in a second, and in a burst: neighbours refuse more. */
   gatewaySearchesPerSecondMax: 50,
   gatewaySearchesBurstMax: 100,
@@ -55,9 +83,9 @@ export const gatewayLimits = {
   gatewayDripMs: 1_000,
   /** Files that pass from a mirror to a client, each at that client's pace, at a time. */
   gatewayPassesMax: 8,
-  /** A client that takes them slower than this is sent away, after the time below. */
-  gatewayPassBytesPerSecond: 16 * KIB,
-  /** What a client takes in one go is enough for so long, so that it may come in lumps. */
+  /** A request waits for its turn among them up to so long after it came: pacman leaves after 10 s. */
+  gatewayPassWaitMs: 8_000,
+  /** And a client is slow there that takes nothing for so long. */
   gatewayPassStalledMs: 20_000,
   /** Gateways behind each other that a request may pass: more are a circle, or as good as one. */
   gatewayViaMax: 8,
@@ -78,6 +106,10 @@ export const gatewayLimits = {
   databaseFactsBytesMax: 4_096,
   /** Bytes that are written at a time to find out whether the disk has room for one. */
   databaseReserveBytes: 1 * MIB,
+  /** Bytes of one that are looked at in one turn. */
+  databaseReadBytes: 1 * MIB,
+  /** The oldest database that a person may have given though no mirror vouches for it: a year. */
+  staleDatabasesMsMax: 31_536_000_000,
   /** An update that took longer to fail is not waited for while its mirrors count as bad. */
   databaseSlowMs: 1_000,
   /** How often a client that waits for one of unknown length looks how far it is. */

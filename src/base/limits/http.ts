@@ -6,6 +6,8 @@ import { KIB, MIB } from "./sizes.ts";
 const mirrorSampleBytes = 64 * KIB;
 
 export const httpLimits = {
+  /** Addresses of one name that are tried one after the other. */
+  mirrorAddressesMax: 4,
   /** A URL that a client or a person gives. */
   urlBytesMax: 2_048,
   /** Mirrors of one file: a mirrorlist with the best of them. */
@@ -30,6 +32,8 @@ export const httpLimits = {
   mirrorRangesMax: 4,
   /** How long a mirror that failed is asked last. */
   mirrorBadMs: 30_000,
+  /** How long one that fell silent in the middle of a file is: each time costs `mirrorSilentMs`. */
+  mirrorStalledMs: 120_000,
   /** A mirror that broke off in the middle, and then fails, is tried again after this, then twice it. */
   mirrorRetryMs: 500,
   /** Mirrors whose failures and speeds are remembered; the one longest not heard of goes. */

@@ -25,6 +25,13 @@ export const netLimits = {
   lastWordsMs: 500,
   /** Idle send buffers that are kept; more connections than this hardly ever send at once. */
   sendBuffersKept: 8,
+  /** The longest message of the Noise framework, its tag included. */
+  noiseMessageBytesMax: 65_535,
+  /** What a sealed record holds is filled up to a multiple of this: all names fit into one. */
+  recordPadBytes: 512,
+  /** Sealed records that are written at once, and that are read at once: a quarter of a megabyte. */
+  recordsPerWrite: 4,
+  recordsPerRead: 4,
   /** After a failed accept: keeps a lasting shortage of file descriptors from spinning. */
   acceptPauseMs: 50,
   handshakeMs: HANDSHAKE_MS,
@@ -38,4 +45,8 @@ export const netLimits = {
   connectionsPerHostMax: CONNECTIONS_MAX / 2,
   /** Clients of the client port at once: few, by design, but more than fetches may run. */
   clientsMax: 128,
+  /** More of them, if they prove the token: whoever has no token cannot lock out who has. */
+  clientsTrustedMax: 16,
+  /** A client that asks for nothing so long goes when another needs its place: none does so by itself. */
+  clientIdleMs: 5_000,
 } as const;

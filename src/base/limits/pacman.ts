@@ -12,6 +12,8 @@ export const pacmanLimits = {
   syncUnpackedBytesMax: 1_024 * MIB,
   /** What is read of a database, and unpacked of it, at a time. */
   syncPieceBytes: 256 * KIB,
+  /** Signatures of one database that are kept whole: 566 bytes each for Arch Linux's packages. */
+  syncSignaturesBytesMax: 32 * MIB,
   /** One entry's `desc`. */
   syncDescBytesMax: 256 * KIB,
   /** A header of such an archive that gives a long name. */
@@ -20,8 +22,6 @@ export const pacmanLimits = {
   syncReadMs: 60_000,
   /** How long a start, or a fetch of a name that is not known, waits for databases to be read. */
   syncSettleMs: 1_000,
-  /** Changes of the directory are taken together for this long. */
-  syncDebounceMs: 50,
   /** How often it is looked whether a database changed. */
   syncCheckMs: 2_000,
 
@@ -31,6 +31,8 @@ export const pacmanLimits = {
   /** Files that it may include, and how deep: pacman itself stops at 10. */
   pacmanConfFilesMax: 256,
   pacmanConfDepthMax: 10,
+  /** What was read of it counts for so long: the requests of one burst are one look. */
+  pacmanConfAgeMs: 1_000,
   /** Directories and files that are looked at for what the patterns of its `Include`s stand for. */
   pacmanConfLooksMax: 4_096,
   /** Problems of it that are told. */

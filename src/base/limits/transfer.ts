@@ -17,6 +17,8 @@ export const transferLimits = {
   uploadQueueMax: 64,
   /** Candidates (roots) that one fetch remembers. */
   candidatesMax: 64,
+  /** Others of one name that a fetch tells of: a person chooses among few. */
+  choiceOthersMax: 16,
   /** Nodes whose offer of one candidate is counted: enough to outvote, and a u16 counts them. */
   offerersMax: 1_024,
   /** Runs of chunks of one provider that are kept before they are put in order and joined. */
@@ -45,6 +47,10 @@ export const transferLimits = {
   uploadIdleMs: 60_000,
   /** Idle this long, it has to go when another needs room: longer than any pause in a fetch. */
   uploadEvictMs: 5_000,
+  /** A requester has a place for so long, however slow, when others have none: to get its leaves, */
+  uploadTrialMs: 10_000,
+  /** and then as long as it takes so much a second: half a megabit, or it only holds the place. */
+  uploadSlowBytesPerSecond: 64 * KIB,
   /** Globs of one link that are looked up: each is a walk over all names, up to a million. */
   globsPerSecondMax: 2,
   globsBurstMax: 10,
@@ -54,8 +60,17 @@ export const transferLimits = {
   endedSearchMs: 60_000,
   /** Answers that anybody may give have ended when none has come for this long. */
   queryIdleMs: 2_000,
-  /** Offers of a listing that are queued before the writer must catch up: a tenth of its queue. */
-  offersQueuedMax: 256,
+  /** Offers of a list that come before the other side must catch up: a tenth of a writer's queue. */
+  offersPerPage: 256,
+  /** Files of one holder that are heard page by page: as many as a store is made for. */
+  listedMax: 1_000_000,
+  /** All lists of a search are heard this long: 500,000 files on a line of 20 Mbit/s. */
+  listingMs: 30_000,
+  /** Holders that a search asks for their whole lists, in all and at once: each is a dial. */
+  searchListsMax: 32,
+  searchListsAtOnceMax: 8,
+  /** Files that are counted before others get their turn: about a millisecond. */
+  listedPerTurn: 1_024,
   /** A holder that a directory named, and that was dialled, is not dialled again for this long. */
   listedRedialMs: 5_000,
 
@@ -76,6 +91,12 @@ export const transferLimits = {
   fileListsPerHostMax: 2,
   /** Addresses whose questions are counted; the one longest silent goes. */
   questionHostsMax: 4_096,
+  /** Nodes that a node dials back at once because they ask; each may do so for a dial's time. */
+  dialBacksMax: 4,
+  /** The same of one address in a minute: a person asks, now and then. */
+  dialBacksPerMinuteMax: 6,
+  /** Nodes that are asked to dial back: of each other host one, and a few are enough to tell. */
+  dialBacksAskedMax: 3,
   /** Pushed files that a node takes at once. */
   pushesTakenMax: 4,
   /** The same from one address: half, so that a slow provider leaves some to others. */

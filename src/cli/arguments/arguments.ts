@@ -62,12 +62,22 @@ export interface CommandSpec {
   readonly about: readonly string[];
   readonly flags: readonly FlagSpec[];
   readonly examples: readonly Example[];
+  /** Whether it answers signals by itself; of the others no more is heard. */
+  readonly takesSignals?: true;
+  /** What a person can do when a signal ended it. */
+  readonly afterSignal?: string;
   /** Loads the code of this command, and of no other. */
   readonly load: () => Promise<CommandRun>;
 }
 
+/** Signals that came before a command was loaded, kept until it takes them over. */
+export interface EarlySignals {
+  /** Ends the keeping, and gives what came. To be called once others listen to these signals. */
+  release(): readonly Deno.Signal[];
+}
+
 /** Runs a command; what goes wrong is thrown as one of the families of `base/errors.ts`. */
-export type CommandRun = (args: Arguments) => Promise<ExitName>;
+export type CommandRun = (args: Arguments, early?: EarlySignals) => Promise<ExitName>;
 
 /** What `pacsrv help` explains besides the commands. */
 export const HELP_TOPICS: readonly string[] = ["config", "exit-codes"];
@@ -77,6 +87,9 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** The switch that every command has. */
 export const HELP_FLAG = flag("-h, --help", { help: "Show this help." });
+
+/** The switch that stands in the place of a command. */
+export const VERSION_FLAG = flag("-V, --version", { help: "Show the version." });
 
 /** All flags of a command, the common ones too. */
 export function allFlags(command: CommandSpec): readonly FlagSpec[] {

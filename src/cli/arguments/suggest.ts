@@ -8,10 +8,12 @@ export async function suggestion(
   // Loaded only once something is wrong: a start that goes well does not pay for it.
   const { distance } = await import("fastest-levenshtein");
   let best: string | undefined;
-  // A third of the letters may differ, two at least: "sarch", "serach", "netwrok-keyfile".
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  // A third of the letters may differ, two at least: "sarch", "serach", "netwrok-keyfile". Of three
+  // letters only one: with two others it is another word.
+  const letters = word.replace(/^-+/, "").length;
+  let bestDistance = Math.max(letters > 3 ? 2 : 1, Math.floor(letters / 3)) + 1;
   for (const candidate of candidates) {
-    const isBeginning = word.replace(/^-+/, "").length > 2 && candidate.startsWith(word);
+    const isBeginning = letters > 2 && candidate.startsWith(word);
     const away = isBeginning ? 0 : distance(word.toLowerCase(), candidate);
     // All letters of a short word replaced is no likeness.
     if (away < bestDistance && away < candidate.replace(/^-+/, "").length) {

@@ -58,6 +58,38 @@ export function secondsUpTo(maxMs: number): Parser<number> {
   };
 }
 
+/** A parser of seconds from 0 to `maxMs`, also with a fraction; gives milliseconds. */
+export function secondsFromZero(maxMs: number): Parser<number> {
+  return (text, what) => {
+    const timeMs = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.ceil(Number(text) * 1000) : NaN;
+    if (timeMs <= maxMs) return timeMs;
+    throw invalid(
+      what,
+      text,
+      `it is not a number of seconds from 0 to ${Math.floor(maxMs / 1000)}`,
+    );
+  };
+}
+
+const AGE_MS: ReadonlyMap<string, number> = new Map([
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+/** A parser of an age up to `maxMs`: digits, then s, m, h or d; 0 alone is none. Gives milliseconds. */
+export function parseAge(maxMs: number): Parser<number> {
+  return (text, what) => {
+    const [, digits, unit = "s"] = /^([0-9]{1,9})([smhd])?$/.exec(text) ?? [];
+    const hasUnit = text !== digits || Number(digits) === 0;
+    const ageMs = digits !== undefined && hasUnit ? Number(digits) * AGE_MS.get(unit)! : NaN;
+    if (ageMs <= maxMs) return ageMs;
+    const max = Math.floor(maxMs / AGE_MS.get("d")!);
+    throw invalid(what, text, `it is not an age of at most ${max}d, as in 90m, 12h or 7d, or 0`);
+  };
+}
+
 /** FIRST-LAST, both included, or one index. */
 export function parseChunks(text: string, what: string): ChunkRange {
   const match = /^([0-9]{1,10})(?:-([0-9]{1,10}))?$/.exec(text);

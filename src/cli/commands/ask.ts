@@ -1,45 +1,59 @@
 /** What all commands that only ask the daemon something have in common. */
 
-import { type ExitName, FetchFailure } from "../../base/errors.ts";
+import type { ExitName } from "../../base/errors.ts";
 import { DaemonClient } from "../../client/daemon_client.ts";
-import type { AnswerItems, AskArguments } from "../../client/types.ts";
+import type { AnswerItems, AskArguments, LeftOut } from "../../client/types.ts";
 import type { Arguments, CommandRun } from "../arguments/arguments.ts";
 import { parseDialledClient } from "../settings/network_settings.ts";
-import { jsonLine, note, writeOut } from "../terminal/terminal.ts";
+import { givenClient } from "../settings/same_daemon.ts";
+import type { TableView } from "../terminal/table.ts";
+import { withClient } from "../terminal/command_words.ts";
+import { jsonLine, note, outputColumns, writeOut } from "../terminal/terminal.ts";
+import { leftOutText } from "../terminal/text_format.ts";
 
 /** A command that asks one question and prints the answer. */
-interface Question<V extends keyof AskArguments> {
+interface AskCommand<V extends keyof AskArguments> {
   readonly verb: V;
   /** What is asked, by the arguments of the command line. */
-  readonly ask: (positionals: readonly string[]) => AskArguments[V];
+  readonly ask: (positionals: readonly string[], args: Arguments) => AskArguments[V];
   /** The order in which the items are printed; without it, as they come. */
   readonly order?: (a: AnswerItems[V], b: AnswerItems[V]) => number;
   /** The items for people; with `--json` they are printed as they are. */
-  readonly text: (items: readonly AnswerItems[V][]) => string;
+  readonly text: (items: readonly AnswerItems[V][], view: TableView) => string;
   /** What a person is told of no items: a note after a list, or the error that it is. */
-  readonly none?: (target: string) => string | Error;
+  readonly none?: (
+    target: string,
+    client: DaemonClient,
+  ) => string | Error | Promise<string | Error>;
   /** What remains once the items are printed: a note for people, or an error to throw. */
-  readonly after?: (items: readonly AnswerItems[V][], target: string) => string | Error | undefined;
+  readonly after?: (
+    items: readonly AnswerItems[V][],
+    target: string,
+    args: Arguments,
+  ) => string | Error | undefined;
 }
 
 /**
  * The command that asks the daemon that `--client` names, waits for the whole answer, and prints
  * it.
  */
-export function asking<V extends keyof AskArguments>(question: Question<V>): CommandRun {
+export function asking<V extends keyof AskArguments>(question: AskCommand<V>): CommandRun {
   const { verb, ask, order, text, none, after } = question;
   return async (args): Promise<ExitName> => {
     const [target = ""] = args.positionals;
-    const asked = ask(args.positionals);
+    const asked = ask(args.positionals, args);
     await using client = await connectTo(args);
-    const items = await Array.fromAsync(client.ask(verb, asked));
+    const missing: LeftOut[] = [];
+    const leftOut = ({ more, why, hint }: LeftOut) => void missing.push({ more, why, hint });
+    const items = await Array.fromAsync(client.ask(verb, asked, { leftOut }));
     if (order !== undefined) items.sort(order);
-    const empty = items.length === 0 ? none?.(target) : undefined;
+    const empty = items.length === 0 ? await none?.(target, client) : undefined;
     if (empty instanceof Error) throw empty;
     await printItems(args, items, text);
-    const rest = empty ?? after?.(items, target);
+    await printLeftOut(args, missing);
+    const rest = empty ?? after?.(items, target, args);
     if (rest instanceof Error) throw rest;
-    if (rest !== undefined && !args.has("json")) note(rest);
+    if (rest !== undefined && !args.has("json")) note(withClient(rest, givenClient(args)));
     return "done";
   };
 }
@@ -57,15 +71,28 @@ export async function connectTo(args: Arguments): Promise<DaemonClient> {
 export async function printItems<T>(
   args: Arguments,
   items: readonly T[],
-  text: (items: readonly T[]) => string,
+  text: (items: readonly T[], view: TableView) => string,
 ): Promise<void> {
-  const isJson = args.has("json");
-  await writeOut(isJson ? items.map((item) => `${jsonLine(item)}\n`).join("") : text(items));
+  if (args.has("json")) {
+    return await writeOut(items.map((item) => `${jsonLine(item)}\n`).join(""));
+  }
+  const columnsMax = hasFlag(args, "wide") && !args.has("wide") ? outputColumns() : null;
+  const whole = text(items, { columnsMax: null });
+  const shown = columnsMax === null ? whole : text(items, { columnsMax });
+  await writeOut(shown);
+  if (shown !== whole) note("Shortened to fit the terminal: --wide shows all of it.");
 }
 
-/** The error for a name or root that no node was found to have. */
-export function nobodyHas(target: string): FetchFailure {
-  return new FetchFailure("notFound", `Nobody has ${JSON.stringify(target)}`);
+function hasFlag(args: Arguments, name: string): boolean {
+  return args.command.flags.some((flag) => flag.name === name);
+}
+
+/** Says what an answer does not have: in lines of its own with `--json`, else on standard error. */
+async function printLeftOut(args: Arguments, missing: readonly LeftOut[]): Promise<void> {
+  for (const leftOut of missing) {
+    if (args.has("json")) await writeOut(`${jsonLine({ leftOut })}\n`);
+    else note(withClient(leftOutText(leftOut), givenClient(args)));
+  }
 }
 
 /** By code point: the same order on every machine. */

@@ -1,55 +1,92 @@
 /** `pacsrv fetch`: from the flags to the file, with one of two sources and one of four displays. */
 
-import { systemClock } from "../../base/clock.ts";
+import { AwakeClock, systemClock } from "../../base/clock.ts";
 import { type ExitName, FetchFailure } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { Arguments } from "../arguments/arguments.ts";
+import { isByNameAlone, toldChoice } from "../fetch/choice_text.ts";
 import type { FetchOutput } from "../fetch/fetch_output.ts";
 import { type FetchPlan, readFetchPlan } from "../fetch/fetch_plan.ts";
 import { type FetchSource, nextSource, openFetchSource } from "../fetch/fetch_source.ts";
-import {
-  type Done,
-  type FetchUi,
-  type Found,
-  openFetchUi,
-  type Progress,
-} from "../fetch/fetch_ui.ts";
-import { Interrupt } from "../fetch/interrupt.ts";
+import { type DoneNews, type FetchUi, type Found, openFetchUi } from "../fetch/fetch_ui.ts";
+import { checkOutputRoom } from "../fetch/output_room.ts";
+import { OpenOutputs } from "../fetch/open_outputs.ts";
+import { keptOf, type Seen } from "../fetch/kept.ts";
+import { ProgressMeter } from "../fetch/progress_meter.ts";
+import { hintingAtSame } from "../settings/same_daemon.ts";
+import { Interrupt, Interrupted } from "../terminal/interrupt.ts";
 
 /** One fetch and its parts. */
-interface Fetch {
+interface FetchRun {
   readonly plan: FetchPlan;
   readonly source: FetchSource;
   readonly output: FetchOutput | undefined;
   readonly ui: FetchUi;
   readonly signal: AbortSignal;
+  readonly seen: Seen;
 }
 
-/** Fetches a file. */
+/** What a fetch shares with others of the same command. */
+interface FetchSurroundings {
+  readonly signal: AbortSignal;
+  readonly outputs: OpenOutputs;
+  /** Called once there is something to tell, with who fetches, if that is known. */
+  readonly openUi: (source?: FetchSource) => FetchUi;
+}
+
+/** Fetches a file, or with `--match` all that match a pattern. */
 export async function runFetch(args: Arguments): Promise<ExitName> {
+  if (args.isGiven("match")) {
+    const { fetchMatching } = await import("../fetch/fetch_matching.ts");
+    return await fetchMatching(args, fetchFile);
+  }
   const plan = readFetchPlan(args);
-  let output: FetchOutput | undefined;
+  using outputs = new OpenOutputs();
   using interrupt = new Interrupt({
     timeoutMs: plan.request.timeoutMs,
-    atOnce: () => output?.discard(),
+    atOnce: () => outputs[Symbol.dispose](),
   });
-  const { signal } = interrupt;
+  await fetchFile(args, plan, {
+    signal: interrupt.signal,
+    outputs,
+    openUi: (source) =>
+      openFetchUi(plan.style, plan.label, {
+        isTerse: plan.url !== null,
+        isOpen: source?.kind === "daemon" && isByNameAlone(plan.request),
+      }),
+  });
+  return "done";
+}
+
+/** Fetches one file to its end; throws why there is none. */
+async function fetchFile(
+  args: Arguments,
+  plan: FetchPlan,
+  { signal, outputs, openUi }: FetchSurroundings,
+): Promise<void> {
+  let output: FetchOutput | undefined;
   let ui: FetchUi | undefined;
+  const seen: Seen = { source: null, isFound: false, bytesDone: 0, bytesTotal: null };
   const work = async () => {
     let source = await openFetchSource(args, plan, { signal });
     try {
       if (plan.request.deliver) {
         const { FetchOutput } = await import("../fetch/fetch_output.ts");
-        output = await FetchOutput.open(plan.request.name, plan.output, {
-          isRange: plan.request.chunks !== null,
-        });
+        output = await FetchOutput.open(
+          plan.isNamedByOthers ? "" : plan.request.name,
+          plan.output,
+          {
+            isRange: plan.request.chunks !== null,
+          },
+        );
+        outputs.add(output);
       }
-      ui = openFetchUi(plan.style, plan.label, { isTerse: plan.url !== null });
+      ui = openUi(source);
       for (;;) {
         prepareOutput(plan, source, output);
         try {
-          return await follow({ plan, source, output, ui, signal });
+          return await follow({ plan, source, output, ui, signal, seen });
         } catch (error) {
           if (isCheckFailed(error) && plan.url !== null) output?.distrust();
           const next = signal.aborted ? undefined : await nextSource(plan, source, error);
@@ -65,11 +102,15 @@ export async function runFetch(args: Arguments): Promise<ExitName> {
   };
   try {
     await untilAborted(work(), signal);
-    return "done";
   } catch (error) {
-    const failure = signal.aborted ? signal.reason : error;
+    let failure = hintingAtSame(signal.aborted ? signal.reason : error, args);
     // Without a display nothing has begun; but a program that reads events wants to know.
-    ui ??= plan.style === "json" ? openFetchUi("json", plan.label) : undefined;
+    ui ??= plan.style === "json" ? openUi() : undefined;
+    if (failure instanceof Interrupted) {
+      const kept = keptOf(plan, { output, seen });
+      await ui?.interrupted(failure.signal, kept);
+      failure = new Interrupted(failure.signal, kept);
+    }
     await ui?.failed(failure);
     throw failure;
   } finally {
@@ -96,37 +137,51 @@ function isCheckFailed(error: unknown): boolean {
 }
 
 /** Runs the fetch to its end, or throws why there is none. */
-async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void> {
+async function follow({ plan, source, output, ui, signal, seen }: FetchRun): Promise<void> {
   const base = (plan.request.chunks?.first ?? 0) * CHUNK_BYTES;
   let bytesWritten = 0;
-  let shownMs = -Infinity;
+  // Time in which this process is stopped is nobody's stall.
+  using clock = new AwakeClock();
   const beginMs = performance.now();
-  let start = { atMs: beginMs, bytes: 0 };
+  const isDirect = source.kind === "direct";
+  const { silentMs } = source;
+  const meter = new ProgressMeter(clock, { origin: plan.url?.host ?? null, isDirect, silentMs });
+  using _ = clock.every(limits.fetchBeatMs, () => beat(meter, ui));
+  seen.source = source.kind;
   for await (const event of source.events(output, signal)) {
     switch (event.kind) {
       case "data":
         output?.write(event.offset - base, event.bytes);
         bytesWritten += event.bytes.length;
+        if (source.gives === "rest") seen.bytesDone = bytesWritten;
         break;
       case "progress": {
-        const nowMs = performance.now();
-        if (nowMs - shownMs < limits.fetchProgressMs) break;
-        shownMs = nowMs;
-        await ui.show(withRate(event, start, nowMs));
+        seen.bytesDone = event.bytesDone;
+        seen.bytesTotal = event.bytesTotal;
+        const shown = meter.progressed(event);
+        if (shown !== undefined) await ui.show(shown);
         break;
       }
       case "found":
         checkFound(plan, event);
+        seen.isFound = true;
+        seen.bytesDone = event.bytesHad;
+        seen.bytesTotal = event.sizeBytes === 0 ? null : event.sizeBytes;
         if (source.gives === "rest") bytesWritten = event.bytesHad;
         if (source.gives === "nothing") output?.touched();
         await output?.found(event.name);
-        start = { atMs: performance.now(), bytes: event.bytesHad };
+        if (output !== undefined) checkRoom(event, { plan, source, output });
+        meter.begin(event.bytesHad);
         await ui.show(event);
         break;
       case "restarted":
         if (source.gives !== "nothing") output?.restart();
-        bytesWritten = 0;
+        bytesWritten = seen.bytesDone = 0;
+        meter.begin(0);
         await ui.show(event);
+        break;
+      case "choice":
+        await ui.show(toldChoice(event, plan));
         break;
       case "searching":
         await ui.show(event);
@@ -153,24 +208,33 @@ async function follow({ plan, source, output, ui, signal }: Fetch): Promise<void
   throw new FetchFailure("failed", "The fetch ended without a result");
 }
 
-/** A node needs a while to tell a rate; until then it is what came since the file was found. */
-function withRate(
-  progress: Progress,
-  start: { readonly atMs: number; readonly bytes: number },
-  nowMs: number,
-): Progress {
-  const bytes = progress.bytesDone - start.bytes;
-  if (progress.bytesPerSecond > 0 || bytes <= 0 || nowMs - start.atMs > limits.fetchRateKnownMs) {
-    return progress;
+/** Refuses a file for which the disks have no room. */
+function checkRoom(
+  { sizeBytes, bytesHad }: Found,
+  { plan, source, output }: Pick<FetchRun, "plan" | "source"> & { readonly output: FetchOutput },
+): void {
+  const { storeDir } = source;
+  const bytes = outputBytes(plan, sizeBytes);
+  const bytesMissing = Math.max(0, bytes - bytesHad);
+  const store = storeDir === null ? null : { directory: storeDir, bytesMissing };
+  checkOutputRoom({ path: output.path, bytes, store });
+}
+
+/** Shows that nothing comes, where nobody tells it. */
+async function beat(meter: ProgressMeter, ui: FetchUi): Promise<void> {
+  const shown = meter.beat();
+  try {
+    if (shown !== undefined) await ui.show(shown);
+  } catch {
+    // Nobody reads it: what comes next meets the same, and ends the fetch.
   }
-  return { ...progress, bytesPerSecond: Math.round(bytes / (nowMs - start.atMs) * 1000) };
 }
 
 /**
  * Holds what was found against what was asked for. The node checked it before; but a wrong answer
  * here would be a wrong file under the right name.
  */
-function checkFound({ request }: FetchPlan, found: Found | Done): void {
+function checkFound({ request }: FetchPlan, found: Found | DoneNews): void {
   if (request.root !== null && found.root !== request.root) {
     throw new FetchFailure("checkFailed", `The source has another root: ${found.root}`);
   }

@@ -4,12 +4,13 @@
  */
 
 import { resolve } from "node:path";
-import { FetchFailure } from "../../base/errors.ts";
+import { FetchFailure, notHere } from "../../base/errors.ts";
 import type { FileReport, PeerFileReport, ShareReport, VerifyReport } from "../../client/types.ts";
 import { formatAddress } from "../arguments/address.ts";
 import { parsePeer } from "../settings/network_settings.ts";
 import { escapeText } from "../terminal/terminal.ts";
-import { count, formatItems, shortRanges, SIZE_COLUMN } from "../terminal/text_format.ts";
+import { formatItems, SIZE_COLUMN, type TableView } from "../terminal/table.ts";
+import { count, shortRanges } from "../terminal/text_format.ts";
 import { asking, compare } from "./ask.ts";
 
 const byNameAndPath = (a: FileReport, b: FileReport) =>
@@ -25,20 +26,21 @@ export const runList = asking({
 });
 
 /** A line for each place of a file; nothing for none. */
-export function fileTable(files: readonly FileReport[]): string {
+export function fileTable(files: readonly FileReport[], view?: TableView): string {
   return formatItems(files, [
-    { title: "NAME", cell: "name" },
+    { title: "NAME", cell: "name", narrow: "cut" },
     SIZE_COLUMN,
-    { title: "CHUNKS HERE", cell: chunksHere },
+    { title: "CHUNKS HERE", cell: chunksHere, narrow: "cut" },
     { title: "KIND", cell: "origin" },
     { title: "TRUST", cell: "trust" },
-    { title: "ROOT", cell: "root" },
-    { title: "PATH", cell: "path" },
-  ]);
+    { title: "ROOT", cell: "root", narrow: "short" },
+    { title: "PATH", cell: "path", drop: 1 },
+  ], view);
 }
 
 function chunksHere({ have, chunks, chunksHave }: FileReport): string {
   if (have === "all") return `all ${chunks}`;
+  if (chunksHave === 0) return `none of ${chunks}`;
   return `${chunksHave} of ${chunks}: ${shortRanges(have)}`;
 }
 
@@ -52,13 +54,13 @@ export const runStatusOfFiles = asking({
 });
 
 /** A line for each place of a file, with what it is trusted by; nothing for none. */
-export function fileTrustTable(files: readonly FileReport[]): string {
+export function fileTrustTable(files: readonly FileReport[], view?: TableView): string {
   return formatItems(files, [
     { title: "TRUST", cell: "trust" },
     SIZE_COLUMN,
-    { title: "NAME", cell: "name" },
-    { title: "PATH", cell: "path" },
-  ]);
+    { title: "NAME", cell: "name", narrow: "cut" },
+    { title: "PATH", cell: "path", narrow: "cut" },
+  ], view);
 }
 
 const peerOf = (text: string) => formatAddress(parsePeer(text, "peer"));
@@ -73,30 +75,36 @@ export const runFiles = asking({
 });
 
 /** A line for each file; nothing for none. */
-export function peerFileTable(files: readonly PeerFileReport[]): string {
+export function peerFileTable(files: readonly PeerFileReport[], view?: TableView): string {
   return formatItems(files, [
-    { title: "NAME", cell: "name" },
+    { title: "NAME", cell: "name", narrow: "cut" },
     SIZE_COLUMN,
     {
       title: "CHUNKS THERE",
       cell: ({ chunks, chunksHave }) =>
         chunksHave === chunks ? `all ${chunks}` : `${chunksHave} of ${chunks}`,
     },
-    { title: "ROOT", cell: "root" },
-  ]);
+    { title: "ROOT", cell: "root", narrow: "short" },
+  ], view);
 }
 
 /** Asks the daemon to share paths, made absolute here: the daemon runs in another directory. */
 export const runShare = asking({
   verb: "share",
-  ask: (paths) => ({ paths: paths.map((path) => resolve(path)) }),
+  ask: (paths, args) => ({
+    paths: paths.map((path) => resolve(path)),
+    ...(args.has("again") ? { again: true } : {}),
+  }),
   text: shareLines,
 });
 
 /** Asks the daemon to offer something no more. */
 export const runUnshare = asking({
   verb: "unshare",
-  ask: ([target = ""]) => ({ target: unshareTarget(target) }),
+  ask: ([target = ""], args) => ({
+    target: unshareTarget(target),
+    ...(args.has("all") ? { all: true } : {}),
+  }),
   text: shareLines,
 });
 
@@ -121,13 +129,13 @@ export const runVerify = asking({
 });
 
 /** A line for each file; nothing for none. */
-export function verifyTable(reports: readonly VerifyReport[]): string {
+export function verifyTable(reports: readonly VerifyReport[], view?: TableView): string {
   return formatItems(reports, [
     { title: "RESULT", cell: verdict },
-    { title: "NAME", cell: "name" },
-    { title: "ROOT", cell: "root" },
-    { title: "PATH", cell: "path" },
-  ]);
+    { title: "NAME", cell: "name", narrow: "cut" },
+    { title: "ROOT", cell: "root", narrow: "short" },
+    { title: "PATH", cell: "path", narrow: "cut" },
+  ], view);
 }
 
 function verdict({ ok, badChunks }: VerifyReport): string {
@@ -140,11 +148,13 @@ function verifyOutcome(reports: readonly VerifyReport[], target: string): string
   const bad = reports.filter((report) => !report.ok).length;
   if (bad > 0) {
     return new FetchFailure("checkFailed", `${bad} of ${count(reports.length, "file")} damaged`, {
-      hint: "Damaged files are no longer offered. Fetch them again.",
+      hint:
+        "Damaged files are no longer offered. Fetch them again; a shared one that is right as " +
+        "it is now: `pacsrv share --again PATH`.",
     });
   }
   if (reports.length === 0 && target !== "") {
-    return new FetchFailure("notFound", `The daemon has no file ${JSON.stringify(target)}`);
+    return notHere(target);
   }
   return `${count(reports.length, "file")} checked, all good.`;
 }

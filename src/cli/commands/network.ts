@@ -1,39 +1,82 @@
 /** `pacsrv search`, `info`, `where` and `peers`: what the network has, and who is in it. */
 
-import { FetchFailure } from "../../base/errors.ts";
-import type { HolderReport, InfoReport, PeerReport, SearchReport } from "../../client/types.ts";
+import type {
+  HolderReport,
+  InFlightReport,
+  InfoReport,
+  PeerReport,
+  ProblemReport,
+  SearchReport,
+} from "../../client/types.ts";
 import { formatAddress } from "../arguments/address.ts";
+import type { Arguments } from "../arguments/arguments.ts";
+import { givenClient } from "../settings/same_daemon.ts";
+import { clientFlags, commandLine, fileWord } from "../terminal/command_words.ts";
+import { formatItems, SIZE_COLUMN, type TableView } from "../terminal/table.ts";
 import {
   count,
   formatBytes,
   formatDuration,
   formatFacts,
-  formatItems,
-  SIZE_COLUMN,
+  percentText,
 } from "../terminal/text_format.ts";
-import { asking, compare, nobodyHas } from "./ask.ts";
+import { asking, compare } from "./ask.ts";
+import { noMatch, noSuchFile } from "../../client/not_found.ts";
 
 /** Prints each file that matches once, by name, and of one name the most widely had first. */
 export const runSearch = asking({
   verb: "search",
   ask: ([glob = ""]) => ({ glob }),
   order: (a, b) =>
-    compare(a.name, b.name) || b.peersWhole - a.peersWhole || compare(a.root, b.root),
+    compare(a.name, b.name) || b.peersWhole - a.peersWhole || compare(a.root ?? "", b.root ?? ""),
   text: searchTable,
-  none: (glob) =>
-    new FetchFailure("notFound", `Nobody has a file that matches ${JSON.stringify(glob)}`),
+  none: (glob, client) => noMatch(client, glob),
+  after: noteOfUnreached,
 });
 
+/** Nodes with which no connection comes about; only shown where there are any. */
+const UNREACHED_COLUMN = {
+  title: "UNREACHED",
+  align: "right",
+  cell: ({ peersUnreached }: SearchReport) => String(peersUnreached),
+} as const;
+
+/** Whether some of what was found cannot be had from here: the note that says so. */
+export function noteOfUnreached(
+  found: readonly Pick<SearchReport, "name" | "root" | "peersUnreached">[],
+  _target: string,
+  args: Arguments,
+): string | undefined {
+  const one = found.find(({ peersUnreached }) => peersUnreached > 0);
+  if (one === undefined) return undefined;
+  const command = commandLine(
+    "where",
+    clientFlags(givenClient(args)),
+    fileWord(one.name, one.root),
+  );
+  return `To some of the nodes no connection comes about from here: \`${command}\` says why.`;
+}
+
 /** A line for each file. */
-export function searchTable(found: readonly SearchReport[]): string {
+export function searchTable(found: readonly SearchReport[], view?: TableView): string {
   return formatItems(found, [
-    { title: "NAME", cell: "name" },
+    { title: "NAME", cell: "name", narrow: "cut" },
     SIZE_COLUMN,
     { title: "WHOLE", align: "right", cell: "peersWhole" },
     { title: "PART", align: "right", cell: "peersPart" },
-    { title: "FROM", cell: ({ from }) => from.join(",") },
-    { title: "ROOT", cell: "root" },
-  ]);
+    ...(found.some(({ peersUnreached }) => peersUnreached > 0) ? [UNREACHED_COLUMN] : []),
+    { title: "FROM", narrow: "cut", cell: ({ from }) => from.join(",") },
+    {
+      title: "ROOT",
+      narrow: "short",
+      cell: ({ root, inFlight }) => root ?? inFlightText(inFlight!),
+    },
+  ], view);
+}
+
+/** What stands for the root of a file that has none yet: how much of it one node has. */
+function inFlightText({ chunks, chunksHave }: InFlightReport): string {
+  return `in flight, ${percentText(chunksHave, chunks)}`;
 }
 
 /** Prints what is known of each file that goes by the name, or of the one that has the root. */
@@ -41,34 +84,44 @@ export const runInfo = asking({
   verb: "info",
   ask: ([target = ""]) => ({ target }),
   text: infoText,
-  none: nobodyHas,
+  none: (target, client) => noSuchFile(client, target),
   after: noteOfMany,
 });
 
 /** A block of lines for each file, most held first. */
 export function infoText(reports: readonly InfoReport[]): string {
   // The reports of each root and size: one for each name that the file has.
-  const files = Map.groupBy(reports, ({ root, sizeBytes }) => `${root}:${sizeBytes}`);
+  const files = Map.groupBy(
+    reports,
+    ({ root, inFlight, sizeBytes }) => `${root ?? inFlight!.flight}:${sizeBytes}`,
+  );
   return [...files.values()].map(fileBlock).join("\n");
 }
 
 function fileBlock(names: readonly InfoReport[]): string {
-  const [{ root, sizeBytes, type, sha256, peersWhole, peersPart }] = names as [InfoReport];
+  const [{ root, sizeBytes, type, sha256, peersWhole, peersPart, peersUnreached, inFlight }] =
+    names as [
+      InfoReport,
+    ];
   const from = new Set(names.flatMap((report) => report.from));
   return formatFacts([
     ...names.map(({ name }) => ["name", name] as const),
     ["size", `${formatBytes(sizeBytes)} (${count(sizeBytes, "byte")})`],
     ["type", type === "" ? "-" : type],
-    ["root", root],
+    ["root", root ?? `not known yet: ${inFlightText(inFlight!)}`],
     ["sha256", sha256 ?? "not known"],
-    ["held by", `${count(peersWhole, "node")} whole, ${peersPart} in part`],
+    [
+      "held by",
+      `${count(peersWhole, "node")} whole, ${peersPart} in part` +
+      (peersUnreached === 0 ? "" : `; no connection to ${peersUnreached} of them`),
+    ],
     ["from", [...from].join(", ")],
   ], 9);
 }
 
 /** Several files: the note that says so, since a name alone does not tell them apart. */
 function noteOfMany(reports: readonly InfoReport[]): string | undefined {
-  const roots = new Set(reports.map(({ root }) => root)).size;
+  const roots = new Set(reports.flatMap(({ root }) => root ?? [])).size;
   if (roots < 2) return undefined;
   const name = JSON.stringify(reports[0]!.name);
   return `${roots} different files go by the name ${name}: a root says which one is meant.`;
@@ -79,24 +132,41 @@ export const runWhere = asking({
   verb: "where",
   ask: ([target = ""]) => ({ target }),
   text: holderTable,
-  none: nobodyHas,
+  none: (target, client) => noSuchFile(client, target),
+  after: notesOfHolders,
 });
 
+/** To whom no connection comes about, and why. */
+function notesOfHolders(holders: readonly HolderReport[]): string | undefined {
+  const lines = holders.flatMap((one) =>
+    one.reach === "none"
+      ? `No connection to ${one.peer || `node ${one.nodeId}`}: ${one.problem ?? "it failed"}.`
+      : []
+  );
+  return lines.length === 0 ? undefined : [...new Set(lines)].join("\n");
+}
+
+/** How a connection comes about, in a word. */
+function reachText({ reach }: HolderReport): string {
+  return reach ?? "-";
+}
+
 /** A line for each holder of each file. */
-export function holderTable(holders: readonly HolderReport[]): string {
+export function holderTable(holders: readonly HolderReport[], view?: TableView): string {
   return formatItems(holders, [
-    { title: "PEER", cell: holderAddress },
+    { title: "PEER", narrow: "cut", cell: holderAddress },
     {
       title: "LOAD",
       align: "right",
       cell: ({ loadPermille: load }) => load === null ? "-" : `${Math.round(load / 10)}%`,
     },
     { title: "SHARE", align: "right", cell: shareOf },
-    { title: "CHUNKS", cell: ({ chunksHave, chunks }) => `${chunksHave} of ${chunks}` },
-    { title: "FROM", cell: ({ from }) => from.join(",") },
-    { title: "NODE", cell: "nodeId" },
-    { title: "ROOT", cell: "root" },
-  ]);
+    { title: "CHUNKS", drop: 2, cell: ({ chunksHave, chunks }) => `${chunksHave} of ${chunks}` },
+    { title: "REACH", drop: 1, cell: reachText },
+    { title: "FROM", drop: 3, cell: ({ from }) => from.join(",") },
+    { title: "NODE", narrow: "short", drop: 5, cell: "nodeId" },
+    { title: "ROOT", narrow: "short", drop: 4, cell: ({ root }) => root ?? "in flight" },
+  ], view);
 }
 
 function holderAddress({ peer, from }: HolderReport): string {
@@ -106,24 +176,58 @@ function holderAddress({ peer, from }: HolderReport): string {
 
 /** Rounded down: 100% is the whole file. */
 function shareOf({ chunks, chunksHave }: HolderReport): string {
-  return `${chunks === 0 ? 100 : Math.floor(chunksHave / chunks * 100)}%`;
+  return percentText(chunksHave, chunks);
 }
 
-/** Prints the daemon's links, oldest first, and whom it keeps out. */
+/** Prints the daemon's links, oldest first, whom it keeps out, and what it was told of in vain. */
 export const runPeers = asking({
   verb: "peers",
   ask: () => ({}),
   order: (a, b) => b.connectedMs - a.connectedMs,
   text: peerTable,
-  none: () => "The daemon has no links.",
+  after: (peers) => peers.some(isLink) ? undefined : "The daemon has no links.",
 });
 
-/** A line for each link and for each ban; nothing for none. */
-export function peerTable(peers: readonly PeerReport[]): string {
+/** Whether it is a link that is up. */
+export function isLink({ direction }: PeerReport): boolean {
+  return direction === "in" || direction === "out";
+}
+
+/** A line for each link and for each ban; then one for each other address that was given. */
+export function peerTable(peers: readonly PeerReport[], view?: TableView): string {
+  const isGiven = ({ direction }: PeerReport) => direction === "none" || direction === "directory";
+  const links = linkTable(peers.filter((peer) => !isGiven(peer)), view);
+  const given = formatItems(peers.filter(isGiven), [
+    { title: "TOLD OF", cell: (peer) => formatAddress(peer) },
+    { title: "AS", cell: ({ direction }) => direction === "none" ? "node" : "directory" },
+    { title: "STATE", narrow: "wrap", cell: givenState },
+  ], view);
+  return links === "" || given === "" ? links + given : `${links}\n${given}`;
+}
+
+function givenState({ direction, problem }: PeerReport): string {
+  if (problem !== null) return direction === "none" ? noLinkText(problem) : noAnswerText(problem);
+  return direction === "none" ? "is being dialled" : "answers";
+}
+
+/** Why there is no link with a node, and since when. */
+export function noLinkText({ text, sinceMs }: ProblemReport): string {
+  return `no link for ${formatDuration(sinceMs)}: ${text}`;
+}
+
+function noAnswerText({ text, sinceMs }: ProblemReport): string {
+  return `no answer for ${formatDuration(sinceMs)}: ${text}`;
+}
+
+function linkTable(peers: readonly PeerReport[], view?: TableView): string {
   return formatItems(peers, [
-    { title: "ADDRESS", cell: (peer) => peer.ban === null ? formatAddress(peer) : peer.host },
-    { title: "OPENED BY", cell: openedBy },
-    { title: "LISTENS ON", cell: listensOn },
+    {
+      title: "ADDRESS",
+      narrow: "cut",
+      cell: (peer) => peer.ban === null ? formatAddress(peer) : peer.host,
+    },
+    { title: "OPENED BY", drop: 2, cell: openedBy },
+    { title: "LISTENS ON", narrow: "cut", cell: listensOn },
     { title: "ROUND TRIP", align: "right", cell: roundTrip },
     {
       title: "UP",
@@ -131,12 +235,23 @@ export function peerTable(peers: readonly PeerReport[]): string {
       cell: ({ ban, connectedMs }) =>
         ban === null ? formatDuration(connectedMs) : `for ${formatDuration(ban.endsInMs)}`,
     },
-    { title: "NODE", cell: ({ nodeId }) => nodeId === "" ? "every node" : nodeId },
-  ]);
+    {
+      title: "NODE",
+      narrow: "short",
+      drop: 1,
+      cell: ({ nodeId }) => nodeId === "" ? "every node" : nodeId,
+    },
+  ], view);
 }
 
 function openedBy({ direction }: PeerReport): string {
-  return { out: "this node", in: "that node", banned: "banned" }[direction];
+  return {
+    out: "this node",
+    in: "that node",
+    banned: "banned",
+    none: "",
+    directory: "",
+  }[direction];
 }
 
 function listensOn({ ban, host, listenPort: port }: PeerReport): string {

@@ -8,7 +8,7 @@ import { type ExitName, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { formatAddress } from "../arguments/address.ts";
-import type { Arguments } from "../arguments/arguments.ts";
+import type { Arguments, EarlySignals } from "../arguments/arguments.ts";
 import {
   type LogSettings,
   readDaemonSettings,
@@ -27,22 +27,25 @@ interface Service {
 }
 
 /** Runs a daemon until a signal, or until it dies of itself. */
-export function runDaemon(args: Arguments): Promise<ExitName> {
+export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitName> {
   return runService("daemon", {
+    early,
     settings: () => readDaemonSettings(args),
     async start(settings, log) {
       const { startDaemon } = await import("../../daemon/daemon.ts");
       return await startDaemon({ ...settings, log });
     },
-    ready: ({ node, client, nodeId, gateway }) =>
+    ready: ({ node, client, nodeId, gateway, filesShared }) =>
       `ready node=${formatAddress(node)} client=${formatAddress(client)} id=${nodeId}` +
-      (gateway === undefined ? "" : ` gateway=${formatAddress(gateway)}`),
+      (gateway === undefined ? "" : ` gateway=${formatAddress(gateway)}`) +
+      ` shared=${filesShared}`,
   });
 }
 
 /** Runs a directory until a signal, or until it dies of itself. */
-export function runDirectory(args: Arguments): Promise<ExitName> {
+export function runDirectory(args: Arguments, early?: EarlySignals): Promise<ExitName> {
   return runService("directory", {
+    early,
     settings: () => readDirectorySettings(args),
     async start(settings, log) {
       const { startDirectory } = await import("../../directory/server.ts");
@@ -62,21 +65,30 @@ export function runDirectory(args: Arguments): Promise<ExitName> {
 async function runService<T extends LogSettings, S extends Service>(
   what: string,
   options: {
+    readonly early: EarlySignals | undefined;
     readonly settings: () => Promise<T>;
     readonly start: (settings: T, log: Logger) => Promise<S>;
     readonly ready: (service: S) => string;
   },
 ): Promise<ExitName> {
-  const { promise: ended, resolve: endBy } = Promise.withResolvers<Deno.Signal>();
+  const { promise: ended, resolve } = Promise.withResolvers<Deno.Signal>();
   let rescan = () => {};
+  let endsBy: Deno.Signal | undefined;
+  const take = (signal: Deno.Signal) => {
+    if (signal === "SIGHUP") return rescan();
+    endsBy ??= signal;
+    resolve(signal);
+  };
   // From the start, so that none ends it halfway.
-  using _ = onSignals(["SIGINT", "SIGTERM", "SIGHUP"], (signal) => {
-    if (signal === "SIGHUP") rescan();
-    else endBy(signal);
-  });
+  using _ = onSignals(["SIGINT", "SIGTERM", "SIGHUP"], take);
+  for (const signal of options.early?.release() ?? []) take(signal);
   const settings = await options.settings();
   const { openLog } = await import("../log/log_sink.ts");
   const log = await openLog({ level: settings.logLevel, format: settings.logFormat });
+  if (endsBy !== undefined) {
+    log.info("ended before the start", { signal: endsBy });
+    return "done";
+  }
   const starting = options.start(settings, log);
   const first = await Promise.race([starting, ended]);
   if (typeof first === "string") {

@@ -1,9 +1,15 @@
 /** `pacsrv status`: the state of the daemon, or, with `--directory`, of a directory. */
 
 import { EnvironmentError, type ExitName } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { noLinkText } from "./network.ts";
 import type { DirectoryStatus } from "../../client/directory_status.ts";
 import type {
+  CopiesReport,
   DirectoryReport,
+  FlightReport,
+  GivenPeerReport,
+  StaleDatabaseReport,
   StatusReport,
   SyncDatabaseReport,
   TransferReport,
@@ -18,6 +24,7 @@ import {
   formatDuration,
   formatFacts,
   formatRate,
+  percentText,
   shortRanges,
 } from "../terminal/text_format.ts";
 import { asking, printItems } from "./ask.ts";
@@ -73,11 +80,12 @@ const FACT_COLUMN = 10;
 
 /** The state of a daemon in lines. */
 export function statusText(status: StatusReport): string {
-  const { files, counters, savings } = status;
+  const { files, counters, savings, copies } = status;
   const keyed = status.keyed ? "with a key" : "open";
   const facts: (readonly [string, string])[] = [
     ["pacsrv", `${status.version}, up ${formatDuration(status.uptimeMs)}`],
     ["node", `${status.node}  id ${status.nodeId}`],
+    ...reachFacts(status),
     ["client", status.client],
     ["data", status.dataDir],
     [
@@ -107,6 +115,7 @@ export function statusText(status: StatusReport): string {
       `${count(counters.filesServed, "file")}; over all runs ` +
       count(counters.totalFilesServed, "file"),
     ],
+    ...relayedFact(counters),
     ["strikes", `${counters.strikes}; over all runs ${counters.totalStrikes}`],
     [
       "fetched",
@@ -115,15 +124,58 @@ export function statusText(status: StatusReport): string {
       `${formatBytes(savings.bytesLocal)} here before`,
     ],
     ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to send`],
+    ["copies", `${copiesText(copies.sinceStart)}; over all runs ${copiesText(copies.allRuns)}`],
   ];
   if (status.gateway !== null) facts.push(["gateway", status.gateway]);
   const lines = [
+    ...section("withheld", withheldLines(status)),
     ...section("databases", status.syncDatabases.map(databaseLine)),
+    // A daemon of an older version does not tell.
+    ...section("stale databases", (status.staleDatabases ?? []).map(staleLine)),
+    ...section("peers", status.peers.map(givenPeerLine)),
     ...section("directories", status.directories.map(directoryLine)),
     ...section("fetches", status.transfers.flatMap(transferLines)),
+    ...section("in flight", status.flights.flatMap(flightLines)),
     ...section("uploads", status.uploads.map(uploadLine)),
   ];
   return formatFacts(facts, FACT_COLUMN) + lines.map((line) => `${escapeText(line)}\n`).join("");
+}
+
+/** That nobody connects to it, and that another node has its id, where that is so. */
+function reachFacts(
+  { acceptsConnections, clone }: StatusReport,
+): (readonly [string, string])[] {
+  return [
+    ...acceptsConnections === false
+      ? [
+        [
+          "reach",
+          "--no-callback: others are told that they cannot connect; a node with --relay-files helps",
+        ] as const,
+      ]
+      : [],
+    // A daemon of an older version does not tell.
+    ...clone
+      ? [
+        [
+          "clone",
+          `another node, met at ${clone.host} ${
+            formatDuration(clone.agoMs)
+          } ago, has the id of this ` +
+          "one: stop one of the two, remove node.id from its data directory, and start it again",
+        ] as const,
+      ]
+      : [],
+  ];
+}
+
+/** What it did for linked nodes that cannot connect to those that have a file; nothing for nothing. */
+function relayedFact(
+  { filesRelayed, relaysRefused }: StatusReport["counters"],
+): (readonly [string, string])[] {
+  if (filesRelayed + relaysRefused === 0) return [];
+  const refused = relaysRefused === 0 ? "" : `; ${count(relaysRefused, "request")} refused`;
+  return [["relayed", `${count(filesRelayed, "file")} for linked nodes${refused}`]];
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -137,6 +189,16 @@ function trustText(trust: StatusReport["trust"]): string {
   return counts.length === 0 ? "no files" : counts.join(", ");
 }
 
+function withheldLines({ withheld, trust }: StatusReport): string[] {
+  if (withheld.length === 0) return [];
+  const more = trust.damaged - withheld.length;
+  return [
+    ...withheld.map(({ path }) => `${path}  changed though its time did not`),
+    ...(more > 0 ? [`and ${more} more`] : []),
+    "offer one as it is: pacsrv share --again PATH",
+  ];
+}
+
 function databaseLine(one: SyncDatabaseReport): string {
   const { repository, path, packages, writtenAt, problem } = one;
   const written = writtenAt === null ? "" : `, written ${writtenAt}`;
@@ -144,15 +206,30 @@ function databaseLine(one: SyncDatabaseReport): string {
   return `${repository}  ${count(packages, "package")}${written}, ${path}${trouble}`;
 }
 
+function staleLine({ path, ageMs, sinceMs }: StaleDatabaseReport): string {
+  return `${path}  no mirror has vouched for it for ${
+    formatDuration(ageMs)
+  }; given all the same for ` +
+    formatDuration(sinceMs);
+}
+
 function directoryLine(one: DirectoryReport): string {
   const { directory, sameAs, answers, reach, denied, filesListed, answeredMs } = one;
   if (sameAs !== null) return `${directory}  is the directory at ${sameAs}, which is used`;
-  if (answeredMs === null) return `${directory}  does not answer, and never did`;
+  const trouble = one.problem === null ? "" : `: ${one.problem.text}`;
+  if (answeredMs === null) return `${directory}  does not answer, and never did${trouble}`;
   const age = `last answer ${formatDuration(answeredMs)} ago`;
-  if (!answers) return `${directory}  does not answer, ${age}`;
+  if (!answers) return `${directory}  does not answer, ${age}${trouble}`;
   const reached = reach === null ? "" : `${REACHES[reach] ?? reach}, `;
   const refused = denied === null ? "" : `refused: ${denied}, `;
-  return `${directory}  answers, ${refused}${reached}${count(filesListed, "file")} listed, ${age}`;
+  const isFull = filesListed >= limits.listingsPerClientMax;
+  const listed = `${count(filesListed, "file")} listed${isFull ? ", the most that may be" : ""}`;
+  return `${directory}  answers, ${refused}${reached}${listed}, ${age}`;
+}
+
+function givenPeerLine({ peer, state, problem, nodeId }: GivenPeerReport): string {
+  if (state === "linked") return `${peer}  linked with ${nodeId}`;
+  return `${peer}  ${problem === null ? "is being dialled" : noLinkText(problem)}`;
 }
 
 /** How a directory reaches this node, in words. */
@@ -162,11 +239,34 @@ const REACHES: Readonly<Record<string, string>> = {
   unreachable: "cannot reach this node",
 };
 
+/** `0.25 from mirrors, 1 MB of 4 MB`: mirrors gave so many copies of what came. */
+function copiesText({ bytesMirrors, bytesUnique, copies }: CopiesReport): string {
+  if (copies === null) return "none";
+  const bytes = `${formatBytes(bytesMirrors)} for ${formatBytes(bytesUnique)}`;
+  return `${copies.toFixed(2)} from mirrors, ${bytes}`;
+}
+
+function flightLines(flight: FlightReport): string[] {
+  const { name, sizeBytes, chunks, chunksHave, have, reads, chunksMirror, fellows } = flight;
+  return [
+    `${name}  ${percentText(chunksHave, chunks)} of ${formatBytes(sizeBytes)}, with ` +
+    count(fellows.length, "other node"),
+    `  chunks here: ${shortRanges(have)}; ${chunksMirror} of them from the mirror`,
+    ...(reads === null ? [] : [`  reads from the mirror for all: chunks ${reads}`]),
+    ...fellows.map(({ peer, chunksHave, chunksGiven }) =>
+      `  with ${peer}: it has ${percentText(chunksHave, chunks)}, gave ${
+        count(chunksGiven, "chunk")
+      }`
+    ),
+  ];
+}
+
 function transferLines(transfer: TransferReport): string[] {
   const { sizeBytes, bytesDone, sources } = transfer;
-  const percent = sizeBytes === 0 ? 100 : Math.floor(bytesDone / sizeBytes * 100);
   return [
-    `${transfer.name}  ${percent}%, ${formatBytes(bytesDone)} of ${formatBytes(sizeBytes)} at ` +
+    `${transfer.name}  ${percentText(bytesDone, sizeBytes)}, ${formatBytes(bytesDone)} of ${
+      formatBytes(sizeBytes)
+    } at ` +
     `${formatRate(transfer.bytesPerSecond)} from ${count(sources.length, "source")}`,
     `  root ${transfer.root}`,
     `  chunks here: ${shortRanges(transfer.have)}`,

@@ -8,16 +8,19 @@ import { parseCommandLine } from "../arguments/command_line.ts";
 import { printItems } from "../commands/ask.ts";
 import { CLIENT_DEFAULT, parseDialledClient } from "../settings/network_settings.ts";
 import { type DaemonSettings, readDaemonSettings } from "../settings/service_settings.ts";
-import { hintOf } from "../terminal/system_error.ts";
+import { hintOf } from "../terminal/exits.ts";
 import {
   checkClock,
   checkDaemon,
   checkData,
   checkDatabases,
   checkNetwork,
+  checkOpenPorts,
   checkShare,
+  checkStale,
+  checkWithheld,
 } from "./doctor_checks.ts";
-import type { Asked, PacmanFacts, UserFacts } from "./doctor_facts.ts";
+import type { Asked, GatewayAnswer, PacmanFacts, UserFacts } from "./doctor_facts.ts";
 import {
   askClock,
   askDaemonFacts,
@@ -26,8 +29,15 @@ import {
   lookAtData,
   lookAtPacman,
   lookAtShare,
+  ownAddresses,
 } from "./doctor_look.ts";
-import { checkGateway, checkMirrors, checkPacman, mirrorsUnknown } from "./doctor_pacman.ts";
+import {
+  checkGateway,
+  checkMirrors,
+  checkPacman,
+  hasMirrors,
+  mirrorsUnknown,
+} from "./doctor_pacman.ts";
 import { type Finding, hasProblem, ok, problem, reportText } from "./doctor_report.ts";
 
 /**
@@ -54,18 +64,22 @@ async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]
   ]);
   findings.push(checkDaemon(asked, VERSION));
   const daemon = asked.kind === "known" ? asked.value : undefined;
-  if (daemon !== undefined) findings.push(...checkNetwork(daemon));
+  if (daemon !== undefined) {
+    findings.push(...checkNetwork(daemon), ...checkOpenPorts(daemon, ownAddresses()));
+  }
   const user = await examineData(daemon?.dataDir ?? settings?.dataDir, findings);
   const shares = [...new Set([...settings?.shares ?? [], ...daemon?.sharedDirs ?? []])];
   for (const path of settings?.shares ?? shares) {
     findings.push(checkShare(await lookAtShare(path), user));
   }
+  if (daemon !== undefined) findings.push(...checkWithheld(daemon));
+  let answer: Asked<GatewayAnswer> | undefined;
   const conf = pacman?.kind === "known" ? pacman.value.conf : undefined;
   if (daemon !== undefined) {
     const options = { nowMs: Date.now(), dbPath: conf?.dbPath };
-    findings.push(...checkDatabases(daemon, options));
+    findings.push(...checkDatabases(daemon, options), ...checkStale(daemon));
     if (daemon.gateway !== null || conf !== undefined) {
-      const answer = daemon.gateway === null ? undefined : await askGateway(daemon.gateway);
+      if (daemon.gateway !== null) answer = await askGateway(daemon.gateway);
       findings.push(checkGateway(daemon.gateway, answer));
     }
   }
@@ -75,7 +89,9 @@ async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]
   if (pacman?.kind === "unknown") {
     findings.push(problem("pacman", `cannot read ${confPath}: ${pacman.reason}`));
   } else if (pacman !== undefined) {
-    const hasMirror = settings && (settings.gateway?.mirrors.length ?? 0) > 0;
+    // A daemon may run with other settings than those of the file.
+    const hasMirror = hasMirrors(answer) ??
+      (settings && (settings.gateway?.mirrors.length ?? 0) > 0);
     findings.push(...checkPacman(pacman.value, daemon, { shares, hasMirror }));
   }
   findings.push(checkClock(await askClock(firstMirror(settings, pacman))));

@@ -1,6 +1,6 @@
 /** What `pacsrv doctor` knows before it judges. No code here. */
 
-import type { PeerReport, StatusReport } from "../../client/types.ts";
+import type { GivenPeerReport, PeerReport, ReachReport, StatusReport } from "../../client/types.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
 
 /** What was asked, or why there is no answer. */
@@ -10,7 +10,13 @@ export type Asked<T> =
 
 /** What the daemon says of itself. */
 export interface DaemonFacts extends Pick<StatusReport, StatusFact> {
+  /** Its links, and the nodes that it was told to keep links with. */
   readonly peers: readonly PeerReport[];
+  readonly given: readonly GivenPeerReport[];
+  /** How nodes that were asked could connect to it. */
+  readonly reach: readonly ReachReport[];
+  /** How many shared files are withheld; `withheld` names the first ones. */
+  readonly filesWithheld: number;
   /** Directories in which files are shared. */
   readonly sharedDirs: readonly string[];
 }
@@ -18,11 +24,15 @@ export interface DaemonFacts extends Pick<StatusReport, StatusFact> {
 type StatusFact =
   | "version"
   | "node"
+  | "acceptsConnections"
+  | "clone"
   | "client"
   | "gateway"
   | "dataDir"
   | "directories"
-  | "syncDatabases";
+  | "staleDatabases"
+  | "syncDatabases"
+  | "withheld";
 
 /** A file or directory on the disk. */
 export interface PathFacts {
@@ -55,8 +65,6 @@ export interface DataFacts {
 export interface ShareFacts {
   readonly path: string;
   readonly way: Asked<readonly PathFacts[]>;
-  /** Why changes below it cannot be watched; null when they can. */
-  readonly watchProblem: string | null;
 }
 
 /** What answered at the gateway's address. */
@@ -71,10 +79,29 @@ export interface PacmanFacts {
   readonly conf: PacmanConf;
   /** Its version as its own database says ("6.1.0-3"); null where that is not to be found. */
   readonly version: string | null;
+  /** The program of XferCommand where pacman runs it as a user of its own; undefined elsewhere. */
+  readonly program?: ProgramFacts;
+  /** What is left of interrupted downloads, by directory of the cache. */
+  readonly leftovers: readonly LeftoverFacts[];
+}
+
+/** A program, who is to run it, and the way to it as that of {@linkcode ShareFacts}. */
+export interface ProgramFacts {
+  readonly path: string;
+  readonly user: UserFacts;
+  readonly way: Asked<readonly PathFacts[]>;
+}
+
+/** Directories in which pacman was downloading when it ended. */
+export interface LeftoverFacts {
+  readonly cacheDir: string;
+  readonly directories: number;
+  /** What is in them; null where that cannot be seen. */
+  readonly bytes: number | null;
 }
 
 /** What a mirror of the configuration says: the status of its answer. */
-export interface MirrorFacts {
+export interface AskedMirror {
   readonly host: string;
   readonly status: Asked<number>;
 }

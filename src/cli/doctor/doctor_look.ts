@@ -9,20 +9,24 @@ import type { HostPort } from "../../base/address.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { authorizationOf, hostOfUrl } from "../../base/mirror_url.ts";
+import { isDownloadName } from "../../base/names.ts";
+import { isLink } from "../commands/network.ts";
 import { DaemonClient } from "../../client/daemon_client.ts";
-import type { AnswerItems, AskArguments } from "../../client/types.ts";
+import type { AnswerItems, AskArguments, ReachReport } from "../../client/types.ts";
 import { httpReason } from "../../http/http_reason.ts";
 import type { PacmanConf } from "../../pacman/pacman_conf.ts";
-import { splitAddress } from "../arguments/address.ts";
+import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
 import type {
   Asked,
+  AskedMirror,
   ClockFacts,
   DaemonFacts,
   DataFacts,
   GatewayAnswer,
-  MirrorFacts,
+  LeftoverFacts,
   PacmanFacts,
   PathFacts,
+  ProgramFacts,
   ShareFacts,
   UserFacts,
 } from "./doctor_facts.ts";
@@ -33,13 +37,37 @@ export async function askDaemonFacts(client: HostPort): Promise<Asked<DaemonFact
     await using daemon = await DaemonClient.connect(client);
     const ask = <V extends keyof AskArguments>(verb: V, args: AskArguments[V]) =>
       Array.fromAsync<AnswerItems[V]>(daemon.ask(verb, args));
+    const reach = askReach(client);
     const [status] = await ask("status", {});
     if (status === undefined) throw new EnvironmentError("other", "it does not tell its status");
-    const peers = (await ask("peers", {})).filter(({ direction }) => direction !== "banned");
+    const peers = (await ask("peers", {})).filter(isLink);
     const shared = (await ask("list", {})).filter(({ origin }) => origin === "shared");
     const sharedDirs = [...new Set(shared.map(({ path }) => dirname(path)))];
-    return { ...status, peers, sharedDirs: sharedDirs.slice(0, limits.doctorSharedDirsMax) };
+    return {
+      ...status,
+      given: status.peers,
+      peers,
+      reach: await reach,
+      filesWithheld: status.trust.damaged,
+      sharedDirs: sharedDirs.slice(0, limits.doctorSharedDirsMax),
+    };
   });
+}
+
+/** How nodes that the daemon asks can connect to it; none where the daemon does not know how. */
+async function askReach(client: HostPort): Promise<readonly ReachReport[]> {
+  try {
+    await using daemon = await DaemonClient.connect(client);
+    return await Array.fromAsync(daemon.ask("reach", {}));
+  } catch {
+    return [];
+  }
+}
+
+/** The addresses at which other machines may reach this one. */
+export function ownAddresses(): string[] {
+  const addresses = Deno.networkInterfaces().map(({ address }) => address);
+  return [...new Set(addresses)].filter((one) => !isLoopbackHost(one) && !/^fe80:/i.test(one));
 }
 
 /** The data directory, and whose it is. */
@@ -52,19 +80,9 @@ export async function lookAtData(dataDir: string): Promise<Asked<DataFacts>> {
   });
 }
 
-/** A shared path, the way to it, and whether it can be watched. */
+/** A shared path, and the way to it. */
 export async function lookAtShare(path: string): Promise<ShareFacts> {
-  const way = await lookAtWay(path);
-  let watchProblem: string | null = null;
-  if (way.kind === "known") {
-    try {
-      Deno.watchFs(path, { recursive: true }).close();
-    } catch (error) {
-      // What may not be read is told by its permissions already.
-      if (!(error instanceof Deno.errors.PermissionDenied)) watchProblem = messageOf(error);
-    }
-  }
-  return { path, way, watchProblem };
+  return { path, way: await lookAtWay(path) };
 }
 
 /** The first line of what the gateway answers to `GET /` within `answerMs`. */
@@ -121,7 +139,54 @@ export async function lookAtPacman(path: string): Promise<Asked<PacmanFacts> | u
   } catch {
     // pacman is not installed by itself here, or has installed nothing.
   }
-  return { kind: "known", value: { conf, version } };
+  const leftovers = await Promise.all(conf.cacheDirs.map(lookAtLeftovers));
+  const program = await lookAtProgram(conf);
+  const facts = { conf, version, leftovers, ...(program === undefined ? {} : { program }) };
+  return { kind: "known", value: facts };
+}
+
+/** The program of XferCommand, where pacman does not run it as root. */
+async function lookAtProgram(conf: PacmanConf): Promise<ProgramFacts | undefined> {
+  const { downloadUser, xferCommand } = conf;
+  if (downloadUser === undefined || xferCommand === undefined) return undefined;
+  const [path = ""] = xferCommand.value.split(/\s+/);
+  const user = await userNamed(downloadUser);
+  return user === undefined ? undefined : { path, user, way: await lookAtWay(path) };
+}
+
+async function lookAtLeftovers(cacheDir: string): Promise<LeftoverFacts> {
+  let directories = 0, bytes: number | null = 0;
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(cacheDir)) {
+      // As mkdtemp(3) makes them: others cannot look into them.
+      if (!isDirectory || !isDownloadName(name)) continue;
+      const { mode } = await Deno.lstat(join(cacheDir, name));
+      if (((mode ?? 0) & 0o077) !== 0) continue;
+      directories++;
+      const inside = await sizeOf(join(cacheDir, name));
+      bytes = bytes === null || inside === null ? null : bytes + inside;
+    }
+  } catch {
+    // The cache is judged by other checks.
+  }
+  return {
+    cacheDir: cacheDir.length > 1 ? cacheDir.replace(/\/+$/, "") : cacheDir,
+    directories,
+    bytes,
+  };
+}
+
+/** Bytes of the files in a directory; null where it may not be looked into. */
+async function sizeOf(directory: string): Promise<number | null> {
+  let bytes = 0;
+  try {
+    for await (const { name } of Deno.readDir(directory)) {
+      bytes += (await Deno.lstat(join(directory, name))).size;
+    }
+  } catch {
+    return null;
+  }
+  return bytes;
 }
 
 /** How far the clock of the host of `url` is ahead, by the Date of its answer. */
@@ -143,7 +208,7 @@ export async function askClock(url: string | undefined): Promise<Asked<ClockFact
 export async function askMirrors(
   mirrors: readonly string[],
   { answerMs = limits.doctorAnswerMs }: { readonly answerMs?: number } = {},
-): Promise<MirrorFacts[]> {
+): Promise<AskedMirror[]> {
   return await Promise.all(mirrors.map(async (text) => {
     const url = new URL(text);
     // The directory that is the same for all repositories.
@@ -193,14 +258,23 @@ async function lookAt(path: string): Promise<PathFacts> {
 
 /** The user of a number, as far as the system's tables know it. */
 async function userOf(uid: number): Promise<UserFacts> {
-  const rows = async (path: string) =>
-    (await Deno.readTextFile(path).catch(() => "")).split("\n").map((line) => line.split(":"));
   const row = (await rows("/etc/passwd")).find((fields) => Number(fields[2] || NaN) === uid);
   const name = row?.[0] ?? String(uid);
   const gids = (await rows("/etc/group"))
     .filter((fields) => (fields[3] ?? "").split(",").includes(name))
     .map((fields) => Number(fields[2]));
   return { name, uid, gids: row === undefined ? gids : [Number(row[3]), ...gids] };
+}
+
+/** The user of a name; undefined where the system's tables do not know it. */
+async function userNamed(name: string): Promise<UserFacts | undefined> {
+  const row = (await rows("/etc/passwd")).find((fields) => fields[0] === name);
+  return row === undefined ? undefined : await userOf(Number(row[2]));
+}
+
+async function rows(path: string): Promise<string[][]> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.split("\n").map((line) => line.split(":"));
 }
 
 function close(connection: Deno.TcpConn | undefined): void {

@@ -1,15 +1,19 @@
-/** The checks of `pacsrv doctor` of gateway, mirrors and pacman: whether the one uses the other. */
+/**
+ * The checks of `pacsrv doctor` of gateway, mirrors and pacman: whether the one uses the other. How
+ * pacman downloads is in `doctor_downloads.ts`.
+ */
 
 import type { PacmanSetting } from "../../pacman/pacman_conf.ts";
 import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
 import { count } from "../terminal/text_format.ts";
 import type {
   Asked,
+  AskedMirror,
   DaemonFacts,
   GatewayAnswer,
-  MirrorFacts,
   PacmanFacts,
 } from "./doctor_facts.ts";
+import { checkLeftovers, checkSignatures, checkXferCommand } from "./doctor_downloads.ts";
 import { type Finding, note, ok, problem, warning } from "./doctor_report.ts";
 
 /** From this version on pacman knows CacheServer. */
@@ -33,8 +37,15 @@ export function checkGateway(
   return problem("gateway", `${gateway} answers ${status}, not 200: ${text}`);
 }
 
+/** Whether a gateway that answers has mirrors, as it says of itself; undefined where it says nothing. */
+export function hasMirrors(answer: Asked<GatewayAnswer> | undefined): boolean | undefined {
+  if (answer?.kind !== "known") return undefined;
+  const role = /: (Cache)?Server = /.exec(answer.value.text);
+  return role === null ? undefined : role[1] === undefined;
+}
+
 /** Whether the mirrors of the configuration answer: one that does is enough for packages to come. */
-export function checkMirrors(mirrors: readonly MirrorFacts[]): Finding[] {
+export function checkMirrors(mirrors: readonly AskedMirror[]): Finding[] {
   const checked = mirrors.map(({ host, status }) => ({ host, fault: faultOf(status) }));
   const bad = checked.every(({ fault }) => fault !== undefined) ? problem : warning;
   return checked.map(({ host, fault }) =>
@@ -65,44 +76,21 @@ export function checkPacman(
       warning("pacman", `${path}${line > 0 ? `, line ${line}` : ""}: ${problem}`)
     ),
     ...checkXferCommand(pacman),
-    ...(daemon === undefined ? [] : checkServers(pacman, daemon.gateway, options.hasMirror)),
+    ...(daemon === undefined || daemon.gateway === null ? [] : [
+      ...checkServers(pacman, daemon.gateway, options.hasMirror),
+      ...checkSignatures(pacman, options),
+    ]),
     ...conf.cacheDirs.map((path) => checkCacheDir(path, options.shares)),
+    ...checkLeftovers(pacman.leftovers),
   ];
-}
-
-function checkXferCommand({ conf }: PacmanFacts): Finding[] {
-  const { xferCommand, parallelDownloads } = conf;
-  if (xferCommand === undefined) return [];
-  const at = `${xferCommand.path}, line ${xferCommand.line}`;
-  const words = xferCommand.value.split(/\s+/);
-  if (!words.some((word) => /(?:^|\/)pacsrv$/.test(word))) {
-    return [note("pacman", `${at}: XferCommand is another program: ${words[0]}`)];
-  }
-  const isRight = words.includes("fetch") && words.includes("%u") && words.includes("%o");
-  const right = "XferCommand = /usr/bin/pacsrv fetch %u -o %o";
-  const findings = [
-    isRight
-      ? ok("pacman", `${at}: XferCommand is pacsrv`)
-      : problem("pacman", `${at}: pacsrv needs %u, and -o with %o, as words`, right),
-  ];
-  if (parallelDownloads > 1) {
-    const text = "with XferCommand, pacman downloads one file at a time and ignores " +
-      "ParallelDownloads";
-    findings.push(warning("pacman", text, "Use the gateway instead, and remove XferCommand."));
-  }
-  return findings;
 }
 
 /** Whether each repository asks the gateway, and asks it first. */
 function checkServers(
   { conf, version }: PacmanFacts,
-  gateway: string | null,
+  gateway: string,
   hasMirror: boolean | undefined,
 ): Finding[] {
-  if (gateway === null) return [];
-  if (conf.xferCommand !== undefined) {
-    return [note("pacman", "pacman downloads by XferCommand, so it does not ask the gateway")];
-  }
   const { host, port } = splitAddress(gateway);
   const isHere = isLoopbackHost(host) || isEverywhere(host);
   const base = `http://${isHere ? `127.0.0.1:${port}` : gateway}/${PATH}`;
@@ -124,14 +112,25 @@ function checkServers(
         warning("pacman", `${place(servers[at]!)}: ${text}`, `Put ${line} before them.`),
       );
     }
-    if (at === 0 && servers.length === 1 && hasMirror === false) {
-      const text = `${
-        place(servers[0]!)
-      }: [${name}] has no other server, and the gateway no mirror`;
-      findings.push(problem("pacman", text, `mirror = ["https://mirror.example.org/${PATH}"]`));
+    if (at >= 0 && hasMirror === false) {
+      const isOnly = servers.length === 1;
+      const text = `${place(servers[at]!)}: [${name}] ` +
+        (isOnly
+          ? "has no other server, and the gateway no mirror"
+          : "asks the gateway by Server, but that has no mirror: it gives no databases, and an error " +
+            "for each package that no node has");
+      findings.push((isOnly ? problem : warning)(
+        "pacman",
+        text,
+        `mirror = ["https://mirror.example.org/${PATH}"]`,
+        ...(isOld || isOnly ? [] : [`Or, instead of Server: CacheServer = ${base}`]),
+      ));
     }
   }
   const repositories = conf.repositories.length;
+  if (conf.xferCommand !== undefined && without.length === repositories) {
+    return [note("pacman", "XferCommand gets everything, and no repository asks the gateway")];
+  }
   if (without.length > 0) {
     const [bad, who] = without.length === repositories
       ? [problem, "no repository asks"] as const

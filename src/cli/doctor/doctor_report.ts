@@ -13,7 +13,9 @@ export type Level = "ok" | "note" | "warning" | "problem";
 export interface Finding {
   /** What was looked at, in a word or two. */
   readonly check: string;
+  /** How it counts. */
   readonly level: Level;
+  /** What was found. */
   readonly text: string;
   /** What to change, each a line that can be copied, or a short sentence. */
   readonly fix: readonly string[];

@@ -9,13 +9,12 @@
 
 import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { toHex, utf8 } from "../../base/bytes.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { systemRandom } from "../../base/random.ts";
 import { orSystemError, systemError } from "../terminal/system_error.ts";
 import { writeOut } from "../terminal/terminal.ts";
 import { type FetchTarget, findTarget, nameFromNetwork } from "./fetch_target.ts";
+import { makeWorkingFile, NAMELESS, removeLeftovers, type WorkingFile } from "./working_file.ts";
 
 /**
  * What stays of a `.part` when a fetch fails: all of it; what was written from its beginning on
@@ -37,9 +36,13 @@ export class FetchOutput {
   #prefixBytes = 0;
   readonly #runs = new Map<number, number>();
 
-  private constructor(target: FetchTarget, path: string) {
+  /** Shows other fetches that somebody works on it; null for a `.part`, or where it cannot be shown. */
+  #lock: Disposable | null;
+
+  private constructor(target: FetchTarget, { path, lock }: WorkingFile) {
     this.#target = target;
     this.path = path;
+    this.#lock = lock;
   }
 
   /**
@@ -57,6 +60,7 @@ export class FetchOutput {
     const target: FetchTarget = found.kind === "part" && options.isRange
       ? { kind: "file", directory: dirname(found.path), fileName: basename(found.path) }
       : found;
+    if (target.kind === "file") removeLeftovers(target.directory, target.fileName ?? NAMELESS);
     return new FetchOutput(target, makeWorkingFile(target));
   }
 
@@ -114,6 +118,12 @@ export class FetchOutput {
     this.#isTouched = true;
   }
 
+  /** How many of the bytes that came stay in the output when it is discarded; null: it goes. */
+  keptBytes(bytesCome: number): number | null {
+    const bytes = this.#target.kind === "part" ? this.#bytesToKeep() : 0;
+    return bytes === 0 ? null : Math.min(bytesCome, bytes ?? bytesCome);
+  }
+
   /**
    * Makes ready for somebody else to go on: what is not to stay is gone.
    *
@@ -131,7 +141,7 @@ export class FetchOutput {
    *
    * @param options.rangeOffset Set when the working file has its chunks where the whole file has
    * them, but only the `sizeBytes` from here are wanted.
-   * @returns Its path; undefined for stdout.
+   * @returns Its path, in the form in which `-o` names it; undefined for stdout.
    * @throws {EnvironmentError} when it cannot, or when bytes are missing.
    */
   async commit(
@@ -160,7 +170,7 @@ export class FetchOutput {
         this.#state = "committed";
         return target.path;
       case "file":
-        return await this.#rename(target.directory, { name, typed: target.fileName });
+        return await this.#rename(target, name);
       case "stream":
         await copyToStream(this.path, target.path);
         this.discard();
@@ -185,14 +195,15 @@ export class FetchOutput {
     } catch {
       // It is gone; or it cannot be removed, and there is nothing left to try.
     }
+    this.#unlock();
   }
 
   async #rename(
-    directory: string,
-    { name, typed }: { readonly name: string; readonly typed: string | null },
+    { directory, fileName, called }: FetchTarget & { readonly kind: "file" },
+    name: string,
   ): Promise<string> {
     // Checked again: another process may have made a file of that name meanwhile.
-    const path = join(directory, typed ?? await nameFromNetwork(directory, name));
+    const path = join(directory, fileName ?? await nameFromNetwork(directory, name));
     try {
       const existing = await Deno.stat(path).catch(() => undefined);
       if (existing?.mode != null && Deno.build.os !== "windows") {
@@ -203,7 +214,8 @@ export class FetchOutput {
       throw systemError(error, `write ${path}`);
     }
     this.#state = "committed";
-    return path;
+    this.#unlock();
+    return called ?? path;
   }
 
   /** Moves a range of the working file to its beginning and cuts off the rest. */
@@ -268,56 +280,20 @@ export class FetchOutput {
     throw new EnvironmentError("other", `Cannot write ${this.path}: the fetch has ended`);
   }
 
+  #unlock(): void {
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = null;
+  }
+
   #close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
 }
 
-/**
- * `.pacsrv-RANDOM.NAME`, never longer than a name may be. A daemon does not share what begins so:
- * a file that is being written into a shared directory is offered once it has its own name.
- */
-export function workingName(fileName: string): string {
-  const prefix = `.pacsrv-${toHex(systemRandom.bytes(6))}.`;
-  let kept = fileName;
-  while (utf8(kept).length > limits.nameBytesMax - prefix.length) {
-    kept = [...kept].slice(0, -1).join("");
-  }
-  return prefix + kept;
-}
-
-function makeWorkingFile(target: FetchTarget): string {
-  switch (target.kind) {
-    case "part":
-      return makeFile(target.path, { path: target.path, flags: constants.O_CREAT });
-    case "file": {
-      const path = join(target.directory, workingName(target.fileName ?? "fetch"));
-      const wanted = join(target.directory, target.fileName ?? "");
-      return makeFile(wanted, { path, flags: constants.O_CREAT | constants.O_EXCL });
-    }
-    case "stream":
-      // In the system's place for such files; TMPDIR moves it to where there is room.
-      return orSystemError(
-        "make a temporary file",
-        () => Deno.makeTempFileSync({ prefix: "pacsrv-" }),
-      );
-    default:
-      return unreachable(target);
-  }
-}
-
-/** Makes a file; a message names the one that was `wanted`. */
-function makeFile(wanted: string, options: { path: string; flags: number }): string {
-  const { path, flags } = options;
-  orSystemError(`write ${wanted}`, () => {
-    closeSync(openSync(path, constants.O_RDWR | flags, 0o666));
-  });
-  return path;
-}
-
 async function copyToStream(from: string, to: string | null): Promise<void> {
-  const fd = openSync(from, "r");
+  // By now a pipe may lie there, whose other end must not be waited for.
+  const fd = openSync(from, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     using file = to === null ? undefined : await openStream(to);
     const buffer = new Uint8Array(limits.fetchCopyBytes);

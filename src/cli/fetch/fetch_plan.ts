@@ -5,11 +5,14 @@ import { UsageError } from "../../base/errors.ts";
 import { isHash, parseHash, parseRoot, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { hostOfUrl, isDatabaseName, isUrl, nameOfUrl, parseUrl } from "../../base/mirror_url.ts";
-import { checkName } from "../../base/names.ts";
+import { checkName, isPattern } from "../../base/names.ts";
 import type { FetchRequest } from "../../client/types.ts";
+import { formatAddress } from "../arguments/address.ts";
 import { type Arguments, refuseMisuse } from "../arguments/arguments.ts";
-import { parseChunks, parseSize, secondsUpTo } from "../arguments/values.ts";
+import { parseChunks, parseSize, secondsFromZero, secondsUpTo } from "../arguments/values.ts";
 import { parseDialledClient, parsePeer, readDirectories } from "../settings/network_settings.ts";
+import { givenClient } from "../settings/same_daemon.ts";
+import { clientFlags, commandLine } from "../terminal/command_words.ts";
 
 /** How progress is shown. */
 export type FetchStyle = "people" | "json" | "quiet";
@@ -29,6 +32,8 @@ export interface FetchPlan {
   readonly request: FetchRequest;
   /** What is sought, for messages. */
   readonly label: string;
+  /** Whether the name came from the network, so that it never replaces a file. */
+  readonly isNamedByOthers: boolean;
   /** `-o`: undefined when it is not given. */
   readonly output: string | undefined;
   /** Null when a name or root is sought, and not a URL. */
@@ -45,18 +50,28 @@ export interface FetchPlan {
   readonly directories: readonly HostPort[];
 }
 
+/** The daemon that a person named, as HOST:PORT. */
+export function clientOf(
+  { client, isClientGiven }: Pick<FetchPlan, "client" | "isClientGiven">,
+): string | undefined {
+  return isClientGiven ? formatAddress(client) : undefined;
+}
+
 /**
  * Reads the flags of a fetch.
  *
+ * @param found The name of one of several files that match, in place of the one on the command line.
  * @throws {UsageError} when one cannot be read, or two contradict each other.
  */
-export function readFetchPlan(args: Arguments): FetchPlan {
+export function readFetchPlan(args: Arguments, found?: string): FetchPlan {
   const chunks = args.optional("chunks", parseChunks) ?? null;
   const output = args.text("output");
   const isAlone = args.has("alone");
   const peers = args.values("peer", parsePeer);
   const directories = readDirectories(args);
-  const { name, root, url } = readSought(args);
+  const { name, root, url } = found === undefined
+    ? readSought(args)
+    : { name: checkName(found), root: null, url: null };
   const request: FetchRequest = {
     name,
     root,
@@ -67,10 +82,24 @@ export function readFetchPlan(args: Arguments): FetchPlan {
     timeoutMs: args.optional("timeout", secondsUpTo(limits.fetchTimeoutMsMax)) ?? 0,
     searchMs: url === null ? 0 : limits.urlSearchMs,
     mirrors: url === null || url.isFile ? [] : [url.url.href],
+    mirrorDelayMs: args.optional("mirror-delay", secondsFromZero(limits.mirrorDelayMsMax)) ?? null,
+    background: args.has("background"),
   };
   const { sha256, deliver } = request;
   const isUnknown = url === null && peers.length === 0 && directories.length === 0;
+  const isAnyCalledSo = root === null && sha256 === null && request.sizeBytes === null;
+  const matchCommand = commandLine("fetch", [["match", name], ...clientFlags(givenClient(args))]);
   refuseMisuse([
+    [
+      found === undefined && url === null && isAnyCalledSo && isPattern(name),
+      `${JSON.stringify(name)} as a name: it is a pattern`,
+      `To get all files that match: \`${matchCommand}\`. It also finds a name with such signs in it.`,
+    ],
+    [
+      args.isGiven("all") && !args.isGiven("match"),
+      "--all without --match: it allows a pattern to match many files",
+      "To get all files that match: pacsrv fetch --match 'PATTERN' --all",
+    ],
     [
       args.has("json") && args.has("quiet"),
       "--json and --quiet together: the one prints, the other does not",
@@ -103,6 +132,7 @@ export function readFetchPlan(args: Arguments): FetchPlan {
   return {
     request,
     label: name || root!,
+    isNamedByOthers: found !== undefined,
     output,
     url,
     syncDbDir: args.text("sync-db"),

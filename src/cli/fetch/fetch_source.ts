@@ -8,7 +8,7 @@ import { EnvironmentError, FetchFailure, messageOf, PeerFault } from "../../base
 import type { Logger } from "../../base/log.ts";
 import type { FetchEvent, FetchRequest } from "../../client/types.ts";
 import type { Origin } from "../../http/origin.ts";
-import { formatAddress } from "../arguments/address.ts";
+import { formatAddress, isLoopbackHost } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { readNetworkSettings } from "../settings/network_settings.ts";
 import { note } from "../terminal/terminal.ts";
@@ -26,6 +26,10 @@ export interface FetchSource extends AsyncDisposable {
   readonly gives: "all" | "rest" | "nothing";
   /** Whether the whole is held to a SHA-256 or a root before it counts as got. */
   readonly isChecked: boolean;
+  /** Where on this machine what comes is stored before it comes; null: nowhere. */
+  readonly storeDir: string | null;
+  /** For how long the daemon has said nothing, not even that it is there; 0 without one. */
+  readonly silentMs: () => number;
   events(output: FetchOutput | undefined, signal: AbortSignal): AsyncIterable<FetchEvent>;
 }
 
@@ -55,6 +59,8 @@ export async function openFetchSource(
       kind: "daemon",
       gives: "all",
       isChecked: isChecked(plan.request),
+      storeDir: isLoopbackHost(plan.client.host) ? client.dataDir : null,
+      silentMs: () => client.silentMs,
       events: (_output, signal) => client.get(plan.request, { signal }),
       [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     };
@@ -141,6 +147,8 @@ async function direct(plan: FetchPlan): Promise<FetchSource> {
     gives: "rest",
     // Of a part alone neither can be said.
     isChecked: isChecked(request) && request.chunks === null,
+    storeDir: null,
+    silentMs: () => 0,
     events(output: FetchOutput | undefined, signal: AbortSignal) {
       const partPath = output?.isResumed ? output.path : null;
       return fetchDirect(request, { origin, partPath, signal });
@@ -171,6 +179,8 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
     kind: "node",
     gives: "nothing",
     isChecked: isChecked(request),
+    storeDir: null,
+    silentMs: () => 0,
     events(output, signal) {
       if (output === undefined) throw new TypeError("A node of its own needs an output");
       const path = resolve(output.path);

@@ -12,8 +12,16 @@ import { systemCode, systemError } from "../terminal/system_error.ts";
 export type FetchTarget =
   /** Written in place, resumed and left. */
   | { readonly kind: "part"; readonly path: string }
-  /** Written beside and renamed; `fileName` is null until the network tells the name. */
-  | { readonly kind: "file"; readonly directory: string; readonly fileName: string | null }
+  /**
+   * Written beside and renamed; `fileName` is null until the network tells the name. `called` is
+   * what `-o` calls it, if that is another path than where the file lies.
+   */
+  | {
+    readonly kind: "file";
+    readonly directory: string;
+    readonly fileName: string | null;
+    readonly called?: string;
+  }
   /** A pipe or device that takes bytes once all are verified; path null is stdout. */
   | { readonly kind: "stream"; readonly path: string | null };
 
@@ -49,9 +57,10 @@ export async function findTarget(
     );
   }
   if (output.endsWith(".part")) return { kind: "part", path: output };
+  if (!await isLink(output)) return { kind: "file", directory, fileName: basename(output) };
   // Through a link the file behind it is replaced, not the link.
   const path = info === undefined ? output : await Deno.realPath(output);
-  return { kind: "file", directory: dirname(path), fileName: basename(path) };
+  return { kind: "file", directory: dirname(path), fileName: basename(path), called: output };
 }
 
 /**
@@ -60,7 +69,7 @@ export async function findTarget(
  * @throws {FetchFailure} when it is not fit for a file here, or would replace or hide one.
  */
 export async function nameFromNetwork(directory: string, name: string): Promise<string> {
-  const hint = "Name the output file with -o FILE.";
+  const hint = "Fetch just this file, with -o FILE.";
   const problem = fileNameProblem(name) ??
     (name.startsWith(".") ? "it begins with a dot" : undefined);
   if (problem !== undefined) {
@@ -106,6 +115,10 @@ async function inDirectory(directory: string, fileName: string | null): Promise<
     }
   }
   return { kind: "file", directory, fileName };
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await Deno.lstat(path).catch(() => undefined))?.isSymlink === true;
 }
 
 async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {

@@ -6,6 +6,7 @@ import { limits } from "../../base/limits.ts";
 import { addressParser, formatAddress, parseAddress } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { parseNetwork, parseTtl } from "../arguments/values.ts";
+import { pathWord } from "../terminal/command_words.ts";
 import { warn } from "../terminal/terminal.ts";
 import { readBounded } from "./bounded_file.ts";
 
@@ -34,6 +35,8 @@ interface NetworkSettings {
   readonly directories: readonly HostPort[];
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;
+  /** Keys that others may use as well. */
+  readonly otherKeys: readonly Uint8Array[];
   readonly ttl: number;
   /** False: nobody can dial this node. */
   readonly isReachable: boolean;
@@ -62,18 +65,24 @@ export async function readNetworkSettings(
 }
 
 /**
- * Reads `--network` and `--network-key-file`.
+ * Reads `--network` and `--network-key-file`: the first key is the one that this node dials with.
  *
- * @throws {UsageError} when one of them cannot be read.
+ * @throws {UsageError} when one of them cannot be read, or there are too many keys.
  */
 export async function readNetwork(
   args: Arguments,
-): Promise<Pick<NetworkSettings, "network" | "networkKey">> {
-  const keyFile = args.text("network-key-file");
-  return {
-    network: args.value("network", parseNetwork),
-    networkKey: keyFile === undefined ? undefined : await readKeyFile(keyFile),
-  };
+): Promise<Pick<NetworkSettings, "network" | "networkKey" | "otherKeys">> {
+  const paths = args.list("network-key-file");
+  if (paths.length > limits.networkKeysMax) {
+    throw new UsageError(
+      `Cannot use ${paths.length} network keys: at most ${limits.networkKeysMax}, the one in use ` +
+        "and the one before or after it",
+    );
+  }
+  const keys: Uint8Array[] = [];
+  for (const path of paths) keys.push(await readKeyFile(path));
+  const [networkKey, ...otherKeys] = keys;
+  return { network: args.value("network", parseNetwork), networkKey, otherKeys };
 }
 
 /** Reads `--listen` of a directory, as {@linkcode readNetworkSettings} reads `--node`. */
@@ -147,12 +156,15 @@ export async function readKeyFile(path: string): Promise<Uint8Array<ArrayBuffer>
     throw new UsageError(
       `Cannot use ${what} ${path}: it has ${length} bytes, not ${limits.networkKeyBytesMin} to ` +
         `${bytesMax}`,
-      { hint: `Make one with: head -c 32 /dev/urandom | base64 > ${path}; chmod 600 ${path}` },
+      {
+        // Not this path: the file is there, and may be another one than was meant.
+        hint: "Make a new file with: (umask 077; head -c 32 /dev/urandom | base64 > NEWFILE)",
+      },
     );
   }
   const { mode } = await Deno.stat(path);
   if (mode !== null && (mode & 0o004) !== 0 && Deno.build.os !== "windows") {
-    warn(`every user of this machine can read the ${what} ${path}: chmod 600 ${path}`);
+    warn(`every user of this machine can read the ${what} ${path}: chmod 600 ${pathWord(path)}`);
   }
   return bytes.slice(0, length);
 }

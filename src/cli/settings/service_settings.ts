@@ -11,7 +11,14 @@ import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
 import type { DirectoryConfig } from "../../directory/server.ts";
 import { addressParser } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
-import { choiceOf, parseBytes, secondsUpTo, wholeNumber } from "../arguments/values.ts";
+import {
+  choiceOf,
+  parseAge,
+  parseBytes,
+  secondsFromZero,
+  secondsUpTo,
+  wholeNumber,
+} from "../arguments/values.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/log_format.ts";
 import {
   parseClient,
@@ -50,10 +57,12 @@ export async function readDaemonSettings(given: Arguments): Promise<DaemonSettin
     client: args.value("client", parseClient),
     shares: args.list("share").map((path) => resolve(path)),
     ...readLinkBounds(args),
-    acceptBytes: args.value("accept-uploads", parseBytes),
+    ...readAccepting(args),
     uploadsLoaded: args.value("max-load", wholeNumber(1, limits.uploadsLoadedMax)),
+    mirrorDelayMs: args.optional("mirror-delay", secondsFromZero(limits.mirrorDelayMsMax)) ?? null,
     gateway: readGateway(args),
     syncDbDir: syncDbDir === undefined ? undefined : resolve(syncDbDir),
+    pacmanConfPath: resolve(args.text("pacman-conf") ?? pacmanConfOf(syncDbDir)),
     ...readLogSettings(args),
   };
 }
@@ -86,6 +95,23 @@ async function withConfig(args: Arguments): Promise<Arguments> {
   return args.over(await readConfig(path, args.command));
 }
 
+/** What this node does for others. */
+function readAccepting(args: Arguments): { acceptBytes: number; relaysFiles: boolean } {
+  const acceptBytes = args.value("accept-uploads", parseBytes);
+  const relaysFiles = args.has("relay-files");
+  if (!relaysFiles || acceptBytes > 0) return { acceptBytes, relaysFiles };
+  throw new UsageError(
+    `Cannot use ${args.origin("relay-files")} without --accept-uploads: there is no room for files`,
+    { hint: "Say how much room there is: --accept-uploads 20G" },
+  );
+}
+
+/** The configuration of the pacman whose sync databases are read: it may be that of a container. */
+function pacmanConfOf(syncDbDir = ""): string {
+  const root = /^(.*)\/var\/lib\/pacman\/sync\/*$/.exec(syncDbDir)?.[1] ?? "";
+  return `${root}/etc/pacman.conf`;
+}
+
 function readLogSettings(args: Arguments): LogSettings {
   return {
     logLevel: args.value("log-level", choiceOf(LOG_LEVELS)),
@@ -101,9 +127,12 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
     );
   }
   const waitMs = args.value("gateway-wait", secondsUpTo(limits.gatewayWaitMsMax));
+  const staleMs = args.value("stale-databases", parseAge(limits.staleDatabasesMsMax));
   const listen = args.optional("gateway", addressParser(GATEWAY_PORT));
-  if (listen !== undefined) return { listen, mirrors, waitMs };
-  const idle = ["mirror", "gateway-wait"].find((name) => args.isSet(name));
+  const names = args.values("gateway-name", (text) => text.toLowerCase().replace(/\.$/, ""));
+  if (listen !== undefined) return { listen, mirrors, waitMs, staleMs, names };
+  const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name"];
+  const idle = flags.find((name) => args.isSet(name));
   if (idle === undefined) return undefined;
   throw new UsageError(`Cannot use ${args.origin(idle)} without --gateway: it is for the gateway`, {
     hint: `Name a port for HTTP: --gateway 127.0.0.1:${GATEWAY_PORT}`,
@@ -145,7 +174,7 @@ function systemDataDir(): string {
 }
 
 /** What the choice of a data directory depends on. */
-interface Surroundings {
+interface DataDirFacts {
   readonly os: typeof Deno.build.os;
   /** User id; null where there is none. */
   readonly uid: number | null;
@@ -159,7 +188,7 @@ interface Surroundings {
  *
  * @throws {UsageError} when there is no home directory.
  */
-export function defaultDataDir(surroundings: Surroundings): string {
+export function defaultDataDir(surroundings: DataDirFacts): string {
   const { os, uid, env } = surroundings;
   const problem = () =>
     new UsageError("Cannot tell where the data directory is: no home directory is set", {

@@ -4,9 +4,9 @@
  * Calls `run` with each of these signals that comes, until it is disposed of; then the system's own
  * way applies again. Windows has no other than SIGINT.
  */
-export function onSignals(
-  signals: readonly Deno.Signal[],
-  run: (signal: Deno.Signal) => void,
+export function onSignals<S extends Deno.Signal>(
+  signals: readonly S[],
+  run: (signal: S) => void,
 ): Disposable {
   const known = Deno.build.os === "windows" ? signals.filter((one) => one === "SIGINT") : signals;
   const listeners = known.map((signal) => [signal, () => run(signal)] as const);

@@ -1,16 +1,6 @@
-/**
- * Errors for people: what the system refuses, with the file and the reason; how the program ends by
- * an error, and what to do about it.
- */
+/** Errors for people: what the system refuses, with the file and the reason. */
 
-import {
-  type EnvironmentCode,
-  EnvironmentError,
-  type ExitName,
-  FetchFailure,
-  messageOf,
-  UsageError,
-} from "../../base/errors.ts";
+import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
 
 const REASONS: Readonly<
   Record<string, { code: EnvironmentCode; reason: string; hint?: string }>
@@ -62,17 +52,4 @@ export function systemCode(error: unknown): string | undefined {
   if (error instanceof Deno.errors.NotCapable) return "EACCES";
   const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
   return hasCode ? String(error.code) : undefined;
-}
-
-/** How the program ends by an error. */
-export function exitOf(error: unknown): Exclude<ExitName, "done"> {
-  if (error instanceof UsageError) return "usage";
-  return error instanceof FetchFailure ? error.exit : "failed";
-}
-
-/** What a person can do about an error. */
-export function hintOf(error: unknown): string | undefined {
-  const hasHint = error instanceof UsageError || error instanceof FetchFailure ||
-    error instanceof EnvironmentError;
-  return hasHint ? error.hint : undefined;
 }

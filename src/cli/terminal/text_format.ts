@@ -1,6 +1,8 @@
-/** Numbers, tables and ranges for people. Programs take `--json`. */
+/** Numbers, facts and ranges for people. Programs take `--json`. */
 
 import prettyBytes from "pretty-bytes";
+import type { LeftOut } from "../../client/types.ts";
+import { limits } from "../../base/limits.ts";
 import { escapeText } from "./terminal.ts";
 
 /** `94.2 MB`. */
@@ -28,9 +30,24 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(whole / size)} ${name}${rest === 0 ? "" : ` ${rest} ${nextName}`}`;
 }
 
+/** `45%`, rounded down: 100% is all of it, and nothing of nothing is. */
+export function percentText(part: number, whole: number): string {
+  return `${whole === 0 ? 100 : Math.floor(part / whole * 100)}%`;
+}
+
 /** `1 file`, `3 files`. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
+}
+
+/** What is missing, why, and what can be done about it. */
+export function leftOutText({ more, why, hint }: LeftOut): string {
+  const what = more === null
+    ? "There may be more than is shown"
+    : more === 1
+    ? "1 more is not shown"
+    : `${more.toLocaleString("en")} more are not shown`;
+  return `${what}: ${why}.${hint === "" ? "" : ` ${hint}`}`;
 }
 
 /** The first ranges of "0-31,64,70-90", and how many more there are. */
@@ -40,57 +57,6 @@ export function shortRanges(have: string, rangesMax = 3): string {
   const more = ranges.length - rangesMax;
   if (more <= 0) return have;
   return `${ranges.slice(0, rangesMax).join(",")} and ${count(more, "range")} more`;
-}
-
-/** A column of a table. */
-interface Column {
-  readonly title: string;
-  readonly align?: "left" | "right";
-}
-
-/**
- * A table with a line of titles, columns two spaces apart, newline at the end. Cells are escaped
- * here.
- */
-export function formatTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): string {
-  const lines = [columns.map((column) => column.title), ...rows.map((row) => row.map(escapeText))];
-  const widths = columns.map((_, i) =>
-    // Not Math.max(...): a list may have more rows than a call takes arguments.
-    lines.reduce((width, line) => Math.max(width, displayWidth(line[i] ?? "")), 0)
-  );
-  return lines.map((line) =>
-    columns.map(({ align }, i) => {
-      const cell = line[i] ?? "";
-      const padding = " ".repeat(widths[i]! - displayWidth(cell));
-      return align === "right" ? padding + cell : cell + padding;
-    }).join("  ").trimEnd() + "\n"
-  ).join("");
-}
-
-/** A column of a table of items: of each a field as it is, or what `cell` makes of it. */
-export interface ItemColumn<T> extends Column {
-  readonly cell: (keyof T & string) | ((item: T) => string);
-}
-
-/** The sizes of files. */
-export const SIZE_COLUMN: ItemColumn<{ readonly sizeBytes: number }> = {
-  title: "SIZE",
-  align: "right",
-  cell: ({ sizeBytes }) => formatBytes(sizeBytes),
-};
-
-/** A table with a line for each item; nothing for none. */
-export function formatItems<T>(items: readonly T[], columns: readonly ItemColumn<T>[]): string {
-  if (items.length === 0) return "";
-  return formatTable(
-    columns,
-    items.map((item) =>
-      columns.map(({ cell }) => typeof cell === "string" ? String(item[cell]) : cell(item))
-    ),
-  );
 }
 
 /** A line for each fact: its name, and from `column` on what is known. Escaped here. */
@@ -119,7 +85,7 @@ export function displayWidth(text: string): number {
 }
 
 /**
- * Words in lines of at most `columns` characters, but for a word that is longer.
+ * Words in lines of at most `columns` columns, but for a word that is longer.
  *
  * @param mayBegin Whether a line may begin with a word.
  */
@@ -131,12 +97,33 @@ export function wrapWords(
   const lines: string[] = [];
   let line = "";
   for (const word of words) {
-    if (line !== "" && line.length + 1 + word.length > columns && mayBegin(word)) {
+    if (line !== "" && displayWidth(line) + 1 + displayWidth(word) > columns && mayBegin(word)) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+/** The first characters of a root or node id; what is none as it is. */
+export function shortId(text: string): string {
+  return /^[0-9a-f]{32,64}$/.test(text) ? text.slice(0, limits.shortIdChars) : text;
+}
+
+/**
+ * A line in lines of at most `columns` columns, if it is too long: its first `head` characters stand
+ * before the first one, and spaces before the others. Ids become short, and a word that is longer than
+ * a line loses its middle.
+ */
+export function fitLine(
+  line: string,
+  { columns, head }: { readonly columns: number; readonly head: number },
+): string[] {
+  if (displayWidth(line) <= columns) return [line];
+  const room = Math.max(limits.cutColumnsMin, columns - head);
+  const words = line.slice(head).split(" ").map((word) => fitText(shortId(word), room));
+  return wrapWords(words, room)
+    .map((text, i) => (i === 0 ? line.slice(0, head) : " ".repeat(head)) + text);
 }
 
 /** `text` in at most `columns` columns, its middle left out where it is longer. */

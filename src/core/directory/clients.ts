@@ -8,6 +8,7 @@ import { BoundedMap } from "../../base/bounded_map.ts";
 import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { type Random, randomBelow, shuffled } from "../../base/random.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
 import { type Balance, clampLoad, type Loaded } from "./balance.ts";
@@ -16,7 +17,7 @@ import type { Lister } from "./listing_table.ts";
 import { NONE } from "./rows.ts";
 
 /** Clients at one address. */
-interface Host {
+export interface Host {
   readonly host: string;
   readonly clients: Set<Client>;
   listings: number;
@@ -107,9 +108,31 @@ export class Clients {
     return this.#byId[id]!;
   }
 
+  /** All addresses that have clients. */
+  get hosts(): Iterable<Host> {
+    return this.#hosts.values();
+  }
+
   /** The clients at an address. */
   at(host: string): ReadonlySet<Client> {
     return this.#hosts.get(host)?.clients ?? new Set();
+  }
+
+  /** Up to `count` clients that fit, at random; where there are many, not all are looked at. */
+  some(count: number, random: Random, fits: (client: Client) => boolean): Client[] {
+    const { neighboursComparedMax } = limits;
+    const looked = this.size <= neighboursComparedMax
+      ? shuffled(random, [...this.#byKey.values()])
+      : Array.from(
+        { length: neighboursComparedMax },
+        () => this.#byId[randomBelow(random, this.#byId.length)],
+      );
+    const some = new Set<Client>();
+    for (const client of looked) {
+      if (some.size === count) break;
+      if (client !== undefined && fits(client)) some.add(client);
+    }
+    return [...some];
   }
 
   /** Takes a client in that is not known. */

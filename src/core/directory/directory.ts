@@ -20,12 +20,15 @@
  *  6. A client that is silent for `directoryMissedMax` refreshes is asked once, if it can be, and
  *     then forgotten. If it proves itself it stays, and is asked for its files.
  *  7. Questions of an address are bounded; a search costs more. What cannot be true is a fault.
+ *  8. Who has a file in flight need not be a client (`flight_leases.ts`). It is named at the host that
+ *     it is seen at, unless a client that listens there was found to be unreachable.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { PeerFault, unreachable } from "../../base/errors.ts";
-import type { NodeId, Root } from "../../base/ids.ts";
+import type { FlightId, NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { seededRandom } from "../../base/random.ts";
+import { type Random, seededRandom } from "../../base/random.ts";
 import { HostRateLimit } from "../../base/rate_limit.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
@@ -41,9 +44,10 @@ import {
   type DirectoryEventOf,
   type DirectoryOptions,
 } from "./directory_events.ts";
+import { FlightLeases, type LeasedFellows } from "./flight_leases.ts";
 import { ListingTable } from "./listing_table.ts";
 import { Listings } from "./listings.ts";
-import { holderOf, LookUp } from "./look_up.ts";
+import { holderOf, LookUp, type SearchPage } from "./look_up.ts";
 import { Reachability } from "./reachability.ts";
 import { Replication } from "./replication.ts";
 
@@ -57,6 +61,8 @@ export class Directory {
   readonly #lookUp: LookUp;
   readonly #replication: Replication<Client>;
   readonly #questions: QuestionLimit;
+  readonly #flights: FlightLeases;
+  readonly #random: Random;
   #effects: DirectoryEffect[] = [];
   #nowMs = 0;
 
@@ -65,10 +71,12 @@ export class Directory {
     this.#options = options;
     const seeds = new DataView(options.random.bytes(8).buffer);
     // Hundreds of values for an answer, and no secret: the system's source takes too long.
-    const random = seededRandom(seeds.getInt32(4));
+    const random = this.#random = seededRandom(seeds.getInt32(4));
     const balance = new Balance({ random, isOn: replicas > 0, refreshMs });
-    this.#listings = new Listings(new ListingTable(seeds.getInt32(0)));
     this.#clients = new Clients(balance);
+    const { listingsMax } = options;
+    const room = listingsMax === undefined ? {} : { max: listingsMax };
+    this.#listings = new Listings(new ListingTable(seeds.getInt32(0)), this.#clients, room);
     this.#lookUp = new LookUp({
       random,
       listings: this.#listings.table,
@@ -97,6 +105,7 @@ export class Directory {
       effect,
     });
     this.#questions = new QuestionLimit(options.queriesPerSecond);
+    this.#flights = new FlightLeases(random);
   }
 
   /**
@@ -188,16 +197,30 @@ export class Directory {
     question: { readonly glob: string; readonly max: number; readonly asker: string },
     nowMs: number,
   ): KnownFile[] | Denial {
-    const { glob, asker } = question;
+    const page = this.searchPage({ ...question, from: 0 }, nowMs);
+    return "kind" in page ? page : page.files;
+  }
+
+  /** The same from where an earlier page stopped. */
+  searchPage(
+    question: {
+      readonly glob: string;
+      readonly max: number;
+      readonly from: number;
+      readonly asker: string;
+    },
+    nowMs: number,
+  ): SearchPage | Denial {
+    const { glob, from, asker } = question;
     const denial = this.#questions.charge(asker, limits.directorySearchCost, nowMs);
     if (denial !== undefined) return denial;
     const max = Math.min(question.max, limits.directorySearchMax);
-    const { files, steps } = this.#lookUp.search(glob, max);
+    const { files, steps, next, isCut } = this.#lookUp.search(glob, { max, from });
     const { directorySearchStepsPerQuestion, directorySearchFilesPerQuestion } = limits;
     const extra = steps / directorySearchStepsPerQuestion +
       files.length / directorySearchFilesPerQuestion;
     this.#questions.owe(asker, extra);
-    return files;
+    return { files, next, isCut };
   }
 
   /** Lightly loaded clients that can be dialled and would take a file; never the asker itself. */
@@ -221,6 +244,40 @@ export class Directory {
     return takers
       .slice(0, Math.min(question.max, limits.holdersMax))
       .map((client) => holderOf(client, { root, sizeBytes, chunksHave: 0 }));
+  }
+
+  /** Where clients accept connections, at random, for a node that wants links; never the asker. */
+  neighbours(
+    question: { readonly max: number; readonly asker: string; readonly askerNode: NodeId },
+    nowMs: number,
+  ): HostPort[] | Denial {
+    const { asker, askerNode } = question;
+    const denial = this.#questions.charge(asker, 1, nowMs);
+    if (denial !== undefined) return denial;
+    const max = Math.min(question.max, limits.peersPerMessageMax);
+    return this.#clients
+      .some(max, this.#random, ({ isReachable, nodeId }) => isReachable && nodeId !== askerNode)
+      .map(({ host: { host }, port }) => ({ host, port }));
+  }
+
+  /** Takes what a node says of a file in flight: rule 8. Tells it who else has it. */
+  fellows(
+    question: {
+      readonly flight: FlightId;
+      readonly sizeBytes: number;
+      readonly leaseMs: number;
+      readonly asker: string;
+      readonly askerNode: NodeId;
+      /** Where it listens; 0: nowhere. */
+      readonly askerPort: number;
+    },
+    nowMs: number,
+  ): LeasedFellows | Denial {
+    const { asker: host, askerNode: nodeId, askerPort: port, ...rest } = question;
+    const denial = this.#questions.charge(host, 1, nowMs);
+    if (denial !== undefined) return denial;
+    const canBeDialled = !this.#isUnreachable(host, port);
+    return this.#flights.take({ ...rest, host, port, nodeId, canBeDialled }, nowMs);
   }
 
   /** The numbers of a DIRECTORY_STATUS that the index knows. */
@@ -249,6 +306,11 @@ export class Directory {
   /** How many files a client lists; undefined when it is not known. */
   filesListed(client: ClientKey): number | undefined {
     return this.#clients.get(client)?.listings;
+  }
+
+  /** Leases of files in flight. */
+  get leases(): number {
+    return this.#flights.size;
   }
 
   /** Upload requests under way. */
@@ -314,6 +376,14 @@ export class Directory {
     return isTaker ? Infinity : this.#replication.askedForMs(root, node, nowMs);
   }
 
+  /** Whether the clients at an address that listen on a port were all dialled in vain. */
+  #isUnreachable(host: string, port: number): boolean {
+    const reaches = [...this.#clients.at(host)].flatMap((client) =>
+      client.port === port ? client.reach : []
+    );
+    return reaches.length > 0 && reaches.every((reach) => reach === "unreachable");
+  }
+
   #roomOf({ key, load }: Client): number {
     return load.acceptBytes - this.#replication.pendingBytes(key);
   }
@@ -323,6 +393,7 @@ export class Directory {
   #tick(): void {
     this.#clients.past.expire(this.#nowMs);
     this.#reachability.tick(this.#nowMs);
+    this.#flights.tick(this.#nowMs);
     for (const client of this.#lookUp.reportsWanted(this.#nowMs)) {
       if (client.checkingPort === null) this.#reachability.check(client, this.#nowMs);
     }

@@ -3,6 +3,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import type { OfKind } from "../../base/errors.ts";
 import type { NodeId, Root, SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
@@ -38,6 +39,8 @@ export interface DirectoryOptions {
   readonly refreshMs: number;
   /** Questions a second from one address. */
   readonly queriesPerSecond: number;
+  /** How many listings there may be; by default `limits.listingsMax`. */
+  readonly listingsMax?: number;
 }
 
 /** What stands against a batch or a question. */
@@ -162,10 +165,7 @@ export type DirectoryEvent =
   | { readonly kind: "tick" };
 
 /** The events of one kind. */
-export type DirectoryEventOf<K extends DirectoryEvent["kind"]> = Extract<
-  DirectoryEvent,
-  { readonly kind: K }
->;
+export type DirectoryEventOf<K extends DirectoryEvent["kind"]> = OfKind<DirectoryEvent, K>;
 
 /** A client, and where it is to be dialled. */
 type ClientAddress = HostPort & { readonly client: ClientKey };

@@ -16,6 +16,18 @@ const FIELDS = 11;
 
 const TWO_32 = 2 ** 32;
 
+/** Some of the files whose names match a glob. */
+interface MatchingFiles {
+  /** At most as many as were asked for, and of one name. */
+  readonly found: FileRow[];
+  /** What it took to compare. */
+  readonly steps: number;
+  /** The number of the name from which on others may match; null when there is none. */
+  readonly next: number | null;
+  /** Whether a name has more files than were asked for of one. */
+  readonly isCut: boolean;
+}
+
 /** The files of one directory. */
 export class FileTable {
   readonly #seed: number;
@@ -130,22 +142,29 @@ export class FileTable {
     return number === NONE ? [] : this.#nameRings.taken(this.#ofName[number]!, max);
   }
 
-  /**
-   * Files whose names match, at most `max`, and at most `perNameMax` of one name; with the steps
-   * that it took to compare.
-   */
+  /** Files whose names match, the numbers of the names rising from `from` on. */
   matching(
     glob: string,
-    { max, perNameMax }: { readonly max: number; readonly perNameMax: number },
-  ): { readonly found: FileRow[]; readonly steps: number } {
+    { max, perNameMax, from }: {
+      readonly max: number;
+      readonly perNameMax: number;
+      readonly from: number;
+    },
+  ): MatchingFiles {
     const found: FileRow[] = [];
-    if (max <= 0) return { found, steps: 0 };
-    const steps = this.#names.each(glob, (number) => {
-      const ofThisMax = Math.min(perNameMax, max - found.length);
-      found.push(...this.#nameRings.taken(this.#ofName[number]!, ofThisMax));
-      return found.length < max;
-    });
-    return { found, steps };
+    let isCut = false;
+    const { steps, next } = this.#names.each(glob, (number) => {
+      const mostOfName = Math.min(perNameMax, max);
+      const ofName = this.#nameRings.taken(this.#ofName[number]!, mostOfName + 1);
+      const isTooMany = ofName.length > mostOfName;
+      if (isTooMany) ofName.pop();
+      // All of a name, or nothing: a name is where the next page begins.
+      if (found.length + ofName.length > max || found.length === max) return false;
+      isCut ||= isTooMany;
+      found.push(...ofName);
+      return true;
+    }, from);
+    return { found, steps, next, isCut };
   }
 
   /** The row of a file, a new one if need be. */

@@ -1,14 +1,20 @@
 /**
  * What each client may list at a directory: the bounds on it, and how a whole list replaces
  * an older one. Where it is kept is in `listing_table.ts`.
+ *
+ * With all room taken, who lists little is served first: of the network (an IPv4 /24, an IPv6 /48)
+ * with the most listings the address with the most gives some to a newcomer whose network has fewer;
+ * within one network, the address with the most to one that has fewer. What it named longest ago goes.
+ * Its client learns of that by the count in the next answer, as after any loss.
  */
 
 import { utf8 } from "../../base/bytes.ts";
 import { PeerFault } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import { widerNetworkOf } from "../../base/rate_limit.ts";
 import type { ListedFile } from "../../wire/structures.ts";
-import type { Client } from "./clients.ts";
+import type { Client, Clients, Host } from "./clients.ts";
 import { type Denial, denialOf, type RemovedFile } from "./directory_events.ts";
 import type { ListingTable } from "./listing_table.ts";
 import { type ListingRow, NONE } from "./rows.ts";
@@ -16,9 +22,18 @@ import { type ListingRow, NONE } from "./rows.ts";
 /** The listings of all clients, within their bounds. */
 export class Listings {
   readonly table: ListingTable;
+  readonly #clients: Pick<Clients, "hosts">;
+  readonly #max: number;
 
-  constructor(table: ListingTable) {
+  /** @param options `max`: how many listings there may be; by default `limits.listingsMax`. */
+  constructor(
+    table: ListingTable,
+    clients: Pick<Clients, "hosts">,
+    options: { readonly max?: number } = {},
+  ) {
     this.table = table;
+    this.#clients = clients;
+    this.#max = options.max ?? limits.listingsMax;
   }
 
   /** Lists a file, or brings it up to date; or says which limit stands against it. */
@@ -34,7 +49,8 @@ export class Listings {
       for (;;) {
         const denial = this.#listingDenial(client, listed);
         if (denial === undefined) break;
-        if (!options.mayReplace || !this.#dropOutdated(client)) return denial;
+        if (options.mayReplace && this.#dropOutdated(client)) continue;
+        if (denial.limit !== "files" || !this.#makeRoom(client.host)) return denial;
       }
     }
     const row = this.table.put(client, listed, client.mark);
@@ -57,8 +73,22 @@ export class Listings {
       const what = "the names that this address lists have as many bytes as they may";
       return denialOf("name-bytes-per-host", bytes, what);
     }
-    if (this.table.size < limits.listingsMax) return undefined;
-    return denialOf("files", limits.listingsMax, "the directory lists all files it can list");
+    if (this.table.size < this.#max) return undefined;
+    return denialOf("files", this.#max, "the directory lists all files it can list");
+  }
+
+  /** Has the address that lists most give room to one that lists less; false if there is none. */
+  #makeRoom(newcomer: Host): boolean {
+    const giver = hostToGive(this.#clients.hosts, newcomer);
+    if (giver === undefined) return false;
+    // Not one by one: all addresses are looked at for each.
+    const least = giver.listings - Math.min(limits.listingsGivenMax, giver.listings >> 1);
+    for (const client of [...giver.clients].sort((a, b) => b.listings - a.listings)) {
+      while (giver.listings > least && client.firstListing !== NONE) {
+        this.#unlist(client, client.firstListing);
+      }
+    }
+    return true;
   }
 
   /** Drops what the client named longest ago, if that was before its batch. */
@@ -96,6 +126,27 @@ export class Listings {
     const file = this.table.fileOf(row);
     host.textBytes += by * textBytes({ name: files.nameOf(file), type: files.typeOf(file) });
   }
+}
+
+/** The address that has to give room, as the head of this file says. */
+function hostToGive(hosts: Iterable<Host>, newcomer: Host): Host | undefined {
+  const ofNetwork = new Map<string, number>();
+  const most = new Map<string, Host>();
+  for (const host of hosts) {
+    const network = widerNetworkOf(host.host);
+    ofNetwork.set(network, (ofNetwork.get(network) ?? 0) + host.listings);
+    if (host.listings > (most.get(network)?.listings ?? 0)) most.set(network, host);
+  }
+  const own = widerNetworkOf(newcomer.host);
+  let biggest = own;
+  for (const [network, listings] of ofNetwork) {
+    if (listings > (ofNetwork.get(biggest) ?? 0) + 1) biggest = network;
+  }
+  const giver = most.get(biggest);
+  const isSame = biggest === own;
+  return giver === undefined || isSame && giver.listings < newcomer.listings + 2
+    ? undefined
+    : giver;
 }
 
 /**

@@ -31,6 +31,15 @@ interface Group {
   isBegun: boolean;
 }
 
+/** A part of what matches a glob. */
+export interface SearchPage {
+  readonly files: KnownFile[];
+  /** Where the next part begins; null: this is the last. */
+  readonly next: number | null;
+  /** Whether files are left out because too many go by one name. */
+  readonly isCut: boolean;
+}
+
 /** Holders for whom. */
 interface Wanted {
   readonly max: number;
@@ -78,16 +87,16 @@ export class LookUp {
     return this.#known(this.#filesOf(by, value, limits.directoryAlikeMax)).sort(byHolders);
   }
 
-  /** The files whose names match, by name, and the steps that it took to compare. */
+  /** Files whose names match, by name, and the steps that it took to compare. */
   search(
     glob: string,
-    max: number,
-  ): { readonly files: KnownFile[]; readonly steps: number } {
+    { max, from }: { readonly max: number; readonly from: number },
+  ): SearchPage & { readonly steps: number } {
     const perNameMax = limits.directoryAlikeMax;
-    const { found, steps } = this.#files.matching(glob, { max, perNameMax });
+    const { found, ...page } = this.#files.matching(glob, { max, perNameMax, from });
     const files = this.#known(found)
       .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : byHolders(a, b));
-    return { files, steps };
+    return { files, ...page };
   }
 
   /**

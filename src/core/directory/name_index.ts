@@ -99,41 +99,53 @@ export class NameIndex {
   }
 
   /**
-   * Shows the numbers of the names that match `glob`, in no order, until `visit` says that it has
-   * enough. Comparing is bounded by `limits.directoryCompareSteps`: a glob that takes more than
-   * that shows only what was found until then. Gives the steps that it took.
+   * Shows the numbers of the names that match `glob`, from `from` on and upwards, until `visit` does
+   * not take one. Comparing is bounded by `limits.directoryCompareSteps`. Gives the steps that it
+   * took, and the number at which it stopped: null when it came to the end.
    */
-  each(glob: string, visit: (slot: number) => boolean): number {
+  each(
+    glob: string,
+    visit: (slot: number) => boolean,
+    from = 0,
+  ): { readonly steps: number; readonly next: number | null } {
     const stepsFor = compareSteps(glob);
     let steps = 0;
-    for (const slot of this.#candidates(glob)) {
+    for (const slot of this.#candidates(glob, from)) {
       const name = this.nameOf(slot);
       const stepsAfter = steps + stepsFor(name);
-      if (stepsAfter > limits.directoryCompareSteps) break;
+      if (stepsAfter > limits.directoryCompareSteps) return { steps, next: slot };
       steps = stepsAfter;
-      if (matchesGlob(glob, name) && !visit(slot)) break;
+      if (matchesGlob(glob, name) && !visit(slot)) return { steps, next: slot };
     }
-    return steps;
+    return { steps, next: null };
   }
 
-  #candidates(glob: string): Iterable<number> {
+  #candidates(glob: string, from: number): Iterable<number> {
     if (!/[*?]/.test(glob)) {
       const slot = this.find(glob);
-      return slot === NONE ? [] : [slot];
+      return slot === NONE || slot < from ? [] : [slot];
     }
     const rows = this.#runRows.ofGlob(glob);
-    if (rows.length === 0) return this.#slots.values();
+    if (rows.length === 0) return this.#taken(from);
     rows.sort((a, b) => this.#counts[a]! - this.#counts[b]!);
-    return this.#withRows(rows.slice(0, limits.nameRowsMax));
+    return this.#withRows(rows.slice(0, limits.nameRowsMax), from);
   }
 
-  /** Numbers that have a bit in all of these rows. */
-  *#withRows(rows: readonly number[]): Generator<number> {
+  *#taken(from: number): Generator<number> {
+    for (let slot = from; slot < this.#names.length; slot++) {
+      if (this.#names[slot] !== undefined) yield slot;
+    }
+  }
+
+  /** Numbers from `from` on that have a bit in all of these rows. */
+  *#withRows(rows: readonly number[], from: number): Generator<number> {
     if (this.#counts[rows[0]!] === 0) return;
-    for (const [at, block] of this.#blocks.entries()) {
+    for (let at = Math.floor(from / BLOCK_NAMES); at < this.#blocks.length; at++) {
+      const block = this.#blocks[at];
       if (block === undefined) continue;
-      for (let word = 0; word < BLOCK_WORDS; word++) {
-        let bits = -1;
+      const first = Math.max(0, from - at * BLOCK_NAMES);
+      for (let word = first >>> 5; word < BLOCK_WORDS; word++) {
+        let bits = word === first >>> 5 ? -1 << (first & 31) : -1;
         for (let i = 0; i < rows.length && bits !== 0; i++) {
           bits &= block.bits[rows[i]! * BLOCK_WORDS + word]!;
         }

@@ -24,7 +24,7 @@
  * 6. The store's bitfield is the truth. A chunk counts once, when it is there. Chunks that come or
  *    go there by other ways are noticed on ticks and before they are asked for.
  * 7. `need-sources` is said when missing chunks have no usable source, once until that changes.
- *    `complete` is said once, and then nothing more.
+ *    `complete` is said once, and then nothing more; where chunks `mayLose`, again when they are back.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
@@ -58,6 +58,7 @@ export class Download {
   readonly #budget: Budget;
   readonly #sweep: StoreSweep;
   readonly #random: Random;
+  readonly #mayLose: boolean;
   readonly #sources = new Map<SourceId, Source>();
   #needsSources = false;
   #isDone = false;
@@ -66,6 +67,7 @@ export class Download {
 
   constructor(options: DownloadOptions) {
     this.#random = options.random;
+    this.#mayLose = options.mayLose ?? false;
     this.#blocks = new Blocks(options.wanted, options.have);
     this.#requests = new RequestTable(this.#blocks, options);
     this.#budget = new Budget(this.#requests, options.inflightBytesMax);
@@ -122,7 +124,7 @@ export class Download {
 
   /** Takes an event in and says what to do. `nowMs` must not go backwards. */
   step(event: DownloadEvent, nowMs: number): DownloadEffect[] {
-    if (this.#isDone) return [];
+    if (this.#isDone && !this.#mayLose) return [];
     const effects: DownloadEffect[] = this.#effects = [];
     this.#nowMs = nowMs;
     // Bytes that arrive hardly ever change anything: they come far more often than the rest.
@@ -149,11 +151,13 @@ export class Download {
       case "arriving":
         return;
       case "source-has":
+      case "source-lost":
       case "chunks-bad":
       case "rejected": {
         const source = this.#sources.get(event.source);
         if (source === undefined) return;
         if (event.kind === "source-has") return this.#has(source, event.ranges);
+        if (event.kind === "source-lost") return this.#lost(source, event.ranges);
         if (event.kind === "chunks-bad") return this.#bad(source, event.range, event.frame);
         return this.#rejected(source, event.range);
       }
@@ -196,6 +200,12 @@ export class Download {
       });
     }
     this.#freeSnubbed();
+  }
+
+  #lost(source: Source, ranges: readonly ChunkRange[]): void {
+    for (const range of ranges) {
+      this.#blocks.forEach(range, (block, mask) => this.#blocks.lose(source.holdings, block, mask));
+    }
   }
 
   /** Whether the bytes changed what may be asked. */
@@ -412,11 +422,12 @@ export class Download {
 
   #conclude(): void {
     if (this.isComplete) {
+      if (!this.#isDone) this.#effects.push({ kind: "complete" });
       this.#isDone = true;
       this.#needsSources = false;
-      this.#effects.push({ kind: "complete" });
       return;
     }
+    this.#isDone = false;
     const needsSources = this.#lacksSources();
     if (needsSources && !this.#needsSources) this.#effects.push({ kind: "need-sources" });
     this.#needsSources = needsSources;

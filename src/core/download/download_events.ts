@@ -20,6 +20,8 @@ export interface DownloadOptions {
   /** Bytes that may be in flight over all sources. Less than a chunk pauses the download. */
   readonly inflightBytesMax: number;
   readonly random: Random;
+  /** Whether chunks may turn out to be missing again when all were there: it goes on then. */
+  readonly mayLose?: boolean;
 }
 
 /** What happened. Events about a source that is not (or no longer) there are ignored. */
@@ -29,6 +31,12 @@ export type DownloadEvent =
   /** It has more chunks. */
   | {
     readonly kind: "source-has";
+    readonly source: SourceId;
+    readonly ranges: readonly ChunkRange[];
+  }
+  /** It is not to be asked for these any more; what it was asked for may still come. */
+  | {
+    readonly kind: "source-lost";
     readonly source: SourceId;
     readonly ranges: readonly ChunkRange[];
   }

@@ -6,6 +6,7 @@
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { SourceId } from "./download_events.ts";
+import { chunksIn } from "./block_mask.ts";
 import type { Holdings } from "./blocks.ts";
 
 /** A request that is not answered yet. */
@@ -138,6 +139,8 @@ class RequestQueue {
   inflightBytes = 0;
   /** Bytes that have arrived of requests not yet answered. */
   #arrivedBytes = 0;
+  /** Chunks of cancelled requests that are not known one by one any more, and may still come. */
+  #forgottenChunks = 0;
 
   /** Whether the source has answered since it joined or came back. */
   get isProved(): boolean {
@@ -172,14 +175,19 @@ class RequestQueue {
   cancelled(request: Request): void {
     if (request === this.outstanding[0]) this.#arrivedBytes = 0;
     this.#remove(request);
-    const cancelled = this.#expected.filter((expected) => !this.outstanding.includes(expected));
-    if (cancelled.length > limits.cancelledRequestsMax) this.#forget(cancelled[0]!);
+    if (this.#expected.length - this.outstanding.length <= limits.cancelledRequestsMax) return;
+    const oldest = this.#expected.find((expected) => !this.outstanding.includes(expected))!;
+    this.#forgottenChunks += chunksIn(oldest.unreported);
+    this.#forget(oldest);
   }
 
   /** Takes out the oldest request for exactly `range`, cancelled or not: it has no answer. */
   refused(range: ChunkRange): Request | undefined {
     const request = this.#expected.find((expected) => isSame(expected.range, range));
-    if (request === undefined) return undefined;
+    if (request === undefined) {
+      this.#forgottenChunks = Math.max(0, this.#forgottenChunks - range.count);
+      return undefined;
+    }
     this.#forget(request);
     if (this.outstanding.includes(request)) this.#remove(request);
     return request;
@@ -205,9 +213,13 @@ class RequestQueue {
     return this.outstanding.some((request) => isSame(request.range, range));
   }
 
-  /** Whether exactly `range` was asked and may still be answered, cancelled or not. */
+  /**
+   * Whether exactly `range` was asked and may still be answered, cancelled or not; or may belong to a
+   * cancelled request that was forgotten: who was slow to read so many is no liar.
+   */
   isExpected(range: ChunkRange): boolean {
-    return this.#expected.some((request) => isSame(request.range, range));
+    return range.count <= this.#forgottenChunks ||
+      this.#expected.some((request) => isSame(request.range, range));
   }
 
   /** How many bytes are still to come until a request is answered. */

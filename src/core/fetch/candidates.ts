@@ -7,7 +7,9 @@
  *  2. An offer that contradicts what the request trusts (name, root, size) is unfit and never asked.
  *  3. A candidate that a directory (tracker) names is listed, and leads over all that are not. To be
  *     listed is no offer: what no node offers does not lead.
- *  4. Of either kind, that leads which most distinct nodes offer; among equals, the one seen first.
+ *  4. Of either kind, that leads for which most hosts vote; among equals, the one seen first. Ids cost
+ *     nothing, addresses do: all nodes of one address (of an IPv6 /64) have one vote. Not so those of
+ *     this machine, where tests and demonstrations run many: who can add nodes there is a user of it.
  *  5. A root does not bind the size: two hashes of its tree, 64 bytes, can pass for a last chunk. So a
  *     size that ends in a chunk of 64 bytes leads only while nobody offers another, listed or not.
  *  6. A candidate that failed its check is thrown away, and everyone who offered it is banned for
@@ -17,11 +19,16 @@
  *  8. A fetch follows the first that leads, and may still change to one that leads later for a short
  *     while; not at all when the request itself tells the right one, and always when nobody that may
  *     be believed offers it any more.
+ *  9. A candidate that is lost is forgotten if all who offered it offer another one: there its file
+ *     was replaced by that.
  */
 
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
+import { Counts } from "../../base/counts.ts";
 import { limits } from "../../base/limits.ts";
+import { networkOf } from "../../base/rate_limit.ts";
+import { isLoopback, plainHost } from "../../wire/host.ts";
 import type { FileOffer, KnownFile } from "../../wire/structures.ts";
 
 /** What a fetch knows for sure about the file that it wants. */
@@ -39,7 +46,52 @@ export interface Candidate {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
-  readonly offerers: ReadonlySet<NodeId>;
+  /** Those who offer it, at how many hosts they are, and at how many of these one has all of it. */
+  readonly offerers: ReadonlySet<NodeId> & { readonly votes: number; readonly vouchers: number };
+}
+
+/** A file that goes by the same name. */
+type Alternative = Pick<Candidate, "root" | "sizeBytes" | "offerers">;
+
+/** Those who offer one file, and the hosts that vote for it (rule 4). */
+class Offerers extends Set<NodeId> {
+  readonly #hosts = new Map<NodeId, string>();
+  readonly #votes = new Counts<string>();
+  /** Those who have all of it: of a part nobody can say whose it is. */
+  readonly #whole = new Set<NodeId>();
+
+  /** At how many hosts somebody has all of it. */
+  get vouchers(): number {
+    return new Set(Array.from(this.#whole, (node) => this.#hosts.get(node))).size;
+  }
+
+  /** How many hosts vote. */
+  get votes(): number {
+    return this.#votes.size;
+  }
+
+  /** Counts one more, up to `limits.offerersMax`; its vote is that of its host, if that is known. */
+  offered(
+    node: NodeId,
+    host: string | undefined,
+    { isWhole }: { readonly isWhole: boolean } = { isWhole: false },
+  ): this {
+    if (isWhole && this.has(node)) this.#whole.add(node);
+    if (this.has(node) || this.size >= limits.offerersMax) return this;
+    if (isWhole) this.#whole.add(node);
+    const voter = host === undefined || isLoopback(host) ? node : networkOf(plainHost(host));
+    this.#hosts.set(node, voter);
+    this.#votes.add(voter, 1);
+    return this.add(node);
+  }
+
+  override delete(node: NodeId): boolean {
+    const voter = this.#hosts.get(node);
+    if (voter !== undefined) this.#votes.add(voter, -1);
+    this.#hosts.delete(node);
+    this.#whole.delete(node);
+    return super.delete(node);
+  }
 }
 
 /** What became of an offer: it counts, or why not. */
@@ -48,12 +100,14 @@ type OfferVerdict = "counted" | "unfit" | "banned" | "rejected" | "too-many";
 /** The candidates of one fetch. */
 export class Candidates {
   readonly #trust: Trust;
-  readonly #byKey = new Map<string, Candidate & { readonly offerers: Set<NodeId> }>();
+  readonly #byKey = new Map<string, Candidate & { readonly offerers: Offerers }>();
   readonly #rejected = new Set<string>();
   /** Keys that a directory named, whether anybody offers them or not. */
   readonly #listed = new Set<string>();
   readonly #banned = new Set<NodeId>();
   readonly #setAside = new Set<string>();
+  /** What goes by the same name and has another size than the request says. */
+  readonly #otherSizes = new Map<string, Alternative & { readonly offerers: Offerers }>();
   #unfit = 0;
   #firstOfferMs: number | null = null;
 
@@ -75,22 +129,29 @@ export class Candidates {
     return this.#banned.has(node);
   }
 
-  /** Takes an offer of `node` into account. */
-  add(offer: FileOffer, node: NodeId, nowMs: number): OfferVerdict {
+  /** Takes an offer of `node`, at `host`, into account. */
+  add(offer: FileOffer, node: NodeId, nowMs: number, host?: string): OfferVerdict {
     if (!this.#fits(offer)) {
       this.#unfit++;
+      this.#noteOtherSize(offer, node, host);
       return "unfit";
     }
     const key = candidateKey(offer);
     if (this.#rejected.has(key)) return "rejected";
     if (this.#banned.has(node)) return "banned";
     const known = this.#byKey.get(key);
-    if (known !== undefined) {
-      if (known.offerers.size < limits.offerersMax) known.offerers.add(node);
-    } else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
+    const how = { isWhole: offer.chunksHave >= chunkCount(offer.sizeBytes) };
+    if (known !== undefined) known.offerers.offered(node, host, how);
+    else if (this.#byKey.size >= limits.candidatesMax) return "too-many";
     else {
       const { root, name, sizeBytes } = offer;
-      this.#byKey.set(key, { key, root, name, sizeBytes, offerers: new Set([node]) });
+      this.#byKey.set(key, {
+        key,
+        root,
+        name,
+        sizeBytes,
+        offerers: new Offerers().offered(node, host, how),
+      });
     }
     this.#firstOfferMs ??= nowMs;
     return "counted";
@@ -123,6 +184,11 @@ export class Candidates {
     return (root === null || file.root === root) &&
       (sizeBytes === null || file.sizeBytes === sizeBytes) &&
       !this.#rejected.has(candidateKey(file));
+  }
+
+  /** Whether anybody offers a file of this root. */
+  isOffered(root: Root): boolean {
+    return [...this.#byKey.values()].some((candidate) => candidate.root === root);
   }
 
   /** The candidate to follow now; undefined when there is none. */
@@ -162,9 +228,41 @@ export class Candidates {
 
   /** Whether `followed` may be given up for `leader`. */
   mayReplace(followed: Candidate, leader: Candidate, nowMs: number): boolean {
-    if (followed.offerers.size === 0) return true;
+    if (followed.offerers.size === 0 || !this.#byKey.has(followed.key)) return true;
     if (this.#setAside.has(followed.key)) return !this.#setAside.has(leader.key);
     return !this.isKept(followed, nowMs) && this.#leads(leader, followed);
+  }
+
+  /** Whether somebody offers another candidate who never offered this one. */
+  isElsewhere({ key, offerers }: Candidate): boolean {
+    return [...this.#byKey.values()]
+      .some((other) => other.key !== key && !other.offerers.isSubsetOf(offerers));
+  }
+
+  /** Rule 9: forgets a lost candidate; false when it was not replaced by another. */
+  forgetReplaced({ key, offerers }: Candidate): boolean {
+    const isReplaced = [...this.#byKey.values()]
+      .some((other) => other.key !== key && offerers.isSubsetOf(other.offerers));
+    return isReplaced && this.#byKey.delete(key);
+  }
+
+  /** Other files of the name than the one that is taken, those that most nodes offer first. */
+  othersThan(taken: { readonly root: Root; readonly sizeBytes: number }): Alternative[] {
+    const takenKey = candidateKey(taken);
+    return [...this.#byKey, ...this.#otherSizes]
+      .filter(([key]) => key !== takenKey)
+      .map(([, candidate]) => candidate)
+      .sort((a, b) => b.offerers.votes - a.offerers.votes);
+  }
+
+  /** Whether nobody offers anything but this. */
+  isOnlyOne({ key }: Candidate): boolean {
+    return this.#byKey.size === 1 && this.#byKey.has(key);
+  }
+
+  /** Hosts whose nodes offer a file. */
+  offerersOf(file: { readonly root: Root; readonly sizeBytes: number }): number {
+    return this.#byKey.get(candidateKey(file))?.offerers.votes ?? 0;
   }
 
   /** Throws a candidate away; returns the nodes that are banned with it. */
@@ -186,6 +284,18 @@ export class Candidates {
     }
   }
 
+  #noteOtherSize({ root, name, sizeBytes }: FileOffer, node: NodeId, host?: string): void {
+    const isOther = this.#trust.root === null && name === this.#trust.name &&
+      sizeBytes <= limits.fetchBytesMax;
+    if (!isOther) return;
+    const key = candidateKey({ root, sizeBytes });
+    const known = this.#otherSizes.get(key);
+    if (known !== undefined) known.offerers.offered(node, host);
+    else if (this.#otherSizes.size < limits.candidatesMax) {
+      this.#otherSizes.set(key, { root, sizeBytes, offerers: new Offerers().offered(node, host) });
+    }
+  }
+
   #leads(candidate: Candidate, leader: Candidate): boolean {
     const isForgeable = isForgeableSize(candidate.sizeBytes);
     if (isForgeable !== isForgeableSize(leader.sizeBytes)) return !isForgeable;
@@ -193,7 +303,7 @@ export class Candidates {
     if (isAside !== this.#setAside.has(leader.key)) return !isAside;
     const isListed = this.#listed.has(candidate.key);
     if (isListed !== this.#listed.has(leader.key)) return isListed;
-    return candidate.offerers.size > leader.offerers.size;
+    return candidate.offerers.votes > leader.offerers.votes;
   }
 
   #fits(offer: Pick<FileOffer, "name" | "root" | "sizeBytes" | "chunksHave">): boolean {

@@ -8,10 +8,11 @@ import type { FetchFailure } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import type { FetchNotice } from "../../wire/fetching.ts";
-import type { Hit } from "../../wire/messages.ts";
+import type { Hit, MessageOf, QueryOutcome } from "../../wire/messages.ts";
 import type { FileOffer, Holder, KnownFile } from "../../wire/structures.ts";
 import type { Candidate } from "./candidates.ts";
-import type { MirrorRefusal, Surroundings } from "./fetch_failures.ts";
+import type { MirrorRefusal, RelayAnswer, Surroundings } from "./fetch_failures.ts";
+import type { CrowdView } from "./mirror_plan.ts";
 
 /** A complete file of the store. */
 export interface LocalFile {
@@ -33,6 +34,8 @@ export interface SwarmFacts {
   readonly peersGiving: number;
   /** Whether any peer ever gave, or was to give, chunks. */
   readonly hadSources: boolean;
+  /** Whether all of them are gone, and said that they offer it no more. */
+  readonly isWithdrawn: boolean;
   /** Whether nobody who could give what is missing is giving it. */
   readonly needsSources: boolean;
   /** Whether another peer would be of use. */
@@ -71,6 +74,14 @@ export interface MirrorFacts {
   readonly refusal: MirrorRefusal | null;
 }
 
+/** The state of what nodes share that get the file at the same time. */
+export interface CrowdFacts extends CrowdView {
+  /** Whether fellows are there, and something came lately. */
+  readonly isComing: boolean;
+  /** Whether they gave something that nobody has proved. */
+  readonly hasForeign: boolean;
+}
+
 /** What is true while a step runs. The policy only reads it. */
 export interface FetchFacts {
   readonly surroundings: Surroundings;
@@ -78,8 +89,14 @@ export interface FetchFacts {
   readonly swarm: SwarmFacts | null;
   /** Null when the request names no mirror (origin). */
   readonly mirror: MirrorFacts | null;
+  /** Null when the file cannot be shared while it comes. */
+  readonly crowd: CrowdFacts | null;
   /** Chunks of the mirror before this one were compared with the leaves that peers gave. */
   readonly importedTo: number;
+  /** Whether bytes were shown to somebody who can never give them back. */
+  readonly isHandedOut: boolean;
+  /** What came of the last query; null while somebody may still answer it. */
+  readonly searchOutcome: QueryOutcome | null;
   /** Dials under way to holders that a directory named. */
   readonly listedDials: number;
   /** The SHA-256 that a root is known to have. */
@@ -89,7 +106,7 @@ export interface FetchFacts {
 }
 
 /** What happened. */
-export type FetchEvent =
+export type FetchPolicyEvent =
   /** The fetch begins. */
   | { readonly kind: "start" }
   /** Time has passed, or whom one could ask has changed. */
@@ -100,6 +117,8 @@ export type FetchEvent =
     readonly file: LocalFile | undefined;
     /** Whether a copy was found that failed the check of its SHA-256. */
     readonly hasWrongCopy: boolean;
+    /** A part of the very file, with its leaves, as this node would offer it; for its mirrors to fill. */
+    readonly part?: { readonly nodeId: NodeId; readonly file: FileOffer } | undefined;
   }
   /** A holder offers files; `address` has port 0 when it cannot be dialled. */
   | {
@@ -108,6 +127,14 @@ export type FetchEvent =
     readonly address: HostPort;
     readonly files: readonly FileOffer[];
   }
+  /** A node is just getting files of the name that is sought; they have no root yet. */
+  | {
+    readonly kind: "in-flight";
+    readonly nodeId: NodeId;
+    readonly files: readonly MessageOf<"in-flight">[];
+  }
+  /** A complete file is on this machine that was not: `nodeId` is that of this node. */
+  | { readonly kind: "appeared"; readonly nodeId: NodeId; readonly file: FileOffer }
   /** A holder answered by the reverse path. Anybody on the way may have written it. */
   | { readonly kind: "hit"; readonly hit: Hit }
   /** A directory names files, and holders in the order in which to ask them. */
@@ -116,6 +143,15 @@ export type FetchEvent =
     readonly files: readonly KnownFile[];
     readonly holders: readonly Holder[];
   }
+  /** A holder was dialled in vain. */
+  | {
+    readonly kind: "not-reached";
+    readonly nodeId: NodeId;
+    readonly address: HostPort;
+    readonly reason: string;
+  }
+  /** A linked node was asked to pass the file on. */
+  | ({ readonly kind: "relay-answered" } & RelayAnswer)
   // What became of `follow`
   | { readonly kind: "joined" }
   /** A complete file of that root is here. */
@@ -156,6 +192,13 @@ export type FetchEvent =
   | { readonly kind: "mirror-rejected" }
   /** The mirror has stopped writing where the peers' bytes go. */
   | { readonly kind: "place-left" }
+  // The crowd
+  /** There are more fellows or fewer, somebody seeks the file, or all of it is here: see the facts. */
+  | { readonly kind: "crowd-changed" }
+  /** A `mend` is done: whether nothing was found that a fellow gave wrong. */
+  | { readonly kind: "crowd-mended"; readonly isSame: boolean }
+  /** An `audit` is done: whether what was looked at is what the mirror has. */
+  | { readonly kind: "crowd-audited"; readonly isRight: boolean }
   // Results of checks
   | { readonly kind: "peers-checked"; readonly key: string; readonly isRight: boolean }
   | { readonly kind: "mirror-checked"; readonly sha256: string }
@@ -186,13 +229,19 @@ export type FetchEffect =
   // Searching
   | { readonly kind: "flood" }
   | { readonly kind: "ask-directories" }
+  /** Dials the nodes that a person named, and some that were met before, that have no link. */
+  | { readonly kind: "dial-nodes" }
   | {
     readonly kind: "dial";
+    /** Who is said to be there. */
+    readonly nodeId: NodeId;
     readonly address: HostPort;
     readonly root: Root;
     /** Whether a directory named it, rather than that it answered itself. */
     readonly isListed: boolean;
   }
+  /** Asks linked nodes to fetch this file, until one of them does. */
+  | { readonly kind: "ask-relays"; readonly file: FileOffer }
   // The swarm of a candidate
   | { readonly kind: "follow"; readonly candidate: Candidate }
   /** What the joined swarm has was told: it begins to bring in what is missing. */
@@ -223,6 +272,13 @@ export type FetchEffect =
   /** Other fetches shall not wait for it as long. */
   | { readonly kind: "mirror-is-bad"; readonly label: string }
   | { readonly kind: "leave-place" }
+  // The crowd
+  /** This node's share is to be read from its mirror, or not. */
+  | { readonly kind: "share"; readonly isOn: boolean }
+  /** What fellows gave is not the file: finds out what is wrong, and has it missing again. */
+  | { readonly kind: "mend" }
+  /** Compares a part of what each fellow gave with the mirror. */
+  | { readonly kind: "audit" }
   // Checks
   | { readonly kind: "check-peers"; readonly key: string }
   | { readonly kind: "check-mirror" }
@@ -243,8 +299,8 @@ export type FetchEffect =
   /** Chunks that a mirror gave may be released; and chunks of peers that are proved. */
   | { readonly kind: "release"; readonly range: ChunkRange }
   | { readonly kind: "release-proved"; readonly range: ChunkRange }
-  /** All that peers gave is proved. */
-  | { readonly kind: "release-all" }
+  /** All that peers gave is proved, or vouched for: then what is not `before` this chunk waits. */
+  | { readonly kind: "release-all"; readonly before?: number }
   | { readonly kind: "confirm"; readonly range: ChunkRange }
   | { readonly kind: "drop-peers"; readonly reason: string }
   | { readonly kind: "drop-mirror"; readonly reason: string }

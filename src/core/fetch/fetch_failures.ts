@@ -1,6 +1,16 @@
 /** How a fetch that ended without its file says so: the exit, the reason, what can be done. */
 
-import { FetchFailure, type UpstreamRefusal } from "../../base/errors.ts";
+import type { HostPort } from "../../base/address.ts";
+import {
+  FetchFailure,
+  type UpstreamRefusal,
+  withheldHint,
+  withheldText,
+} from "../../base/errors.ts";
+import type { NodeId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { directoryReasons, noLinkWords, peerReasons } from "../../wire/no_link.ts";
+import type { UploadAnswer } from "../../wire/directory_messages.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 
 /** A directory that has not answered the last question. */
@@ -18,6 +28,32 @@ interface BytesHere {
   readonly bytesTotal: number;
 }
 
+/** The holders of a file to which no connection comes about. */
+export interface UnreachedView {
+  readonly count: number;
+  /** Some of them, and why each one is not reached. */
+  readonly holders: readonly { readonly holder: string; readonly reason: string }[];
+  /** Whether some answered that they cannot connect to this node either. */
+  readonly cannotCall: boolean;
+  /** What linked nodes said that were asked to pass the file on. */
+  readonly relays: readonly RelayView[];
+}
+
+/** A linked node, and what it said. */
+export interface RelayView extends Pick<RelayAnswer, "answer" | "agoMs"> {
+  readonly peer: string;
+}
+
+/** What a linked node said that was asked to pass a file on. */
+export interface RelayAnswer {
+  readonly nodeId: NodeId;
+  readonly address: HostPort;
+  /** "failed": it could not be asked. */
+  readonly answer: UploadAnswer | "failed";
+  /** How long ago it said so, to an earlier question; null: it was asked now. */
+  readonly agoMs: number | null;
+}
+
 /** How the mirrors refused a file. */
 export interface MirrorRefusal extends UpstreamRefusal {
   readonly message: string;
@@ -32,22 +68,28 @@ export interface Surroundings {
   readonly linksDialling: number;
   /** How many nodes it knows that may become links. */
   readonly addressCount: number;
+  /** Some nodes that it was told of and has no link with, and why. */
+  readonly peerFaults: readonly { readonly peer: string; readonly reason: string }[];
   readonly directories: {
     readonly size: number;
     readonly faults: readonly DirectoryFault[];
   };
+  /** The path of a copy that is here and is withheld, for it is damaged; null without one. */
+  readonly withheldPath: string | null;
 }
 
 /** The time that was given is over. */
 export function outOfTime(
   request: FetchRequest,
   here: BytesHere | undefined,
-  { directories: { faults } }: Surroundings,
+  { directories: { faults }, unreached }: Surroundings & { readonly unreached: UnreachedView },
 ): FetchFailure {
   return new FetchFailure(
     "timedOut",
     `Cannot fetch ${label(request)}: out of time after ${request.timeoutMs} ms; ` +
-      (here === undefined ? `nobody had offered it yet${without(faults)}` : hereText(here)),
+      (here === undefined ? `nobody had offered it yet${without(faults)}` : hereText(here)) +
+      (unreached.count === 0 ? "" : `; ${unreachedText(unreached)}`),
+    unreached.count === 0 ? {} : { hint: UNREACHED_HINT },
   );
 }
 
@@ -55,8 +97,8 @@ export function outOfTime(
 export function nobodyLeft(
   request: FetchRequest,
   seen: Surroundings & {
-    /** Whether directories named holders, and none that can be dialled. */
-    readonly isHidden: boolean;
+    /** The holders to which no connection comes about. */
+    readonly unreached: UnreachedView;
     /** Whether anything that peers offered turned out to be false. */
     readonly anyFalse: boolean;
     /** Whether what a mirror gave did. */
@@ -67,28 +109,48 @@ export function nobodyLeft(
     readonly unfit: number;
     /** What is here of the candidate that was followed. */
     readonly here: BytesHere | undefined;
+    /** Whether all who gave that candidate say that they offer it no more. */
+    readonly isWithdrawn: boolean;
     /** Why no mirror gives it; null when none was asked. */
     readonly refusal: MirrorRefusal | null;
   },
 ): FetchFailure {
-  const failure = nobodyHas(request, seen);
-  return seen.refusal === null || failure.exit !== "notFound"
+  const nobody = nobodyHas(request, seen);
+  const failure = seen.refusal === null || nobody.exit !== "notFound"
+    ? nobody
+    : refused(request, seen.refusal, { nobody, unreached: seen.unreached });
+  const { withheldPath } = seen;
+  // What a mirror refused is told to clients of the gateway, which are not to know paths of this machine.
+  const isForOthers = failure.upstream !== undefined && failure.exit !== "notFound";
+  return withheldPath === null || isForOthers || failure.exit === "checkFailed"
     ? failure
-    : refused(request, seen.refusal, failure);
+    : besideWithheld(failure, withheldPath);
+}
+
+/** The same failure where a damaged copy is here, which a person can do something about. */
+function besideWithheld(failure: FetchFailure, path: string): FetchFailure {
+  const { exit, message, upstream, cause } = failure;
+  return new FetchFailure(exit, `${message}; ${withheldText(path)}`, {
+    hint: withheldHint(path),
+    cause,
+    ...(upstream === undefined ? {} : { upstream }),
+  });
 }
 
 /** What no mirror gives, and nobody else. Where it is not just missing, that is no news of the file. */
 function refused(
   request: FetchRequest,
   { status, retryAfter, message }: MirrorRefusal,
-  nobody: FetchFailure,
+  { nobody, unreached }: { readonly nobody: FetchFailure; readonly unreached: UnreachedView },
 ): FetchFailure {
   const isMissing = status === 404 || status === 410;
+  const others = unreached.count === 0 ? undefined : unreachedText(unreached);
   return new FetchFailure(
     isMissing ? "notFound" : "failed",
     isMissing
-      ? `Cannot fetch ${label(request)}: nobody has it, and no mirror does`
-      : `${message}; and nobody else has ${label(request)}`,
+      ? `Cannot fetch ${label(request)}: ${others ?? "nobody has it"}, and no mirror ` +
+        (others === undefined ? "does" : "has it")
+      : `${message}; and ${others ?? `nobody else has ${label(request)}`}`,
     {
       upstream: { status, retryAfter },
       cause: nobody,
@@ -121,10 +183,24 @@ function nobodyHas(
       },
     );
   }
+  if (seen.here !== undefined && seen.isWithdrawn) {
+    return new FetchFailure(
+      "notFound",
+      `${cannot}: those who had it offer it no more, and nobody has the rest of it; ` +
+        hereText(seen.here),
+      {
+        hint: request.root === null && request.sha256 === null
+          ? "It may have changed there: fetch it again to get what they have now."
+          : "It may have changed there: fetch it by its name alone to get what they have now.",
+      },
+    );
+  }
   if (seen.here !== undefined) {
     return new FetchFailure(
       "notFound",
-      `${cannot}: nobody has the rest of it; ${hereText(seen.here)}`,
+      `${cannot}: ${
+        seen.unreached.count === 0 ? "nobody has the rest of it" : unreachedText(seen.unreached)
+      }; ${hereText(seen.here)}`,
       seen.isAlone
         ? {
           hint:
@@ -137,39 +213,56 @@ function nobodyHas(
   }
   const { directories, isAlone } = seen;
   const { faults } = directories;
-  if (seen.linkCount === 0 && seen.unfit === 0 && faults.length === directories.size) {
-    if (directories.size > 0) {
-      return new FetchFailure(
-        "notFound",
-        `${cannot}: there is no link to any other node, and no directory answers: ` +
-          faultsText(faults),
-        {
-          hint: isAlone
-            ? "Name another --directory, or a node that runs with --peer."
-            : "See `pacsrv status` and the daemon's log, or name a node with --peer.",
-        },
-      );
-    }
-    return new FetchFailure("notFound", `${cannot}: there is no link to any other node`, {
-      hint: isAlone
-        ? "Name a node that runs with --peer."
-        : "Name a node that runs with --peer, or see `pacsrv peers` and the daemon's log.",
+  if (seen.unreached.count > 0) {
+    return new FetchFailure("notFound", `${cannot}: ${unreachedText(seen.unreached)}`, {
+      hint: UNREACHED_HINT,
     });
   }
-  if (seen.isHidden) {
-    return new FetchFailure(
-      "notFound",
-      `${cannot}: a directory knows a holder that nobody can connect to; it gives over links only`,
-      { hint: "Name a node that has links with it: --peer HOST:PORT" },
-    );
+  if (seen.linkCount === 0 && seen.unfit === 0 && faults.length === directories.size) {
+    const { text, hint } = noLinkWords({ peers: seen.peerFaults, directories: faults, isAlone });
+    return new FetchFailure("notFound", `${cannot}: ${text}`, { hint });
   }
   return new FetchFailure(
     "notFound",
     `${cannot}: nobody has it` +
       (seen.unfit > 0 ? `; ${seen.unfit} offers had another name, root or size` : "") +
+      (seen.peerFaults.length > 0 ? `; without a link to ${peerReasons(seen.peerFaults)}` : "") +
       without(faults),
   );
 }
+
+/** What can be done where holders are not reached. */
+const UNREACHED_HINT =
+  "A node that both sides can connect to, and have links with, passes it on if " +
+  "it runs with --accept-uploads BYTES --relay-files. Or open the node port of one side.";
+
+/** Who has the file, why no connection comes about, and what those said who could pass it on. */
+function unreachedText({ count, holders, cannotCall, relays }: UnreachedView): string {
+  const [have, to, they] = count === 1
+    ? ["1 node has it", "it", "it"]
+    : [`${count} nodes have it`, "any of them", "they"];
+  const more = count > holders.length ? `; and ${count - holders.length} more` : "";
+  const why = holders.map(({ holder, reason }) => `${holder}: ${reason}`).join("; ");
+  const either = cannotCall ? `, and ${they} cannot connect to this node` : "";
+  return `${have}, but no connection to ${to} comes about${either} (${why}${more})` +
+    relays.slice(0, limits.relaysToldMax)
+      .map((relay) => `; ${relayText(relay)}`).join("");
+}
+
+/** What a linked node said; where it was not asked again, when that was. */
+function relayText({ peer, answer, agoMs }: RelayView): string {
+  const text = `${peer} ${RELAY_WORDS[answer]}`;
+  return agoMs === null ? text : `${text}, as it said ${Math.ceil(agoMs / 1000)} s ago`;
+}
+
+const RELAY_WORDS: Readonly<Record<RelayView["answer"], string>> = {
+  "accepted": "was to pass it on, and did not get it",
+  "have": "has it, and does not give it",
+  "busy": "passes on as many files as it takes",
+  "no-room": "has no room to pass it on",
+  "unwilling": "passes no files on",
+  "failed": "could not be asked to pass it on",
+};
 
 /** What was wrong. */
 function falseText(
@@ -181,7 +274,7 @@ function falseText(
 
 /** Whose answer is missing, as the end of a sentence. */
 function without(faults: readonly DirectoryFault[]): string {
-  return faults.length === 0 ? "" : `; without an answer of ${faultsText(faults)}`;
+  return faults.length === 0 ? "" : `; without an answer of ${directoryReasons(faults)}`;
 }
 
 function label(request: FetchRequest): string {
@@ -190,9 +283,4 @@ function label(request: FetchRequest): string {
 
 function hereText({ bytesDone, bytesTotal }: BytesHere): string {
   return `${bytesDone} of ${bytesTotal} bytes are here`;
-}
-
-/** All of them in one line. */
-function faultsText(faults: readonly DirectoryFault[]): string {
-  return faults.map(({ directory, reason }) => `${directory} (${reason})`).join(", ");
 }

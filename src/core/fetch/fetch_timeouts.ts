@@ -1,4 +1,4 @@
-/** How long a fetch goes on when nobody gives what is missing. */
+/** How long a fetch goes on when nobody gives what is missing, and how long it leaves its mirrors. */
 
 import { limits } from "../../base/limits.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
@@ -12,13 +12,33 @@ export function searchTimeMs(
   return mirrors.length > 0 && !isAlone ? limits.searchBesideMs : limits.searchMs;
 }
 
+/**
+ * How long peers alone are asked before a mirror is: what the request says, else what the node is
+ * told, which for a fetch that nobody waits for is no less than `backgroundDelayMs`. Null: nobody says.
+ */
+export function mirrorDelayOf(
+  { mirrorDelayMs, background }: FetchRequest,
+  nodeDelayMs: number | null,
+): number | null {
+  if (mirrorDelayMs !== null || !background) return mirrorDelayMs ?? nodeDelayMs;
+  return Math.max(nodeDelayMs ?? 0, limits.backgroundDelayMs);
+}
+
 /** What the timeouts depend on. */
-interface Supply {
+export interface Supply {
   readonly sourceCount: number;
   /** Whether anybody ever gave, or was to give, chunks. */
   readonly hadSources: boolean;
   /** Whether nobody who could give what is missing is giving it. */
   readonly needsSources: boolean;
+  /** How long those who withdrew it are waited for; null where not all of them did. */
+  readonly comesBackMs: number | null;
+}
+
+/** How long a holder may need to find that a file which it withdrew is what it was. */
+export function findUnchangedMs(sizeBytes: number): number {
+  const hashMs = sizeBytes / limits.withdrawnBytesPerMs;
+  return Math.min(limits.withdrawnMs + hashMs, limits.sourcesLostMs);
 }
 
 /** The timeouts of one fetch. */
@@ -58,7 +78,7 @@ export class FetchTimeouts {
     const aloneMs = supply === undefined
       ? this.#searchMs
       : supply.hadSources
-      ? limits.sourcesLostMs
+      ? supply.comesBackMs ?? limits.sourcesLostMs
       : limits.searchMs;
     if (nowMs - this.#aloneSinceMs > aloneMs) return true;
     if (supply?.needsSources) {

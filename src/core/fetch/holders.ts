@@ -13,6 +13,7 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
@@ -20,25 +21,20 @@ import type { Hit } from "../../wire/messages.ts";
 import type { FileOffer, Holder } from "../../wire/structures.ts";
 import { type Candidate, candidateKey, type Candidates } from "./candidates.ts";
 import type { FetchFacts, Turn } from "./fetch_events.ts";
+import { UnreachedHolders } from "./unreached_holders.ts";
 
 /** The holders of one fetch. */
 export class Holders {
   readonly #request: FetchRequest;
   readonly #candidates: Candidates;
+  /** Those to which no connection comes about. */
+  readonly unreached = new UnreachedHolders();
   /** Addresses of holders by candidate. */
   readonly #byCandidate = new Map<string, Map<NodeId, HostPort>>();
-  /** Whether directories named holders that can be dialled, and others that cannot. */
-  #namesDialable = false;
-  #namesHidden = false;
 
   constructor(request: FetchRequest, candidates: Candidates) {
     this.#request = request;
     this.#candidates = candidates;
-  }
-
-  /** Whether directories named holders, and none that can be dialled. */
-  get isHidden(): boolean {
-    return this.#namesHidden && !this.#namesDialable;
   }
 
   /**
@@ -71,23 +67,37 @@ export class Holders {
     }
   }
 
-  /** Rule 2. */
-  hit(turn: Turn, hit: Hit): void {
+  /** Rule 2. Returns whether it has what is sought. */
+  hit(turn: Turn, hit: Hit): boolean {
+    let hasOurs = false;
     const address = { host: hit.holderHost, port: hit.holderPort };
     for (const file of hit.offers) {
       const isOurs = this.#request.root === null
         ? file.name === this.#request.name
         : file.root === this.#request.root;
-      if (isOurs) this.#dial(turn, hit.nodeId, { address, root: file.root });
+      if (!isOurs || !this.#candidates.isOpen(file)) continue;
+      if (!this.#isWelcome(turn, hit.nodeId)) continue;
+      this.unreached.heard(turn, { nodeId: hit.nodeId, address, file, byHit: true });
+      this.#dial(turn, hit.nodeId, { address, root: file.root });
+      hasOurs = true;
     }
+    return hasOurs;
   }
 
   /** Rule 3. */
   listed(turn: Turn, holders: readonly Holder[], followed: Candidate | null): void {
-    for (const { root, sizeBytes, port } of holders) {
-      if (!this.#candidates.isOpen({ root, sizeBytes })) continue;
-      if (port === 0) this.#namesHidden = true;
-      else this.#namesDialable = true;
+    for (const { nodeId, host, port, root, sizeBytes, chunksHave } of holders) {
+      if (!this.#candidates.isOpen({ root, sizeBytes }) || !this.#isWelcome(turn, nodeId)) continue;
+      const whole = chunksHave === chunkCount(sizeBytes);
+      const file = {
+        root,
+        name: this.#request.name || root,
+        type: "",
+        sizeBytes,
+        chunksHave,
+        whole,
+      };
+      this.unreached.heard(turn, { nodeId, address: { host, port }, file, byHit: false });
     }
     const isSettled = followed !== null && this.#candidates.isKept(followed, turn.nowMs);
     let dialled = 0;
@@ -96,7 +106,7 @@ export class Holders {
       if (port === 0 || isOther || !this.#candidates.isOpen({ root, sizeBytes })) continue;
       if (!this.areFew(turn.facts, dialled) || !this.#isWelcome(turn, nodeId)) continue;
       dialled++;
-      turn.emit({ kind: "dial", address: { host, port }, root, isListed: true });
+      turn.emit({ kind: "dial", nodeId, address: { host, port }, root, isListed: true });
     }
   }
 
@@ -109,6 +119,18 @@ export class Holders {
     return name === "" || !this.#candidates.isListed(candidateKey(file)) ? file : { ...file, name };
   }
 
+  /** A holder was dialled in vain. */
+  notReached(
+    turn: Turn,
+    { nodeId, address, reason }: {
+      readonly nodeId: NodeId;
+      readonly address: HostPort;
+      readonly reason: string;
+    },
+  ): void {
+    if (this.#isWelcome(turn, nodeId)) this.unreached.failed(turn, nodeId, address, reason);
+  }
+
   /** Dials a holder; `nodeId` is only a claim before that. */
   #dial(
     turn: Turn,
@@ -116,7 +138,7 @@ export class Holders {
     { address, root }: { readonly address: HostPort; readonly root: Root },
   ): void {
     if (address.port === 0 || !this.#isWelcome(turn, nodeId)) return;
-    turn.emit({ kind: "dial", address, root, isListed: false });
+    turn.emit({ kind: "dial", nodeId, address, root, isListed: false });
   }
 
   /** Rule 1. */

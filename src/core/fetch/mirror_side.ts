@@ -8,9 +8,10 @@
  *     is right is taken into the swarm. Where mirror and peers write to one place, that is done
  *     by looking through what lies there.
  *  2. A mirror agrees with a candidate when its size and its first chunks (`headBytes`) are the same.
- *  3. A mirror is worth waiting for while it was asked, or gave something, within `hedgeAnswerMs`,
- *     and did not fail lately; and while what it gave is still being compared with the leaves. One
- *     that was asked, and said nothing, is called bad, so that the next file does not wait as long.
+ *  3. A mirror is worth waiting for before its time has come; while it was asked, or gave something,
+ *     within `hedgeAnswerMs`, and did not fail lately; and while what it gave is still being compared
+ *     with the leaves. One that was asked, and said nothing, is called bad, so that the next file
+ *     does not wait as long.
  *  4. Of what a mirror gives of a file that can be checked as a whole, the last chunk is released
  *     only when the check is done: a wrong file is never whole in a client's hands.
  *  5. Where mirror and peers write to one place, only one of them does at a time. The mirror takes
@@ -42,12 +43,13 @@ import type { PeerSide } from "./peer_side.ts";
 import { wantedChunks } from "./wanted_range.ts";
 
 /** What a mirror was asked for last. */
-interface Asked {
+interface AskedPart {
   part: MirrorPart["kind"];
   /** How far it was told to read. */
   toBytes: number;
-  /** Whether it is a source of the swarm. */
+  /** Whether it is a source of the swarm; whether it gives its share of what fellows get. */
   isInSwarm: boolean;
+  isShared: boolean;
 }
 
 /** Rule 5: the place that mirror and peers share. */
@@ -65,8 +67,13 @@ export class MirrorSide {
   readonly #startMs: number;
   /** Null where the two write to places of their own. */
   readonly #place: SharedPlace | null;
-  readonly #plan = new MirrorPlan();
-  readonly #asked: Asked = { part: "nothing", toBytes: 0, isInSwarm: false };
+  readonly #plan: MirrorPlan;
+  readonly #asked: AskedPart = {
+    part: "nothing",
+    toBytes: 0,
+    isInSwarm: false,
+    isShared: false,
+  };
   /** Since when the candidate is followed, and since when its chunks can come. */
   #candidateMs = { followed: 0, begun: null as number | null };
   /** Whether what the mirror gives is shown to those who wait. */
@@ -83,7 +90,9 @@ export class MirrorSide {
     this.#request = request;
     this.#startMs = nowMs;
     this.#place = sharesPlace ? { wasHandedOver: false, isLeaving: false } : null;
-    this.#answers = { heardMs: nowMs, isExpected: true };
+    const { mirrorDelayMs } = request;
+    this.#plan = new MirrorPlan(mirrorDelayMs === null ? {} : { delayMs: mirrorDelayMs });
+    this.#answers = { heardMs: nowMs + (mirrorDelayMs ?? 0), isExpected: true };
   }
 
   get isPaused(): boolean {
@@ -128,6 +137,13 @@ export class MirrorSide {
   pause(turn: Turn): void {
     this.#isPaused = true;
     this.#quitSwarm(turn);
+  }
+
+  /** The search begins: says how long peers are asked alone, where a person decided that. */
+  begin(turn: Turn): void {
+    const { mirrorDelayMs } = this.#request;
+    if (mirrorDelayMs === null) return;
+    note(turn, `Peers alone are asked for ${mirrorDelayMs / 1_000} s, as a person said`);
   }
 
   resume(turn: Turn): void {
@@ -200,7 +216,7 @@ export class MirrorSide {
     if (this.#place !== null && this.#mayHandOver(turn, this.#place, { mirror, peers })) return;
     if (mirror.refusal !== null || mirror.isWhole) return;
     const view = this.#view(turn, { peers, isProved });
-    this.#apply(turn, { part: this.#plan.decide(view), peers });
+    this.#apply(turn, { part: this.#plan.decide(view), peers, view });
   }
 
   /** When something is due because time has passed, and nothing else. */
@@ -256,17 +272,25 @@ export class MirrorSide {
     { nowMs, facts }: Turn,
     { peers, isProved }: { readonly peers: PeerSide; readonly isProved: boolean },
   ): PlanView {
-    const { surroundings: { isAlone, linkCount, linksDialling } } = facts;
+    const { surroundings: { isAlone, linkCount, linksDialling, addressCount, directories } } =
+      facts;
+    const { root, sha256, mirrorDelayMs } = this.#request;
     const mirror = facts.mirror!;
     const swarm = peers.followed === null ? null : facts.swarm;
     return {
       nowMs,
       startMs: this.#startMs,
-      canAskPeers: peers.canAsk(facts),
+      // Time that a person gives is given to nodes that are only known as well: they may come.
+      canAskPeers: peers.canAsk(facts) || mirrorDelayMs !== null && addressCount > 0,
       isLinking: isAlone && linkCount === 0 && linksDialling > 0,
       hasLinks: linkCount > 0,
+      hasDirectories: directories.size > 0 &&
+        directories.size > directories.faults.filter(({ isFailed }) => isFailed).length,
       givesRanges: mirror.givesRanges,
       peers: swarm === null ? null : this.#peersView(peers.followed!, swarm),
+      crowd: facts.crowd,
+      sizeBytes: mirror.sizeBytes ?? this.#request.sizeBytes,
+      needsWord: root === null && sha256 === null && !isProved,
       isReleased: isProved && (swarm?.bytesDone ?? 0) > 0,
       isApart: this.isApart,
       mirrorBytes: mirror.bytes,
@@ -287,7 +311,14 @@ export class MirrorSide {
     };
   }
 
-  #apply(turn: Turn, { part, peers }: { readonly part: MirrorPart; readonly peers: PeerSide }) {
+  #apply(
+    turn: Turn,
+    { part, peers, view }: {
+      readonly part: MirrorPart;
+      readonly peers: PeerSide;
+      readonly view: PlanView;
+    },
+  ) {
     const asked = this.#asked;
     // In a shared place nobody reads before the end: first bytes are of no use.
     const kind = part.kind === "head" && this.#place !== null ? "nothing" : part.kind;
@@ -295,17 +326,29 @@ export class MirrorSide {
       // Only from when it is asked is it waited for.
       if (asked.part === "nothing" || asked.part === "ranges") this.heard(turn.nowMs);
       asked.part = kind;
-      note(turn, noteOf(kind));
+      note(turn, noteOf(kind, view));
     }
     if (kind !== "ranges") this.#quitSwarm(turn);
-    if (kind === "whole" && this.#place !== null) peers.bar(turn);
-    this.#readTo(
-      turn,
-      kind === "whole" ? Infinity : part.kind === "head" && kind === "head" ? part.bytes : 0,
-    );
+    const isAll = kind === "whole" || kind === "shared";
+    if (isAll && this.#place !== null) peers.bar(turn);
+    this.#share(turn, kind === "shared");
+    this.#readTo(turn, kind === "whole" ? Infinity : this.#firstBytes(part));
     if (kind !== "ranges" || asked.isInSwarm) return;
     asked.isInSwarm = true;
     turn.emit({ kind: "mirror-ranges", isOn: true });
+  }
+
+  /** So many bytes the mirror gives for those who wait, in a place that they can read. */
+  #firstBytes(part: MirrorPart): number {
+    return this.#place === null && (part.kind === "head" || part.kind === "shared")
+      ? part.bytes
+      : 0;
+  }
+
+  #share(turn: Turn, isOn: boolean): void {
+    if (this.#asked.isShared === isOn) return;
+    this.#asked.isShared = isOn;
+    turn.emit({ kind: "share", isOn });
   }
 
   #readTo(turn: Turn, bytes: number): void {
@@ -347,15 +390,33 @@ function isDoneWithin({ bytesPerSecond, bytesLeft }: MirrorFacts, ms: number): b
   return bytesLeft / bytesPerSecond * 1_000 < ms;
 }
 
-function noteOf(kind: MirrorPart["kind"]): string {
+/** What a mirror is asked for, and why, for a person. */
+function noteOf(kind: MirrorPart["kind"], view: PlanView): string {
   switch (kind) {
     case "nothing":
-      return "Peers are enough: the mirror is asked for nothing more";
+      return view.peers === null
+        ? "Somebody else is about to get it: the mirror is asked for nothing until that one is here"
+        : "Peers are enough: the mirror is asked for nothing more";
     case "head":
-      return "Somebody offers it, not proved yet: the mirror is asked for the first bytes";
+      return view.peers === null
+        ? "Others may get it too: the mirror is asked for the first bytes"
+        : "Somebody offers it, not proved yet: the mirror is asked for the first bytes";
     case "whole":
-      return "The mirror is asked for all of it";
+      return `${whyWhole(view)}: the mirror is asked for all of it`;
     case "ranges":
       return "Peers are slower than the mirror, or too few: it is asked for ranges";
+    case "shared":
+      return "Others get it too: each asks its mirror for a part";
   }
+}
+
+function whyWhole(view: PlanView): string {
+  if (view.isApart) return "Mirror and peers disagree";
+  if (view.peers !== null) {
+    return view.peers.begunMs === null
+      ? "Those who offer it do not begin"
+      : "Peers are slower than the mirror, which gives no ranges";
+  }
+  if (!view.canAskPeers) return "There is nobody else to ask";
+  return `Nobody has offered it in ${Math.round(view.nowMs - view.startMs)} ms`;
 }

@@ -14,11 +14,31 @@
  *  6. While a mirror writes where the peers' bytes would go, nothing is followed.
  *  7. A directory (tracker) that knows who has the whole file, and names nobody, protects
  *     seeders: it is waited for, up to `protectMs`.
- *  8. A candidate whose sources give nothing more for `candidateStarvedMs` is set aside for another.
- *  9. A node of one fetch with directories that all failed, and nobody else to ask, gives up after
+ *  8. A candidate whose sources give nothing more for `candidateStarvedMs` is set aside for another;
+ *     at once when all have withdrawn it, and others than those offer another.
+ *  9. A candidate whose sources are lost is searched for more often, and left if those who offered it
+ *     offer another one now: its file was replaced (`candidates.ts`). Once something of it came, only
+ *     where no SHA-256 is given and nobody was shown bytes that can never be taken back.
+ * 10. A node of one fetch with directories that all failed, and nobody else to ask, gives up after
  *     `hopelessMs`.
+ * 11. Where no mirror gives the file, and nodes say that they are just getting it, or just hash it, it is
+ *     waited for, and sought every `floodForComingMs` until somebody has its root: as long as they are
+ *     heard, and it comes further there within `starvedMs`. This node may be one of them. Of some nothing
+ *     more is known than that they are behind some link.
+ * 12. A fetch that has no link, or has lost its sources, has the nodes dialled that a person named
+ *     and that were met before, at once and again every `dialRoundMs`: they may just be back. It
+ *     does not give up while the first of these rounds is under way, for up to `dialMs` or what the
+ *     request says; and the first link that comes of it has all the time of a search.
+ * 13. Where root or SHA-256 are given, and all who gave what is followed say that they offer it no
+ *     more, it is waited for only as long as they may need to find it unchanged.
+ * 14. Where holders answer to which no connection comes about, linked nodes are asked to pass the file
+ *     on (`relays.ts`). Such an answer, and the end of a dial, start the time of a search over, within
+ *     `unreachedMs` of the beginning: what a firewall drops takes its time to fail.
+ * 15. When all nodes and directories that can be asked have said that they have nothing, nor are about
+ *     to, and nobody was heard of, the search is over.
  */
 
+import type { OfKind } from "../../base/errors.ts";
 import { chunkCount, isRangeWithin } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -26,12 +46,19 @@ import type { FetchRequest } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { FileOffer } from "../../wire/structures.ts";
 import { type Candidate, candidateKey, Candidates } from "./candidates.ts";
-import { type FetchEvent, type FetchFacts, note, type Turn } from "./fetch_events.ts";
-import { FetchTimeouts } from "./fetch_timeouts.ts";
+import {
+  type FetchFacts,
+  type FetchPolicyEvent,
+  note,
+  type SwarmFacts,
+  type Turn,
+} from "./fetch_events.ts";
+import type { UnreachedView } from "./fetch_failures.ts";
+import { type ComingView, FilesComing } from "./files_coming.ts";
+import { FetchTimeouts, findUnchangedMs, type Supply } from "./fetch_timeouts.ts";
 import { Holders } from "./holders.ts";
+import { Relays } from "./relays.ts";
 import { SearchPlan, type SearchStep } from "./search_plan.ts";
-
-type EventOf<K extends FetchEvent["kind"]> = Extract<FetchEvent, { readonly kind: K }>;
 
 /** Which candidate is followed. */
 interface Following {
@@ -52,6 +79,11 @@ export class PeerSide {
   readonly #startMs: number;
   readonly #search = new SearchPlan();
   readonly #holders: Holders;
+  readonly #relays: Relays;
+  /** Rule 11. */
+  readonly #coming: FilesComing;
+  /** What was noted of it last. */
+  #comingNoted = "";
   readonly #timeouts: FetchTimeouts;
   readonly #following: Following = {
     candidate: null,
@@ -61,21 +93,36 @@ export class PeerSide {
     count: 0,
   };
   /** What was heard: offers, whether a directory knows the whole file, the longest too short one. */
-  readonly #heard = { offers: 0, isKnownWhole: false, tooShortChunks: null as number | null };
+  readonly #heard = {
+    offers: 0,
+    isKnownWhole: false,
+    isAnyNamed: false,
+    tooShortChunks: null as number | null,
+  };
   #isBarred = false;
   /** Whether holders were told to wait, though nothing else was followed. */
   #sentAway = false;
   /** When a file that is here and could not be read is looked at again. */
   #lookAgainMs = Infinity;
+  /** When nodes were first and last dialled for this fetch. */
+  readonly #rounds = { firstMs: null as number | null, lastMs: -Infinity };
+  /** Whether there is a link, or was one. */
+  #wasLinked = false;
 
   constructor(
     request: FetchRequest,
-    { nowMs, searchMs }: { readonly nowMs: number; readonly searchMs: number },
+    { nowMs, searchMs, mayAskRelays = true }: {
+      readonly nowMs: number;
+      readonly searchMs: number;
+      readonly mayAskRelays?: boolean;
+    },
   ) {
     this.#request = request;
     this.#startMs = nowMs;
     this.candidates = new Candidates(request);
     this.#holders = new Holders(request, this.candidates);
+    this.#relays = new Relays(request, { mayAsk: mayAskRelays });
+    this.#coming = new FilesComing(request);
     this.#timeouts = new FetchTimeouts(nowMs, { searchMs });
   }
 
@@ -97,9 +144,14 @@ export class PeerSide {
     return this.#heard.offers;
   }
 
-  /** Whether directories named holders, and none that can be dialled. */
-  get isHidden(): boolean {
-    return this.#holders.isHidden;
+  /** The holders to which no connection comes about. */
+  get unreached(): UnreachedView {
+    return { ...this.#holders.unreached.view, relays: this.#relays.view };
+  }
+
+  /** Whether anybody was heard of that has what is sought. */
+  get isHeardOf(): boolean {
+    return this.#heard.offers > 0 || this.#holders.unreached.wasAny;
   }
 
   /** Rule 6: whether nothing may be followed now. */
@@ -128,7 +180,18 @@ export class PeerSide {
       this.#following.candidate !== null || this.candidates.leader() !== undefined;
   }
 
+  /** Rule 12: whether the nodes are just being dialled that may be asked then. */
+  isLinking({ nowMs, facts: { surroundings } }: Turn): boolean {
+    const { firstMs } = this.#rounds;
+    if (firstMs === null || surroundings.linkCount > 0 || surroundings.linksDialling === 0) {
+      return false;
+    }
+    const { searchMs } = this.#request;
+    return nowMs - firstMs < Math.min(limits.dialMs, searchMs > 0 ? searchMs : Infinity);
+  }
+
   start(turn: Turn): void {
+    this.#dialNodes(turn);
     this.#searchNow(turn, this.#search.flood(turn.nowMs));
   }
 
@@ -141,8 +204,13 @@ export class PeerSide {
     if (this.isTrying) return false;
     const swarm = this.followed === null ? null : facts.swarm;
     if (swarm?.isComplete) return false;
-    const isOver = this.#timeouts.tick(swarm ?? undefined, nowMs) || this.#isHopeless(turn);
-    if (isOver) return true;
+    this.#relays.tick(turn, { unreached: this.#holders.unreached, followed: this.followed });
+    if (facts.searchOutcome === "coming") this.#coming.heardOf(nowMs);
+    if (this.#isPromised(turn) || this.#relays.isAwaited(nowMs)) this.#timeouts.renew(nowMs);
+    this.#dialNodes(turn);
+    const isOver = this.#timeouts.tick(this.#supply(swarm), nowMs) || this.#isHopeless(turn) ||
+      this.#isExhausted(turn);
+    if (isOver) return !this.isLinking(turn);
     this.#setStarvedAside(turn);
     this.searchOn(turn);
     return false;
@@ -150,9 +218,8 @@ export class PeerSide {
 
   /** Searches on, as far as others would be of use. */
   searchOn(turn: Turn): void {
-    const { swarm } = turn.facts;
     const step = this.#search.tick(turn.nowMs, {
-      fromFlood: this.followed !== null && (swarm?.wantsSources ?? false),
+      fromFloodMs: this.#floodAgainMs(turn),
       fromDirectories: this.#holders.areFew(turn.facts),
     });
     this.#searchNow(turn, step);
@@ -160,6 +227,7 @@ export class PeerSide {
 
   /** All sources are lost. */
   inNeed(turn: Turn): void {
+    this.#dialNodes(turn);
     this.#searchNow(turn, this.#search.inNeed(turn.nowMs));
   }
 
@@ -169,12 +237,13 @@ export class PeerSide {
   }
 
   /** A holder offers files; see {@linkcode answerTo}. */
-  offered(turn: Turn, { nodeId, address, files }: EventOf<"offered">): void {
+  offered(turn: Turn, { nodeId, address, files }: OfKind<FetchPolicyEvent, "offered">): void {
     const peer = formatAddress(address.host, address.port);
     for (const offer of files) {
       const file = this.#holders.underSoughtName(offer);
-      const verdict = this.#consider(file, nodeId, turn.nowMs);
+      const verdict = this.#consider(file, { nodeId, host: address.host }, turn.nowMs);
       if (verdict === undefined) continue;
+      this.#holders.unreached.reached(nodeId);
       if (verdict === "counted") {
         note(turn, `Offer of ${peer}: root ${file.root}, ${file.sizeBytes} bytes`);
         this.#holders.note(candidateKey(file), nodeId, address);
@@ -201,13 +270,58 @@ export class PeerSide {
     return swarm.isComplete || this.candidates.isBanned(nodeId) ? "enough" : "want";
   }
 
-  hit(turn: Turn, { hit }: EventOf<"hit">): void {
-    this.#holders.hit(turn, hit);
+  /** Rule 11. */
+  inFlight(turn: Turn, { nodeId, files }: OfKind<FetchPolicyEvent, "in-flight">): void {
+    if (!this.#coming.heard(nodeId, files, turn.nowMs)) return;
+    const { nodes, permille } = this.#coming.view(turn.nowMs)!;
+    const text = comingText(nodes, Math.floor(permille / 100) * 10);
+    if (text === this.#comingNoted) return;
+    this.#comingNoted = text;
+    note(turn, text);
   }
 
-  listed(turn: Turn, { files, holders }: EventOf<"listed">): void {
+  /** Rule 2: it is checked as any candidate that is here, while nothing else comes in. */
+  appeared(turn: Turn, { nodeId, file }: OfKind<FetchPolicyEvent, "appeared">): void {
+    if (this.#following.candidate !== null) return;
+    if (this.candidates.add(file, nodeId, turn.nowMs) !== "counted") return;
+    note(turn, `A file of the name is here now, root ${file.root}`);
+    this.followLeader(turn);
+  }
+
+  /** A part of the file is here, and its leaves tell what is missing. */
+  partIsHere(
+    turn: Turn,
+    { nodeId, file }: { readonly nodeId: NodeId; readonly file: FileOffer },
+  ): void {
+    if (this.candidates.add(file, nodeId, turn.nowMs) !== "counted") return;
+    note(turn, `A part of the file is here, root ${file.root}`);
+    this.followLeader(turn);
+  }
+
+  /** How far the file is at nodes that are just getting it; null where nobody is, or it does not matter. */
+  coming(nowMs: number): ComingView | null {
+    return this.followed === null ? this.#coming.view(nowMs) : null;
+  }
+
+  hit(turn: Turn, { hit }: OfKind<FetchPolicyEvent, "hit">): void {
+    this.#heard.isAnyNamed = true;
+    if (this.#holders.hit(turn, hit)) this.#waitForUnreached(turn.nowMs);
+  }
+
+  notReached(turn: Turn, event: OfKind<FetchPolicyEvent, "not-reached">): void {
+    if (this.#relays.has(event.nodeId)) return;
+    this.#holders.notReached(turn, event);
+    this.#waitForUnreached(turn.nowMs);
+  }
+
+  relayAnswered(turn: Turn, event: OfKind<FetchPolicyEvent, "relay-answered">): void {
+    this.#relays.answered(turn, event);
+  }
+
+  listed(turn: Turn, { files, holders }: OfKind<FetchPolicyEvent, "listed">): void {
     for (const file of files) this.candidates.list(file);
     const heard = this.#heard;
+    heard.isAnyNamed ||= files.length + holders.length > 0;
     heard.isKnownWhole ||= files.some((file) => file.whole > 0 && this.candidates.isOpen(file));
     if (files.length + holders.length === 0) this.#toldToWait(turn.nowMs);
     this.followLeader(turn);
@@ -217,14 +331,18 @@ export class PeerSide {
   /** Rule 1: follows the leading candidate, if it is not followed already. */
   followLeader(turn: Turn): void {
     if (this.#isBarred) return;
-    const leader = this.candidates.leader();
     const { candidate } = this.#following;
+    const isReplaced = candidate !== null && this.#mayBeReplaced(turn) &&
+      this.candidates.forgetReplaced(candidate);
+    const leader = this.candidates.leader();
     if (leader === undefined || leader.key === candidate?.key) return;
     if (candidate !== null) {
       // What is here is checked first; the attempt to join has its answer at once.
       if (!this.#following.isJoined) return;
       if (!this.candidates.mayReplace(candidate, leader, turn.nowMs)) return;
-      const reason = this.#timeouts.starvedForMs(turn.nowMs) > limits.candidateStarvedMs
+      const reason = isReplaced
+        ? "those who offered it offer another file in its place"
+        : this.#timeouts.starvedForMs(turn.nowMs) > limits.candidateStarvedMs
         ? "those who offered it give nothing more"
         : candidate.offerers.size === 0
         ? "those who offered it gave what is not true"
@@ -307,7 +425,7 @@ export class PeerSide {
   }
 
   /** A node gave what is not true: nothing that it offers counts any more. */
-  banned(turn: Turn, { nodeId }: EventOf<"peer-banned">): void {
+  banned(turn: Turn, { nodeId }: OfKind<FetchPolicyEvent, "peer-banned">): void {
     note(turn, `Banned peer ${nodeId}: it gave what is not true`);
     this.candidates.ban(nodeId);
     this.#holders.forget(nodeId);
@@ -335,8 +453,43 @@ export class PeerSide {
   #setStarvedAside(turn: Turn): void {
     const { followed } = this;
     if (followed === null) return;
-    if (this.#timeouts.starvedForMs(turn.nowMs) <= limits.candidateStarvedMs) return;
+    const isStarved = this.#timeouts.starvedForMs(turn.nowMs) > limits.candidateStarvedMs;
+    const isLeft = turn.facts.swarm?.isWithdrawn && this.candidates.isElsewhere(followed);
+    if (!isStarved && !isLeft) return;
     if (this.candidates.setAside(followed)) this.followLeader(turn);
+  }
+
+  /** Rule 12. */
+  #dialNodes({ nowMs, facts, emit }: Turn): void {
+    const { surroundings: { linkCount, addressCount }, swarm } = facts;
+    if (linkCount > 0 && !this.#wasLinked) {
+      this.#wasLinked = true;
+      if (this.#rounds.firstMs !== null) this.#timeouts.renew(nowMs);
+    }
+    const isLost = this.followed !== null && swarm !== null && swarm.sourceCount === 0;
+    if (addressCount === 0 || (linkCount > 0 && !isLost)) return;
+    if (nowMs - this.#rounds.lastMs < limits.dialRoundMs) return;
+    this.#rounds.firstMs ??= nowMs;
+    this.#rounds.lastMs = nowMs;
+    emit({ kind: "dial-nodes" });
+  }
+
+  /** How often the flood may find somebody who is of use; Infinity: not at all. */
+  #floodAgainMs(turn: Turn): number {
+    const { nowMs, facts: { swarm } } = turn;
+    if (this.#mayBeReplaced(turn) || swarm?.isWithdrawn) return limits.floodInNeedMs;
+    if (this.followed !== null) return swarm?.wantsSources ? limits.floodAgainMs : Infinity;
+    if (this.#isPromised(turn)) return limits.floodForComingMs;
+    const isDelayed = nowMs - this.#startMs < (this.#request.mirrorDelayMs ?? 0);
+    return isDelayed ? limits.floodWhileDelayedMs : Infinity;
+  }
+
+  /** Rule 11. */
+  #isPromised(turn: Turn): boolean {
+    const { nowMs, facts: { mirror } } = turn;
+    if (mirror !== null && mirror.refusal === null) return false;
+    const isMissing = this.followed === null || this.#mayBeReplaced(turn);
+    return isMissing && this.#coming.isPromised(nowMs);
   }
 
   #replace(turn: Turn, { root }: Candidate, reason: string): void {
@@ -358,12 +511,16 @@ export class PeerSide {
   }
 
   /** Takes an offer into account; undefined when it says nothing of the part that is wanted. */
-  #consider(file: FileOffer, nodeId: NodeId, nowMs: number): string | undefined {
+  #consider(
+    file: FileOffer,
+    { nodeId, host }: { readonly nodeId: NodeId; readonly host: string },
+    nowMs: number,
+  ): string | undefined {
     this.#heard.offers++;
     const { chunks } = this.#request;
     const chunksOffered = chunkCount(file.sizeBytes);
     if (chunks === null || isRangeWithin(chunks, chunksOffered)) {
-      return this.candidates.add(file, nodeId, nowMs);
+      return this.candidates.add(file, nodeId, nowMs, host);
     }
     // A false offer may be shorter than the file: others are waited for.
     this.#heard.tooShortChunks = Math.max(this.#heard.tooShortChunks ?? 0, chunksOffered);
@@ -376,7 +533,37 @@ export class PeerSide {
     if (this.#heard.isKnownWhole && isSoon) this.#timeouts.renew(nowMs);
   }
 
-  /** Rule 9: waiting longer would bring nothing. */
+  /** Rule 14. */
+  #waitForUnreached(nowMs: number): void {
+    if (this.followed !== null || this.#request.searchMs > 0) return;
+    if (nowMs - this.#startMs < limits.unreachedMs) this.#timeouts.renew(nowMs);
+  }
+
+  /** Rule 9: whether all sources of what is followed are gone, and another may take its place. */
+  #mayBeReplaced({ facts: { swarm, isHandedOut } }: Turn): boolean {
+    if (this.followed === null || swarm === null || !swarm.hadSources) return false;
+    if (swarm.sourceCount > 0 || swarm.bytesDone >= swarm.bytesTotal) return false;
+    return swarm.bytesDone === 0 || this.#request.sha256 === null && !isHandedOut;
+  }
+
+  /** Rule 13. */
+  #supply(swarm: SwarmFacts | null): Supply | undefined {
+    const { followed } = this;
+    if (swarm === null || followed === null) return undefined;
+    const isCertain = this.#request.root !== null || this.#request.sha256 !== null;
+    const { sourceCount, hadSources, needsSources } = swarm;
+    const comesBackMs = isCertain && swarm.isWithdrawn ? findUnchangedMs(followed.sizeBytes) : null;
+    return { sourceCount, hadSources, needsSources, comesBackMs };
+  }
+
+  /** Rule 15. */
+  #isExhausted({ nowMs, facts: { searchOutcome } }: Turn): boolean {
+    if (searchOutcome !== "nothing" || this.isHeardOf || this.#heard.isAnyNamed) return false;
+    if (this.#following.candidate !== null || this.candidates.leader() !== undefined) return false;
+    return this.#coming.view(nowMs) === null && this.#lookAgainMs === Infinity;
+  }
+
+  /** Rule 10: waiting longer would bring nothing. */
   #isHopeless({ nowMs, facts: { surroundings, listedDials } }: Turn): boolean {
     const { isAlone, linkCount, addressCount, directories } = surroundings;
     if (!isAlone || nowMs - this.#startMs < limits.hopelessMs) return false;
@@ -385,4 +572,9 @@ export class PeerSide {
     const failed = directories.faults.filter(({ isFailed }) => isFailed);
     return failed.length > 0 && failed.length === directories.size;
   }
+}
+
+function comingText(nodes: number, percent: number): string {
+  const where = nodes === 1 ? "one node" : `${nodes} nodes`;
+  return `In flight at ${where}, at least ${percent} %: it is waited for until it has a root`;
 }

@@ -47,6 +47,11 @@ export class ReadableRanges {
     return this.#released.count > 0;
   }
 
+  /** Whether bytes were shown to an observer that can never give them back. */
+  get isHandedOut(): boolean {
+    return !this.#usesAll && this.isReleased;
+  }
+
   event(event: FetchNotice): void {
     this.#observer.event(event);
   }
@@ -107,9 +112,12 @@ export class ReadableRanges {
     }
   }
 
-  /** All chunks that were gained may be released, as far as their content at peers is proved. */
-  releaseAll(): void {
-    for (const range of this.#gained.ranges()) this.releaseProved(range);
+  /** All chunks that were gained, or those `before` one, may be released, as far as peers gave them. */
+  releaseAll({ before = Infinity }: { readonly before?: number } = {}): void {
+    for (const { first, count } of [...this.#gained.ranges()]) {
+      const left = Math.min(count, before - first);
+      if (left > 0) this.releaseProved({ first, count: left });
+    }
   }
 
   /** What the mirror gave of these chunks is what the peers' leaves say. */

@@ -5,7 +5,9 @@
  *
  * Rules
  *  1. A fetch begins with a flood, which asks the directories as well.
- *  2. While a holder that a flood finds would be of use, it floods every `floodAgainMs`.
+ *  2. While a holder that a flood finds would be of use, it floods every `floodAgainMs`; every
+ *     `floodWhileDelayedMs` where nobody offers the file, and a mirror's time has not come; and every
+ *     `floodForComingMs` where others are just getting it.
  *  3. When all sources are lost it floods at once, but not within `floodInNeedMs` of the last flood.
  *  4. While a holder that a directory names would be of use, it asks them every `askAgainMs`.
  */
@@ -42,13 +44,13 @@ export class SearchPlan {
   tick(
     nowMs: number,
     wants: {
-      /** Whether another holder that the flood finds would be of use. */
-      readonly fromFlood: boolean;
+      /** How often to look for another holder that the flood finds; Infinity: it is of no use. */
+      readonly fromFloodMs: number;
       /** The same for one that a directory names. */
       readonly fromDirectories: boolean;
     },
   ): SearchStep {
-    if (wants.fromFlood && nowMs - this.#floodedMs > limits.floodAgainMs) return this.flood(nowMs);
+    if (nowMs - this.#floodedMs > wants.fromFloodMs) return this.flood(nowMs);
     if (!wants.fromDirectories || nowMs - this.#askedMs <= limits.askAgainMs) return "nothing";
     this.#askedMs = nowMs;
     return "ask-directories";

@@ -58,7 +58,7 @@ export function applyToView(view: ReadableRanges, effect: ViewEffect, places: Vi
     case "release-proved":
       return view.releaseProved(effect.range);
     case "release-all":
-      return view.releaseAll();
+      return view.releaseAll(effect);
     case "confirm":
       return view.confirmed(effect.range);
     case "drop-peers":

@@ -1,15 +1,26 @@
 /**
  * The addresses at which nodes were said to accept connections, and when each may be dialled
- * again. Addresses that a person gave are pinned: never forgotten, and tried again soon. What came
- * by gossip is hearsay: bounded, and left alone for long after a failure.
+ * again. The rules:
+ *
+ *  1. Addresses that a person gave are pinned: never forgotten. The others are bounded: hearsay goes
+ *     first, then where a node was met longest ago.
+ *  2. After each failure an address waits twice as long. A pinned one, and one where a node was met
+ *     within `limits.metRecentlyMs`, waits `limits.redialMsMax` at most; hearsay
+ *     `limits.backoffMs`.
+ *  3. While this node has no link at all a failure says more about its own network than about the
+ *     address: then hearsay waits no longer than the others.
+ *  4. When the network is back, all start over: see {@linkcode AddressBook.startOver}.
+ *  5. A full node is left alone for `limits.backoffMs` by a node that has links enough, and by no
+ *     other; who banned this node, by this node in any case.
  *
  * It does not decide to dial: `neighbours.ts` does.
  */
 
+import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { formatAddress } from "../../wire/host.ts";
+import { formatAddress, isLoopback, isNowhere } from "../../wire/host.ts";
 
 /** One address and what is known of it. */
 export interface KnownAddress {
@@ -21,12 +32,18 @@ export interface KnownAddress {
   isSelf: boolean;
   /** A node was met there, and no dial has failed since: it may be told to others. */
   isGood: boolean;
+  /** When a node was last met there, by this run or the one before; undefined for hearsay. */
+  metAtMs: number | undefined;
   /** The node that was last met there. */
   nodeId: NodeId | undefined;
   /** Failures in a row. */
   failures: number;
-  /** Not to be dialled before this time. */
+  /** Not to be dialled before this time: it failed. */
   dialAtMs: number;
+  /** Not to be dialled before this time either: it refused, and starting over changes nothing. */
+  refusedUntilMs: number;
+  /** The same for a node that has links enough: who answers there is full. */
+  fullUntilMs: number;
 }
 
 /** A bounded set of addresses. */
@@ -66,9 +83,12 @@ export class AddressBook {
       isPinned: false,
       isSelf: false,
       isGood: false,
+      metAtMs: undefined,
       nodeId: undefined,
       failures: 0,
       dialAtMs: -Infinity,
+      refusedUntilMs: -Infinity,
+      fullUntilMs: -Infinity,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -87,28 +107,76 @@ export class AddressBook {
   }
 
   /** Notes that a link with `nodeId` came up there. */
-  met(entry: KnownAddress, nodeId: NodeId): void {
+  met(entry: KnownAddress, nodeId: NodeId, nowMs: number): void {
     entry.nodeId = nodeId;
     entry.isGood = true;
+    entry.metAtMs = nowMs;
   }
 
   /**
-   * Notes that a dial failed or a link ended at once. Pinned: again after 1 s, 2 s, ... 30 s;
-   * others after 300 s. A quarter of it is random, so that a fleet does not dial in step.
+   * Notes that a dial failed or a link ended at once: again after 1 s, 2 s, 4 s, ... (rules 2 and
+   * 3). A quarter of it is random, so that a fleet does not dial in step.
    */
-  failed(entry: KnownAddress, nowMs: number): void {
+  failed(
+    entry: KnownAddress,
+    nowMs: number,
+    { isCutOff = false }: { readonly isCutOff?: boolean } = {},
+  ): void {
     entry.failures++;
     entry.isGood = false;
-    const delayMs = entry.isPinned
-      ? Math.min(limits.redialMsMax, limits.redialMsMin * 2 ** Math.min(entry.failures - 1, 16))
-      : limits.backoffMs;
-    entry.dialAtMs = nowMs + delayMs * (1 - 0.25 * this.#random.unit());
+    const { metAtMs = -Infinity } = entry;
+    const isSoon = entry.isPinned || isCutOff || nowMs - metAtMs < limits.metRecentlyMs;
+    const delayMs = Math.min(
+      isSoon ? limits.redialMsMax : limits.backoffMs,
+      limits.redialMsMin * 2 ** Math.min(entry.failures - 1, 16),
+    );
+    entry.dialAtMs = this.#about(delayMs, nowMs);
   }
 
   /** Notes that a link that had served well ended: the node may be back soon. */
   ended(entry: KnownAddress, nowMs: number): void {
     entry.failures = 0;
-    entry.dialAtMs = nowMs + limits.redialMsMin * (1 - 0.25 * this.#random.unit());
+    entry.metAtMs = nowMs;
+    entry.dialAtMs = this.#about(limits.redialMsMin, nowMs);
+  }
+
+  /**
+   * The network is back: what failed may have failed for want of it, and is tried again soon; all
+   * but `except`, which showed it.
+   */
+  startOver(nowMs: number, except: readonly KnownAddress[] = []): void {
+    for (const entry of this.#entries.values()) {
+      if (except.includes(entry)) continue;
+      entry.failures = 0;
+      entry.dialAtMs = Math.min(entry.dialAtMs, nowMs + limits.redialMsMin * this.#random.unit());
+    }
+  }
+
+  /** This node has lost its last link: nothing waits for longer than rule 3 allows. */
+  hurry(nowMs: number): void {
+    for (const entry of this.#entries.values()) {
+      entry.dialAtMs = Math.min(entry.dialAtMs, this.#about(limits.redialMsMax, nowMs));
+    }
+  }
+
+  /**
+   * Up to `count` addresses where nodes were met, the last met first; no names. No host but this machine has
+   * more than `limits.knownNodesPerHostMax`: one that names many ports would be all of them.
+   */
+  lastMet(count: number): KnownAddress[] {
+    const met = [...this.#entries.values()].filter(({ host, isSelf, metAtMs }) =>
+      metAtMs !== undefined && !isSelf && !isNowhere(host)
+    );
+    met.sort((a, b) => b.metAtMs! - a.metAtMs!);
+    const ofHost = new Counts<string>();
+    const listed: KnownAddress[] = [];
+    for (const entry of met) {
+      if (listed.length === count) break;
+      if (!isLoopback(entry.host) && ofHost.of(entry.host) >= limits.knownNodesPerHostMax) continue;
+      ofHost.add(entry.host, 1);
+      listed.push(entry);
+    }
+    return listed;
   }
 
   /** Up to `count` entries that `fits` accepts, at random. */
@@ -128,17 +196,22 @@ export class AddressBook {
     return picked;
   }
 
-  /** Forgets the oldest address that is mere hearsay, else the oldest that nobody pinned. */
+  /** A time `delayMs` from now, or up to a quarter of it sooner. */
+  #about(delayMs: number, nowMs: number): number {
+    return nowMs + delayMs * (1 - 0.25 * this.#random.unit());
+  }
+
+  /** Rule 1. */
   #makeRoom(): boolean {
-    let oldest: string | undefined;
-    for (const [key, entry] of this.#entries) {
-      if (entry.isPinned || entry.isSelf) continue;
-      if (!entry.isGood) {
+    let oldest: [key: string, metAtMs: number] | undefined;
+    for (const [key, { isPinned, isSelf, metAtMs }] of this.#entries) {
+      if (isPinned || isSelf) continue;
+      if (metAtMs === undefined) {
         this.#entries.delete(key);
         return true;
       }
-      oldest ??= key;
+      if (oldest === undefined || metAtMs < oldest[1]) oldest = [key, metAtMs];
     }
-    return oldest !== undefined && this.#entries.delete(oldest);
+    return oldest !== undefined && this.#entries.delete(oldest[0]);
   }
 }

@@ -12,7 +12,11 @@
  *     one machine), so that the host alone would meet those that did nothing.
  *  4. The host itself is banned when `limits.banHostNodes` of its nodes flood: a new id costs
  *     nothing. Never a loopback host, which is this machine; wrong data never bans a host.
- *  5. A ban ends by itself after `limits.banMs`, and then all is forgotten. Bans and what may lead
+ *  5. A host whose connections break the protocol one after the other is banned whole, and refused
+ *     before it has said anything. Only what no program does that speaks the protocol counts, not
+ *     another version, network or key, nor silence: behind one host may stand machines that do
+ *     nothing wrong. Never a loopback host.
+ *  6. A ban ends by itself after `limits.banMs`, and then all is forgotten. Bans and what may lead
  *     to them are bounded; the oldest go.
  *
  * An IPv6 host is its /64. What a ban means for links is in `neighbours.ts`. Transfers under way go
@@ -23,7 +27,7 @@
 import { BoundedMap } from "../../base/bounded_map.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { networkOf } from "../../base/rate_limit.ts";
+import { HostRateLimit, networkOf } from "../../base/rate_limit.ts";
 import { isLoopback } from "../../wire/host.ts";
 
 /** What a node did. */
@@ -45,8 +49,8 @@ export interface Ban {
   /** Null: every node at the host. */
   readonly nodeId: NodeId | null;
   readonly host: string;
-  /** What the last of its misdeeds was. */
-  readonly reason: Misdeed["kind"];
+  /** What the last of its misdeeds was; "faults": rule 5. */
+  readonly reason: Misdeed["kind"] | "faults";
   readonly endsAtMs: number;
 }
 
@@ -54,6 +58,11 @@ export interface Ban {
 export class Bans {
   /** When each node did what, by {@linkcode keyOf}; a misdeed has a name that counts once. */
   readonly #misdeeds = new BoundedMap<string, Map<string, number>>(limits.misbehavedMax);
+  readonly #faults = new HostRateLimit({
+    perSecond: 1000 / limits.banFaultRestMs,
+    burst: limits.banFaultsBurst,
+    hostsMax: limits.misbehavedMax,
+  });
   /** By {@linkcode keyOf}, in the order in which they end. */
   readonly #bans = new BoundedMap<string, Ban>(limits.bansMax);
 
@@ -96,6 +105,19 @@ export class Bans {
       bans.push(this.#ban({ nodeId: null, host, reason: "flooding" }, nowMs));
     }
     return bans;
+  }
+
+  /** Counts a connection of a host that broke the protocol; gives the ban that it leads to. */
+  faulty(host: string, nowMs: number): Ban[] {
+    if (isLoopback(host) || this.has({ host }, nowMs) || this.#faults.take(host, nowMs)) return [];
+    return [this.#ban({ nodeId: null, host, reason: "faults" }, nowMs)];
+  }
+
+  /** Whether a host is not even heard. */
+  isShutOut(host: string, nowMs: number): boolean {
+    if (this.#bans.size === 0) return false;
+    const ban = this.#bans.get(keyOf(null, host));
+    return ban !== undefined && ban.reason === "faults" && ban.endsAtMs > nowMs;
   }
 
   /** Forgets what is over. */

@@ -6,17 +6,23 @@
  *  1. Links, and dials on their way to become links, stand in one linked list in the order in which
  *     they came; see `linked_list.ts` for why.
  *  2. Addresses that a person gave (pinned) are dialled whenever no link leads to them, up to the
- *     most links that a node has. Addresses from gossip only while there are fewer links than the
- *     fewest that it wants. Failed addresses wait; see `address_book.ts`.
+ *     most links that a node has. Others only while there are fewer links than the fewest that it
+ *     wants: those where a node was met first, by this run or the one before, then hearsay. A dial
+ *     that is not answered for `limits.dialSlowMs` does not count as a link to come. Failed
+ *     addresses wait; see `address_book.ts`. A link that comes up after failures, and a change of
+ *     this machine's addresses, mean that the network is back: all addresses start over. Where a
+ *     fetch waits for a link, those that a person gave and that were met last are dialled at once.
  *  3. A link of this node with itself is closed, and its address is never dialled again.
  *  4. Of two links between the same two nodes, one dialled by each, both close the one that the
  *     higher node id dialled, so that they keep the same one. Of two that one node dialled, that
- *     node alone closes the later: the other cannot know that the earlier is not dead.
+ *     node closes the later; the other asks over the earlier whether it is dead, keeps it if it is
+ *     heard of again, and lets it go for the later if not. A third is refused.
  *  5. A full node tells what comes in a few addresses of others and closes it as busy, so that one
- *     seed can bring a big fleet together.
+ *     seed can bring a big fleet together. Who gets the places is in `link_places.ts`; who has to
+ *     give one is told addresses and closed as busy too.
  *  6. Each link gets a PING every 5 s, at a phase of its own; 30 s without a message close it.
- *  7. Each link gets a few addresses of other nodes after it comes up, and again every 5 minutes:
- *     only such where a node was met. A loopback address goes only to nodes on this machine.
+ *  7. Each link gets a few addresses of other nodes when it comes up, some seconds later, when more
+ *     may have come back after an outage, and about every 5 minutes: only such where a node was met. A loopback address goes only to nodes on this machine.
  *  8. A banned node (see `bans.ts`) is refused as a neighbour, its links are closed, and where it was
  *     met is not dialled. Whom a node refuses as banned leaves that node alone for a while.
  *
@@ -30,82 +36,22 @@ import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { isSharedMeaning, plainHost } from "../../wire/host.ts";
-import type { MessageOf, Refusal } from "../../wire/messages.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
 import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
+import { placeFor } from "./link_places.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
+import type {
+  CloseReason,
+  LinkId,
+  LinkMessage,
+  LinkRefusal,
+  LinkReport,
+  NeighboursEffect,
+  NeighboursEvent,
+  NewLink,
+  PinnedReport,
+} from "./neighbour_events.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
-
-/**
- * A link between this node and another, numbered by the owner of the connections; the number never
- * travels. None is given twice in the life of a process, so a stale one means a link that is gone.
- */
-export type LinkId = number;
-
-/** The messages that keep links. */
-type LinkMessage = MessageOf<"ping" | "pong" | "bye" | "peers">;
-
-/** A connection whose handshake is complete. */
-interface NewLink {
-  readonly link: LinkId;
-  readonly nodeId: NodeId;
-  /** The other end's address as the connection reports it: an IP address, never a name. */
-  readonly host: string;
-  readonly port: number;
-  /** What `dial` said, where it differs from `host` and `port`: a name that was resolved. */
-  readonly dialled?: HostPort;
-  /** Where the other node accepts connections; 0: it cannot be reached. */
-  readonly listenPort: number;
-  /** Whether the other node dialled. */
-  readonly inbound: boolean;
-}
-
-/** What may happen to the links. */
-export type NeighboursEvent =
-  /** `pinned`: given by a person, rather than learned. */
-  | ({ readonly kind: "add-address"; readonly pinned: boolean } & HostPort)
-  | ({ readonly kind: "link-up" } & NewLink)
-  /**
-   * Also after `close`, where it changes nothing. `faulty`: it broke the protocol; `misdeed`: in a
-   * way that counts against its node.
-   */
-  | {
-    readonly kind: "link-down";
-    readonly link: LinkId;
-    readonly faulty?: boolean;
-    readonly misdeed?: Misdeed;
-  }
-  /** Answers `dial` when no link comes of it. */
-  | ({ readonly kind: "dial-failed"; readonly refusal?: Refusal } & HostPort)
-  | { readonly kind: "message"; readonly link: LinkId; readonly message: LinkMessage }
-  /** Any other message came. */
-  | { readonly kind: "heard"; readonly link: LinkId }
-  /** A node did, over a link or elsewhere, what counts against it. */
-  | { readonly kind: "misbehaved"; readonly node: SeenNode; readonly misdeed: Misdeed }
-  | { readonly kind: "tick" };
-
-/** Why a node is not wanted as a neighbour. */
-type LinkRefusal = Extract<Refusal, "self" | "banned" | "busy" | "duplicate">;
-
-/** Why a link is closed. "bye": the other end said so first, and needs no BYE. */
-export type CloseReason = LinkRefusal | "silent" | "bye";
-
-/** What is to be done for the links. */
-export type NeighboursEffect =
-  | ({ readonly kind: "dial" } & HostPort)
-  | { readonly kind: "send"; readonly link: LinkId; readonly message: LinkMessage }
-  /** The link is gone for this node at once; the connection shall follow. */
-  | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason }
-  /** Somebody is kept out from now on. */
-  | { readonly kind: "banned"; readonly ban: Ban };
-
-/** A link as it is shown to people. */
-interface LinkReport extends Omit<NewLink, "dialled"> {
-  readonly sinceMs: number;
-  readonly heardAtMs: number;
-  /** Round trip of the last PING that was answered; null before the first. */
-  readonly roundTripMs: number | null;
-}
 
 /** How a node keeps its links. */
 export interface NeighboursOptions {
@@ -118,8 +64,7 @@ export interface NeighboursOptions {
 interface PendingDial {
   readonly state: "pending";
   readonly address: KnownAddress;
-  /** When it counts as failed though nobody said so. */
-  readonly failsAtMs: number;
+  readonly sinceMs: number;
 }
 
 interface ActiveLink extends LinkReport {
@@ -127,6 +72,8 @@ interface ActiveLink extends LinkReport {
   /** Where the other node can be dialled, as it was given and as it turned out to be. */
   readonly addresses: readonly KnownAddress[];
   readonly peersRead: RateLimit;
+  /** An earlier link that the same node dialled, until it shows which of them is dead (rule 4). */
+  earlier: LinkId | undefined;
   heardAtMs: number;
   roundTripMs: number | null;
   pingAtMs: number;
@@ -150,6 +97,10 @@ export class Neighbours {
   readonly #random: Random;
   readonly #linksMin: number;
   readonly #linksMax: number;
+  /** When all addresses last started over. */
+  #startedOverMs = -Infinity;
+  /** When somebody last waited for a link. */
+  #neededMs = -Infinity;
 
   constructor(options: NeighboursOptions) {
     this.#nodeId = options.nodeId;
@@ -171,6 +122,29 @@ export class Neighbours {
 
   has(link: LinkId): boolean {
     return this.#active.has(link);
+  }
+
+  /** Where nodes were met, the last first: for the next run, which knows nobody else. */
+  lastMet(nowMs: number): HostPort[] {
+    for (const one of this.#list) {
+      if (one.state === "active") { for (const entry of one.addresses) entry.metAtMs = nowMs; }
+    }
+    return this.#book.lastMet(limits.knownNodesMax).map(({ host, port }) => ({ host, port }));
+  }
+
+  /** Whether a node was ever met there, rather than heard of only. */
+  wasMet({ host, port }: HostPort): boolean {
+    return this.#book.get(plainHost(host), port)?.metAtMs !== undefined;
+  }
+
+  /** The addresses that a person gave, and how they stand. */
+  pinned(): PinnedReport[] {
+    return this.#book.pinned.map((entry) => {
+      const { host, port, nodeId = null, isSelf } = entry;
+      const isLinked = nodeId !== null && this.#linksOf.of(nodeId) > 0;
+      const isDialled = this.#pending.has(entry) || (!isSelf && entry.failures === 0);
+      return { host, port, nodeId, isLinked, isDialled };
+    });
   }
 
   /** The links that are up, oldest first. */
@@ -201,6 +175,11 @@ export class Neighbours {
     return this.#bans.has({ nodeId, host: plainHost(host) }, nowMs);
   }
 
+  /** Whether a host is turned away before it has said anything. */
+  isShutOut(host: string, nowMs: number): boolean {
+    return this.#bans.isShutOut(plainHost(host), nowMs);
+  }
+
   /** The bans that are not over. */
   bans(nowMs: number): Ban[] {
     return this.#bans.list(nowMs);
@@ -223,16 +202,22 @@ export class Neighbours {
       case "tick":
         return this.#onTick(nowMs, out);
       case "add-address":
-        if (event.pinned) this.#book.pin(plainHost(event.host), event.port);
-        else this.#book.add(plainHost(event.host), event.port);
+        this.#onAddress(event, nowMs);
         return this.#dial(nowMs, out);
+      case "in-need":
+        return this.#onNeed(nowMs, out);
+      case "network-changed":
+        return this.#onNetworkChanged(nowMs, out);
       case "link-up":
         return this.#onLinkUp(event, nowMs, out);
       case "link-down":
         this.#onLinkEnded(event, nowMs, out);
         return this.#dial(nowMs, out);
       case "dial-failed":
-        return this.#onDialFailed(event.host, event.port, event.refusal, nowMs);
+        return this.#onDialFailed(event, nowMs);
+      case "host-faulty":
+        this.#ban(this.#bans.faulty(plainHost(event.host), nowMs), nowMs, out);
+        return this.#dial(nowMs, out);
       case "misbehaved":
         this.#onMisbehaved(event.node, event.misdeed, nowMs, out);
         return this.#dial(nowMs, out);
@@ -243,28 +228,74 @@ export class Neighbours {
 
   // Rule 2
 
+  #onAddress(
+    { host, port, pinned, met }: NeighboursEvent & { readonly kind: "add-address" },
+    nowMs: number,
+  ): void {
+    if (pinned) this.#book.pin(plainHost(host), port);
+    else {
+      const entry = this.#book.add(plainHost(host), port);
+      if (entry !== undefined && met === true) entry.metAtMs ??= nowMs;
+    }
+  }
+
   #dial(nowMs: number, out: NeighboursEffect[]): void {
     for (const entry of this.#book.pinned) {
       if (this.#list.size >= this.#linksMax) return;
       if (this.#mayDial(entry, nowMs)) this.#dialOne(entry, nowMs, out);
     }
-    const wanted = this.#linksMin - this.#list.size;
-    if (wanted <= 0) return;
-    for (const entry of this.#book.pick(wanted, (one) => this.#mayDial(one, nowMs))) {
-      this.#dialOne(entry, nowMs, out);
+    let wanted = this.#dialsWanted(nowMs);
+    for (const isMet of [true, false]) {
+      if (wanted <= 0) return;
+      const entries = this.#book.pick(
+        wanted,
+        (one) => (one.metAtMs !== undefined) === isMet && this.#mayDial(one, nowMs),
+      );
+      for (const entry of entries) this.#dialOne(entry, nowMs, out);
+      wanted -= entries.length;
     }
   }
 
+  /** Pinned addresses in any case; others as long as this node wants links by itself. */
+  #onNeed(nowMs: number, out: NeighboursEffect[]): void {
+    if (nowMs - this.#neededMs < limits.redialMsMin) return;
+    this.#neededMs = nowMs;
+    const isShort = this.#active.size < this.#linksMin;
+    const met = isShort ? this.#book.lastMet(limits.dialsInNeedMax) : [];
+    const isPinned = new Set(this.#book.pinned);
+    for (const entry of [...isPinned, ...met]) {
+      if (this.#list.size >= this.#linksMax) return;
+      if (!isPinned.has(entry) && this.#pending.size >= limits.dialsAtOnceMax) continue;
+      entry.dialAtMs = Math.min(entry.dialAtMs, nowMs);
+      if (this.#mayDial(entry, nowMs)) this.#dialOne(entry, nowMs, out);
+    }
+    this.#dial(nowMs, out);
+  }
+
+  /** How many addresses that no person gave are to be dialled now. */
+  #dialsWanted(nowMs: number): number {
+    let slow = 0;
+    for (const { value } of this.#pending.values()) {
+      if (value.state === "pending" && nowMs - value.sinceMs >= limits.dialSlowMs) slow++;
+    }
+    return Math.min(
+      this.#linksMin - (this.#list.size - slow),
+      limits.dialsAtOnceMax - this.#pending.size,
+      this.#linksMax - this.#list.size,
+    );
+  }
+
   #mayDial(entry: KnownAddress, nowMs: number): boolean {
-    if (nowMs < entry.dialAtMs || entry.isSelf || this.#pending.has(entry)) return false;
+    if (nowMs < entry.dialAtMs || nowMs < entry.refusedUntilMs || entry.isSelf) return false;
+    if (this.#pending.has(entry)) return false;
+    if (nowMs < entry.fullUntilMs && this.#list.size >= this.#linksMin) return false;
     const { nodeId, host } = entry;
     if (nodeId !== undefined && this.#linksOf.of(nodeId) > 0) return false;
     return !this.#bans.has({ host, ...(nodeId === undefined ? {} : { nodeId }) }, nowMs);
   }
 
   #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
-    const failsAtMs = nowMs + limits.pendingDialMs;
-    this.#pending.set(address, this.#list.push({ state: "pending", address, failsAtMs }));
+    this.#pending.set(address, this.#list.push({ state: "pending", address, sinceMs: nowMs }));
     out.push({ kind: "dial", host: address.host, port: address.port });
   }
 
@@ -275,22 +306,50 @@ export class Neighbours {
     this.#list.remove(node);
   }
 
-  #onDialFailed(host: string, port: number, refusal: Refusal | undefined, nowMs: number): void {
+  #onDialFailed(
+    { host, port, refusal, nodeId }: Omit<NeighboursEvent & { kind: "dial-failed" }, "kind">,
+    nowMs: number,
+  ): void {
     const address = this.#book.get(plainHost(host), port);
     if (address === undefined) return;
     this.#endDial(address);
     if (refusal === "self") address.isSelf = true;
     this.#failed(address, nowMs, refusal === "busy");
     // The link that it is a duplicate of may end; then this address is wanted soon.
-    if (refusal === "duplicate") address.dialAtMs = nowMs + limits.linkSilentMs;
-    if (refusal === "banned") address.dialAtMs = nowMs + limits.backoffMs;
+    if (refusal === "duplicate") {
+      address.refusedUntilMs = nowMs + limits.linkSilentMs;
+      if (nodeId !== undefined) this.#book.met(address, nodeId, nowMs);
+    }
+    if (refusal === "banned") address.refusedUntilMs = nowMs + limits.backoffMs;
   }
 
   #failed(address: KnownAddress, nowMs: number, isBusy: boolean): void {
-    this.#book.failed(address, nowMs);
+    this.#book.failed(address, nowMs, { isCutOff: this.#active.size === 0 });
     // A node that has links enough does not knock at a full one every half minute.
-    const isEnough = this.#list.size >= this.#linksMin;
-    if (isBusy && isEnough) address.dialAtMs = nowMs + limits.backoffMs;
+    if (isBusy) address.fullUntilMs = nowMs + limits.backoffMs;
+  }
+
+  /** Not more often than a link has time to prove good: a flapping one is no network's return. */
+  #startOver(nowMs: number, except: readonly KnownAddress[] = []): void {
+    if (nowMs - this.#startedOverMs < limits.linkSilentMs) return;
+    this.#startedOverMs = nowMs;
+    this.#book.startOver(nowMs, except);
+  }
+
+  /** What was linked from an address that is gone is dead, and says nothing: it is asked. */
+  #onNetworkChanged(nowMs: number, out: NeighboursEffect[]): void {
+    this.#startedOverMs = -Infinity;
+    this.#startOver(nowMs);
+    for (const one of this.#list) {
+      if (one.state !== "active") continue;
+      one.heardAtMs = Math.min(
+        one.heardAtMs,
+        nowMs - limits.linkSilentMs + limits.networkChangedMs,
+      );
+      one.pingAtMs = nowMs;
+      this.#tickLink(one, nowMs, out);
+    }
+    this.#dial(nowMs, out);
   }
 
   // Rules 3 to 5
@@ -302,7 +361,7 @@ export class Neighbours {
     if (refusal !== undefined) {
       if (dialled !== undefined) {
         if (refusal === "self") dialled.isSelf = true;
-        else if (refusal === "duplicate") this.#book.met(dialled, link.nodeId);
+        else if (refusal === "duplicate") this.#book.met(dialled, link.nodeId, nowMs);
         else this.#book.failed(dialled, nowMs);
       }
       out.push({ kind: "close", link: link.link, reason: refusal });
@@ -310,17 +369,33 @@ export class Neighbours {
     }
     const rivals = this.#rivals(link);
     if (rivals === "keep-old") return;
-    if (this.#active.size - rivals.length >= this.#linksMax) {
+    const place = this.#placeFor(link, rivals);
+    if (place.kind === "none") {
       this.#gossip(link, out);
       if (dialled !== undefined) this.#failed(dialled, nowMs, true);
       out.push({ kind: "close", link: link.link, reason: "busy" });
       return;
+    }
+    if (place.kind === "instead") {
+      this.#gossip(place.of, out);
+      this.#close(place.of, "busy", nowMs, out);
     }
     this.#add({ ...link, host: plainHost(link.host) }, nowMs, out);
     for (const rival of rivals) {
       this.#remove(rival);
       out.push({ kind: "close", link: rival.link, reason: "duplicate" });
     }
+  }
+
+  #placeFor(link: NewLink, rivals: readonly ActiveLink[]): ReturnType<typeof placeFor<ActiveLink>> {
+    const links: ActiveLink[] = [];
+    for (const one of this.#list) {
+      if (one.state === "active" && !rivals.includes(one)) links.push(one);
+    }
+    return placeFor({ host: plainHost(link.host), inbound: link.inbound }, links, {
+      linksMax: this.#linksMax,
+      ownMax: Math.max(this.#linksMin, this.#book.pinned.length),
+    });
   }
 
   /** The entry of the dial that a link came of. */
@@ -337,10 +412,11 @@ export class Neighbours {
     if (this.#linksOf.of(node.nodeId) === 0) return [];
     const givingWay: ActiveLink[] = [];
     const isOwnLower = this.#nodeId < node.nodeId;
+    let cameIn = 0;
     for (const one of this.#list) {
       if (one.state !== "active" || one.nodeId !== node.nodeId) continue;
       if (one.inbound === node.inbound) {
-        if (!node.inbound) return "keep-old";
+        if (!node.inbound || ++cameIn === 2) return "keep-old";
       } else {
         if (one.inbound !== isOwnLower) return "keep-old";
         givingWay.push(one);
@@ -356,7 +432,8 @@ export class Neighbours {
       port === 0 ? undefined : this.#book.add(link.host, port),
     ];
     const addresses = [...new Set(entries)].filter((one) => one !== undefined);
-    for (const address of addresses) this.#book.met(address, link.nodeId);
+    const wasFailing = addresses.some(({ failures }) => failures > 0);
+    for (const address of addresses) this.#book.met(address, link.nodeId, nowMs);
     const active: ActiveLink = {
       ...link,
       state: "active",
@@ -367,12 +444,35 @@ export class Neighbours {
       pingAtMs: nowMs + limits.pingIntervalMs * this.#random.unit(),
       pingToken: -1,
       pingSentMs: nowMs,
-      gossipAtMs: nowMs + limits.gossipIntervalMs * (0.5 + 0.5 * this.#random.unit()),
+      gossipAtMs: nowMs + limits.gossipSoonMs * (0.5 + 0.5 * this.#random.unit()),
       peersRead: new RateLimit(limits.peersPerHourMax / 3600, limits.peersBurstMax),
+      earlier: link.inbound ? this.#askEarlier(link.nodeId, nowMs, out) : undefined,
     };
     this.#active.set(link.link, this.#list.push(active));
     this.#linksOf.add(link.nodeId, 1);
     this.#gossip(active, out);
+    if (wasFailing || this.#active.size === 1) this.#startOver(nowMs, addresses);
+  }
+
+  /** Asks over the link that a node dialled before whether it is still there. */
+  #askEarlier(nodeId: NodeId, nowMs: number, out: NeighboursEffect[]): LinkId | undefined {
+    if (this.#linksOf.of(nodeId) === 0) return undefined;
+    for (const one of this.#list) {
+      if (one.state !== "active" || one.nodeId !== nodeId || !one.inbound) continue;
+      this.#ping(one, nowMs, out);
+      return one.link;
+    }
+    return undefined;
+  }
+
+  /** Rule 4: of two links that one node dialled, one goes. */
+  #settle(link: ActiveLink, nowMs: number, out: NeighboursEffect[]): void {
+    const earlier = link.earlier === undefined ? undefined : this.#find(link.earlier);
+    if (earlier === undefined) link.earlier = undefined;
+    else if (earlier.heardAtMs > link.sinceMs) this.#close(link, "duplicate", nowMs, out);
+    else if (nowMs - link.sinceMs >= limits.earlierLinkMs) {
+      this.#close(earlier, "silent", nowMs, out);
+    }
   }
 
   #remove(link: ActiveLink): void {
@@ -404,6 +504,7 @@ export class Neighbours {
       if (isShort || blame !== undefined) this.#failed(address, nowMs, blame === "busy");
       else this.#book.ended(address, nowMs);
     }
+    if (this.#active.size === 0) this.#book.hurry(nowMs);
   }
 
   #close(link: ActiveLink, reason: CloseReason, nowMs: number, out: NeighboursEffect[]): void {
@@ -420,6 +521,10 @@ export class Neighbours {
     out: NeighboursEffect[],
   ): void {
     const bans = this.#bans.misbehaved({ nodeId, host: plainHost(host) }, misdeed, nowMs);
+    this.#ban(bans, nowMs, out);
+  }
+
+  #ban(bans: readonly Ban[], nowMs: number, out: NeighboursEffect[]): void {
     if (bans.length === 0) return;
     for (const ban of bans) out.push({ kind: "banned", ban });
     for (const one of this.#list) {
@@ -469,8 +574,8 @@ export class Neighbours {
   #onTick(nowMs: number, out: NeighboursEffect[]): void {
     for (const one of this.#list) {
       if (one.state === "active") this.#tickLink(one, nowMs, out);
-      else if (nowMs >= one.failsAtMs) {
-        this.#onDialFailed(one.address.host, one.address.port, undefined, nowMs);
+      else if (nowMs - one.sinceMs >= limits.pendingDialMs) {
+        this.#onDialFailed({ host: one.address.host, port: one.address.port }, nowMs);
       }
     }
     this.#bans.expire(nowMs);
@@ -482,16 +587,22 @@ export class Neighbours {
       this.#close(link, "silent", nowMs, out);
       return;
     }
+    if (link.earlier !== undefined) this.#settle(link, nowMs, out);
+    if (!this.#active.has(link.link)) return;
     if (nowMs >= link.pingAtMs) {
       link.pingAtMs = nowMs + limits.pingIntervalMs;
-      link.pingToken = Math.floor(this.#random.unit() * 0x1_0000_0000);
-      link.pingSentMs = nowMs;
-      out.push({ kind: "send", link: link.link, message: { kind: "ping", token: link.pingToken } });
+      this.#ping(link, nowMs, out);
     }
     if (nowMs >= link.gossipAtMs) {
-      link.gossipAtMs = nowMs + limits.gossipIntervalMs;
+      link.gossipAtMs = nowMs + limits.gossipIntervalMs * (0.75 + 0.25 * this.#random.unit());
       this.#gossip(link, out);
     }
+  }
+
+  #ping(link: ActiveLink, nowMs: number, out: NeighboursEffect[]): void {
+    link.pingToken = Math.floor(this.#random.unit() * 0x1_0000_0000);
+    link.pingSentMs = nowMs;
+    out.push({ kind: "send", link: link.link, message: { kind: "ping", token: link.pingToken } });
   }
 
   #gossip(link: NewLink | ActiveLink, out: NeighboursEffect[]): void {

@@ -7,41 +7,39 @@
  * `limits.overlayTickMs`.
  */
 
-import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
-import type { Message } from "../../wire/messages.ts";
+import { type OfKind, type PeerFaultCode, unreachable } from "../../base/errors.ts";
+import type { QueryId } from "../../base/ids.ts";
+import type { Message, QueryOutcome } from "../../wire/messages.ts";
 import type { Ban } from "./bans.ts";
-import {
-  type CloseReason,
-  type LinkId,
-  Neighbours,
-  type NeighboursEffect,
-  type NeighboursEvent,
-  type NeighboursOptions,
-} from "./neighbours.ts";
-import {
-  type Fault,
-  Search,
-  type SearchCounters,
-  type SearchEffect,
-  type SearchEvent,
-} from "./search.ts";
+import type { CloseReason, LinkId, NeighboursEffect, NeighboursEvent } from "./neighbour_events.ts";
+import { Neighbours, type NeighboursOptions } from "./neighbours.ts";
+import { Search } from "./search.ts";
+import type { Fault, SearchCounters, SearchEffect, SearchEvent } from "./search_events.ts";
 
 /** What the outside tells. */
 export type OverlayEvent =
   | Extract<
     NeighboursEvent,
-    { kind: "add-address" | "link-up" | "link-down" | "dial-failed" | "misbehaved" | "tick" }
+    {
+      kind:
+        | "add-address"
+        | "link-up"
+        | "link-down"
+        | "dial-failed"
+        | "in-need"
+        | "misbehaved"
+        | "host-faulty"
+        | "network-changed"
+        | "tick";
+    }
   >
-  | Extract<
-    SearchEvent,
-    { kind: "search" | "search-ended" | "looked-up" | "callback-answered" | "hit-ready" }
-  >
+  | OfKind<SearchEvent, "search" | "search-ended" | "looked-up" | "callback-answered" | "hit-ready">
   /** Any message that came over a link. */
   | { readonly kind: "message"; readonly link: LinkId; readonly message: Message };
 
 /** What the outside is to do, in order. */
 export type OverlayEffect =
-  | Extract<NeighboursEffect, { kind: "dial" }>
+  | OfKind<NeighboursEffect, "dial">
   | { readonly kind: "send"; readonly link: LinkId; readonly message: Message }
   /** Tell the other end by BYE (unless it said "bye" itself) and close the connection. */
   | {
@@ -73,6 +71,11 @@ export class Overlay {
     return this.#search.counters;
   }
 
+  /** As {@linkcode Search.outcomeOf}. */
+  outcomeOf(id: QueryId): QueryOutcome | null {
+    return this.#search.outcomeOf(id);
+  }
+
   /** How many addresses of nodes are known. */
   get addressCount(): number {
     return this.neighbours.addressCount;
@@ -97,7 +100,8 @@ export class Overlay {
       case "link-up":
         this.#keep(event, nowMs, out);
         if (this.neighbours.has(event.link)) {
-          this.#seek({ kind: "link-up", link: event.link, host: event.host }, nowMs, out);
+          const { link, host, saysDone = false } = event;
+          this.#seek({ kind: "link-up", link, host, saysDone }, nowMs, out);
         }
         break;
       case "link-down":
@@ -108,7 +112,10 @@ export class Overlay {
         return this.#seek(event, nowMs, out);
       case "add-address":
       case "dial-failed":
+      case "in-need":
       case "misbehaved":
+      case "host-faulty":
+      case "network-changed":
         return this.#keep(event, nowMs, out);
       case "search":
       case "search-ended":
@@ -134,6 +141,10 @@ export class Overlay {
       case "query":
         this.#keep({ kind: "heard", link }, nowMs, out);
         this.#seek({ kind: "query", link, query: message }, nowMs, out);
+        break;
+      case "query-done":
+        this.#keep({ kind: "heard", link }, nowMs, out);
+        this.#seek({ kind: "query-done", link, done: message }, nowMs, out);
         break;
       case "hit":
         this.#keep({ kind: "heard", link }, nowMs, out);

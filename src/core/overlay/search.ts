@@ -29,7 +29,8 @@
  *  9. A requester that cannot be dialled, because it says so or because an attempt shows it, gets
  *     a HIT instead, over the links by which the query came, and the query is forwarded at once:
  *     nobody here can know whether it has enough.
- * 10. A HIT goes back by the cache of ids, link by link; the first neighbour of the holder writes
+ * 10. When a query is through with this node and all behind it, that is told back (`convergecast.ts`).
+ * 11. A HIT goes back by the cache of ids, link by link; the first neighbour of the holder writes
  *     in its host, as in 4 and 5. It is dropped when its query is not known, its way back is gone,
  *     or its link sends too many.
  *
@@ -37,124 +38,36 @@
  * its effects, and is told the answers as events.
  */
 
-import type { HostPort } from "../../base/address.ts";
-import { type PeerFaultCode, unreachable } from "../../base/errors.ts";
-import type { NodeId, QueryId } from "../../base/ids.ts";
+import { type OfKind, unreachable } from "../../base/errors.ts";
+import type { QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import {
-  hostProblem,
-  isLoopback,
-  isSharedMeaning,
-  isWholeAddress,
-  plainHost,
-} from "../../wire/host.ts";
-import type { Hit, Query } from "../../wire/messages.ts";
-import type { FileOffer, Sought } from "../../wire/structures.ts";
+import { isLoopback } from "../../wire/host.ts";
+import type { Hit, Query, QueryOutcome } from "../../wire/messages.ts";
 import type { Misdeed } from "./bans.ts";
-import type { LinkId } from "./neighbours.ts";
-import { RateLimit } from "../../base/rate_limit.ts";
+import { Convergecast } from "./convergecast.ts";
+import type { LinkId } from "./neighbour_events.ts";
+import type {
+  CallbackOutcome,
+  Fault,
+  OwnSearch,
+  SearchCounters,
+  SearchEffect,
+  SearchEvent,
+  SearchMessage,
+} from "./search_events.ts";
+import {
+  addressProblem,
+  mayForward,
+  newSearchLink,
+  originProblem,
+  type SearchLink,
+  withCallbackHost,
+  withHolderHost,
+} from "./search_link.ts";
 import { SeenCache } from "./seen_cache.ts";
 
 /** Where own queries come from in the cache of ids: no link has this id, so no HIT goes there. */
 const NO_LINK: LinkId = -1;
-
-/** How a callback ended. */
-export type CallbackOutcome =
-  /** The requester takes what there is, or not, and still needs chunks from others. */
-  | "search-on"
-  /** The requester no longer needs anyone. */
-  | "enough"
-  /** No connection to it came about, however long that took to show. */
-  | "unreachable"
-  /** It was reached, but did not answer as it should. */
-  | "failed";
-
-/** What a search of this node's own asks for. */
-interface OwnSearch {
-  readonly id: QueryId;
-  readonly sought: Sought;
-  /** Links that the query may travel after the first; 0 reaches neighbours only. */
-  readonly ttl: number;
-  /** Where this node accepts callbacks; 0: nobody can dial it. */
-  readonly callbackPort: number;
-}
-
-/** What may happen to the search. */
-export type SearchEvent =
-  /** A search of this node begins. */
-  | ({ readonly kind: "search" } & OwnSearch)
-  | { readonly kind: "search-ended"; readonly id: QueryId }
-  | { readonly kind: "query"; readonly link: LinkId; readonly query: Query }
-  /** Answers `look-up`, which must be answered, now or later: is any part of it here? */
-  | { readonly kind: "looked-up"; readonly id: QueryId; readonly holds: boolean }
-  /** Answers `call-back`, which must be answered, however late. */
-  | { readonly kind: "callback-answered"; readonly id: QueryId; readonly outcome: CallbackOutcome }
-  | { readonly kind: "hit"; readonly link: LinkId; readonly hit: Hit }
-  /** Answers `answer-by-hit`. `holderPort` is where this node can be dialled, 0 for nowhere. */
-  | {
-    readonly kind: "hit-ready";
-    readonly id: QueryId;
-    readonly offers: readonly FileOffer[];
-    readonly nodeId: NodeId;
-    readonly holderPort: number;
-  }
-  /** `host` is the address that the other end has, as seen from here. */
-  | { readonly kind: "link-up"; readonly link: LinkId; readonly host: string }
-  | { readonly kind: "link-down"; readonly link: LinkId }
-  | { readonly kind: "tick" };
-
-/** What the search wants done. One message object may be sent to several links. */
-export type SearchEffect =
-  | { readonly kind: "send"; readonly link: LinkId; readonly message: Query | Hit }
-  | { readonly kind: "look-up"; readonly id: QueryId; readonly sought: Sought }
-  | ({ readonly kind: "call-back"; readonly id: QueryId; readonly sought: Sought } & HostPort)
-  | { readonly kind: "answer-by-hit"; readonly id: QueryId; readonly sought: Sought }
-  | { readonly kind: "deliver-hit"; readonly id: QueryId; readonly hit: Hit }
-  | Fault;
-
-/** What a link does that the protocol does not allow: it is to be closed. */
-export interface Fault {
-  readonly kind: "fault";
-  readonly link: LinkId;
-  readonly code: PeerFaultCode;
-  readonly message: string;
-  /** What of it counts against the node itself. */
-  readonly misdeed?: Misdeed;
-}
-
-/** What the search has done since the node started. */
-export interface SearchCounters {
-  /** Queries of others, each counted once. */
-  queriesSeen: number;
-  /** Queries of others that were passed on, over however many links. */
-  forwarded: number;
-  /** Copies of a query that was seen before. */
-  droppedDuplicate: number;
-  /** Queries and hits that were over the bound of a link, in or out. */
-  droppedRate: number;
-  /** Queries that were answered, by a callback or by a hit. */
-  answered: number;
-  /** Hits of others that were passed back. */
-  hitsRelayed: number;
-  /** Requesters that answered that they need nobody else. */
-  enoughHeard: number;
-  /** QUERY and HIT messages sent, each link counted. */
-  messagesSent: number;
-}
-
-interface Link {
-  readonly link: LinkId;
-  /** Empty when the address cannot travel: a link-local one with a zone. */
-  readonly host: string;
-  /** Whether the other end is on this machine. */
-  readonly isLocal: boolean;
-  readonly queries: RateLimit;
-  readonly flood: RateLimit;
-  readonly hits: RateLimit;
-  readonly forwards: RateLimit;
-  readonly globsIn: RateLimit;
-  readonly globsOut: RateLimit;
-}
 
 /** A query that waits for an answer of this node before it goes on. */
 interface HeldQuery {
@@ -176,10 +89,12 @@ export class Search {
     hitsRelayed: 0,
     enoughHeard: 0,
     messagesSent: 0,
+    doneSent: 0,
   };
-  readonly #links = new Map<LinkId, Link>();
+  readonly #links = new Map<LinkId, SearchLink>();
   readonly #own = new Map<QueryId, Query>();
   readonly #seen: SeenCache;
+  readonly #cast = new Convergecast();
   /** Queries whose look-up is not answered. */
   readonly #lookUps = new Map<QueryId, HeldQuery>();
   /** Queries whose callback is not answered. */
@@ -192,6 +107,11 @@ export class Search {
   /** Query ids that are remembered. */
   get seenCount(): number {
     return this.#seen.size;
+  }
+
+  /** What came of a query of this node that is through with the network; null while it is not. */
+  outcomeOf(id: QueryId): QueryOutcome | null {
+    return this.#cast.outcomeOf(id);
   }
 
   /** Takes one event; gives what is to be done, in order. */
@@ -218,10 +138,13 @@ export class Search {
       case "search-ended":
         return this.#onSearchEnded(event.id);
       case "link-up":
-        return this.#onLinkUp(event.link, event.host, nowMs, out);
+        return this.#onLinkUp(event, nowMs, out);
       case "link-down":
         this.#links.delete(event.link);
-        return;
+        return this.#cast.linkDown(event.link);
+      case "query-done":
+        this.#cast.answered(event.done.id, event.link, event.done.outcome);
+        return this.#tellThrough(event.done.id, out);
       case "tick":
         return this.#onTick(nowMs, out);
       default:
@@ -243,39 +166,31 @@ export class Search {
       callbackPort: search.callbackPort,
     };
     this.#own.set(search.id, query);
+    this.#cast.beginOwn(search.id, nowMs);
     for (const link of this.#links.values()) this.#sendOwn(link, query, nowMs, out);
   }
 
   /** Copies that are still on their way are no stranger's query. */
   #onSearchEnded(id: QueryId): void {
     if (this.#own.delete(id)) this.#seen.add(id, NO_LINK);
+    this.#cast.endOwn(id);
   }
 
-  #onLinkUp(link: LinkId, host: string, nowMs: number, out: SearchEffect[]): void {
-    const plain = plainHost(host);
-    const state: Link = {
-      link,
-      host: hostProblem(plain) === undefined ? plain : "",
-      isLocal: isLoopback(plain),
-      queries: new RateLimit(limits.queriesPerSecondMax, limits.queriesBurstMax),
-      flood: new RateLimit(
-        limits.queriesPerSecondMax * limits.floodFactor,
-        limits.queriesBurstMax * limits.floodFactor,
-      ),
-      hits: new RateLimit(limits.hitsPerSecondMax, limits.hitsBurstMax),
-      forwards: new RateLimit(limits.queriesPerSecondMax, limits.queriesBurstMax),
-      globsIn: new RateLimit(limits.globsPerSecondMax, limits.globsBurstMax),
-      globsOut: new RateLimit(limits.globsPerSecondMax, limits.globsBurstMax),
-    };
+  #onLinkUp(
+    { link, host, saysDone = false }: OfKind<SearchEvent, "link-up">,
+    nowMs: number,
+    out: SearchEffect[],
+  ): void {
+    const state = newSearchLink(link, host, { saysDone });
     this.#links.set(link, state);
     for (const query of this.#own.values()) this.#sendOwn(state, query, nowMs, out);
   }
 
-  #sendOwn(link: Link, query: Query, nowMs: number, out: SearchEffect[]): void {
+  #sendOwn(link: SearchLink, query: Query, nowMs: number, out: SearchEffect[]): void {
     // A person waits for it: it goes out in any case, and leaves less room for what is forwarded.
     link.forwards.take(nowMs);
     if (query.sought.by === "glob") link.globsOut.take(nowMs);
-    this.#send(link.link, query, out);
+    this.#sendQuery(link, query, out);
   }
 
   // Rules 2 to 6
@@ -303,7 +218,7 @@ export class Search {
     }
     if (this.#own.has(query.id) || this.#seen.has(query.id)) {
       this.counters.droppedDuplicate++;
-      return;
+      return this.#onCopy(link, query.id, out);
     }
     // After the duplicates, which cost nothing, and before it is remembered: it may still come
     // over another link.
@@ -312,6 +227,7 @@ export class Search {
       return;
     }
     this.#seen.add(query.id, linkId);
+    this.#cast.begin(query.id, linkId, nowMs);
     this.counters.queriesSeen++;
 
     const held: HeldQuery = {
@@ -321,6 +237,7 @@ export class Search {
       isForwarded: false,
     };
     if (this.#lookUps.size >= limits.lookUpsMax) {
+      this.#cast.lost(query.id);
       this.#forward(held, nowMs, out);
       return;
     }
@@ -337,10 +254,13 @@ export class Search {
     const { sought, callbackHost, callbackPort } = held.query;
     if (!holds) {
       this.#forward(held, nowMs, out);
+      this.#cast.looked(id, "nothing");
+      this.#tellThrough(id, out);
     } else if (callbackPort === 0) {
       out.push({ kind: "answer-by-hit", id, sought });
       this.#forward(held, nowMs, out);
     } else if (this.#callbacks.size >= limits.callbacksMax) {
+      this.#cast.lost(id);
       this.#forward(held, nowMs, out);
     } else {
       this.counters.answered++;
@@ -360,14 +280,19 @@ export class Search {
     this.#callbacks.delete(id);
     if (outcome === "enough") {
       this.counters.enoughHeard++;
-      return;
+      this.#cast.looked(id, "answered");
+      return this.#tellThrough(id, out);
     }
     if (outcome === "unreachable") {
       // The HIT, if there is a way back for it, counts as the answer.
       this.counters.answered--;
       out.push({ kind: "answer-by-hit", id, sought: held.query.sought });
     }
+    if (outcome === "failed") this.#cast.lost(id);
     this.#forward(held, nowMs, out);
+    if (outcome !== "search-on") return;
+    this.#cast.looked(id, "answered");
+    this.#tellThrough(id, out);
   }
 
   #onTick(nowMs: number, out: SearchEffect[]): void {
@@ -377,6 +302,7 @@ export class Search {
     for (const held of this.#lookUps.values()) {
       if (nowMs >= held.forwardAtMs) this.#forward(held, nowMs, out);
     }
+    this.#cast.tick(nowMs);
   }
 
   /** Passes a query on, once. */
@@ -392,23 +318,56 @@ export class Search {
     let undiallable: Query | undefined;
     let isSent = false;
     for (const link of this.#links.values()) {
-      if (link.link === from) continue;
+      if (link.link === from || this.#cast.isKnownAt(query.id, link.link)) continue;
       if (!mayForward(link, query, nowMs)) {
         this.counters.droppedRate++;
+        this.#cast.lost(query.id);
         continue;
       }
       const message = isForThisMachine && !link.isLocal
         ? undiallable ??= { ...whole, callbackHost: "", callbackPort: 0 }
         : whole;
-      this.#send(link.link, message, out);
+      this.#sendQuery(link, message, out);
       isSent = true;
     }
     if (isSent) this.counters.forwarded++;
   }
 
-  // Rules 9 and 10
+  // Rule 10
+
+  /** Another copy of a query came. */
+  #onCopy({ link, saysDone }: SearchLink, id: QueryId, out: SearchEffect[]): void {
+    const answer = this.#cast.copied(id, link);
+    if (answer === "is-answer") return this.#tellThrough(id, out);
+    if (answer === "owes-one" && saysDone && !this.#isOwn(id)) {
+      this.#send(link, { kind: "query-done", id, outcome: "nothing" }, out);
+    }
+  }
+
+  #isOwn(id: QueryId): boolean {
+    return this.#own.has(id) || this.#seen.linkOf(id) === NO_LINK;
+  }
+
+  #tellThrough(id: QueryId, out: SearchEffect[]): void {
+    const through = this.#cast.through(id);
+    if (through === null) return;
+    const { parent, outcome } = through;
+    if (parent === null) out.push({ kind: "search-through", id });
+    else if (this.#links.get(parent)?.saysDone) {
+      this.#send(parent, { kind: "query-done", id, outcome }, out);
+    }
+  }
+
+  // Rules 9 and 11
 
   #onHitReady(answer: SearchEvent & { kind: "hit-ready" }, out: SearchEffect[]): void {
+    this.#sendHits(answer, out);
+    const { id, offers, isComing = false } = answer;
+    this.#cast.looked(id, offers.length > 0 ? "answered" : isComing ? "coming" : "nothing");
+    this.#tellThrough(id, out);
+  }
+
+  #sendHits(answer: SearchEvent & { kind: "hit-ready" }, out: SearchEffect[]): void {
     const back = this.#seen.linkOf(answer.id);
     if (back === undefined || !this.#links.has(back) || answer.offers.length === 0) return;
     this.counters.answered++;
@@ -431,6 +390,7 @@ export class Search {
     if (link === undefined) return;
     if (!link.hits.take(nowMs)) {
       this.counters.droppedRate++;
+      this.#cast.lost(hit.id);
       return;
     }
     const problem = hit.hops === 0
@@ -441,13 +401,17 @@ export class Search {
       fault(link, { code: "malformed", message, ...falseHost(hit.hops) }, out);
       return;
     }
-    if (this.#own.has(hit.id)) {
+    // One that has ended may be of a search that still hears late answers.
+    if (this.#isOwn(hit.id)) {
       out.push({ kind: "deliver-hit", id: hit.id, hit: withHolderHost(hit, link) });
       return;
     }
     const backId = this.#seen.linkOf(hit.id);
     const back = backId === undefined ? undefined : this.#links.get(backId);
-    if (back === undefined || back === link || hit.hops > limits.ttlMax) return;
+    if (back === undefined || back === link || hit.hops > limits.ttlMax) {
+      this.#cast.lost(hit.id);
+      return;
+    }
     const known = withHolderHost(hit, link);
     const isLost = isLoopback(known.holderHost) && !back.isLocal;
     const hidden = isLost ? { holderHost: "", holderPort: 0 } : undefined;
@@ -455,44 +419,16 @@ export class Search {
     this.#send(back.link, { ...known, ...hidden, hops: hit.hops + 1 }, out);
   }
 
-  #send(link: LinkId, message: Query | Hit, out: SearchEffect[]): void {
-    this.counters.messagesSent++;
+  #sendQuery({ link }: SearchLink, query: Query, out: SearchEffect[]): void {
+    this.#cast.sent(query.id, link);
+    this.#send(link, query, out);
+  }
+
+  #send(link: LinkId, message: SearchMessage, out: SearchEffect[]): void {
+    if (message.kind === "query-done") this.counters.doneSent++;
+    else this.counters.messagesSent++;
     out.push({ kind: "send", link, message });
   }
-}
-
-/** Whether one more query may go out over a link; counts it. */
-function mayForward(link: Link, query: Query, nowMs: number): boolean {
-  if (query.sought.by === "glob" && !link.globsOut.take(nowMs)) return false;
-  return link.forwards.take(nowMs);
-}
-
-/** Rules 4 and 5 for a query that came over `link`. */
-function withCallbackHost(query: Query, link: Link): Query {
-  const host = query.hops === 0 ? link.host : query.callbackHost;
-  if (query.callbackPort !== 0 && isSharedMeaning(host, link.host)) {
-    return { ...query, callbackHost: host };
-  }
-  return { ...query, callbackHost: "", callbackPort: 0 };
-}
-
-/** Rules 4 and 5 for a hit that came over `link`. */
-function withHolderHost(hit: Hit, link: Link): Hit {
-  const host = hit.hops === 0 ? link.host : hit.holderHost;
-  if (hit.holderPort !== 0 && isSharedMeaning(host, link.host)) {
-    return { ...hit, holderHost: host };
-  }
-  return { ...hit, holderHost: "", holderPort: 0 };
-}
-
-/** What is wrong with the host that an origin sends, which must be none. */
-function originProblem(host: string): string | undefined {
-  return host === "" ? undefined : `its first link names the host ${host} itself`;
-}
-
-/** What is wrong with an address that was filled in on the way. */
-function addressProblem(host: string, port: number): string | undefined {
-  return isWholeAddress(host, port) ? undefined : `host ${JSON.stringify(host)} with port ${port}`;
 }
 
 /** An origin that names a host itself lies about it; what was filled in on the way, others did. */
@@ -500,6 +436,10 @@ function falseHost(hops: number): { readonly misdeed?: Misdeed } {
   return hops === 0 ? { misdeed: { kind: "false-host" } } : {};
 }
 
-function fault({ link }: Link, fault: Omit<Fault, "kind" | "link">, out: SearchEffect[]): void {
+function fault(
+  { link }: SearchLink,
+  fault: Omit<Fault, "kind" | "link">,
+  out: SearchEffect[],
+): void {
   out.push({ kind: "fault", link, ...fault });
 }

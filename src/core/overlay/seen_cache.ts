@@ -5,7 +5,7 @@
 
 import type { QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { LinkId } from "./neighbours.ts";
+import type { LinkId } from "./neighbour_events.ts";
 
 /** First in, first out, of a fixed length; a constant cost for each call. */
 export class SeenCache {

@@ -1,15 +1,16 @@
 /** Answers to the questions of clients: one function for each verb, which gives its items. */
 
-import { isAbsolute } from "@std/path";
 import type { HostPort } from "../../base/address.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { formatRanges } from "../../base/bitfield.ts";
-import { messageOf, unreachable, UsageError } from "../../base/errors.ts";
-import { isRecordOf } from "../../base/fetch_record.ts";
+import { messageOf, onlyWithheld, unreachable, UsageError } from "../../base/errors.ts";
+import { chunkCount } from "../../base/geometry.ts";
+import { copiesOf, isRecordOf } from "../../base/fetch_record.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
 import { FILE_TRUSTS } from "../../base/package_index.ts";
+import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import { formatAddress } from "../../wire/host.ts";
@@ -17,10 +18,13 @@ import type { Verb } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type {
   AnswerItems,
+  CopiesReport,
   ExplainReport,
   FileReport,
+  LeftOut,
   PeerReport,
   ShareReport,
+  StaleDatabaseReport,
   StatusReport,
   SyncDatabaseReport,
   VerifyReport,
@@ -28,6 +32,8 @@ import type {
 import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
+import { filesOf, isNamedBy, noFile, withheldFile } from "./named_files.ts";
+import { unshare } from "./unshare.ts";
 
 interface AnswererOptions {
   readonly node: Node;
@@ -35,6 +41,7 @@ interface AnswererOptions {
   readonly clientAddress: () => string;
   /** Where the gateway listens, as HOST:PORT; null without one. */
   readonly gatewayAddress: () => string | null;
+  readonly staleDatabases: () => readonly StaleDatabaseReport[];
   readonly syncDatabases: () => readonly SyncDatabaseReport[];
 }
 
@@ -45,10 +52,14 @@ export type AnswerItem = AnswerItems[Verb];
 export class Answerer {
   readonly #options: AnswererOptions;
   readonly #startedMs: number;
+  /** What the statistics said at the start. */
+  readonly #statisticsThen: ReadonlyMap<string, number>;
 
   constructor(options: AnswererOptions) {
     this.#options = options;
-    this.#startedMs = options.node.context.clock.nowMs();
+    const { context } = options.node;
+    this.#startedMs = context.clock.nowMs();
+    this.#statisticsThen = context.store.statistics();
   }
 
   get #store(): ChunkStore {
@@ -63,7 +74,11 @@ export class Answerer {
   async *answer(
     verb: Verb,
     json: string,
-    options: { readonly signal: AbortSignal },
+    options: {
+      readonly signal: AbortSignal;
+      /** Hears what the answer does not have. */
+      readonly leftOut: (leftOut: LeftOut) => void;
+    },
   ): AsyncGenerator<AnswerItem> {
     const args = parseArguments(json);
     switch (verb) {
@@ -76,27 +91,35 @@ export class Answerer {
       case "peers":
         yield* this.#peers();
         return;
-      case "search":
-        yield* await this.#options.node.discovery.list(globOf(args), {
+      case "search": {
+        using found = await this.#options.node.discovery.list(globOf(args), {
           timeoutMs: boundedTimeout(args["timeoutMs"]),
           signal: options.signal,
         });
-        return;
+        yield* found.reports();
+        return found.leftOut().forEach(options.leftOut);
+      }
       case "share":
-        for (const path of textsOf(args, "paths")) yield this.#share(path);
+        for (const path of textsOf(args, "paths")) {
+          yield args["again"] === true ? this.#shareAgain(path) : this.#share(path);
+        }
         return;
       case "unshare":
-        yield this.#unshare(textOf(args, "target"));
+        yield unshare(this.#store, textOf(args, "target"), { isAll: args["all"] === true });
         return;
       case "verify":
         yield* this.#verify(args["target"], options.signal);
         return;
       case "info":
-        yield* (await this.#locate(args, options.signal)).infoReports();
-        return;
-      case "where":
-        yield* (await this.#locate(args, options.signal)).holderReports();
-        return;
+      case "where": {
+        using found = await this.#locate(args, options.signal);
+        const reports = verb === "info" ? found.infoReports() : found.holderReports();
+        const target = textOf(args, "target");
+        const withheld = reports.length > 0 ? undefined : withheldFile(this.#store, target);
+        if (withheld !== undefined) throw onlyWithheld(target, withheld.path);
+        yield* reports;
+        return found.leftOut().forEach(options.leftOut);
+      }
       case "push":
         yield* this.#options.node.transfers.pushes.pushAll(
           this.#filesToPush(textOf(args, "target")),
@@ -106,14 +129,21 @@ export class Answerer {
           },
         );
         return;
-      case "files":
-        yield* peerFiles(this.#options.node.context, {
-          peer: addressOf(args),
-          signal: options.signal,
-        });
+      case "files": {
+        const asked = { peer: addressOf(args), signal: options.signal };
+        let count = 0;
+        for await (const file of peerFiles(this.#options.node.context, asked)) {
+          count++;
+          yield file;
+        }
+        if (count >= limits.listingsPerClientMax) options.leftOut(LIST_IS_FULL);
         return;
+      }
       case "explain":
         yield* explain(this.#options.node, textOf(args, "target"));
+        return;
+      case "reach":
+        yield* await this.#options.node.askDialBacks();
         return;
       default:
         return unreachable(verb);
@@ -127,11 +157,20 @@ export class Answerer {
     const files = { shared: 0, downloaded: 0, partial: 0, bytes: 0 };
     const trust = zeroOfEach(FILE_TRUSTS);
     for (const file of store.fileDefinitions()) {
-      files[file.origin]++;
       if (file.origin === "partial") continue;
+      files[file.origin]++;
       files.bytes += file.sizeBytes;
       trust[offerPolicy.trustOf(file)]++;
     }
+    const partial = store.partialFiles();
+    files.partial += partial.count;
+    files.bytes += partial.bytes;
+    for (const { bytes } of store.leftovers()) {
+      files.partial++;
+      files.bytes += bytes;
+    }
+    const damaged = store.shares.damaged();
+    trust.damaged = damaged.length;
     const { counters } = node.links.overlay;
     const totals = store.statistics();
     const total = (name: string) => totals.get(name) ?? 0;
@@ -139,6 +178,8 @@ export class Answerer {
       version,
       nodeId: node.nodeId,
       node: formatAddress(node.address.host, node.address.port),
+      acceptsConnections: identity.listenPort !== 0,
+      clone: cloneReport(identity, clock.nowMs()),
       client: this.#options.clientAddress(),
       dataDir: store.dataDir,
       network: identity.network,
@@ -147,6 +188,8 @@ export class Answerer {
       links: node.links.size,
       banned: node.links.overlay.neighbours.bans(clock.nowMs()).length,
       files: { ...files, hashing: store.shares.filesWaiting },
+      withheld: damaged.slice(0, limits.withheldReportedMax)
+        .map(({ path, root }) => ({ path, root })),
       counters: {
         queriesSeen: counters.queriesSeen,
         queriesForwarded: counters.forwarded,
@@ -155,17 +198,22 @@ export class Answerer {
         messagesSent: counters.messagesSent,
         bytesIn: connections.bytesIn,
         bytesOut: connections.bytesOut,
-        strikes: fetches.strikes,
+        strikes: node.strikes,
         filesServed: uploads.filesServed,
+        filesRelayed: node.transfers.pushReceiver.relays.files,
+        relaysRefused: node.transfers.pushReceiver.relays.refused,
         totalBytesIn: total("bytesIn"),
         totalBytesOut: total("bytesOut"),
         totalStrikes: total("strikes"),
         totalFilesServed: total("filesServed"),
       },
       transfers: [...fetches.swarms].map((swarm) => swarm.report()),
+      flights: [...node.flights].filter(({ isOver }) => !isOver).map((flight) => flight.report()),
       uploads: uploads.reports(),
+      peers: node.links.givenPeers(),
       directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
+      staleDatabases: this.#options.staleDatabases(),
       syncDatabases: this.#options.syncDatabases(),
       savings: {
         files: total("savedFiles"),
@@ -174,8 +222,25 @@ export class Answerer {
         bytesMirror: total("bytesMirror"),
         bytesSaved: total("bytesSaved"),
       },
+      copies: {
+        sinceStart: this.#copies((name) => total(name) - (this.#statisticsThen.get(name) ?? 0)),
+        allRuns: this.#copies(total),
+      },
       trust,
     };
+  }
+
+  /** What mirrors gave for fetches that ended, as `total` says, and for those that run. */
+  #copies(total: (name: string) => number): CopiesReport {
+    let bytesMirrors = total("bytesMirrors");
+    let bytesUnique = total("bytesUnique");
+    for (const fetch of this.#options.node.fetches) {
+      const record = fetch.soFar();
+      bytesMirrors += record.bytesMirrors;
+      bytesUnique += record.bytesPeers + record.bytesMirror;
+    }
+    const copies = copiesOf({ bytesMirrors, bytesUnique });
+    return { bytesMirrors, bytesUnique, copies };
   }
 
   *#list(): Generator<FileReport> {
@@ -188,6 +253,19 @@ export class Answerer {
       const have = isWhole ? "all" : formatRanges(download!.have);
       yield { ...file, have, trust: offerPolicy.trustOf(file) };
     }
+    for (const { root, path, bytes } of store.leftovers()) {
+      const chunks = chunkCount(bytes),
+        file = { name: root, root, sizeBytes: bytes, type: "", path };
+      yield {
+        ...file,
+        origin: "partial",
+        chunks,
+        chunksHave: 0,
+        have: "none",
+        trust: "unchecked",
+      };
+    }
+    for (const file of store.shares.damaged()) yield { ...file, have: "none", trust: "damaged" };
   }
 
   *#peers(): Generator<PeerReport> {
@@ -204,6 +282,7 @@ export class Answerer {
         roundTripMs,
         connectedMs: Math.round(nowMs - sinceMs),
         ban: null,
+        problem: null,
       };
     }
     for (const { nodeId, host, reason, endsAtMs } of overlay.neighbours.bans(nowMs)) {
@@ -216,7 +295,22 @@ export class Answerer {
         roundTripMs: null,
         connectedMs: 0,
         ban: { reason, endsInMs: Math.round(endsAtMs - nowMs) },
+        problem: null,
       };
+    }
+    yield* this.#given();
+  }
+
+  /** What the daemon was told of and is not linked with: nodes, and all directories. */
+  *#given(): Generator<PeerReport> {
+    const { discovery, links } = this.#options.node;
+    const none = { listenPort: 0, roundTripMs: null, connectedMs: 0, ban: null };
+    for (const { peer, nodeId, state, problem } of links.givenPeers()) {
+      if (state === "linked") continue;
+      yield { ...none, nodeId: nodeId ?? "", ...splitAddress(peer), direction: "none", problem };
+    }
+    for (const { directory, problem } of discovery.directories.reports()) {
+      yield { ...none, nodeId: "", ...splitAddress(directory), direction: "directory", problem };
     }
   }
 
@@ -230,47 +324,39 @@ export class Answerer {
     return { path, result: "shared" };
   }
 
-  /** Ends the sharing of a path, or of all files of a name or root. */
-  #unshare(target: string): ShareReport {
-    const store = this.#store;
-    if (isAbsolute(target) && store.shares.remove(target)) {
-      return { path: target, result: "not shared any more" };
-    }
-    const files = filesOf(store, target);
-    if (files.length === 0) {
-      throw new UsageError(`Cannot unshare ${target}: nothing here has this path, name or root`, {
-        hint: "`pacsrv list` shows what is here.",
-      });
-    }
-    for (const { origin, path } of files) if (origin === "shared") store.shares.remove(path);
-    let removed = 0;
-    for (const { root } of files) if (store.remove(root)) removed++;
-    return {
-      path: target,
-      result: removed > 0 ? "removed from the data directory" : "not shared any more",
-    };
+  #shareAgain(path: string): ShareReport {
+    const files = this.#store.shares.offerAgain(path);
+    if (files > 0) return { path, result: "offered again as it is" };
+    throw new UsageError(`Cannot share ${path} again: nothing there is withheld`, {
+      hint: "`pacsrv status` names what is withheld.",
+    });
   }
 
   /** Each file of a name or root once, a whole one if there is one. */
   #filesToPush(target: string): FileDefinition[] {
     const store = this.#store;
     const roots = new Set(filesOf(store, target).map(({ root }) => root));
-    if (roots.size === 0) {
-      throw new UsageError(`Cannot push ${target}: nothing here has this name or root`, {
-        hint: "`pacsrv list` shows what is here.",
-      });
-    }
+    if (roots.size === 0) throw noFile(store, target);
     return [...roots].flatMap((root) => store.definition(root) ?? []);
+  }
+
+  /** The roots that a person means; what changed just now has one again once it is hashed. */
+  async #rootsToVerify(target: string, signal: AbortSignal): Promise<Root[]> {
+    const store = this.#store;
+    const isMeant = (file: FileDefinition) => isNamedBy(file, target);
+    const named = () => [...filesOf(store, target), ...store.shares.damaged().filter(isMeant)];
+    if (named().length === 0) await store.shares.hashed(target);
+    signal.throwIfAborted();
+    const roots = new Set(named().map(({ root }) => root));
+    if (roots.size === 0) throw noFile(store, target);
+    return [...roots];
   }
 
   async *#verify(target: unknown, signal: AbortSignal): AsyncGenerator<VerifyReport> {
     const store = this.#store;
-    const roots: (Root | undefined)[] = target === undefined
+    const roots = target === undefined
       ? [undefined]
-      : [...new Set(filesOf(store, textOf({ target }, "target")).map(({ root }) => root))];
-    if (roots.length === 0) {
-      throw new UsageError(`Cannot verify ${target}: nothing here has this name or root`);
-    }
+      : await this.#rootsToVerify(textOf({ target }, "target"), signal);
     for (const root of roots) {
       const options = root === undefined ? { signal } : { root, signal };
       for await (const result of store.verify(options)) {
@@ -298,16 +384,25 @@ export function* explain(
   yield* node.store.history.of(target);
 }
 
-function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+/** Said of a list that is as long as a list may be. */
+const LIST_IS_FULL: LeftOut = {
+  more: null,
+  why: `a node lists ${limits.listingsPerClientMax.toLocaleString("en")} files at the most`,
+  hint: "`pacsrv search PATTERN` finds the others by their names.",
+};
+
+/** The other node that has this node's id, if it was met lately. */
+function cloneReport(
+  { ownNonces }: Pick<LocalIdentity, "ownNonces">,
+  nowMs: number,
+): StatusReport["clone"] {
+  const met = ownNonces?.clone ?? null;
+  if (met === null || nowMs - met.atMs >= limits.cloneToldMs) return null;
+  return { host: met.host, agoMs: Math.round(nowMs - met.atMs) };
 }
 
-function filesOf(store: ChunkStore, target: string): FileDefinition[] {
-  return store.fileDefinitions().filter((file) =>
-    isHash(target)
-      ? file.root === target.toLowerCase()
-      : file.name === target || file.path === target
-  );
+function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 }
 
 function parseArguments(json: string): Record<string, unknown> {
@@ -329,6 +424,15 @@ function textOf(args: Record<string, unknown>, key: string): string {
     throw new UsageError(`Cannot read arguments: ${key} is not a text`);
   }
   return value;
+}
+
+/** The parts of an address that this program wrote. */
+function splitAddress(address: string): HostPort {
+  const at = address.lastIndexOf(":");
+  return {
+    host: address.slice(0, at).replace(/^\[|\]$/g, ""),
+    port: Number(address.slice(at + 1)),
+  };
 }
 
 /** A node's HOST:PORT, as the command line writes it. */

@@ -1,4 +1,8 @@
-/** The client port: accepts a few clients, and gives each a session. */
+/**
+ * The client port: accepts a few clients, and gives each a session. With all places taken, a client
+ * that asks for nothing gives its place to the next; beyond them there are some for those who prove the
+ * token, which a user of this machine cannot take from whom the daemon belongs to.
+ */
 
 import type { HostPort } from "../../base/address.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
@@ -42,15 +46,31 @@ export class ClientServer {
     const { clock, log, throttle } = this.#options.node.context;
     for await (const duplex of this.#listener) {
       const connection = new Connection(duplex, { clock });
-      if (this.#sessions.length < limits.clientsMax) {
-        this.#serve(new ClientSession(this.#options, connection));
+      if (this.#sessions.length >= limits.clientsMax) this.#endIdle(clock.nowMs());
+      const left = limits.clientsMax - this.#sessions.length;
+      const session = new ClientSession(this.#options, connection, { needsToken: left <= 0 });
+      if (left + limits.clientsTrustedMax > 0) {
+        this.#serve(session);
         continue;
       }
-      turnAway(connection);
+      session.turnAway();
       if (throttle.isFirst("clients full")) {
         log.warn("refused a client: all places are taken", { clients: limits.clientsMax });
       }
     }
+  }
+
+  /** The one that has asked for nothing for longest goes, if that is long. */
+  #endIdle(nowMs: number): void {
+    let longest: ClientSession | undefined;
+    let longestMs: number = limits.clientIdleMs;
+    for (const session of this.#sessions) {
+      const idleMs = session.idleMs(nowMs);
+      if (idleMs > longestMs) [longest, longestMs] = [session, idleMs];
+    }
+    if (longest === undefined) return;
+    longest.turnAway();
+    this.#sessions = this.#sessions.filter((other) => other !== longest);
   }
 
   async #serve(session: ClientSession): Promise<void> {
@@ -71,16 +91,4 @@ export class ClientServer {
       this.#sessions = this.#sessions.filter((other) => other !== session);
     }
   }
-}
-
-/** Says why before it closes: a client that hears nothing takes it for a daemon that is not there. */
-function turnAway(connection: Connection): void {
-  connection.send({
-    kind: "failed",
-    failure: "failed",
-    message:
-      `The daemon is busy: it has ${limits.clientsMax} clients, and serves no more at a time`,
-    hint: "Try again when some have ended.",
-  });
-  connection.closeAfterWriting();
 }

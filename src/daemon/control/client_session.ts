@@ -4,7 +4,10 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
+import { clippedText } from "../../base/bytes.ts";
+import { nextTurn } from "../../base/clock.ts";
 import { FetchFailure, messageOf, PeerFault, UsageError } from "../../base/errors.ts";
+import { UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { parseUrl } from "../../base/mirror_url.ts";
 import { nameProblem } from "../../base/names.ts";
@@ -18,14 +21,23 @@ import { type Frame, onlyKinds } from "../../wire/framer.ts";
 import {
   CHANGING_VERBS,
   CLIENT_MAGIC,
+  CLIENT_VERSION,
+  type Done,
   type Message,
   type MessageOf,
-  PROTOCOL_VERSION,
 } from "../../wire/messages.ts";
 import { clientMac, macEquals } from "../../wire/proofs.ts";
+import type { LeftOut } from "../../wire/reports.ts";
 import type { Node } from "../node/node.ts";
 import type { Answerer } from "./answers.ts";
 import { FileDelivery } from "./file_delivery.ts";
+
+const TOO_MANY: MessageOf<"failed"> = {
+  kind: "failed",
+  failure: "failed",
+  message: `The daemon is busy: it has ${limits.clientsMax} clients, and serves no more at a time`,
+  hint: "Try again when some have ended.",
+};
 
 /** What a client may send once it is greeted. */
 const CLIENT_KINDS = ["heartbeat", "client-auth", "get", "ask"] as const;
@@ -46,16 +58,41 @@ export class ClientSession implements FrameHandler {
     client: new Uint8Array(),
     daemon: new Uint8Array(),
   };
+  /** Whether it has a place only if it proves the token. */
+  readonly #needsToken: boolean;
   #isTrusted = false;
   #isBusy = false;
+  /** When it began, or its last request ended. */
+  #usedMs: number;
   #heardMs: number;
   /** The file that was fetched last. */
   #delivery: FileDelivery | null = null;
 
-  constructor(options: ClientSessionOptions, connection: Connection) {
+  constructor(
+    options: ClientSessionOptions,
+    connection: Connection,
+    { needsToken = false }: { readonly needsToken?: boolean } = {},
+  ) {
     this.#options = options;
     this.#connection = connection;
-    this.#heardMs = connection.clock.nowMs();
+    this.#needsToken = needsToken;
+    this.#heardMs = this.#usedMs = connection.clock.nowMs();
+  }
+
+  /** Whether it has proved that it knows the daemon's token. */
+  get isTrusted(): boolean {
+    return this.#isTrusted;
+  }
+
+  /** For how long it has asked for nothing. */
+  idleMs(nowMs: number): number {
+    return this.#isBusy ? 0 : nowMs - this.#usedMs;
+  }
+
+  /** Ends it for want of places, and says so: a client that hears nothing takes it for no daemon. */
+  turnAway(): void {
+    this.#connection.send(TOO_MANY);
+    this.#connection.closeAfterWriting();
   }
 
   /** The client's address, for the log. */
@@ -65,15 +102,16 @@ export class ClientSession implements FrameHandler {
 
   /** Serves the client until the connection ends. */
   async run(): Promise<void> {
-    const beat = this.#connection.clock.every(limits.clientBeatMs, () => this.#beat());
+    using beats = new DisposableStack();
     try {
       await withDeadline(this.#connection, "Cannot greet client", () => this.#greet());
+      // Not before: a client takes nothing but a welcome for the answer to its greeting.
+      beats.use(this.#connection.clock.every(limits.clientBeatMs, () => this.#beat()));
       this.#connection.setGate(onlyKinds("Cannot serve client", CLIENT_KINDS));
       await this.#connection.receive(this);
       const { reason } = this.#connection;
       if (reason instanceof PeerFault) throw reason;
     } finally {
-      beat.cancel();
       this.#ended.abort();
       this.#connection.setBulk(null);
       this.#delivery?.release();
@@ -111,16 +149,16 @@ export class ClientSession implements FrameHandler {
     this.#connection.send({
       kind: "client-welcome",
       magic: CLIENT_MAGIC,
-      version: PROTOCOL_VERSION,
+      version: CLIENT_VERSION,
       nodeId: this.#options.node.nodeId,
       nonce: this.#nonces.daemon,
       tokenPath: this.#options.token.path,
     });
-    if (hello.version !== PROTOCOL_VERSION) {
+    if (hello.version !== CLIENT_VERSION) {
       await this.#connection.flushed();
       throw new PeerFault(
         "wrong-version",
-        `Cannot serve client: protocol version ${hello.version} is not ${PROTOCOL_VERSION}`,
+        `Cannot serve client: protocol version ${hello.version} is not ${CLIENT_VERSION}`,
       );
     }
   }
@@ -141,22 +179,40 @@ export class ClientSession implements FrameHandler {
     if (this.#isBusy) {
       throw new PeerFault("unexpected", "Cannot serve client: its last request is not answered");
     }
+    if (this.#needsToken && !this.#isTrusted) return this.turnAway();
     this.#isBusy = true;
     work()
       .catch((error) => this.#connection.send(this.#failureOf(error)))
-      .finally(() => this.#isBusy = false);
+      .finally(() => {
+        this.#isBusy = false;
+        this.#usedMs = this.#connection.clock.nowMs();
+      });
   }
 
   async #get(request: MessageOf<"get">): Promise<void> {
     checkRequest(request);
     const { chunks, deliver } = request;
-    const { signal } = this.#ended;
     const delivery = new FileDelivery(this.#connection, { chunks, isDelivered: deliver });
     this.#delivery = delivery;
     this.#connection.setBulk(delivery);
-    const done = await this.#options.node.fetch(request, { observer: delivery, signal });
-    await delivery.finished(signal);
-    this.#connection.send(done);
+    this.#connection.send(await this.#deliver(request, delivery));
+  }
+
+  /** Bytes that turn out not to be here any more are fetched again, and the rest goes on from there. */
+  async #deliver(request: FetchRequest, delivery: FileDelivery): Promise<Done> {
+    const { signal } = this.#ended;
+    const how = { observer: delivery, signal, isForStranger: !this.#isTrusted };
+    let done = await this.#options.node.fetch(request, how);
+    for (let left: number = limits.fetchesAgainMax;; left--) {
+      const lost = await delivery.finished(signal);
+      if (lost === null || signal.aborted) return done;
+      const { root } = done;
+      if (left === 0 || root === UNKNOWN_ROOT) throw lost;
+      done = await this.#options.node.fetch(request, {
+        ...how,
+        again: { root, why: lost.message },
+      });
+    }
   }
 
   async #answer(ask: MessageOf<"ask">): Promise<void> {
@@ -166,14 +222,20 @@ export class ClientSession implements FrameHandler {
     const { answerer } = this.#options;
     let batch: string[] = [];
     let bytes = 0;
-    const signal = this.#ended.signal;
+    const leftOut: LeftOut[] = [];
+    const options = {
+      signal: this.#ended.signal,
+      leftOut: (one: LeftOut) => void leftOut.push(one),
+    };
     const sendBatch = async () => {
       this.#connection.send({ kind: "answer", json: `[${batch.join(",")}]`, last: false });
       batch = [];
       bytes = 0;
       await this.#connection.flushed();
+      // A client on this machine reads at once, and nothing else would get its turn meanwhile.
+      await nextTurn();
     };
-    for await (const item of answerer.answer(ask.verb, ask.json, { signal })) {
+    for await (const item of answerer.answer(ask.verb, ask.json, options)) {
       const json = JSON.stringify(item);
       // Three bytes at most for a UTF-16 unit, and the comma.
       const itemBytes = json.length * 3 + 1;
@@ -183,6 +245,12 @@ export class ClientSession implements FrameHandler {
       bytes += itemBytes;
       // Minutes may lie between what a peer answers and how it ends: each is told as it comes.
       if (ask.verb === "push") await sendBatch();
+    }
+    for (const { more, why, hint } of leftOut) {
+      const [whyText, hintText] = [why, hint].map((text) =>
+        clippedText(text, limits.reasonBytesMax)
+      );
+      this.#connection.send({ kind: "incomplete", more, why: whyText!, hint: hintText! });
     }
     this.#connection.send({ kind: "answer", json: `[${batch.join(",")}]`, last: true });
   }
@@ -200,8 +268,8 @@ export class ClientSession implements FrameHandler {
     return {
       kind: "failed",
       failure,
-      message: clipped(messageOf(error)),
-      hint: clipped(hint),
+      message: clippedText(messageOf(error), limits.reasonBytesMax),
+      hint: clippedText(hint, limits.reasonBytesMax),
     };
   }
 
@@ -220,6 +288,11 @@ function checkRequest(request: FetchRequest): void {
   for (const mirror of request.mirrors) {
     parseUrl(mirror, { what: "mirror", schemes: ["http", "https"] });
   }
+  const { mirrorDelayMs } = request;
+  if (mirrorDelayMs !== null && mirrorDelayMs > limits.mirrorDelayMsMax) {
+    const most = `${limits.mirrorDelayMsMax} ms`;
+    throw new UsageError(`Cannot wait ${mirrorDelayMs} ms for peers: at most ${most}`);
+  }
   const problem = nameProblem(request.name);
   if (request.root === null && problem !== undefined) {
     throw new UsageError(`Cannot fetch ${JSON.stringify(request.name)}: ${problem}`);
@@ -227,12 +300,4 @@ function checkRequest(request: FetchRequest): void {
   if (request.root !== null && request.name !== "" && problem !== undefined) {
     throw new UsageError(`Cannot use name ${JSON.stringify(request.name)}: ${problem}`);
   }
-}
-
-/** A reason that fits its field: a character has at most three bytes for a UTF-16 unit. */
-function clipped(text: string): string {
-  const charactersMax = Math.floor(limits.reasonBytesMax / 3);
-  return text.length <= charactersMax
-    ? text
-    : `${text.slice(0, charactersMax - 1)}…`.toWellFormed();
 }

@@ -4,9 +4,11 @@
  */
 
 import { Bitfield } from "../../base/bitfield.ts";
+import { clippedText } from "../../base/bytes.ts";
+import { type EnvironmentError, isNoLongerHere } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
+import { sendBuffers } from "../../net/buffer_pool.ts";
 import type { BulkSource, Connection } from "../../net/connection.ts";
 import { DATA_HEADER_BYTES, writeDataHeader } from "../../wire/codec.ts";
 import type { FetchNotice, FetchObserver, FileReader } from "../../wire/fetching.ts";
@@ -29,7 +31,9 @@ export class FileDelivery implements FetchObserver, BulkSource {
   #told: Bitfield | null = null;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #readError: unknown;
-  readonly #drained = Promise.withResolvers<void>();
+  /** Why chunks that were ready could not be read; they may have come again since. */
+  #lost: EnvironmentError | null = null;
+  #drained: PromiseWithResolvers<void> | null = null;
   #isEnding = false;
 
   constructor(connection: Connection, options: DeliveryOptions) {
@@ -42,6 +46,8 @@ export class FileDelivery implements FetchObserver, BulkSource {
       this.#ready = [];
       this.#reader = null;
       this.#told = null;
+      const reason = clippedText(event.reason, limits.reasonBytesMax);
+      return this.#connection.send({ ...event, reason });
     }
     this.#connection.send(event);
   }
@@ -64,52 +70,77 @@ export class FileDelivery implements FetchObserver, BulkSource {
   }
 
   nextFrame(): Uint8Array | null {
-    const ready = this.#ready[0];
-    if (ready === undefined || this.#reader === null) {
-      this.release();
-      if (this.#isEnding) this.#drained.resolve();
-      return null;
+    for (let range = this.#nextReady(); range !== undefined; range = this.#nextReady()) {
+      const { offset, length } = rangeBytes(this.#reader!.sizeBytes, range);
+      this.#buffer ??= sendBuffers.take();
+      try {
+        this.#reader!.readRun(range, this.#buffer, DATA_HEADER_BYTES);
+      } catch (error) {
+        if (isNoLongerHere(error)) {
+          // They may come again; what else is ready goes on.
+          this.#lost = error;
+          this.#told!.removeRange(range);
+          continue;
+        }
+        this.#readError = error;
+        this.#ready = [];
+        break;
+      }
+      writeDataHeader(this.#buffer, offset, length);
+      return this.#buffer.subarray(0, DATA_HEADER_BYTES + length);
     }
-    const count = Math.min(ready.count, limits.dataBytesMax / CHUNK_BYTES);
-    const range = { first: ready.first, count };
-    if (count === ready.count) this.#ready.shift();
-    else this.#ready[0] = { first: ready.first + count, count: ready.count - count };
-    const { offset, length } = rangeBytes(this.#reader.sizeBytes, range);
-    this.#buffer ??= takeSendBuffer();
-    try {
-      this.#reader.readRun(range, this.#buffer, DATA_HEADER_BYTES);
-    } catch (error) {
-      this.#readError = error;
-      this.#ready = [];
-      this.release();
-      this.#drained.resolve();
-      return null;
-    }
-    writeDataHeader(this.#buffer, offset, length);
-    return this.#buffer.subarray(0, DATA_HEADER_BYTES + length);
+    this.release();
+    if (this.#isEnding) this.#drained?.resolve();
+    return null;
   }
 
   /**
-   * Resolves when the last byte is on its way, or the client has gone: DONE must not overtake it.
+   * Resolves when the last byte that is here is on its way, or the client has gone: DONE must not
+   * overtake it. With why not all that is wanted could be read, or null; after another fetch of the
+   * same root this can be called again.
    *
-   * @throws {Error} when a byte could not be read.
+   * @throws {Error} when a byte could not be read for another reason than that it is here no more.
    */
-  async finished(signal: AbortSignal): Promise<void> {
+  async finished(signal: AbortSignal): Promise<EnvironmentError | null> {
     if (this.#ready.length > 0 && !signal.aborted) {
       this.#isEnding = true;
-      signal.addEventListener("abort", () => this.#drained.resolve(), { once: true });
+      const drained = this.#drained = Promise.withResolvers<void>();
+      const abort = () => drained.resolve();
+      signal.addEventListener("abort", abort, { once: true });
       this.#connection.wake();
-      await this.#drained.promise;
+      await drained.promise;
+      signal.removeEventListener("abort", abort);
+      this.#isEnding = false;
     }
-    this.#reader = null;
-    this.#told = null;
     if (this.#readError !== undefined) throw this.#readError;
+    const lost = this.#isAllTold ? null : this.#lost;
+    this.#lost = null;
+    if (lost === null || signal.aborted) this.#reader = this.#told = null;
+    return lost;
   }
 
   /** Gives the buffer back, once nothing is being sent. */
   release(): void {
-    if (this.#buffer !== null) giveSendBuffer(this.#buffer);
+    if (this.#buffer !== null) sendBuffers.give(this.#buffer);
     this.#buffer = null;
+  }
+
+  /** The next chunks to send, as many as one frame holds. */
+  #nextReady(): ChunkRange | undefined {
+    const ready = this.#ready[0];
+    if (ready === undefined || this.#reader === null) return undefined;
+    const count = Math.min(ready.count, limits.dataBytesMax / CHUNK_BYTES);
+    if (count === ready.count) this.#ready.shift();
+    else this.#ready[0] = { first: ready.first + count, count: ready.count - count };
+    return { first: ready.first, count };
+  }
+
+  /** Whether all that the client wants was sent. */
+  get #isAllTold(): boolean {
+    const told = this.#told;
+    if (!this.#options.isDelivered || told === null) return true;
+    const wanted = this.#options.chunks ?? { first: 0, count: told.length };
+    return told.hasRange(wanted);
   }
 
   #addReady({ first, count }: ChunkRange): void {

@@ -5,6 +5,7 @@ import { fromHex, toHex } from "../../base/bytes.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { newNodeId, type NodeId } from "../../base/ids.ts";
 import { systemRandom } from "../../base/random.ts";
+import { isFileThere } from "../../store/files/io.ts";
 import { TOKEN_BYTES, TOKEN_FILE } from "../../wire/proofs.ts";
 
 /**
@@ -41,13 +42,13 @@ async function keptText(
   { mode, isValid }: { readonly mode: number; readonly isValid: (text: string) => boolean },
 ): Promise<string> {
   try {
-    const text = (await Deno.readTextFile(path)).trim();
+    const text = isFileThere(path) ? (await Deno.readTextFile(path)).trim() : "";
     if (isValid(text)) {
       if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
       return text;
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw cannot(path, error);
+    throw cannot(path, error);
   }
   try {
     // Written beside and renamed: a crash leaves no half of it, and the mode is right from the

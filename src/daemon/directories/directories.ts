@@ -6,33 +6,48 @@
 
 import type { HostPort } from "../../base/address.ts";
 import { messageOf, unreachable } from "../../base/errors.ts";
-import type { Root, SessionId } from "../../base/ids.ts";
+import type { FlightId, Root, SessionId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { flightsOfName } from "../../core/crowd/flight_id.ts";
 import type { AdvertiserEvent } from "../../core/directory/advertiser.ts";
 import type { DirectoryConnection } from "../../net/directory_connection.ts";
+import type { OldVersions } from "../../net/version_fallback.ts";
 import type { StoreChange } from "../../store/files/stored_file.ts";
 import { macEquals, sessionMac } from "../../wire/proofs.ts";
 import type { DirectoryReport } from "../../wire/reports.ts";
 import type { Holder, KnownFile, Load, Sought } from "../../wire/structures.ts";
 import {
   type DirectoryAnswer,
+  plausibleFellows,
   plausibleFiles,
   plausibleHolders,
+  plausibleNeighbours,
 } from "../discovery/directory_answers.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { isOffered, listedFile } from "../discovery/offers.ts";
 import { DirectoryClient, Duplicates } from "./directory_client.ts";
 import type { DirectoryError } from "./directory_errors.ts";
+import { searchDirectory } from "./directory_search.ts";
+import { type FellowsAnswer, type FellowSearch, FellowSearches } from "./fellow_searches.ts";
 
 export type { DirectoryAnswer } from "../discovery/directory_answers.ts";
 
 /** Hears an answer; not called any more once the question was ended. */
 type Heard = (answer: DirectoryAnswer) => void;
 
+/** A question to all directories. */
+interface DirectoryQuestion {
+  /** Whether all have answered, or cannot. */
+  readonly isThrough: boolean;
+  /** Nothing is heard any more. */
+  end(): void;
+}
+
 /** The directories that a node was told of. */
 export class Directories {
   readonly #context: NodeContext;
   readonly #clients: readonly DirectoryClient[];
+  readonly #fellowSearches: FellowSearches;
   /** Files that changed since the last tick; without a name, under the first name of the root. */
   readonly #changes = new Map<string, { readonly root: Root; readonly name: string | undefined }>();
   #ends: (() => void)[] = [];
@@ -43,15 +58,17 @@ export class Directories {
     context: NodeContext,
     options: {
       readonly addresses: readonly HostPort[];
-      readonly load: (nowMs: number) => Load;
+      readonly load: () => Load;
+      readonly oldVersions: OldVersions;
     },
   ) {
     this.#context = context;
-    const { addresses, load } = options;
+    const { addresses, load, oldVersions } = options;
     const duplicates = new Duplicates();
     this.#clients = addresses.map((address) =>
-      new DirectoryClient(context, { address, duplicates, load })
+      new DirectoryClient(context, { address, duplicates, load, oldVersions })
     );
+    this.#fellowSearches = new FellowSearches(context, this.#clients);
   }
 
   /** How many there are, each counted once though it may have two addresses. */
@@ -86,6 +103,7 @@ export class Directories {
     for (const { root, name } of this.#changes.values()) this.#tell(root, name);
     this.#changes.clear();
     for (const client of this.#clients) client.tick(nowMs);
+    this.#fellowSearches.tick(nowMs);
   }
 
   /** Says goodbye to all that answer, within `limits.directoryLeaveMs`; never rejects. */
@@ -95,10 +113,14 @@ export class Directories {
     await Promise.all(this.#clients.map((client) => client.leave()));
   }
 
-  /** Asks which nodes hold a name or root; returns the end of the question. */
-  findHolders(sought: Sought, heard: Heard, options: { readonly max?: number } = {}): () => void {
-    const { max = limits.directoryHoldersAsked } = options;
-    return this.#askForHolders((connection) => connection.holders(sought, max), heard);
+  /** Asks which nodes hold a name or root; `through` is called when all have answered, or cannot. */
+  findHolders(
+    sought: Sought,
+    heard: Heard,
+    options: { readonly max?: number; readonly through?: () => void } = {},
+  ): DirectoryQuestion {
+    const { max = limits.directoryHoldersAsked, through } = options;
+    return this.#askForHolders((connection) => connection.holders(sought, max), heard, through);
   }
 
   /** Asks which nodes would take a file, the least loaded first; returns the end of the question. */
@@ -108,19 +130,77 @@ export class Directories {
     options: { readonly max?: number } = {},
   ): () => void {
     const { max = limits.directoryHoldersAsked } = options;
-    return this.#askForHolders((connection) => connection.takers(file, max), heard);
+    const asked = this.#askForHolders((connection) => connection.takers(file, max), heard);
+    return () => asked.end();
   }
 
-  /** Asks what goes by a name or root, or matches a glob; returns the end of the question. */
-  findFiles(sought: Sought, heard: Heard): () => void {
+  /**
+   * Asks what goes by a name or root, or matches a glob, page by page until `isFull`; `through` is
+   * called when all have answered, or cannot.
+   */
+  findFiles(
+    sought: Sought,
+    heard: Heard,
+    options: { readonly isFull?: () => boolean; readonly through?: () => void } = {},
+  ): DirectoryQuestion {
+    if (sought.by === "glob") return this.#search(sought.value, heard, options);
     return this.#askAll(
-      (connection) =>
-        sought.by === "glob"
-          ? connection.search(sought.value, limits.directorySearchMax)
-          : connection.metadata(sought),
-      (files: KnownFile[]) => ({ files: plausibleFiles(files), holders: [] }),
+      (connection) => connection.metadata(sought),
+      (files: KnownFile[]) => ({
+        files: plausibleFiles(files),
+        holders: [],
+        isCut: files.length >= limits.directoryAlikeMax,
+      }),
       heard,
+      options.through,
     );
+  }
+
+  /** Asks for nodes that take links; `heard` is told what each directory says. */
+  findNeighbours(heard: (addresses: readonly HostPort[]) => void): void {
+    for (const client of this.#clients) {
+      let directoryHost = "";
+      client.askOfFlight((connection) => {
+        directoryHost = connection.connection.remote.host;
+        return connection.neighbours(limits.gossipAddressesMax);
+      }).then((answer) => {
+        if (answer !== undefined) heard(plausibleNeighbours(answer.addresses, { directoryHost }));
+      }).catch((error) => {
+        const { log } = this.#context;
+        log.error("cannot use what a directory says", { error: messageOf(error) });
+      });
+    }
+  }
+
+  /** Says that a file is in flight here, and asks who else has it, until the search is ended. */
+  findFellows(
+    file: { readonly flight: FlightId; readonly sizeBytes: number },
+    heard: (answer: FellowsAnswer) => void,
+  ): FellowSearch {
+    return this.#fellowSearches.begin(file, heard);
+  }
+
+  /** Leases a name, empty for any: who seeks it finds this node; the function that this returns ends that. */
+  leaseName(name: string): () => void {
+    const search = this.#fellowSearches.begin(ofName(name), () => {});
+    return () => search.end();
+  }
+
+  /** Asks who has a file of a name in flight, empty for any; resolves when all have answered. */
+  async findFlights(name: string, heard: (answer: FellowsAnswer) => void): Promise<void> {
+    const { log, identity: { nodeId: ownId } } = this.#context;
+    await Promise.all(this.#clients.map(async (client) => {
+      let directoryHost = "";
+      const answer = await client.askOfFlight((connection) => {
+        directoryHost = connection.connection.remote.host;
+        return connection.fellows(ofName(name), limits.flightAskedMs);
+      });
+      if (answer === undefined) return;
+      const fellows = plausibleFellows(answer.fellows, { directoryHost, ownId });
+      heard({ directory: client.label, count: answer.count, fellows });
+    })).catch((error) => {
+      log.error("cannot use what a directory says", { error: messageOf(error) });
+    });
   }
 
   /** The session that a directory which dialled this node proved to know. */
@@ -136,17 +216,45 @@ export class Directories {
     return this.#clients.map((client) => client.report(nowMs));
   }
 
+  #search(
+    glob: string,
+    heard: Heard,
+    options: { readonly isFull?: () => boolean; readonly through?: () => void },
+  ): DirectoryQuestion {
+    const { isFull = () => false, through } = options;
+    const ended = new AbortController();
+    const { clock } = this.#context;
+    const questions = this.#clients.map((client) =>
+      searchDirectory(client, glob, {
+        clock,
+        signal: ended.signal,
+        isFull,
+        heard: ({ files, isCut }) => {
+          const answer = { directory: client.label, files: plausibleFiles(files), isCut };
+          if (!ended.signal.aborted) heard({ ...answer, holders: [] });
+        },
+      })
+    );
+    return this.#asked(questions, { ended, through });
+  }
+
   #askForHolders(
     question: (connection: DirectoryConnection) => ReturnType<DirectoryConnection["holders"]>,
     heard: Heard,
-  ): () => void {
+    through?: () => void,
+  ): DirectoryQuestion {
     return this.#askAll(
       question,
       (holders: Holder[], directoryHost) => {
         const ownId = this.#context.identity.nodeId;
-        return { files: [], holders: plausibleHolders(holders, { directoryHost, ownId }) };
+        return {
+          files: [],
+          holders: plausibleHolders(holders, { directoryHost, ownId }),
+          isCut: holders.length >= limits.holdersMax,
+        };
       },
       heard,
+      through,
     );
   }
 
@@ -154,21 +262,40 @@ export class Directories {
     question: Parameters<typeof DirectoryClient.prototype.ask<T>>[0],
     read: (answer: T, directoryHost: string) => Omit<DirectoryAnswer, "directory">,
     heard: Heard,
-  ): () => void {
-    let isEnded = false;
-    for (const client of this.#clients) {
+    through?: () => void,
+  ): DirectoryQuestion {
+    const ended = new AbortController();
+    const questions = this.#clients.map(async (client) => {
       let directoryHost = "";
-      client.ask((connection) => {
+      const answer = await client.ask((connection) => {
         directoryHost = connection.connection.remote.host;
         return question(connection);
-      }).then((answer) => {
-        if (isEnded || answer === undefined) return;
-        heard({ directory: client.label, ...read(answer, directoryHost) });
-      }).catch((error) =>
+      });
+      if (ended.signal.aborted || answer === undefined) return;
+      heard({ directory: client.label, ...read(answer, directoryHost) });
+    });
+    return this.#asked(questions, { ended, through });
+  }
+
+  #asked(
+    questions: readonly Promise<void>[],
+    { ended, through }: {
+      readonly ended: AbortController;
+      readonly through: (() => void) | undefined;
+    },
+  ): DirectoryQuestion {
+    const question = { isThrough: questions.length === 0, end: () => ended.abort() };
+    if (question.isThrough) return question;
+    const told = questions.map((one) =>
+      one.catch((error) =>
         this.#context.log.error("cannot use what a directory says", { error: messageOf(error) })
-      );
-    }
-    return () => isEnded = true;
+      )
+    );
+    Promise.all(told).then(() => {
+      question.isThrough = true;
+      if (!ended.signal.aborted) through?.();
+    });
+    return question;
   }
 
   #changed(change: StoreChange): void {
@@ -199,4 +326,9 @@ export class Directories {
       : { kind: "changed", file: listedFile(store, file) };
     for (const client of this.#clients) client.step(event);
   }
+}
+
+/** What is leased, and asked for, of all flights of one name. */
+function ofName(name: string): { readonly flight: FlightId; readonly sizeBytes: number } {
+  return { flight: flightsOfName(name), sizeBytes: limits.flightOfNameBytes };
 }

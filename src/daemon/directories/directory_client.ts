@@ -17,7 +17,15 @@ import {
 } from "../../core/directory/advertiser.ts";
 import { closeOnAbort } from "../../net/deadline.ts";
 import { type Denied, DirectoryConnection } from "../../net/directory_connection.ts";
+import { RefusedError } from "../../net/handshake.ts";
+import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import { formatAddress } from "../../wire/host.ts";
+import {
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_OLDEST,
+  NODE_VERSION_PAGES,
+  type NodeVersion,
+} from "../../wire/messages.ts";
 import type { DirectoryReport } from "../../wire/reports.ts";
 import type { Load } from "../../wire/structures.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
@@ -71,8 +79,13 @@ interface DirectoryClientOptions {
   readonly address: HostPort;
   /** Shared by all clients of the node. */
   readonly duplicates: Duplicates;
-  readonly load: (nowMs: number) => Load;
+  readonly load: () => Load;
+  /** Shared by all that the node dials in more than one version. */
+  readonly oldVersions: OldVersions;
 }
+
+/** What is asked on a connection. */
+type Question<T extends object> = (connection: DirectoryConnection) => Promise<T | Denied>;
 
 /** The client of one directory. */
 export class DirectoryClient {
@@ -84,6 +97,10 @@ export class DirectoryClient {
   readonly #options: DirectoryClientOptions;
   readonly #advertiser: Advertiser;
   readonly #questions: DirectoryQuestions;
+  /** Those of files in flight, which take another version of the protocol. */
+  readonly #flightQuestions: DirectoryQuestions;
+  /** Those of searches page by page, which take a third. */
+  readonly #pageQuestions: DirectoryQuestions;
   readonly #errors: DirectoryErrors;
   #sending: Promise<void> = Promise.resolve();
   /** Ends that batch, and all else but the goodbye. */
@@ -98,7 +115,18 @@ export class DirectoryClient {
     this.label = formatAddress(options.address.host, options.address.port);
     this.session = newSessionId(random);
     this.#advertiser = new Advertiser({ random });
-    this.#questions = new DirectoryQuestions(clock, () => this.#openForQuestions());
+    this.#questions = new DirectoryQuestions(
+      clock,
+      () => this.#openForQuestions(NODE_VERSION_OLDEST),
+    );
+    this.#flightQuestions = new DirectoryQuestions(
+      clock,
+      () => this.#openForQuestions(NODE_VERSION_FLIGHTS),
+    );
+    this.#pageQuestions = new DirectoryQuestions(
+      clock,
+      () => this.#openForQuestions(NODE_VERSION_PAGES),
+    );
     this.#errors = new DirectoryErrors(context, this.label);
   }
 
@@ -122,24 +150,35 @@ export class DirectoryClient {
   tick(nowMs: number): void {
     this.step({ kind: "tick" });
     this.#questions.tick(nowMs);
+    this.#flightQuestions.tick(nowMs);
+    this.#pageQuestions.tick(nowMs);
   }
 
   /**
    * Asks one question; undefined when the directory refuses it or cannot be had, which the log
    * says, or when this client is idle.
    */
-  async ask<T extends object>(
-    question: (connection: DirectoryConnection) => Promise<T | Denied>,
-  ): Promise<T | undefined> {
-    if (this.duplicateOf !== undefined) return undefined;
-    try {
-      const answer = await this.#questions.ask((connection) => this.#hear(question(connection)));
-      if (!isDenied(answer)) return answer;
-      this.#errors.logDenied(answer, "question");
-    } catch (error) {
-      this.#logFailed(error);
-    }
-    return undefined;
+  ask<T extends object>(question: Question<T>): Promise<T | undefined> {
+    return this.#ask(this.#questions, question);
+  }
+
+  /** The same of a question about files in flight, which an old directory does not know. */
+  async askOfFlight<T extends object>(question: Question<T>): Promise<T | undefined> {
+    return this.#mayKnow(NODE_VERSION_FLIGHTS)
+      ? await this.#ask(this.#flightQuestions, question)
+      : undefined;
+  }
+
+  /** The same of a search page by page, which an old directory does not know either. */
+  async askForPage<T extends object>(question: Question<T>): Promise<T | undefined> {
+    return this.#mayKnow(NODE_VERSION_PAGES)
+      ? await this.#ask(this.#pageQuestions, question)
+      : undefined;
+  }
+
+  #mayKnow(version: NodeVersion): boolean {
+    const { address, oldVersions } = this.#options;
+    return oldVersions.newest(address, this.#context.clock.nowMs()) >= version;
   }
 
   report(nowMs: number): DirectoryReport {
@@ -154,6 +193,7 @@ export class DirectoryClient {
       denied: isIdle ? null : deniedBy ?? null,
       filesListed: isIdle ? 0 : filesListed,
       answeredMs: answeredAtMs === undefined ? null : Math.round(nowMs - answeredAtMs),
+      problem: isIdle ? null : this.#errors.problem(nowMs),
     };
   }
 
@@ -173,6 +213,8 @@ export class DirectoryClient {
     }
     this.#ending.abort();
     this.#questions.close();
+    this.#flightQuestions.close();
+    this.#pageQuestions.close();
     await this.#sending;
   }
 
@@ -183,7 +225,7 @@ export class DirectoryClient {
       using batch = await this.#openOwn();
       using _ = closeOnAbort(batch.connection, this.#leaving.signal);
       if (this.#isLeaving) throw new EnvironmentError("unreachable", "This node goes away");
-      const load = this.#options.load(this.#context.clock.nowMs());
+      const load = this.#options.load();
       const refresh = { session: this.session, sequence, load, whole, filesListed };
       const lists = { files: whole ? listedFiles(this.#context) : changed, removed };
       const answer = await this.#hear(batch.batch(refresh, lists));
@@ -201,8 +243,23 @@ export class DirectoryClient {
     this.step(event);
   }
 
-  async #openForQuestions(): Promise<DirectoryConnection> {
-    const connection = await this.#openOwn();
+  async #ask<T extends object>(
+    questions: DirectoryQuestions,
+    question: Question<T>,
+  ): Promise<T | undefined> {
+    if (this.duplicateOf !== undefined) return undefined;
+    try {
+      const answer = await questions.ask((connection) => this.#hear(question(connection)));
+      if (!isDenied(answer)) return answer;
+      this.#errors.logDenied(answer, "question");
+    } catch (error) {
+      if (!isOld(error)) this.#logFailed(error);
+    }
+    return undefined;
+  }
+
+  async #openForQuestions(version: NodeVersion): Promise<DirectoryConnection> {
+    const connection = await this.#openOwn(version);
     this.step({ kind: "instance-seen", instance: connection.instance });
     return connection;
   }
@@ -211,26 +268,38 @@ export class DirectoryClient {
    * Opens a connection to an instance that no other client of this node speaks to.
    *
    * @throws {DuplicateError} when one does.
+   * @throws {RefusedError} "wrong-version" when the directory knows only an older one.
    */
-  async #openOwn(): Promise<DirectoryConnection> {
-    const connection = await this.#open();
+  async #openOwn(version: NodeVersion = NODE_VERSION_OLDEST): Promise<DirectoryConnection> {
+    const connection = await this.#open(version);
     const other = this.#options.duplicates.claim(connection.instance, this);
     if (other === undefined) return connection;
     connection.close();
     throw new DuplicateError(other.label);
   }
 
-  async #open(): Promise<DirectoryConnection> {
-    const { connections, identity } = this.#context;
-    const { signal } = this.#ending;
+  async #open(version: NodeVersion): Promise<DirectoryConnection> {
+    const { connections, identity, clock } = this.#context;
+    const { address, oldVersions } = this.#options;
     try {
-      const connection = await connections.dial(this.#options.address, { signal });
-      using _ = closeOnAbort(connection, signal);
-      return await DirectoryConnection.open(connection, identity);
+      const { connection, remote } = await dialNode(connections, address, {
+        identity,
+        purpose: "directory",
+        version,
+        // With a network key nothing else shows that it is old.
+        fallback: true,
+        oldVersions,
+        nowMs: clock.nowMs(),
+        signal: this.#ending.signal,
+        isGiven: true,
+      });
+      if (remote.version === version) return new DirectoryConnection(connection, remote);
+      connection.close();
     } catch (error) {
       this.#noteFailed(error);
       throw error;
     }
+    throw new RefusedError("wrong-version");
   }
 
   async #hear<T extends object>(answer: Promise<T | Denied>): Promise<T | Denied> {
@@ -257,4 +326,9 @@ export class DirectoryClient {
   #logFailed(error: unknown): void {
     if (!this.#isLeaving) this.#errors.logFailed(error);
   }
+}
+
+/** Whether a directory knows nothing of files in flight: no fault of it. */
+function isOld(error: unknown): boolean {
+  return error instanceof RefusedError && error.refusal === "wrong-version";
 }

@@ -7,7 +7,9 @@
 import { EnvironmentError, messageOf, PeerFault } from "../../base/errors.ts";
 import type { Denied } from "../../net/directory_connection.ts";
 import { RefusedError } from "../../net/handshake.ts";
+import { type LinkProblem, linkProblemOf } from "../../net/link_problem.ts";
 import type { MessageOf } from "../../wire/messages.ts";
+import type { ProblemReport } from "../../wire/reports.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 
 /** A directory that has not answered the last question. */
@@ -37,6 +39,8 @@ export class DirectoryErrors {
   readonly #label: string;
   /** What stands against an answer; null since the last one. */
   #last: Omit<DirectoryError, "directory"> | null = { reason: "no answer yet", isFailed: false };
+  /** Why it does not answer, and since when; null since it last did. */
+  #problem: LinkProblem & { readonly sinceMs: number } | null = null;
   /** How it was last listed, or that it is idle, as the log has it; empty since a failure. */
   #logged = "";
 
@@ -51,8 +55,15 @@ export class DirectoryErrors {
     return this.#last === null ? undefined : { directory: this.#label, ...this.#last };
   }
 
+  /** Why it does not answer; null when it did last time. */
+  problem(nowMs: number): ProblemReport | null {
+    if (this.#problem === null) return null;
+    return { ...this.#problem, sinceMs: Math.round(nowMs - this.#problem.sinceMs) };
+  }
+
   /** It answered, if only by refusing. */
   answered(answer: object): void {
+    this.#problem = null;
     this.#last = isDenied(answer)
       ? { reason: `it refuses: ${answer.limit}`, isFailed: false }
       : null;
@@ -60,7 +71,11 @@ export class DirectoryErrors {
 
   /** It could not be had, or did not answer. */
   failed(error: unknown): void {
-    this.#last = { reason: directoryErrorText(error), isFailed: true };
+    const problem = this.#problemOf(error);
+    this.#last = { reason: problem.text, isFailed: true };
+    const nowMs = this.#context.clock.nowMs();
+    const sinceMs = this.#problem?.code === problem.code ? this.#problem.sinceMs : nowMs;
+    this.#problem = { ...problem, sinceMs };
   }
 
   logListed({ instance, reach }: MessageOf<"listed">): void {
@@ -82,13 +97,17 @@ export class DirectoryErrors {
     const isAway = error instanceof EnvironmentError;
     const fields = {
       directory: this.#label,
-      error: isAway ? directoryErrorText(error) : messageOf(error),
+      error: isAway ? this.#problemOf(error).text : messageOf(error),
     };
     // Not by the text, which the other side may make new each time.
     if (!throttle.isFirst(`directory ${this.#label} ${faultKind(error)}`)) return;
     if (isAway) log.info("cannot reach a directory", fields);
     else if (error instanceof PeerFault) log.warn("a directory breaks the protocol", fields);
     else log.warn("cannot use a directory", fields);
+  }
+
+  #problemOf(error: unknown): LinkProblem {
+    return linkProblemOf(error, { ...this.#context.identity, what: "directory" });
   }
 
   #logIdle({ label }: DuplicateError): void {
@@ -107,23 +126,6 @@ export class DirectoryErrors {
 /** Whether a directory refused. */
 export function isDenied(answer: object): answer is Denied {
   return "kind" in answer && answer.kind === "denied";
-}
-
-/** The reason for `error`, which a question to a directory threw; without its address. */
-function directoryErrorText(error: unknown): string {
-  if (error instanceof RefusedError) {
-    const { refusal } = error;
-    return refusal === "wrong-network" ? "it is of another network" : `it refuses: ${refusal}`;
-  }
-  const text = messageOf(error);
-  if (error instanceof EnvironmentError && text === "The other side closed the connection") {
-    return "it closed the connection: it may be no directory, have another network key, or have " +
-      "all the connections that it takes";
-  }
-  return text
-    .replace(/^Cannot connect to \S+: /, "")
-    .replace(/^Cannot (?:shake hands|hear the directory): /, "")
-    .replace(/ \(os error [0-9]+\)$/, "");
 }
 
 function faultKind(error: unknown): string {

@@ -3,11 +3,12 @@
  * addresses that mean something here.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { isNowhere, isSharedMeaning, isWholeAddress } from "../../wire/host.ts";
-import type { Holder, KnownFile } from "../../wire/structures.ts";
+import type { Holder, KnownFile, NamedFellow } from "../../wire/structures.ts";
 
 /** One answer of one directory; a question may bring several. */
 export interface DirectoryAnswer {
@@ -16,11 +17,19 @@ export interface DirectoryAnswer {
   readonly files: readonly KnownFile[];
   /** The best to ask first; host "" and port 0: it cannot be dialled. */
   readonly holders: readonly Holder[];
+  /** Whether it knows more than it names. */
+  readonly isCut?: boolean;
 }
 
 /** The files that can be. */
 export function plausibleFiles(files: readonly KnownFile[]): KnownFile[] {
   return files.filter(({ sizeBytes }) => sizeBytes <= limits.fetchBytesMax);
+}
+
+/** From where a directory is heard, and who hears it. */
+interface Standpoint {
+  readonly directoryHost: string;
+  readonly ownId: NodeId;
 }
 
 /** The load of a node that is fully loaded. */
@@ -30,21 +39,36 @@ const PERMILLE_MAX = 1_000;
  * The holders that can be, without this node itself, none more than fully loaded. One that the
  * directory sees at a loopback address is on its machine, so it is where the directory is.
  */
-export function plausibleHolders(
-  holders: readonly Holder[],
-  seen: { readonly directoryHost: string; readonly ownId: NodeId },
-): Holder[] {
+export function plausibleHolders(holders: readonly Holder[], seen: Standpoint): Holder[] {
   return holders
     .filter(({ nodeId, host, port, sizeBytes, chunksHave }) =>
       nodeId !== seen.ownId && isWholeAddress(host, port) && (host === "" || !isNowhere(host)) &&
       sizeBytes <= limits.fetchBytesMax && chunksHave <= chunkCount(sizeBytes)
     )
-    .map((holder) => {
-      const isHere = holder.host === "" || isSharedMeaning(holder.host, seen.directoryHost);
-      return {
-        ...holder,
-        host: isHere ? holder.host : seen.directoryHost,
-        loadPermille: Math.min(PERMILLE_MAX, holder.loadPermille),
-      };
-    });
+    .map((holder) => ({
+      ...holder,
+      host: hostHere(holder.host, seen),
+      loadPermille: Math.min(PERMILLE_MAX, holder.loadPermille),
+    }));
+}
+
+/** The fellows that can be dialled, without this node itself; where they are as holders are. */
+export function plausibleFellows(fellows: readonly NamedFellow[], seen: Standpoint): NamedFellow[] {
+  return fellows
+    .filter(({ nodeId, host, port }) => nodeId !== seen.ownId && port !== 0 && !isNowhere(host))
+    .map((fellow) => ({ ...fellow, host: hostHere(fellow.host, seen) }));
+}
+
+/** The addresses at which a node can be dialled; where they are as holders are. */
+export function plausibleNeighbours(
+  addresses: readonly HostPort[],
+  seen: Pick<Standpoint, "directoryHost">,
+): HostPort[] {
+  return addresses
+    .filter(({ host, port }) => port !== 0 && !isNowhere(host))
+    .map(({ host, port }) => ({ host: hostHere(host, seen), port }));
+}
+
+function hostHere(host: string, { directoryHost }: Pick<Standpoint, "directoryHost">): string {
+  return host === "" || isSharedMeaning(host, directoryHost) ? host : directoryHost;
 }

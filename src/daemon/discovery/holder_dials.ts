@@ -11,7 +11,7 @@ import type { HostPort } from "../../base/address.ts";
 import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import type { Root } from "../../base/ids.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { formatAddress } from "../../wire/host.ts";
@@ -27,11 +27,21 @@ interface HolderDialsHost {
     root: Root,
     searcher: Pick<Searcher, "offered">,
   ): Promise<void>;
+  /** Why nothing came of a dial, for a person. */
+  dialProblem(error: unknown): string;
   readonly offered: Searcher["offered"];
+  readonly notReached: NotReached;
 }
+
+/** Is told of a holder that was dialled in vain. */
+export type NotReached = (
+  dial: { readonly nodeId: NodeId; readonly address: HostPort; readonly reason: string },
+) => void;
 
 /** Where one holder is, and the file that is wanted of it. */
 interface HolderDial {
+  /** Who is said to be there. */
+  readonly nodeId: NodeId;
   readonly address: HostPort;
   readonly root: Root;
 }
@@ -77,19 +87,24 @@ export class HolderDials {
 
   /** `done` is called when the holder has answered, or cannot be had. */
   #dial(
-    { address, root }: HolderDial,
+    { nodeId, address, root }: HolderDial,
     { done }: { readonly done: () => void },
   ): void {
+    const { dialProblem, log, notReached } = this.#host;
     const peer = formatAddress(address.host, address.port);
+    let isReached = false;
     this.#host.dialHolder(address, root, {
       offered: (holder, offers) => {
+        isReached = true;
         done();
         return this.#host.offered(holder, offers);
       },
     })
-      .catch((error) =>
-        this.#host.log.debug("cannot fetch from holder", { peer, error: messageOf(error) })
-      )
+      .catch((error) => {
+        log.debug("cannot fetch from holder", { peer, error: messageOf(error) });
+        // A transfer that broke later is the swarm's to tell.
+        if (!isReached) notReached({ nodeId, address, reason: dialProblem(error) });
+      })
       .finally(done);
   }
 }

@@ -14,7 +14,13 @@ import { formatAddress } from "../../wire/host.ts";
 import type { HolderReport, InfoReport } from "../../wire/reports.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../wire/structures.ts";
 import { compareTexts, HERE, NetworkQuery, provenance } from "./network_query.ts";
+import { type SearchRoom, textBytes } from "./search_room.ts";
 import type { OfferingHolder } from "./searches.ts";
+
+/** One file with its maps, one name of it, one holder. */
+const FILE_BYTES = 1_500;
+const NAME_BYTES = 500;
+const HOLDER_BYTES = 700;
 
 /** What one node has of a file. */
 interface Held {
@@ -41,11 +47,12 @@ interface Located {
 export class HolderQuery extends NetworkQuery {
   readonly #sought: Sought;
   readonly #files = new Map<string, Located>();
-  /** Names and holders kept, over all files. */
-  #kept = 0;
 
-  constructor(sought: Sought, clock: Clock) {
-    super(clock);
+  constructor(sought: Sought, options: { readonly clock: Clock; readonly room: SearchRoom }) {
+    const narrower = sought.by === "root"
+      ? ""
+      : "A root in place of the name says which one is meant.";
+    super({ ...options, narrower });
     this.#sought = sought;
   }
 
@@ -62,12 +69,64 @@ export class HolderQuery extends NetworkQuery {
     if (held !== undefined) held.loadPermille = options.loadPermille ?? null;
   }
 
-  /** One for each name of each file, the most held file first. */
+  protected mayBeSought({ name }: { readonly name: string }): boolean {
+    return this.#sought.by === "name" && name === this.#sought.value;
+  }
+
+  /** One for each name of each file, the most held file first; then what is in flight. */
   infoReports(): InfoReport[] {
+    return [...this.#infoWithRoot(), ...this.#infoInFlight()];
+  }
+
+  /** One for each holder of each file, the most held file first, of one file the least loaded. */
+  holderReports(): HolderReport[] {
+    return [...this.#holdersWithRoot(), ...this.#gettingInFlight()];
+  }
+
+  #infoInFlight(): InfoReport[] {
+    return this.inFlight.all().map((file) => {
+      const { flight, name, sizeBytes, type, sha256, chunks, chunksHave, nodes, from } = file;
+      return {
+        name,
+        root: null,
+        sizeBytes,
+        type,
+        sha256,
+        peersWhole: 0,
+        peersPart: nodes.size,
+        peersUnreached: 0,
+        inFlight: { flight, chunks, chunksHave },
+        from: provenance(from),
+      };
+    });
+  }
+
+  /** Those that have most of a file first. */
+  #gettingInFlight(): HolderReport[] {
+    return this.inFlight.all().flatMap(({ flight, sizeBytes, chunks, nodes }) =>
+      [...nodes].map(([nodeId, { address: { host, port }, chunksHave, from }]) => ({
+        peer: port === 0 ? "" : formatAddress(host, port),
+        nodeId,
+        root: null,
+        flight,
+        sizeBytes,
+        chunks,
+        chunksHave,
+        loadPermille: null,
+        ...this.#reachOf(nodeId, from),
+        from: provenance(from),
+      })).sort((a, b) => b.chunksHave - a.chunksHave || compareTexts(a.nodeId, b.nodeId))
+    );
+  }
+
+  #infoWithRoot(): InfoReport[] {
     return this.#ordered().flatMap((file) => {
       const { root, sizeBytes, names } = file;
       const { whole, total } = countsOf(file);
       if (total === 0) return [];
+      const unreached = [...file.holders.keys()]
+        .filter((nodeId) => this.reach.of(nodeId).reach === "none");
+      const peersUnreached = unreached.length;
       return [...names]
         .sort(([a, x], [b, y]) => y.from.size - x.from.size || compareTexts(a, b))
         .map(([name, { type, from }]) => ({
@@ -78,29 +137,36 @@ export class HolderQuery extends NetworkQuery {
           sha256: mostSaid(file.sha256),
           peersWhole: whole,
           peersPart: total - whole,
+          peersUnreached,
+          inFlight: null,
           from: provenance(from),
         }));
     });
   }
 
-  /** One for each holder of each file, the most held file first, of one file the least loaded. */
-  holderReports(): HolderReport[] {
+  #holdersWithRoot(): HolderReport[] {
     return this.#ordered().flatMap(({ root, sizeBytes, holders }) =>
       [...holders]
         .map(([nodeId, { peer, chunksHave, loadPermille, from }]) => ({
           peer,
           nodeId,
           root,
+          flight: null,
           sizeBytes,
           chunks: chunkCount(sizeBytes),
           chunksHave,
           loadPermille,
+          ...this.#reachOf(nodeId, from),
           from: provenance(from),
         }))
         .sort((a, b) =>
           loadOf(a) - loadOf(b) || b.chunksHave - a.chunksHave || compareTexts(a.nodeId, b.nodeId)
         )
     );
+  }
+
+  #reachOf(nodeId: NodeId, from: ReadonlySet<string>): Pick<HolderReport, "reach" | "problem"> {
+    return from.has(HERE) ? { reach: "here", problem: null } : this.reach.of(nodeId);
   }
 
   offer(
@@ -150,7 +216,9 @@ export class HolderQuery extends NetworkQuery {
     const key = `${root}:${sizeBytes}`;
     const known = this.#files.get(key);
     if (known !== undefined) return known;
-    if (this.#files.size >= limits.candidatesMax) return undefined;
+    if (this.#files.size >= limits.candidatesMax || !this.room.take(FILE_BYTES)) {
+      return void this.refused();
+    }
     const found = {
       root,
       sizeBytes,
@@ -174,7 +242,9 @@ export class HolderQuery extends NetworkQuery {
     let known = found.names.get(name);
     // A directory may say the name without the type: then the first that says both counts.
     if (known === undefined || known.type === "" && type !== "") {
-      if (known === undefined && !this.#takeRoom()) return;
+      if (known === undefined && !this.room.take(NAME_BYTES + textBytes(name))) {
+        return this.refused();
+      }
       known = { type, from: known?.from ?? new Set() };
       found.names.set(name, known);
     }
@@ -190,7 +260,7 @@ export class HolderQuery extends NetworkQuery {
     const chunksHave = Math.min(what.chunksHave, chunkCount(found.sizeBytes));
     let held = found.holders.get(nodeId);
     if (held === undefined) {
-      if (!this.#takeRoom()) return;
+      if (!this.room.take(HOLDER_BYTES)) return this.refused();
       held = { peer: "", chunksHave: 0, loadPermille: null, from: new Set() };
       found.holders.set(nodeId, held);
     }
@@ -201,13 +271,6 @@ export class HolderQuery extends NetworkQuery {
     }
     held.loadPermille = what.loadPermille ?? held.loadPermille;
     held.from.add(what.from);
-  }
-
-  /** Whether one more name or holder may be kept; counts it. */
-  #takeRoom(): boolean {
-    if (this.#kept >= limits.searchResultsMax) return false;
-    this.#kept++;
-    return true;
   }
 
   #ordered(): Located[] {

@@ -5,22 +5,31 @@
 
 import { PeerFault } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
-import type { QueryId, Root } from "../../base/ids.ts";
+import type { FlightId, QueryId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
-import type { Message, MessageOf } from "../../wire/messages.ts";
+import {
+  type Message,
+  type MessageKind,
+  type MessageOf,
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_PAGES,
+  type NodeVersion,
+} from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import { callbackMac, macEquals } from "../../wire/proofs.ts";
+import { hearListing, tellListing } from "./listing.ts";
 import { filesSought, offerMessage, type OfferSource } from "./offers.ts";
-import type { Searches, Verdict } from "./searches.ts";
+import type { OfferingHolder, Searches, Verdict } from "./searches.ts";
 
 /** How a requester answered a callback. */
 type CallbackAnswer =
   | { readonly kind: "want"; readonly root: Root; readonly searchOn: boolean }
+  | { readonly kind: "join"; readonly flight: FlightId; readonly searchOn: boolean }
   | { readonly kind: "more" }
   | { readonly kind: "enough" };
 
@@ -42,34 +51,56 @@ export async function offerFiles(
     readonly sought: Sought;
     readonly remote: RemoteIdentity;
     readonly source: OfferSource;
+    /** What is in flight here of what is sought: told to who knows what that is. */
+    readonly inFlight?: readonly MessageOf<"in-flight">[];
+    /** How many files match a glob. */
+    readonly total?: number;
     readonly proved: () => void;
   },
 ): Promise<CallbackAnswer> {
-  const { queryId, sought, remote, source, proved } = options;
-  connection.setGate(onlyKinds("Cannot call back", ["callback-ok", "want", "more", "enough"]));
-  return await withDeadline(connection, "Cannot call back", async () => {
+  const { queryId, sought, remote, source, inFlight = [], total = 0, proved } = options;
+  const kinds = [
+    ...["callback-ok", "want", "more", "enough"] as const,
+    ...since(NODE_VERSION_FLIGHTS, remote, "join"),
+    ...since(NODE_VERSION_PAGES, remote, "offers-next"),
+  ];
+  connection.setGate(onlyKinds("Cannot call back", kinds));
+  await withDeadline(connection, "Cannot call back", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback-ok");
     if (!macEquals(proof.mac, callbackMac("requester", queryId, remote.nonces))) {
       throw new PeerFault("wrong-key", "Cannot call back: the node does not know the query");
     }
     proved();
-    const listing = sought.by === "glob";
-    for (const [index, file] of filesSought(source, sought).entries()) {
-      connection.send(offerMessage(source.store, file, { listing }));
-      // Thousands of long names would be more than may be queued at once.
-      if ((index + 1) % limits.offersQueuedMax === 0) await connection.flushed();
+  });
+  let answer: Message | undefined;
+  if (sought.by === "glob") {
+    answer = await tellListing(connection, {
+      source,
+      glob: sought.value,
+      total,
+      version: remote.version,
+    });
+  } else {
+    for (const file of filesSought(source, sought)) {
+      connection.send(offerMessage(source.store, file, { listing: false }));
+    }
+  }
+  answer ??= await withDeadline(connection, "Cannot call back", () => {
+    if (remote.version >= NODE_VERSION_FLIGHTS) {
+      for (const flight of inFlight) connection.send(flight);
     }
     connection.send({ kind: "offers-end" });
-    const answer = await connection.receiveOne();
-    switch (answer.kind) {
-      case "want":
-      case "more":
-      case "enough":
-        return answer;
-      default:
-        throw new PeerFault("unexpected", `Cannot call back: answered with ${answer.kind}`);
-    }
+    return connection.receiveOne();
   });
+  switch (answer.kind) {
+    case "want":
+    case "join":
+    case "more":
+    case "enough":
+      return answer;
+    default:
+      throw new PeerFault("unexpected", `Cannot call back: answered with ${answer.kind}`);
+  }
 }
 
 /**
@@ -82,29 +113,88 @@ export async function hearOffers(
   options: { readonly remote: RemoteIdentity; readonly searches: Searches },
 ): Promise<Verdict> {
   const { remote, searches } = options;
-  connection.setGate(onlyKinds("Cannot hear offers", ["callback", "offer", "offers-end"]));
-  return await withDeadline(connection, "Cannot hear offers", async () => {
+  const kinds = [
+    ...["callback", "offer", "offers-end"] as const,
+    ...since(NODE_VERSION_FLIGHTS, remote, "in-flight"),
+    ...since(NODE_VERSION_PAGES, remote, "offers-more"),
+  ];
+  connection.setGate(onlyKinds("Cannot hear offers", kinds));
+  const address = { host: connection.remote.host, port: remote.listenPort };
+  const holder = { nodeId: remote.nodeId, address };
+  const search = await withDeadline(connection, "Cannot hear offers", async () => {
     const proof = expectMessage(await connection.receiveOne(), "callback");
     const search = searches.byProof(proof.mac, remote.nonces);
     if (search === undefined) {
-      throw new PeerFault("unexpected", "Cannot hear callback: it is for no query of this node");
+      throw new PeerFault("unasked", "Cannot hear callback: it is for no query of this node");
     }
     connection.send({
       kind: "callback-ok",
       mac: callbackMac("requester", search.id, remote.nonces),
     });
-    const listing = search.sought.by === "glob";
-    const offers = await receiveOffers(connection, {
-      countMax: listing ? limits.listingMax : limits.offersMax,
-      listing,
-    });
-    const address = { host: connection.remote.host, port: remote.listenPort };
-    const verdict = searches.offered(search.id, { nodeId: remote.nodeId, address }, offers);
-    const { kind } = verdict;
-    if (kind !== "want") connection.send({ kind });
-    else connection.send({ kind, root: verdict.root, searchOn: verdict.searchOn });
-    return verdict;
+    return search;
   });
+  const inFlight: MessageOf<"in-flight">[] = [];
+  let offers: MessageOf<"offer">[] = [];
+  if (search.sought.by === "glob") {
+    await hearListed(connection, { id: search.id, version: remote.version, holder, searches });
+  } else {
+    offers = await withDeadline(
+      connection,
+      "Cannot hear offers",
+      () => receiveOffers(connection, { countMax: limits.offersMax, listing: false, inFlight }),
+    );
+    // It may offer no more than that of one name.
+    if (offers.length === limits.offersMax) searches.short(search.id, holder, null);
+  }
+  const verdict = searches.offered(search.id, holder, offers, inFlight);
+  connection.send(answerOf(verdict));
+  return verdict;
+}
+
+/** Hears what matches a glob; each offer is told at once, so that none of them is kept here. */
+async function hearListed(
+  connection: Connection,
+  { id, version, holder, searches }: {
+    readonly id: QueryId;
+    readonly version: NodeVersion;
+    readonly holder: OfferingHolder;
+    readonly searches: Searches;
+  },
+): Promise<void> {
+  using _ = searches.begun(id);
+  await hearListing(connection, {
+    version,
+    offer(offer) {
+      checkOffer(offer, true);
+      searches.offered(id, holder, [offer]);
+    },
+    flying(inFlight) {
+      checkInFlight(inFlight);
+      searches.offered(id, holder, [], [inFlight]);
+    },
+    left(more) {
+      searches.short(id, holder, more);
+      return searches.isOpen(id);
+    },
+  });
+}
+
+/** The message that tells a verdict. */
+function answerOf(verdict: Verdict): Message {
+  const { kind } = verdict;
+  switch (kind) {
+    case "want":
+      return { kind, root: verdict.root, searchOn: verdict.searchOn };
+    case "join":
+      return { kind, flight: verdict.flight, searchOn: verdict.searchOn };
+    default:
+      return { kind };
+  }
+}
+
+/** A kind of message that only who speaks a version may send. */
+function since<K extends MessageKind>(first: number, { version }: RemoteIdentity, kind: K): K[] {
+  return version >= first ? [kind] : [];
 }
 
 /**
@@ -114,13 +204,27 @@ export async function hearOffers(
  */
 export async function receiveOffers(
   connection: Connection,
-  options: { readonly countMax: number; readonly listing: boolean },
+  options: {
+    readonly countMax: number;
+    readonly listing: boolean;
+    /** Takes what is in flight at the holder; without it, nothing may be. */
+    readonly inFlight?: MessageOf<"in-flight">[];
+  },
 ): Promise<MessageOf<"offer">[]> {
-  const { countMax, listing } = options;
+  const { countMax, listing, inFlight } = options;
   const offers: MessageOf<"offer">[] = [];
   for (;;) {
     const message = await connection.receiveOne();
     if (message.kind === "offers-end") return offers;
+    if (message.kind === "in-flight" && inFlight !== undefined) {
+      if (inFlight.length >= limits.flightsOfferedMax) {
+        const max = limits.flightsOfferedMax;
+        throw new PeerFault("flooding", `Cannot take offers: over ${max} in flight`);
+      }
+      checkInFlight(message);
+      inFlight.push(message);
+      continue;
+    }
     if (offers.length === countMax) {
       throw new PeerFault("flooding", `Cannot take offers: more than ${countMax}`);
     }
@@ -128,6 +232,16 @@ export async function receiveOffers(
     checkOffer(offer, listing);
     offers.push(offer);
   }
+}
+
+/**
+ * Whether a file can be in flight.
+ *
+ * @throws {PeerFault} when it cannot.
+ */
+function checkInFlight({ sizeBytes, chunksHave }: MessageOf<"in-flight">): void {
+  if (sizeBytes <= limits.fetchBytesMax && chunksHave <= chunkCount(sizeBytes)) return;
+  throw new PeerFault("malformed", `Cannot take IN-FLIGHT of ${sizeBytes} bytes: inconsistent`);
 }
 
 /** A peer as people see it: where it listens, or where it was seen when it does not. */

@@ -36,13 +36,25 @@ export function filesSought(
   const max = sought.by === "root" ? 1 : options.max ?? DEFAULT_MAX[sought.by];
   const byRoot = new Map<string, FileDefinition>();
   for (const file of candidates(source.store, sought)) {
-    // A listing names a file once for each of its names; a transfer needs each root once.
+    // A list names a file once for each of its names; a transfer needs each root once.
     const key = sought.by === "glob" ? `${file.root}/${file.name}` : file.root;
     if (byRoot.has(key) || !isOffered(source, file)) continue;
     byRoot.set(key, file);
     if (byRoot.size === max) break;
   }
   return [...byRoot.values()];
+}
+
+/**
+ * What is offered of what matches a glob, a file once for each of its names: one by one, while the
+ * store may change.
+ */
+export function* eachListed(source: OfferSource, glob: string): Generator<FileDefinition> {
+  const { store } = source;
+  for (const file of store.eachMatching(glob)) {
+    const isFirst = store.definitionNamed(file.root, file.name)?.path === file.path;
+    if (isFirst && isOffered(source, file)) yield file;
+  }
 }
 
 /** The offer of one file. */

@@ -3,11 +3,12 @@
  * hit belongs to. Ended ones are remembered for a while, so that a late holder hears ENOUGH.
  */
 
-import type { NodeId, QueryId, Root } from "../../base/ids.ts";
+import type { FlightId, NodeId, QueryId, Root } from "../../base/ids.ts";
 import type { HostPort } from "../../base/address.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
-import type { Hit, MessageOf } from "../../wire/messages.ts";
+import type { RemoteIdentity } from "../../net/handshake.ts";
+import type { Hit, MessageOf, QueryOutcome } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import { callbackMac, macEquals } from "../../wire/proofs.ts";
 import type { DirectoryAnswer } from "./directory_answers.ts";
@@ -29,16 +30,50 @@ export type Verdict =
     /** Takes over the connection, which now carries the transfer, until it ends. */
     readonly use: (connection: Connection) => Promise<void>;
   }
+  /** It gets the same file, which is in flight at both: they share what they read of it. */
+  | {
+    readonly kind: "join";
+    readonly flight: FlightId;
+    readonly searchOn: boolean;
+    /** Takes over the connection, which now is one of fellows, until it ends. */
+    readonly use: (connection: Connection, remote: RemoteIdentity) => Promise<void>;
+  }
   | { readonly kind: "more" }
   | { readonly kind: "enough" };
 
+/** A search that goes on. */
+export interface OpenSearch {
+  /**
+   * What came of it, once all nodes and directories that can be asked have answered; null while
+   * somebody may still answer, or there is nobody to ask just now.
+   */
+  readonly outcome: QueryOutcome | null;
+  /** Asks nobody else; who was asked may still answer. */
+  retire(): void;
+  /** Nothing is heard any more. */
+  end(): void;
+}
+
 /** Who hears the answers of a search. */
 export interface Searcher {
-  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict;
+  offered(
+    holder: OfferingHolder,
+    offers: readonly MessageOf<"offer">[],
+    /** What it is just getting, of what is sought. */
+    inFlight?: readonly MessageOf<"in-flight">[],
+  ): Verdict;
   /** A holder answered by the reverse path: it can only be dialled. */
   hit(hit: Hit): void;
   /** A directory answered, which is asked beside the flood. */
   listed(answer: DirectoryAnswer): void;
+  /** The flood, or the directories, are through: the search that was opened says what came of it. */
+  through?(): void;
+  /** A holder's answer begins that comes in several messages; to be disposed of at its end. */
+  begun?(): Disposable;
+  /** A holder has so much more than it told until now; null: nobody knows how much. */
+  short?(holder: OfferingHolder, more: number | null): void;
+  /** Whether what is new has no room, so that nobody need go on. */
+  readonly isFull?: boolean;
 }
 
 interface Entry {
@@ -77,8 +112,31 @@ export class Searches {
     id: QueryId,
     holder: OfferingHolder,
     offers: readonly MessageOf<"offer">[],
+    inFlight: readonly MessageOf<"in-flight">[] = [],
   ): Verdict {
-    return this.#entries.get(id)?.searcher?.offered(holder, offers) ?? { kind: "enough" };
+    const searcher = this.#entries.get(id)?.searcher;
+    return searcher?.offered(holder, offers, inFlight) ?? { kind: "enough" };
+  }
+
+  /** As {@linkcode Searcher.begun}. */
+  begun(id: QueryId): Disposable {
+    return this.#entries.get(id)?.searcher?.begun?.() ?? { [Symbol.dispose]: () => {} };
+  }
+
+  /** As {@linkcode Searcher.short}. */
+  short(id: QueryId, holder: OfferingHolder, more: number | null): void {
+    this.#entries.get(id)?.searcher?.short?.(holder, more);
+  }
+
+  /** Whether a search goes on, and has room for more. */
+  isOpen(id: QueryId): boolean {
+    const searcher = this.#entries.get(id)?.searcher ?? null;
+    return searcher !== null && searcher.isFull !== true;
+  }
+
+  /** As {@linkcode Searcher.through}. */
+  through(id: QueryId): void {
+    this.#entries.get(id)?.searcher?.through?.();
   }
 
   hit(hit: Hit): void {

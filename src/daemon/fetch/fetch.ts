@@ -3,16 +3,17 @@
  * carries out what it says. It decides nothing.
  */
 
-import { FetchFailure, messageOf, unreachable } from "../../base/errors.ts";
+import { FetchFailure, messageOf, type OfKind, unreachable } from "../../base/errors.ts";
 import type { FetchRecord } from "../../base/fetch_record.ts";
-import { UNKNOWN_ROOT } from "../../base/ids.ts";
+import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import { candidateKey } from "../../core/fetch/candidates.ts";
 import type {
   FetchEffect,
-  FetchEvent,
   FetchFacts,
+  FetchPolicyEvent,
   FetchResult,
 } from "../../core/fetch/fetch_events.ts";
+import type { WaitingClient } from "../../core/fetch/client_hold.ts";
 import { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
 import { searchTimeMs } from "../../core/fetch/fetch_timeouts.ts";
 import { ReadableRanges, type ViewPart } from "../../core/fetch/readable_ranges.ts";
@@ -22,15 +23,17 @@ import type { FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
+import { fileOffer } from "../discovery/offers.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { SwarmEvent, SwarmObserver } from "../swarm/swarm_events.ts";
+import { FetchChoice } from "../../core/fetch/fetch_choice.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import { FetchReport } from "./fetch_report.ts";
 import { FetchProgress } from "./fetch_progress.ts";
 import { FollowedSwarm } from "./followed_swarm.ts";
-import { showLocal } from "./local_lookup.ts";
+import { readerOf, showLocal, withheldCopy } from "./local_lookup.ts";
 import { MirrorDriver } from "./mirror_driver.ts";
 import { OpenSearches } from "./open_searches.ts";
 import { PolicyLoop } from "./policy_loop.ts";
@@ -47,8 +50,24 @@ export interface FetchOptions {
   readonly from?: number;
   /** Whether size and SHA-256 of the request are those of a repository's database. */
   readonly isOfDatabase?: boolean;
+  /**
+   * What this goes on with: bytes of this root that a fetch had, and the observer was shown, are not
+   * here any more. Nothing else than the root is asked for then.
+   */
+  readonly again?: { readonly root: Root; readonly why: string };
+  /** Whether others asked for it, and nobody of this machine: it asks no relay. */
+  readonly isForOthers?: boolean;
   /** Whether the client would otherwise ask a mirror of its own, though the request names none. */
   readonly hasMirror?: boolean;
+  /** Who waits for it and can never give back what it got; by default nobody is in a hurry. */
+  readonly client?: WaitingClient;
+}
+
+/** How a fetch that got its file ended. */
+interface Outcome {
+  readonly done: Done;
+  /** Whether it is the file that the mirrors' part brought. */
+  readonly isOfMirror: boolean;
 }
 
 /** A fetch in progress. */
@@ -64,24 +83,32 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   /** Null when no mirror is named. */
   readonly #mirror: MirrorDriver | null;
   readonly #checks: FetchChecks;
-  readonly #outcome = Promise.withResolvers<Done>();
+  readonly #choice: FetchChoice;
+  readonly #outcome = Promise.withResolvers<Outcome>();
 
-  constructor(host: FetchHost, request: FetchRequest, options: FetchOptions) {
+  constructor(host: FetchHost, asked: FetchRequest, options: FetchOptions) {
     this.#host = host;
+    const { observer, path, from = 0, isOfDatabase = false, hasMirror = false, again } = options;
+    const request = again === undefined ? asked : { ...asked, root: again.root };
     this.request = request;
-    const { observer, path, from = 0, isOfDatabase = false, hasMirror = false } = options;
-    const report = this.#report = new FetchReport(host, request, {
+    // It is trusted by what was asked for, whatever it is pinned to now.
+    const report = this.#report = new FetchReport(host, asked, {
       isOfDatabase,
       hasMirror,
       state: () => this.#state,
     });
+    if (again !== undefined) report.note(`Had again, for what was here is not right: ${again.why}`);
     const { recorder, startMs } = report;
-    const tell = (event: FetchEvent) => this.#loop.tell(event);
+    const tell = (event: FetchPolicyEvent) => this.#loop.tell(event);
     const { root, name } = request;
     const sought: Sought = root === null
       ? { by: "name", value: name }
       : { by: "root", value: root };
-    this.#searches = new OpenSearches(host, sought, this);
+    this.#searches = new OpenSearches(host, sought, {
+      searcher: this,
+      notReached: (dial) => tell({ kind: "not-reached", ...dial }),
+      relayAnswered: (answer) => tell({ kind: "relay-answered", ...answer }),
+    });
     const followed = this.#followed = new FollowedSwarm(host, request, {
       observer: this,
       path,
@@ -96,6 +123,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
         path,
         from,
         tell,
+        searchAgain: () => this.#searches.flood(),
       });
     const track = mirror?.track ?? null;
     const view = this.#view = new ReadableRanges(
@@ -109,20 +137,38 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
       note: (what) => report.note(what),
       tell,
     });
+    this.#choice = new FetchChoice(asked, {
+      isOfDatabase,
+      heard: () => this.#loop.policy.heard,
+      here: (name) =>
+        host.store.definitionsByName(name).filter(({ origin }) => origin !== "partial"),
+      tell: (choice) => view.event(choice),
+    });
     this.#progress = new FetchProgress({
       view,
       swarm: () => followed.swarm,
       queries: () => this.#loop.policy.queries,
+      coming: (nowMs) => this.#loop.policy.coming(nowMs),
       mirror: track,
+      crowd: mirror?.flight ?? null,
       startMs,
     });
     this.#loop = new PolicyLoop({
       clock: host.clock,
-      policy: this.#newPolicy({ sharesPlace: path !== undefined }),
+      policy: this.#newPolicy({
+        sharesPlace: path !== undefined,
+        ...(options.client === undefined ? {} : { client: options.client }),
+        mayAskRelays: options.isForOthers !== true,
+      }),
       facts: this.#lookAround(),
       apply: (effect) => this.#apply(effect),
       broke: (error) => this.#outcome.reject(error),
     });
+  }
+
+  /** The root that it is about, as far as it is known just now. */
+  get root(): Root | null {
+    return this.#followed.last?.file.root ?? this.request.root;
   }
 
   /** Whether what peers give is known to be the file that is meant. */
@@ -147,13 +193,14 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     try {
       this.#loop.tell({ kind: "start" });
       if (signal.aborted) stop();
-      const done = await this.#outcome.promise;
+      const { done, isOfMirror } = await this.#outcome.promise;
+      this.#land(done, { isOfMirror });
       this.#report.remember("done", done);
       return done;
     } catch (error) {
       // Of what nobody has there is nothing to tell, and many may ask for it.
       const isMiss = error instanceof FetchFailure && error.exit === "notFound";
-      const isTold = !isMiss || this.#loop.policy.offers > 0;
+      const isTold = !isMiss || this.#loop.policy.isHeardOf;
       if (isTold) this.#report.remember(messageOf(error), null);
       throw error;
     } finally {
@@ -165,13 +212,26 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   /** Lets time pass: bounds, further searches, progress. */
   tick(nowMs: number): void {
     if (this.#loop.policy.isOver) return;
-    this.#loop.guard(() => this.#progress.tell(nowMs));
-    this.#loop.tell({ kind: "tick" });
+    this.#loop.guard(() => {
+      this.#choice.following(this.#loop.policy.followed);
+      this.#progress.tell(nowMs);
+    });
+    this.#mirror?.tick();
+    this.#look();
+  }
+
+  /** A complete file is here that was not. */
+  appeared(root: Root, name: string): void {
+    if (!this.#maySeekHere || name !== this.request.name) return;
+    const definition = this.#host.store.definitionNamed(root, name);
+    if (definition === undefined) return;
+    const { nodeId } = this.#host;
+    this.#loop.tell({ kind: "appeared", nodeId, file: fileOffer(definition) });
   }
 
   /** Whom it could ask has changed. */
   surroundingsChanged(): void {
-    this.#loop.tell({ kind: "tick" });
+    this.#look();
   }
 
   /** How it went until now, for `explain` while it runs. */
@@ -181,13 +241,20 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
 
   // Searcher
 
-  offered(holder: OfferingHolder, offers: readonly MessageOf<"offer">[]): Verdict {
+  offered(
+    holder: OfferingHolder,
+    offers: readonly MessageOf<"offer">[],
+    inFlight: readonly MessageOf<"in-flight">[] = [],
+  ): Verdict {
     const { nodeId, address } = holder;
     const files = offers.map(({ file }) => file);
+    if (inFlight.length > 0) this.#loop.tell({ kind: "in-flight", nodeId, files: inFlight });
     this.#loop.tell({ kind: "offered", nodeId, address, files });
     const { policy, facts } = this.#loop;
     const answer = policy.answerTo(nodeId, files, facts);
-    if (answer !== "want") return { kind: answer };
+    if (answer !== "want") {
+      return this.#mirror?.flight?.offered(holder, inFlight) ?? { kind: answer };
+    }
     const swarm = this.#followed.swarm!;
     if (!swarm.wantsSources && !swarm.makeRoom()) return { kind: "enough" };
     const offer = offers.find(({ file }) => candidateKey(file) === policy.followed!.key)!;
@@ -200,6 +267,10 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
 
   listed({ files, holders }: DirectoryAnswer): void {
     this.#loop.tell({ kind: "listed", files, holders });
+  }
+
+  through(): void {
+    this.#look();
   }
 
   // SwarmObserver
@@ -232,7 +303,27 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     return this.#mirror!.part(sizeBytes);
   }
 
-  #gained({ range, provider }: Extract<SwarmEvent, { readonly kind: "gained" }>): void {
+  /** Whether a file of the name that comes to be on this machine is what is sought. */
+  get #maySeekHere(): boolean {
+    const { root, name, mirrors } = this.request;
+    if (root !== null || name === "" || mirrors.length > 0) return false;
+    return !this.#loop.policy.isOver && this.#loop.policy.followed === null;
+  }
+
+  #look(): void {
+    this.#seekHere();
+    this.#loop.tell({ kind: "tick" });
+  }
+
+  /** What is just being hashed on this machine is waited for as if another node had it. */
+  #seekHere(): void {
+    if (!this.#maySeekHere) return;
+    const { nodeId } = this.#host;
+    const files = this.#host.coming(this.request.name);
+    if (files.length > 0) this.#loop.tell({ kind: "in-flight", nodeId, files });
+  }
+
+  #gained({ range, provider }: OfKind<SwarmEvent, "gained">): void {
     const { swarm } = this.#followed;
     if (swarm === null || this.#loop.policy.isOver) return;
     this.#report.recorder.received(provider, range, { sizeBytes: swarm.file.sizeBytes });
@@ -243,7 +334,13 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     this.#loop.tell({ kind: "gained", range, by });
   }
 
-  #newPolicy(options: { readonly sharesPlace: boolean }): FetchPolicy {
+  #newPolicy(
+    options: {
+      readonly sharesPlace: boolean;
+      readonly mayAskRelays: boolean;
+      readonly client?: WaitingClient;
+    },
+  ): FetchPolicy {
     const { request } = this;
     const nowMs = this.#report.startMs;
     const searchMs = searchTimeMs(request, this.#host);
@@ -266,6 +363,8 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   #lookAround(): FetchFacts {
     const { isAlone, links, overlay, directories, store } = this.#host;
     const followed = this.#followed, mirror = this.#mirror, searches = this.#searches;
+    const { request } = this;
+    const view = this.#view;
     return {
       get surroundings() {
         return {
@@ -273,11 +372,17 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
           linkCount: links.size,
           linksDialling: links.dialling,
           addressCount: overlay.addressCount,
+          get peerFaults() {
+            return links.faults;
+          },
           directories: {
             size: directories.size,
             get faults() {
               return directories.errors;
             },
+          },
+          get withheldPath() {
+            return withheldCopy(store, request)?.path ?? null;
           },
         };
       },
@@ -285,8 +390,15 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
         return followed.swarm;
       },
       mirror: mirror?.track ?? null,
+      crowd: mirror?.flight ?? null,
       get importedTo() {
         return mirror?.import.importedTo ?? 0;
+      },
+      get isHandedOut() {
+        return view.isHandedOut;
+      },
+      get searchOutcome() {
+        return searches.outcome;
       },
       get listedDials() {
         return searches.listedDials;
@@ -299,9 +411,14 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   #apply(effect: FetchEffect): void {
     switch (effect.kind) {
       case "flood":
+        this.#mirror?.flight?.begin();
         return this.#searches.flood();
       case "ask-directories":
         return this.#searches.askDirectories();
+      case "dial-nodes":
+        return this.#host.dialNodes();
+      case "ask-relays":
+        return this.#searches.askRelays(effect.file);
       case "dial":
         return this.#searches.dial(effect, {
           sourceCount: this.#followed.swarm?.sourceCount ?? 0,
@@ -357,13 +474,16 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
       case "ban-mirror":
       case "mirror-is-bad":
       case "leave-place":
+      case "share":
+      case "mend":
+      case "audit":
         return this.#loop.begin(this.#mirror!.apply(effect));
       default:
         unreachable(effect);
     }
   }
 
-  #rejected(effect: Extract<FetchEffect, { readonly kind: "rejected" }>): void {
+  #rejected(effect: OfKind<FetchEffect, "rejected">): void {
     const { candidate, nodes, why, hadCome } = effect;
     const { key, name, root } = candidate;
     const { sha256 } = this.request;
@@ -378,19 +498,40 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
 
   #finish(result: FetchResult): void {
     if (result.kind !== "local") this.#progress.tell(this.#host.clock.nowMs());
-    this.#delivered(result).then(this.#outcome.resolve, this.#outcome.reject);
+    const isOfMirror = result.kind === "promoted";
+    this.#delivered(result).then(
+      (done) => this.#outcome.resolve({ done, isOfMirror }),
+      this.#outcome.reject,
+    );
   }
 
   /** Puts away what was brought, and says so. */
   async #delivered(result: FetchResult): Promise<Done> {
     if (result.kind === "local") return await this.#deliverLocal(result.file);
     const { file, swarm } = this.#resultOf(result);
+    this.#choice.took(file, result.kind);
     const done = this.#report.done(file, swarm);
     // What a mirror gave of a part may be of use again.
     await this.#mirror?.end(result.kind === "part" ? "suspend" : "discard");
     await this.#followed.leave("finish");
+    if (result.kind === "swarm") this.#dropDeadVersions(file);
     if (result.kind !== "part") this.#report.log(done);
     return done;
+  }
+
+  /** What is here in part of another file of this name, and nobody offers, is never to be whole. */
+  #dropDeadVersions({ root, name }: Pick<FileDefinition, "root" | "name">): void {
+    if (this.request.root !== null || this.request.chunks !== null) return;
+    const { store, log } = this.#host;
+    for (const other of store.definitionsByName(name)) {
+      if (other.origin !== "partial" || other.root === root) continue;
+      if (this.#loop.policy.isOffered(other.root)) continue;
+      store.discardWaiting(other.root);
+      log.info("dropped a part of a version that nobody offers any more", {
+        name,
+        root: other.root,
+      });
+    }
   }
 
   /** The file that a fetch got, and the swarm that brought some of it. */
@@ -410,6 +551,13 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     }
   }
 
+  /** Others are given the file from where it is now. */
+  #land({ root }: Done, how: { readonly isOfMirror: boolean }): void {
+    const { store } = this.#host;
+    const file = root === UNKNOWN_ROOT ? undefined : store.definition(root);
+    if (file !== undefined) this.#mirror?.land(readerOf(store, file), how);
+  }
+
   async #deliverLocal(
     file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
   ): Promise<Done> {
@@ -418,6 +566,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     const { recorder: journal } = this.#report;
     const how = { request, view: this.#view, journal, nowMs };
     const bytesLocal = showLocal(this.#host.store, file, how);
+    this.#choice.took(file, "local");
     await this.#mirror?.end("discard");
     // What a mirror gave was to compare, or came to be of no use.
     return { ...this.#report.done(file, null), mirrors: [], bytesLocal };
@@ -435,5 +584,6 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
       if (end.status === "fulfilled") continue;
       this.#host.log.warn("cannot put the download away", { error: messageOf(end.reason) });
     }
+    this.#mirror?.leave();
   }
 }

@@ -3,15 +3,23 @@
  * follows from their results is decided in `core/fetch`.
  */
 
-import { unreachable } from "../../base/errors.ts";
+import { isNoLongerHere, type OfKind, unreachable } from "../../base/errors.ts";
 import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
-import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { FetchEffect, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
+import { fileOffer } from "../discovery/offers.ts";
 import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
 import type { FetchHost } from "./fetch_host.ts";
-import { findLocalCopy, hasSha256, isReadable, readerOf } from "./local_lookup.ts";
+import {
+  findLocalCopy,
+  hasSha256,
+  isReadable,
+  partialCopy,
+  readerOf,
+  readyToRead,
+} from "./local_lookup.ts";
 import { agreesWithMirror } from "./mirror_comparison.ts";
 import type { FollowedSwarm } from "./followed_swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
@@ -29,7 +37,7 @@ interface FetchChecksOptions {
   /** Whether the candidate of a key is followed now. */
   readonly isFollowed: (key: string) => boolean;
   readonly note: (what: string) => void;
-  readonly tell: (event: FetchEvent) => void;
+  readonly tell: (event: FetchPolicyEvent) => void;
 }
 
 /** The checks of one fetch. */
@@ -53,7 +61,7 @@ export class FetchChecks {
   }
 
   /** Checks what the policy says, and gives what comes of it. */
-  async run(effect: CheckEffect): Promise<FetchEvent> {
+  async run(effect: CheckEffect): Promise<FetchPolicyEvent> {
     const running = this.#check(effect);
     this.#running.add(running);
     try {
@@ -81,7 +89,7 @@ export class FetchChecks {
     this.#mayPlace = null;
   }
 
-  #check(effect: CheckEffect): Promise<FetchEvent> {
+  #check(effect: CheckEffect): Promise<FetchPolicyEvent> {
     switch (effect.kind) {
       case "look-up":
         return this.#lookUp(effect);
@@ -99,24 +107,51 @@ export class FetchChecks {
   }
 
   /** Looks for a complete file of this machine that fits. */
-  async #lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchEvent> {
+  async #lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchPolicyEvent> {
     const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.#request, {
       signal: this.#ending.signal,
       isMeant: (file) => this.#isMeant(file, options),
+      note: this.#options.note,
     });
-    return { kind: "looked-up", file, hasWrongCopy };
+    return {
+      kind: "looked-up",
+      file,
+      hasWrongCopy,
+      part: file === undefined ? this.#part : undefined,
+    };
+  }
+
+  /** What is here in part of the very file: some of it may have rotted. */
+  get #part(): OfKind<FetchPolicyEvent, "looked-up">["part"] {
+    const { store, nodeId } = this.#host;
+    const file = partialCopy(store, this.#request);
+    return file === undefined ? undefined : { nodeId, file: fileOffer(file) };
   }
 
   /** Checks the copy here of a candidate that others offer. */
   async #here(
     candidate: Candidate,
     options: { readonly comparesWithMirror: boolean },
-  ): Promise<FetchEvent> {
+  ): Promise<FetchPolicyEvent> {
+    try {
+      return await this.#hereNow(candidate, options);
+    } catch (error) {
+      if (!isNoLongerHere(error)) throw error;
+      this.#options.note(`The copy that is here is not used: ${error.message}`);
+      return notHere(candidate);
+    }
+  }
+
+  async #hereNow(
+    candidate: Candidate,
+    options: { readonly comparesWithMirror: boolean },
+  ): Promise<FetchPolicyEvent> {
     const { store } = this.#host;
     const kind = "here-checked";
+    await readyToRead(store, candidate.root, this.#ending.signal);
     const file = store.definition(candidate.root);
-    if (file === undefined || !store.isComplete(file.root) || !isReadable(store, file)) {
-      return { kind, candidate, file: undefined, isRight: false, isMirrors: false };
+    if (file === undefined || !isReadable(store, file)) {
+      return notHere(candidate);
     }
     const { sha256 } = this.#request;
     const isRight = file.sizeBytes === candidate.sizeBytes &&
@@ -127,7 +162,7 @@ export class FetchChecks {
   }
 
   /** Whether what the swarm of a candidate brought has the SHA-256 that is wanted. */
-  async #peers(key: string): Promise<FetchEvent> {
+  async #peers(key: string): Promise<FetchPolicyEvent> {
     const { followed, isFollowed } = this.#options;
     try {
       const isRight = await followed.isRight(this.#ending.signal);
@@ -140,7 +175,7 @@ export class FetchChecks {
   }
 
   /** The SHA-256 of what the mirrors gave. */
-  async #mirror(): Promise<FetchEvent> {
+  async #mirror(): Promise<FetchPolicyEvent> {
     const sha256 = await this.#options.track!.unverified!.sha256({ signal: this.#ending.signal });
     return { kind: "mirror-checked", sha256 };
   }
@@ -149,7 +184,7 @@ export class FetchChecks {
    * Makes what the mirrors gave a file of the store, unless {@linkcode mayPlace} says no once its
    * root was told.
    */
-  async #promote(): Promise<FetchEvent> {
+  async #promote(): Promise<FetchPolicyEvent> {
     let root = UNKNOWN_ROOT;
     const file = await promote(this.#options.track!.unverified!, {
       signal: this.#ending.signal,
@@ -186,6 +221,10 @@ export class FetchChecks {
         this.#options.note(
           `A file of this name is here, root ${file.root}; the mirror has another one`,
         );
+        // Only nodes vouched for it, and they are contradicted.
+        const { store, offerPolicy } = this.#host;
+        const isUseless = file.origin === "downloaded" && offerPolicy.trustOf(file) === "peers";
+        if (isUseless) store.remove(file.root);
       }
     }
     return isMeant;
@@ -200,4 +239,8 @@ export class FetchChecks {
     const given = chunksOf(unverified.reader(sizeBytes), range);
     return await differenceOf(given, chunksOf(reader, range)) === undefined;
   }
+}
+
+function notHere(candidate: Candidate): FetchPolicyEvent {
+  return { kind: "here-checked", candidate, file: undefined, isRight: false, isMirrors: false };
 }

@@ -1,5 +1,6 @@
 /** How far a fetch is, for its observer. Decides nothing. */
 
+import type { ComingView } from "../../core/fetch/files_coming.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
 import { RateMeter } from "../swarm/rate_meter.ts";
@@ -11,7 +12,11 @@ interface ProgressOptions {
   readonly swarm: () => Swarm | null;
   /** Queries that were flooded. */
   readonly queries: () => number;
+  /** How far the file is at nodes that are just getting it. */
+  readonly coming: (nowMs: number) => ComingView | null;
   readonly mirror: MirrorFacts | null;
+  /** What fellows get at the same time: bytes that are here, from wherever, and how many they are. */
+  readonly crowd: { readonly bytesHere: number; readonly fellows: number } | null;
   readonly startMs: number;
 }
 
@@ -26,22 +31,30 @@ export class FetchProgress {
 
   /** Tells how far it is by now. */
   tell(nowMs: number): void {
-    const { view, mirror, startMs } = this.#options;
+    const { view, mirror, crowd, startMs } = this.#options;
     const swarm = this.#options.swarm();
-    const { bytes = 0, bytesLeft = null } = mirror ?? {};
+    const { bytes: inOrder = 0, bytesLeft = null } = mirror ?? {};
+    const bytes = Math.max(inOrder, crowd?.bytesHere ?? 0);
     this.#mirrorRate.add(bytes, nowMs);
     if (bytesLeft !== null && (swarm === null || bytes > swarm.bytesDone)) {
       return view.event({
         kind: "progress",
         bytesDone: bytes,
-        bytesTotal: bytes + bytesLeft,
+        bytesTotal: inOrder + bytesLeft,
         bytesPerSecond: Math.max(0, Math.round(this.#mirrorRate.bytesPerSecond)),
-        sources: swarm?.sourceCount ?? 0,
+        sources: (swarm?.sourceCount ?? 0) + (crowd?.fellows ?? 0),
       });
     }
     if (swarm === null) {
       const elapsedMs = Math.round(nowMs - startMs);
-      return view.event({ kind: "searching", elapsedMs, queries: this.#options.queries() });
+      const { nodes = 0, permille = 0 } = this.#options.coming(nowMs) ?? {};
+      return view.event({
+        kind: "searching",
+        elapsedMs,
+        queries: this.#options.queries(),
+        inFlightNodes: nodes,
+        inFlightPermille: permille,
+      });
     }
     view.event({
       kind: "progress",

@@ -13,6 +13,7 @@ import { limits } from "../../base/limits.ts";
 import type { FetchRecord, ProviderRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
+import type { Done } from "../../wire/messages.ts";
 import type { Provider } from "../swarm/provider.ts";
 import { type LedgerEntry, providerKey, TransferLedger } from "../swarm/transfer_ledger.ts";
 
@@ -24,6 +25,8 @@ export interface RecordFacts {
   readonly trust: FileTrust;
   /** Whether a mirror would have had to give what others gave: named, or of a released package. */
   readonly hasMirror: boolean;
+  /** All bytes that mirrors gave. */
+  readonly bytesMirrors: number;
   readonly nowMs: number;
   readonly unixMs: number;
 }
@@ -59,7 +62,9 @@ export class FetchRecorder {
 
   /** Writes down a decision, in one line for a person. */
   note(what: string, nowMs: number): void {
-    const short = what.slice(0, limits.recordStepLengthMax);
+    const lengthMax = limits.recordStepLengthMax;
+    // A mark where it is cut.
+    const short = what.length <= lengthMax ? what : `${what.slice(0, lengthMax - 1)}…`;
     this.#steps.push({ atMs: this.#since(nowMs), what: short });
     if (this.#steps.length < limits.recordSteps) return;
     this.#steps.splice(FIRST_STEPS, 1);
@@ -114,9 +119,18 @@ export class FetchRecorder {
     this.#both.struck({ kind: "peer", label: nodeId, nodeId }, n);
   }
 
+  /**
+   * What nodes gave, each chunk once, most bytes first; null when none gave anything while the file
+   * was in flight.
+   */
+  fellows(): Done["sources"] | null {
+    if (this.#tracks.mirror.sum("peer") === 0) return null;
+    return this.#came.peers().filter(({ bytes, strikes }) => bytes + strikes > 0);
+  }
+
   /** All of it, at the end or until now; `outcome` is "done", or why not. */
   record(outcome: string, facts: RecordFacts): FetchRecord {
-    const { name, root, sizeBytes, trust, hasMirror, nowMs, unixMs } = facts;
+    const { name, root, sizeBytes, trust, hasMirror, bytesMirrors, nowMs, unixMs } = facts;
     const came = this.#came;
     const bytesPeers = came.sum("peer");
     const bytesMirror = came.sum("mirror");
@@ -133,6 +147,7 @@ export class FetchRecorder {
       bytesLocal: came.sum("here"),
       bytesPeers,
       bytesMirror,
+      bytesMirrors,
       bytesThrownAway: sumOf(this.#both, ({ bytesThrownAway }) => bytesThrownAway),
       bytesSaved: hasMirror && outcome === "done"
         ? Math.max(0, bytesPeers - (this.#bytesOfMirrors - bytesMirror))
@@ -218,11 +233,14 @@ function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
 }
 
 /**
- * Keeps the record of a fetch that ended. One that got its file, and for which bytes had to come, is
- * added to the savings: reading a file that is here saves nothing again.
+ * Keeps the record of a fetch that ended. What came, and what mirrors gave for it, counts in any case.
+ * One that got its file, and for which bytes had to come, is added to the savings: reading a file that
+ * is here saves nothing again.
  */
 export function keepRecord(store: ChunkStore, record: FetchRecord): void {
   store.history.add(record);
+  store.addStatistic("bytesMirrors", record.bytesMirrors);
+  store.addStatistic("bytesUnique", record.bytesPeers + record.bytesMirror);
   if (record.outcome !== "done" || record.bytesPeers + record.bytesMirror === 0) return;
   store.addStatistic("savedFiles", 1);
   store.addStatistic("bytesLocal", record.bytesLocal);

@@ -9,6 +9,7 @@ import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import { FetchRecorder, keepRecord } from "./fetch_recorder.ts";
+import { wantedBytes, wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
@@ -37,6 +38,8 @@ export class FetchReport {
   readonly #host: FetchHost;
   readonly #request: FetchRequest;
   readonly #options: ReportOptions;
+  /** Nodes that gave chunks of a file whose root was known. */
+  #swarmPeers: Done["sources"] = [];
 
   constructor(host: FetchHost, request: FetchRequest, options: ReportOptions) {
     this.#host = host;
@@ -54,13 +57,16 @@ export class FetchReport {
   /** What is told of a fetch that got its file; `swarm` brought in what peers gave of it. */
   done({ root, name, sizeBytes }: FileIdentity, swarm: Swarm | null): Done {
     const { queries, offers, mirrors } = this.#options.state();
+    this.#swarmPeers = swarm?.ledger.peers() ?? [];
+    const sources = this.#sources();
+    const bytesGiven = sumOf(sources.map(({ bytes }) => bytes)) + sumOf(mirrors.values());
     return {
       kind: "done",
       root,
       name,
       sizeBytes,
-      bytesLocal: swarm?.bytesHad ?? 0,
-      sources: swarm?.ledger.peers().slice(0, limits.doneSourcesMax) ?? [],
+      bytesLocal: Math.max(swarm?.bytesHad ?? 0, this.#bytesWanted(root, sizeBytes) - bytesGiven),
+      sources: sources.slice(0, limits.doneSourcesMax),
       mirrors: [...mirrors].map(([mirror, bytes]) => ({ mirror, bytes }))
         .filter(({ bytes }) => bytes > 0)
         .sort((a, b) => b.bytes - a.bytes),
@@ -68,6 +74,13 @@ export class FetchReport {
       offersReceived: offers,
       elapsedMs: Math.round(this.#host.clock.nowMs() - this.startMs),
     };
+  }
+
+  /** What was to be there in the end: what nobody gave of it was here, or another fetch's. */
+  #bytesWanted(root: Root, sizeBytes: number): number {
+    // A part of a file of which nobody knows the root: how much that is only its mirror tells.
+    if (root === UNKNOWN_ROOT) return 0;
+    return wantedBytes(sizeBytes, wantedChunks(this.#request, sizeBytes));
   }
 
   /** Says in the log what came and from whom; the few that gave most are enough there. */
@@ -84,7 +97,7 @@ export class FetchReport {
 
   /** Keeps the record of a fetch that ended; a disk that refuses it is only told of. */
   remember(outcome: string, done: Done | null): void {
-    for (const { nodeId, strikes } of done?.sources ?? []) {
+    for (const { nodeId, strikes } of done === null ? [] : this.#swarmPeers) {
       if (strikes > 0) this.recorder.strikes(nodeId, strikes);
     }
     try {
@@ -93,6 +106,21 @@ export class FetchReport {
       if (!(error instanceof EnvironmentError)) throw error;
       this.#host.log.warn("cannot keep the record of a fetch", { error: messageOf(error) });
     }
+  }
+
+  /** What nodes gave; of what came both in flight and by its root, each chunk counts once. */
+  #sources(): Done["sources"] {
+    const fellows = this.recorder.fellows();
+    if (fellows === null) return this.#swarmPeers;
+    const strikes = new Map(this.#swarmPeers.map((peer) => [peer.nodeId, peer.strikes]));
+    return fellows.map((peer) => ({
+      ...peer,
+      strikes: peer.strikes + (strikes.get(peer.nodeId) ?? 0),
+    }));
+  }
+
+  get #isOfSwarm(): boolean {
+    return this.#swarmPeers.length > 0;
   }
 
   /** The record of the fetch, at its end or until now; `outcome` is "done", or why not. */
@@ -106,21 +134,30 @@ export class FetchReport {
       name: request.name || done?.name || "",
       root: root === UNKNOWN_ROOT ? null : root,
       sizeBytes: done?.sizeBytes ?? now.sizeBytes,
-      trust: trustOf(this.#host, { request, done, isOfDatabase }),
+      trust: trustOf(this.#host, { request, done, isOfDatabase, isOfSwarm: this.#isOfSwarm }),
       hasMirror: hasMirror || request.mirrors.length > 0 || isOfDatabase,
+      bytesMirrors: sumOf(now.mirrors.values()),
       nowMs: clock.nowMs(),
       unixMs: clock.unixMs(),
     });
   }
 }
 
+function sumOf(numbers: Iterable<number>): number {
+  let sum = 0;
+  for (const one of numbers) sum += one;
+  return sum;
+}
+
 /** What the file of a fetch is trusted by. */
 function trustOf(
   host: FetchHost,
-  { request, done, isOfDatabase }: {
+  { request, done, isOfDatabase, isOfSwarm }: {
     readonly request: FetchRequest;
     readonly done: Done | null;
     readonly isOfDatabase: boolean;
+    /** Whether nodes gave some of it of which only they say that it is the file. */
+    readonly isOfSwarm: boolean;
   },
 ): FileTrust {
   // The end of a file, of which nobody knows the root: nothing could be checked.
@@ -133,7 +170,7 @@ function trustOf(
   }
   if (request.root !== null) return "root";
   if (done === null) return "peers";
-  if (done.sources.length === 0 && done.mirrors.length > 0) return "mirror";
+  if (!isOfSwarm && done.mirrors.length > 0) return "mirror";
   // Nobody had to give anything: it is what it was when it came.
   const isHere = done.sources.length === 0 && host.store.isComplete(done.root);
   return isHere ? trustOfCopy(host, done.root) : "peers";

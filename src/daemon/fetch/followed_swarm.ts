@@ -3,7 +3,7 @@
 import { EnvironmentError, FetchFailure, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Candidate } from "../../core/fetch/candidates.ts";
-import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import type { PeersPlace } from "../../core/fetch/view_effects.ts";
 import { wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
@@ -22,7 +22,7 @@ interface FollowedSwarmOptions {
   readonly observer: SwarmObserver;
   /** Where the data is written; by default, the store's own place. */
   readonly path: string | undefined;
-  readonly tell: (event: FetchEvent) => void;
+  readonly tell: (event: FetchPolicyEvent) => void;
 }
 
 /** The swarm that a fetch takes part in. */
@@ -147,7 +147,11 @@ export class FollowedSwarm {
     return await hasSha256(this.#host.store, this.#swarm!.file, how);
   }
 
-  /** Leaves the swarm; resolves when that is done. */
+  /**
+   * Leaves the swarm; resolves when that is done.
+   *
+   * @throws {EnvironmentError} "changed" when a chunk that is wanted was lost just before the finish.
+   */
   async leave(how: "suspend" | "discard" | "finish"): Promise<void> {
     const swarm = this.#swarm;
     this.stopHashing();
@@ -161,6 +165,14 @@ export class FollowedSwarm {
     } finally {
       this.#leavings--;
     }
+    if (how === "finish") this.#checkHere(swarm);
+  }
+
+  /** A part is suspended, not finished: but all of it that is wanted has to be here. */
+  #checkHere({ file: { name, sizeBytes }, download: { have } }: Swarm): void {
+    if (have.hasRange(wantedChunks(this.#request, sizeBytes))) return;
+    const what = "chunks turned out to be bad when all had come";
+    throw new EnvironmentError("changed", `Cannot finish ${name}: ${what}`);
   }
 
   /** Resolves when nothing is being left. */

@@ -6,8 +6,9 @@
  */
 
 import { nameOfUrl } from "../../base/mirror_url.ts";
+import type { MirrorAnswer } from "../../http/coalesced_reads.ts";
 import { isStrong } from "../../http/mirror_request.ts";
-import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
+import type { MirrorFile } from "../../http/mirrors.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type {
   ResumeValidators,
@@ -91,12 +92,12 @@ export class MirrorDownload {
   }
 
   /** Whether an answer may be of the file of which an earlier fetch brought the beginning. */
-  goesOnWith(body: MirrorBody): boolean {
+  goesOnWith(body: MirrorAnswer): boolean {
     return this.#earlier === null || isSameFile(this.#earlier, body);
   }
 
   /** What is written from now on is this answer of the mirrors. */
-  begin({ mirror, validators }: MirrorBody, file: MirrorFile): void {
+  begin({ mirror, validators }: MirrorAnswer, file: MirrorFile): void {
     this.#earlier = null;
     this.#unverified!.validators ??= { mirror, ...validators };
     this.#provider = mirrorProvider(mirror, file);
@@ -151,7 +152,7 @@ function canTell(known: ResumeValidators | null): known is ResumeValidators {
 /** Whether an answer is certainly of the file that `earlier` tells of. */
 function isSameFile(
   earlier: ResumeValidators,
-  { mirror, validators: { etag, lastModified } }: MirrorBody,
+  { mirror, validators: { etag, lastModified } }: MirrorAnswer,
 ): boolean {
   if (earlier.lastModified !== null && lastModified === earlier.lastModified) return true;
   return mirror === earlier.mirror && isStrong(etag) && etag === earlier.etag;

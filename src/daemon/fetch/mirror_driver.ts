@@ -1,13 +1,14 @@
 /** Has the mirrors (origins) of one fetch do what the policy says, and tells it what they do. */
 
 import type { ChunkRange } from "../../base/geometry.ts";
-import type { FetchEffect, FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { FetchEffect, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import type { ViewPart } from "../../core/fetch/readable_ranges.ts";
-import type { FetchRequest } from "../../wire/fetching.ts";
+import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
 import type { Provider } from "../swarm/provider.ts";
 import type { MirrorLoss } from "../swarm/swarm_events.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import type { FollowedSwarm } from "./followed_swarm.ts";
+import { FetchFlight, mayFly } from "./fetch_flight.ts";
 import { MirrorImport } from "./mirror_import.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "./mirror_track.ts";
 import type { FetchRecorder } from "./fetch_recorder.ts";
@@ -21,7 +22,10 @@ type MirrorEffect = Extract<FetchEffect, {
     | "reject-mirror"
     | "ban-mirror"
     | "mirror-is-bad"
-    | "leave-place";
+    | "leave-place"
+    | "share"
+    | "mend"
+    | "audit";
 }>;
 
 /** What the mirrors of a fetch work with. */
@@ -32,13 +36,17 @@ interface MirrorDriverOptions {
   readonly path: string | undefined;
   /** The first byte that somebody waits for. */
   readonly from: number;
-  readonly tell: (event: FetchEvent) => void;
+  readonly tell: (event: FetchPolicyEvent) => void;
+  /** Asks the network again. */
+  readonly searchAgain: () => void;
 }
 
 /** The mirrors of one fetch. */
 export class MirrorDriver implements MirrorTrackOwner {
   readonly track: MirrorTrack;
   readonly import: MirrorImport;
+  /** Null where the file cannot be shared while it comes. */
+  readonly flight: FetchFlight | null;
   readonly #host: FetchHost;
   readonly #options: MirrorDriverOptions;
   /** How far the track is to read, though peers may still be leaving the place where it writes. */
@@ -49,7 +57,16 @@ export class MirrorDriver implements MirrorTrackOwner {
     this.#host = host;
     this.#options = options;
     const { journal, path, from, followed, mayImport, tell } = options;
-    this.track = new MirrorTrack(host, request, { owner: this, journal, path, from });
+    this.track = new MirrorTrack(host, request, {
+      owner: this,
+      journal,
+      path,
+      from,
+      isShared: () => this.flight !== null && (this.flight.isForming || this.flight.isComing),
+    });
+    const isShared = mayFly(host, request, { from, hasOwnPath: path !== undefined });
+    const { track } = this;
+    this.flight = isShared ? new FetchFlight(host, request, { ...options, track }) : null;
     this.import = new MirrorImport(this.track, {
       into: () => mayImport() ? followed.swarm : null,
       tell,
@@ -71,7 +88,7 @@ export class MirrorDriver implements MirrorTrackOwner {
   }
 
   /** The mirror gives no more ranges to the swarm: it gave a wrong chunk, failed, or stalled. */
-  leftSwarm(loss: MirrorLoss & { readonly provider: Provider }): FetchEvent {
+  leftSwarm(loss: MirrorLoss & { readonly provider: Provider }): FetchPolicyEvent {
     this.#leaveSwarm = null;
     const { label } = loss.provider;
     if (loss.kind === "mirror-wrong") {
@@ -87,7 +104,7 @@ export class MirrorDriver implements MirrorTrackOwner {
   }
 
   /** Does what the policy says; gives what that comes to, if it is told apart. */
-  async apply(effect: MirrorEffect): Promise<FetchEvent | undefined> {
+  async apply(effect: MirrorEffect): Promise<FetchPolicyEvent | undefined> {
     const { followed } = this.#options;
     switch (effect.kind) {
       case "read-mirror":
@@ -115,30 +132,57 @@ export class MirrorDriver implements MirrorTrackOwner {
         this.#readTo = 0;
         await this.track.leavePlace();
         return { kind: "place-left" };
+      case "share":
+        this.flight?.share(effect.isOn);
+        return undefined;
+      case "mend":
+        return await this.flight!.mend();
+      case "audit":
+        return await this.flight!.audit();
     }
+  }
+
+  /** The file is complete: fellows, and other fetches that take over what came, get it from there. */
+  land(reader: FileReader, { isOfMirror }: { readonly isOfMirror: boolean }): void {
+    this.flight?.land(reader);
+    if (isOfMirror) this.track.land(reader);
+  }
+
+  /** Lets time pass: who takes over what comes looks whether more does. */
+  tick(): void {
+    this.track.changes.tell();
+  }
+
+  /** The fetch is over. */
+  leave(): void {
+    this.track.leave();
   }
 
   /** Ends all of it; what the mirror brought is kept for a later fetch, or not. */
   async end(how: "suspend" | "discard"): Promise<void> {
     this.#leaveSwarm?.();
     this.#leaveSwarm = null;
+    if (how === "suspend") this.flight?.close("the fetch has ended");
     await this.track.end(how);
   }
 
   // MirrorTrackOwner
 
   opened(sizeBytes: number): void {
+    this.flight?.opened(sizeBytes);
     this.#options.tell({ kind: "mirror-opened", sizeBytes });
   }
 
   arrived(range: ChunkRange, provider: Provider): void {
     const { journal, tell } = this.#options;
     journal.received(provider, range, { sizeBytes: this.track.sizeBytes!, track: "mirror" });
+    this.flight?.gave(provider, range);
     tell({ kind: "mirror-arrived", range });
   }
 
   restarted(reason: string): void {
     this.import.restarted();
+    this.flight?.restarted(reason);
     this.#options.tell({ kind: "mirror-restarted", reason });
   }
 

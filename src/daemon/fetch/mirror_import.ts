@@ -6,7 +6,7 @@
 import { CHUNK_BYTES, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { nextTurn } from "../../base/clock.ts";
-import type { FetchEvent } from "../../core/fetch/fetch_events.ts";
+import type { FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
 
@@ -15,7 +15,7 @@ export class MirrorImport {
   readonly #track: MirrorTrack;
   /** The swarm whose leaves they are compared with; null while there is none. */
   readonly #into: () => Swarm | null;
-  readonly #tell: (event: FetchEvent) => void;
+  readonly #tell: (event: FetchPolicyEvent) => void;
   #importedTo: number;
   #isImporting = false;
   /** Whether it is to look again when it is through. */
@@ -23,7 +23,10 @@ export class MirrorImport {
 
   constructor(
     track: MirrorTrack,
-    options: { readonly into: () => Swarm | null; readonly tell: (event: FetchEvent) => void },
+    options: {
+      readonly into: () => Swarm | null;
+      readonly tell: (event: FetchPolicyEvent) => void;
+    },
   ) {
     this.#track = track;
     this.#into = options.into;

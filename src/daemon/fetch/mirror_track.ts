@@ -8,16 +8,23 @@
 
 import { limits } from "../../base/limits.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
+import { Changes } from "../../base/changes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
-import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
+import { MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
-import type { FetchRequest } from "../../wire/fetching.ts";
+import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
 import { HERE, type Provider } from "../swarm/provider.ts";
 import type { StreamLedger } from "../swarm/transfer_ledger.ts";
 import type { FetchRecorder } from "./fetch_recorder.ts";
+import {
+  type CoalescedRead,
+  type CoalescedReads,
+  type OngoingRead,
+  type ReadBody,
+} from "../../http/coalesced_reads.ts";
 import { MirrorDownload } from "./mirror_download.ts";
 import { MirrorSpan } from "./mirror_span.ts";
 import { ReadLoop } from "./read_loop.ts";
@@ -26,6 +33,10 @@ import { ReadLoop } from "./read_loop.ts";
 interface MirrorTrackHost {
   readonly store: Pick<ChunkStore, "openUnverified">;
   readonly mirrors: Mirrors;
+  /** What other fetches read from mirrors. */
+  readonly mirrorReads: CoalescedReads;
+  /** Whether mirrors inside this network are not asked; they are by default. */
+  readonly publicMirrorsOnly?: boolean;
   readonly log: Logger;
 }
 
@@ -44,17 +55,26 @@ export interface MirrorTrackOwner {
 }
 
 /** The mirror's part of a fetch. */
-export class MirrorTrack implements MirrorFacts {
+export class MirrorTrack implements MirrorFacts, OngoingRead {
+  readonly request: FetchRequest;
   /** The file at its mirrors. */
   readonly file: MirrorFile;
+  readonly changes = new Changes();
   readonly #host: MirrorTrackHost;
   readonly #owner: MirrorTrackOwner;
   readonly #journal: FetchRecorder;
   readonly #span: MirrorSpan;
   readonly #download: MirrorDownload;
   readonly #loop: ReadLoop;
+  /** Where it reads: a mirror, or another fetch that just reads the same there. */
+  readonly #source: CoalescedRead;
+  readonly #isShared: () => boolean;
+  #body: ReadBody | null = null;
+  #beginnings = 0;
   #refusal: MirrorError | null = null;
   #givesRanges = true;
+  /** Whether fellows brought what was missing. */
+  #isFilled = false;
   /** How often the file at the mirrors was another one. */
   #changes = 0;
 
@@ -67,9 +87,13 @@ export class MirrorTrack implements MirrorFacts {
       readonly path: string | undefined;
       /** The first byte that somebody waits for. */
       readonly from: number;
+      /** Whether fellows bring some of it, or are listened for. */
+      readonly isShared: () => boolean;
     },
   ) {
+    this.request = request;
     this.#host = host;
+    this.#isShared = options.isShared;
     this.#owner = options.owner;
     this.#journal = options.journal;
     const { chunks, mirrors, sizeBytes, via = [] } = request;
@@ -81,7 +105,12 @@ export class MirrorTrack implements MirrorFacts {
       failed: (error) => this.#owner.failed(error),
     });
     const expected = sizeBytes === null ? {} : { sizeBytes };
-    this.file = host.mirrors.file(mirrors, { ...expected, via });
+    this.file = host.mirrors.file(mirrors, {
+      ...expected,
+      via,
+      publicOnly: host.publicMirrorsOnly ?? false,
+    });
+    this.#source = host.mirrorReads.join(this);
   }
 
   get sizeBytes(): number | null {
@@ -114,7 +143,7 @@ export class MirrorTrack implements MirrorFacts {
   }
 
   get isWhole(): boolean {
-    return this.#span.isWhole;
+    return this.#span.isWhole || this.#isFilled;
   }
 
   get isWholeFile(): boolean {
@@ -149,12 +178,50 @@ export class MirrorTrack implements MirrorFacts {
     return mirror !== null && this.#host.mirrors.isBad(mirror, this.#nowMs);
   }
 
+  // OngoingRead
+
+  get answer(): ReadBody | null {
+    return this.#body;
+  }
+
+  get isShared(): boolean {
+    return this.#isShared();
+  }
+
+  get beginnings(): number {
+    return this.#beginnings;
+  }
+
+  get isGoingOn(): boolean {
+    return this.isWhole || this.#isWanting || this.isShared;
+  }
+
+  get isEnded(): boolean {
+    return this.#loop.isEnded;
+  }
+
+  get reader(): FileReader | null {
+    const { unverified, sizeBytes } = this;
+    if (unverified === null || unverified.isEnded || sizeBytes === null) return null;
+    return unverified.reader(sizeBytes);
+  }
+
+  /** The file is complete and right: other fetches that take it over get the rest from there. */
+  land(reader: FileReader): void {
+    this.#source.land(reader);
+  }
+
+  /** The fetch is over. */
+  leave(): void {
+    this.#source.leave();
+  }
+
   get #nowMs(): number {
     return this.#host.mirrors.clock.nowMs();
   }
 
   get #isWanting(): boolean {
-    return !this.#loop.isEnded && this.#refusal === null && this.#span.isWanting;
+    return !this.#loop.isEnded && this.#refusal === null && !this.isWhole && this.#span.isWanting;
   }
 
   /** Goes on until this many bytes from the first wanted one on are here; fewer than are: stops. */
@@ -164,6 +231,35 @@ export class MirrorTrack implements MirrorFacts {
     this.#span.readTo = bytes;
     if (this.#isWanting) this.#loop.goOn();
     else if (wasWanting) this.#loop.stop();
+    this.changes.tell();
+  }
+
+  /**
+   * Opens the place for what fellows bring of a file of `sizeBytes`.
+   *
+   * @throws {EnvironmentError} when it cannot be had.
+   */
+  prepare(sizeBytes: number): UnverifiedDownload {
+    if (this.unverified === null) this.#open();
+    this.#opened(sizeBytes);
+    return this.unverified!;
+  }
+
+  /** Fellows brought what was missing: all is here. */
+  filled(): void {
+    if (this.#isFilled) return;
+    this.#isFilled = true;
+    // Nothing may be written while it is checked.
+    this.#loop.stop().then(
+      () => this.#owner.changed(),
+      (error) => this.#owner.failed(error as Error),
+    );
+  }
+
+  /** Something of it turned out to be wrong, and is missing again. */
+  unfilled(range: ChunkRange): void {
+    this.#isFilled = false;
+    this.unverified!.drop(range);
   }
 
   /**
@@ -182,6 +278,7 @@ export class MirrorTrack implements MirrorFacts {
     if (this.#refusal !== null || this.isWhole) return;
     this.#refusal = error;
     this.#note(`No mirror gives it: ${error.message}`);
+    this.changes.tell();
     this.#owner.changed();
   }
 
@@ -210,6 +307,17 @@ export class MirrorTrack implements MirrorFacts {
     } else this.#loop.goOn();
   }
 
+  /** What is read for others shows that the mirrors have another file now: it starts over. */
+  async becameAnother(error: MirrorError): Promise<void> {
+    await this.#loop.halt();
+    if (this.#loop.isEnded) return;
+    this.#note(error.message);
+    if (++this.#changes > limits.mirrorRetriesMax) return this.refused(error);
+    this.#startOver("the file at the mirror changed");
+    this.#loop.goOn();
+    this.#owner.changed();
+  }
+
   /** A mirror gave a wrong range: it is not asked again. */
   ban(mirror: string): void {
     this.file.ban(mirror);
@@ -227,6 +335,7 @@ export class MirrorTrack implements MirrorFacts {
     await this.#loop.stop();
     this.#download.leave();
     this.#span.restart();
+    this.#beginsAgain();
   }
 
   /**
@@ -262,7 +371,7 @@ export class MirrorTrack implements MirrorFacts {
 
   /** Reads as far as is wanted, or until the mirrors have another file. */
   async #read(signal: AbortSignal): Promise<void> {
-    using read = new ResumableRead<MirrorBody>(this.file, {
+    using read = new ResumableRead<ReadBody>(this.#source, {
       next: () => this.#nextRange(),
       opened: (body) => this.#begins(body),
       brokeOff: ({ message }) => this.#note(message),
@@ -290,19 +399,23 @@ export class MirrorTrack implements MirrorFacts {
   }
 
   /** An answer begins; false when it may be of another file than what is here. */
-  #begins(body: MirrorBody): boolean {
-    const { mirror, offset, sizeBytes } = body;
+  #begins(body: ReadBody): boolean {
+    const { mirror, offset, sizeBytes, validators } = body;
     if (!this.#download.goesOnWith(body)) {
       this.#startOver(`mirror ${mirror} does not tell whether its file is still the same`);
       return false;
     }
-    this.#note(
-      offset < this.#span.position
-        ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
-        : `Asks mirror ${mirror} from byte ${offset}`,
-    );
-    if (sizeBytes !== null) this.#opened(sizeBytes);
+    if (body.isTakenOver) {
+      this.#note(`Takes over from byte ${offset} what another fetch reads from mirror ${mirror}`);
+      this.file.expect({ mirror, sizeBytes, validators });
+    } else {this.#note(
+        offset < this.#span.position
+          ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
+          : `Asks mirror ${mirror} from byte ${offset}`,
+      );}
     this.#download.begin(body, this.file);
+    this.#body = body;
+    if (sizeBytes !== null) this.#opened(sizeBytes);
     if (this.isOpen) this.#tell(HERE);
     return true;
   }
@@ -310,7 +423,13 @@ export class MirrorTrack implements MirrorFacts {
   #take({ offset, bytes }: Piece): void {
     this.#download.write(offset, bytes);
     this.#span.reach(offset + bytes.length);
-    if (this.isOpen) this.#tell(this.#download.provider);
+    if (this.isOpen) this.#tell(this.#provider);
+    this.changes.tell();
+  }
+
+  /** Who gives what comes now: what another fetch reads is here already. */
+  get #provider(): Provider {
+    return this.#body?.isTakenOver ? HERE : this.#download.provider;
   }
 
   /** An answer came to its end, or there is nothing left to ask for. */
@@ -318,7 +437,7 @@ export class MirrorTrack implements MirrorFacts {
     if (!this.isOpen) {
       // No mirror said how long the file is: now it is known.
       this.#opened(Math.min(this.#span.position, this.unverified!.sizeBytes ?? Infinity));
-      this.#tell(this.#download.provider);
+      this.#tell(this.#provider);
     }
     this.#endIfWhole();
   }
@@ -331,6 +450,7 @@ export class MirrorTrack implements MirrorFacts {
     if (this.isOpen) return;
     this.#span.open(sizeBytes);
     this.unverified!.sizeBytes = sizeBytes;
+    this.changes.tell();
     this.#owner.opened(sizeBytes);
   }
 
@@ -358,5 +478,14 @@ export class MirrorTrack implements MirrorFacts {
     this.#owner.restarted(reason);
     this.#download.restart();
     this.#span.forget();
+    this.#isFilled = false;
+    this.#beginsAgain();
+  }
+
+  /** Nothing of what came counts any more. */
+  #beginsAgain(): void {
+    this.#body = null;
+    this.#beginnings++;
+    this.changes.tell();
   }
 }

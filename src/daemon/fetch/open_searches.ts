@@ -3,15 +3,19 @@
  * decides when to begin another.
  */
 
+import type { OfKind } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Sought } from "../../wire/structures.ts";
+import type { FileOffer, Sought } from "../../wire/structures.ts";
 import type { FetchEffect } from "../../core/fetch/fetch_events.ts";
-import { HolderDials } from "../discovery/holder_dials.ts";
-import type { Searcher } from "../discovery/searches.ts";
+import { HolderDials, type NotReached } from "../discovery/holder_dials.ts";
+import type { QueryOutcome } from "../../wire/messages.ts";
+import type { OpenSearch, Searcher } from "../discovery/searches.ts";
+import type { RelayAsking } from "../push/relay_requests.ts";
 import type { FetchHost } from "./fetch_host.ts";
 
 /** What it searches through. */
-interface SearchHost extends Pick<FetchHost, "search" | "clock" | "log" | "dialHolder"> {
+interface SearchHost
+  extends Pick<FetchHost, "search" | "clock" | "log" | "dialHolder" | "dialProblem" | "askRelays"> {
   readonly directories: Pick<FetchHost["directories"], "findHolders">;
 }
 
@@ -20,15 +24,23 @@ export class OpenSearches {
   readonly #host: SearchHost;
   readonly #sought: Sought;
   readonly #searcher: Searcher;
-  readonly #ends: (() => void)[] = [];
+  readonly #searches: OpenSearch[] = [];
   readonly #dials: HolderDials;
-  #endAsking: () => void = () => {};
+  readonly #relayAnswered: RelayAsking["answered"];
+  readonly #end = new AbortController();
+  #asking: { end(): void } | null = null;
 
   constructor(
     host: SearchHost,
     sought: Sought,
-    searcher: Searcher,
+    told: {
+      readonly searcher: Searcher;
+      readonly notReached: NotReached;
+      readonly relayAnswered: RelayAsking["answered"];
+    },
   ) {
+    const { searcher, notReached } = told;
+    this.#relayAnswered = told.relayAnswered;
     this.#host = host;
     this.#sought = sought;
     this.#searcher = searcher;
@@ -36,7 +48,9 @@ export class OpenSearches {
       clock: host.clock,
       log: host.log,
       dialHolder: (address, root, heard) => host.dialHolder(address, root, heard),
+      dialProblem: (error) => host.dialProblem(error),
       offered: (holder, offers) => searcher.offered(holder, offers),
+      notReached,
     });
   }
 
@@ -45,33 +59,46 @@ export class OpenSearches {
     return this.#dials.listedCount;
   }
 
+  /** What came of the last query; null while somebody may still answer it. */
+  get outcome(): QueryOutcome | null {
+    return this.#searches.at(-1)?.outcome ?? null;
+  }
+
   /** Floods a query, and asks the directories. */
   flood(): void {
-    this.#ends.push(this.#host.search(this.#sought, this.#searcher));
-    if (this.#ends.length > limits.queriesAtOnce) this.#ends.shift()?.();
+    this.#searches.push(this.#host.search(this.#sought, this.#searcher));
+    this.#searches.at(-1 - limits.queriesAtOnce)?.retire();
+    if (this.#searches.length > limits.queriesHeard) this.#searches.shift()?.end();
   }
 
   /** Asks the directories alone; an answer that is still to come would be older. */
   askDirectories(): void {
-    this.#endAsking();
-    this.#endAsking = this.#host.directories.findHolders(
+    this.#asking?.end();
+    this.#asking = this.#host.directories.findHolders(
       this.#sought,
       (answer) => this.#searcher.listed(answer),
     );
   }
 
+  /** Asks linked nodes to pass a file on. */
+  askRelays(file: FileOffer): void {
+    this.#host.askRelays(file, { signal: this.#end.signal, answered: this.#relayAnswered });
+  }
+
   /** Dials a holder that answered, or that a directory named. */
   dial(
-    { address, root, isListed }: Extract<FetchEffect, { readonly kind: "dial" }>,
+    { nodeId, address, root, isListed }: OfKind<FetchEffect, "dial">,
     options: { readonly sourceCount: number },
   ): void {
-    if (isListed) this.#dials.listed({ address, root });
-    else this.#dials.answered({ address, root }, options);
+    const dial = { nodeId, address, root };
+    if (isListed) this.#dials.listed(dial);
+    else this.#dials.answered(dial, options);
   }
 
   /** Ends all searches. */
   end(): void {
-    for (const end of this.#ends) end();
-    this.#endAsking();
+    for (const search of this.#searches) search.end();
+    this.#asking?.end();
+    this.#end.abort();
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { FetchEffect, FetchEvent, FetchFacts } from "../../core/fetch/fetch_events.ts";
+import type { FetchEffect, FetchFacts, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import type { FetchPolicy } from "../../core/fetch/fetch_policy.ts";
 
 /** What the loop works with. */
@@ -24,7 +24,7 @@ export class PolicyLoop {
   readonly facts: FetchFacts;
   readonly #options: PolicyLoopOptions;
   /** What was told, and is not yet taken into account. */
-  readonly #events: FetchEvent[] = [];
+  readonly #events: FetchPolicyEvent[] = [];
   #isStepping = false;
   #timer: Timer | null = null;
   #wakesMs = Infinity;
@@ -38,7 +38,7 @@ export class PolicyLoop {
   }
 
   /** Tells the policy what happened; when effects tell something, that is taken up after them. */
-  tell(event: FetchEvent): void {
+  tell(event: FetchPolicyEvent): void {
     const { policy } = this;
     if (policy.isOver || this.#isEnded) return;
     this.#events.push(event);
@@ -68,7 +68,7 @@ export class PolicyLoop {
   }
 
   /** Begins what takes a while, and tells what comes of it. */
-  begin(work: Promise<FetchEvent | undefined | void>): void {
+  begin(work: Promise<FetchPolicyEvent | undefined | void>): void {
     work.then(
       (event) => event && this.tell(event),
       (error) => this.tell({ kind: "failed", error: error as Error }),
@@ -88,7 +88,7 @@ export class PolicyLoop {
     this.#wakesMs = Infinity;
   }
 
-  #step(event: FetchEvent): void {
+  #step(event: FetchPolicyEvent): void {
     const { clock, apply } = this.#options;
     const effects = this.policy.step(event, clock.nowMs(), this.facts);
     for (const effect of effects) this.guard(() => apply(effect));

@@ -5,6 +5,7 @@
 
 import { dirname } from "node:path";
 import type { HostPort } from "../../base/address.ts";
+import { AwakeClock } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { newNodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -14,12 +15,12 @@ import { ChunkStore } from "../../store/chunk_store.ts";
 import type { FetchEvent, FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import { Node, type NodeOptions } from "./node.ts";
 
-type GivenNodeOptions = Pick<
+type AloneNodeOptions = Pick<
   NodeOptions,
-  "directories" | "isReachable" | "log" | "network" | "networkKey" | "peers" | "ttl"
+  "directories" | "isReachable" | "log" | "network" | "networkKey" | "otherKeys" | "peers" | "ttl"
 >;
 
-interface AloneOptions extends GivenNodeOptions {
+interface AloneOptions extends AloneNodeOptions {
   /** Where the file's bytes are written; what lies there is checked and used. Absolute. */
   readonly outputPath: string;
   /** Where the node listens, so that holders can call back. */
@@ -38,6 +39,7 @@ export async function* fetchAlone(
   options: AloneOptions,
 ): AsyncGenerator<FetchEvent> {
   await using cleanup = new AsyncDisposableStack();
+  const clock = cleanup.use(new AwakeClock());
   const dataDir = await makeDataDir(dirname(options.outputPath));
   cleanup.defer(() => Deno.remove(dataDir, { recursive: true }));
   const store = cleanup.use(
@@ -49,6 +51,7 @@ export async function* fetchAlone(
   );
   const node = new Node({
     ...options,
+    clock,
     nodeId: newNodeId(systemRandom),
     listen: options.node,
     linksMin: limits.linksMin,

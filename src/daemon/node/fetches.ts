@@ -1,17 +1,23 @@
 /** The fetches of a node, and what they share: their swarms, and the client of all mirrors. */
 
 import type { HostPort } from "../../base/address.ts";
-import { FetchFailure } from "../../base/errors.ts";
+import { type EnvironmentError, FetchFailure, isNoLongerHere } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
+import { mirrorDelayOf } from "../../core/fetch/fetch_timeouts.ts";
 import { Mirrors } from "../../http/mirrors.ts";
+import { linkProblemOf } from "../../net/link_problem.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { comingFiles } from "../discovery/coming_files.ts";
 import type { Searcher } from "../discovery/searches.ts";
+import type { Flights } from "../crowd/flights.ts";
+import { CoalescedReads } from "../../http/coalesced_reads.ts";
 import { Fetch, type FetchOptions } from "../fetch/fetch.ts";
-import { ChunkHasher } from "../swarm/chunk_hasher.ts";
+import { RelayRequests } from "../push/relay_requests.ts";
+import type { SwarmContext } from "../swarm/swarm_events.ts";
 import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
 import { RejectedFiles } from "../trust/rejected_files.ts";
@@ -20,15 +26,34 @@ import { takeFromHolder } from "./outbound_calls.ts";
 
 interface FetchesOptions {
   readonly discovery: Discovery;
+  readonly swarmContext: SwarmContext;
+  /** What is in flight here. */
+  readonly flights: Flights;
   /** Knows what files have to be by their names; nobody does by default. */
   readonly trust: PackageIndex | undefined;
   /** Whether the node lasts for one fetch only, and is no daemon's. */
   readonly isAlone: boolean;
+  /** How long peers alone are asked before a mirror is, unless a request says; null: the default. */
+  readonly mirrorDelayMs: number | null;
+}
+
+/** Whether a fetch came upon bytes of its own that are not what they were, or are missing since. */
+function isRotten(
+  error: unknown,
+  options: { readonly isPartHere: boolean },
+): error is EnvironmentError {
+  // What somebody removed is gone altogether.
+  return isNoLongerHere(error) && (error.code !== "not-found" || options.isPartHere);
 }
 
 /** How one fetch is done. */
 export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase"> {
   readonly signal: AbortSignal;
+  /**
+   * Whether it is for a user of this machine who has not proved the daemon's token: he has it ask no
+   * mirror for what nothing proves, name nothing for others, nor take all places. By default it is not.
+   */
+  readonly isForStranger?: boolean;
   /** Is given the fetch, to which holders at hand may be offered. */
   readonly begun?: (searcher: Searcher) => void;
 }
@@ -38,32 +63,32 @@ export class Fetches {
   readonly swarms: Swarms;
   /** The HTTP client of all fetches from mirrors (origins), and of the gateway. */
   readonly mirrors: Mirrors;
-  /** Strikes that peers were given. */
-  strikes = 0;
   readonly #context: NodeContext;
   readonly #options: FetchesOptions;
-  readonly #hasher: ChunkHasher;
   readonly #rejectedFiles = new RejectedFiles();
+  readonly #mirrorReads = new CoalescedReads();
+  readonly #relayRequests: RelayRequests;
   readonly #running = new Set<Fetch>();
   readonly #stopping = new AbortController();
+  readonly #endOfChanges: () => void;
 
   constructor(context: NodeContext, options: FetchesOptions) {
     this.#context = context;
     this.#options = options;
-    const { clock, identity: { random }, log, store } = context;
-    this.#hasher = new ChunkHasher(clock);
+    const { clock, log, store } = context;
     this.mirrors = new Mirrors({ log, clock });
+    this.swarms = new Swarms(options.swarmContext, store);
     const { links } = options.discovery;
-    this.swarms = new Swarms({
-      clock,
-      log,
-      random,
-      hasher: this.#hasher,
-      struck: () => this.#struck(),
-      misbehaved: (node, root) =>
-        links.step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
-    }, store);
-    links.changes.listen(() => {
+    this.#relayRequests = new RelayRequests(context, () => links.overlay.neighbours.links());
+    this.#endOfChanges = store.onChange((change) => {
+      const { kind, root } = change;
+      if (kind === "withdrawn" || kind === "lost") this.#rejectedFiles.forget(root);
+      if (kind === "discarded") this.swarms.withdrawn(root);
+      if (kind === "added") {
+        for (const fetch of this.#running) fetch.appeared(root, change.name);
+      }
+    });
+    options.discovery.links.changes.listen(() => {
       for (const fetch of this.#running) fetch.surroundingsChanged();
     });
   }
@@ -80,19 +105,52 @@ export class Fetches {
    * @throws {EnvironmentError} when the disk refuses.
    */
   async fetch(request: FetchRequest, options: FetchingOptions): Promise<Done> {
-    const { trust } = this.#options;
+    const { trust, mirrorDelayMs } = this.#options;
     if (this.#mayBeNewer(request)) await trust?.settle?.();
-    if (this.#running.size >= limits.fetchesMax) {
+    const { isForStranger = false } = options;
+    const kept = isForStranger ? limits.fetchesTrustedMin : 0;
+    if (this.#running.size >= limits.fetchesMax - kept) {
       throw new FetchFailure(
         "failed",
         `Cannot fetch: ${this.#running.size} fetches are running, at most ${limits.fetchesMax}`,
         { hint: "Try again when some have ended." },
       );
     }
-    const { begun, signal, ...how } = options;
-    const known = applySyncDb(request, trust);
-    const { isOfDatabase } = known;
-    const fetch = new Fetch(this.#fetchHost(), known.request, { ...how, isOfDatabase });
+    const known = applySyncDb(isForStranger ? unnamedRoot(request) : request, trust);
+    if (isForStranger && request.mirrors.length > 0 && !known.isOfDatabase) {
+      throw new FetchFailure(
+        "failed",
+        "The daemon asks mirrors only for files that a package database names, except for its owner",
+        { hint: "Fetch it with --alone, or as a user who can read the daemon's token." },
+      );
+    }
+    const asked = { ...known.request, mirrorDelayMs: mirrorDelayOf(request, mirrorDelayMs) };
+    const how = { ...options, isOfDatabase: known.isOfDatabase };
+    let { again } = options;
+    for (let left: number = limits.fetchesAgainMax;; left--) {
+      const fetch = new Fetch(
+        this.#fetchHost(isForStranger),
+        asked,
+        again === undefined ? how : { ...how, again },
+      );
+      try {
+        return await this.#run(fetch, options);
+      } catch (error) {
+        const { root } = fetch;
+        const isOver = options.signal.aborted || this.#stopping.signal.aborted || left === 0;
+        if (isOver || root === null) throw error;
+        const isPartHere = this.#context.store.download(root) !== undefined;
+        if (!isRotten(error, { isPartHere })) throw error;
+        again = { root, why: error.message };
+        // What mirrors gave may have been shown beside it, and was not compared.
+        if (asked.mirrors.length > 0) {
+          options.observer.event({ kind: "restarted", reason: error.message });
+        }
+      }
+    }
+  }
+
+  async #run(fetch: Fetch, { begun, signal }: FetchingOptions): Promise<Done> {
     this.#running.add(fetch);
     try {
       const running = fetch.run(AbortSignal.any([signal, this.#stopping.signal]));
@@ -106,31 +164,41 @@ export class Fetches {
   tick(nowMs: number): void {
     for (const fetch of this.#running) fetch.tick(nowMs);
     this.swarms.tick(nowMs);
+    this.#options.flights.tick(nowMs);
   }
 
   /** Ends all fetches, whose downloads are kept as of now; the rest goes with `close`. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#options.flights.stop();
     await this.swarms.suspendAll();
   }
 
   close(): void {
+    this.#endOfChanges();
     this.mirrors.close();
-    this.#hasher.close();
   }
 
-  #fetchHost() {
-    const { discovery, isAlone } = this.#options;
+  #fetchHost(publicMirrorsOnly: boolean) {
+    const { discovery, flights, isAlone } = this.#options;
     const { directories, links } = discovery;
     return {
       ...this.#context,
       swarms: this.swarms,
+      flights,
+      nodeId: this.#context.identity.nodeId,
+      coming: (name: string) => comingFiles(this.#context, { by: "name", value: name }),
+      hasNetworkKey: this.#context.identity.networkKey !== undefined,
       mirrors: this.mirrors,
+      publicMirrorsOnly,
+      // What mirrors inside give to others is not for who may not ask them.
+      mirrorReads: publicMirrorsOnly ? new CoalescedReads() : this.#mirrorReads,
       rejectedFiles: this.#rejectedFiles,
       isAlone,
       directories,
       links,
       overlay: links.overlay,
+      dialNodes: () => links.step({ kind: "in-need" }),
       search: discovery.search.bind(discovery),
       /** Dials a holder of `root` and has the searcher hear its offer, as if it had called back. */
       dialHolder: (address: HostPort, root: Root, searcher: Pick<Searcher, "offered">) =>
@@ -140,6 +208,9 @@ export class Fetches {
           searcher,
           isBanned: links.isBanned.bind(links),
         }),
+      askRelays: this.#relayRequests.ask.bind(this.#relayRequests),
+      dialProblem: (error: unknown) =>
+        linkProblemOf(error, { ...this.#context.identity, what: "node" }).text,
     };
   }
 
@@ -149,9 +220,9 @@ export class Fetches {
     if (trust === undefined || root !== null || sha256 !== null || sizeBytes !== null) return false;
     return trust.find(name) === undefined;
   }
+}
 
-  #struck(): void {
-    this.strikes++;
-    this.#context.store.addStatistic("strikes", 1);
-  }
+/** The request of a root under the name that its holders give it: others are offered it by that. */
+function unnamedRoot(request: FetchRequest): FetchRequest {
+  return request.root === null ? request : { ...request, name: "" };
 }

@@ -6,31 +6,54 @@
 
 import type { HostPort } from "../../base/address.ts";
 import { Changes } from "../../base/changes.ts";
-import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
+import { messageOf, type OfKind, PeerFault, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { LinkId } from "../../core/overlay/neighbours.ts";
+import type { LinkId } from "../../core/overlay/neighbour_events.ts";
+import type { CallbackOutcome } from "../../core/overlay/search_events.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
-import { initiate, RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
+import { RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import { onlyKinds } from "../../wire/framer.ts";
-import { formatAddress } from "../../wire/host.ts";
-import type { Message, MessageKind, Refusal } from "../../wire/messages.ts";
+import { formatAddress, plainHost } from "../../wire/host.ts";
+import {
+  type Message,
+  type MessageKind,
+  NODE_VERSION_THROUGH,
+  type Refusal,
+} from "../../wire/messages.ts";
+import type { Sought } from "../../wire/structures.ts";
+import type { GivenPeerReport } from "../../wire/reports.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { type Asker, Askers, comingFiles } from "../discovery/coming_files.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
 import { fileOffer, filesSought, holdsAny } from "../discovery/offers.ts";
 import { Searches } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
+import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
+import type { Flights } from "../crowd/flights.ts";
+import type { KnownNodes } from "./known_nodes.ts";
+import { GivenPeers } from "./given_peers.ts";
+import { LinkLog } from "./link_log.ts";
 import { callRequester } from "./outbound_calls.ts";
 
 /** Messages that a link carries. */
-const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit"] as const;
+const LINK_KINDS = ["ping", "pong", "bye", "peers", "query", "hit", "query-done"] as const;
+/** Those that every version knows. */
+const OLD_LINK_KINDS = LINK_KINDS.filter((kind) => kind !== "query-done");
 
 interface LinksOptions {
   /** Serves the requesters that this node calls back. */
   readonly uploads: Uploads;
+  /** What this node is just getting. */
+  readonly flights: Flights;
+  readonly oldVersions: OldVersions;
   /** Nodes that a person named: links to them are kept up. */
   readonly peers: readonly HostPort[];
+  /** Remembers over a restart whom it met; nobody does by default. */
+  readonly knownNodes?: KnownNodes | undefined;
+  /** This machine's addresses as one text; by default they never change. */
+  readonly ownAddresses?: () => string;
   readonly linksMin: number;
   readonly linksMax: number;
 }
@@ -45,13 +68,23 @@ export class Links {
   readonly #context: NodeContext;
   readonly #options: LinksOptions;
   readonly #connections = new Map<LinkId, Connection>();
+  /** Why links are ending, as one of the two sides said. */
+  readonly #byes = new Map<LinkId, string>();
   #nextId = 1;
-  #dialling = 0;
+  readonly #dials = new Set<{ readonly sinceMs: number }>();
   #isStopped = false;
+  readonly #timers = new DisposableStack();
+  /** Requesters that wait for what is not here yet. */
+  readonly #askers = new Askers();
+  readonly #given: GivenPeers;
+  readonly #linkLog: LinkLog;
+  #ownAddresses = "";
 
   constructor(context: NodeContext, options: LinksOptions) {
     this.#context = context;
     this.#options = options;
+    this.#given = new GivenPeers(options.peers, context.identity);
+    this.#linkLog = new LinkLog(context.log);
     const { nodeId, random } = context.identity;
     const { linksMin, linksMax } = options;
     this.overlay = new Overlay({ nodeId, random, linksMin, linksMax });
@@ -63,18 +96,59 @@ export class Links {
 
   /** How many are being dialled. */
   get dialling(): number {
-    return this.#dialling;
+    return this.#dials.size;
   }
 
-  /** Begins to dial the nodes that a person named. */
+  /** Whether a link may come up in a moment: one that is dialled for long is not likely to. */
+  get isLinking(): boolean {
+    const nowMs = this.#context.clock.nowMs();
+    for (const { sinceMs } of this.#dials) if (nowMs - sinceMs < limits.dialSlowMs) return true;
+    return false;
+  }
+
+  /** How the nodes stand that a person named. */
+  givenPeers(): GivenPeerReport[] {
+    return this.#given.reports(this.overlay.neighbours, this.#context.clock.nowMs());
+  }
+
+  /** Why there is no link to some of them. */
+  get faults(): ReturnType<GivenPeers["faults"]> {
+    return this.#given.faults(this.overlay.neighbours, this.#context.clock.nowMs());
+  }
+
+  /** Lets time pass. */
+  tick(nowMs: number): void {
+    this.step({ kind: "tick" });
+    this.#linkLog.tick(nowMs);
+  }
+
+  /** Begins to dial the nodes that a person named, and those that the run before met. */
   start(): void {
-    for (const { host, port } of this.#options.peers) {
+    const { knownNodes, ownAddresses, peers } = this.#options;
+    for (const { host, port } of peers) {
       this.step({ kind: "add-address", host, port, pinned: true });
+    }
+    const { clock, store, offerPolicy } = this.#context;
+    this.#timers.defer(store.onChange((change) => {
+      if (change.kind === "added") this.#came(change.name);
+    }));
+    this.#timers.defer(offerPolicy.onChange(({ name }) => this.#came(name)));
+    if (knownNodes !== undefined) {
+      for (const { host, port } of knownNodes.atStart) {
+        this.step({ kind: "add-address", host, port, pinned: false, met: true });
+      }
+      this.#timers.use(clock.every(limits.knownNodesSaveMs, () => this.#save()));
+    }
+    if (ownAddresses !== undefined) {
+      this.#ownAddresses = ownAddresses();
+      this.#timers.use(clock.every(limits.ownAddressesMs, () => this.#lookAtAddresses()));
     }
   }
 
   /** Says goodbye on every link; resolves when that is written, or after a short bound. */
   async stop(): Promise<void> {
+    this.#timers.dispose();
+    this.#save();
     this.#isStopped = true;
     await Promise.all([...this.#connections.values()].map((connection) => {
       connection.send({ kind: "bye", reason: "shutting down" });
@@ -96,6 +170,18 @@ export class Links {
     );
   }
 
+  /** Whether there is a link with a node, at the host from which it came here. */
+  hasLinkWith({ nodeId }: RemoteIdentity, { remote }: Connection): boolean {
+    const host = plainHost(remote.host);
+    return this.overlay.neighbours.links()
+      .some((link) => link.nodeId === nodeId && link.host === host);
+  }
+
+  /** Whether a host is turned away before it has said anything. */
+  isShutOut(host: string): boolean {
+    return this.overlay.neighbours.isShutOut(host, this.#context.clock.nowMs());
+  }
+
   /** Whether nothing is taken from a node, nor any question of it answered. */
   isBanned({ nodeId }: RemoteIdentity, { remote: { host } }: Connection): boolean {
     return this.overlay.neighbours.isBanned({ nodeId, host }, this.#context.clock.nowMs());
@@ -110,7 +196,8 @@ export class Links {
     const link = this.#nextId++;
     const { host, port } = connection.remote;
     this.#connections.set(link, connection);
-    connection.setGate(onlyKinds("Cannot keep link", LINK_KINDS));
+    const saysDone = remote.version >= NODE_VERSION_THROUGH;
+    connection.setGate(onlyKinds("Cannot keep link", saysDone ? LINK_KINDS : OLD_LINK_KINDS));
     const { nodeId, listenPort } = remote;
     this.step({
       kind: "link-up",
@@ -119,15 +206,39 @@ export class Links {
       host,
       port,
       listenPort,
+      saysDone,
       inbound: dialled === undefined,
       ...(dialled === undefined ? {} : { dialled }),
     });
     this.changes.tell();
+    const peer = peerLabel(connection, remote);
+    const openedBy = dialled === undefined ? "that node" : "this node";
+    this.#linkLog.up(nodeId, { peer, openedBy });
+    if (dialled !== undefined) this.#given.linked(dialled);
     await connection.receive(this.#handler(link));
     this.#connections.delete(link);
+    const reason = this.#byes.get(link);
+    this.#byes.delete(link);
+    const why = reason ?? connection.reason?.message ?? "the other side hung up";
+    this.#linkLog.down(nodeId, { peer, reason: why });
+    if (dialled !== undefined) this.#given.ended(dialled, reason, this.#context.clock.nowMs());
     this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
     this.changes.tell();
     this.#logEnd(connection, remote);
+  }
+
+  #save(): void {
+    const { clock } = this.#context;
+    this.#options.knownNodes?.save(this.overlay.neighbours.lastMet(clock.nowMs()));
+  }
+
+  #lookAtAddresses(): void {
+    const now = this.#options.ownAddresses?.() ?? "";
+    if (now === this.#ownAddresses) return;
+    this.#ownAddresses = now;
+    this.#context.log.info("this machine's addresses changed", { addresses: now });
+    this.#context.connections.guard?.startOver();
+    this.step({ kind: "network-changed" });
   }
 
   #apply(effect: OverlayEffect): void {
@@ -142,20 +253,17 @@ export class Links {
         this.#close(effect.link, effect.reason);
         break;
       case "look-up":
-        this.step({
-          kind: "looked-up",
-          id: effect.id,
-          holds: holdsAny(this.#context, effect.sought),
-        });
+        this.#lookUp(effect);
         break;
       case "call-back":
-        callRequester(this.#context, {
-          uploads: this.#options.uploads,
-          id: effect.id,
-          address: { host: effect.host, port: effect.port },
-          sought: effect.sought,
-          answered: (outcome) => this.step({ kind: "callback-answered", id: effect.id, outcome }),
-        });
+        this.#callBack(
+          {
+            id: effect.id,
+            address: { host: effect.host, port: effect.port },
+            sought: effect.sought,
+          },
+          (outcome) => this.step({ kind: "callback-answered", id: effect.id, outcome }),
+        );
         break;
       case "answer-by-hit":
         this.step({
@@ -165,10 +273,14 @@ export class Links {
             .map(fileOffer),
           nodeId: this.#context.identity.nodeId,
           holderPort: this.#context.identity.listenPort,
+          isComing: this.#isComing(effect.sought),
         });
         break;
       case "deliver-hit":
         this.searches.hit(effect.hit);
+        break;
+      case "search-through":
+        this.searches.through(effect.id);
         break;
       case "warn":
         this.#warn(effect);
@@ -178,22 +290,56 @@ export class Links {
     }
   }
 
-  #warn({ message, fields }: Extract<OverlayEffect, { kind: "warn" }>): void {
-    const { log, throttle } = this.#context;
-    if (throttle.isFirst(`${message} ${JSON.stringify(fields)}`)) log.warn(message, fields);
+  #callBack(asker: Asker, answered: (outcome: CallbackOutcome) => void): void {
+    callRequester(this.#context, {
+      ...this.#options,
+      ...asker,
+      answered,
+      waits: (asker) => this.#askers.add(asker, this.#context.clock.nowMs()),
+    });
+  }
+
+  /** There may be something to offer of a name that was still to come. */
+  #came(name: string): void {
+    if (this.#isStopped) return;
+    for (const asker of this.#askers.take(name, this.#context.clock.nowMs())) {
+      this.#callBack(asker, () => {});
+    }
+  }
+
+  #lookUp({ id, sought }: OfKind<OverlayEffect, "look-up">): void {
+    const { flights } = this.#options;
+    flights.sought(sought);
+    const holds = holdsAny(this.#context, sought) || this.#isComing(sought);
+    this.step({ kind: "looked-up", id, holds });
+  }
+
+  /** Whether something that matches is about to be here. */
+  #isComing(sought: Sought): boolean {
+    return this.#options.flights.matching(sought).length > 0 ||
+      comingFiles(this.#context, sought).length > 0;
+  }
+
+  #warn({ message, fields }: OfKind<OverlayEffect, "warn">): void {
+    const link = fields["link"];
+    const connection = typeof link === "number" ? this.#connections.get(link) : undefined;
+    const host = connection === undefined ? {} : { host: connection.remote.host };
+    this.#context.log.warn(message, { ...host, ...fields });
   }
 
   #dialOrLog(address: HostPort): void {
     this.#dial(address).catch((error) => {
-      const { log, throttle } = this.#context;
+      const { clock, log, throttle } = this.#context;
       const peer = formatAddress(address.host, address.port);
-      const fields = { peer, error: messageOf(error) };
       // Addresses that others tell may be anything; only those that a person gave are worth a line.
-      const isGiven = this.#options.peers.some(({ host, port }) =>
-        host === address.host && port === address.port
-      );
-      if (!isGiven) log.debug("cannot link", fields);
-      else if (throttle.isFirst(`dial ${peer} ${fields.error}`)) log.info("cannot link", fields);
+      if (!this.#given.has(address)) {
+        return log.debug("cannot link", { peer, error: messageOf(error) });
+      }
+      const { code, text } = this.#given.failed(address, error, clock.nowMs());
+      if (code === "duplicate" || !throttle.isFirst(`dial ${peer} ${code}`)) return;
+      const fields = { peer, problem: code, reason: text };
+      if (code === "cloned-id") log.warn("cannot link", fields);
+      else log.info("cannot link", fields);
     });
   }
 
@@ -203,19 +349,33 @@ export class Links {
    * @throws {Error} when no link comes about; the overlay has been told.
    */
   async #dial(address: HostPort): Promise<void> {
-    const { connections, identity } = this.#context;
+    const { clock, connections, identity } = this.#context;
+    const dial = { sinceMs: clock.nowMs() };
     let connection: Connection;
     let remote: RemoteIdentity;
-    this.#dialling++;
+    this.#dials.add(dial);
     try {
-      connection = await connections.dial(address);
-      remote = await initiate(connection, { identity, purpose: "link" });
+      const isGiven = this.#given.has(address) || this.overlay.neighbours.wasMet(address);
+      ({ connection, remote } = await dialNode(connections, address, {
+        identity,
+        purpose: "link",
+        version: NODE_VERSION_THROUGH,
+        fallback: true,
+        oldVersions: this.#options.oldVersions,
+        nowMs: clock.nowMs(),
+        isGiven,
+      }));
     } catch (error) {
-      const refusal = error instanceof RefusedError ? { refusal: error.refusal } : {};
-      this.step({ kind: "dial-failed", ...address, ...refusal });
+      const { refusal, nodeId } = error instanceof RefusedError ? error : {};
+      this.step({
+        kind: "dial-failed",
+        ...address,
+        ...(refusal === undefined ? {} : { refusal }),
+        ...(nodeId === undefined ? {} : { nodeId }),
+      });
       throw error;
     } finally {
-      this.#dialling--;
+      this.#dials.delete(dial);
       this.changes.tell();
     }
     await this.keep(connection, remote, address);
@@ -224,7 +384,10 @@ export class Links {
   #close(link: LinkId, reason: string): void {
     const connection = this.#connections.get(link);
     if (connection === undefined) return;
-    if (reason !== "bye") connection.send({ kind: "bye", reason });
+    if (reason !== "bye") {
+      connection.send({ kind: "bye", reason });
+      this.#byes.set(link, reason);
+    }
     connection.closeAfterWriting();
   }
 
@@ -235,22 +398,24 @@ export class Links {
         if (!isLinkMessage(message)) {
           throw new PeerFault("unexpected", `Cannot take ${message.kind} on a link`);
         }
+        if (message.kind === "bye") this.#byes.set(link, message.reason);
         this.step({ kind: "message", link, message });
       },
     };
   }
 
   #logEnd(connection: Connection, remote: RemoteIdentity): void {
-    const { log } = this.#context;
-    const fields = { peer: peerLabel(connection, remote), nodeId: remote.nodeId };
-    if (connection.reason instanceof PeerFault) {
-      log.warn("a peer broke the protocol", { ...fields, reason: connection.reason.message });
-    } else log.debug("link ended", fields);
+    if (!(connection.reason instanceof PeerFault)) return;
+    this.#context.log.warn("a peer broke the protocol", {
+      peer: peerLabel(connection, remote),
+      nodeId: remote.nodeId,
+      reason: connection.reason.message,
+    });
   }
 }
 
 function isLinkMessage(
   message: Message,
-): message is Extract<Message, { kind: (typeof LINK_KINDS)[number] }> {
+): message is OfKind<Message, (typeof LINK_KINDS)[number]> {
   return (LINK_KINDS as readonly MessageKind[]).includes(message.kind);
 }

@@ -10,20 +10,30 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type Logger, LogThrottle } from "../../base/log.ts";
+import { type LogFields, type Logger, LogThrottle, PeerLog } from "../../base/log.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { systemRandom } from "../../base/random.ts";
 import { Connections } from "../../net/connections.ts";
+import { DialGuard } from "../../net/dial_guard.ts";
+import { OwnNonces } from "../../net/handshake.ts";
+import { OldVersions } from "../../net/version_fallback.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
+import { isLoopback } from "../../wire/host.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
+import type { ReachReport } from "../../wire/reports.ts";
+import { Flights } from "../crowd/flights.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import type { Fetch } from "../fetch/fetch.ts";
+import { ChunkHasher } from "../swarm/chunk_hasher.ts";
+import type { SwarmContext } from "../swarm/swarm_events.ts";
 import { OfferPolicy } from "../trust/offer_policy.ts";
 import { Uploads } from "../upload/uploads.ts";
+import { askDialBacks } from "./dial_backs.ts";
 import { Discovery } from "./discovery.ts";
 import type { FetchingOptions } from "./fetches.ts";
+import type { KnownNodes } from "./known_nodes.ts";
 import { Links } from "./links.ts";
 import { NodePort } from "./node_port.ts";
 import { Questions } from "./questions.ts";
@@ -37,16 +47,26 @@ export interface NodeOptions {
   readonly isReachable: boolean;
   readonly network: string;
   readonly networkKey: Uint8Array | undefined;
+  /** Keys that others may use as well. */
+  readonly otherKeys?: readonly Uint8Array[];
   readonly ttl: number;
   readonly linksMin: number;
   readonly linksMax: number;
   /** Bytes that all downloads may come to with files that others ask this node to take; 0: none. */
   readonly acceptBytes?: number;
+  /** Whether linked nodes may have it fetch files that they cannot have otherwise. */
+  readonly relaysFiles?: boolean;
   /** Uploads at once with which this node counts as fully loaded. */
   readonly uploadsLoaded?: number;
+  /** How long peers alone are asked before a mirror is, unless a request says; null: the default. */
+  readonly mirrorDelayMs?: number | null;
   /** Whether it lasts for one fetch only, and is no daemon's. */
   readonly isAlone?: boolean;
   readonly peers: readonly HostPort[];
+  /** Remembers over a restart whom this node met. */
+  readonly knownNodes?: KnownNodes;
+  /** This machine's addresses as one text: when they change, all nodes are dialled anew. */
+  readonly ownAddresses?: () => string;
   /** Directories that are told what is here and asked what is sought; none by default. */
   readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
@@ -56,6 +76,8 @@ export interface NodeOptions {
   readonly log: Logger;
   /** The time; by default, the system's. */
   readonly clock?: Clock;
+  /** The time of others, which goes on while this process sleeps; by default the same. */
+  readonly outerClock?: Clock;
 }
 
 /** A node of the network. */
@@ -66,7 +88,14 @@ export class Node {
   readonly discovery: Discovery;
   readonly transfers: Transfers;
   readonly questions: Questions;
+  /** What is just coming from mirrors. */
+  readonly flights: Flights;
+  /** Strikes that peers were given. */
+  strikes = 0;
+  readonly #oldVersions = new OldVersions();
+  readonly #hasher: ChunkHasher;
   readonly #port: NodePort;
+  readonly #log: PeerLog;
   readonly #timers = new DisposableStack();
   /** Bytes that stand in the statistics. */
   #saved = { bytesIn: 0, bytesOut: 0 };
@@ -77,46 +106,81 @@ export class Node {
    * @throws {EnvironmentError} when the port cannot be had.
    */
   constructor(options: NodeOptions) {
-    const { clock = systemClock, log, nodeId, store, transport, trust } = options;
+    const { clock = systemClock, nodeId, store, transport, trust } = options;
+    const log = this.#log = new PeerLog(options.log, { clock, isThisMachine: isLoopback });
     const listener = transport.listen(options.listen);
     const { address } = listener;
+    const throttle = new LogThrottle(clock);
+    const guard = new DialGuard((host) => {
+      if (throttle.isFirst(`dials ${host}`)) log.warn("leaves a host alone", leftAlone(host));
+    });
     const context = this.context = {
       clock,
       log,
       store,
-      throttle: new LogThrottle(),
-      connections: new Connections(transport, { clock }),
+      throttle,
+      connections: new Connections(transport, {
+        clock,
+        guard,
+        faulty: (host) => this.links.step({ kind: "host-faulty", host }),
+      }),
       offerPolicy: new OfferPolicy({ clock, store, trust, log }),
       identity: {
         nodeId,
         listenPort: options.isReachable ? address.port : 0,
         network: options.network,
         networkKey: options.networkKey,
+        ...(options.otherKeys === undefined ? {} : { otherKeys: options.otherKeys }),
         random: systemRandom,
+        ownNonces: new OwnNonces(),
       },
     };
+    const swarmContext: SwarmContext = {
+      clock,
+      log,
+      random: systemRandom,
+      hasher: this.#hasher = new ChunkHasher(clock),
+      struck: () => this.#struck(),
+      misbehaved: (node, root) =>
+        this.links.step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
+    };
     const uploads = new Uploads(context);
-    const links = this.links = new Links(context, { ...options, uploads });
+    const oldVersions = this.#oldVersions;
+    const flights = this.flights = new Flights(context, {
+      ...swarmContext,
+      oldVersions,
+      isBanned: (remote, connection) => this.links.isBanned(remote, connection),
+    });
+    const links = this.links = new Links(context, { ...options, uploads, flights, oldVersions });
     const discovery = this.discovery = new Discovery(context, {
       links,
+      flights,
       directories: options.directories ?? [],
       ttl: options.ttl,
+      // A node of one fetch is gone before its links are of use.
+      linksMin: options.isAlone === true ? 0 : options.linksMin,
       address,
-      load: (nowMs) => this.transfers.loadMeter.load(nowMs),
+      oldVersions,
+      outerClock: options.outerClock ?? clock,
+      load: () => this.transfers.loadMeter.load(clock.nowMs()),
     });
     this.transfers = new Transfers(context, {
+      swarmContext,
+      flights,
       uploads,
       discovery,
       trust,
       acceptBytes: options.acceptBytes ?? 0,
+      relaysFiles: options.relaysFiles ?? false,
       uploadsLoaded: options.uploadsLoaded ?? limits.uploadsLoadedDefault,
       isAlone: options.isAlone ?? false,
+      mirrorDelayMs: options.mirrorDelayMs ?? null,
     });
     const { loadMeter, pushReceiver } = this.transfers;
     const { directories } = discovery;
     const questions = new Questions(context, { loadMeter, pushReceiver, directories, links });
     this.questions = questions;
-    this.#port = new NodePort(context, listener, { links, uploads, questions });
+    this.#port = new NodePort(context, listener, { links, uploads, questions, flights });
   }
 
   /** Where it listens, the real port included. */
@@ -152,6 +216,11 @@ export class Node {
     return this.transfers.fetches.fetch(request, options);
   }
 
+  /** How some of the nodes that it has links with could dial this one. */
+  async askDialBacks(): Promise<ReachReport[]> {
+    return await askDialBacks(this.context, { links: this.links, oldVersions: this.#oldVersions });
+  }
+
   /** Begins to accept, to dial and to let time pass. */
   start(): void {
     this.#port.start();
@@ -179,6 +248,7 @@ export class Node {
       log.warn("cannot stop in order", { error: messageOf(end.reason) });
     }
     this.transfers.fetches.close();
+    this.#hasher.close();
     this.#saveStatistics();
     connections.closeAll();
   }
@@ -186,12 +256,18 @@ export class Node {
   #tick(): void {
     const { clock, connections, throttle } = this.context;
     const nowMs = clock.nowMs();
-    this.links.step({ kind: "tick" });
+    this.links.tick(nowMs);
     this.discovery.tick(nowMs);
     this.transfers.tick(nowMs);
     connections.tick(nowMs);
     throttle.tick(nowMs);
+    this.#log.tick(nowMs);
     this.#saveStatistics();
+  }
+
+  #struck(): void {
+    this.strikes++;
+    this.context.store.addStatistic("strikes", 1);
   }
 
   #saveStatistics(): void {
@@ -200,4 +276,10 @@ export class Node {
     store.addStatistic("bytesOut", bytesOut - this.#saved.bytesOut);
     this.#saved = { bytesIn, bytesOut };
   }
+}
+
+function leftAlone(host: string): LogFields {
+  const reason =
+    "others name addresses there, and dials of them met no node, or one that asked nothing";
+  return { host, reason };
 }

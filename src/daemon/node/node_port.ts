@@ -15,6 +15,7 @@ import type { Refusal } from "../../wire/messages.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { hearOffers } from "../discovery/offer_exchange.ts";
 import { fileOfRoot, offerMessage } from "../discovery/offers.ts";
+import type { Flights } from "../crowd/flights.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import type { Links } from "./links.ts";
 import type { Questions } from "./questions.ts";
@@ -24,6 +25,7 @@ interface NodePortOptions {
   readonly links: Links;
   readonly uploads: Uploads;
   readonly questions: Questions;
+  readonly flights: Flights;
 }
 
 /** The accepting side of one node. */
@@ -47,6 +49,7 @@ export class NodePort {
         connections,
         throttle,
         log,
+        isShutOut: (host) => options.links.isShutOut(host),
         refusal: (remote, connection) => this.#refusal(remote, connection),
         entered: (connection, remote) => this.#entered(connection, remote),
       },
@@ -76,26 +79,34 @@ export class NodePort {
   }
 
   async #entered(connection: Connection, remote: RemoteIdentity): Promise<void> {
-    const { links, questions } = this.#options;
+    const { flights, links, questions } = this.#options;
+    const { clock, connections } = this.#context;
+    if (remote.listenPort !== 0) {
+      const address = { host: connection.remote.host, port: remote.listenPort };
+      connections.guard?.met(address, clock.nowMs());
+    }
     switch (remote.purpose) {
       case "link":
         return await links.keep(connection, remote);
       case "callback": {
         const verdict = await hearOffers(connection, { remote, searches: links.searches });
         if (verdict.kind === "want") return await verdict.use(connection);
+        if (verdict.kind === "join") return await verdict.use(connection, remote);
         return await connection.closeAfterWriting();
       }
       case "transfer":
         return await this.#transfer(connection, remote);
       case "directory":
         return await questions.serve(connection, remote);
+      case "fellow":
+        return await flights.enter(connection, remote);
       default:
         return unreachable(remote.purpose);
     }
   }
 
   #refusal(remote: RemoteIdentity, connection: Connection): Refusal | undefined {
-    const { links, questions, uploads } = this.#options;
+    const { flights, links, questions, uploads } = this.#options;
     const { host } = connection.remote;
     // A banned node is no neighbour and no source, and asks nothing; it is still given files.
     if (remote.purpose !== "transfer" && links.isBanned(remote, connection)) return "banned";
@@ -108,6 +119,8 @@ export class NodePort {
         return uploads.hasRoomFor(host) ? undefined : "busy";
       case "callback":
         return undefined;
+      case "fellow":
+        return flights.refusal(remote, host);
       default:
         return unreachable(remote.purpose);
     }

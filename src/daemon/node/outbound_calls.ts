@@ -6,15 +6,27 @@
 import type { HostPort } from "../../base/address.ts";
 import { messageOf, PeerFault, unreachable } from "../../base/errors.ts";
 import type { QueryId, Root } from "../../base/ids.ts";
-import type { CallbackOutcome } from "../../core/overlay/search.ts";
+import { limits } from "../../base/limits.ts";
+import type { CallbackOutcome } from "../../core/overlay/search_events.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import type { Connection } from "../../net/connection.ts";
 import { initiate, type RemoteIdentity } from "../../net/handshake.ts";
+import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
+import {
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_OLDEST,
+  NODE_VERSION_PAGES,
+  type NodeVersion,
+} from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
+import type { Flights } from "../crowd/flights.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { countListed } from "../discovery/listing.ts";
+import { type Asker, comingFiles } from "../discovery/coming_files.ts";
 import { callbackProof, offerFiles, receiveOffers } from "../discovery/offer_exchange.ts";
+import { holdsAny } from "../discovery/offers.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 
@@ -27,31 +39,49 @@ export async function callRequester(
   call: {
     /** Serves the requester if it wants a file. */
     readonly uploads: Uploads;
+    readonly flights: Flights;
+    readonly oldVersions: OldVersions;
     readonly id: QueryId;
     readonly address: HostPort;
     readonly sought: Sought;
     readonly answered: (outcome: CallbackOutcome) => void;
+    /** Is given a requester that was told of files in flight only, when it has answered. */
+    readonly waits: (asker: Asker) => void;
   },
 ): Promise<void> {
-  const { uploads, id, address, sought } = call;
+  const { uploads, flights, oldVersions, id, address, sought } = call;
+  const { clock, connections, identity } = context;
+  const inFlight = [...flights.offersTo(address, sought), ...comingFiles(context, sought)]
+    .slice(0, inFlightMax(sought));
+  const holds = holdsAny(context, sought);
+  // A fellow of all that is in flight here is told nothing new.
+  if (!holds && inFlight.length === 0) return call.answered("search-on");
+  const total = sought.by === "glob" ? await countListed(context, sought.value) : 0;
   let isAnswered = false;
   const answer = (outcome: CallbackOutcome) => {
     if (!isAnswered) call.answered(outcome);
     isAnswered = true;
   };
   let isReached = false;
+  let isMet = false;
   try {
-    const connection = await context.connections.dial(address);
-    const remote = await initiate(connection, {
-      identity: context.identity,
+    const { connection, remote } = await dialNode(connections, address, {
+      identity,
       purpose: "callback",
+      version: versionFor({ inFlight: inFlight.length, total }),
+      fallback: holds,
+      oldVersions,
+      nowMs: clock.nowMs(),
       first: (remote) => [callbackProof(id, remote)],
     });
+    isMet = true;
     const reply = await offerFiles(connection, {
       queryId: id,
       sought,
       remote,
       source: context,
+      inFlight,
+      total,
       proved: () => isReached = true,
     });
     switch (reply.kind) {
@@ -59,7 +89,11 @@ export async function callRequester(
         answer(reply.searchOn ? "search-on" : "enough");
         await uploads.serve(connection, remote, { root: reply.root });
         return;
+      case "join":
+        answer(reply.searchOn ? "search-on" : "enough");
+        return await flights.join(connection, { id: reply.flight, remote, isDialled: true });
       case "more":
+        if (!holds && sought.by === "name") call.waits({ id, address, sought });
         answer("search-on");
         return connection.close();
       case "enough":
@@ -71,11 +105,23 @@ export async function callRequester(
   } catch (error) {
     // Nobody there, or another node than the requester: a router in between may forward the port.
     answer(isReached ? "failed" : "unreachable");
+    if (isMet && !isReached) connections.guard?.wasted(address, clock.nowMs());
     context.log.debug("callback failed", {
       peer: formatAddress(address.host, address.port),
       error: messageOf(error),
     });
   }
+}
+
+/** How many files in flight may be told. */
+function inFlightMax({ by }: Sought): number {
+  return by === "glob" ? limits.listingMax : limits.flightsOfferedMax;
+}
+
+/** The oldest version in which a holder can say what it has to say. */
+function versionFor(offers: { readonly inFlight: number; readonly total: number }): NodeVersion {
+  if (offers.total > limits.listingMax) return NODE_VERSION_PAGES;
+  return offers.inFlight > 0 ? NODE_VERSION_FLIGHTS : NODE_VERSION_OLDEST;
 }
 
 /**

@@ -14,7 +14,12 @@ import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { RemoteIdentity } from "../../net/handshake.ts";
 import { onlyKinds } from "../../wire/framer.ts";
-import type { Message, MessageOf, Refusal } from "../../wire/messages.ts";
+import {
+  type Message,
+  type MessageOf,
+  NODE_VERSION_FLIGHTS,
+  type Refusal,
+} from "../../wire/messages.ts";
 import { sessionMac } from "../../wire/proofs.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import type { Directories } from "../directories/directories.ts";
@@ -23,9 +28,12 @@ import { peerLabel } from "../discovery/offer_exchange.ts";
 import { listedFiles } from "../discovery/offers.ts";
 import type { PushReceiver } from "../push/push_receiver.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
+import { DialBacks } from "./dial_backs.ts";
 import type { Links } from "./links.ts";
 
 const QUESTIONS = ["load-query", "files-query", "upload-request"] as const;
+/** What may be asked from version 2 on. */
+const NEWER_QUESTIONS = [...QUESTIONS, "dial-back-query"] as const;
 
 interface QuestionsOptions {
   readonly loadMeter: LoadMeter;
@@ -53,6 +61,7 @@ type Sequel = () => Promise<void>;
 export class Questions {
   readonly #context: NodeContext;
   readonly #options: QuestionsOptions;
+  readonly #dialBacks: DialBacks;
   /** Connections that ask something now, by host. */
   readonly #askers = new Counts<string>();
   /** Lists that are being sent, by host. */
@@ -71,6 +80,7 @@ export class Questions {
   constructor(context: NodeContext, options: QuestionsOptions) {
     this.#context = context;
     this.#options = options;
+    this.#dialBacks = new DialBacks(context);
   }
 
   /** Why a node at `host` may not ask now; undefined when it may. */
@@ -103,7 +113,7 @@ export class Questions {
 
   async #answerAll(asker: Asker): Promise<Sequel | undefined> {
     for (;;) {
-      const question = await nextQuestion(asker.connection);
+      const question = await nextQuestion(asker);
       if (question === undefined) return undefined;
       this.#count(asker);
       switch (question.kind) {
@@ -116,6 +126,12 @@ export class Questions {
         case "upload-request": {
           const sequel = this.#upload(asker, question);
           if (sequel !== undefined) return sequel;
+          break;
+        }
+        case "dial-back-query": {
+          const { connection, remote } = asker;
+          const answer = await this.#dialBacks.answer(connection, remote);
+          connection.send({ kind: "dial-back-report", answer });
           break;
         }
         default:
@@ -192,6 +208,7 @@ export class Questions {
     const { answer, incoming } = pushReceiver.consider(request, {
       host: connection.remote.host,
       isDirectory: asker.isDirectory,
+      isLinked: this.#options.links.hasLinkWith(remote, connection),
     });
     connection.send({ kind: "upload-answer", answer });
     if (incoming === undefined) return undefined;
@@ -202,8 +219,9 @@ export class Questions {
 }
 
 /** The next question; undefined when the asker has none, or takes too long over it. */
-async function nextQuestion(connection: Connection): Promise<Message | undefined> {
-  connection.setGate(onlyKinds("Cannot answer", QUESTIONS));
+async function nextQuestion({ connection, remote }: Asker): Promise<Message | undefined> {
+  const kinds = remote.version >= NODE_VERSION_FLIGHTS ? NEWER_QUESTIONS : QUESTIONS;
+  connection.setGate(onlyKinds("Cannot answer", kinds));
   using _ = connection.clock.after(limits.directoryIdleMs, () => connection.close());
   try {
     return await connection.receiveOne();

@@ -3,9 +3,12 @@
 import type { PackageIndex } from "../../base/package_index.ts";
 import type { StoreChange } from "../../store/files/stored_file.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { WITHDRAWN } from "../../wire/messages.ts";
 import { fileOfRoot } from "../discovery/offers.ts";
 import { PushReceiver } from "../push/push_receiver.ts";
 import { Pushes } from "../push/pushes.ts";
+import type { Flights } from "../crowd/flights.ts";
+import type { SwarmContext } from "../swarm/swarm_events.ts";
 import type { OfferPolicyChange } from "../trust/offer_policy.ts";
 import { LoadMeter } from "../upload/load_meter.ts";
 import type { Uploads } from "../upload/uploads.ts";
@@ -16,9 +19,13 @@ interface TransfersOptions {
   readonly uploads: Uploads;
   readonly discovery: Discovery;
   readonly acceptBytes: number;
+  readonly relaysFiles: boolean;
   readonly uploadsLoaded: number;
   readonly isAlone: boolean;
+  readonly mirrorDelayMs: number | null;
   readonly trust: PackageIndex | undefined;
+  readonly swarmContext: SwarmContext;
+  readonly flights: Flights;
 }
 
 /** The transfers of one node. */
@@ -32,10 +39,10 @@ export class Transfers {
   readonly #ends: readonly (() => void)[];
 
   constructor(context: NodeContext, options: TransfersOptions) {
-    const { acceptBytes, discovery, isAlone, trust, uploads, uploadsLoaded } = options;
+    const { acceptBytes, discovery, relaysFiles, uploads, uploadsLoaded } = options;
     this.#context = context;
     this.uploads = uploads;
-    this.fetches = new Fetches(context, { discovery, isAlone, trust });
+    this.fetches = new Fetches(context, options);
     this.pushes = new Pushes(context, { uploads, directories: discovery.directories });
     this.loadMeter = new LoadMeter({
       uploads,
@@ -44,6 +51,7 @@ export class Transfers {
     });
     this.pushReceiver = new PushReceiver(context, {
       acceptBytes,
+      relaysFiles,
       loadMeter: this.loadMeter,
       swarms: this.fetches.swarms,
       fetch: (request, how) => this.fetches.fetch(request, how),
@@ -70,14 +78,22 @@ export class Transfers {
     if (change.kind === "gained") this.uploads.gained(change.root, change.range);
     else if (change.kind === "withdrawn" || change.kind === "discarded") {
       if (this.#context.store.definition(change.root) === undefined) {
-        this.uploads.withdraw(change.root, "the file is not offered any more");
+        this.uploads.withdraw(change.root, WITHDRAWN);
       }
     }
   }
 
-  /** Requesters that began before a file was contradicted get no more of it. */
+  /**
+   * Requesters that began before a file was contradicted get no more of it. A copy that was fetched,
+   * for which only nodes vouched, is removed; what is shared stays where it lies.
+   */
   #offerPolicyChanged({ root, verdict }: OfferPolicyChange): void {
     if (verdict !== "contradicted" || fileOfRoot(this.#context, root) !== undefined) return;
-    this.uploads.withdraw(root, "the file is not offered any more");
+    this.uploads.withdraw(root, WITHDRAWN);
+    const { store, offerPolicy } = this.#context;
+    const files = [...store.definitionsOfRoot(root)];
+    const isUseless = files.every((file) => offerPolicy.trustOf(file) === "contradicted") &&
+      files.some(({ origin }) => origin === "downloaded");
+    if (isUseless && store.history.trustOf(root) === "peers") store.remove(root);
   }
 }

@@ -6,7 +6,8 @@ import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import type { Connection } from "../../net/connection.ts";
 import { closeOnAbort, withDeadline } from "../../net/deadline.ts";
-import { expectMessage, initiate, type RemoteIdentity } from "../../net/handshake.ts";
+import { expectMessage, initiate, RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
+import { linkProblemOf } from "../../net/link_problem.ts";
 import type { UploadAnswer } from "../../wire/directory_messages.ts";
 import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
@@ -36,7 +37,8 @@ async function askPeer(
   { question, signal }: { readonly question: Message; readonly signal: AbortSignal },
 ): Promise<AskedPeer> {
   signal.throwIfAborted();
-  const connection = await context.connections.dial(address);
+  // A person named it, or asked a directory for a few.
+  const connection = await context.connections.dial(address, { isGiven: true });
   using cleanup = new DisposableStack();
   cleanup.defer(() => connection.close());
   cleanup.use(closeOnAbort(connection, signal));
@@ -112,8 +114,15 @@ export async function* peerFiles(
     }
   } catch (cause) {
     const where = formatAddress(peer.host, peer.port);
-    const hint = cause instanceof EnvironmentError ? cause.hint : undefined;
-    throw new FetchFailure("failed", `Cannot list the files of ${where}: ${messageOf(cause)}`, {
+    const hint = cause instanceof EnvironmentError
+      ? cause.hint
+      : cause instanceof RefusedError && cause.refusal === "self" && !cause.isClone
+      ? "`pacsrv list` names the files of this node."
+      : undefined;
+    const why = cause instanceof RefusedError
+      ? linkProblemOf(cause, { ...context.identity, what: "node" }).text
+      : messageOf(cause);
+    throw new FetchFailure("failed", `Cannot list the files of ${where}: ${why}`, {
       cause,
       ...(hint === undefined ? {} : { hint }),
     });

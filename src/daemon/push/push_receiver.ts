@@ -1,6 +1,8 @@
 /**
  * Taking files that others ask this node to take: whether, and then how. A person allows so many
- * bytes for it; all that was ever downloaded counts against them, and what is on its way.
+ * bytes for it; all that was ever downloaded counts against them, and what is on its way. A person also
+ * says whether linked nodes may have it fetch a file from elsewhere, which they cannot have otherwise:
+ * this node is a holder like any other then, and no proxy.
  *
  * The file comes in by an ordinary fetch of its root, so nothing is believed that is not checked.
  * Nothing is ever removed to make room.
@@ -27,6 +29,8 @@ import { MinimumRate } from "../upload/minimum_rate.ts";
 interface PushReceiverOptions {
   /** What all downloads together may come to; 0: nothing is taken. */
   readonly acceptBytes: number;
+  /** Whether files are also taken from elsewhere for linked nodes that cannot have them otherwise. */
+  readonly relaysFiles: boolean;
   /** A node that is fully loaded takes nothing. */
   readonly loadMeter: LoadMeter;
   /** The files that are being fetched. */
@@ -38,6 +42,7 @@ interface PushReceiverOptions {
       readonly observer: FetchObserver;
       readonly signal: AbortSignal;
       readonly begun?: (searcher: Searcher) => void;
+      readonly isForOthers: true;
     },
   ) => Promise<Done>;
 }
@@ -47,8 +52,10 @@ interface IncomingPush {
   readonly root: Root;
   readonly name: string;
   readonly sizeBytes: number;
-  /** Where the provider is; null when a directory asks, which only names the file. */
-  readonly providerHost: string | null;
+  /** From where it is asked; null when a directory asks. */
+  readonly askerHost: string | null;
+  /** Whether a linked node asks, which cannot have it otherwise. */
+  readonly isRelayed: boolean;
 }
 
 /** The node or directory that asks this node to take a file. */
@@ -56,6 +63,8 @@ interface PushAsker {
   readonly host: string;
   /** Whether it may also name a file that it does not provide itself. */
   readonly isDirectory: boolean;
+  /** Whether there is a link with it. */
+  readonly isLinked: boolean;
 }
 
 /** The files that others push to this node. */
@@ -65,6 +74,8 @@ export class PushReceiver {
   readonly #underWay = new Map<Root, IncomingPush>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
+  /** Files that linked nodes had fetched here, and those that this node did not take for them. */
+  readonly relays = { files: 0, refused: 0 };
 
   constructor(context: NodeContext, options: PushReceiverOptions) {
     this.#context = context;
@@ -84,12 +95,24 @@ export class PushReceiver {
    * @throws {PeerFault} when no file can be so big.
    */
   consider(
+    request: MessageOf<"upload-request">,
+    asker: PushAsker,
+  ): { readonly answer: UploadAnswer; readonly incoming?: IncomingPush } {
+    const isUnderWay = this.#underWay.has(request.file.file.root);
+    const considered = this.#consider(request, asker);
+    const isTaken = considered.answer === "accepted" || considered.answer === "have" || isUnderWay;
+    if (!isTaken && !request.serves && !asker.isDirectory) this.relays.refused++;
+    return considered;
+  }
+
+  #consider(
     { file: { file }, serves }: MessageOf<"upload-request">,
-    { host, isDirectory }: PushAsker,
+    { host, isDirectory, isLinked }: PushAsker,
   ): { readonly answer: UploadAnswer; readonly incoming?: IncomingPush } {
     const { root, name, sizeBytes } = file;
     const { clock, store } = this.#context;
-    const { acceptBytes, loadMeter } = this.#options;
+    const { acceptBytes, loadMeter, relaysFiles } = this.#options;
+    const isRelayed = !serves && !isDirectory;
     if (sizeBytes > limits.fetchBytesMax) {
       throw new PeerFault(
         "malformed",
@@ -99,17 +122,18 @@ export class PushReceiver {
     if (store.isComplete(root)) return { answer: "have" };
     // A provider asks so how far its file has got: it is still on its way, not unwanted.
     if (this.#underWay.has(root)) return { answer: "busy" };
-    if (acceptBytes === 0 || !serves && !isDirectory) return { answer: "unwilling" };
+    const isUnwilling = acceptBytes === 0 || isRelayed && !(relaysFiles && isLinked);
+    if (isUnwilling) return { answer: "unwilling" };
     const files = store.downloadedFiles + this.#underWay.size + 1;
     if (
       this.#takenBytes() + this.#bytesLeft(file) > acceptBytes ||
       files * limits.takenFileBytesMin > acceptBytes
     ) return { answer: "no-room" };
-    const providerHost = serves ? host : null;
-    const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(providerHost) ||
+    const askerHost = isDirectory && !serves ? null : host;
+    const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(askerHost) ||
       loadMeter.isFull(clock.nowMs()) || this.#stopping.signal.aborted;
     if (isFull) return { answer: "busy" };
-    const incoming = { root, name, sizeBytes, providerHost };
+    const incoming = { root, name, sizeBytes, askerHost, isRelayed };
     this.#underWay.set(root, incoming);
     return { answer: "accepted", incoming };
   }
@@ -180,7 +204,7 @@ export class PushReceiver {
   }
 
   async #fetch(
-    { root, name, sizeBytes }: IncomingPush,
+    { root, name, sizeBytes, isRelayed }: IncomingPush,
     { from, begun }: {
       readonly from: string;
       /** Is given the fetch, and what to call when the provider that it used is gone. */
@@ -196,7 +220,9 @@ export class PushReceiver {
         observer: watch,
         signal: AbortSignal.any([this.#stopping.signal, watch.signal]),
         begun: (searcher) => begun?.(searcher, () => watch.providerLeft()),
+        isForOthers: true,
       });
+      if (isRelayed) this.relays.files++;
       log.info("took a file", fields);
     } catch (cause) {
       const error = messageOf(watch.signal.aborted ? watch.signal.reason : cause);
@@ -217,10 +243,10 @@ export class PushReceiver {
     }
   }
 
-  /** Whether the provider at `host` pushes as many files as one may at once. */
+  /** Whether as many files are on their way for those at `host` as one may ask for at once. */
   #hasMany(host: string | null): boolean {
     if (host === null) return false;
-    const ofHost = [...this.#underWay.values()].filter(({ providerHost }) => providerHost === host);
+    const ofHost = [...this.#underWay.values()].filter(({ askerHost }) => askerHost === host);
     return ofHost.length >= limits.pushesTakenPerHostMax;
   }
 
@@ -247,6 +273,8 @@ const REQUEST: Omit<FetchRequest, "name" | "root" | "sizeBytes"> = {
   timeoutMs: 0,
   searchMs: 0,
   mirrors: [],
+  mirrorDelayMs: null,
+  background: true,
 };
 
 /** Watches how a file comes, and gives it up when it comes too slowly. */

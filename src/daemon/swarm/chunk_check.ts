@@ -14,7 +14,7 @@ export class ChunkCheck {
   readonly range: ChunkRange;
   /** Bytes of the whole frame. */
   readonly lengthBytes: number;
-  readonly #leaves: string;
+  readonly #leaves: string | null;
   readonly #hasher: Pick<ChunkHasher, "hasRoom" | "take">;
   #isElsewhere: boolean;
   /** How many chunks were hashed here. */
@@ -24,8 +24,8 @@ export class ChunkCheck {
   constructor(
     range: ChunkRange,
     options: {
-      /** The leaves of the range, 64 hexadecimal digits each. */
-      readonly leaves: string;
+      /** The leaves of the range, 64 hexadecimal digits each; null: any chunk is taken. */
+      readonly leaves: string | null;
       readonly sizeBytes: number;
       readonly hasher: Pick<ChunkHasher, "hasRoom" | "take">;
     },
@@ -34,7 +34,8 @@ export class ChunkCheck {
     this.lengthBytes = rangeBytes(options.sizeBytes, range).length;
     this.#leaves = options.leaves;
     this.#hasher = options.hasher;
-    this.#isElsewhere = range.count >= limits.chunksHashedElsewhereMin && options.hasher.hasRoom;
+    this.#isElsewhere = options.leaves !== null &&
+      range.count >= limits.chunksHashedElsewhereMin && options.hasher.hasRoom;
   }
 
   /** Indices of the chunks that are known to be wrong, in order. */
@@ -50,6 +51,7 @@ export class ChunkCheck {
   /** Hashes here what is whole, and all that follows. */
   advanceHere(data: Uint8Array, filledBytes: number): void {
     this.#isElsewhere = false;
+    if (this.#leaves === null) return;
     const { first, count } = this.range;
     while (this.#checked < count) {
       const start = this.#checked * CHUNK_BYTES;
@@ -64,7 +66,7 @@ export class ChunkCheck {
 
   /** Hashes the rest of a frame that is here whole; what `done` is given is valid until it returns. */
   finish(data: Uint8Array, done: (data: Uint8Array) => void): void {
-    if (!this.#isElsewhere || !this.#hasher.hasRoom) {
+    if (this.#leaves === null || !this.#isElsewhere || !this.#hasher.hasRoom) {
       this.advanceHere(data, data.length);
       return done(data);
     }

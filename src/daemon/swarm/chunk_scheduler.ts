@@ -4,7 +4,7 @@
  * store's download, and notes who gave them.
  */
 
-import { unreachable } from "../../base/errors.ts";
+import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { bytesWithin, runsBetween } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { wrongChunks } from "../../base/leaves.ts";
@@ -16,6 +16,7 @@ import {
   type SourceReport,
 } from "../../core/download/download.ts";
 import type { PartialDownload } from "../../store/downloads/partial_download.ts";
+import type { LeafLayer } from "../../store/hashing/leaf_layer.ts";
 import { ChunkCheck } from "./chunk_check.ts";
 import { HERE, type Provider } from "./provider.ts";
 import type {
@@ -63,35 +64,49 @@ class SourceTable {
 }
 
 /** How far a swarm is; there is a policy once the leaves are here, since only then can it ask. */
-type Phase =
+type SchedulerPhase =
   | { readonly kind: "waiting" }
   /** The leaves are here, and what was found on disk is being looked through. */
   | { readonly kind: "checking" }
   | { readonly kind: "running" | "over"; readonly policy: Download }
   | { readonly kind: "over" };
 
+/** Where chunks are written, and what they are checked against. */
+interface ChunkStorage extends Pick<PartialDownload, "have" | "unverifiedBytes"> {
+  writeRun(firstChunk: number, bytes: Uint8Array): void;
+  /** Checks what was found there. */
+  scrub(): Promise<unknown>;
+  /** Null where nobody knows what a chunk must be: then any is taken. */
+  leaf(): Pick<LeafLayer, "hexOf"> | null;
+  /** Whether the leaves that are here still make the root; left out where there are none. */
+  checkLeavesNow?(): boolean;
+}
+
 /** The chunks of one file on their way. */
-export class ChunkScheduler implements ChunkSink {
+export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements ChunkSink {
   readonly file: SwarmFile;
   readonly wanted: ChunkRange;
-  readonly download: PartialDownload;
+  readonly download: S;
   readonly context: SwarmContext;
   readonly ledger = new TransferLedger();
   /** Tells all who hear of the swarm. */
   readonly tell: (event: SwarmEvent) => void;
   readonly #sources = new SourceTable();
-  #phase: Phase = { kind: "waiting" };
+  #phase: SchedulerPhase = { kind: "waiting" };
+  readonly #mayLose: boolean;
   #inflightBytesMax: number;
   #bytesHad: number;
 
   constructor(
     context: SwarmContext,
-    download: PartialDownload,
+    download: S,
     options: {
       readonly file: SwarmFile;
       readonly wanted: ChunkRange;
       readonly inflightBytesMax: number;
       readonly tell: (event: SwarmEvent) => void;
+      /** Whether chunks may be missing again when all were there; not by default. */
+      readonly mayLose?: boolean;
     },
   ) {
     this.context = context;
@@ -99,6 +114,7 @@ export class ChunkScheduler implements ChunkSink {
     this.file = options.file;
     this.wanted = options.wanted;
     this.tell = options.tell;
+    this.#mayLose = options.mayLose ?? false;
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#bytesHad = bytesWithin(download.have, options.file.sizeBytes, options.wanted);
   }
@@ -147,6 +163,11 @@ export class ChunkScheduler implements ChunkSink {
     this.#join(source);
   }
 
+  /** Nothing more is asked of a source that stays: what it was asked for may still come. */
+  leave(source: ChunkSource): void {
+    this.#sources.remove(source);
+  }
+
   /** Asks nothing more of a source; false when it was not there. */
   remove(source: ChunkSource): boolean {
     if (!this.#sources.remove(source)) return false;
@@ -159,7 +180,7 @@ export class ChunkScheduler implements ChunkSink {
     if (this.#phase.kind !== "waiting") return;
     this.#phase = { kind: "checking" };
     const { download } = this;
-    if (download.unverifiedBytes === 0 || download.have.count > 0) return this.#decide();
+    if (download.unverifiedBytes === 0) return this.#decide();
     download.scrub().then(
       () => this.isOver || this.#decide(),
       (error) => this.fail(error as Error),
@@ -169,6 +190,8 @@ export class ChunkScheduler implements ChunkSink {
   /** Tells the policy, and does what it says; nothing before it has begun, or when all is over. */
   step(event: DownloadEvent, nowMs = this.context.clock.nowMs()): void {
     if (this.#phase.kind === "running") this.#apply(this.#phase.policy.step(event, nowMs));
+    // What still comes of a source that stays is struck off, so that it comes once.
+    else if (event.kind === "rejected") this.#policy?.step(event, nowMs);
   }
 
   setBudget(inflightBytesMax: number): void {
@@ -187,13 +210,26 @@ export class ChunkScheduler implements ChunkSink {
       );
     }
     if (this.isOver) return [];
-    const wrong = wrongChunks(data, this.#leafDigits(range), range.first);
+    const leaves = this.#leafDigits(range);
+    const wrong = leaves === null ? [] : wrongChunks(data, leaves, range.first);
+    if (wrong.length > 0 && !this.mayBlame()) return [];
     for (const right of runsBetween(range, wrong)) {
       for (const run of this.download.have.missingRuns(right)) {
         this.#good({ id: FED_ID, provider }, run, { data: cut(data, range, run), frame: run });
       }
     }
     return wrong;
+  }
+
+  /**
+   * Whether chunks that do not fit their leaves speak against who gave them. They do not where the
+   * leaves rotted on the disk: then all ends, and a fetch that begins again has them anew.
+   */
+  mayBlame(): boolean {
+    if (this.download.checkLeavesNow?.() ?? true) return true;
+    const { name } = this.file;
+    this.fail(new EnvironmentError("corrupt", `The leaf layer of ${name} was damaged on the disk`));
+    return false;
   }
 
   /** Ends everything because it cannot go on. */
@@ -248,6 +284,7 @@ export class ChunkScheduler implements ChunkSink {
 
   mirrorLost(source: ChunkSource, why: MirrorLoss): void {
     if (!this.remove(source) || this.isOver) return;
+    if (why.kind === "mirror-wrong" && !this.mayBlame()) return;
     if (why.kind === "mirror-wrong") {
       this.context.log.warn("a mirror's chunk is not what the peers' leaves say", {
         mirror: why.provider.label,
@@ -258,10 +295,10 @@ export class ChunkScheduler implements ChunkSink {
     this.tell(why);
   }
 
-  /** Leaves as hexadecimal, 64 digits a chunk. */
-  #leafDigits(range: ChunkRange): string {
+  /** Leaves as hexadecimal, 64 digits a chunk; null where they are not known. */
+  #leafDigits(range: ChunkRange): string | null {
     try {
-      return this.download.leaf().hexOf(range);
+      return this.download.leaf()?.hexOf(range) ?? null;
     } catch (error) {
       // Without the leaves no source is of use, and none is to blame.
       this.fail(error as Error);
@@ -288,6 +325,7 @@ export class ChunkScheduler implements ChunkSink {
         have,
         inflightBytesMax: this.#inflightBytesMax,
         random: this.context.random,
+        mayLose: this.#mayLose,
       }),
     };
     if (this.#bytesHad > 0) {

@@ -1,6 +1,7 @@
 /**
  * How a swarm gets the leaf layer: all of it from one source at a time, so that a wrong one has
- * one culprit. A source that fails, leaves or falls silent is followed by the next.
+ * one culprit. A source that fails, leaves or falls silent is followed by the next; one that refuses
+ * is asked again after a while, for it may have computed a damaged layer again by then.
  */
 
 import { PeerFault } from "../../base/errors.ts";
@@ -22,10 +23,12 @@ export class LeafFetch<S extends LeafSource> {
   readonly #chunks: number;
   readonly #download: PartialDownload;
   readonly #waiting: S[] = [];
+  /** Those that refused. */
+  readonly #refused: S[] = [];
   #current: S | null = null;
   #asked = 0;
   #taken = 0;
-  /** When the current source was last heard of, or asked. */
+  /** When the current source was last heard of, or asked; without one, when the last one was left. */
   #heardMs = 0;
   /** When anybody gave leaves last, or, as the first to be asked, was asked. */
   #answeredMs = 0;
@@ -55,13 +58,17 @@ export class LeafFetch<S extends LeafSource> {
 
   /** Says that `source` is gone. */
   leave(source: S, nowMs: number): void {
+    const at = this.#refused.indexOf(source);
+    if (at >= 0) this.#refused.splice(at, 1);
     this.#remove(source, nowMs);
     this.#owed.delete(source);
   }
 
-  /** Says that `source` cannot give what it was asked. */
+  /** Says that `source` cannot give now what it was asked. */
   rejected(source: S, nowMs: number): void {
-    if (!this.#wasOwed(source)) this.#remove(source, nowMs);
+    if (this.#wasOwed(source) || source !== this.#current) return;
+    this.#refused.push(source);
+    this.#next(nowMs, { answers: 1 });
   }
 
   /** Says that a frame of leaves is coming in, however slowly. */
@@ -94,19 +101,21 @@ export class LeafFetch<S extends LeafSource> {
   }
 
   /**
-   * Leaves a silent source for another one, if there is any. Returns the source that has been
-   * silent for so long that it is to be dropped, or null.
+   * Leaves a silent source for another one, if there is any; where nobody is asked, those that
+   * refused are asked again. Returns the source that has been silent for so long that it is to be
+   * dropped, or null.
    */
   tick(nowMs: number): S | null {
     const silent = this.#current;
     const silentMs = nowMs - this.#heardMs;
-    if (silent === null || silentMs < limits.snubMs) return null;
+    if (silentMs < limits.snubMs) return null;
+    this.#waiting.push(...this.#refused.splice(0));
     if (this.#waiting.length > 0) {
       this.#next(nowMs);
-      this.#waiting.push(silent);
+      if (silent !== null) this.#waiting.push(silent);
       return null;
     }
-    return silentMs >= limits.sourceSilentMs ? silent : null;
+    return silent !== null && silentMs >= limits.sourceSilentMs ? silent : null;
   }
 
   /** Whether an answer of `source` is one that it owed; then it is owed no more. */
@@ -123,9 +132,11 @@ export class LeafFetch<S extends LeafSource> {
     if (source === this.#current) this.#next(nowMs);
   }
 
-  #next(nowMs: number): void {
+  /** Asks the next one. `answers`: what the current one just answered, besides leaves. */
+  #next(nowMs: number, { answers = 0 } = {}): void {
     if (this.#current !== null) {
-      const unanswered = Math.ceil((this.#asked - this.#taken) / limits.leavesPerFrameMax);
+      const open = Math.ceil((this.#asked - this.#taken) / limits.leavesPerFrameMax);
+      const unanswered = open - answers;
       const owed = (this.#owed.get(this.#current) ?? 0) + unanswered;
       if (owed > 0) this.#owed.set(this.#current, owed);
     }

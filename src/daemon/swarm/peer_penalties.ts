@@ -3,7 +3,7 @@
  * says so in the log. What follows for the chunks that they were asked for is decided by the policy.
  */
 
-import { PeerFault } from "../../base/errors.ts";
+import { isMisdeed, PeerFault } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -55,6 +55,12 @@ export class PeerPenalties {
   /** The connection of a source ended for its fault. */
   brokeProtocol(source: PeerSource, fault: PeerFault): void {
     if (this.#banned.has(source.provider.nodeId)) return;
+    // The next connection may be a good one.
+    if (fault.code === "tampered") {
+      return this.#warn("what a peer sent was changed on its way", source, {
+        reason: fault.message,
+      });
+    }
     this.#warn("a peer broke the protocol", source, { reason: fault.message });
     this.#strike(source, 1);
     this.ban(source, fault);
@@ -65,9 +71,7 @@ export class PeerPenalties {
     this.#banned.add(source.provider.nodeId);
     source.connection.close(reason);
     this.#scheduler.tell({ kind: "banned", nodeId: source.provider.nodeId });
-    const code = reason instanceof PeerFault ? reason.code : undefined;
-    // Being slow is no misdeed.
-    if (code === "silent" || code === "slow-reader") return;
+    if (reason instanceof PeerFault && !isMisdeed(reason)) return;
     const { context, file: { root } } = this.#scheduler;
     const { host } = source.connection.remote;
     context.misbehaved({ nodeId: source.provider.nodeId, host }, root);

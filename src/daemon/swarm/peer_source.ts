@@ -20,7 +20,13 @@ import { limits } from "../../base/limits.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import { type Frame, onlyKinds } from "../../wire/framer.ts";
-import { CHUNKS_CODE, type MessageOf, MESSAGES, type Rejection } from "../../wire/messages.ts";
+import {
+  CHUNKS_CODE,
+  type MessageOf,
+  MESSAGES,
+  type Rejection,
+  WITHDRAWN,
+} from "../../wire/messages.ts";
 import type { ChunkCheck } from "./chunk_check.ts";
 import type { LeafSource } from "./leaf_fetch.ts";
 import type { Provider } from "./provider.ts";
@@ -56,9 +62,11 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly connection: Connection;
   readonly have: Bitfield | "all";
   strikes = 0;
+  /** Whether it said that it offers the file no more. */
+  isWithdrawn = false;
   readonly #sink: ChunkSink;
   readonly #peers: PeerSink;
-  readonly #announcements: Announcements;
+  readonly #announcements: ToldChunks;
   #front: FrontFrame | null = null;
 
   constructor(
@@ -78,13 +86,23 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     this.#peers = options.peers;
     this.connection = connection;
     this.id = options.id;
-    this.provider = { kind: "peer", label: options.peer, nodeId: options.nodeId };
+    const { peer: label, nodeId } = options;
+    this.provider = { kind: "peer", label, nodeId, host: connection.remote.host };
     this.have = options.have ?? "all";
-    this.#announcements = new Announcements(this.#chunks);
+    this.#announcements = new ToldChunks(this.#chunks);
   }
 
   get #chunks(): number {
     return chunkCount(this.#sink.file.sizeBytes);
+  }
+
+  /**
+   * Holds chunks that it says it has, in order and none twice, to what a source may announce.
+   *
+   * @throws {PeerFault} when they are not in the file, or were announced too often.
+   */
+  announced(ranges: readonly ChunkRange[]): readonly ChunkRange[] {
+    return this.#announcements.ofHave(ranges);
   }
 
   /** Receives until the connection ends. */
@@ -126,13 +144,15 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       case "leaves":
         return this.#peers.leaves(this, message.first, message.hashes);
       case "have":
-        return this.#peers.has(this, this.#announcements.ofHave(message.ranges));
+        return this.#peers.has(this, this.announced(message.ranges));
       case "bitfield":
         return this.#peers.has(this, this.#announcements.ofBitfield(message));
       case "reject":
         checkRange(message.range, this.#chunks);
+        this.isWithdrawn ||= message.rejection === "withdrawn";
         return this.#peers.rejected(this, message.range, message.rejection);
       case "bye":
+        this.isWithdrawn ||= message.reason === WITHDRAWN;
         return this.connection.close();
       default:
         throw new PeerFault("unexpected", `Cannot fetch: ${message.kind} is not for a requester`);
@@ -191,7 +211,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
  * What one holder says that it has of a file, in its bitfield and by HAVE: within the file, in order,
  * and no more often than an honest one has reason to.
  */
-class Announcements {
+class ToldChunks {
   readonly #chunks: number;
   /** Chunks that it announced so far, each as often as it did. */
   #announced = 0;

@@ -10,6 +10,8 @@ export interface Provider {
   readonly label: string;
   /** Null for all but peers. */
   readonly nodeId: NodeId | null;
+  /** Of a peer, its host as the connection with it reports it. */
+  readonly host?: string;
   /**
    * Of a mirror, the file at its mirrors that it was asked by: fetches that share a swarm have one
    * each, and each believes its own only.

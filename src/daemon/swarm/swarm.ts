@@ -6,6 +6,7 @@
  */
 
 import { type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { FetchFailure } from "../../base/errors.ts";
 import { formatRanges } from "../../base/bitfield.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -18,7 +19,7 @@ import { MirrorSource } from "./mirror_source.ts";
 import type { Provider } from "./provider.ts";
 import { RateMeter } from "./rate_meter.ts";
 import type { SwarmContext, SwarmEvent, SwarmFile, SwarmObserver } from "./swarm_events.ts";
-import { type Holder, SwarmPeers } from "./swarm_peers.ts";
+import { type SwarmHolder, SwarmPeers } from "./swarm_peers.ts";
 import type { TransferLedger } from "./transfer_ledger.ts";
 
 /** All transfers that bring one file in. */
@@ -32,6 +33,7 @@ export class Swarm {
   readonly #hasOwnPath: boolean;
   readonly #observers = new Set<SwarmObserver>();
   #checkpointing: Promise<void> | null = null;
+  #checking: Promise<void> | null = null;
 
   constructor(
     context: SwarmContext,
@@ -78,6 +80,11 @@ export class Swarm {
   /** Whether all wanted chunks are here. */
   get isComplete(): boolean {
     return this.#scheduler.isComplete;
+  }
+
+  /** Whether all who gave, or were to give, chunks are gone and offer it no more. */
+  get isWithdrawn(): boolean {
+    return this.#peers.areWithdrawn;
   }
 
   /** Whether any peer ever gave, or was to give, chunks. */
@@ -152,7 +159,14 @@ export class Swarm {
 
   /** Begins; completes at once when nothing is missing. Without leaves it waits for a source. */
   start(): void {
-    if (this.download.hasLeaves && !this.hasBegun) this.#scheduler.begin();
+    const { download } = this;
+    if (!download.hasLeaves || this.hasBegun) return;
+    if (download.areLeavesProven) return this.#scheduler.begin();
+    // Leaves of an earlier run: nobody is blamed, and nothing counts, by what rotted.
+    this.#checking ??= download.checkLeaves()
+      .then((isSound) => isSound ? this.#scheduler.begin() : this.#peers.leavesLost())
+      .catch((error) => this.#scheduler.fail(error as Error))
+      .finally(() => this.#checking = null);
   }
 
   /**
@@ -168,7 +182,7 @@ export class Swarm {
    *
    * @throws {PeerFault} when the holder's bitfield is none of this file.
    */
-  async useSource(connection: Connection, holder: Holder): Promise<void> {
+  async useSource(connection: Connection, holder: SwarmHolder): Promise<void> {
     if (this.#scheduler.isOver) return connection.close();
     await this.#peers.use(connection, holder);
   }
@@ -227,6 +241,14 @@ export class Swarm {
     // In a file of somebody else's choosing, holes would look like data.
     // Before it began, all there is was found there, and others may know what it is.
     await this.download.suspend({ cutToPrefix: this.#hasOwnPath && this.hasBegun });
+  }
+
+  /** Ends it for all who follow it: what came was removed from the store by somebody else. */
+  withdraw(): void {
+    const what = `Cannot fetch ${this.file.name}: it was unshared here while it came`;
+    this.#scheduler.fail(
+      new FetchFailure("notFound", what, { hint: "What had come is removed; fetch it again." }),
+    );
   }
 
   /** Stops all transfers and throws away what came. */

@@ -17,7 +17,7 @@ import { PeerPenalties } from "./peer_penalties.ts";
 import { type PeerSink, PeerSource } from "./peer_source.ts";
 
 /** A holder as it comes to a swarm. */
-export interface Holder {
+export interface SwarmHolder {
   readonly nodeId: NodeId;
   /** Address for people. */
   readonly peer: string;
@@ -33,6 +33,8 @@ export class SwarmPeers implements PeerSink {
   readonly #penalties: PeerPenalties;
   readonly #leaves: LeafFetch<PeerSource>;
   #hadAny = false;
+  /** Whether one is gone that did not say that it has the file no more: it may come back. */
+  #isAnyMissing = false;
 
   constructor(scheduler: ChunkScheduler) {
     this.#scheduler = scheduler;
@@ -43,6 +45,11 @@ export class SwarmPeers implements PeerSink {
   /** Whether anybody ever gave, or was to give, chunks. */
   get hadAny(): boolean {
     return this.#hadAny;
+  }
+
+  /** Whether all are gone, and each said that it offers the file no more. */
+  get areWithdrawn(): boolean {
+    return this.#hadAny && this.#sources.size === 0 && !this.#isAnyMissing;
   }
 
   get size(): number {
@@ -82,7 +89,7 @@ export class SwarmPeers implements PeerSink {
    *
    * @throws {PeerFault} when the holder's bitfield is none of this file.
    */
-  async use(connection: Connection, holder: Holder): Promise<void> {
+  async use(connection: Connection, holder: SwarmHolder): Promise<void> {
     const { file: { name, sizeBytes }, context: { log } } = this.#scheduler;
     const have = holder.whole ? "all" : new Bitfield(chunkCount(sizeBytes));
     if (have !== "all") have.addBytes(0, holder.bitfield);
@@ -106,6 +113,13 @@ export class SwarmPeers implements PeerSink {
     }
   }
 
+  /** The leaves that were here turned out to be damaged: those who are there are asked. */
+  leavesLost(): void {
+    for (const source of this.#sources.values()) {
+      this.#fetchLeaves((nowMs) => this.#leaves.offer(source, nowMs));
+    }
+  }
+
   /** Lets time pass: a source that is silent when asked for leaves is left for another. */
   tick(nowMs: number): void {
     if (this.#scheduler.download.hasLeaves) return;
@@ -116,6 +130,7 @@ export class SwarmPeers implements PeerSink {
 
   chunks(source: PeerSource, range: ChunkRange, data: Uint8Array, wrong: readonly number[]): void {
     const isStrike = wrong.length > 0 && this.#scheduler.isAsked(source, range);
+    if (isStrike && !this.#scheduler.mayBlame()) return;
     if (isStrike) this.#penalties.wrongChunks(source, wrong);
     this.#scheduler.chunks(source, range, data, wrong);
     const last = chunkCount(this.#scheduler.file.sizeBytes) - 1;
@@ -169,6 +184,7 @@ export class SwarmPeers implements PeerSink {
 
   #gone(source: PeerSource): void {
     this.#sources.delete(source.id);
+    this.#isAnyMissing ||= !source.isWithdrawn;
     const { reason } = source.connection;
     if (this.#scheduler.isOver) return;
     if (reason instanceof PeerFault) this.#penalties.brokeProtocol(source, reason);

@@ -68,6 +68,7 @@ export class Swarms {
       root: file.root,
       name: file.name,
       sizeBytes: file.sizeBytes,
+      wanted,
       ...(path === undefined ? {} : { path }),
     });
     const swarm = new Swarm(this.#context, download, {
@@ -102,6 +103,11 @@ export class Swarms {
     });
     this.#closing.set(key, closing);
     await closing;
+  }
+
+  /** What came of a root was removed from the store: if a swarm brings it, that is over. */
+  withdrawn(root: Root): void {
+    this.#swarms.get(root)?.withdraw();
   }
 
   tick(nowMs: number): void {

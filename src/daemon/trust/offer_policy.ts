@@ -28,13 +28,13 @@ interface OfferPolicyOptions {
 type OfferedFile = Pick<FileDefinition, "root" | "name" | "sizeBytes" | "origin">;
 
 /** What the databases say of a file that they name. */
-type Verdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
+type TrustVerdict = Extract<FileTrust, "sync-db" | "unchecked" | "contradicted">;
 
 /** A file of which the databases say something else than before; null: they do not name it. */
 export interface OfferPolicyChange {
   readonly root: Root;
   readonly name: string;
-  readonly verdict: Verdict | null;
+  readonly verdict: TrustVerdict | null;
 }
 
 /** Which files of a store may be offered, and by what each is trusted. */
@@ -42,7 +42,7 @@ export class OfferPolicy implements AsyncDisposable {
   readonly #options: OfferPolicyOptions;
   readonly #listeners = new Set<(change: OfferPolicyChange) => void>();
   /** The last verdicts on the files that are named, for telling what changes. */
-  readonly #verdicts = new Map<string, Verdict>();
+  readonly #verdicts = new Map<string, TrustVerdict>();
   /** Files that are to be hashed, in order; those that were asked for go first. */
   readonly #waiting = new Set<Root>();
   readonly #hurried = new Set<Root>();
@@ -77,6 +77,11 @@ export class OfferPolicy implements AsyncDisposable {
     }
   }
 
+  /** Whether the file is not offered only because it was not compared with the databases yet. */
+  isUnchecked(file: OfferedFile): boolean {
+    return this.#verdictOf(file) === "unchecked";
+  }
+
   /** By what the file is trusted. */
   trustOf(file: OfferedFile): FileTrust {
     const verdict = this.#verdictOf(file);
@@ -106,7 +111,7 @@ export class OfferPolicy implements AsyncDisposable {
     await this.#hashing;
   }
 
-  #verdictOf({ root, name, sizeBytes, origin }: OfferedFile): Verdict | null {
+  #verdictOf({ root, name, sizeBytes, origin }: OfferedFile): TrustVerdict | null {
     const { trust, store } = this.#options;
     const named = trust?.all(name) ?? NONE;
     if (named.length === 0) return null;

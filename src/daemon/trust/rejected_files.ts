@@ -4,10 +4,10 @@
  */
 
 import { BoundedMap } from "../../base/bounded_map.ts";
-import type { NodeId } from "../../base/ids.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 
-interface Wrong {
+interface RejectedFile {
   /** Candidates, as `candidateKey` names them. */
   readonly keys: Set<string>;
   readonly nodes: Set<NodeId>;
@@ -17,7 +17,7 @@ interface Wrong {
 /** Wrong files and their providers, by the SHA-256 that was sought; of one node. */
 export class RejectedFiles {
   /** The one that was noted last is kept longest. */
-  readonly #bySha256 = new BoundedMap<string, Wrong>(limits.rejectedFilesMax);
+  readonly #bySha256 = new BoundedMap<string, RejectedFile>(limits.rejectedFilesMax);
 
   /** Remembers that the candidate of `key`, which `nodes` offered, is not the file of `sha256`. */
   note(
@@ -40,7 +40,17 @@ export class RejectedFiles {
     return this.#find(sha256, nowMs) ?? { keys: new Set(), nodes: new Set() };
   }
 
-  #find(sha256: string, nowMs: number): Wrong | undefined {
+  /**
+   * Forgets what was concluded from the copy of `root` that was here: its bytes turned out not to be
+   * what they were, so nothing of it speaks against the root, nor against those who offered it.
+   */
+  forget(root: Root): void {
+    for (const [sha256, { keys }] of [...this.#bySha256]) {
+      if ([...keys].some((key) => key.startsWith(root))) this.#bySha256.delete(sha256);
+    }
+  }
+
+  #find(sha256: string, nowMs: number): RejectedFile | undefined {
     const known = this.#bySha256.get(sha256);
     if (known === undefined || nowMs - known.notedMs <= limits.wrongMs) return known;
     this.#bySha256.delete(sha256);

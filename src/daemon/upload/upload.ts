@@ -14,7 +14,7 @@ import {
   isRangeWithin,
   rangeBytes,
 } from "../../base/geometry.ts";
-import { HASH_BYTES, type NodeId, type Root } from "../../base/ids.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
 import {
@@ -25,12 +25,28 @@ import {
 } from "../../wire/codec.ts";
 import { type Frame, onlyKinds } from "../../wire/framer.ts";
 import type { Message, Rejection } from "../../wire/messages.ts";
-import { giveSendBuffer, takeSendBuffer } from "../../net/buffer_pool.ts";
+import { sendBuffers } from "../../net/buffer_pool.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { LeafAnswers, type LeafStore } from "./leaf_answers.ts";
 import { MinimumRate } from "./minimum_rate.ts";
 
 /** What a requester may send once it wants the file. */
 const REQUESTER_KINDS = ["request", "cancel", "leaves-request", "bad-chunk", "bye"] as const;
+
+/** From where an upload reads: a store, or a file in flight. */
+interface UploadStore extends LeafStore {
+  isComplete(root: Root): boolean;
+  availableChunks(root: Root): Bitfield | undefined;
+  readRun(root: Root, range: ChunkRange, target: Uint8Array, offset: number): number;
+  /** Checks chunks that somebody says are wrong. */
+  scrubRange(root: Root, range: ChunkRange): Promise<unknown>;
+  chunkClose(root: Root): void;
+}
+
+/** What an upload works with. */
+export interface UploadContext extends Pick<NodeContext, "clock" | "log"> {
+  readonly store: UploadStore;
+}
 
 /** A file, and the requester that it is sent to. */
 export interface UploadedFile {
@@ -42,6 +58,8 @@ export interface UploadedFile {
   readonly peer: string;
   /** Whether this node pushes the file: then the requester must keep to the minimum rate. */
   readonly isPushed?: boolean;
+  /** Whether a holder of a part says which chunks it has and gains; it does unless this is false. */
+  readonly tellsNews?: boolean;
 }
 
 /**
@@ -101,25 +119,37 @@ export class Upload implements FrameHandler, BulkSource {
   readonly file: UploadedFile;
   /** File bytes handed to the connection so far. */
   bytesSent = 0;
-  readonly #context: NodeContext;
+  readonly #context: UploadContext;
   readonly #connection: Connection;
   #queue: ChunkRange[] = [];
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   readonly #news: ChunkNews;
+  readonly #leaves: LeafAnswers;
   #complaints = 0;
   /** For a file that is pushed: its rate, and the chunks that were sent, each of use but once. */
   readonly #push: { readonly rate: MinimumRate; readonly sent: Bitfield } | null;
+  readonly beganMs: number;
   /** When the requester was last heard, or sent data. */
   #usedMs: number;
 
-  constructor(context: NodeContext, connection: Connection, file: UploadedFile) {
+  constructor(context: UploadContext, connection: Connection, file: UploadedFile) {
     this.#context = context;
     this.#connection = connection;
     this.file = file;
     const { store } = context;
     const { root } = file;
-    this.#news = new ChunkNews(store.isComplete(root), () => store.availableChunks(root));
-    this.#usedMs = context.clock.nowMs();
+    const isSilent = file.tellsNews === false;
+    this.#news = new ChunkNews(
+      isSilent || store.isComplete(root),
+      () => store.availableChunks(root),
+    );
+    const { log } = context;
+    this.#leaves = new LeafAnswers(root, {
+      store,
+      log,
+      send: (message) => this.#connection.send(message),
+    });
+    this.beganMs = this.#usedMs = context.clock.nowMs();
     this.#push = file.isPushed
       ? { rate: new MinimumRate(this.#usedMs), sent: new Bitfield(this.#chunks) }
       : null;
@@ -135,7 +165,8 @@ export class Upload implements FrameHandler, BulkSource {
    * count: it is sent to a requester that is gone as well.
    */
   idleMs(nowMs: number): number {
-    const isBusy = this.#queue.length > 0 || this.#connection.writeSinceMs !== null;
+    const isBusy = this.#queue.length > 0 || this.#leaves.isBusy ||
+      this.#connection.writeSinceMs !== null;
     return isBusy ? 0 : nowMs - this.#usedMs;
   }
 
@@ -149,15 +180,25 @@ export class Upload implements FrameHandler, BulkSource {
   /** Serves until the connection ends. */
   async run(): Promise<void> {
     this.#connection.setGate(onlyKinds("Cannot serve", REQUESTER_KINDS));
-    this.#connection.setBulk(this);
-    this.#connection.wake();
+    this.attach();
     try {
       await this.#connection.receive(this);
     } finally {
-      this.#connection.setBulk(null);
-      this.#releaseBuffer();
-      this.#context.store.chunkClose(this.file.root);
+      this.detach();
     }
+  }
+
+  /** Gives the connection what is asked for; the frames that ask come from elsewhere. */
+  attach(): void {
+    this.#connection.setBulk(this);
+    this.#connection.wake();
+  }
+
+  detach(): void {
+    this.#connection.setBulk(null);
+    this.#leaves.end();
+    this.#releaseBuffer();
+    this.#context.store.chunkClose(this.file.root);
   }
 
   /** Remembers chunks that this partial holder gained; {@linkcode flushGained} tells them. */
@@ -188,7 +229,8 @@ export class Upload implements FrameHandler, BulkSource {
         );
         return;
       case "leaves-request":
-        return this.#sendLeaves(message);
+        this.#checkRange("Cannot serve leaves", message, limits.leavesPerFrameMax);
+        return this.#leaves.request(message);
       case "bad-chunk":
         return this.#complaint(message);
       case "bye":
@@ -211,7 +253,7 @@ export class Upload implements FrameHandler, BulkSource {
         return null;
       }
       const { length } = rangeBytes(this.file.sizeBytes, range);
-      this.#buffer ??= takeSendBuffer();
+      this.#buffer ??= sendBuffers.take();
       try {
         const count = this.#context.store.readRun(
           this.file.root,
@@ -272,21 +314,6 @@ export class Upload implements FrameHandler, BulkSource {
     });
   }
 
-  #sendLeaves(range: ChunkRange): void {
-    this.#checkRange("Cannot serve leaves", range, limits.leavesPerFrameMax);
-    const hashes = new Uint8Array(range.count * HASH_BYTES);
-    try {
-      this.#context.store.readLeaves(this.file.root, range, hashes, 0);
-    } catch (error) {
-      this.#context.log.warn("cannot read leaves", {
-        root: this.file.root,
-        error: messageOf(error),
-      });
-      return this.#reject(range, "withdrawn");
-    }
-    this.#connection.send({ kind: "leaves", first: range.first, hashes });
-  }
-
   /** A requester got a wrong chunk from here: checks the copy here, for its first complaints. */
   #complaint(range: ChunkRange): void {
     this.#checkRange("Cannot take complaint", range, limits.requestChunksMax);
@@ -307,7 +334,7 @@ export class Upload implements FrameHandler, BulkSource {
   }
 
   #releaseBuffer(): void {
-    if (this.#buffer !== null) giveSendBuffer(this.#buffer);
+    if (this.#buffer !== null) sendBuffers.give(this.#buffer);
     this.#buffer = null;
   }
 }

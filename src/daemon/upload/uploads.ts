@@ -12,6 +12,7 @@ import { peerLabel } from "../discovery/offer_exchange.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { fileOfRoot } from "../discovery/offers.ts";
 import { Upload, type UploadedFile } from "./upload.ts";
+import { uploadPlace } from "./upload_places.ts";
 
 /** The requesters being served. */
 export class Uploads {
@@ -41,10 +42,9 @@ export class Uploads {
     return count;
   }
 
-  /** Whether a requester at `host` would be served, if need be instead of one that is idle. */
+  /** Whether a requester at `host` would be served, if need be instead of another. */
   hasRoomFor(host: string): boolean {
-    const rivals = this.#rivalsOf(host);
-    return rivals.length === 0 || this.#longestIdle(rivals) !== undefined;
+    return this.#placeFor(host).kind !== "none";
   }
 
   /**
@@ -119,7 +119,7 @@ export class Uploads {
   tick(nowMs: number): void {
     for (const upload of this.#uploads) {
       if (upload.isTooSlow(nowMs)) this.#endSlow(upload);
-      else if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#endIdle(upload);
+      else if (upload.idleMs(nowMs) > limits.uploadIdleMs) this.#end(upload, "idle");
       else upload.flushGained();
     }
   }
@@ -135,44 +135,28 @@ export class Uploads {
   }
 
   #makeRoomFor(host: string): boolean {
-    const rivals = this.#rivalsOf(host);
-    if (rivals.length === 0) return true;
-    const idle = this.#longestIdle(rivals);
-    if (idle === undefined) return false;
-    this.#endIdle(idle);
-    return true;
-  }
-
-  /** The uploads of which one has to go before a requester at `host` is served; empty: none. */
-  #rivalsOf(host: string): Upload[] {
-    const all = [...this.#uploads];
-    const ofHost = all.filter((upload) => upload.host === host);
-    if (ofHost.length >= limits.uploadsPerHostMax) return ofHost;
-    return all.length >= limits.uploadsMax ? all : [];
-  }
-
-  #longestIdle(uploads: readonly Upload[]): Upload | undefined {
-    const nowMs = this.#context.clock.nowMs();
-    let longest: Upload | undefined;
-    let longestMs: number = limits.uploadEvictMs;
-    for (const upload of uploads) {
-      const idleMs = upload.idleMs(nowMs);
-      if (idleMs > longestMs) [longest, longestMs] = [upload, idleMs];
+    const place = this.#placeFor(host);
+    if (place.kind === "instead") {
+      const isIdle = place.of.idleMs(this.#context.clock.nowMs()) > limits.uploadEvictMs;
+      this.#end(place.of, isIdle ? "idle" : "others wait");
     }
-    return longest;
+    return place.kind !== "none";
+  }
+
+  #placeFor(host: string): ReturnType<typeof uploadPlace<Upload>> {
+    return uploadPlace(host, this.#uploads, this.#context.clock.nowMs());
   }
 
   /** It counts no more at once: the last words may take a while. */
-  #endIdle(upload: Upload): void {
-    upload.withdraw("idle");
+  #end(upload: Upload, reason: string): void {
+    upload.withdraw(reason);
     this.#remove(upload);
   }
 
   #endSlow(upload: Upload): void {
     const { name, root, peer } = upload.file;
     this.#context.log.info("a peer takes a file that is pushed too slowly", { name, root, peer });
-    upload.withdraw("too slow");
-    this.#remove(upload);
+    this.#end(upload, "too slow");
   }
 
   /** May be called again for the same upload. */

@@ -13,8 +13,9 @@
  */
 
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { BoundedMap } from "../../base/bounded_map.ts";
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, nextTurn } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
@@ -32,6 +33,8 @@ export interface CachedDatabase extends Validators {
   readonly uses: number;
   /** The file with its bytes, within the directory. */
   readonly file: string;
+  /** CRC-32 of its bytes as they came: against rot, for mirrors are trusted. */
+  readonly crc32: number;
 }
 
 /** How the small files and those with bytes are called: nothing else is touched. */
@@ -110,10 +113,39 @@ export class DatabaseCache {
     this.#reserved.delete(key);
   }
 
+  /**
+   * Whether the bytes of a copy are those that came; if not, or when it cannot be read, it is
+   * forgotten. Other work goes on in between.
+   */
+  async isSound(copy: CachedDatabase): Promise<boolean> {
+    using file = this.open(copy);
+    if (file === undefined) return false;
+    const buffer = new Uint8Array(limits.databaseReadBytes);
+    let sum = 0;
+    try {
+      for (let left = copy.sizeBytes; left > 0;) {
+        const read = file.readSync(buffer.subarray(0, left));
+        if (read === null) break;
+        sum = crc32(buffer.subarray(0, read), sum);
+        left -= read;
+        await nextTurn();
+      }
+    } catch (error) {
+      this.#log.warn("cannot read a kept database", { file: copy.file, error: messageOf(error) });
+      return false;
+    }
+    if (sum === copy.crc32) return true;
+    this.#log.warn("a kept database is not what it was; it is forgotten", { file: copy.file });
+    this.#drop(copy);
+    return false;
+  }
+
   /** Opens a copy for reading; undefined, and the copy forgotten, when it is gone or not whole. */
   open(copy: CachedDatabase): Deno.FsFile | undefined {
     try {
-      const file = Deno.openSync(this.#at(copy.file), { read: true });
+      const path = this.#at(copy.file);
+      if (!Deno.statSync(path).isFile) throw new Error("it is not a regular file");
+      const file = Deno.openSync(path, { read: true });
       if (file.statSync().size === copy.sizeBytes) return file;
       file.close();
     } catch (error) {
@@ -135,15 +167,15 @@ export class DatabaseCache {
    */
   keep(
     temporary: string,
-    facts: Validators & { readonly key: string; readonly sizeBytes: number },
+    facts: Validators & Pick<CachedDatabase, "key" | "sizeBytes" | "crc32">,
   ): CachedDatabase {
     const name = temporary.slice(this.#directory.length + 1).replace(/\.tmp$/, ".bin");
-    const { key, sizeBytes, etag, lastModified } = facts;
+    const { key, sizeBytes, etag, lastModified, crc32 } = facts;
     const nowMs = this.#clock.unixMs();
     const old = this.#copies.get(key);
     const { usedMs, uses } = old ?? { usedMs: nowMs, uses: this.#seen.get(key) ?? 1 };
     const times = { checkedMs: nowMs, usedMs, uses };
-    const copy = { key, sizeBytes, etag, lastModified, ...times, file: name };
+    const copy = { key, sizeBytes, etag, lastModified, ...times, file: name, crc32 };
     Deno.renameSync(temporary, this.#at(name));
     this.#write(copy);
     if (old !== undefined) {
@@ -178,7 +210,7 @@ export class DatabaseCache {
   #write(copy: CachedDatabase): void {
     const facts = this.#at(`${copy.key}.json`);
     const temporary = this.newFile(copy.key);
-    Deno.writeTextFileSync(temporary, JSON.stringify(copy), { mode: 0o600 });
+    Deno.writeTextFileSync(temporary, JSON.stringify(copy), { mode: 0o600, createNew: true });
     Deno.renameSync(temporary, facts);
   }
 
@@ -264,10 +296,12 @@ export class DatabaseCache {
 
   #read(name: string): CachedDatabase | undefined {
     try {
-      if (Deno.statSync(this.#at(name)).size > limits.databaseFactsBytesMax) return undefined;
+      const { isFile, size } = Deno.statSync(this.#at(name));
+      if (!isFile || size > limits.databaseFactsBytesMax) return undefined;
       const copy: unknown = JSON.parse(Deno.readTextFileSync(this.#at(name)));
       if (!isCopy(copy) || name !== `${copy.key}.json`) return undefined;
-      return Deno.statSync(this.#at(copy.file)).size === copy.sizeBytes ? copy : undefined;
+      const file = Deno.statSync(this.#at(copy.file));
+      return file.isFile && file.size === copy.sizeBytes ? copy : undefined;
     } catch {
       return undefined;
     }
@@ -276,12 +310,10 @@ export class DatabaseCache {
 
 function isCopy(value: unknown): value is CachedDatabase {
   if (typeof value !== "object" || value === null) return false;
-  const { key, sizeBytes, file, checkedMs, usedMs, uses, etag, lastModified } = value as Record<
-    string,
-    unknown
-  >;
+  const { key, sizeBytes, file, checkedMs, usedMs, uses, etag, lastModified, crc32 } =
+    value as Record<string, unknown>;
   return typeof key === "string" && typeof file === "string" && NAME.test(file) &&
-    [sizeBytes, checkedMs, usedMs, uses].every(isCount) && isTextOrNull(etag) &&
+    [sizeBytes, checkedMs, usedMs, uses, crc32].every(isCount) && isTextOrNull(etag) &&
     isTextOrNull(lastModified);
 }
 

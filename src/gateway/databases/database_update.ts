@@ -7,10 +7,12 @@
  * bytes as it will have: what turns out not to be kept later would break off at its readers.
  */
 
+import { crc32 } from "node:zlib";
 import { Changes } from "../../base/changes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile } from "../../http/mirrors.ts";
+import { knowsNoHead } from "../../http/mirror_file.ts";
 import { ResumableRead } from "../../http/resumable_read.ts";
 import type { CachedDatabase, DatabaseCache } from "./database_cache.ts";
 import { hasArchiveMagic, MAGIC_BYTES } from "./archive_magic.ts";
@@ -44,6 +46,8 @@ interface UpdateOptions {
   readonly file: MirrorFile;
   /** By what the cache knows it. */
   readonly key: string;
+  /** Whether all of it is to be sent by the mirror, whatever is here. */
+  readonly isUncached: boolean;
   /** Whether it is the signature of a database. */
   readonly isSignature: boolean;
   readonly signal: AbortSignal;
@@ -58,6 +62,8 @@ export class DatabaseUpdate {
   #state: UpdateState = { kind: "asking" };
   #temporary: string | null = null;
   #bytes = 0;
+  /** CRC-32 of what came. */
+  #sum = 0;
   /** The first of them, as far as they are looked at. */
   readonly #first = new Uint8Array(MAGIC_BYTES);
 
@@ -69,6 +75,10 @@ export class DatabaseUpdate {
 
   get state(): UpdateState {
     return this.#state;
+  }
+
+  get isUncached(): boolean {
+    return this.#options.isUncached;
   }
 
   /** Bytes from the first one on that can be read from {@linkcode open}. */
@@ -102,18 +112,41 @@ export class DatabaseUpdate {
   }
 
   async #look(): Promise<void> {
-    const { cache, file, key, signal } = this.#options;
+    const { cache, file, key, isUncached, signal } = this.#options;
     const copy = cache.get(key);
-    const isAsked = copy !== undefined && (copy.etag ?? copy.lastModified) !== null &&
-      isThere(cache, copy);
-    const body = isAsked
-      ? await file.revalidate(copy, { signal })
+    // Whatever the mirror says: it is what clients are given when there is no mirror.
+    const isSound = copy !== undefined && await cache.isSound(copy);
+    const body = isSound && !isUncached
+      ? await this.#changed(copy)
       : await file.open({ offset: 0 }, { signal });
     if (body !== null) await this.#take(body);
     else {
       cache.checked(copy!);
       this.#become({ kind: "good", copy: cache.get(key) ?? copy! });
     }
+  }
+
+  /**
+   * What the mirror has instead of the copy that is here; null when it has the same. A date alone tells
+   * that a file became newer, but not that an older one was put in its place: then the mirror is asked
+   * for what it says of its file, and any other date or length is another file.
+   */
+  async #changed(copy: CachedDatabase): Promise<MirrorBody | null> {
+    const { file, signal } = this.#options;
+    const { etag, lastModified, sizeBytes } = copy;
+    if (etag !== null) {
+      const isSame = (now: Validators) => now.etag === null || now.etag === etag;
+      return await file.revalidate({ etag, lastModified: null }, { signal, isSame });
+    }
+    if (lastModified === null) return await file.open({ offset: 0 }, { signal });
+    try {
+      const facts = await file.head({ signal });
+      if (facts.lastModified === lastModified && facts.sizeBytes === sizeBytes) return null;
+    } catch (error) {
+      if (!(error instanceof MirrorError && knowsNoHead(error))) throw error;
+      return await file.revalidate({ etag, lastModified }, { signal });
+    }
+    return await file.open({ offset: 0 }, { signal });
   }
 
   async #take(first: MirrorBody): Promise<void> {
@@ -155,7 +188,12 @@ export class DatabaseUpdate {
       // Gives back what was reserved for the small file beside it.
       await target.truncate(this.#bytes);
       await target.syncData();
-      const copy = cache.keep(this.#temporary!, { key, sizeBytes: this.#bytes, ...validators });
+      const copy = cache.keep(this.#temporary!, {
+        key,
+        sizeBytes: this.#bytes,
+        crc32: this.#sum,
+        ...validators,
+      });
       this.#temporary = null;
       return copy;
     } catch (cause) {
@@ -217,6 +255,7 @@ export class DatabaseUpdate {
       throw diskFailed(cause);
     }
     this.#bytes += data.length;
+    this.#sum = crc32(data, this.#sum);
     this.changes.tell();
   }
 
@@ -224,12 +263,6 @@ export class DatabaseUpdate {
     this.#state = state;
     this.changes.tell();
   }
-}
-
-function isThere(cache: DatabaseCache, copy: CachedDatabase): boolean {
-  const file = cache.open(copy);
-  file?.close();
-  return file !== undefined;
 }
 
 /** Has the disk take as many bytes as a database and its small file will have. */

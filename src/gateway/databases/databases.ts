@@ -1,9 +1,14 @@
 /**
  * Answers to requests for databases of repositories, and their signatures. They always come from a
  * mirror, since they say what all else has to be: each time it is asked whether the copy here is
- * still the newest, once for all who wait. When every mirror is down, or says 5xx, the last good copy
- * is given, and it says so; what all mirrors refuse (4xx) is refused. What is not kept, for want of
- * room or because it is no database, only passes through.
+ * still the newest, once for all who wait. When every mirror is down, or says 5xx, that is told, so that
+ * pacman asks its next server; where a person allows it, the last good copy is given, and it says so
+ * (`stale_databases.ts`). What all mirrors refuse (4xx) is refused. What is not kept, for want of room or
+ * because it is no database, only passes through.
+ *
+ * The mirror's word counts, whichever way it goes: where its file is an older one now, clients get that,
+ * also those that say that they have a newer one. A client that wants no answer out of a cache
+ * (`Cache-Control: no-cache`) has all of it sent by the mirror again.
  */
 
 import { Changes } from "../../base/changes.ts";
@@ -12,6 +17,7 @@ import { EnvironmentError, errorOf, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger, LogThrottle } from "../../base/log.ts";
 import { MirrorError, type Mirrors } from "../../http/mirrors.ts";
+import type { StaleDatabaseReport } from "../../wire/reports.ts";
 import type { PassThrough } from "../mirrors/pass_through.ts";
 import type { Bodies } from "../server/bodies.ts";
 import type { Exchange } from "../server/exchange.ts";
@@ -21,6 +27,7 @@ import type { Validators } from "../server/preconditions.ts";
 import { rangedAnswer } from "../server/ranged_answer.ts";
 import { type CachedDatabase, DatabaseCache, databaseKey } from "./database_cache.ts";
 import { DatabaseUpdate, NotKept } from "./database_update.ts";
+import { StaleDatabases } from "./stale_databases.ts";
 
 interface DatabasesOptions {
   readonly mirrors: Mirrors;
@@ -29,12 +36,15 @@ interface DatabasesOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly throttle: LogThrottle;
+  /** How old a copy may be that is given though no mirror vouches for it; 0: none is. */
+  readonly staleMs: number;
 }
 
 /** All databases. */
 export class Databases {
   readonly #parts: DatabasesOptions;
   readonly #cache: DatabaseCache;
+  readonly #stales: StaleDatabases;
   /** By key, as all that follows. */
   readonly #updates = new Map<string, DatabaseUpdate>();
   /** Until when the mirrors of one are taken for down: they were slow to say so. */
@@ -44,6 +54,7 @@ export class Databases {
   /** Keeps them in `directory`. */
   constructor(directory: string, parts: DatabasesOptions) {
     this.#parts = parts;
+    this.#stales = new StaleDatabases(parts);
     try {
       this.#cache = new DatabaseCache(directory, parts);
     } catch (cause) {
@@ -52,6 +63,11 @@ export class Databases {
         cause,
       });
     }
+  }
+
+  /** What is given though no mirror vouches for it. */
+  reports(): StaleDatabaseReport[] {
+    return this.#stales.reports();
   }
 
   /** Ends everything; resolves when nothing is under way any more. */
@@ -67,7 +83,7 @@ export class Databases {
     this.#cache.asked(key);
     let update: DatabaseUpdate;
     try {
-      const under = this.#updates.get(key);
+      const under = await this.#underWay(exchange, key);
       if (under === undefined && this.#isBusyFor(key)) {
         return plainAnswer(503, "Cannot get it now: too many databases are on their way", {
           headers: { "retry-after": "1" },
@@ -93,8 +109,8 @@ export class Databases {
         return await this.#failed(exchange, key, { error: state.error, isDown });
       }
       const nowMs = exchange.clock.nowMs();
-      const copy = this.#cache.get(key);
-      if (copy !== undefined && nowMs >= staleMs) return this.#stale(exchange, copy);
+      const copy = this.#stale(key);
+      if (copy !== undefined && nowMs >= staleMs) return this.#giveStale(exchange, copy);
       // One whose length nobody knows is waited for as long as it comes.
       if (state.kind === "asking" && nowMs >= untilMs) {
         return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
@@ -103,6 +119,22 @@ export class Databases {
         ? staleMs - nowMs
         : Math.max(untilMs - nowMs, limits.databaseWaitMs);
       await update.changes.next(exchange.clock, { waitMs, signal: exchange.signal });
+    }
+  }
+
+  /** The update that this client can wait for; undefined: it needs one of its own. */
+  async #underWay(exchange: Exchange, key: string): Promise<DatabaseUpdate | undefined> {
+    const { clock, signal, beganMs } = exchange;
+    for (;;) {
+      const under = this.#updates.get(key);
+      const isEnough = under?.isUncached === true || under?.state.kind === "coming";
+      if (under === undefined || isEnough || !isUncached(exchange)) return under;
+      const waitMs = beganMs + limits.gatewayHoldMs - clock.nowMs();
+      if (waitMs <= 0) return under;
+      // It may be told that nothing changed, and that is not enough.
+      await under.changes.next(clock, { waitMs, signal });
+      signal.throwIfAborted();
+      await Promise.resolve();
     }
   }
 
@@ -116,11 +148,13 @@ export class Databases {
 
   #update(exchange: Exchange, key: string): DatabaseUpdate {
     const { mirrors, via } = exchange;
-    const file = this.#parts.mirrors.file(mirrors, { via });
+    const isFresh = isUncached(exchange);
+    const file = this.#parts.mirrors.file(mirrors, { via, isUncached: isFresh });
     const update = new DatabaseUpdate({
       cache: this.#cache,
       file,
       key,
+      isUncached: isFresh,
       isSignature: /\.sig$/i.test(exchange.path.name),
       signal: this.#stopping.signal,
     });
@@ -129,12 +163,13 @@ export class Databases {
     this.#updates.set(key, update);
     update.ended.then(() => {
       this.#updates.delete(key);
+      if (update.state.kind === "good") this.#stales.vouched(key);
       const nowMs = clock.nowMs();
       const isSlow = nowMs - beganMs > limits.databaseSlowMs;
       this.#downUntilMs.delete(key);
       if (update.state.kind !== "failed" || !isSlow) return;
       // Only who has a copy need not wait for mirrors that are down.
-      if (this.#cache.get(key) !== undefined && this.#downUntilMs.size < limits.databasesMax) {
+      if (this.#stale(key) !== undefined && this.#downUntilMs.size < limits.databasesMax) {
         this.#downUntilMs.set(key, nowMs + limits.mirrorBadMs);
       }
     });
@@ -144,8 +179,8 @@ export class Databases {
   /** What the mirrors say of it; when they are down, the copy that is here. */
   async #head(exchange: Exchange, key: string): Promise<Response> {
     const answer = await this.#parts.passThrough.answer(exchange);
-    const copy = answer.status >= 500 ? this.#cache.get(key) : undefined;
-    return copy === undefined ? answer : this.#stale(exchange, copy);
+    const copy = answer.status >= 500 ? this.#stale(key) : undefined;
+    return copy === undefined ? answer : this.#giveStale(exchange, copy);
   }
 
   async #failed(
@@ -157,8 +192,10 @@ export class Databases {
       this.#logNotKept(exchange, error);
       return await this.#parts.passThrough.answer(exchange);
     }
-    const copy = isDown ? this.#cache.get(key) : undefined;
-    if (copy !== undefined) return this.#stale(exchange, copy);
+    const copy = isDown ? this.#stale(key) : undefined;
+    if (copy !== undefined) return this.#giveStale(exchange, copy);
+    const old = isDown ? this.#cache.get(key) : undefined;
+    if (old !== undefined) this.#stales.refused(old, exchange.path.path);
     if (!(error instanceof MirrorError)) {
       this.#parts.log.warn("cannot get a database", {
         path: exchange.path.path,
@@ -176,16 +213,24 @@ export class Databases {
     this.#parts.log.warn("cannot keep a database: it is passed on", fields);
   }
 
+  /** The copy that may be given though no mirror vouches for it. */
+  #stale(key: string): CachedDatabase | undefined {
+    const copy = this.#cache.get(key);
+    return copy !== undefined && this.#stales.mayGive(copy) ? copy : undefined;
+  }
+
   #whole(
     exchange: Exchange,
     copy: CachedDatabase,
-    headers: Readonly<Record<string, string>> = {},
+    options: { readonly isVouched?: boolean; readonly headers?: Record<string, string> } = {},
   ): Response {
+    const { isVouched = true, headers = {} } = options;
     const { sizeBytes } = copy;
     return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators: copy,
       source: "mirror",
+      isVouched,
       headers,
       open: () => {
         const file = this.#cache.open(copy);
@@ -195,11 +240,15 @@ export class Databases {
     });
   }
 
-  #stale(exchange: Exchange, copy: CachedDatabase): Response {
-    const seconds = Math.max(0, Math.round((exchange.clock.unixMs() - copy.checkedMs) / 1_000));
+  #giveStale(exchange: Exchange, copy: CachedDatabase): Response {
+    this.#stales.given(copy, exchange.path.path);
     return this.#whole(exchange, copy, {
-      "warning": '110 - "Response is Stale"',
-      "x-pacsrv-stale": `${seconds}`,
+      // What is older than what the client has is of no use to it.
+      isVouched: false,
+      headers: {
+        "warning": '110 - "Response is Stale"',
+        "x-pacsrv-stale": `${Math.round(this.#stales.ageMs(copy) / 1_000)}`,
+      },
     });
   }
 
@@ -212,9 +261,16 @@ export class Databases {
       sizeBytes,
       validators,
       source: "mirror",
+      isVouched: true,
       open: () => new DatabaseSupply(update.open(), { sizeBytes, update }),
     });
   }
+}
+
+/** Whether a client wants no answer out of a cache. */
+function isUncached({ headers }: Exchange): boolean {
+  const asked = headers.get("cache-control") ?? headers.get("pragma") ?? "";
+  return /(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])/i.test(asked);
 }
 
 /** A database on the disk, whole or growing, as the body of one answer reads it. */

@@ -5,27 +5,38 @@
 
 import { EnvironmentError, FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
-import type { PackageFile, PackageIndex } from "../../base/package_index.ts";
+import type { Logger, LogThrottle } from "../../base/log.ts";
+import type { PackageFile } from "../../base/package_index.ts";
 import type { PassThrough } from "../mirrors/pass_through.ts";
 import type { Bodies } from "../server/bodies.ts";
 import type { Exchange } from "../server/exchange.ts";
+import type { RestOfFile } from "../server/file_body.ts";
 import { parseRange, type RangeSpec, resolveRange } from "../server/http_range.ts";
-import { answerFailure, isPassedOn, notFoundAnswer, plainAnswer } from "../server/plain_answer.ts";
-import { isRangeWanted } from "../server/preconditions.ts";
-import { fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.ts";
+import {
+  answerFailure,
+  busyAnswer,
+  isPassedOn,
+  lateAnswer,
+  notFoundAnswer,
+  plainAnswer,
+} from "../server/plain_answer.ts";
+import { hasPrecondition, isRangeWanted } from "../server/preconditions.ts";
+import { bytesAnswer, fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.ts";
+import type { FileSearch } from "./file_search.ts";
+import type { HeadWait } from "./head_wait.ts";
+import type { PackageSignatures, SignatureWait } from "./package_signatures.ts";
 import type { SharedFetch } from "./shared_fetch.ts";
-import type { Joined, SharedFetches } from "./shared_fetches.ts";
+import type { Joined } from "./shared_fetches.ts";
+import type { UnprovenFiles } from "./unproven_files.ts";
 
 interface FileAnswersOptions {
-  readonly sharedFetches: SharedFetches;
+  readonly search: FileSearch;
+  readonly signatures: PackageSignatures;
+  readonly unproven: UnprovenFiles;
   readonly bodies: Bodies;
   readonly passThrough: PassThrough;
-  /** What files have to be, as far as anybody can say. */
-  readonly trust: PackageIndex | undefined;
   readonly log: Logger;
-  /** How long a file that nobody seems to have is looked for. */
-  readonly waitMs: number;
+  readonly throttle: LogThrottle;
 }
 
 /** A request while its head is not answered. */
@@ -34,6 +45,8 @@ interface Waiting {
   readonly trusted: PackageFile | undefined;
   readonly range: RangeSpec;
   readonly joined: Joined;
+  readonly wait: HeadWait;
+  readonly signature: SignatureWait;
 }
 
 /** Answers for files that peers may have. */
@@ -50,35 +63,48 @@ export class FileAnswers {
   }
 
   async #get(exchange: Exchange): Promise<Response> {
-    const trusted = this.#trusted(exchange);
+    const { search, signatures } = this.#parts;
+    const trusted = search.trusted(exchange);
     const known = answerFromTrust(exchange, trusted);
     if (known !== undefined) return known;
+    if (trusted === undefined && !this.#mayBeOfNodes(exchange)) {
+      return await this.#doubted(exchange);
+    }
+    if (this.#isMirrorsAlone(exchange, trusted)) return await this.#past(exchange, trusted);
     const range = parseRange(exchange.headers.get("range"));
-    const joined = await this.#join(exchange, trusted, firstByte(range, trusted));
+    const joined = await search.join(exchange, trusted, firstByte(range, trusted));
+    if (joined === "missing") return notFoundAnswer();
     if (typeof joined === "string") {
-      const isNowhere = joined === "missing" || exchange.mirrors.length === 0;
-      return isNowhere ? notFoundAnswer() : await this.#past(exchange, trusted);
+      return exchange.mirrors.length > 0 ? await this.#past(exchange, trusted) : busyAnswer();
     }
     try {
-      return await this.#answer({ exchange, trusted, range, joined });
+      const wait = search.waitOf(exchange);
+      const signature = await signatures.begin(exchange, joined.sharedFetch);
+      return await this.#answer({ exchange, trusted, range, joined, wait, signature });
     } finally {
       joined.leave();
     }
   }
 
-  #join(
-    { path: { name }, mirrors, via, signal, beganMs }: Exchange,
-    trusted: PackageFile | undefined,
-    from: number,
-  ): ReturnType<SharedFetches["join"]> {
-    const searchUntilMs = beganMs + this.#parts.waitMs;
-    const wanted = { name, trusted, mirrors, via, from, searchUntilMs, signal };
-    return this.#parts.sharedFetches.join(wanted);
+  /** Whether only the mirror can say if its file is the one that a client knows. */
+  #isMirrorsAlone(exchange: Exchange, trusted: PackageFile | undefined): boolean {
+    const { headers, mirrors } = exchange;
+    return trusted === undefined && mirrors.length > 0 && hasPrecondition(headers) &&
+      !this.#parts.search.mayBeHere(exchange, trusted);
   }
 
-  /** What the database of the repository says of the file, be it a package or a signature. */
-  #trusted({ path }: Exchange): PackageFile | undefined {
-    return this.#parts.trust?.find(path.name, path.repository ?? undefined);
+  /** What nodes are not believed: the mirrors give it, or nobody has it. */
+  async #doubted(exchange: Exchange): Promise<Response> {
+    return exchange.mirrors.length === 0 ? notFoundAnswer() : await this.#past(exchange, undefined);
+  }
+
+  /** Whether nodes are believed what this name means, where nothing else tells. */
+  #mayBeOfNodes({ client, headers, isHead, path: { name } }: Exchange): boolean {
+    const range = parseRange(headers.get("range"));
+    const isWhole = range.kind === "whole" || range.kind === "from" && range.first === 0;
+    const isConditional = headers.has("if-none-match") || headers.has("if-modified-since");
+    const isFromFirst = isWhole && !isConditional && !isHead;
+    return this.#parts.unproven.mayGive(client, name, { isFromFirst });
   }
 
   async #answer(waiting: Waiting): Promise<Response> {
@@ -94,16 +120,59 @@ export class FileAnswers {
         ? plainAnswer(502, `Cannot give a signature of ${sizeBytes} bytes: that is none`)
         : notFoundAnswer();
     }
+    const refusal = await waiting.signature.refusal();
+    if (refusal !== undefined) {
+      waiting.joined.leave();
+      // Who wants it nonetheless goes on.
+      if (sharedFetch.aloneSinceMs !== null) sharedFetch.abort();
+      return refusal;
+    }
     return this.#send(exchange, sharedFetch, sizeBytes);
   }
 
   #send(exchange: Exchange, sharedFetch: SharedFetch, sizeBytes: number): Response {
+    if (!exchange.isHead && sharedFetch.request.sha256 === null) {
+      this.#noteGiven(exchange, sharedFetch, sizeBytes);
+    }
     return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators: { etag: sharedFetch.etag, lastModified: null },
       source: sharedFetch.source,
       open: () => sharedFetch,
+      rest: this.#restOf(exchange, sizeBytes),
     });
+  }
+
+  /** Notes who got the end of a file that may not be proved. */
+  #noteGiven(
+    { client, path: { name }, headers, delivery }: Exchange,
+    sharedFetch: SharedFetch,
+    sizeBytes: number,
+  ): void {
+    const range = resolveRange(parseRange(headers.get("range")), sizeBytes);
+    if (range.kind === "part" && range.end < sizeBytes) return;
+    delivery.onWhole(async () => {
+      await sharedFetch.ended;
+      const { root } = sharedFetch;
+      if (root !== null) this.#parts.unproven.given({ client, name, root });
+    });
+  }
+
+  /** What can be had from a mirror past the node, when that can keep no more of a file. */
+  #restOf(exchange: Exchange, sizeBytes: number): RestOfFile | undefined {
+    if (exchange.mirrors.length === 0) return undefined;
+    const { passThrough, throttle, log } = this.#parts;
+    const { name } = exchange.path;
+    const rest = passThrough.restOf(exchange, sizeBytes);
+    return {
+      open: (range, options) => {
+        const error = options.why.message;
+        if (throttle.isFirst(`${name} ${error}`)) {
+          log.warn("cannot keep a file for the gateway: the rest is passed on", { name, error });
+        }
+        return rest.open(range, options);
+      },
+    };
   }
 
   /**
@@ -111,12 +180,16 @@ export class FileAnswers {
    * one at the mirrors, or of one that is found.
    */
   async #head(exchange: Exchange): Promise<Response> {
-    const { path: { name }, mirrors } = exchange;
-    const trusted = this.#trusted(exchange);
+    const { mirrors } = exchange;
+    const { search } = this.#parts;
+    const trusted = search.trusted(exchange);
     const known = answerFromTrust(exchange, trusted);
     if (known !== undefined) return known;
-    const coming = this.#parts.sharedFetches.find({ name, trusted, from: 0 });
-    if (coming === undefined && mirrors.length > 0) {
+    if (trusted === undefined && !this.#mayBeOfNodes(exchange)) {
+      return await this.#doubted(exchange);
+    }
+    const coming = search.find(exchange, trusted);
+    if (coming === undefined && mirrors.length > 0 && !search.mayBeHere(exchange, trusted)) {
       const answer = await this.#parts.passThrough.answer(exchange);
       if (answer.status < 400 && fits(answer, trusted)) {
         // The tag that a GET has, not the mirror's own.
@@ -124,12 +197,14 @@ export class FileAnswers {
         return answer;
       }
     }
-    const joined = coming ?? await this.#join(exchange, trusted, 0);
-    if (typeof joined === "string") return notFoundAnswer();
+    const joined = coming ?? await search.join(exchange, trusted, 0);
+    if (typeof joined === "string") return joined === "missing" ? notFoundAnswer() : busyAnswer();
     const { sharedFetch } = joined;
+    const wait = search.waitOf(exchange);
     try {
-      while (!(sharedFetch.isOver || sharedFetch.hasFound && sharedFetch.sizeBytes !== null)) {
-        const isInTime = await this.#nextChange(exchange, sharedFetch);
+      // What is here has its tag at the end of its fetch, which is soon, as for a GET.
+      while (!(sharedFetch.isOver || isFound(sharedFetch) && !sharedFetch.isHere)) {
+        const isInTime = await wait.next(sharedFetch);
         if (!isInTime) return this.#tooLate({ exchange, trusted, joined });
       }
       const { failure } = sharedFetch;
@@ -147,9 +222,9 @@ export class FileAnswers {
    * shared fetch ended. With why not, when that took too long.
    */
   async #headReady(waiting: Waiting): Promise<"too-late" | "elsewhere" | undefined> {
-    const { exchange, joined: { sharedFetch } } = waiting;
+    const { exchange, wait, joined: { sharedFetch } } = waiting;
     while (!isReady(waiting)) {
-      if (await this.#nextChange(exchange, sharedFetch)) continue;
+      if (await wait.next(sharedFetch)) continue;
       if (!sharedFetch.bytes.hasAny) return "too-late";
       // Slow, but it comes: what is not checked yet can still be broken off.
       if (isBegun(waiting)) return undefined;
@@ -159,26 +234,13 @@ export class FileAnswers {
     return undefined;
   }
 
-  /** Waits for a change; false, at once, when this client has waited long enough for the head. */
-  async #nextChange(
-    { beganMs, clock, mirrors, signal }: Exchange,
-    { changes, hasFound }: SharedFetch,
-  ): Promise<boolean> {
-    const isSought = mirrors.length === 0 && !hasFound;
-    const waitMs = beganMs + (isSought ? this.#parts.waitMs : limits.gatewayHoldMs) - clock.nowMs();
-    if (waitMs <= 0) return false;
-    await changes.next(clock, { waitMs, signal });
-    signal.throwIfAborted();
-    return true;
-  }
-
-  #tooLate({ exchange, trusted, joined }: Omit<Waiting, "range">): Response {
+  #tooLate(
+    { exchange, trusted, joined }: Pick<Waiting, "exchange" | "trusted" | "joined">,
+  ): Response {
     joined.leave();
-    if (exchange.mirrors.length > 0) {
-      return plainAnswer(504, `Cannot get ${exchange.path.name}: no mirror has answered yet`);
-    }
+    if (exchange.mirrors.length > 0) return lateAnswer(exchange.path.name);
     // What was found comes in behind: the next request finds it here.
-    this.#parts.sharedFetches.giveUp({ name: exchange.path.name, trusted }, joined.sharedFetch);
+    this.#parts.search.giveUp(exchange, trusted, joined);
     return notFoundAnswer();
   }
 
@@ -201,7 +263,7 @@ export class FileAnswers {
   }
 
   #failed(
-    { exchange, trusted }: Omit<Waiting, "range" | "joined">,
+    { exchange, trusted }: Pick<Waiting, "exchange" | "trusted">,
     error: Error,
   ): Response | Promise<Response> {
     const hasMirrors = exchange.mirrors.length > 0;
@@ -214,6 +276,10 @@ export class FileAnswers {
     if (hasMirrors && isPassedOn(error)) return this.#past(exchange, trusted);
     return answerFailure(error, { hasMirrors });
   }
+}
+
+function isFound({ hasFound, sizeBytes }: SharedFetch): boolean {
+  return hasFound && sizeBytes !== null;
 }
 
 function isReady(waiting: Waiting): boolean {
@@ -249,16 +315,26 @@ function answerFromTrust(
   const validators = { etag: tagOf(trusted), lastModified: null };
   const { sizeBytes } = trusted;
   const headers = fileHeaders(validators, null);
+  // A database may hold a signature itself.
+  if (trusted.bytes !== undefined) return bytesAnswer(exchange, trusted.bytes, validators);
   const wanted = wantedBytes(exchange, { sizeBytes, validators, headers });
   return wanted instanceof Response ? wanted : undefined;
 }
+
+const CONDITIONS = [
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+];
 
 /** What is left to ask a mirror for when the conditions were judged by what the file has to be. */
 function withoutConditions(headers: Headers, trusted: PackageFile): Headers {
   const left = new Headers(headers);
   const validators = { etag: tagOf(trusted), lastModified: null };
   if (!isRangeWanted(headers, validators)) left.delete("range");
-  for (const name of ["if-range", "if-none-match", "if-modified-since"]) left.delete(name);
+  for (const name of CONDITIONS) left.delete(name);
   return left;
 }
 

@@ -13,6 +13,7 @@ import type { FileReader } from "../../wire/fetching.ts";
 export class ReleasedBytes {
   #reader: FileReader | null = null;
   #chunks: Bitfield | null = null;
+  #little: Uint8Array<ArrayBuffer> | null = null;
   #round = 0;
 
   /** Counts up with each {@linkcode restart}. */
@@ -47,6 +48,11 @@ export class ReleasedBytes {
     return this.#chunks !== null && this.#chunks.addRange(range) > 0;
   }
 
+  /** Bytes that were released cannot be read any more: they wait until they are released again. */
+  takeBack(offset: number, length: number): void {
+    this.#chunks?.removeRange(runOf(offset, length));
+  }
+
   releaseAll(): void {
     if (this.#chunks !== null) this.release({ first: 0, count: this.#chunks.length });
   }
@@ -75,11 +81,24 @@ export class ReleasedBytes {
    */
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.#reader === null) throw new RangeError("Cannot read: nothing is here yet");
-    const first = Math.floor(offset / CHUNK_BYTES);
+    const { first, count } = runOf(offset, length);
     const skip = offset - first * CHUNK_BYTES;
-    const count = Math.min(limits.requestChunksMax, Math.ceil((skip + length) / CHUNK_BYTES));
-    const buffer = new Uint8Array(count * CHUNK_BYTES);
+    const isLittle = length <= CHUNK_BYTES / 2;
+    const buffer = isLittle ? this.#littleBuffer : new Uint8Array(count * CHUNK_BYTES);
     const bytes = this.#reader.readRun({ first, count }, buffer, 0);
-    return buffer.subarray(skip, Math.min(bytes, skip + length));
+    const end = Math.min(bytes, skip + length);
+    return isLittle ? buffer.slice(skip, end) : buffer.subarray(skip, end);
   }
+
+  /** For reads of so little that whole chunks are not to be kept for it: two of them at most. */
+  get #littleBuffer(): Uint8Array<ArrayBuffer> {
+    return this.#little ??= new Uint8Array(2 * CHUNK_BYTES);
+  }
+}
+
+/** The chunks of one read. */
+function runOf(offset: number, length: number): ChunkRange {
+  const first = Math.floor(offset / CHUNK_BYTES);
+  const count = Math.ceil((offset + length) / CHUNK_BYTES) - first;
+  return { first, count: Math.min(limits.requestChunksMax, count) };
 }

@@ -7,13 +7,18 @@
 
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { errorOf, type FetchFailure } from "../../base/errors.ts";
-import type { ChunkRange } from "../../base/geometry.ts";
+import { errorOf, type FetchFailure, isNoLongerHere } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import type { FetchNotice, FetchObserver, FetchRequest, FileReader } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
+import type { Root } from "../../base/ids.ts";
 import type { FileSupply } from "../server/file_body.ts";
 import type { FileSource } from "../server/ranged_answer.ts";
 import { ReleasedBytes } from "./released_bytes.ts";
+
+/** Which file is wanted, as far as it is known. */
+export type SoughtFile = Pick<FetchRequest, "name" | "root" | "sha256" | "sizeBytes">;
 
 /** What shared fetches need of the node. */
 export interface FetchingNode {
@@ -30,24 +35,32 @@ export interface FetchingNode {
       readonly signal: AbortSignal;
       /** The first byte that somebody waits for. */
       readonly from?: number;
+      /** The client that waits, and for how long; null: a mirror gives it something meanwhile. */
+      readonly client?: { readonly holdMs: number | null };
+      /** Bytes of this root that were shown are not here any more: they are had again. */
+      readonly again?: { readonly root: Root; readonly why: string };
     },
   ): Promise<Done>;
   /** Whether there is no link and no directory: nobody to ask. */
   isAlone(): boolean;
+  /** Dials whom it knows, if it has no links: somebody wants a file that only others may have. */
+  seekLinks(): void;
+  /** Whether a complete file is here that may be the one: then nobody else is asked first. */
+  mayBeHere(file: SoughtFile): boolean;
 }
 
 /** The root of a file that was not kept: nobody hashed all of it. */
 const NO_ROOT = /^0+$/;
 
 /** What a fetch says of the file since it began, or started over. */
-interface Finding {
+interface FoundSoFar {
   readonly sizeBytes: number | null;
   readonly hasPeers: boolean;
   /** Whether all of the file was here before, so that the fetch ends at once. */
   readonly isHere: boolean;
 }
 
-const NOTHING: Finding = { sizeBytes: null, hasPeers: false, isHere: false };
+const NOTHING: FoundSoFar = { sizeBytes: null, hasPeers: false, isHere: false };
 
 /** Who waits for a shared fetch, or reads from it. */
 class Subscribers {
@@ -82,11 +95,20 @@ export class SharedFetch implements FetchObserver, FileSupply {
   readonly request: FetchRequest;
   /** The first byte for which it was begun; what is before it may never come. */
   readonly from: number;
+  /** Whether the file may have been here whole when this began. */
+  readonly mayBeHere: boolean;
   /** Resolves when the fetch behind it has ended, however it did. */
   readonly ended: Promise<void>;
   readonly changes = new Changes();
   readonly bytes = new ReleasedBytes();
+  readonly #node: FetchingNode;
+  /** How long its clients wait without a mirror; null with one. */
+  readonly #holdMs: number | null;
   readonly #abort = new AbortController();
+  /** Ends the fetch that has bytes again. */
+  #again: AbortController | null = null;
+  /** How many of those there were, by the first chunk that could not be read. */
+  readonly #agains = new Map<number, number>();
   #hasFound = false;
   #finding = NOTHING;
   readonly #subscribers: Subscribers;
@@ -97,12 +119,20 @@ export class SharedFetch implements FetchObserver, FileSupply {
   constructor(
     node: FetchingNode,
     request: FetchRequest,
-    options: { readonly from: number; readonly clock: Clock },
+    options: {
+      readonly from: number;
+      readonly clock: Clock;
+      /** How long its clients wait without a mirror; null with one. */
+      readonly holdMs: number | null;
+    },
   ) {
+    this.#holdMs = options.holdMs;
     this.request = request;
     this.from = options.from;
+    this.#node = node;
+    this.mayBeHere = node.mayBeHere(request);
     this.#subscribers = new Subscribers(options.clock);
-    this.ended = this.#run(node);
+    this.ended = this.#run();
   }
 
   /** Bytes of the file: what it has to be, or what the fetch found; null while nobody knows. */
@@ -143,6 +173,11 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.#done !== null && !NO_ROOT.test(this.#done.root);
   }
 
+  /** The root of the file that is in the store now; null while there is none. */
+  get root(): Root | null {
+    return this.isKept ? this.#done!.root : null;
+  }
+
   /** The strong entity tag of the file; null while nobody knows its hash for certain. */
   get etag(): string | null {
     if (this.request.sha256 !== null) return `"${this.request.sha256}"`;
@@ -166,16 +201,31 @@ export class SharedFetch implements FetchObserver, FileSupply {
 
   /** Somebody waits for it or reads from it; the returned function ends that, once. */
   subscribe(): () => void {
-    return this.#subscribers.add();
+    const end = this.#subscribers.add();
+    return () => {
+      end();
+      // Nobody else knows of it.
+      if (this.aloneSinceMs !== null) this.#again?.abort();
+    };
   }
 
   releasedEnd(offset: number, options: { readonly max: number }): number {
     return this.bytes.endOf(offset, options);
   }
 
-  /** @throws {EnvironmentError} when the bytes cannot be read any more. */
-  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    return this.bytes.read(offset, length);
+  /**
+   * Released bytes; null when they are not what they were, and are fetched again.
+   *
+   * @throws {EnvironmentError} when the bytes cannot be read any more.
+   */
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> | null {
+    try {
+      return this.bytes.read(offset, length);
+    } catch (error) {
+      if (!isNoLongerHere(error) || !this.#haveAgain(offset, error.message)) throw error;
+      this.bytes.takeBack(offset, length);
+      return null;
+    }
   }
 
   get isAborted(): boolean {
@@ -227,12 +277,29 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.#outcome?.done ?? null;
   }
 
-  async #run(node: FetchingNode): Promise<void> {
+  /** Has the file again that was here and cannot be read at `offset`; false when that makes no sense. */
+  #haveAgain(offset: number, why: string): boolean {
+    // What still runs sees by itself that something is missing.
+    if (this.#outcome === null) return true;
+    const done = this.#done;
+    const chunk = Math.floor(offset / CHUNK_BYTES);
+    const agains = this.#agains.get(chunk) ?? 0;
+    if (done === null || !this.isKept || agains >= limits.fetchesAgainMax) return false;
+    this.#agains.set(chunk, agains + 1);
+    this.#again = new AbortController();
+    this.#outcome = null;
+    void this.#run({ root: done.root, why });
+    return true;
+  }
+
+  async #run(again?: { readonly root: Root; readonly why: string }): Promise<void> {
     try {
-      const done = await node.fetch(this.request, {
+      const done = await this.#node.fetch(this.request, {
         observer: this,
-        signal: this.#abort.signal,
-        ...(this.from > 0 ? { from: this.from } : {}),
+        signal: (this.#again ?? this.#abort).signal,
+        client: { holdMs: this.#holdMs },
+        ...(this.from > 0 && again === undefined ? { from: this.from } : {}),
+        ...(again === undefined ? {} : { again }),
       });
       this.#outcome = { done, failure: null };
       // A file that is here whole is proved whole.

@@ -4,14 +4,15 @@
  * is searched, and lets those end that nobody waits for.
  */
 
-import { BoundedMap } from "../../base/bounded_map.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import type { PackageFile } from "../../base/package_index.ts";
-import { type FetchingNode, SharedFetch } from "./shared_fetch.ts";
+import { kindOf } from "../server/request_path.ts";
+import { TimedMap } from "./timed_map.ts";
+import { type FetchingNode, SharedFetch, type SoughtFile } from "./shared_fetch.ts";
 
 /** What a client wants. */
 export interface SharedFetchRequest {
@@ -23,8 +24,10 @@ export interface SharedFetchRequest {
   readonly via: readonly string[];
   /** The first byte that is wanted, as far as it is known. */
   readonly from: number;
-  /** Until when the search may last, by the clock. */
-  readonly searchUntilMs: number;
+  /** How long the network is searched at most. */
+  readonly searchMs: number;
+  /** Until when the client may wait for that to begin, by the clock. */
+  readonly untilMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -43,16 +46,26 @@ export class SharedFetches {
     limits.gatewaySearchesPerSecondMax,
     limits.gatewaySearchesBurstMax,
   );
+  /** Those that found a file here a moment ago, by its key. */
+  readonly #found = new TimedMap<SharedFetch>({
+    forMs: limits.gatewayFoundMs,
+    max: limits.gatewaySharedFetchesMax,
+  });
   /** Files that are known to be nowhere. */
-  readonly #missing = new TimedKeys({
+  readonly #missing = new TimedMap<true>({
     forMs: limits.gatewayMissingMs,
     max: limits.gatewayMissingMax,
   });
   /** Files of which no second tail is fetched: the first one was not kept. */
-  readonly #tailed = new TimedKeys({ forMs: limits.gatewayTailMs, max: limits.gatewayTailedMax });
-  /** Told when one began or ended. */
+  readonly #tailed = new TimedMap<true>({
+    forMs: limits.gatewayTailMs,
+    max: limits.gatewayTailedMax,
+  });
+  /** Told when one began or ended, or nobody else waits before one who waits. */
   readonly #changes = new Changes();
-  #count = 0;
+  readonly #packages = new Lane(limits.gatewaySharedFetchesMax);
+  /** A package waits for its signature, so that never waits for packages. */
+  readonly #signatures = new Lane(limits.gatewaySignatureFetchesMax);
 
   constructor(node: FetchingNode, { clock }: { readonly clock: Clock }) {
     this.#node = node;
@@ -61,7 +74,7 @@ export class SharedFetches {
 
   /** How many there are. */
   get count(): number {
-    return this.#count;
+    return this.#packages.count + this.#signatures.count;
   }
 
   /**
@@ -70,21 +83,41 @@ export class SharedFetches {
    * they would get the same bytes again and again for who asks for one small part after another.
    */
   async join(wanted: SharedFetchRequest): Promise<Joined | "missing" | "full" | "elsewhere"> {
-    for (;;) {
-      const joined = this.find(wanted);
-      if (joined !== undefined) return joined;
-      const nowMs = this.#clock.nowMs();
-      if (this.#missing.has(keyOf(wanted), nowMs)) return "missing";
-      if (!this.#mayHaveTail(wanted, nowMs)) return "elsewhere";
-      if (this.#mayBegin(wanted, nowMs)) return this.#begin(wanted, nowMs);
-      if (nowMs >= wanted.searchUntilMs) return "full";
-      const waitMs = Math.min(wanted.searchUntilMs - nowMs, this.#busyMs(nowMs));
-      await this.#changes.next(this.#clock, { waitMs, signal: wanted.signal });
-      wanted.signal.throwIfAborted();
+    const lane = this.#laneOf(wanted);
+    try {
+      for (;;) {
+        const joined = this.find(wanted);
+        if (joined !== undefined) return joined;
+        const nowMs = this.#clock.nowMs();
+        if (this.#missing.get(keyOf(wanted), nowMs) || this.#isNowhere(wanted)) return "missing";
+        if (!this.#mayHaveTail(wanted, nowMs)) return "elsewhere";
+        if (this.#mayBegin(wanted, nowMs)) {
+          lane.queue.delete(wanted);
+          return this.#begin(wanted);
+        }
+        if (nowMs >= wanted.untilMs) return "full";
+        lane.queue.add(wanted);
+        // Who is behind others is told when it is the first.
+        const busyMs = this.#isNext(wanted) ? this.#busyMs(lane, nowMs) : Infinity;
+        const waitMs = Math.min(wanted.untilMs - nowMs, busyMs);
+        await this.#changes.next(this.#clock, { waitMs, signal: wanted.signal });
+        wanted.signal.throwIfAborted();
+      }
+    } finally {
+      const wasNext = this.#isNext(wanted);
+      if (lane.queue.delete(wanted) && wasNext) this.#changes.tell();
     }
   }
 
-  /** Joins the shared fetch of a file that is under way and gets to what is wanted of it. */
+  /** Whether the file may be here whole. */
+  mayBeHere(wanted: Pick<SharedFetchRequest, "name" | "trusted">): boolean {
+    return this.#node.mayBeHere(fileOf(wanted));
+  }
+
+  /**
+   * Joins the shared fetch of a file that is under way and gets to what is wanted of it, or found it
+   * here just now.
+   */
   find(wanted: Pick<SharedFetchRequest, "name" | "trusted" | "from">): Joined | undefined {
     const sharedFetches = this.#sharedFetches.get(keyOf(wanted)) ?? [];
     let best: SharedFetch | undefined;
@@ -92,6 +125,7 @@ export class SharedFetches {
       if (sharedFetch.isAborted || sharedFetch.from > wanted.from) continue;
       if (best === undefined || sharedFetch.from < best.from) best = sharedFetch;
     }
+    best ??= this.#foundHere(keyOf(wanted));
     return best === undefined ? undefined : { sharedFetch: best, leave: best.subscribe() };
   }
 
@@ -99,7 +133,7 @@ export class SharedFetches {
   giveUp(wanted: Pick<SharedFetchRequest, "name" | "trusted">, sharedFetch: SharedFetch): void {
     if (sharedFetch.hasFound || sharedFetch.aloneSinceMs === null) return;
     sharedFetch.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
-    this.#missing.add(keyOf(wanted), this.#clock.nowMs());
+    this.#missing.set(keyOf(wanted), true, this.#clock.nowMs());
   }
 
   /** Lets time pass: gives up what nobody waits for. */
@@ -113,6 +147,7 @@ export class SharedFetches {
         if (nowMs - aloneSinceMs >= (isNear ? limits.gatewayAbandonedMs : 0)) sharedFetch.abort();
       }
     }
+    this.#found.tick(nowMs);
     this.#missing.tick(nowMs);
     this.#tailed.tick(nowMs);
   }
@@ -124,58 +159,102 @@ export class SharedFetches {
     await Promise.all(sharedFetches.map((sharedFetch) => sharedFetch.ended));
   }
 
+  /** Many clients that want a file which is here need no fetch each. */
+  #foundHere(key: string): SharedFetch | undefined {
+    const sharedFetch = this.#found.get(key, this.#clock.nowMs());
+    if (sharedFetch === undefined) return undefined;
+    const { request, root } = sharedFetch;
+    return root !== null && this.#node.mayBeHere({ ...request, root }) ? sharedFetch : undefined;
+  }
+
   /** Whether a shared fetch may begin where this client begins: from the first byte always. */
   #mayHaveTail(wanted: SharedFetchRequest, nowMs: number): boolean {
     if (startOf(wanted) === 0) return true;
     const key = keyOf(wanted);
-    if (this.#tailed.has(key, nowMs)) return false;
+    if (this.#tailed.get(key, nowMs)) return false;
     return (this.#sharedFetches.get(key) ?? []).every((sharedFetch) => sharedFetch.from === 0);
   }
 
-  #mayBegin({ mirrors }: SharedFetchRequest, nowMs: number): boolean {
-    if (this.#count >= limits.gatewaySharedFetchesMax) return false;
-    return (mirrors.length > 0 && this.#node.isAlone()) || this.#searches.take(nowMs);
+  /** Whether nobody can be asked for what is not here; the next client may find that changed. */
+  #isNowhere(wanted: SharedFetchRequest): boolean {
+    const isNowhere = wanted.mirrors.length === 0 && this.#node.isAlone() &&
+      !this.mayBeHere(wanted);
+    if (isNowhere) this.#node.seekLinks();
+    return isNowhere;
+  }
+
+  #mayBegin(wanted: SharedFetchRequest, nowMs: number): boolean {
+    if (this.#laneOf(wanted).isFull) return false;
+    // Nobody is searched for.
+    if (this.mayBeHere(wanted) || wanted.mirrors.length > 0 && this.#node.isAlone()) return true;
+    return this.#isNext(wanted) && this.#searches.take(nowMs);
+  }
+
+  /** Whether the next search is for this: nobody who waits came before, and signatures go first. */
+  #isNext(wanted: SharedFetchRequest): boolean {
+    const lane = this.#laneOf(wanted);
+    if (!lane.isFirst(wanted)) return false;
+    const { queue, isFull } = this.#signatures;
+    return lane === this.#signatures || queue.size === 0 || isFull;
   }
 
   /** How long nothing may begin, unless one ends before. */
-  #busyMs(nowMs: number): number {
-    return this.#count >= limits.gatewaySharedFetchesMax ? Infinity : this.#searches.waitMs(nowMs);
+  #busyMs(lane: Lane, nowMs: number): number {
+    return lane.isFull ? Infinity : this.#searches.waitMs(nowMs);
   }
 
-  #begin(wanted: SharedFetchRequest, nowMs: number): Joined {
+  #laneOf({ name }: Pick<SharedFetchRequest, "name">): Lane {
+    return kindOf(name) === "signature" ? this.#signatures : this.#packages;
+  }
+
+  #begin(wanted: SharedFetchRequest): Joined {
     const key = keyOf(wanted);
     const sharedFetch = new SharedFetch(this.#node, {
-      name: wanted.name,
-      root: null,
-      sha256: wanted.trusted?.sha256 ?? null,
-      sizeBytes: wanted.trusted?.sizeBytes ?? null,
+      ...fileOf(wanted),
       chunks: null,
       deliver: false,
       timeoutMs: 0,
-      // Where nobody can be asked, what is not here is not there.
-      searchMs: this.#node.isAlone() ? 1 : Math.max(1, Math.ceil(wanted.searchUntilMs - nowMs)),
+      // Nobody is waited for where nobody can be asked.
+      searchMs: this.#node.isAlone() ? 1 : wanted.searchMs,
       mirrors: wanted.mirrors,
+      mirrorDelayMs: null,
+      background: false,
       via: wanted.via,
-    }, { from: startOf(wanted), clock: this.#clock });
+    }, {
+      from: startOf(wanted),
+      clock: this.#clock,
+      holdMs: wanted.mirrors.length > 0 ? null : wanted.searchMs,
+    });
     this.#sharedFetches.set(key, [...(this.#sharedFetches.get(key) ?? []), sharedFetch]);
-    this.#count++;
-    sharedFetch.ended.then(() => this.#ended(key, sharedFetch));
+    const lane = this.#laneOf(wanted);
+    lane.count++;
+    sharedFetch.ended.then(() => {
+      lane.count--;
+      this.#ended(key, sharedFetch);
+    });
     this.#changes.tell();
     return { sharedFetch, leave: sharedFetch.subscribe() };
   }
 
   #ended(key: string, sharedFetch: SharedFetch): void {
     const nowMs = this.#clock.nowMs();
-    this.#count--;
     const others = (this.#sharedFetches.get(key) ?? []).filter((other) => other !== sharedFetch);
     if (others.length > 0) this.#sharedFetches.set(key, others);
     else this.#sharedFetches.delete(key);
-    if (sharedFetch.from > 0 && !sharedFetch.isKept) this.#tailed.add(key, nowMs);
-    const { failure, isAborted } = sharedFetch;
+    if (sharedFetch.from > 0 && !sharedFetch.isKept) this.#tailed.set(key, true, nowMs);
+    const { failure, isAborted, isHere, isKept } = sharedFetch;
+    this.#found.delete(key);
+    if (isHere && isKept) this.#found.set(key, sharedFetch, nowMs);
     const isNowhere = failure instanceof FetchFailure && failure.exit === "notFound";
-    if (isNowhere && !isAborted) this.#missing.add(key, nowMs);
+    if (isNowhere && !isAborted) this.#missing.set(key, true, nowMs);
     this.#changes.tell();
   }
+}
+
+/** Which file is wanted. */
+function fileOf({ name, trusted }: Pick<SharedFetchRequest, "name" | "trusted">): SoughtFile {
+  const { sha256 = null, sizeBytes = null } = trusted ?? {};
+  return { name, root: null, sha256, sizeBytes };
 }
 
 /** Where a shared fetch begins: peers give the whole file anyway. */
@@ -183,30 +262,25 @@ function startOf({ mirrors, from }: SharedFetchRequest): number {
   return mirrors.length > 0 ? from : 0;
 }
 
-/** Keys that count for some time; the oldest goes when there are too many. */
-class TimedKeys {
-  readonly #forMs: number;
-  readonly #untilMs: BoundedMap<string, number>;
+/** Shared fetches of one kind, and who waits until one of them may begin. */
+class Lane {
+  count = 0;
+  /** In the order in which they came. */
+  readonly queue = new Set<SharedFetchRequest>();
+  readonly #max: number;
 
-  constructor({ forMs, max }: { readonly forMs: number; readonly max: number }) {
-    this.#forMs = forMs;
-    this.#untilMs = new BoundedMap(max);
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  add(key: string, nowMs: number): void {
-    this.#untilMs.set(key, nowMs + this.#forMs);
+  get isFull(): boolean {
+    return this.count >= this.#max;
   }
 
-  has(key: string, nowMs: number): boolean {
-    return (this.#untilMs.get(key) ?? -Infinity) > nowMs;
-  }
-
-  /** Drops what is over; the oldest come first. */
-  tick(nowMs: number): void {
-    for (const [key, untilMs] of this.#untilMs) {
-      if (untilMs > nowMs) break;
-      this.#untilMs.delete(key);
-    }
+  /** Whether nobody who waits came before. */
+  isFirst(wanted: SharedFetchRequest): boolean {
+    for (const first of this.queue) return first === wanted;
+    return true;
   }
 }
 

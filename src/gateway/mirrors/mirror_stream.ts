@@ -10,6 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { MirrorBody, MirrorFile } from "../../http/mirrors.ts";
 import { ResumableRead } from "../../http/resumable_read.ts";
 import { Body, type BodyEvents } from "../server/bodies.ts";
+import { ClientPace, tooSlow } from "../server/client_pace.ts";
 
 interface MirrorStreamOptions extends BodyEvents {
   readonly file: MirrorFile;
@@ -26,11 +27,8 @@ interface MirrorStreamOptions extends BodyEvents {
 export class MirrorStream extends Body {
   readonly #options: MirrorStreamOptions;
   readonly #read: ResumableRead;
+  readonly #pace: ClientPace;
   #offset: number;
-  /** Since when the client takes nothing; null while the mirror is waited for. */
-  #idleSinceMs: number | null;
-  /** How long the client may take nothing: what it takes earns it time. */
-  #allowanceMs: number = limits.gatewayPassStalledMs;
 
   constructor(options: MirrorStreamOptions) {
     super(options);
@@ -44,33 +42,27 @@ export class MirrorStream extends Body {
       // Without a size nobody could say whether what comes next is the rest of the same file.
       ...(end === null ? { retriesMax: 0 } : {}),
     });
-    this.#idleSinceMs = clock.nowMs();
+    this.#pace = new ClientPace(limits.gatewayPassStalledMs, { nowMs: clock.nowMs() });
   }
 
   /** Lets time pass: sends a client away that takes too little. */
   tick(nowMs: number): void {
-    if (this.#idleSinceMs === null || nowMs - this.#idleSinceMs <= this.#allowanceMs) return;
-    const least = limits.gatewayPassBytesPerSecond;
-    this.breakOff(new Error(`the client took less than ${least} bytes a second`));
+    if (this.#pace.isSlow(nowMs)) this.breakOff(tooSlow());
   }
 
   protected async pull(): Promise<void> {
     const { clock, end } = this.#options;
-    if (this.#idleSinceMs !== null) this.#allowanceMs -= clock.nowMs() - this.#idleSinceMs;
-    this.#idleSinceMs = null;
+    this.#pace.asked(clock.nowMs());
     try {
       const data = (await this.#read.read())?.bytes;
       if (this.hasEnded) return;
       if (data === undefined) return this.finish();
       this.#offset += data.length;
-      const earnedMs = data.length / limits.gatewayPassBytesPerSecond * 1_000;
-      this.#allowanceMs = Math.min(limits.gatewayPassStalledMs, this.#allowanceMs + earnedMs);
+      this.#pace.gave(data.length, clock.nowMs());
       this.give(data.slice());
       if (this.#offset === end) this.finish();
     } catch (error) {
       this.breakOff(errorOf(error));
-    } finally {
-      this.#idleSinceMs = clock.nowMs();
     }
   }
 

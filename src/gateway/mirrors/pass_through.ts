@@ -8,25 +8,38 @@
 
 import { limits } from "../../base/limits.ts";
 import { type MirrorBody, MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
+import { Semaphore } from "../../http/semaphore.ts";
 import type { Bodies } from "../server/bodies.ts";
 import type { Exchange } from "../server/exchange.ts";
+import type { RestOfFile } from "../server/file_body.ts";
 import {
   parseRange,
   type RangeSpec,
   type ResolvedRange,
   resolveRange,
 } from "../server/http_range.ts";
+import { MirrorRest } from "./mirror_rest.ts";
 import { MirrorStream } from "./mirror_stream.ts";
-import { answerRefusal, plainAnswer, unsatisfiableAnswer } from "../server/plain_answer.ts";
-import { isNotModified, isRangeWanted } from "../server/preconditions.ts";
+import {
+  answerRefusal,
+  plainAnswer,
+  preconditionFailedAnswer,
+  unsatisfiableAnswer,
+} from "../server/plain_answer.ts";
+import {
+  hasPrecondition,
+  isNotModified,
+  isPreconditionFailed,
+  isRangeWanted,
+} from "../server/preconditions.ts";
 import { fileHeaders } from "../server/ranged_answer.ts";
 
 /** The way past the node. */
 export class PassThrough {
   readonly #mirrors: Mirrors;
   readonly #bodies: Bodies;
-  /** Answers to GET that are not over. */
-  #passes = 0;
+  /** Taken by answers to GET that are not over. */
+  readonly #passes = new Semaphore(limits.gatewayPassesMax);
 
   constructor(mirrors: Mirrors, bodies: Bodies) {
     this.#mirrors = mirrors;
@@ -43,10 +56,14 @@ export class PassThrough {
       const { mirrors, via } = exchange;
       const file = this.#mirrors.file(mirrors, { slotsKeptFree, via });
       if (exchange.isHead) return await head(exchange, file);
-      if (this.#passes >= limits.gatewayPassesMax) {
-        const text = `Cannot pass it on now: ${this.#passes} files are being passed on`;
+      const { beganMs } = exchange;
+      const leave = await this.#turn(exchange, { sinceMs: beganMs, abort });
+      if (leave === null) {
+        const text = `Cannot pass it on now: ${limits.gatewayPassesMax} files are being passed on`;
         return plainAnswer(503, text, { headers: { "retry-after": "5" } });
       }
+      // A body aborts this when it has ended, as does the code that finds that there is none.
+      abort.signal.addEventListener("abort", leave, { once: true });
       return await this.#get(exchange, file, abort);
     } catch (error) {
       abort.abort();
@@ -57,10 +74,47 @@ export class PassThrough {
     }
   }
 
+  /** What mirrors give of a file of `sizeBytes` when the node can keep no more of it. */
+  restOf(exchange: Exchange, sizeBytes: number): RestOfFile {
+    return {
+      open: async (range, { signal }) => {
+        const abort = new AbortController();
+        const left = () => abort.abort(signal.reason);
+        signal.throwIfAborted();
+        signal.addEventListener("abort", left, { once: true });
+        const leave = await this.#turn(exchange, { sinceMs: exchange.clock.nowMs(), abort });
+        if (leave === null) throw new Error("too many files are being passed on");
+        abort.signal.addEventListener("abort", leave, { once: true });
+        const { mirrors, via } = exchange;
+        const slotsKeptFree = limits.mirrorConnectionsKept;
+        const file = this.#mirrors.file(mirrors, { slotsKeptFree, via, sizeBytes });
+        try {
+          return await MirrorRest.open(file, range, abort.signal);
+        } catch (error) {
+          abort.abort();
+          throw error;
+        }
+      },
+    };
+  }
+
+  /** Waits for its turn; gives the end of it, or null when that does not come soon. */
+  async #turn(
+    { clock }: Exchange,
+    { sinceMs, abort }: { readonly sinceMs: number; readonly abort: AbortController },
+  ): Promise<(() => void) | null> {
+    const late = new AbortController();
+    const waitMs = Math.max(0, sinceMs + limits.gatewayPassWaitMs - clock.nowMs());
+    using _timer = clock.after(Math.ceil(waitMs), () => late.abort());
+    try {
+      return await this.#passes.take({ signal: AbortSignal.any([abort.signal, late.signal]) });
+    } catch (error) {
+      if (abort.signal.aborted) throw error;
+      return null;
+    }
+  }
+
   async #get(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
-    // A body aborts this when it has ended, as does the code that finds that there is none.
-    this.#passes++;
-    abort.signal.addEventListener("abort", () => this.#passes--, { once: true });
     const answer = await this.#ask(exchange, file, abort);
     if (!exchange.delivery.hasBody) abort.abort();
     return answer;
@@ -69,6 +123,10 @@ export class PassThrough {
   async #ask(exchange: Exchange, file: MirrorFile, abort: AbortController): Promise<Response> {
     const { signal } = abort;
     const { headers } = exchange;
+    const guarded = hasPrecondition(headers) ? await file.head({ signal }) : null;
+    if (guarded !== null && isPreconditionFailed(headers, guarded)) {
+      return preconditionFailedAnswer(exchange);
+    }
     let range: RangeSpec = parseRange(headers.get("range"));
     const isConditional = headers.has("if-none-match") || headers.has("if-modified-since");
     let body: MirrorBody | null;
@@ -137,6 +195,7 @@ export class PassThrough {
 async function head(exchange: Exchange, file: MirrorFile): Promise<Response> {
   const facts = await file.head({ signal: exchange.signal });
   const headers = fileHeaders(facts, "mirror");
+  if (isPreconditionFailed(exchange.headers, facts)) return preconditionFailedAnswer(exchange);
   if (isNotModified(exchange.headers, facts)) return new Response(null, { status: 304, headers });
   if (facts.sizeBytes !== null) headers.set("content-length", `${facts.sizeBytes}`);
   return new Response(null, { headers });

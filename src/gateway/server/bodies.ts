@@ -3,6 +3,8 @@
  * sent at a time, which are given time and are broken off when the gateway stops.
  */
 
+import type { Clock } from "../../base/clock.ts";
+import { BodySlots } from "./body_slots.ts";
 import { ClientLeft, type Delivery } from "./exchange.ts";
 
 /** Who is told how a body goes. */
@@ -17,19 +19,23 @@ export interface BodyEvents {
 export abstract class Body {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #events: BodyEvents;
-  #controller: ReadableByteStreamController | null = null;
+  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
+  /** What was given last. */
+  #given: Uint8Array<ArrayBuffer> | null = null;
   #hasEnded = false;
 
   constructor(events: BodyEvents) {
     this.#events = events;
     this.stream = new ReadableStream({
-      type: "bytes",
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => this.pull(),
+      pull: () => {
+        this.#free();
+        return this.pull();
+      },
       cancel: () => void this.#end(new ClientLeft()),
-    });
+    }, { highWaterMark: 0 });
   }
 
   /** Lets time pass. */
@@ -45,9 +51,10 @@ export abstract class Body {
     return this.#hasEnded;
   }
 
-  /** Gives the next bytes, which belong to the stream from then on. */
+  /** Gives the next bytes, which are the stream's alone, and valid until it wants more. */
   give(bytes: Uint8Array<ArrayBuffer>): void {
     this.#events.sent(bytes.length);
+    this.#given = bytes;
     this.#controller!.enqueue(bytes);
   }
 
@@ -59,6 +66,15 @@ export abstract class Body {
   /** Ends the connection in the middle, so that the client sees that something is missing. */
   breakOff(error: Error): void {
     if (this.#end(error)) this.#controller!.error(error);
+  }
+
+  /**
+   * Lets go of what the reader of the stream is done with. It would lie here until the runtime
+   * collects it, up to 100 MiB of all bodies; what is still being sent the server keeps itself.
+   */
+  #free(): void {
+    this.#given?.buffer.transfer(0);
+    this.#given = null;
   }
 
   /** Whether it had not ended before. */
@@ -73,7 +89,12 @@ export abstract class Body {
 
 /** The bodies under way. */
 export class Bodies {
+  readonly slots: BodySlots;
   readonly #bodies = new Set<Body>();
+
+  constructor(clock: Clock) {
+    this.slots = new BodySlots(clock);
+  }
 
   /** Keeps a body that `make` makes until it has told that it has ended. */
   add<B extends Body>(delivery: Delivery, make: (events: BodyEvents) => B): B {

@@ -29,6 +29,8 @@ export interface Exchange {
   /** Of the request, or what is still to be met of them. */
   readonly headers: Headers;
   readonly isHead: boolean;
+  /** The host of the client. */
+  readonly client: string;
   /** Where mirrors have the file; none when there are no mirrors. */
   readonly mirrors: readonly string[];
   /** Through whom the request came, this gateway last: what mirrors are told. */
@@ -45,6 +47,7 @@ export class Delivery {
   bytesSent = 0;
   readonly #counters: GatewayCounters;
   readonly #whenEnded: (error: Error | undefined) => void;
+  readonly #whenWhole: (() => void)[] = [];
   #state: "head" | "body" | "ended" = "head";
 
   /** `ended` is told once when it is over; `error` when the body was broken off. */
@@ -63,6 +66,11 @@ export class Delivery {
     return this.#state !== "head";
   }
 
+  /** Calls back when all of the answer went out. */
+  onWhole(listener: () => void): void {
+    this.#whenWhole.push(listener);
+  }
+
   /** Bytes of the body went out. */
   sent(bytes: number): void {
     this.bytesSent += bytes;
@@ -74,5 +82,7 @@ export class Delivery {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#whenEnded(error);
+    if (error !== undefined) return;
+    for (const listener of this.#whenWhole) listener();
   }
 }

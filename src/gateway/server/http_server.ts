@@ -21,14 +21,14 @@ interface HttpServerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly throttle: LogThrottle;
-  /** Answers a request; never rejects. */
-  answer(request: Request): Promise<Response>;
+  /** Answers a request of the client at this host; never rejects. */
+  answer(request: Request, client: string): Promise<Response>;
   /** Whether an answer is under way that must not be broken off. */
   isBusy(): boolean;
 }
 
 /** One listening socket with all its connections. */
-interface Turn {
+interface RequestTurn {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
   /** Ends all its connections. Not `server.shutdown()`, which waits for clients that never read. */
   readonly abort: AbortController;
@@ -48,7 +48,7 @@ export class HttpServer {
   #usedMs: number;
   /** Told when an answer is out. */
   readonly #sent = new Changes();
-  #turn: Turn;
+  #turn: RequestTurn;
 
   /**
    * Listens at once.
@@ -131,7 +131,7 @@ export class HttpServer {
     await sleep(this.#clock, ms, { signal: this.#stopping.signal }).catch(() => {});
   }
 
-  #listen(address: HostPort): Turn {
+  #listen(address: HostPort): RequestTurn {
     const abort = new AbortController();
     const server = serve(address, {
       signal: abort.signal,
@@ -150,11 +150,12 @@ export class HttpServer {
       this.#sent.tell();
     };
     info.completed.then(sent, sent);
-    return this.#options.answer(request);
+    const { remoteAddr } = info;
+    return this.#options.answer(request, "hostname" in remoteAddr ? remoteAddr.hostname : "");
   }
 }
 
-function endConnections({ abort }: Turn): void {
+function endConnections({ abort }: RequestTurn): void {
   abort.abort(new DOMException("The connections are ended", "AbortError"));
 }
 

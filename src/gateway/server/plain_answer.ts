@@ -42,6 +42,22 @@ export function notFoundAnswer(): Response {
   return plainAnswer(404, "");
 }
 
+/** The answer where more is asked for than can be looked for at a time. */
+export function busyAnswer(): Response {
+  const text = "Cannot serve it now: too many files are being looked for";
+  return plainAnswer(503, text, { headers: { "retry-after": "1" } });
+}
+
+/** The answer where no mirror gave a file in the time that a client waits. */
+export function lateAnswer(name: string): Response {
+  return plainAnswer(504, `Cannot get ${name}: no mirror has answered yet`);
+}
+
+/** The answer to a client that wants nothing but the file that it knows, where this is another one. */
+export function preconditionFailedAnswer({ isHead }: { readonly isHead: boolean }): Response {
+  return plainAnswer(412, "The file is not the one that is asked for", { isHead });
+}
+
 /** The answer to a range that begins at the end of the file or after it. */
 export function unsatisfiableAnswer(sizeBytes: number): Response {
   return plainAnswer(UNSATISFIABLE, `The file has ${sizeBytes} bytes`, {

@@ -12,15 +12,44 @@ export interface Validators {
 }
 
 /**
- * Whether the client's copy is still good, so that 304 is the answer. If-Modified-Since counts only
- * without If-None-Match, and only where the time of the file is known.
+ * Whether a client wants nothing but the file that it knows, and this is another one, so that 412 is the
+ * answer. If-Unmodified-Since counts only without If-Match, and only where the time of the file is known.
+ * These come before all other conditions.
  */
-export function isNotModified(headers: Headers, validators: Validators): boolean {
+export function isPreconditionFailed(headers: Headers, validators: Validators): boolean {
+  const ifMatch = headers.get("if-match");
+  if (ifMatch !== null) {
+    if (ifMatch.trim() === "*") return false;
+    const { etag } = validators;
+    // A weak tag says nothing of single bytes, on either side.
+    return etag === null || !etag.startsWith('"') || !strongTagsOf(ifMatch).includes(etag);
+  }
+  const since = dateOf(headers.get("if-unmodified-since"));
+  const modified = dateOf(validators.lastModified);
+  return since !== undefined && modified !== undefined && modified > since;
+}
+
+/** Whether a request has a condition of which {@linkcode isPreconditionFailed} decides. */
+export function hasPrecondition(headers: Headers): boolean {
+  return headers.has("if-match") || headers.has("if-unmodified-since");
+}
+
+/**
+ * Whether the client's copy is still good, so that 304 is the answer. If-Modified-Since counts only
+ * without If-None-Match, and only where the time of the file is known. With `isExact` only the very
+ * time of the file will do, as at nginx: a client with a newer one has another file.
+ */
+export function isNotModified(
+  headers: Headers,
+  validators: Validators,
+  { isExact = false }: { readonly isExact?: boolean } = {},
+): boolean {
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) return matchesAny(ifNoneMatch, validators.etag);
   const since = dateOf(headers.get("if-modified-since"));
   const modified = dateOf(validators.lastModified);
-  return since !== undefined && modified !== undefined && modified <= since;
+  if (since === undefined || modified === undefined) return false;
+  return isExact ? modified === since : modified <= since;
 }
 
 /**
@@ -43,6 +72,10 @@ function matchesAny(list: string, etag: string | null): boolean {
   if (list.trim() === "*") return true;
   for (const [tag] of list.matchAll(/"[^"]*"/g)) if (tag === opaque(etag)) return true;
   return false;
+}
+
+function strongTagsOf(list: string): string[] {
+  return Array.from(list.matchAll(/(W\/)?("[^"]*")/g), ([, weak, tag]) => weak ? "" : tag!);
 }
 
 function opaque(etag: string): string {

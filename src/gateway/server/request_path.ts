@@ -2,7 +2,8 @@
  * What an HTTP client asks the gateway for, read from the path of its request.
  *
  * The path is taken as it was sent: it is never resolved, so that what passes here means the same
- * to a mirror. It knows nothing of mirrors or of what is here.
+ * to a mirror. As at any server of files, several slashes are one, and a query changes nothing: it
+ * is told to nobody. It knows nothing of mirrors or of what is here.
  */
 
 import { limits } from "../../base/limits.ts";
@@ -22,7 +23,7 @@ export interface RequestPath {
   /** From `/REPO/os/ARCH/NAME` or `/REPO/ARCH/NAME`, decoded; null for any other path. */
   readonly repository: string | null;
   readonly architecture: string | null;
-  /** The whole path from its `/`, as it was sent. */
+  /** The whole path from its `/`, as it was sent, with one slash between its parts. */
   readonly path: string;
   /** Its parts, decoded: none is a dot segment or could be taken for more than one. */
   readonly segments: readonly string[];
@@ -49,12 +50,12 @@ export function kindOf(name: string): FileKind {
 
 /** The path of a request's URL; "root" for `/`. */
 export function readPath(url: string): RequestPath | BadPath | "root" {
-  const path = pathOf(url);
-  if (path === "/") return "root";
-  if (path.length > limits.urlBytesMax) {
-    return { problem: `the path has ${path.length} bytes, at most ${limits.urlBytesMax}` };
+  const sent = pathOf(url);
+  if (sent.length > limits.urlBytesMax) {
+    return { problem: `the path has ${sent.length} bytes, at most ${limits.urlBytesMax}` };
   }
-  if (path.includes("?")) return { problem: "a query is not served" };
+  const path = sent.replace(/\?.*/s, "").replace(/\/{2,}/g, "/");
+  if (path === "/") return "root";
   const segments: string[] = [];
   for (const encoded of path.slice(1).split("/")) {
     const segment = decoded(encoded);

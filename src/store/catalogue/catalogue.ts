@@ -12,8 +12,22 @@ import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/er
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
-import { environmentError } from "../files/io.ts";
-import { joinPath, StoredFile, type StoredFileOrigin } from "../files/stored_file.ts";
+import { environmentError, isFileThere } from "../files/io.ts";
+import {
+  type Fingerprint,
+  joinPath,
+  StoredFile,
+  type StoredFileOrigin,
+} from "../files/stored_file.ts";
+
+/** A shared file that is withheld, or that is being looked at again. */
+export interface WithheldFile extends Fingerprint {
+  readonly path: string;
+  /** The root of what it was. */
+  readonly root: Root;
+  /** Whether it was found to be damaged; else it waits to be hashed. */
+  readonly isDamaged: boolean;
+}
 
 /** A partial download as it is remembered. */
 export interface PartialRow {
@@ -24,6 +38,8 @@ export interface PartialRow {
   readonly have: Uint8Array;
   /** Whether the whole leaf layer is on disk. */
   readonly hasLeaves: boolean;
+  /** What its data was like when it was put away in order; null while it is written. */
+  readonly left: Fingerprint | null;
 }
 
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
@@ -47,7 +63,7 @@ export interface ShareRow {
   readonly isExcluded: boolean;
 }
 
-type StoredFileColumns = [string, string, string | null, number, number, number, Root];
+type StoredFileColumns = [string, string, string | null, number, number, number, number, Root];
 // Node's documented method, which Deno has and its types lack.
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
@@ -79,6 +95,7 @@ export class Catalogue implements Disposable {
     const { DatabaseSync } = await import("node:sqlite");
     let db: DatabaseSync | undefined;
     try {
+      checkFiles(path);
       db = new DatabaseSync(path);
       db.exec(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; " +
@@ -95,7 +112,7 @@ export class Catalogue implements Disposable {
   /** All files of one origin, in no particular order. */
   *storedFiles(origin: StoredFileOrigin): Generator<StoredFile> {
     const select = this.#prepare(
-      "SELECT directory, file, name, size, mtime, ino, root FROM places " +
+      "SELECT directory, file, name, size, mtime, ino, ctime, root FROM places " +
         "WHERE origin = ? AND (directory, file) > (?, ?) ORDER BY directory, file LIMIT ?",
     );
     (select as ArrayStatement).setReturnArrays(true);
@@ -107,7 +124,7 @@ export class Catalogue implements Disposable {
         "read",
         () => select.all(origin, directory, file, limits.storedFilesPerRead),
       ) as unknown as StoredFileColumns[];
-      for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, root] of rows) {
+      for (const [rowDirectory, rowFile, name, sizeBytes, mtimeMs, ino, ctimeMs, root] of rows) {
         // One string object for all files of a directory.
         if (rowDirectory !== directory) {
           directory = rowDirectory;
@@ -115,7 +132,7 @@ export class Catalogue implements Disposable {
         }
         file = rowFile;
         const where = { directory: path, file, name: name ?? file };
-        yield new StoredFile(origin, where, { sizeBytes, mtimeMs, ino, root });
+        yield new StoredFile(origin, where, { sizeBytes, mtimeMs, ino, ctimeMs, root });
       }
     } while (rows.length === limits.storedFilesPerRead);
   }
@@ -123,11 +140,11 @@ export class Catalogue implements Disposable {
   /** Adds or replaces files by their paths. */
   putStoredFiles(files: readonly StoredFile[]): void {
     const rows = files.map((stored) => {
-      const { origin, file, sizeBytes, mtimeMs, ino, root } = stored;
+      const { origin, file, sizeBytes, mtimeMs, ino, ctimeMs, root } = stored;
       const name = stored.name === file ? null : stored.name;
-      return [origin, rowDirectory(stored), file, name, sizeBytes, mtimeMs, ino, root];
+      return [origin, rowDirectory(stored), file, name, sizeBytes, mtimeMs, ino, root, ctimeMs];
     });
-    this.#write("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows);
+    this.#write("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows);
   }
 
   /** Forgets files by their paths. */
@@ -138,19 +155,29 @@ export class Catalogue implements Disposable {
 
   /** All partial downloads. */
   partials(): PartialRow[] {
-    return this.#rows("SELECT root, name, size, have, leaves FROM partials", (row) => ({
+    const columns = "root, name, size, have, leaves, mtime, ctime, ino, length";
+    return this.#rows(`SELECT ${columns} FROM partials`, (row) => ({
       root: row["root"] as Root,
       name: row["name"] as string,
       sizeBytes: row["size"] as number,
       have: row["have"] as Uint8Array,
       hasLeaves: row["leaves"] === 1,
+      left: row["mtime"] === null ? null : {
+        sizeBytes: row["length"] as number,
+        mtimeMs: row["mtime"] as number,
+        ctimeMs: row["ctime"] as number | null ?? 0,
+        ino: row["ino"] as number,
+      },
     }));
   }
 
   /** Adds a partial download, or replaces what is known of it. */
-  putPartial({ root, name, sizeBytes, have, hasLeaves }: PartialRow): void {
+  putPartial({ root, name, sizeBytes, have, hasLeaves, left }: PartialRow): void {
+    const print = [left?.mtimeMs, left?.ctimeMs, left?.ino, left?.sizeBytes];
     const values = [root, name, sizeBytes, have, hasLeaves ? 1 : 0];
-    this.#write("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)", [values]);
+    this.#write("INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+      [...values, ...print.map((value) => value ?? null)],
+    ]);
   }
 
   removePartial(root: Root): void {
@@ -188,6 +215,31 @@ export class Catalogue implements Disposable {
       const rows = shares.map(({ path, isExcluded }) => [path, isExcluded ? 1 : 0]);
       this.#write("INSERT INTO shares VALUES (?, ?)", rows);
     });
+  }
+
+  /** Shared files that are withheld, and those that are to be hashed again before they are not. */
+  withheld(): WithheldFile[] {
+    return this.#rows("SELECT * FROM withheld", (row) => ({
+      path: row["path"] as string,
+      root: row["root"] as Root,
+      sizeBytes: row["size"] as number,
+      mtimeMs: row["mtime"] as number,
+      ino: row["ino"] as number,
+      ctimeMs: row["ctime"] as number,
+      isDamaged: row["damaged"] === 1,
+    }));
+  }
+
+  putWithheld(files: readonly WithheldFile[]): void {
+    const rows = files.map(({ path, root, sizeBytes, mtimeMs, ino, ctimeMs, isDamaged }) => [
+      ...[path, root, sizeBytes, mtimeMs, ino, ctimeMs],
+      isDamaged ? 1 : 0,
+    ]);
+    this.#write("INSERT OR REPLACE INTO withheld VALUES (?, ?, ?, ?, ?, ?, ?)", rows);
+  }
+
+  removeWithheld(paths: readonly string[]): void {
+    this.#write("DELETE FROM withheld WHERE path = ?", paths.map((path) => [path]));
   }
 
   /** SHA-256 of whole files, by root. */
@@ -358,6 +410,16 @@ const MESSAGES: ReadonlyArray<readonly [string, EnvironmentCode]> = [
   ["database is locked", "in-use"],
   ["unable to open", "no-permission"],
 ];
+
+/** What is no file is damage like any other; SQLite would open it first. */
+function checkFiles(path: string): void {
+  try {
+    for (const suffix of ["", "-wal", "-shm"]) isFileThere(path + suffix);
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    throw new EnvironmentError("corrupt", error.message, { cause: error });
+  }
+}
 
 function databaseError(error: unknown, action: string): EnvironmentError {
   const message = messageOf(error);

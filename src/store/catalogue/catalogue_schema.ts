@@ -48,6 +48,30 @@ export const SCHEMA: readonly string[] = [
   CREATE INDEX stories_by_name ON stories (name);
   CREATE INDEX stories_by_kind ON stories (kind);
   `,
+  `
+  -- What the data of a partial download was like when it was put away in order; NULL while it is
+  -- written. Times in milliseconds since 1970.
+  ALTER TABLE partials ADD COLUMN mtime REAL;
+  ALTER TABLE partials ADD COLUMN ctime REAL;
+  ALTER TABLE partials ADD COLUMN ino REAL;
+  ALTER TABLE partials ADD COLUMN length INTEGER;
+  `,
+  `
+  -- The time of change that only the system sets (ctime), of shared files; 0 when it is not known.
+  ALTER TABLE places ADD COLUMN ctime REAL NOT NULL DEFAULT 0;
+  -- Shared files that were withdrawn though neither size nor time changed, as they were last looked
+  -- at. The root is that of before. They are hashed again (damaged = 0), or were found to be
+  -- something else (damaged = 1).
+  CREATE TABLE withheld (
+    path TEXT PRIMARY KEY,
+    root TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime REAL NOT NULL,
+    ino REAL NOT NULL,
+    ctime REAL NOT NULL,
+    damaged INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -68,7 +68,10 @@ function kindOf(
 
 function parseRecord(json: string): FetchRecord | undefined {
   try {
-    const value: unknown = JSON.parse(json);
+    const kept: unknown = JSON.parse(json);
+    if (typeof kept !== "object" || kept === null) return undefined;
+    // A record of before has no such sum: what counts is the least that it can be.
+    const value = { bytesMirrors: (kept as Partial<FetchRecord>).bytesMirror, ...kept };
     return isFetchRecord(value) ? value : undefined;
   } catch {
     // Damaged: as good as forgotten.

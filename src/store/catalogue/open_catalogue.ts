@@ -2,10 +2,11 @@
 
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
-import { Catalogue, type PartialRow, type ShareRow } from "./catalogue.ts";
+import { limits } from "../../base/limits.ts";
+import { Catalogue, type PartialRow } from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { codeOf, environmentError } from "../files/io.ts";
-import type { OnWarning, StoredFile } from "../files/stored_file.ts";
+import { joinPath, type OnWarning, splitPath, type StoredFile } from "../files/stored_file.ts";
 
 /** All that a catalogue held when it was opened, but the shared paths. */
 export interface CatalogueContents {
@@ -19,7 +20,7 @@ export interface CatalogueContents {
 
 /**
  * Opens and reads the catalogue. When it is damaged, it is kept beside under another name, a new
- * one takes its place, and the shared paths are carried over if they can still be read.
+ * one takes its place, and shared paths and withheld files are carried over if they can be read.
  *
  * @throws {EnvironmentError} when the disk refuses, or a newer program wrote it.
  */
@@ -27,11 +28,15 @@ export async function openCatalogue(
   directory: DataDirectory,
   warn: OnWarning,
 ): Promise<{ readonly catalogue: Catalogue; readonly contents: CatalogueContents }> {
+  dropOldCopies(directory.cataloguePath, { kept: limits.damagedCataloguesKept });
   try {
     return await openAndRead(directory);
   } catch (error) {
     if (!(error instanceof EnvironmentError && error.code === "corrupt")) throw error;
-    const shares = await salvageShares(directory);
+    const shares = await salvage(directory, (catalogue) => catalogue.shares());
+    const withheld = await salvage(directory, (catalogue) => catalogue.withheld());
+    // With the one to come.
+    dropOldCopies(directory.cataloguePath, { kept: limits.damagedCataloguesKept - 1 });
     const aside = moveAside(directory.cataloguePath);
     warn("The catalogue was damaged and a new one replaces it; all shared files are hashed again", {
       path: directory.cataloguePath,
@@ -41,6 +46,7 @@ export async function openCatalogue(
     });
     const opened = await openAndRead(directory);
     opened.catalogue.putShares(shares);
+    opened.catalogue.putWithheld(withheld);
     return opened;
   }
 }
@@ -57,6 +63,7 @@ async function openAndRead(directory: DataDirectory) {
       trusts: catalogue.recordTrusts(),
     };
     catalogue.shares();
+    catalogue.withheld();
     return { catalogue, contents };
   } catch (error) {
     catalogue.close();
@@ -64,17 +71,40 @@ async function openAndRead(directory: DataDirectory) {
   }
 }
 
-async function salvageShares(directory: DataDirectory): Promise<ShareRow[]> {
+async function salvage<T>(
+  directory: DataDirectory,
+  read: (catalogue: Catalogue) => T[],
+): Promise<T[]> {
   try {
     using catalogue = await Catalogue.open(directory.cataloguePath, directory.filesPath);
-    return catalogue.shares();
+    return read(catalogue);
   } catch {
     return [];
   }
 }
 
+const DAMAGED = ".damaged-";
+
+/** Removes the oldest catalogues that were moved aside; what cannot be removed stays. */
+function dropOldCopies(path: string, { kept }: { readonly kept: number }): void {
+  const { directory, file } = splitPath(path);
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name)
+    .filter((name) => name.startsWith(file + DAMAGED));
+  // The name of each says when it was moved.
+  const copies = [...new Set(names.map((name) => name.replace(/-(wal|shm)$/, "")))].sort();
+  for (const copy of copies.slice(0, Math.max(0, copies.length - kept))) {
+    for (const name of names.filter((name) => name.startsWith(copy))) {
+      try {
+        Deno.removeSync(joinPath(directory, name));
+      } catch {
+        // It is tried again at the next start.
+      }
+    }
+  }
+}
+
 function moveAside(path: string): string {
-  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
+  const aside = `${path}${DAMAGED}${new Date().toISOString().replaceAll(":", "")}`;
   for (const suffix of ["", "-wal", "-shm"]) {
     try {
       Deno.renameSync(path + suffix, aside + suffix);

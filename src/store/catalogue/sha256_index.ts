@@ -9,11 +9,20 @@ import { isSamePrint } from "../files/stored_file.ts";
 import type { Hasher } from "../hashing/hasher.ts";
 import type { StoreContext } from "./store_context.ts";
 
+/** The bytes of a file are not those of its root, though its time says that it did not change. */
+export class RottenFile extends EnvironmentError {
+  constructor(path: string) {
+    super("corrupt", `Cannot hash ${path}: its bytes are not what they were`);
+  }
+}
+
 /** Root to SHA-256, in memory and in the catalogue. */
 export class Sha256Index {
   readonly #context: StoreContext;
   readonly #hasher: Hasher;
   readonly #byRoot: Map<Root, string>;
+  /** Those that were noted in this run; what the catalogue says may be damaged. */
+  readonly #fresh = new Set<Root>();
   /** The computation that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -28,8 +37,21 @@ export class Sha256Index {
     return this.#byRoot.get(root);
   }
 
+  /** Whether it was found out in this run, rather than read from the catalogue. */
+  isFresh(root: Root): boolean {
+    return this.#fresh.has(root);
+  }
+
+  /** Forgets one: the bytes that it was computed of may have been others than those of the root. */
+  forget(root: Root): void {
+    this.#fresh.delete(root);
+    if (!this.#byRoot.delete(root)) return;
+    this.#context.remember((catalogue) => catalogue.removeSha256s([root]));
+  }
+
   /** Remembers what a file was found to have. */
   note(root: Root, sha256: string): void {
+    this.#fresh.add(root);
     if (this.#byRoot.get(root) === sha256) return;
     this.#byRoot.set(root, sha256);
     this.#context.remember((catalogue) => catalogue.putSha256(root, sha256));
@@ -64,8 +86,13 @@ export class Sha256Index {
       if (storedFile === undefined) {
         throw new EnvironmentError("not-found", `Cannot hash ${root}: it is not here`);
       }
-      const { sha256, ...print } = await this.#hasher.sha256(storedFile.path, { signal });
+      const { origin, path } = storedFile;
+      const shareRoot = origin === "shared" ? this.#context.shareRootOf(path) : undefined;
+      const hashed = await this.#hasher.sha256({ path, shareRoot }, { signal });
+      const { sha256, root: found, ...print } = hashed;
       if (isSamePrint(storedFile, print)) {
+        // Of other bytes than those of the root it would say nothing of the file.
+        if (found !== root) throw new RottenFile(path);
         this.note(root, sha256);
         return sha256;
       }

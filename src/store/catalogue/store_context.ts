@@ -1,17 +1,28 @@
 /** What the parts of the store share: the directory, the open files, the catalogue, the index. */
 
+import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Root } from "../../base/ids.ts";
-import { messageOf } from "../../base/errors.ts";
+import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import type { CheckedChunks } from "../files/checked_chunks.ts";
+import { checkOpened } from "../files/confined.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { FileIndex } from "../files/file_index.ts";
 import { HandleCache } from "../files/handle_cache.ts";
 import { removeIfThere } from "../files/io.ts";
-import type { OnWarning, StoreChange, StoredFile } from "../files/stored_file.ts";
+import {
+  fingerprintOf,
+  isSameContent,
+  type OnWarning,
+  type StoreChange,
+  type StoredFile,
+} from "../files/stored_file.ts";
 import { LeafLayer } from "../hashing/leaf_layer.ts";
+import { ProvenLayers } from "../hashing/proven_layers.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { WithheldFiles } from "./withheld_files.ts";
 
 /** The state of one open store; its parts change it, nothing outside `src/store` sees it. */
 export class StoreContext {
@@ -20,10 +31,21 @@ export class StoreContext {
   readonly catalogue: Catalogue | undefined;
   readonly clock: Clock;
   readonly warn: OnWarning;
-  readonly handles = new HandleCache(limits.openFilesMax);
+  readonly handles = new HandleCache(
+    limits.openFilesMax,
+    (fd, path) => this.#checkOpened(fd, path),
+  );
+  /** Leaf layers that were compared with their roots in this run. */
+  readonly proven = new ProvenLayers();
+  /** Which chunks of complete files were checked in this run, by path. */
+  readonly checked = new BoundedMap<string, CheckedChunks>(limits.checkedFilesMax);
   readonly index = new FileIndex();
+  /** Shared files that are not offered until it is clear what they are. */
+  readonly withheld: WithheldFiles;
   /** Roots of which a part is here, so that their leaf layers stay; kept by `Downloads`. */
   readonly partials = new Set<Root>();
+  /** The topmost shared path at or above a path; kept by `Shares`. */
+  shareRootOf: (path: string) => string | undefined = () => undefined;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
   constructor(context: Pick<StoreContext, "directory" | "catalogue" | "clock" | "warn">) {
@@ -31,6 +53,10 @@ export class StoreContext {
     this.catalogue = context.catalogue;
     this.clock = context.clock;
     this.warn = context.warn;
+    this.withheld = new WithheldFiles(this.catalogue?.withheld() ?? [], {
+      remember: (write) => this.remember(write),
+      letGo: (root, sizeBytes) => this.collectLeaves(root, sizeBytes),
+    });
   }
 
   /** Whether data is flushed to the disk: not for a store that nothing outlives. */
@@ -70,6 +96,10 @@ export class StoreContext {
     const known = files.filter((file) => this.index.remove(file));
     if (known.length === 0) return;
     for (const { path } of known) this.handles.forget(path);
+    // What still seems to be what it was must turn out to be so.
+    this.withheld.expect(
+      known.filter((file) => file.origin === "shared" && this.#isUntouched(file)),
+    );
     this.remember((catalogue) => catalogue.removeStoredFiles(known));
     for (const { root, name, path, sizeBytes } of known) {
       if (!keepLeaves) this.collectLeaves(root, sizeBytes);
@@ -108,16 +138,35 @@ export class StoreContext {
     }
   }
 
+  #isUntouched(file: StoredFile): boolean {
+    if (this.shareRootOf(file.path) === undefined) return false;
+    try {
+      return isSameContent(file, fingerprintOf(Deno.statSync(file.path)));
+    } catch {
+      return false;
+    }
+  }
+
+  // Whatever reads a shared file comes by here.
+  #checkOpened(fd: number, path: string): void {
+    if (this.directory.contains(path) || this.index.at(path)?.origin === "downloaded") return;
+    const root = this.shareRootOf(path);
+    if (root === undefined || this.directory.contains(checkOpened(fd, path, root))) {
+      throw new EnvironmentError("not-found", `Cannot read ${path}: it is not shared`);
+    }
+  }
+
   /** The leaf layer of a file that is here, whole or in part. */
   leafLayer(root: Root, sizeBytes: number): LeafLayer {
     const layer = { root, chunks: chunkCount(sizeBytes), path: this.directory.leafPath(root) };
-    return new LeafLayer(layer, this.handles);
+    return new LeafLayer(layer, this);
   }
 
   /** Removes the leaf layer of a root that is no longer here at all. */
   collectLeaves(root: Root, sizeBytes: number): void {
     if (chunkCount(sizeBytes) <= 1) return;
     if (this.index.first(root) !== undefined || this.partials.has(root)) return;
+    if (this.withheld.needsLeaves(root)) return;
     this.removeData(this.directory.leafPath(root));
   }
 

@@ -56,6 +56,15 @@ export class DownloadProgress {
     }
   }
 
+  /** Has no chunk count before it was checked; what is remembered stays as it is. */
+  doubt(): void {
+    this.#drops++;
+    const all = { first: 0, count: this.have.length };
+    const lost = this.have.removeRange(all);
+    this.#durable.removeRange(all);
+    if (lost > 0) this.#effects.lost(all);
+  }
+
   /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
   isDue(nowMs: number): boolean {
     if (this.#dirtyBytes === 0 || this.#running !== undefined) return false;

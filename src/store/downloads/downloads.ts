@@ -1,7 +1,7 @@
 /** The unfinished files of a store: takes them up again, begins, completes and gives up. */
 
 import { Bitfield } from "../../base/bitfield.ts";
-import { messageOf, PeerFault, UsageError } from "../../base/errors.ts";
+import { EnvironmentError, messageOf, PeerFault, UsageError } from "../../base/errors.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { HASH_BYTES, parseRoot, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -9,16 +9,24 @@ import { checkName } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 import { moveFile } from "../files/durable.ts";
+import { checkRoom } from "../files/room.ts";
 import {
+  type Fingerprint,
   fingerprintOf,
+  isSameState,
   isUnchanged,
   joinPath,
   splitPath,
   StoredFile,
 } from "../files/stored_file.ts";
-import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
+import { codeOf, environmentError, removeIfThere, removeUnlessFile } from "../files/io.ts";
 import { EMPTY_ROOT } from "../hashing/merkle.ts";
-import { type DownloadEnds, type DownloadRequest, PartialDownload } from "./partial_download.ts";
+import {
+  type DownloadEnds,
+  type DownloadRequest,
+  type KnownOfDownload,
+  PartialDownload,
+} from "./partial_download.ts";
 
 /** Begins and ends downloads. */
 export class Downloads implements DownloadEnds {
@@ -53,19 +61,39 @@ export class Downloads implements DownloadEnds {
     }
     this.#context.withdrawStoredFiles(stale);
     for (const row of rows) {
-      const have = this.#bitsOnDisk(row);
-      if (have === "completed") continue;
-      if (have === undefined) {
+      const found = this.#onDisk(row);
+      if (found === "completed") continue;
+      if (found === undefined) {
         this.#context.warn("Partial download lost its data", { name: row.name, root: row.root });
       }
-      if (have === undefined || have.count === 0) {
+      if (found === undefined || found.have.count === 0) {
         this.#context.remember((catalogue) => catalogue.removePartial(row.root));
         continue;
       }
       const { root, name, sizeBytes } = row;
       const leavesBytes = sizeOf(this.#context.directory.leafPath(root));
       const hasLeaves = row.hasLeaves && leavesBytes === chunkCount(sizeBytes) * HASH_BYTES;
-      this.#keep({ root, name, sizeBytes }, { have, hasLeaves });
+      // What was written when the process died, or was changed since, counts once it was checked.
+      const known = isAsLeft(row, found)
+        ? { have: found.have }
+        : { unverifiedBytes: found.print!.sizeBytes, chunksDoubted: found.have.count };
+      this.#keep({ root, name, sizeBytes }, { ...known, hasLeaves });
+    }
+  }
+
+  /**
+   * Looks through partial downloads that a crash, or somebody, left otherwise than they were put
+   * away, as far as their leaves are here; for the background.
+   */
+  async sortOut(): Promise<void> {
+    for (const download of [...this.#byRoot.values()]) {
+      if (download.unverifiedBytes === 0 || !download.isInternal) continue;
+      if (this.#active.has(download) || !await download.checkLeaves()) continue;
+      try {
+        await download.sortOut();
+      } catch (error) {
+        this.#context.warn(messageOf(error), { root: download.root, name: download.name });
+      }
     }
   }
 
@@ -76,7 +104,7 @@ export class Downloads implements DownloadEnds {
    * @throws {PeerFault} when the size cannot be that of the root, or what is here disproves it.
    * @throws {EnvironmentError} when the disk refuses.
    */
-  begin({ root, name, sizeBytes, path }: DownloadRequest): PartialDownload {
+  begin({ root, name, sizeBytes, path, wanted }: DownloadRequest): PartialDownload {
     // It becomes part of a path, so a cast from somewhere else is not enough.
     parseRoot(root);
     checkName(name);
@@ -89,6 +117,9 @@ export class Downloads implements DownloadEnds {
       throw new UsageError(`Cannot download ${name}: it is here already, root ${root}`);
     }
     const waiting = this.#byRoot.get(root);
+    if (path === undefined && wanted !== undefined) {
+      this.#checkRoom({ root, name, sizeBytes }, { wanted, waiting });
+    }
     if (waiting !== undefined) {
       if (this.#active.has(waiting)) {
         throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
@@ -103,17 +134,54 @@ export class Downloads implements DownloadEnds {
     }
     const { directory } = this.#context;
     directory.makeLeafDirectory(root);
+    if (path === undefined) removeUnlessFile(directory.partialPath(root));
     const unverifiedBytes = sizeOf(path ?? directory.partialPath(root)) ?? 0;
     const download = this.#keep({ root, name, sizeBytes, path }, { unverifiedBytes });
     this.#active.add(download);
     return download;
   }
 
-  /** Makes a file that is no longer whole a partial download, without the chunks in `bad`. */
-  demote(file: StoredFile, bad: readonly ChunkRange[]): PartialDownload {
-    const { root, name, sizeBytes, path } = file;
-    const have = Bitfield.full(chunkCount(sizeBytes));
+  /** Whether the disk has room for the chunks that are wanted and not here. */
+  #checkRoom(
+    { root, name, sizeBytes }: Pick<DownloadRequest, "root" | "name" | "sizeBytes">,
+    { wanted, waiting }: {
+      readonly wanted: ChunkRange;
+      readonly waiting: PartialDownload | undefined;
+    },
+  ): void {
+    if (wanted.count === 0) return;
+    const isSame = waiting?.chunks === chunkCount(sizeBytes);
+    const missing = isSame ? waiting.have.missingRuns(wanted) : [wanted];
+    const bytesMissing = missing.reduce((sum, run) => sum + rangeBytes(sizeBytes, run).length, 0);
+    checkRoom({ name, path: this.#context.directory.partialPath(root), sizeBytes, bytesMissing });
+  }
+
+  /**
+   * Makes a file that is no longer whole a partial download, without the chunks in `bad`.
+   *
+   * @param options `isChecked`: all other chunks are known to be good.
+   */
+  demote(
+    file: StoredFile,
+    bad: readonly ChunkRange[],
+    options: { readonly isChecked: boolean },
+  ): PartialDownload {
+    const have = Bitfield.full(chunkCount(file.sizeBytes));
     for (const range of bad) have.removeRange(range);
+    const download = this.#toPartial(file, have, { have, hasLeaves: true });
+    if (options.isChecked) download.rememberLeft();
+    return download;
+  }
+
+  #toPartial(
+    file: StoredFile,
+    remembered: Bitfield,
+    known: KnownOfDownload,
+  ): PartialDownload {
+    const { root, name, sizeBytes, path } = file;
+    if (this.#byRoot.has(root)) {
+      throw new EnvironmentError("in-use", `Cannot keep ${path}: another download of it is here`);
+    }
     const { handles, directory, index } = this.#context;
     handles.forget(path);
     try {
@@ -122,13 +190,25 @@ export class Downloads implements DownloadEnds {
       throw environmentError(error, `move ${path}`);
     }
     index.remove(file);
-    const download = this.#keep({ root, name, sizeBytes }, { have, hasLeaves: true });
+    const download = this.#keep({ root, name, sizeBytes }, known);
     this.#context.remember((catalogue) =>
-      catalogue.demoteToPartial(file, download.row(have.toBytes()))
+      catalogue.demoteToPartial(file, download.row(remembered.toBytes()))
     );
     this.#context.removeDownloaded(file);
     this.#context.emit({ kind: "withdrawn", root, name, path });
     return download;
+  }
+
+  /**
+   * Makes a file of which neither bytes nor leaves can be relied on a partial download that has
+   * nothing before it was sorted out.
+   */
+  doubt(file: StoredFile): PartialDownload {
+    const have = Bitfield.full(chunkCount(file.sizeBytes));
+    return this.#toPartial(file, have, {
+      unverifiedBytes: file.sizeBytes,
+      chunksDoubted: have.count,
+    });
   }
 
   /** Gives up the download of `root` if it waits: the file came another way. */
@@ -178,6 +258,10 @@ export class Downloads implements DownloadEnds {
     this.#context.emit({ kind: "added", root, name });
   }
 
+  isActive(download: PartialDownload): boolean {
+    return this.#active.has(download);
+  }
+
   suspended(download: PartialDownload): void {
     this.#active.delete(download);
     if (download.isInternal) return this.#dropEmpty(download);
@@ -204,11 +288,7 @@ export class Downloads implements DownloadEnds {
 
   #keep(
     request: DownloadRequest,
-    known: {
-      readonly have?: Bitfield;
-      readonly hasLeaves?: boolean;
-      readonly unverifiedBytes?: number;
-    },
+    known: KnownOfDownload,
   ): PartialDownload {
     const download = new PartialDownload(request, this.#context, { ends: this, ...known });
     this.#byRoot.set(download.root, download);
@@ -224,7 +304,7 @@ export class Downloads implements DownloadEnds {
   }
 
   // A crash may have come between the renaming of a finished file and the note of it.
-  #bitsOnDisk(row: PartialRow): Bitfield | "completed" | undefined {
+  #onDisk(row: PartialRow): FoundPartial | "completed" | undefined {
     const chunks = chunkCount(row.sizeBytes);
     let have: Bitfield;
     try {
@@ -232,9 +312,9 @@ export class Downloads implements DownloadEnds {
     } catch {
       return undefined;
     }
-    const sizeBytes = sizeOf(this.#context.directory.partialPath(row.root));
-    if (sizeBytes === undefined) {
-      if (!have.isFull) return have.count === 0 ? have : undefined;
+    const print = printOf(this.#context.directory.partialPath(row.root));
+    if (print === undefined) {
+      if (!have.isFull) return have.count === 0 ? { have, print: null } : undefined;
       const target = joinPath(this.#context.directory.fileDirectory(row.root), row.name);
       if (sizeOf(target) !== row.sizeBytes) return undefined;
       const storedFile = storedFileAt(target, row);
@@ -244,10 +324,10 @@ export class Downloads implements DownloadEnds {
     }
     for (let index = chunks - 1; index >= 0; index--) {
       const { offset, length } = rangeBytes(row.sizeBytes, { first: index, count: 1 });
-      if (offset + length <= sizeBytes) break;
+      if (offset + length <= print.sizeBytes) break;
       have.remove(index);
     }
-    return have;
+    return { have, print };
   }
 }
 
@@ -302,9 +382,27 @@ function checkLocalName(name: string): void {
   }
 }
 
+/** What lies on the disk of a partial download. */
+interface FoundPartial {
+  readonly have: Bitfield;
+  /** What its data is like; null for none. */
+  readonly print: Fingerprint | null;
+}
+
+/** Whether the data is as it was put away. */
+function isAsLeft({ left }: PartialRow, { print }: FoundPartial): boolean {
+  return left !== null && print !== null && isSameState(left, print);
+}
+
 function sizeOf(path: string): number | undefined {
+  return printOf(path)?.sizeBytes;
+}
+
+/** What the file at a path is like; undefined where there is none, whatever else there is. */
+function printOf(path: string): Fingerprint | undefined {
   try {
-    return Deno.statSync(path).size;
+    const info = Deno.statSync(path);
+    return info.isFile ? fingerprintOf(info) : undefined;
   } catch (error) {
     if (codeOf(error) === "not-found") return undefined;
     throw environmentError(error, `read ${path}`);

@@ -6,10 +6,10 @@
  * `core/download/download.ts` says whom to ask for what.
  */
 
-import type { Bitfield } from "../../base/bitfield.ts";
+import { type Bitfield, mergedRanges } from "../../base/bitfield.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import {
-  type ByteRange,
+  type ByteSpan,
   CHUNK_BYTES,
   chunkCount,
   type ChunkRange,
@@ -17,13 +17,15 @@ import {
   rangeBytes,
 } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
+import { wrongChunks } from "../../base/leaves.ts";
 import { nameType } from "../../base/names.ts";
 import type { PartialRow } from "../catalogue/catalogue.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 import { DataFile } from "../files/data_file.ts";
-import type { FileDefinition } from "../files/stored_file.ts";
+import { CheckedChunks } from "../files/checked_chunks.ts";
+import { type FileDefinition, type Fingerprint, fingerprintAt } from "../files/stored_file.ts";
 import { type LeafLayer, LeafLayerWriter } from "../hashing/leaf_layer.ts";
-import { checkData } from "../hashing/verify.ts";
+import { checkData, notAsItWas } from "../hashing/verify.ts";
 import { DownloadProgress, type DownloadProgressEffects } from "./checkpoint.ts";
 
 /** What to download. */
@@ -36,6 +38,20 @@ export interface DownloadRequest {
    * across a restart; what lies there already is taken up by {@linkcode PartialDownload.scrub}.
    */
   readonly path?: string | undefined;
+  /** The chunks for which there has to be room; without it, nobody looks. */
+  readonly wanted?: ChunkRange;
+}
+
+/** What is known of a download that is taken up again. */
+export interface KnownOfDownload {
+  /** The chunks that count as had. */
+  readonly have?: Bitfield;
+  /** Whether its leaf layer is on the disk. */
+  readonly hasLeaves?: boolean;
+  /** Bytes on the disk of which nothing is known before {@linkcode PartialDownload.sortOut}. */
+  readonly unverifiedBytes?: number;
+  /** How many chunks of those are said to be good. */
+  readonly chunksDoubted?: number;
 }
 
 /** What becomes of a download that stops. */
@@ -43,6 +59,8 @@ export interface DownloadEnds {
   /** Puts the whole file where it belongs and forgets the download. */
   complete(download: PartialDownload): Promise<void>;
   suspended(download: PartialDownload): void;
+  /** Whether it is under way, so that it may be written at any time. */
+  isActive(download: PartialDownload): boolean;
   discarded(download: PartialDownload): void;
 }
 
@@ -52,27 +70,22 @@ export class PartialDownload {
   readonly name: string;
   /** Whether the data lies in the data directory and is remembered across a restart. */
   readonly isInternal: boolean;
-  /**
-   * Bytes that were found at the path and of which nothing is known: {@linkcode scrub} sorts
-   * them out once the leaf layer is here.
-   */
-  readonly unverifiedBytes: number;
   readonly #context: StoreContext;
   readonly #ends: DownloadEnds;
   readonly #data: DataFile;
   readonly #progress: DownloadProgress;
   readonly #leaves: LeafLayerWriter;
   #sizeBytes: number;
+  #unverifiedBytes: number;
+  #chunksDoubted: number;
+  #checked: CheckedChunks | null = null;
+  /** The look through all that was found, while it goes on. */
+  #sorting: Promise<unknown> | null = null;
 
   constructor(
     { root, name, sizeBytes, path }: DownloadRequest,
     context: StoreContext,
-    options: {
-      readonly ends: DownloadEnds;
-      readonly have?: Bitfield;
-      readonly hasLeaves?: boolean;
-      readonly unverifiedBytes?: number;
-    },
+    options: KnownOfDownload & { readonly ends: DownloadEnds },
   ) {
     this.root = root;
     this.name = name;
@@ -82,7 +95,8 @@ export class PartialDownload {
     this.#ends = options.ends;
     this.#data = new DataFile(path ?? context.directory.partialPath(root), context.handles);
     this.#progress = new DownloadProgress(this.chunks, this.#progressEffects(), options.have);
-    this.unverifiedBytes = options.unverifiedBytes ?? 0;
+    this.#unverifiedBytes = options.unverifiedBytes ?? 0;
+    this.#chunksDoubted = options.chunksDoubted ?? 0;
     this.#leaves = new LeafLayerWriter(context.leafLayer(root, sizeBytes), context.handles, {
       isWhole: options.hasLeaves === true,
     });
@@ -90,6 +104,14 @@ export class PartialDownload {
 
   get path(): string {
     return this.#data.path;
+  }
+
+  /**
+   * Bytes that were found at the path and of which nothing is known: {@linkcode sortOut} does that
+   * once the leaf layer is here. Until then no chunk counts as had.
+   */
+  get unverifiedBytes(): number {
+    return this.#unverifiedBytes;
   }
 
   get leafPath(): string {
@@ -111,10 +133,10 @@ export class PartialDownload {
     return { root, name, type, sizeBytes, chunks, chunksHave: have.count, origin: "partial", path };
   }
 
-  /** What the catalogue remembers of it; `have` is a bitfield. */
-  row(have: Uint8Array): PartialRow {
+  /** What the catalogue remembers of it; `have` is a bitfield, `left` as in {@linkcode PartialRow}. */
+  row(have: Uint8Array, left: Fingerprint | null = null): PartialRow {
     const { root, name, sizeBytes, hasLeaves } = this;
-    return { root, name, sizeBytes, have, hasLeaves };
+    return { root, name, sizeBytes, have, hasLeaves, left };
   }
 
   /** Bytes that are here, to a chunk, which the last one may be shorter than. */
@@ -160,6 +182,33 @@ export class PartialDownload {
   finishLeaves(): void {
     this.#checkOpen();
     this.#leaves.finish();
+  }
+
+  /**
+   * Whether the leaf layer that is here belongs to the root. If not, it is forgotten and must come
+   * again, and what is here of the data counts no more until it has. Computed once a run, unless
+   * `again` is set or the layer was changed.
+   *
+   * @throws {EnvironmentError} "in-use" when too many files are open.
+   */
+  async checkLeaves(options: { readonly again?: boolean } = {}): Promise<boolean> {
+    if (!this.hasLeaves) return false;
+    if (await this.#leaves.layer.isSound(options)) return true;
+    this.#loseLeaves();
+    return false;
+  }
+
+  /** The same at once, for who has found a chunk that does not fit its leaf. */
+  checkLeavesNow(): boolean {
+    if (!this.hasLeaves) return false;
+    if (this.#leaves.layer.isSoundNow()) return true;
+    this.#loseLeaves();
+    return false;
+  }
+
+  /** Whether {@linkcode checkLeaves} has nothing to compute. */
+  get areLeavesProven(): boolean {
+    return this.hasLeaves && this.#leaves.layer.isProven;
   }
 
   /**
@@ -211,7 +260,10 @@ export class PartialDownload {
         `Cannot write ${bytes.length} bytes at chunk ${firstChunk}: not whole chunks of the file`,
       );
     }
+    const before = this.#print();
     this.#data.write(bytes, rangeBytes(this.sizeBytes, range).offset);
+    const after = this.#print();
+    if (after !== null) this.#checkedChunks.wrote(range, before, after);
     this.#progress.add(range, bytes.length);
   }
 
@@ -223,8 +275,34 @@ export class PartialDownload {
   readRun(range: ChunkRange, target: Uint8Array, offset = 0): number {
     const { offset: position, length } = this.#chunkLocation(range);
     if (this.#data.read(target, { offset, length, position }) === length) return length;
+    this.#checked?.drop(range);
     this.#progress.drop(range);
     throw new EnvironmentError("changed", `Cannot read ${this.path}: it was cut off`);
+  }
+
+  /**
+   * Like {@linkcode readRun}, and holds every chunk against its leaf, unless it was checked in this
+   * run and nobody else has changed the data since.
+   *
+   * @throws {EnvironmentError} "corrupt" as well, when one does not fit; nothing follows from it here.
+   */
+  readChecked(range: ChunkRange, target: Uint8Array, offset = 0): number {
+    const checked = this.#checkedChunks;
+    if (checked.has(range)) {
+      const length = this.readRun(range, target, offset);
+      const now = this.#print();
+      if (now !== null && checked.stands(now)) return length;
+    }
+    const before = this.#print();
+    const length = this.readRun(range, target, offset);
+    const wrong = wrongChunks(
+      target.subarray(offset, offset + length),
+      this.leaf().hexOf(range),
+      range.first,
+    );
+    if (wrong.length > 0) throw notAsItWas(this.path, wrong);
+    if (before !== null) checked.checked(range, before, this.#context.clock.unixMs());
+    return length;
   }
 
   /** Whether enough was written, or long enough ago, that a checkpoint should be made. */
@@ -252,22 +330,42 @@ export class PartialDownload {
     options: { readonly range?: ChunkRange; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<number> {
     const { sizeBytes } = this;
+    const before = this.#print();
+    // Where nothing counts yet, all counts at once in the end.
+    const isDoubted = this.#unverifiedBytes > 0;
+    const good: ChunkRange[] = [];
     const handle = this.#data.pin();
     try {
       for await (const run of checkData({ sizeBytes, fd: handle.fd }, this.leaf(), options)) {
-        if (this.isEnded || this.#sizeBytes !== sizeBytes) break;
-        if (!run.isGood) this.#progress.drop(run.range);
-        else this.#progress.add(run.range, rangeBytes(sizeBytes, run.range).length);
+        if (this.isEnded || this.#sizeBytes !== sizeBytes) return this.have.count;
+        if (!run.isGood) this.drop(run.range);
+        else if (isDoubted) good.push(run.range);
+        else this.#good(run.range, before);
       }
     } finally {
       this.#context.handles.unpin(handle);
     }
+    for (const range of mergedRanges(good)) this.#good(range, before);
+    if (options.range === undefined) this.#allChecked(before);
     return this.have.count;
+  }
+
+  /**
+   * Looks through the bytes of which nothing is known, once, and has those chunks that are good: for
+   * one whose leaf layer is here.
+   *
+   * @throws {EnvironmentError} when they cannot be read.
+   */
+  async sortOut(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#unverifiedBytes === 0) return;
+    this.#sorting ??= this.scrub(options).finally(() => this.#sorting = null);
+    await this.#sorting;
   }
 
   /** Removes chunks that turned out to be bad. */
   drop(range: ChunkRange): void {
     this.#checkOpen();
+    this.#checked?.drop(range);
     this.#progress.drop(range);
   }
 
@@ -275,7 +373,8 @@ export class PartialDownload {
    * Makes it a file of the store, once every chunk is here: moved to where the store keeps its
    * files, unless the download has a path of its own.
    *
-   * @throws {EnvironmentError} when the disk refuses; the download is suspended then.
+   * @throws {EnvironmentError} when the disk refuses, "changed" when chunks turned out to be bad
+   * meanwhile; the download is suspended then.
    */
   async finish(): Promise<void> {
     this.#checkFull();
@@ -329,8 +428,65 @@ export class PartialDownload {
   #putAway(cutToPrefix: boolean): void {
     try {
       if (cutToPrefix) this.#cutToPrefix();
+      // Its time is that of the last write: who changes it in the same second would not be seen.
+      this.#checked = null;
+      this.rememberLeft();
     } finally {
       this.#ends.suspended(this);
+    }
+  }
+
+  /** Nobody writes any more: what the data is like tells a later run whether it changed. */
+  rememberLeft(left = this.#print()): void {
+    if (!this.isInternal || this.have.count === 0 || left === null) return;
+    this.#context.remember((catalogue) =>
+      catalogue.putPartial(this.row(this.have.toBytes(), left))
+    );
+  }
+
+  #good(range: ChunkRange, before: Fingerprint | null): void {
+    if (before !== null) {
+      this.#checkedChunks.checked(range, before, this.#context.clock.unixMs());
+    }
+    this.#progress.add(range, rangeBytes(this.#sizeBytes, range).length);
+  }
+
+  /** All that is here was checked, and was like `before` then. */
+  #allChecked(before: Fingerprint | null): void {
+    const lost = this.#chunksDoubted - this.have.count;
+    this.#unverifiedBytes = this.#chunksDoubted = 0;
+    if (lost > 0) {
+      const { root, name, path } = this;
+      const what = `${lost} chunks of a partial download are not what they were; they are missing`;
+      this.#context.warn(what, { root, name, path });
+    }
+    if (!this.#ends.isActive(this)) this.rememberLeft(before);
+  }
+
+  #loseLeaves(): void {
+    const { root, name } = this;
+    this.#context.warn("The leaf layer of a partial download is damaged; it has to come again", {
+      root,
+      name,
+    });
+    this.#leaves.lose();
+    // Nothing can tell by now which chunks are good.
+    this.#chunksDoubted = Math.max(this.#chunksDoubted, this.have.count);
+    this.#unverifiedBytes = Math.max(1, this.#data.sizeBytes);
+    this.#checked = null;
+    this.#progress.doubt();
+  }
+
+  get #checkedChunks(): CheckedChunks {
+    return this.#checked ??= new CheckedChunks(this.chunks);
+  }
+
+  /** What the data is like; null where there is none. */
+  #print(): Fingerprint | null {
+    try {
+      return fingerprintAt(this.#data.path);
+    } catch {
+      return null;
     }
   }
 
@@ -363,7 +519,8 @@ export class PartialDownload {
         if (isDataDirty) await this.#data.flush();
       },
       save: (have) => {
-        if (this.isInternal) catalogue?.putPartial(this.row(have));
+        // What is not sorted out yet is remembered as it was.
+        if (this.isInternal && this.#unverifiedBytes === 0) catalogue?.putPartial(this.row(have));
       },
       gained: (range) => this.#context.emit({ kind: "gained", root, range }),
       lost: (range) => this.#context.emit({ kind: "lost", root, range }),
@@ -371,7 +528,7 @@ export class PartialDownload {
   }
 
   /** Where chunks that are had stand in the data. */
-  #chunkLocation(range: ChunkRange): ByteRange {
+  #chunkLocation(range: ChunkRange): ByteSpan {
     if (isRangeWithin(range, this.chunks) && this.have.hasRange(range)) {
       return rangeBytes(this.sizeBytes, range);
     }
@@ -384,7 +541,9 @@ export class PartialDownload {
   #checkFull(): void {
     this.#checkOpen();
     if (this.have.isFull) return;
-    throw new RangeError(`Cannot finish ${this.name}: ${this.have.count} of ${this.chunks} chunks`);
+    // All were here when it was decided.
+    const what = `${this.have.count} of ${this.chunks} chunks are here`;
+    throw new EnvironmentError("changed", `Cannot finish ${this.name}: ${what}`);
   }
 
   #checkOpen(): void {

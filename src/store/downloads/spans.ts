@@ -71,6 +71,16 @@ export class Spans {
     this.#count();
   }
 
+  /** Removes the bytes from `start` to before `end`. */
+  remove(start: number, end: number): void {
+    this.#spans = this.#spans.flatMap((span) => {
+      if (span.end <= start || end <= span.start) return [span];
+      return [{ start: span.start, end: start }, { start: end, end: span.end }]
+        .filter((left) => left.start < left.end);
+    });
+    this.#count();
+  }
+
   /** Whether all bytes from `start` to before `end` are in it. */
   has(start: number, end: number): boolean {
     return end <= start || this.#spans.some((span) => span.start <= start && end <= span.end);

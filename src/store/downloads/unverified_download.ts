@@ -6,16 +6,17 @@
  * The caller checks that the bytes are right. Nothing of it survives a restart.
  */
 
-import { createHash, type Hash } from "node:crypto";
 import { nextTurn } from "../../base/clock.ts";
 import { EnvironmentError } from "../../base/errors.ts";
-import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { DataFile } from "../files/data_file.ts";
 import type { HandleCache } from "../files/handle_cache.ts";
 import type { FileDefinition } from "../files/stored_file.ts";
+import { PrefixHash } from "../hashing/prefix_hash.ts";
 import { type Span, Spans } from "./spans.ts";
+import { WrittenSums } from "./written_sums.ts";
 
 /** What to download. */
 export interface UnverifiedRequest {
@@ -52,8 +53,9 @@ export interface UnverifiedEnds {
   promote(
     unverified: UnverifiedDownload,
     options: PromoteOptions & {
-      /** Its SHA-256, where that was computed on the way. */
-      readonly sha256: string | undefined;
+      /** Its SHA-256, and its leaves where they were computed on the way. */
+      readonly sha256: string;
+      readonly leaves: Uint8Array | null;
       /** Called as soon as it can be read as this file; from then on `path` is not read. */
       readonly promoted: (file: FileDefinition) => void;
     },
@@ -80,7 +82,12 @@ export class UnverifiedDownload implements UnverifiedRequest {
   readonly #spans: Spans;
   #state: "open" | "promoting" | "suspended" | "ended" = "open";
   #promoted: FileDefinition | undefined;
-  readonly #digest = new PrefixDigest();
+  readonly #hashed = new PrefixHash();
+  readonly #sums = new WrittenSums();
+  /** Whether something that was read is not what was written. */
+  #isRotten = false;
+  /** Whether it filled the disk: it gives the room back as soon as nobody writes to it. */
+  #isTooBig = false;
 
   constructor(
     request: UnverifiedRequest & { readonly path: string; readonly isForeign: boolean },
@@ -111,7 +118,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
   /** Bytes past it are forgotten. */
   set sizeBytes(sizeBytes: number | null) {
     this.#spans.sizeBytes = sizeBytes;
-    if (sizeBytes !== null && this.#digest.bytes > sizeBytes) this.#digest.restart();
+    if (sizeBytes !== null && this.#hashed.bytes > sizeBytes) this.#hashed.restart();
   }
 
   /** The bytes that are here, as runs in order; not to be kept. */
@@ -153,9 +160,22 @@ export class UnverifiedDownload implements UnverifiedRequest {
     if (end > sizeMax) {
       throw new RangeError(`Cannot write ${this.name}: byte ${end} is past its end, ${sizeMax}`);
     }
-    this.data.write(bytes, offset);
+    try {
+      this.data.write(bytes, offset);
+    } catch (error) {
+      this.#isTooBig ||= error instanceof EnvironmentError && error.code === "no-space";
+      throw error;
+    }
     this.#spans.add(offset, end);
-    this.#digest.written(offset, bytes);
+    this.#sums.written(offset, bytes);
+    this.#hashed.written(offset, bytes);
+  }
+
+  /** Has chunks count as missing: they turned out to be wrong. */
+  drop(range: ChunkRange): void {
+    const start = range.first * CHUNK_BYTES;
+    this.#spans.remove(start, start + range.count * CHUNK_BYTES);
+    if (start < this.#hashed.bytes) this.#hashed.restart();
   }
 
   /** Whether all bytes of `range` are here. The last chunk counts only when the size is known. */
@@ -178,32 +198,62 @@ export class UnverifiedDownload implements UnverifiedRequest {
   }
 
   /**
+   * Has its leaves computed together with its SHA-256, so that {@linkcode promote} need not read it
+   * again. Not for a file that is too big to hold them, nor where much would be hashed again, nor for
+   * data that lies where others can change it.
+   */
+  wantLeaves(): void {
+    const { sizeBytes } = this;
+    if (sizeBytes === null || this.isForeign || this.#state !== "open") return;
+    if (chunkCount(sizeBytes) > limits.unsyncedLeavesMax) return;
+    if (this.#hashed.bytes <= limits.hashedAgainBytes) this.#hashed.wantLeaves(sizeBytes);
+  }
+
+  /**
+   * Goes on with the SHA-256 over bytes that came out of order, as far as none is missing, and no
+   * further than `bytesMax`: so that less is left for {@linkcode sha256}.
+   */
+  hashOn(bytesMax: number): void {
+    const from = this.#hashed.bytes;
+    const length = Math.min(this.nextMissing(from) - from, bytesMax);
+    if (length <= 0 || this.#state !== "open" || this.#isRotten) return;
+    try {
+      const read = this.#readBack(from, length, new Uint8Array(length + CHUNK_BYTES));
+      if (read !== undefined) this.#hashed.written(from, read);
+    } catch (error) {
+      // Who wants the whole hears of it.
+      if (!this.#isRotten) throw error;
+    }
+  }
+
+  /**
    * SHA-256 of all of it, in hexadecimal. It is computed while bytes come in order; what did not
    * is read again, other work going on in between.
    *
    * @throws {EnvironmentError} when it cannot be read.
    * @throws {RangeError} when not all bytes are here.
    */
-  async sha256(options: { readonly signal?: AbortSignal } = {}): Promise<string> {
+  async sha256(options: Pick<PromoteOptions, "signal"> = {}): Promise<string> {
     this.#checkWhole();
     const sizeBytes = this.sizeBytes!;
-    const bufferBytes = Math.min(limits.requestChunksMax * CHUNK_BYTES, sizeBytes);
-    const buffer = new Uint8Array(this.#digest.bytes < sizeBytes ? bufferBytes : 0);
-    while (this.#digest.bytes < sizeBytes) {
+    const stepBytes = Math.min(limits.requestChunksMax * CHUNK_BYTES, sizeBytes);
+    const buffer = new Uint8Array(this.#hashed.bytes < sizeBytes ? stepBytes + CHUNK_BYTES : 0);
+    while (this.#hashed.bytes < sizeBytes) {
       this.#checkWhole();
-      const position = this.#digest.bytes;
-      const length = Math.min(buffer.length, sizeBytes - position);
-      if (this.data.read(buffer, { offset: 0, length, position }) < length) throw this.#cutOff();
-      this.#digest.written(position, buffer.subarray(0, length));
+      const position = this.#hashed.bytes;
+      const length = Math.min(stepBytes, sizeBytes - position);
+      const read = this.#readBack(position, length, buffer);
+      if (read === undefined) throw this.#cutOff();
+      this.#hashed.written(position, read);
       await nextTurn();
       options.signal?.throwIfAborted();
     }
-    return this.#digest.hex();
+    return this.#hashed.hex();
   }
 
   /**
-   * Makes it a file of the store: flushes it, hashes it in a worker, and moves it to where the
-   * store keeps its files; its SHA-256 is remembered if it came in order. Where the same content is
+   * Makes it a file of the store: flushes it, hashes it in a worker unless its leaves are known, and
+   * moves it to where the store keeps its files; its SHA-256 is remembered. Where the same content is
    * here already, this data is removed instead.
    *
    * @throws {EnvironmentError} when the disk refuses; the unverified download stays as it was.
@@ -212,13 +262,17 @@ export class UnverifiedDownload implements UnverifiedRequest {
    */
   async promote(options: PromoteOptions = {}): Promise<FileDefinition> {
     this.#checkWhole();
+    // It tells the bytes that were written from what lies there when they are read once more.
+    await this.sha256(options);
+    this.#checkWhole();
+    if (this.#isRotten) throw this.#notAsWritten();
     this.#state = "promoting";
     try {
       this.#cutToSize();
-      const isDigested = this.#digest.bytes === this.sizeBytes;
-      const sha256 = isDigested ? this.#digest.hex() : undefined;
+      const sha256 = this.#hashed.hex();
+      const leaves = this.#hashed.leaves();
       const promoted = (file: FileDefinition) => this.#promoted = file;
-      await this.#ends.promote(this, { ...options, sha256, promoted });
+      await this.#ends.promote(this, { ...options, sha256, leaves, promoted });
     } catch (error) {
       // Closing the store ended it meanwhile, or it is as it was.
       if (this.#state === "promoting") this.#state = "open";
@@ -232,18 +286,21 @@ export class UnverifiedDownload implements UnverifiedRequest {
   restart(): void {
     this.#checkOpen();
     this.#spans.cut(0);
-    this.#digest.restart();
+    this.#hashed.restart();
+    this.#sums.restart();
+    this.#isRotten = this.#isTooBig = false;
     this.#spans.sizeBytes = null;
     this.validators = null;
     this.data.truncate(0);
   }
 
   /**
-   * Stops for now: it is kept for a while, to be opened again under its name and key. One that is
-   * being promoted goes on.
+   * Stops for now: it is kept for a while, to be opened again under its name and key, unless it
+   * filled the disk. One that is being promoted goes on.
    */
   suspend(): void {
     if (this.#state !== "open") return;
+    if (this.#isRotten || this.#isTooBig) return this.discard();
     this.#state = "suspended";
     this.data.close();
     this.#ends.suspended(this);
@@ -282,8 +339,34 @@ export class UnverifiedDownload implements UnverifiedRequest {
       );
     }
     const { target, offset } = to;
-    if (this.data.read(target, { offset, length, position }) === length) return length;
-    throw this.#cutOff();
+    if (this.data.read(target, { offset, length, position }) < length) throw this.#cutOff();
+    this.#checkSums(to.range.first, target.subarray(offset, offset + length));
+    return length;
+  }
+
+  /**
+   * Bytes that were written, read in `buffer`, which has room for one chunk more; undefined when less
+   * is there.
+   */
+  #readBack(position: number, bytes: number, buffer: Uint8Array): Uint8Array | undefined {
+    const first = Math.floor(position / CHUNK_BYTES);
+    const before = position - first * CHUNK_BYTES;
+    const length = before + bytes;
+    const at = { offset: 0, length, position: first * CHUNK_BYTES };
+    if (this.data.read(buffer, at) < length) return undefined;
+    this.#checkSums(first, buffer.subarray(0, length));
+    return buffer.subarray(before, length);
+  }
+
+  #checkSums(first: number, data: Uint8Array): void {
+    if (this.#sums.wrongChunk(first, data) === undefined) return;
+    this.#isRotten = true;
+    throw this.#notAsWritten();
+  }
+
+  #notAsWritten(): EnvironmentError {
+    const why = "its data changed on the disk after it was written";
+    return new EnvironmentError("changed", `Cannot keep ${this.name}: ${why}`);
   }
 
   #cutToSize(): void {
@@ -311,33 +394,5 @@ export class UnverifiedDownload implements UnverifiedRequest {
         `Cannot use the unverified download of ${this.name}: it is ${this.#state}`,
       );
     }
-  }
-}
-
-/** SHA-256 of the beginning of a file, as far as it was written in order. */
-class PrefixDigest {
-  #hash: Hash = createHash("sha256");
-  #bytes = 0;
-
-  /** How many bytes it is of. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Takes bytes that follow those before; what is written over those starts it over. */
-  written(offset: number, bytes: Uint8Array): void {
-    if (offset < this.#bytes) return this.restart();
-    if (offset > this.#bytes) return;
-    this.#hash.update(bytes);
-    this.#bytes += bytes.length;
-  }
-
-  hex(): string {
-    return this.#hash.copy().digest("hex");
-  }
-
-  restart(): void {
-    this.#hash = createHash("sha256");
-    this.#bytes = 0;
   }
 }

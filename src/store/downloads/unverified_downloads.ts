@@ -11,14 +11,16 @@ import { checkName } from "../../base/names.ts";
 import type { Sha256Index } from "../catalogue/sha256_index.ts";
 import type { StoreContext } from "../catalogue/store_context.ts";
 import { moveFile } from "../files/durable.ts";
+import { environmentError } from "../files/io.ts";
 import {
   type FileDefinition,
+  fingerprintAt,
   isUnchanged,
   joinPath,
   splitPath,
   StoredFile,
 } from "../files/stored_file.ts";
-import { type HashedFile, hashFile } from "../hashing/hash_file.ts";
+import { type HashedFile, hashFile, keepLeaves } from "../hashing/hash_file.ts";
 import { Hasher } from "../hashing/hasher.ts";
 import { checkSize, type Downloads } from "./downloads.ts";
 import {
@@ -58,9 +60,18 @@ export class UnverifiedDownloads implements UnverifiedEnds {
   /** Bytes of the data directory that they take up. */
   get bytes(): number {
     let bytes = 0;
-    for (const unverified of this.#active) if (!unverified.isForeign) bytes += unverified.bytesHad;
-    for (const unverified of this.#waiting.keys()) bytes += unverified.bytesHad;
+    for (const { bytesHad } of this.#own()) bytes += bytesHad;
     return bytes;
+  }
+
+  /** The names of those that have bytes in the data directory. */
+  *names(): Generator<string> {
+    for (const { name, bytesHad } of this.#own()) if (bytesHad > 0) yield name;
+  }
+
+  *#own(): Generator<UnverifiedDownload> {
+    for (const unverified of this.#active) if (!unverified.isForeign) yield unverified;
+    yield* this.#waiting.keys();
   }
 
   /**
@@ -89,21 +100,25 @@ export class UnverifiedDownloads implements UnverifiedEnds {
 
   async promote(
     unverified: UnverifiedDownload,
-    { sha256, signal, placing, promoted }: Parameters<UnverifiedEnds["promote"]>[1],
+    { sha256, leaves, signal, placing, promoted }: Parameters<UnverifiedEnds["promote"]>[1],
   ): Promise<void> {
     // Its bytes may be shown as this file's after a power failure only if they are on the disk.
     const isDurable = this.#context.isDurable && !unverified.isForeign;
     if (isDurable) await unverified.data.flush();
     signal?.throwIfAborted();
-    const hashed = await this.#hash(unverified, signal);
+    const { sha256: found, ...hashed } = leaves !== null
+      ? { sha256, ...this.#hashedOnTheWay(unverified, leaves) }
+      : await this.#hash(unverified, signal);
     const { root, sizeBytes } = hashed;
     try {
-      if (sizeBytes !== unverified.sizeBytes) {
+      // The SHA-256 is of what was written; the root, by which all else goes, of the same bytes, or of
+      // what lies there now. Who reads the file finds out whether it still is what was written.
+      if (sizeBytes !== unverified.sizeBytes || found !== sha256) {
         throw new EnvironmentError("changed", `Cannot keep ${unverified.name}: its data changed`);
       }
       await placing?.(root);
       // Before anybody hears of the file: who looks at it then finds what is known of it.
-      if (sha256 !== undefined) this.#sha256s.note(root, sha256);
+      this.#sha256s.note(root, sha256);
       const here = unverified.isForeign ? undefined : this.#completeFile(root);
       if (here !== undefined) {
         promoted(here.definition());
@@ -169,17 +184,25 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     }
   }
 
+  #hashedOnTheWay({ path }: UnverifiedDownload, leaves: Uint8Array): HashedFile {
+    const root = keepLeaves(leaves, this.#context.directory.leavesPath);
+    try {
+      return { root, ...fingerprintAt(path) };
+    } catch (error) {
+      throw environmentError(error, `read ${path}`);
+    }
+  }
+
   async #hash(
     { path, sizeBytes }: UnverifiedDownload,
     signal: AbortSignal | undefined,
   ): Promise<HashedFile> {
     const { leavesPath } = this.#context.directory;
+    const request = { path, leavesPath, wantsSha256: true };
     if ((sizeBytes ?? Infinity) <= limits.hashedHereBytes) {
-      return hashFile({ path, leavesPath, sidecarName: "hashing-here" });
+      return hashFile({ ...request, sidecarName: "hashing-here" });
     }
-    return await this.#hasher.hash({ path, leavesPath, sidecarName: "hashing-unverified" }, {
-      signal,
-    });
+    return await this.#hasher.hash({ ...request, sidecarName: "hashing-unverified" }, { signal });
   }
 
   /** A complete file of this content that is still what it was. */

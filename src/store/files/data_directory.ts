@@ -11,7 +11,7 @@
 
 import { EnvironmentError } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
-import { environmentError } from "./io.ts";
+import { environmentError, isFileThere } from "./io.ts";
 import { joinPath } from "./stored_file.ts";
 
 /** A data directory that exists and can be written. */
@@ -129,6 +129,7 @@ function takeLock(path: string): Deno.FsFile {
   const lockPath = joinPath(path, "lock");
   let file: Deno.FsFile | undefined;
   try {
+    isFileThere(lockPath);
     file = Deno.openSync(lockPath, { write: true, create: true, mode: 0o600 });
     if (file.tryLockSync(true)) return file;
   } catch (error) {

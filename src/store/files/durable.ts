@@ -1,6 +1,6 @@
 /** Moves a finished file so that it appears whole, also after a power failure. */
 
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { environmentError, removeIfThere } from "./io.ts";
 import { joinPath, OWN_FILE_PREFIX, splitPath } from "./stored_file.ts";
 
@@ -38,6 +38,7 @@ async function copyOver(
   const { directory, file } = splitPath(to);
   const copy = joinPath(directory, `${OWN_FILE_PREFIX}${file.slice(0, 100)}`);
   try {
+    removeIfThere(copy);
     await Deno.copyFile(from, copy);
     if (isDurable) sync(copy);
     Deno.renameSync(copy, to);
@@ -48,7 +49,8 @@ async function copyOver(
 }
 
 function sync(path: string): void {
-  const fd = openSync(path, "r");
+  // A directory, or a file that was just made; whatever took its place must not be waited for.
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     fsyncSync(fd);
   } finally {

@@ -2,18 +2,28 @@
 
 import { EnvironmentError } from "../../base/errors.ts";
 import {
-  type ByteRange,
+  type ByteSpan,
   chunkCount,
   type ChunkRange,
   isRangeWithin,
   rangeBytes,
 } from "../../base/geometry.ts";
-import { isSameFile, type StoredFile } from "./stored_file.ts";
+import { type Fingerprint, fingerprintOf, isSameFile, type StoredFile } from "./stored_file.ts";
 import type { Handle, HandleCache } from "./handle_cache.ts";
 import { environmentError, readAt } from "./io.ts";
 
+/** What is read, to where, and when it is looked whether the file is the one that was hashed. */
+interface StoredRead {
+  readonly range: ChunkRange;
+  readonly target: Uint8Array;
+  readonly offset: number;
+  /** By default before: what is open is then the file that was looked at. */
+  readonly look?: "before" | "after";
+}
+
 /**
- * Reads chunks of a file into `target` from `offset` in one call to the system; returns the bytes.
+ * Reads chunks of a file into `target` from `offset` in one call to the system; returns what the
+ * file was like.
  *
  * @throws {EnvironmentError} "changed", "not-found" or another when the file is not what it was;
  * "in-use" when too many files are open, for which the file is not to blame.
@@ -21,16 +31,15 @@ import { environmentError, readAt } from "./io.ts";
 export function readStoredFile(
   handles: HandleCache,
   storedFile: StoredFile,
-  read: { readonly range: ChunkRange; readonly target: Uint8Array; readonly offset: number },
-): number {
+  read: StoredRead,
+): Fingerprint {
   const { offset: position, length } = chunkLocation(storedFile, read.range);
   const { path } = storedFile;
   const fd = handles.open(path);
   try {
-    // After opening: what is open now is then the file that was looked at.
-    checkUnchanged(storedFile);
+    const before = read.look === "after" ? undefined : checkUnchanged(storedFile);
     if (readAt(fd, read.target, { offset: read.offset, length, position }) === length) {
-      return length;
+      return before ?? checkUnchanged(storedFile);
     }
   } catch (error) {
     handles.forget(path);
@@ -54,7 +63,7 @@ export function pinStoredFile(handles: HandleCache, storedFile: StoredFile): Han
 }
 
 /** Where chunks of a file stand in it. @throws {RangeError} when they are not all within. */
-function chunkLocation({ name, sizeBytes }: StoredFile, range: ChunkRange): ByteRange {
+function chunkLocation({ name, sizeBytes }: StoredFile, range: ChunkRange): ByteSpan {
   const chunks = chunkCount(sizeBytes);
   if (isRangeWithin(range, chunks)) return rangeBytes(sizeBytes, range);
   throw new RangeError(
@@ -62,7 +71,7 @@ function chunkLocation({ name, sizeBytes }: StoredFile, range: ChunkRange): Byte
   );
 }
 
-function checkUnchanged(storedFile: StoredFile): void {
+function checkUnchanged(storedFile: StoredFile): Fingerprint {
   let info: Deno.FileInfo;
   try {
     info = Deno.statSync(storedFile.path);
@@ -70,6 +79,7 @@ function checkUnchanged(storedFile: StoredFile): void {
     throw environmentError(error, `read ${storedFile.path}`);
   }
   if (!isSameFile(storedFile, info)) throw changed(storedFile.path);
+  return fingerprintOf(info);
 }
 
 function changed(path: string): EnvironmentError {

@@ -3,9 +3,9 @@
  * to make room. The caller checks in `onOpen` what a file must look like.
  */
 
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { EnvironmentError } from "../../base/errors.ts";
-import { environmentError } from "./io.ts";
+import { environmentError, openToRead, openToWrite } from "./io.ts";
 
 /** An open file. */
 export interface Handle {
@@ -29,13 +29,16 @@ interface OpenOptions {
 /** A bounded cache of file descriptors by path. */
 export class HandleCache implements Disposable {
   readonly #filesMax: number;
+  readonly #checkOpened: (fd: number, path: string) => void;
   // In the order of last use: the first is the oldest.
   readonly #handles = new Map<string, CachedHandle>();
   // Forgotten while pinned: out of the cache, but still open until the last pin goes.
   readonly #leaving = new Set<CachedHandle>();
 
-  constructor(filesMax: number) {
+  /** `checkOpened` is called with each file opened to be read; it is closed again if that throws. */
+  constructor(filesMax: number, checkOpened: (fd: number, path: string) => void = () => {}) {
     this.#filesMax = filesMax;
+    this.#checkOpened = checkOpened;
   }
 
   /** Files open now. */
@@ -104,6 +107,7 @@ export class HandleCache implements Disposable {
     if (this.size >= this.#filesMax) this.#makeRoom(path);
     const fd = openFile(path, write);
     try {
+      if (!write) this.#checkOpened(fd, path);
       onOpen?.(fd);
     } catch (error) {
       closeSync(fd);
@@ -127,7 +131,7 @@ export class HandleCache implements Disposable {
 
 function openFile(path: string, write: boolean): number {
   try {
-    return openSync(path, write ? constants.O_RDWR | constants.O_CREAT : "r");
+    return write ? openToWrite(path) : openToRead(path);
   } catch (error) {
     throw environmentError(error, write ? `open ${path} for writing` : `open ${path}`);
   }

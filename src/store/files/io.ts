@@ -4,8 +4,78 @@
  * measurements are in `scripts/bench/README.md`.
  */
 
-import { readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
+
+/** Opening a pipe would wait for its other end, but not so. Windows has no such pipes. */
+const NO_WAIT = constants.O_NONBLOCK ?? 0;
+
+/**
+ * Opens a regular file to be read; never waits.
+ *
+ * @throws {EnvironmentError} "other" when something else lies there, "changed" when something else
+ * took its place meanwhile.
+ * @throws what the system says.
+ */
+export function openToRead(path: string): number {
+  // Before it is opened: a device may do something then.
+  const before = statSync(path);
+  checkRegular(before, path);
+  return checkedFd(openSync(path, constants.O_RDONLY | NO_WAIT), (opened) => {
+    if (before.ino === opened.ino && before.dev === opened.dev) return;
+    throw new EnvironmentError("changed", `Cannot open ${path}: another took its place`);
+  });
+}
+
+/**
+ * Opens a regular file to be read and written, which is made when it is not there; never waits.
+ *
+ * @throws {EnvironmentError} "other" when something else lies there.
+ * @throws what the system says.
+ */
+export function openToWrite(path: string): number {
+  const before = statSync(path, { throwIfNoEntry: false });
+  if (before !== undefined) checkRegular(before, path);
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | NO_WAIT, 0o666);
+  return checkedFd(fd, (opened) => checkRegular(opened, path));
+}
+
+/**
+ * Whether a regular file lies at a path; throws when something else does, for whoever opens it by
+ * other means.
+ *
+ * @throws {EnvironmentError} "other".
+ */
+export function isFileThere(path: string): boolean {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info !== undefined) checkRegular(info, path);
+  return info !== undefined;
+}
+
+function checkedFd(fd: number, check: (opened: Stats) => void): number {
+  try {
+    check(fstatSync(fd));
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function checkRegular(info: Stats, path: string): void {
+  if (info.isFile()) return;
+  throw new EnvironmentError("other", `Cannot open ${path}: it is not a regular file`);
+}
 
 /** Reads `length` bytes at `position` into `target`; returns how many there were until the end. */
 export function readAt(
@@ -87,6 +157,17 @@ export function codeOf(error: unknown): EnvironmentCode {
   if (error instanceof Deno.errors.PermissionDenied) return "no-permission";
   if (error instanceof Deno.errors.NotCapable) return "no-permission";
   return "other";
+}
+
+/** Makes room for a file where a pipe, a socket, a link or an empty directory lies. */
+export function removeUnlessFile(path: string): void {
+  let isStrange: boolean;
+  try {
+    isStrange = lstatSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  } catch (error) {
+    throw environmentError(error, `write ${path}`);
+  }
+  if (isStrange) removeIfThere(path);
 }
 
 /** Removes a file; that it is gone already is no error. */

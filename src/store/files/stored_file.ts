@@ -25,6 +25,8 @@ export class StoredFile implements Fingerprint {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly ino: number;
+  /** 0 for a downloaded file: nobody but the store writes it, and moving it changes this time. */
+  readonly ctimeMs: number;
 
   constructor(
     origin: StoredFileOrigin,
@@ -39,6 +41,7 @@ export class StoredFile implements Fingerprint {
     this.sizeBytes = content.sizeBytes;
     this.mtimeMs = content.mtimeMs;
     this.ino = content.ino;
+    this.ctimeMs = origin === "shared" ? content.ctimeMs : 0;
   }
 
   get path(): string {
@@ -109,7 +112,7 @@ export type OnWarning = (message: string, fields: Record<string, unknown>) => vo
 
 /**
  * The state of a file at one moment, which tells cheaply whether a file is still the one that was
- * hashed: inode, size and time of last change at the same path. `verify.ts` looks at the bytes.
+ * hashed: inode, size and times of last change at the same path. `verify.ts` looks at the bytes.
  *
  * The device is left out on purpose: some file systems (btrfs, overlays) get another number at
  * every mount, and each restart of the machine would hash everything again.
@@ -120,11 +123,32 @@ export interface Fingerprint {
   readonly mtimeMs: number;
   /** Inode; 0 where the system has none. */
   readonly ino: number;
+  /**
+   * Time of the last change of content, name, owner or mode, in milliseconds since 1970 (ctime): only
+   * the system sets it, so that it shows what was written in secret. Deno gives whole seconds of it.
+   * 0 where it is not known.
+   */
+  readonly ctimeMs: number;
+}
+
+/** What the file at a path is like now. @throws what `Deno.statSync` does. */
+export function fingerprintAt(path: string): Fingerprint {
+  return fingerprintOf(Deno.statSync(path));
+}
+
+/** Whether two fingerprints are those of one file that nobody changed in between, even in secret. */
+export function isSameState(a: Fingerprint, b: Fingerprint): boolean {
+  return isSameContent(a, b) && a.ctimeMs !== 0 && a.ctimeMs === b.ctimeMs;
 }
 
 /** The fingerprint in a file's metadata. */
 export function fingerprintOf(info: Deno.FileInfo): Fingerprint {
-  return { sizeBytes: info.size, mtimeMs: info.mtime?.getTime() ?? 0, ino: info.ino ?? 0 };
+  return {
+    sizeBytes: info.size,
+    mtimeMs: info.mtime?.getTime() ?? 0,
+    ino: info.ino ?? 0,
+    ctimeMs: info.ctime?.getTime() ?? 0,
+  };
 }
 
 /** Whether a file with this metadata is the one of `print`. */
@@ -134,6 +158,12 @@ export function isSameFile(print: Fingerprint, info: Deno.FileInfo): boolean {
 
 /** Whether two fingerprints are those of one file that did not change in between. */
 export function isSamePrint(a: Fingerprint, b: Fingerprint): boolean {
+  return isSameContent(a, b) &&
+    (a.ctimeMs === b.ctimeMs || a.ctimeMs === 0 || b.ctimeMs === 0);
+}
+
+/** Whether two fingerprints say that the content is the same, if nobody hides that it is not. */
+export function isSameContent(a: Fingerprint, b: Fingerprint): boolean {
   return a.sizeBytes === b.sizeBytes && a.ino === b.ino && a.mtimeMs === b.mtimeMs;
 }
 

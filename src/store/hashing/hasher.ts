@@ -6,14 +6,20 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Fingerprint } from "../files/stored_file.ts";
-import type { HashedFile, HashRequest } from "./hash_file.ts";
+import type { FileToHash, HashedFile, HashProgress, HashRequest, Sha256File } from "./hash_file.ts";
 import type { FileHash, HashAnswer, HashJob } from "./hash_worker.ts";
 
 interface PendingJob {
   readonly job: HashJob;
   readonly resolve: (file: FileHash) => void;
   readonly reject: (reason: unknown) => void;
+  readonly progressed?: HashProgress | undefined;
+}
+
+/** How a file is hashed. */
+interface HashOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly progressed?: HashProgress | undefined;
 }
 
 /** Hashes files, one after the other, in the order in which they were given. */
@@ -43,31 +49,31 @@ export class Hasher implements Disposable {
    */
   async hash(
     request: HashRequest,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: HashOptions = {},
   ): Promise<HashedFile> {
     // The worker answers what it was asked.
     return await this.#run({ kind: "root", id: ++this.#lastId, ...request }, options) as HashedFile;
   }
 
-  /** The SHA-256 of a file, and what the file was like. @throws {EnvironmentError} as above. */
+  /** The SHA-256 of a file, its root, and what the file was like. @throws {EnvironmentError} as above. */
   async sha256(
-    path: string,
+    file: FileToHash,
     options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<Fingerprint & { readonly sha256: string }> {
-    const result = await this.#run({ kind: "sha256", id: ++this.#lastId, path }, options);
-    return result as Fingerprint & { readonly sha256: string };
+  ): Promise<Sha256File> {
+    const result = await this.#run({ kind: "sha256", id: ++this.#lastId, ...file }, options);
+    return result as Sha256File;
   }
 
   async #run(
     job: HashJob,
-    { signal }: { readonly signal?: AbortSignal | undefined },
+    { signal, progressed }: HashOptions,
   ): Promise<FileHash> {
     signal?.throwIfAborted();
     if (this.#isClosed) throw new DOMException("The hasher is closed", "AbortError");
     const { promise, resolve, reject } = Promise.withResolvers<FileHash>();
     const abort = () => this.#abort(job.id, signal?.reason);
     signal?.addEventListener("abort", abort);
-    this.#waiting.push({ job, resolve, reject });
+    this.#waiting.push({ job, resolve, reject, progressed });
     this.#pump();
     try {
       return await promise;
@@ -125,6 +131,7 @@ export class Hasher implements Disposable {
   #settle(answer: HashAnswer): void {
     const pending = this.#running.get(answer.id);
     if (pending === undefined) return;
+    if (answer.kind === "progressed") return pending.progressed?.(answer.bytes);
     this.#running.delete(answer.id);
     switch (answer.kind) {
       case "hashed":

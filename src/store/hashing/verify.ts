@@ -4,6 +4,7 @@
  */
 
 import { nextTurn } from "../../base/clock.ts";
+import { EnvironmentError } from "../../base/errors.ts";
 import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { isRightChunk } from "../../base/leaves.ts";
@@ -60,4 +61,13 @@ function* checkRun(
     wasGood = isGood;
   }
   yield { range: { first: run.first + from, count: run.count - from }, isGood: wasGood };
+}
+
+/** Chunks of a file do not fit their leaves: bytes or leaves are not what they were. */
+export function notAsItWas(path: string, wrong: readonly number[]): EnvironmentError {
+  const chunks = wrong.length === 1 ? `chunk ${wrong[0]}` : `${wrong.length} chunks`;
+  return new EnvironmentError(
+    "corrupt",
+    `Cannot read ${path}: ${chunks} changed since they were checked`,
+  );
 }

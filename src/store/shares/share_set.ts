@@ -47,6 +47,16 @@ export class ShareSet {
     return this.#entries.get("")?.isExcluded === false;
   }
 
+  /** The topmost shared path at or above `path`; undefined when `path` is not shared. */
+  rootOf(path: string): string | undefined {
+    if (!this.covers(path)) return undefined;
+    let root: string | undefined;
+    for (let at = path;; at = splitPath(at).directory) {
+      if (this.#entries.get(at)?.isExcluded === false) root = at;
+      if (at === "") return root;
+    }
+  }
+
   /** Whether something is said of a path right in `directory`. */
   hasEntryIn(directory: string): boolean {
     for (const path of this.#entries.keys()) {

@@ -1,230 +1,165 @@
 /**
- * Reports paths that changed below some directories, many changes at once taken together. It may
- * report too much, and after an overflow "everything"; what changed is found out by looking.
+ * Which shared paths changed: directories, by their times and by which ones they are; what is shared
+ * itself; and the files that changed last. It looks at them again and again, and opens nothing.
  *
- * It also finds the directories to watch, and whether they are still the same ones.
+ * The system could report changes. But the runtime opens every path that is reported to it, through
+ * links too, and one thread does that for all: a pipe that is made in a shared directory holds it up
+ * for good, and the daemon as soon as it wants anything else watched. And to open a device may do
+ * something. So whoever may write into a share must have no say in what is opened.
  */
 
-import type { Clock, Timer } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { type Clock, nextTurn } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
-import { type OnWarning, splitPath } from "../files/stored_file.ts";
-
-/** The directories to watch, as they were at one time. */
-interface WatchRoots {
-  /** Shared directories, to watch with all below. */
-  readonly trees: readonly string[];
-  /** Directories that shared files lie in, to watch without what is below. */
-  readonly directories: readonly string[];
-  /** What lay at each of these paths, and at shared paths where nothing was: "". */
-  readonly identities: ReadonlyMap<string, string>;
-}
 
 /** Changed paths, or everything when they were too many. */
 export type ChangedPaths = ReadonlySet<string> | "everything";
 
-/** Where changes are told. */
-interface WatchOptions {
-  readonly clock: Clock;
-  readonly onChanged: (paths: ChangedPaths) => void;
-  readonly onWarning: OnWarning;
+/** What lies at a path, as far as a look tells. */
+interface Stamp {
+  readonly isDirectory: boolean;
+  readonly dev: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
 }
 
-/** Watches until it is closed. */
-export class PathWatch implements Disposable {
-  readonly roots: WatchRoots;
-  /** Whether the system watches; else only looking again finds changes. */
-  readonly isWatching: boolean;
-  /** Whether another must replace it: a directory is gone from its path, or watching failed. */
-  isLost = false;
-  readonly #watchers: Deno.FsWatcher[] = [];
-  readonly #following: Promise<void>[] = [];
-  readonly #changes: ChangeBatch;
-  readonly #warn: OnWarning;
-  #isClosed = false;
-  readonly #watched: ReadonlySet<string>;
-  #hasWarnedOfName = false;
-
-  /** @param roots All directories in it must exist. */
-  constructor(roots: WatchRoots, options: WatchOptions) {
-    this.roots = roots;
-    this.#changes = new ChangeBatch(options);
-    this.#warn = options.onWarning;
-    this.#watched = new Set([...roots.trees, ...roots.directories]);
-    this.isWatching = this.#start(roots.trees, true) && this.#start(roots.directories, false);
-  }
-
-  /** Whether something else lies at one of the paths now, nothing any more, or something at last. */
-  async isOutdated(): Promise<boolean> {
-    if (this.isLost) return true;
-    for (const [path, before] of this.roots.identities) {
-      if (await identityOf(path) !== before) return true;
-    }
-    return this.isLost;
-  }
-
-  /** Takes a path as changed. */
-  note(path: string): void {
-    if (!this.#isClosed) this.#changes.add(path);
-  }
-
-  /** Resolves once it was closed and the system has let go of what was watched. */
-  get ended(): Promise<unknown> {
-    return Promise.all(this.#following);
-  }
-
-  /** Ends it; what was noted and not reported yet is reported now. */
-  close(): void {
-    this.#isClosed = true;
-    for (const watcher of this.#watchers.splice(0)) watcher.close();
-    this.#changes.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  #start(paths: readonly string[], recursive: boolean): boolean {
-    if (paths.length === 0) return true;
-    try {
-      const watcher = Deno.watchFs([...paths], { recursive });
-      this.#watchers.push(watcher);
-      this.#following.push(this.#follow(watcher));
-      return true;
-    } catch (error) {
-      this.#warn("Cannot watch shared directories; they are looked at now and then instead", {
-        cause: messageOf(error),
-        everySeconds: limits.rescanUnwatchedMs / 1000,
-      });
-      return false;
-    }
-  }
-
-  async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    const events = watcher[Symbol.asyncIterator]();
-    for (;;) {
-      try {
-        // Not `for await`: that ends the watcher at the first error.
-        const { done, value } = await events.next();
-        if (done === true) return;
-        this.#take(value);
-      } catch (error) {
-        if (this.#isClosed) return;
-        // The one event is lost, of a file that could not be shared anyway; the next ones are not.
-        if (messageOf(error).includes("invalid UTF-8")) {
-          this.#warnOfName();
-          continue;
-        }
-        this.isLost = true;
-        this.#warn("Watching shared files failed", { cause: messageOf(error) });
-        return;
-      }
-    }
-  }
-
-  #take({ kind, paths, flag }: Deno.FsEvent): void {
-    if (kind === "access") return;
-    // The system lost some events.
-    if (flag === "rescan") this.#changes.addEverything();
-    for (const path of paths) {
-      if ((kind === "remove" || kind === "rename") && this.#watched.has(path)) this.isLost = true;
-      this.note(path);
-    }
-  }
-
-  #warnOfName(): void {
-    if (this.#hasWarnedOfName) return;
-    this.#hasWarnedOfName = true;
-    this.#warn("A changed file is not shared, for its name will not do: not valid UTF-8", {
-      directories: [...this.#watched].slice(0, 3),
-    });
-  }
+interface Watched {
+  /** Null where nothing was. */
+  stamp: Stamp | null;
+  /** Whether it is shared itself: that may be a link. */
+  readonly isRoot: boolean;
+  /** When to look into it again though it seems the same: times are coarse. */
+  againMs: number;
 }
 
-/** Changed paths that are taken together for `limits.watchDebounceMs` before they are told. */
-class ChangeBatch {
-  readonly #options: Pick<WatchOptions, "clock" | "onChanged">;
-  #paths: Set<string> | "everything" = new Set();
-  #timer: Timer | undefined;
+/** The paths that are looked at, and what was there when they were last looked into. */
+export class PathWatch {
+  readonly #clock: Clock;
+  readonly #isShared: (path: string) => boolean;
+  /** Directories and what is shared itself; "" is the root of the file system. */
+  readonly #paths = new Map<string, Watched>();
+  /** The files that changed last, the oldest first. */
+  readonly #files = new Map<string, Stamp>();
+  #isFull = false;
 
-  constructor(options: Pick<WatchOptions, "clock" | "onChanged">) {
-    this.#options = options;
+  /** @param options `isShared`: paths that are not are forgotten at the next look. */
+  constructor(options: { readonly clock: Clock; readonly isShared: (path: string) => boolean }) {
+    this.#clock = options.clock;
+    this.#isShared = options.isShared;
   }
 
-  add(path: string): void {
-    if (this.#paths !== "everything") {
-      this.#paths.add(path);
-      if (this.#paths.size > limits.changedPathsMax) this.#paths = "everything";
+  /** Whether there were too many directories to look at all of them. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Paths that are looked at. */
+  get size(): number {
+    return this.#paths.size + this.#files.size;
+  }
+
+  /** Whether changes in a directory are noticed. */
+  knows(path: string): boolean {
+    return this.#paths.has(path);
+  }
+
+  /**
+   * A directory, or what is shared itself, is about to be looked into.
+   *
+   * @param info What it is like; undefined when nothing is there.
+   */
+  saw(path: string, info: Deno.FileInfo | undefined, options: { readonly isRoot: boolean }): void {
+    const before = this.#paths.get(path);
+    if (before === undefined && this.#paths.size >= limits.watchedDirectoriesMax) {
+      this.#isFull = true;
+      return;
     }
-    this.#schedule();
+    const stamp = info === undefined ? null : stampOf(info);
+    const againMs = before !== undefined && isSame(before.stamp, stamp)
+      ? (this.#clock.nowMs() >= before.againMs ? Infinity : before.againMs)
+      : this.#restsAt(stamp);
+    this.#paths.set(path, { stamp, isRoot: options.isRoot, againMs });
   }
 
-  addEverything(): void {
-    this.#paths = "everything";
-    this.#schedule();
+  /** A file is new, or changed: it may go on changing. */
+  follow(path: string, info: Deno.FileInfo): void {
+    this.#files.delete(path);
+    this.#files.set(path, stampOf(info));
+    if (this.#files.size <= limits.followedFilesMax) return;
+    for (const [oldest] of this.#files) {
+      this.#files.delete(oldest);
+      return;
+    }
   }
 
-  /** Tells at once what waits. */
-  close(): void {
-    if (this.#timer === undefined) return;
-    this.#timer.cancel();
-    this.#tell();
+  /** Forgets the directories that do not fit, until they are looked into again. */
+  retain(fits: (path: string) => boolean): void {
+    for (const path of this.#paths.keys()) if (!fits(path)) this.#paths.delete(path);
+    this.#isFull = false;
   }
 
-  #schedule(): void {
-    // Not put off by further changes: a directory that never rests is looked at all the same.
-    this.#timer ??= this.#options.clock.after(limits.watchDebounceMs, () => this.#tell());
+  /** Looks at all paths; gives those at which something changed. Other work goes on meanwhile. */
+  async findChanged(signal: AbortSignal): Promise<ChangedPaths> {
+    const changed = new Set<string>();
+    let sliceStartMs = this.#clock.nowMs();
+    for (const [path, watched] of [...this.#paths]) {
+      if (this.#paths.get(path) === watched && this.#isChanged(path, watched)) changed.add(path);
+      if (this.#clock.nowMs() - sliceStartMs < limits.scanSliceMs) continue;
+      await nextTurn();
+      if (signal.aborted) return new Set();
+      sliceStartMs = this.#clock.nowMs();
+    }
+    for (const [path, before] of [...this.#files]) {
+      const now = look(path, { isRoot: false });
+      if (isSame(before, now)) continue;
+      if (now === null || !this.#isShared(path)) this.#files.delete(path);
+      else this.#files.set(path, now);
+      changed.add(path);
+    }
+    return changed.size > limits.changedPathsMax ? "everything" : changed;
   }
 
-  #tell(): void {
-    const paths = this.#paths;
-    this.#paths = new Set();
-    this.#timer = undefined;
-    this.#options.onChanged(paths);
+  #isChanged(path: string, watched: Watched): boolean {
+    const now = look(path, watched);
+    if (isSame(now, watched.stamp)) return this.#clock.nowMs() >= watched.againMs;
+    // Whoever looks into it takes it up again.
+    const isLeft = watched.isRoot || now?.isDirectory === true;
+    if (!isLeft || !this.#isShared(path)) this.#paths.delete(path);
+    return true;
+  }
+
+  /** When a change can no longer come that leaves the times as they are. */
+  #restsAt(stamp: Stamp | null): number {
+    if (stamp === null) return Infinity;
+    const changedMs = Math.max(stamp.mtimeMs, stamp.ctimeMs);
+    const restMs = this.#clock.unixMs() - changedMs;
+    return restMs >= limits.changeTimeRestMs
+      ? Infinity
+      : this.#clock.nowMs() + limits.changeTimeRestMs;
   }
 }
 
-/** Finds what there is of the shared paths. Not in one turn: a file system may be far away. */
-export async function findRoots(shares: readonly string[]): Promise<WatchRoots> {
-  const trees: string[] = [], directories = new Set<string>();
-  const identities = new Map<string, string>();
-  for (const share of shares) {
-    const isDirectory = await isDirectoryAt(share);
-    if (isDirectory === undefined) {
-      identities.set(share, "");
-      continue;
-    }
-    const root = isDirectory ? share : splitPath(share).directory || "/";
-    if (isDirectory) trees.push(root);
-    else directories.add(root);
-    if (!identities.has(root)) identities.set(root, await identityOf(root));
-  }
-  return { trees, directories: [...directories], identities };
-}
-
-/** Whether at each path that both know they found the same thing. */
-export function areSameRoots(a: WatchRoots, b: WatchRoots): boolean {
-  for (const [path, identity] of a.identities) {
-    if ((b.identities.get(path) ?? identity) !== identity) return false;
-  }
-  return true;
-}
-
-async function isDirectoryAt(path: string): Promise<boolean | undefined> {
+function look(path: string, { isRoot }: { readonly isRoot: boolean }): Stamp | null {
+  const at = path === "" ? "/" : path;
   try {
-    return (await Deno.stat(path)).isDirectory;
+    return stampOf(isRoot ? Deno.statSync(at) : Deno.lstatSync(at));
   } catch {
-    return undefined;
+    return null;
   }
 }
 
-// The path that a link leads to as well, for the files in it are watched by that. And the time of
-// creation, for the number of a directory is given to the next one as soon as it is removed.
-async function identityOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, birthtime } = await Deno.stat(path);
-    return [dev, ino, birthtime?.getTime(), await Deno.realPath(path)].join(" ");
-  } catch {
-    return "";
-  }
+function stampOf({ isDirectory, dev, ino, mtime, ctime }: Deno.FileInfo): Stamp {
+  return {
+    isDirectory,
+    dev,
+    ino: ino ?? 0,
+    mtimeMs: mtime?.getTime() ?? 0,
+    ctimeMs: ctime?.getTime() ?? 0,
+  };
+}
+
+function isSame(a: Stamp | null, b: Stamp | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.ino === b.ino && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs &&
+    a.dev === b.dev && a.isDirectory === b.isDirectory;
 }

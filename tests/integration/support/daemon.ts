@@ -31,6 +31,10 @@ export interface DaemonOptions {
   /** How many links it wants by itself; 0 by default: only those to its peers. */
   readonly linksMin?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another program than this one's source, for the commands that ask it too; see `PacsrvProcess`. */
+  readonly program?: readonly string[];
+  /** The network namespace in which it runs, and the commands that ask it. */
+  readonly namespace?: string;
 }
 
 /**
@@ -55,15 +59,23 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonPr
       ...(options.shares ?? []).flatMap((path) => ["--share", path]),
       ...options.args ?? [],
     ],
-    options.env === undefined ? {} : { env: options.env },
+    {
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.program === undefined ? {} : { program: options.program }),
+      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    },
   );
   try {
     const line = await process.stdout.matching(/^ready /);
-    const match = /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?$/.exec(line);
+    const match =
+      /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?(?: shared=\d+)?$/.exec(
+        line,
+      );
     if (match === null) throw new Error(`Not a ready line: ${line}`);
     const [, node, client, id, gateway = ""] = match;
     const addresses = { node: node!, client: client!, id: id!, gateway };
-    return new DaemonProcess(process, { ...addresses, dataDir, ownDir });
+    const { program, namespace } = options;
+    return new DaemonProcess(process, { ...addresses, dataDir, ownDir, program, namespace });
   } catch (error) {
     await process[Symbol.asyncDispose]();
     if (ownDir !== undefined) await Deno.remove(ownDir, { recursive: true });
@@ -81,6 +93,8 @@ export class DaemonProcess extends ServiceProcess {
   readonly gateway: string;
   readonly dataDir: string;
   readonly #ownDir: string | undefined;
+  /** How its commands are run: an old daemon has an old client port. */
+  readonly #program: { readonly program?: readonly string[]; readonly namespace?: string };
 
   constructor(
     process: PacsrvProcess,
@@ -91,6 +105,8 @@ export class DaemonProcess extends ServiceProcess {
       readonly gateway: string;
       readonly dataDir: string;
       readonly ownDir: string | undefined;
+      readonly program?: readonly string[] | undefined;
+      readonly namespace?: string | undefined;
     },
   ) {
     super(process);
@@ -100,6 +116,11 @@ export class DaemonProcess extends ServiceProcess {
     this.gateway = options.gateway;
     this.dataDir = options.dataDir;
     this.#ownDir = options.ownDir;
+    const { program, namespace } = options;
+    this.#program = {
+      ...(program === undefined ? {} : { program }),
+      ...(namespace === undefined ? {} : { namespace }),
+    };
   }
 
   /** Runs a client command against it. */
@@ -107,7 +128,7 @@ export class DaemonProcess extends ServiceProcess {
     args: readonly string[],
     options: { readonly cwd?: string; readonly timeoutMs?: number } = {},
   ): Promise<Outcome> {
-    return await runPacsrv([...args, "--client", this.client], options);
+    return await runPacsrv([...args, "--client", this.client], { ...options, ...this.#program });
   }
 
   async status(): Promise<StatusReport> {
@@ -118,13 +139,15 @@ export class DaemonProcess extends ServiceProcess {
     return await this.#ask("list");
   }
 
+  /** Its links, and whom it keeps out; not what it was told of and is not linked with. */
   async peers(): Promise<PeerReport[]> {
-    return await this.#ask("peers");
+    const others = ["none", "directory"];
+    return (await this.#ask("peers")).filter(({ direction }) => !others.includes(direction));
   }
 
   /** Begins a fetch through it; see `FetchProcess`. */
   fetch(args: readonly string[], options: { readonly cwd?: string } = {}): FetchProcess {
-    return new FetchProcess([...args, "--client", this.client], options);
+    return new FetchProcess([...args, "--client", this.client], { ...options, ...this.#program });
   }
 
   /** Waits until it offers a file of this name, whole. */

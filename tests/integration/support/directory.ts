@@ -20,6 +20,8 @@ export interface DirectoryOptions {
   readonly args?: readonly string[];
   /** Log level; everything by default, because tests wait for lines of the log. */
   readonly logLevel?: "debug" | "info" | "warn" | "error";
+  /** Another program than this one's source; see `PacsrvProcess`. */
+  readonly program?: readonly string[];
 }
 
 /**
@@ -38,7 +40,7 @@ export async function startDirectory(options: DirectoryOptions = {}): Promise<Di
     ...(maxQueries === undefined ? [] : ["--max-queries", String(maxQueries)]),
     ...network,
     ...options.args ?? [],
-  ]);
+  ], options.program === undefined ? {} : { program: options.program });
   try {
     const line = await process.stdout.matching(/^ready /);
     const match = /^ready directory=(\S+) id=([0-9a-f]{32})$/.exec(line);

@@ -1,14 +1,16 @@
 // `pacsrv fetch --json` as a process: its events as they come, and its end.
 
+import type { OfKind } from "../../../src/base/errors.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { FetchEvent } from "../../../src/client/types.ts";
+import { checkJsonLines } from "./json_page.ts";
 import { type Outcome, PacsrvProcess } from "./process.ts";
 import { WAIT_MS } from "./wait.ts";
 
 type EventName = Exclude<FetchEvent["kind"], "data">;
 /** An event as `--json` prints it: as in the client's types, but named by `event`. */
 export type FetchEventLine<K extends EventName = EventName> = {
-  [N in K]: Omit<Extract<FetchEvent, { kind: N }>, "kind"> & { readonly event: N };
+  [N in K]: Omit<OfKind<FetchEvent, N>, "kind"> & { readonly event: N };
 }[K];
 /** The last event of a fetch that went well. */
 export type DoneEvent = FetchEventLine<"done"> & { readonly output: string | null };
@@ -16,10 +18,16 @@ export type DoneEvent = FetchEventLine<"done"> & { readonly output: string | nul
 /** A fetch on its way. */
 export class FetchProcess implements AsyncDisposable {
   readonly process: PacsrvProcess;
+  /** An old program prints what it printed then. */
+  readonly #isOld: boolean;
 
   /** @param args What follows `pacsrv fetch`; `--json` is added. */
-  constructor(args: readonly string[], options: { readonly cwd?: string } = {}) {
+  constructor(
+    args: readonly string[],
+    options: ConstructorParameters<typeof PacsrvProcess>[1] = {},
+  ) {
     this.process = new PacsrvProcess(["fetch", ...args, "--json"], options);
+    this.#isOld = options.program !== undefined;
   }
 
   /** All events so far. */
@@ -53,12 +61,19 @@ export class FetchProcess implements AsyncDisposable {
     assertEquals(code, 0, `${stderr}\n${stdout.slice(-2_000)}`);
     const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
     assert(last.event === "done", `the last event is ${last.event}`);
+    this.#check(stdout);
     return last;
   }
 
   /** Waits for the end, however it comes. */
   async ended(timeoutMs = 2 * WAIT_MS): Promise<Outcome> {
-    return await this.process.ended(timeoutMs);
+    const outcome = await this.process.ended(timeoutMs);
+    this.#check(outcome.stdout);
+    return outcome;
+  }
+
+  #check(stdout: string): void {
+    if (!this.#isOld) checkJsonLines("fetch", stdout);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,8 +15,10 @@ export class TempDir implements AsyncDisposable {
     this.path = path;
   }
 
-  static async make(): Promise<TempDir> {
-    return new TempDir(await Deno.realPath(await Deno.makeTempDir({ prefix: "pacsrv-test-" })));
+  /** @param dir Where it is made; by default where the system has temporary files. */
+  static async make(dir?: string): Promise<TempDir> {
+    const options = { prefix: "pacsrv-test-", ...(dir === undefined ? {} : { dir }) };
+    return new TempDir(await Deno.realPath(await Deno.makeTempDir(options)));
   }
 
   /** A path in it; folders on the way are made. */
@@ -57,6 +59,11 @@ export function randomBytes(length: number, seed: number): Uint8Array<ArrayBuffe
 /** Writes a file of `bytes` bytes that follow from `seed`. */
 export async function randomFile(path: string, bytes: number, seed: number): Promise<void> {
   await Deno.writeFile(path, randomBytes(bytes, seed));
+}
+
+/** Fills a folder with so many tiny files, each of its own content. */
+export function manyFiles(folder: string, count: number): void {
+  for (let i = 0; i < count; i++) Deno.writeTextFileSync(`${folder}/many-${i}.txt`, `${i}`);
 }
 
 /** SHA-256 of a file as hexadecimal. */

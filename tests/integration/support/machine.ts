@@ -3,26 +3,35 @@
 import { pacsrvArgs } from "../../../scripts/deno_args.ts";
 import { type DaemonProcess, startDaemon } from "./daemon.ts";
 import { sha256Of } from "./files.ts";
-import type { Mirror } from "./mirror.ts";
 import { Pacman, type PacmanConfig } from "./pacman.ts";
+import type { PacmanChroot } from "./pacman_chroot.ts";
 import type { SigningKey } from "./repository.ts";
 import { runTool } from "./tool.ts";
 import { waitUntil } from "./wait.ts";
 
+/** Any server, by where it is: `http://HOST:PORT`, and a path where it has one. */
+export interface Server {
+  readonly url: string;
+}
+
 /** How a machine is set up. */
 export interface MachineOptions {
   /** Behind the gateway; none makes it one that only knows what peers have. */
-  readonly mirrors?: readonly Mirror[];
+  readonly mirrors?: readonly Server[];
   /** Addresses of nodes, as HOST:PORT. */
   readonly peers?: readonly string[];
   /** Names of the repositories; by default `core`. */
   readonly repositories?: readonly string[];
   /** Servers that pacman asks when the gateway does not help. */
-  readonly behind?: readonly Mirror[];
+  readonly behind?: readonly Server[];
   /** More of pacman.conf. */
   readonly pacman?: Partial<PacmanConfig>;
   /** Whose signatures pacman believes. */
   readonly key?: SigningKey;
+  /** The system whose pacman it is; by default that of this machine. */
+  readonly chroot?: PacmanChroot;
+  /** Whether pacman asks the gateway by CacheServer, before its mirrors; by default by Server. */
+  readonly isCacheServer?: boolean;
   /** Whether the daemon reads pacman's databases; it does by default. */
   readonly isTrusting?: boolean;
   /** Whether pacman's cache is shared in place. */
@@ -47,14 +56,16 @@ export class Machine implements AsyncDisposable {
   static async start(options: MachineOptions = {}): Promise<Machine> {
     await using cleanup = new AsyncDisposableStack();
     // The daemon wants pacman's folders, and pacman's configuration the daemon's port.
-    const keys = options.key === undefined ? {} : { key: options.key };
-    const pacman = cleanup.use(await Pacman.make({ repositories: {} }, keys));
+    const { key, chroot } = options;
+    const keys = key === undefined ? {} : { key };
+    const pacman = cleanup.use(await Pacman.make({ repositories: {} }, { ...keys, chroot }));
     const daemon = cleanup.use(
       await startDaemon({
         peers: options.peers ?? [],
         shares: options.sharesCache === true ? [pacman.cacheDir] : [],
         args: [
           ...["--gateway", "127.0.0.1:0"],
+          ...["--pacman-conf", pacman.confPath],
           ...(options.mirrors ?? []).flatMap(({ url }) => ["--mirror", `${url}/$repo/os/$arch`]),
           ...(options.isTrusting === false ? [] : ["--sync-db", pacman.syncDir]),
           ...options.args ?? [],
@@ -76,9 +87,11 @@ export class Machine implements AsyncDisposable {
   /** Configures pacman with this server, and the mirrors behind it. */
   async useServers(...servers: readonly string[]): Promise<void> {
     const behind = (this.#options.behind ?? []).map(({ url }) => `${url}/$repo/os/$arch`);
-    const names = this.#options.repositories ?? ["core"];
+    const { isCacheServer = false, repositories: names = ["core"] } = this.#options;
+    const asked = isCacheServer ? behind : [...servers, ...behind];
     await this.pacman.configure({
-      repositories: Object.fromEntries(names.map((name) => [name, [...servers, ...behind]])),
+      repositories: Object.fromEntries(names.map((name) => [name, asked])),
+      ...(isCacheServer ? { cacheServers: servers } : {}),
       ...this.#options.pacman,
     });
   }

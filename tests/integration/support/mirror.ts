@@ -1,24 +1,32 @@
-// A mirror in the test process: serves the files below a folder over HTTP, as a good web server
-// does, counts what it gave, and misbehaves on command (`mirror_faults.ts`). It speaks HTTP/1.1 over
-// plain TCP itself, because no HTTP library lies about lengths or falls silent on demand.
+// A mirror: serves the files below a folder over HTTP, as a good web server does, counts what it gave
+// to whom, and misbehaves on command (`mirror_faults.ts`). It speaks HTTP/1.1 over plain TCP itself,
+// because no HTTP library lies about lengths or falls silent on demand. It runs in the test process,
+// or in one of its own (`mirror_process.ts`).
 
 import { type FaultRule, Faults, type MirrorFault } from "./mirror_faults.ts";
 import { type HttpRequest, RequestReader } from "./http_request.ts";
 import { type Entity, entityOf, isNotModified, rangeFor } from "./mirror_entity.ts";
+import { SharedLine } from "./shared_line.ts";
 import { waitUntil } from "./wait.ts";
 
+/** A path that says which machine asks; the rest is what it asks for. */
+const MACHINE_PATH = /^\/~([^/]+)(\/.*)$/;
 /** Bytes written at a time: the count is right to so many, as far as the system's buffers go. */
 const PIECE_BYTES = 16 * 1024;
 
 /** One request and what came of it. */
 export interface MirrorRequest {
   readonly method: string;
-  /** Path without query. */
+  /** Path without query, and without what says which machine asks. */
   readonly path: string;
+  /** Which machine asked; empty where the URL did not say. */
+  readonly machine: string;
   /** Headers of the request, names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   /** 0 while, or when, nothing was answered. */
   status: number;
+  /** Where in the file the body begins. */
+  offset: number;
   /** Bytes of the body that the client's side took. */
   bytes: number;
   /** Whether the answer was given to its end. */
@@ -35,8 +43,9 @@ export class Mirror implements AsyncDisposable {
   readonly #port: number;
   #listener: Deno.TcpListener | undefined;
   #work = new Set<Promise<void>>();
-  /** When the line is free for the next bytes. */
-  #lineFreeMs = 0;
+  readonly #line = new SharedLine();
+  /** Answers under way, by machine. */
+  readonly #answering = new Map<string, number>();
 
   private constructor(root: string, listener: Deno.TcpListener) {
     this.#root = root;
@@ -52,6 +61,11 @@ export class Mirror implements AsyncDisposable {
   /** `http://HOST:PORT`. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** The same for one machine: what asks there is counted under its name. */
+  urlFor(machine: string): string {
+    return `${this.url}/~${machine}`;
   }
 
   /** Bytes of packages that it gave: everything but databases and signatures. */
@@ -146,16 +160,35 @@ export class Mirror implements AsyncDisposable {
 
   /** Answers one request; false when the connection is to be closed. */
   async #answer(connection: Deno.TcpConn, request: HttpRequest): Promise<boolean> {
+    const [, machine = "", path = request.path] = MACHINE_PATH.exec(request.path) ?? [];
     const record: MirrorRequest = {
       method: request.method,
-      path: request.path,
+      path,
+      machine,
       headers: request.headers,
       status: 0,
+      offset: 0,
       bytes: 0,
       isWhole: false,
     };
     this.requests.push(record);
-    const fault = this.#faults.of(request);
+    const answering = this.#answering.get(machine) ?? 0;
+    this.#answering.set(machine, answering + 1);
+    try {
+      const fault = this.#faults.of(record);
+      const isBusy = answering >= (fault.answersMax ?? Infinity);
+      return await this.#answerAs(connection, record, isBusy ? { status: 503 } : fault);
+    } finally {
+      this.#answering.set(machine, this.#answering.get(machine)! - 1);
+    }
+  }
+
+  /** Answers a request that is on record, with this fault. */
+  async #answerAs(
+    connection: Deno.TcpConn,
+    record: MirrorRequest,
+    fault: MirrorFault,
+  ): Promise<boolean> {
     if (fault.isSilent === true) {
       await untilClosed(connection);
       return false;
@@ -172,7 +205,7 @@ export class Mirror implements AsyncDisposable {
       return true;
     };
     if (fault.redirectTo !== undefined) {
-      return await end(302, { Location: fault.redirectTo.replaceAll("{path}", request.path) });
+      return await end(302, { Location: fault.redirectTo.replaceAll("{path}", record.path) });
     }
     if (fault.status !== undefined) {
       const body = new TextEncoder().encode(`<html>${fault.status}</html>\n`);
@@ -182,34 +215,40 @@ export class Mirror implements AsyncDisposable {
         "Content-Length": body.length,
         ...later,
       });
-      if (request.method !== "HEAD") await writeAll(connection, body);
+      if (record.method !== "HEAD") await writeAll(connection, body);
       record.isWhole = true;
       return true;
     }
-    if (request.method !== "GET" && request.method !== "HEAD") return await end(405);
-    const entity = await entityOf(this.#root, request.path);
+    if (record.method !== "GET" && record.method !== "HEAD") return await end(405);
+    const entity = await entityOf(this.#root, record.path);
     if (entity === null) return await end(404);
-    const validators = { "ETag": entity.etag, "Last-Modified": entity.lastModified };
-    if (isNotModified(entity, request.headers)) {
+    const hasValidators = fault.validators !== "none";
+    const validators = {
+      ...(fault.validators === undefined ? { "ETag": entity.etag } : {}),
+      ...(hasValidators ? { "Last-Modified": entity.lastModified } : {}),
+    };
+    if (hasValidators && isNotModified(entity, record.headers)) {
       await head(304, validators);
       record.isWhole = true;
       return true;
     }
-    const range = fault.ranges === "none" ? null : rangeFor(entity, request.headers);
+    const range = fault.ranges === "none" ? null : rangeFor(entity, record.headers);
     if (range === "unsatisfiable") {
       return await end(416, { "Content-Range": `bytes */${entity.sizeBytes}` });
     }
-    const { start, end: stop } = range ?? { start: 0, end: entity.sizeBytes };
+    const { start, end: stop } = range === null || fault.part === "whole"
+      ? { start: 0, end: entity.sizeBytes }
+      : range;
+    record.offset = start;
     await head(range === null ? 200 : 206, {
       ...validators,
+      ...(fault.contentEncoding === undefined ? {} : { "Content-Encoding": fault.contentEncoding }),
       "Content-Type": "application/octet-stream",
       "Content-Length": Math.max(0, stop - start + (fault.lengthOff ?? 0)),
       ...(fault.ranges === "none" ? {} : { "Accept-Ranges": "bytes" }),
-      ...(range === null
-        ? {}
-        : { "Content-Range": `bytes ${start}-${stop - 1}/${entity.sizeBytes}` }),
+      ...(range === null ? {} : contentRange(range, entity, fault)),
     });
-    if (request.method === "HEAD") {
+    if (record.method === "HEAD") {
       record.isWhole = true;
       return true;
     }
@@ -245,7 +284,7 @@ export class Mirror implements AsyncDisposable {
       if (read === null) throw new Error(`${entity.path} became shorter`);
       const bytes = piece.subarray(0, read);
       spoil(bytes, at, fault.flippedBytes ?? []);
-      await this.#line(read, fault.bytesPerSecond);
+      if (fault.bytesPerSecond !== undefined) await this.#line.turn(read, fault.bytesPerSecond);
       await writeAll(connection, bytes);
       record.bytes += read;
       at += read;
@@ -255,15 +294,17 @@ export class Mirror implements AsyncDisposable {
     record.isWhole = true;
     return true;
   }
+}
 
-  /** Waits until the line, which all connections share, has room for so many bytes. */
-  async #line(bytes: number, bytesPerSecond: number | undefined): Promise<void> {
-    if (bytesPerSecond === undefined) return;
-    const nowMs = performance.now();
-    const startMs = Math.max(nowMs, this.#lineFreeMs);
-    this.#lineFreeMs = startMs + (bytes / bytesPerSecond) * 1_000;
-    if (startMs > nowMs) await new Promise((resolve) => setTimeout(resolve, startMs - nowMs));
-  }
+/** What a 206 says which part it is. */
+function contentRange(
+  { start, end }: { readonly start: number; readonly end: number },
+  { sizeBytes }: Entity,
+  { part }: MirrorFault,
+): Readonly<Record<string, string>> {
+  if (part === "unsaid") return {};
+  const text = `bytes ${start}-${end - 1}/${sizeBytes}`;
+  return { "Content-Range": part === "malformed" ? text.replace("-", " to ") : text };
 }
 
 /** Changes the bytes at these offsets of the file, as far as they are in `bytes`, which begins at `at`. */

@@ -32,7 +32,9 @@ export async function entityOf(root: string, urlPath: string): Promise<Entity | 
       lastModified: modified.toUTCString(),
     };
   } catch (error) {
+    // A path that goes on behind a file is none either.
     if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Deno.errors.NotADirectory) return null;
     throw error;
   }
 }

@@ -1,6 +1,4 @@
-// How a mirror of the tests misbehaves, and for whom. What it does then is in `mirrors.ts`.
-
-import type { HttpRequest } from "./http_request.ts";
+// How a mirror of the tests misbehaves, and for whom. What it does then is in `mirror.ts`.
 
 /** What a mirror does wrong; several of these can be said at once. */
 export interface MirrorFault {
@@ -24,39 +22,59 @@ export interface MirrorFault {
   readonly lengthOff?: number;
   /** Knows nothing of ranges: the whole, with 200, whatever was asked. */
   readonly ranges?: "none";
+  /** Says 206 to a range and sends the whole; or does not say, or says wrongly, which part it is. */
+  readonly part?: "whole" | "unsaid" | "malformed";
+  /** Says that the file is packed like this. */
+  readonly contentEncoding?: string;
+  /** Says neither ETag nor Last-Modified, and knows of no condition; or knows no ETag. */
+  readonly validators?: "none" | "date";
+  /** Answers 503 to a machine to which it is already giving so many answers. */
+  readonly answersMax?: number;
 }
 
 /** For which requests a fault counts. */
 export interface FaultRule {
   /** Only for paths that match. */
   readonly path?: RegExp;
+  /** Only for these machines, by their names in the URLs. */
+  readonly machines?: readonly string[];
   /** Only for so many requests. */
   readonly times?: number;
 }
 
+/** What a rule looks at. */
+export interface FaultedRequest {
+  readonly path: string;
+  readonly machine: string;
+}
+
 /** The faults that are in force. */
 export class Faults {
-  readonly #rules = new Set<{ fault: MirrorFault; path: RegExp | undefined; left: number }>();
+  readonly #entries = new Set<
+    { readonly fault: MirrorFault; readonly rule: FaultRule; left: number }
+  >();
 
   /** Puts a fault in force; returns what ends it. */
   add(fault: MirrorFault, rule: FaultRule): () => void {
-    const entry = { fault, path: rule.path, left: rule.times ?? Infinity };
-    this.#rules.add(entry);
-    return () => this.#rules.delete(entry);
+    const entry = { fault, rule, left: rule.times ?? Infinity };
+    this.#entries.add(entry);
+    return () => this.#entries.delete(entry);
   }
 
   /** Ends all. */
   clear(): void {
-    this.#rules.clear();
+    this.#entries.clear();
   }
 
   /** All that counts for this request, which uses up one of its `times`. */
-  of(request: HttpRequest): MirrorFault {
+  of(request: FaultedRequest): MirrorFault {
     let all: MirrorFault = {};
-    for (const rule of this.#rules) {
-      if (rule.left <= 0 || rule.path?.test(request.path) === false) continue;
-      rule.left--;
-      all = { ...all, ...rule.fault };
+    for (const entry of this.#entries) {
+      const { path, machines } = entry.rule;
+      if (entry.left <= 0 || path?.test(request.path) === false) continue;
+      if (machines?.includes(request.machine) === false) continue;
+      entry.left--;
+      all = { ...all, ...entry.fault };
     }
     return all;
   }

@@ -1,8 +1,10 @@
 // The real pacman on a machine of its own: a root directory with its own configuration, databases,
-// cache and keys. It touches nothing of the machine that the test runs on.
+// cache and keys. It touches nothing of the machine that the test runs on. It is the pacman of that
+// machine, or the newer one of a chroot.
 
 import { assert, assertEquals } from "@std/assert";
 import { sha256Of, TempDir } from "./files.ts";
+import type { PacmanChroot } from "./pacman_chroot.ts";
 import type { Outcome } from "./process.ts";
 import type { BuiltPackage, SigningKey } from "./repository.ts";
 import { runTool, tool, ToolProcess } from "./tool.ts";
@@ -26,22 +28,34 @@ export interface PacmanConfig {
 /** A machine with pacman; disposing removes it. */
 export class Pacman implements AsyncDisposable {
   readonly #dir: TempDir;
-  readonly #isSandboxed: boolean;
+  readonly #chroot: PacmanChroot | undefined;
+  /** What stands in its configuration of the user and the sandbox of its downloads. */
+  readonly #sandbox: readonly string[];
 
-  private constructor(dir: TempDir, version: readonly number[]) {
+  private constructor(
+    dir: TempDir,
+    { chroot, sandbox }: {
+      readonly chroot: PacmanChroot | undefined;
+      readonly sandbox: readonly string[];
+    },
+  ) {
     this.#dir = dir;
-    this.#isSandboxed = isAtLeast(version, [7, 0]);
+    this.#chroot = chroot;
+    this.#sandbox = sandbox;
   }
 
   /**
    * @param options.key Whose signatures it believes.
+   * @param options.chroot The system whose pacman it is; by default that of this machine.
    * @throws {Error} when there is no pacman.
    */
   static async make(
     config: PacmanConfig,
-    options: { readonly key?: SigningKey } = {},
+    options: { readonly key?: SigningKey; readonly chroot?: PacmanChroot | undefined } = {},
   ): Promise<Pacman> {
-    const pacman = new Pacman(await TempDir.make(), await pacmanVersion());
+    const { chroot } = options;
+    const dir = await (chroot?.folder() ?? TempDir.make());
+    const pacman = new Pacman(dir, { chroot, sandbox: await sandboxLines(chroot) });
     for (const folder of ["root", "cache", "hooks", "db/local", "db/sync"]) {
       await pacman.#dir.folder(...folder.split("/"));
     }
@@ -55,6 +69,11 @@ export class Pacman implements AsyncDisposable {
   /** Where it keeps the databases of the repositories: for `--sync-db`. */
   get syncDir(): string {
     return `${this.#dir.path}/db/sync`;
+  }
+
+  /** Its configuration. */
+  get confPath(): string {
+    return `${this.#dir.path}/pacman.conf`;
   }
 
   /** Where it keeps packages. */
@@ -73,8 +92,7 @@ export class Pacman implements AsyncDisposable {
         ? []
         : [`ParallelDownloads = ${config.parallelDownloads}`]),
       ...(config.xferCommand === undefined ? [] : [`XferCommand = ${config.xferCommand}`]),
-      // The sandbox of pacman 7 needs a user `alpm` and a kernel that this machine may not have.
-      ...(this.#isSandboxed ? ["DisableSandbox"] : []),
+      ...this.#sandbox,
     ];
     for (const [name, servers] of Object.entries(config.repositories)) {
       lines.push(
@@ -83,13 +101,13 @@ export class Pacman implements AsyncDisposable {
         ...servers.map((server) => `Server = ${server}`),
       );
     }
-    await Deno.writeTextFile(`${this.#dir.path}/pacman.conf`, `${lines.join("\n")}\n`);
+    await Deno.writeTextFile(this.confPath, `${lines.join("\n")}\n`);
   }
 
   /** Starts pacman. */
   start(args: readonly string[]): ToolProcess {
-    const [command, ...words] = [...(Deno.uid() === 0 ? [] : ["fakeroot"]), "pacman"];
-    const at = (name: string) => `${this.#dir.path}/${name}`;
+    const [command, ...words] = [...(Deno.uid() === 0 ? [] : ["fakeroot"]), ...this.#in("pacman")];
+    const at = (name: string) => this.#inside(name);
     return new ToolProcess(command!, [
       ...words,
       ...["--root", at("root"), "--dbpath", at("db"), "--cachedir", at("cache")],
@@ -144,9 +162,28 @@ export class Pacman implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await tool("gpgconf", ["--homedir", `${this.#dir.path}/gnupg`, "--kill", "all"]);
+    const [command, ...words] = this.#in("gpgconf");
+    await tool(command!, [...words, "--homedir", this.#inside("gnupg"), "--kill", "all"]);
     await this.#dir[Symbol.asyncDispose]();
   }
+
+  /** A program of the system whose pacman it is. */
+  #in(command: string): string[] {
+    return this.#chroot === undefined ? [command] : ["chroot", this.#chroot.path, command];
+  }
+
+  /** The path of something of this machine, as its pacman has it. */
+  #inside(name: string): string {
+    const path = `${this.#dir.path}/${name}`;
+    return this.#chroot?.inside(path) ?? path;
+  }
+}
+
+/** What pacman.conf says of the sandbox: what people have of it in a chroot, else none. */
+async function sandboxLines(chroot: PacmanChroot | undefined): Promise<string[]> {
+  if (chroot !== undefined) return [`DownloadUser = ${chroot.downloadUser}`];
+  // The sandbox of pacman 7 needs a user `alpm` and a kernel that this machine may not have.
+  return isAtLeast(await pacmanVersion(), [7, 0]) ? ["DisableSandbox"] : [];
 }
 
 /** Whether this machine's pacman knows CacheServer. */

@@ -94,10 +94,20 @@ export class PacsrvProcess implements AsyncDisposable {
 
   constructor(
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly cwd?: string;
+      readonly env?: Readonly<Record<string, string>>;
+      /** The words that run it, where that is another program than this one's source. */
+      readonly program?: readonly string[];
+      /** The network namespace that it runs in; see `hosts.ts`. */
+      readonly namespace?: string;
+    } = {},
   ) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...pacsrvArgs(), ...args],
+    const program = options.program ?? [Deno.execPath(), ...pacsrvArgs()];
+    const command = [...program, ...args];
+    if (options.namespace !== undefined) command.unshift("ip", "netns", "exec", options.namespace);
+    this.#child = new Deno.Command(command[0]!, {
+      args: command.slice(1),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: { NO_COLOR: "1", ...options.env },
       stdin: "null",
@@ -149,6 +159,8 @@ export async function runPacsrv(
   options: {
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string>>;
+    readonly program?: readonly string[];
+    readonly namespace?: string;
     readonly timeoutMs?: number;
   } = {},
 ): Promise<Outcome> {

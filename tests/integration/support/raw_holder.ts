@@ -8,6 +8,7 @@ import { EnvironmentError } from "../../../src/base/errors.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../../src/base/geometry.ts";
 import { HASH_BYTES, type QueryId, type Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
+import { matchesGlob } from "../../../src/base/names.ts";
 import { MerkleBuilder } from "../../../src/store/hashing/merkle.ts";
 import { CHUNKS_HEADER_BYTES, writeChunksHeader } from "../../../src/wire/codec.ts";
 import type { MessageOf } from "../../../src/wire/messages.ts";
@@ -124,7 +125,10 @@ export class RawHolder implements AsyncDisposable {
       const query = await link.next("query", 600_000);
       this.queries.push(query);
       const { by, value } = query.sought;
-      const isSought = by === "root" ? value === this.file.root : value === this.file.name;
+      const { root, name } = this.file;
+      const isSought = by === "glob"
+        ? matchesGlob(value, name)
+        : value === (by === "root" ? root : name);
       if (isSought) this.node.run(() => this.#offer(query.id));
     }
   }

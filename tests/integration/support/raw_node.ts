@@ -21,6 +21,7 @@ import {
   type Message,
   type MessageKind,
   type MessageOf,
+  type NodeVersion,
   type Purpose,
   type Query,
 } from "../../../src/wire/messages.ts";
@@ -176,7 +177,10 @@ export class RawNode implements AsyncDisposable {
   async dial(
     address: string,
     purpose: Purpose,
-    options: { readonly first?: (remote: RemoteIdentity) => readonly Message[] } = {},
+    options: {
+      readonly first?: (remote: RemoteIdentity) => readonly Message[];
+      readonly version?: NodeVersion;
+    } = {},
   ): Promise<RawPeer> {
     const connection = await this.connect(address);
     const remote = await initiate(connection, { identity: this.identity, purpose, ...options });
@@ -202,8 +206,13 @@ export class RawNode implements AsyncDisposable {
   }
 
   /** As a holder: turns to the requester at `address`, and proves to know the query. */
-  async callBack(address: string, id: QueryId): Promise<RawPeer> {
+  async callBack(
+    address: string,
+    id: QueryId,
+    options: { readonly version?: NodeVersion } = {},
+  ): Promise<RawPeer> {
     const peer = await this.dial(address, "callback", {
+      ...options,
       first: ({ nonces }) => [{ kind: "callback", mac: callbackMac("holder", id, nonces) }],
     });
     await peer.next("callback-ok");

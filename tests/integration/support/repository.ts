@@ -205,10 +205,16 @@ export class SigningKey implements AsyncDisposable {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await this.#gpg("--yes", "--output", `${this.#dir.path}/key`, "--export");
     await Deno.writeTextFile(`${this.#dir.path}/trust`, await this.#gpg("--export-ownertrust"));
-    const home = ["--homedir", folder, "--batch", "--quiet"];
+    // Made where the path is short: GnuPG's sockets lie in it, whose paths have at most 107 bytes.
+    const making = await this.#dir.folder("trusted");
+    await Deno.chmod(making, 0o700);
+    const home = ["--homedir", making, "--batch", "--quiet"];
     await tool("gpg", [...home, "--import", `${this.#dir.path}/key`]);
     await tool("gpg", [...home, "--import-ownertrust", `${this.#dir.path}/trust`]);
-    await tool("gpgconf", ["--homedir", folder, "--kill", "all"]);
+    await tool("gpgconf", ["--homedir", making, "--kill", "all"]);
+    for await (const { name, isFile } of Deno.readDir(making)) {
+      if (isFile) await Deno.copyFile(`${making}/${name}`, `${folder}/${name}`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,6 +12,10 @@ export class ServiceProcess implements AsyncDisposable {
     this.process = process;
   }
 
+  get pid(): number {
+    return this.process.pid;
+  }
+
   /** All lines of its log so far. */
   get log(): readonly string[] {
     return this.process.stderr.all;

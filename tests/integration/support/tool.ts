@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gpg: "gnupg",
   gpgconf: "gnupg",
   curl: "curl",
+  debootstrap: "debootstrap",
 };
 
 /** How a program is started. */

@@ -5,6 +5,11 @@ import { messageOf } from "../../../src/base/errors.ts";
 
 /** How long a wait lasts unless its caller says otherwise: much longer than it should ever take. */
 export const WAIT_MS = 30_000;
+/**
+ * In what time something has happened that takes 2 s at the most: a process ends, a signal is heard.
+ * Several times as long, since a busy machine is slow at all things; what hangs takes longer still.
+ */
+export const SOON_MS = 10_000;
 
 /**
  * Asks `predicate` again and again until it gives something other than false, null or undefined.

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Bitfield } from "../../../src/base/bitfield.ts";
+import { Bitfield, mergedRanges, splitRanges } from "../../../src/base/bitfield.ts";
 import { PeerFault } from "../../../src/base/errors.ts";
 
 Deno.test("a Bitfield behaves as a set of indices under any changes", () => {
@@ -83,4 +83,17 @@ Deno.test("add() refuses an index past the end", () => {
   assertThrows(() => field.add(-1), RangeError);
   assertThrows(() => field.addRange({ first: 6, count: 3 }), RangeError);
   assertEquals(field.remove(8), false);
+});
+
+Deno.test("splitRanges() cuts runs to a length, and mergedRanges() joins what touches or overlaps", () => {
+  const parts = [
+    { first: 3, count: 2 },
+    { first: 5, count: 1 },
+    { first: 9, count: 2 },
+    { first: 11, count: 2 },
+  ];
+  const whole = [{ first: 3, count: 3 }, { first: 9, count: 4 }];
+  assertEquals([...splitRanges(whole, 2)], parts);
+  assertEquals(mergedRanges([...parts.reverse(), { first: 4, count: 1 }]), whole);
+  assertEquals([...splitRanges([{ first: 7, count: 0 }], 2)], []);
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   ByteReader,
   ByteWriter,
+  clippedText,
   concatBytes,
   fromHex,
   toHex,
@@ -98,4 +99,27 @@ Deno.test("concatBytes() puts its parts end to end", () => {
   fc.assert(fc.property(fc.array(fc.uint8Array()), (parts) => {
     assertEquals([...concatBytes(parts)], parts.flatMap((part) => [...part]));
   }));
+});
+
+Deno.test("clippedText() keeps as many whole characters as have room", () => {
+  for (
+    const [text, bytesMax, expected] of [
+      ["abcdef", 6, "abcdef"],
+      ["abcdefg", 6, "abc…"],
+      ["ééé", 6, "ééé"],
+      ["éééé", 6, "é…"],
+      ["a😀😀", 8, "a😀…"],
+      ["a\ud800", 8, "a\ufffd"],
+    ] as const
+  ) assertEquals(clippedText(text, bytesMax), expected);
+  const property = fc.property(
+    fc.string({ unit: "binary" }),
+    fc.integer({ min: 3, max: 40 }),
+    (text, max) => {
+      const clipped = clippedText(text, max);
+      assert(utf8(clipped).length <= max && clipped.isWellFormed());
+      assertEquals(clipped === text.toWellFormed(), utf8(text).length <= max);
+    },
+  );
+  fc.assert(property);
 });

@@ -5,7 +5,7 @@ import { limits } from "../../../src/base/limits.ts";
 import {
   askFiles,
   checkClient,
-  type Dialler,
+  type DialBackServer,
   requestUpload,
 } from "../../../src/directory/dial_backs.ts";
 import { Connections } from "../../../src/net/connections.ts";
@@ -26,13 +26,13 @@ import {
 const proving: Answer = (connection, remote) => proveSession(connection, remote, SESSION);
 
 /** A directory that dials, and the network in which it does. */
-function directory(): Dialler & { readonly transport: MemoryTransport } {
+function directory(): DialBackServer & { readonly transport: MemoryTransport } {
   const transport = new MemoryTransport();
   return { transport, identity: identityOf(1), connections: new Connections(transport) };
 }
 
 /** That no connection is left open. */
-function assertAllClosed({ connections }: Dialler): void {
+function assertAllClosed({ connections }: DialBackServer): void {
   connections.tick(performance.now());
   assertEquals(connections.size, 0);
 }

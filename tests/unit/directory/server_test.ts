@@ -279,6 +279,7 @@ Deno.test("DirectorySession ends a connection that is silent, or open for too lo
   const remote: RemoteIdentity = {
     nodeId: identityOf(1).nodeId,
     purpose: "directory",
+    version: 1,
     listenPort: 1,
     nonces: new Uint8Array(32),
   };

@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
-import { FetchFailure } from "../../../src/base/errors.ts";
+import { EnvironmentError, FetchFailure } from "../../../src/base/errors.ts";
 import { chunkCount, type ChunkRange, rangeBytes } from "../../../src/base/geometry.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
@@ -25,18 +25,26 @@ export const WAIT_MS = 10_000;
 export class PlayedFetch {
   readonly request: FetchRequest;
   readonly from: number;
+  /** The root that was shown, where its bytes are to be had again. */
+  readonly again: Root | undefined;
   readonly signal: AbortSignal;
   readonly observer: FetchObserver;
   readonly #outcome = Promise.withResolvers<Done>();
 
   constructor(
     request: FetchRequest,
-    options: { observer: FetchObserver; signal: AbortSignal; from?: number },
+    options: {
+      observer: FetchObserver;
+      signal: AbortSignal;
+      from?: number;
+      again?: { readonly root: Root };
+    },
   ) {
     this.request = request;
     this.observer = options.observer;
     this.signal = options.signal;
     this.from = options.from ?? 0;
+    this.again = options.again?.root;
     this.signal.addEventListener("abort", () => {
       this.#outcome.reject(new FetchFailure("failed", "The fetch was stopped"));
     });
@@ -53,11 +61,12 @@ export class PlayedFetch {
     return this;
   }
 
-  /** `bytes` can be read. */
-  readable(bytes: Uint8Array): this {
+  /** `bytes` can be read, but for chunks from `rottenFrom` on. */
+  readable(bytes: Uint8Array, { rottenFrom = Infinity } = {}): this {
     this.observer.readable({
       sizeBytes: bytes.length,
       readRun(range, target, offset) {
+        if (range.first + range.count > rottenFrom) throw new EnvironmentError("corrupt", "rotten");
         const { offset: start, length } = rangeBytes(bytes.length, range);
         target.set(bytes.subarray(start, start + length), offset);
         return length;
@@ -107,9 +116,17 @@ export interface Played {
   readonly play?: (fetch: PlayedFetch) => void;
   readonly mirrors?: readonly string[];
   readonly waitMs?: number;
+  /** How old a database may be that is given though no mirror vouches for it. */
+  readonly staleMs?: number;
   readonly clock?: Clock;
   readonly isAlone?: boolean;
+  /** Whether it may have the file whole; by default not. */
+  readonly isHere?: boolean;
+  /** Whether what it gives is known to be what is meant; by default it is. */
+  readonly isProven?: boolean;
   readonly trusted?: readonly PackageFile[];
+  /** Repositories whose packages need no signature. */
+  readonly unsigned?: readonly (string | null)[];
   /** Keeps databases in this directory instead of one of its own. */
   readonly cacheDir?: string;
 }
@@ -122,6 +139,8 @@ export class PlayedGateway implements AsyncDisposable {
     readonly message: string;
     readonly fields: LogFields;
   }[] = [];
+  /** The roots of files that it was told to be wrong. */
+  readonly contradicted: Root[] = [];
   readonly gateway: Gateway;
   readonly #clock: Clock;
   readonly #mirrors: Mirrors;
@@ -156,7 +175,12 @@ export class PlayedGateway implements AsyncDisposable {
         return fetch.done;
       },
       isAlone: () => played.isAlone ?? false,
+      seekLinks: () => {},
+      mayBeHere: () => played.isHere ?? false,
+      isProven: () => played.isProven ?? true,
+      contradicted: (root) => void self!.contradicted.push(root),
       trust: played.trusted && bookOf(played.trusted),
+      isSignatureNeeded: (repository) => Promise.resolve(!played.unsigned?.includes(repository)),
       mirrors,
       log: recorder((level, message, fields) => self?.lines.push({ level, message, fields })),
       databaseDir: played.cacheDir ?? directory!,
@@ -168,6 +192,7 @@ export class PlayedGateway implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: 0 },
       mirrors: played.mirrors ?? [],
       waitMs: played.waitMs ?? limits.gatewayWaitMs,
+      staleMs: played.staleMs ?? 0,
     });
     return self = new PlayedGateway({ gateway, clock, mirrors, directory });
   }

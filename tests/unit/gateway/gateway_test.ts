@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertRejects,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -14,7 +15,15 @@ import { Gateway } from "../../../src/gateway/gateway.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { content } from "../store/store_fixture.ts";
 import { CountingMirror } from "./counting_mirror.ts";
-import { bytesOf, curl, ended, NO_ROOT, PlayedGateway, ROOT } from "./gateway_fixture.ts";
+import {
+  bytesOf,
+  curl,
+  ended,
+  NO_ROOT,
+  type PlayedFetch,
+  PlayedGateway,
+  ROOT,
+} from "./gateway_fixture.ts";
 
 const BYTES = content(10 * CHUNK_BYTES - 77);
 /** More than is checked whole before anything of it is sent. */
@@ -59,6 +68,13 @@ const TABLE: readonly {
   { asks: { "if-none-match": '"x"' }, status: 200 },
   { asks: { "if-none-match": `"${SHA}"`, range: "bytes=0-1" }, status: 304 },
   { asks: { "if-modified-since": "Wed, 21 Oct 2015 07:28:00 GMT" }, status: 200 },
+  { asks: { "if-match": `"x", "${SHA}"` }, status: 200 },
+  { asks: { "if-match": "*" }, status: 200 },
+  { asks: { "if-match": '"x"' }, status: 412 },
+  { asks: { "if-match": `W/"${SHA}"` }, status: 412 },
+  { asks: { "if-match": '"x"', "if-none-match": `"${SHA}"`, range: "bytes=0-1" }, status: 412 },
+  { asks: { "if-match": `"${SHA}"`, range: "bytes=0-1" }, status: 206, range: [0, 2] },
+  { asks: { "if-unmodified-since": "Wed, 21 Oct 2015 07:28:00 GMT" }, status: 200 },
   { asks: { "accept-encoding": "gzip, br" }, status: 200 },
 ];
 
@@ -78,6 +94,7 @@ Deno.test("Gateway answers ranges and conditions as RFC 9110 has them", async ()
       assertEquals(headers.get("content-range"), `bytes */${BYTES.length}`, what);
       continue;
     }
+    if (status === 412) continue;
     assertEquals(headers.get("etag"), `"${SHA}"`, what);
     if (status === 304) {
       assertEquals(bytes.length, 0, what);
@@ -98,6 +115,70 @@ Deno.test("Gateway answers ranges and conditions as RFC 9110 has them", async ()
   }
 });
 
+Deno.test("Gateway has bytes again that rotted here, and goes on with them", async () => {
+  const play = (fetch: PlayedFetch) => {
+    if (fetch.again !== undefined) return;
+    const all = { first: 0, count: 80 };
+    fetch.found(BIG.length).readable(BIG, { rottenFrom: 40 }).release(all).endBare(BIG.length);
+  };
+  await using gateway = PlayedGateway.start({ play });
+  const answer = await gateway.get(PATH);
+  assertEquals(answer.status, 200);
+  const bytes = bytesOf(answer);
+  const again = await gateway.fetch(1);
+  assertEquals(again.again, ROOT);
+  again.end(BIG);
+  assertEquals(await bytes, BIG);
+});
+
+Deno.test("Gateway has bytes again at as many places as rotted", async () => {
+  const all = { first: 0, count: 80 };
+  let rottenFrom = 0;
+  const play = (fetch: PlayedFetch) => {
+    rottenFrom += 8;
+    fetch.found(BIG.length).readable(BIG, { rottenFrom }).release(all).endBare(BIG.length);
+  };
+  await using gateway = PlayedGateway.start({ play });
+  assertEquals(await bytesOf(await gateway.get(PATH)), BIG);
+  assert(gateway.fetches.length > limits.fetchesAgainMax + 1, `${gateway.fetches.length} fetches`);
+});
+
+Deno.test("Gateway breaks off what rots here each time that it is had again", async () => {
+  const all = { first: 0, count: 80 };
+  const play = (fetch: PlayedFetch) => {
+    fetch.found(BIG.length).readable(BIG, { rottenFrom: 40 }).release(all).endBare(BIG.length);
+  };
+  await using gateway = PlayedGateway.start({ play });
+  await assertRejects(async () => await bytesOf(await gateway.get(PATH)));
+  assert(gateway.fetches.length > limits.fetchesAgainMax);
+});
+
+Deno.test("Gateway breaks off what rotted here and is nowhere else, and tells of it", async () => {
+  const play = (fetch: PlayedFetch) => {
+    if (fetch.again !== undefined) return fetch.fail(new FetchFailure("notFound", "nobody has it"));
+    const all = { first: 0, count: 80 };
+    fetch.found(BIG.length).readable(BIG, { rottenFrom: 40 }).release(all).endBare(BIG.length);
+  };
+  await using gateway = PlayedGateway.start({ play });
+  await assertRejects(async () => await bytesOf(await gateway.get(PATH)));
+  assertEquals(gateway.fetches.length, 2);
+});
+
+Deno.test("Gateway does not have bytes again for a client that left", async () => {
+  const play = (fetch: PlayedFetch) => {
+    if (fetch.again !== undefined) return;
+    const all = { first: 0, count: 80 };
+    fetch.found(BIG.length).readable(BIG, { rottenFrom: 40 }).release(all).endBare(BIG.length);
+  };
+  await using gateway = PlayedGateway.start({ play });
+  const answer = await gateway.get(PATH);
+  const again = await gateway.fetch(1);
+  const aborted = Promise.withResolvers<void>();
+  again.signal.addEventListener("abort", () => aborted.resolve());
+  await answer.body!.cancel();
+  await aborted.promise;
+});
+
 Deno.test("Gateway answers HEAD with the headers of GET, and has no file sent", async () => {
   await using gateway = PlayedGateway.start({ play: (fetch) => fetch.found(BYTES.length) });
   const answer = await gateway.get(PATH, { method: "HEAD", headers: { range: "bytes=1-2" } });
@@ -108,6 +189,55 @@ Deno.test("Gateway answers HEAD with the headers of GET, and has no file sent", 
   assert((await gateway.fetch(0)).signal.aborted);
 });
 
+Deno.test("Gateway answers HEAD of a file that is here with the tag that GET has", async () => {
+  await using mirror = new CountingMirror();
+  mirror.files.set(PATH, { bytes: BYTES, etag: '"of the mirror"' });
+  const play = (fetch: PlayedFetch) => {
+    const found = { name: NAME, sizeBytes: BYTES.length, bytesHad: BYTES.length };
+    fetch.observer.event({ kind: "found", root: ROOT, sources: 0, ...found });
+    fetch.end(BYTES);
+  };
+  await using gateway = PlayedGateway.start({ play, isHere: true, mirrors: [mirror.url] });
+  const [head, get] = [await gateway.get(PATH, { method: "HEAD" }), await gateway.get(PATH)];
+  assertEquals(await bytesOf(get), BYTES);
+  for (const name of ["etag", "last-modified", "content-length", "accept-ranges"]) {
+    assertEquals(head.headers.get(name), get.headers.get(name), name);
+  }
+  assertEquals(head.headers.get("etag"), `"${ROOT}"`);
+  for (const method of ["GET", "HEAD"]) {
+    const same = await gateway.get(PATH, { method, headers: { "if-match": `"${ROOT}"` } });
+    const other = await gateway.get(PATH, { method, headers: { "if-match": '"of the mirror"' } });
+    assertEquals([same.status, other.status], [200, 412], method);
+    await Promise.all([same.body?.cancel(), other.body?.cancel()]);
+  }
+  assertEquals(mirror.asked.length, 0);
+});
+
+Deno.test("Gateway holds a file at a mirror to what a client knows of it", async () => {
+  await using mirror = new CountingMirror();
+  const other = "/core/os/x86_64/lastupdate";
+  const modified = "Wed, 21 Oct 2015 07:28:00 GMT";
+  for (const path of [PATH, other]) {
+    mirror.files.set(path, { bytes: BYTES, etag: '"one"', lastModified: modified });
+  }
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  const cases: readonly [Record<string, string>, number][] = [
+    [{ "if-match": '"one"' }, 200],
+    [{ "if-match": '"two"' }, 412],
+    [{ "if-unmodified-since": modified }, 200],
+    [{ "if-unmodified-since": "Wed, 21 Oct 2015 07:27:00 GMT" }, 412],
+    [{ "if-match": '"one"', range: "bytes=0-9" }, 206],
+  ];
+  for (const path of [PATH, other]) {
+    for (const [headers, status] of cases) {
+      const answer = await gateway.get(path, { headers });
+      await answer.body?.cancel();
+      assertEquals(answer.status, status, `${path} ${JSON.stringify(headers)}`);
+    }
+  }
+  assertEquals(gateway.fetches.length, 0);
+});
+
 Deno.test("Gateway refuses methods and paths that it does not serve, with one line", async () => {
   await using gateway = PlayedGateway.start();
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
@@ -115,7 +245,7 @@ Deno.test("Gateway refuses methods and paths that it does not serve, with one li
     assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
     assertEquals((await answer.text()).split("\n").length, 2);
   }
-  const paths = ["/a/../x.pkg.tar.zst", "/a%2fx.pkg.tar.zst", "/a//b", "/x.pkg.tar.zst?q=1"];
+  const paths = ["/a/../x.pkg.tar.zst", "/a%2fx.pkg.tar.zst", "/a/", "/a%5cb?q=1"];
   for (const path of [...paths, "/x\\..\\..\\secret.txt"]) {
     const { stdout } = await curl("-w", "%{http_code}", gateway.url(path));
     assertStringIncludes(new TextDecoder().decode(stdout), "\n400", path);
@@ -356,7 +486,9 @@ Deno.test("Gateway ends the connection of a request whose body does not come", a
   for (const [method, status] of [["POST", 405], ["GET", 400]] as const) {
     using client = await Deno.connect({ port: gateway.gateway.address.port });
     await client.write(
-      new TextEncoder().encode(`${method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab`),
+      new TextEncoder().encode(
+        `${method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nab`,
+      ),
     );
     // It ends, though the client neither closes nor sends the rest.
     const text = await new Response(client.readable).text();
@@ -368,7 +500,7 @@ Deno.test("Gateway stops though a client reads nothing, or half a head came", as
   const gateway = PlayedGateway.start({ play: (fetch) => fetch.end(content(8 << 20)) });
   const { port } = gateway.gateway.address;
   const clients: Deno.TcpConn[] = [];
-  for (const text of [`GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`, "GET / HT"]) {
+  for (const text of [`GET ${PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n`, "GET / HT"]) {
     const client = await Deno.connect({ port });
     clients.push(client);
     await client.write(new TextEncoder().encode(text));
@@ -432,6 +564,50 @@ Deno.test("Gateway does not let a client wait long for what is not proved", asyn
   assertEquals(await bytesOf(await whole), BYTES);
 });
 
+Deno.test("Gateway gives nobody again what is not proved, once a client came back for it", async () => {
+  const play = (fetch: PlayedFetch) => {
+    fetch.found(BYTES.length);
+    fetch.end(BYTES, { sources: [] });
+  };
+  await using mirror = new CountingMirror();
+  mirror.files.set(PATH, { bytes: BYTES });
+  for (const mirrors of [[], [mirror.url]]) {
+    await using gateway = PlayedGateway.start({ play, isProven: false, mirrors });
+    const first = await gateway.get(PATH);
+    assertEquals([first.status, await bytesOf(first)], [200, BYTES]);
+    // What has its beginning from elsewhere, or asks whether it is the same, has not come back for it.
+    for (
+      const headers of [{ range: "bytes=-5" }, { range: "bytes=7-" }, { "if-none-match": '"x"' }]
+    ) {
+      const part = await gateway.get(PATH, { headers: headers as Record<string, string> });
+      await part.body?.cancel();
+      assert(part.status < 300, JSON.stringify(headers));
+    }
+    assertEquals(gateway.contradicted, []);
+    const fetches = gateway.fetches.length;
+    for (let i = 0; i < 2; i++) {
+      const again = await gateway.get(PATH);
+      const source = mirrors.length === 0 ? null : "mirror";
+      assertEquals(again.headers.get("x-pacsrv-source"), source);
+      assertEquals(await bytesOf(again), mirrors.length === 0 ? new Uint8Array() : BYTES);
+    }
+    assertEquals([gateway.contradicted, gateway.fetches.length], [[ROOT], fetches]);
+    assertEquals(gateway.lines.filter(({ level }) => level === "warn").length, 1);
+  }
+});
+
+Deno.test("Gateway gives again what is proved, and what a client did not get to its end", async () => {
+  const play = (fetch: PlayedFetch) => fetch.end(BYTES);
+  for (const [isProven, range] of [[true, undefined], [false, "bytes=0-9"]] as const) {
+    await using gateway = PlayedGateway.start({ play, isProven });
+    for (let i = 0; i < 2; i++) {
+      const answer = await gateway.get(PATH, range === undefined ? {} : { headers: { range } });
+      assertEquals(await bytesOf(answer), range === undefined ? BYTES : BYTES.slice(0, 10));
+    }
+    assertEquals(gateway.contradicted, []);
+  }
+});
+
 Deno.test("Gateway says who may have its port", async () => {
   await using gateway = PlayedGateway.start();
   const { port } = gateway.gateway.address;
@@ -444,7 +620,12 @@ Deno.test("Gateway says who may have its port", async () => {
           host: {
             fetch: () => Promise.reject(new Error("never asked")),
             isAlone: () => true,
+            isProven: () => true,
+            contradicted() {},
+            seekLinks: () => {},
+            mayBeHere: () => false,
             trust: undefined,
+            isSignatureNeeded: () => Promise.resolve(true),
             mirrors: undefined as never,
             log: { debug() {}, info() {}, warn() {}, error() {} },
             databaseDir: directory,

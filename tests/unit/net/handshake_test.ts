@@ -6,17 +6,32 @@ import { EnvironmentError, PeerFault, type PeerFaultCode } from "../../../src/ba
 import type { NodeId } from "../../../src/base/ids.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { Connection } from "../../../src/net/connection.ts";
-import { accept, initiate, type LocalIdentity, RefusedError } from "../../../src/net/handshake.ts";
+import {
+  accept,
+  initiate,
+  type LocalIdentity,
+  OwnNonces,
+  RefusedError,
+} from "../../../src/net/handshake.ts";
 import { decodePayload, encodeFrame } from "../../../src/wire/codec.ts";
 import { Framer } from "../../../src/wire/framer.ts";
 import {
   type Message,
   type MessageOf,
   NODE_MAGIC,
+  NODE_VERSIONS,
+  type NodeVersion,
+  type Purpose,
   type Refusal,
 } from "../../../src/wire/messages.ts";
+import { secureAsInitiator, secureAsResponder } from "../../../src/net/secure_duplex.ts";
+import { type Duplex, writeAll } from "../../../src/net/transport.ts";
 import { type MemoryDuplex, memoryPair } from "../../support/memory_transport.ts";
 
+/** What an acceptor sends to who has the network's key, before it hears anything else. */
+const GREETING_BYTES = 48;
+/** One more than the newest. */
+const NO_VERSION = NODE_VERSIONS.at(-1)! + 1;
 const KEY = fromHex("00".repeat(31) + "01");
 const OTHER_KEY = fromHex("00".repeat(31) + "02");
 const ALICE = "a1".repeat(16) as NodeId;
@@ -51,19 +66,26 @@ async function between(
   return { initiated, accepted, initiatorSent: near.bytesWritten, acceptorSent: far.bytesWritten };
 }
 
-/** A peer that does with bytes what it likes. */
+/** A peer that does with bytes what it likes; under a key, with those that are sealed. */
 class RawPeer implements Disposable {
-  readonly #duplex: MemoryDuplex;
+  readonly #inner: Duplex;
+  readonly #duplex: Promise<Duplex>;
   readonly #framer = new Framer();
 
-  constructor(duplex: MemoryDuplex) {
-    this.#duplex = duplex;
+  constructor(
+    duplex: MemoryDuplex,
+    { secure, key }: { readonly secure: typeof secureAsInitiator; readonly key?: Uint8Array },
+  ) {
+    this.#inner = duplex;
+    this.#duplex = key === undefined
+      ? Promise.resolve(duplex)
+      : secure(duplex, [key], systemRandom).then((secured) => secured.duplex);
+    this.#duplex.catch(() => {});
   }
 
   async send(...parts: (Message | Uint8Array)[]): Promise<void> {
     const frames = parts.map((part) => part instanceof Uint8Array ? part : encodeFrame(part));
-    const bytes = concatBytes(frames);
-    for (let at = 0; at < bytes.length;) at += await this.#duplex.write(bytes.subarray(at));
+    await writeAll(await this.#duplex, concatBytes(frames));
   }
 
   /** The next message; undefined when the other side closed first. */
@@ -71,14 +93,14 @@ class RawPeer implements Disposable {
     for (;;) {
       const frame = this.#framer.next();
       if (frame !== null) return decodePayload(frame.code, frame.payload);
-      const count = await this.#duplex.read(this.#framer.writable());
+      const count = await (await this.#duplex).read(this.#framer.writable());
       if (count === null) return undefined;
       this.#framer.commit(count);
     }
   }
 
   close(): void {
-    this.#duplex.close();
+    this.#inner.close();
   }
 
   [Symbol.dispose](): void {
@@ -96,7 +118,8 @@ function acceptorFor(values: Partial<LocalIdentity>, timeoutMs = 5_000) {
     timeoutMs,
   });
   accepting.catch(() => connection.close());
-  return { peer: new RawPeer(near), accepting, far, connection };
+  const peer = new RawPeer(near, { secure: secureAsInitiator, ...sealedBy(values) });
+  return { peer, accepting, far, connection };
 }
 
 /** An initiator and a raw peer that it talks to. */
@@ -109,7 +132,13 @@ function initiatorFor(values: Partial<LocalIdentity>, timeoutMs = 5_000) {
     timeoutMs,
   });
   initiating.catch(() => {});
-  return { peer: new RawPeer(far), initiating, near, connection };
+  const peer = new RawPeer(far, { secure: secureAsResponder, ...sealedBy(values) });
+  return { peer, initiating, near, connection };
+}
+
+/** The key that a raw peer uses: that of the side that is tested. */
+function sealedBy({ networkKey }: Partial<LocalIdentity>): { readonly key?: Uint8Array } {
+  return networkKey === undefined ? {} : { key: networkKey };
 }
 
 /** A HELLO as the protocol's page says, made without the code under test. */
@@ -139,7 +168,7 @@ function proofOf(
   key: Uint8Array,
 ): MessageOf<"proof"> {
   const { initiator, acceptor } = hellos;
-  const purposes = ["link", "callback", "transfer", "directory"];
+  const purposes = ["link", "callback", "transfer", "directory", "fellow"];
   const mac = createHmac("sha256", key)
     .update(role)
     .update(Uint8Array.of(1 + purposes.indexOf(initiator.purpose)))
@@ -171,7 +200,10 @@ for (const vector of vectors.handshakes) {
         listenPort: side.listenPort,
         network: vector.network,
         networkKey: vector.key === null ? undefined : fromHex(vector.key),
-        random: { bytes: () => fromHex(side.nonce), unit: () => 0 },
+        random: {
+          bytes: (length) => fromHex(length === 16 ? side.nonce : side.ephemeral!),
+          unit: () => 0,
+        },
       })
     );
     const sent = { initiator: recorded(near), acceptor: recorded(far) };
@@ -207,12 +239,93 @@ for (const networkKey of [undefined, KEY]) {
     );
     assert(initiated.status === "fulfilled" && accepted.status === "fulfilled");
     const { nonces, ...acceptor } = initiated.value;
-    assertEquals(acceptor, { nodeId: BOB, purpose: "transfer", listenPort: 8048 });
+    assertEquals(acceptor, { nodeId: BOB, purpose: "transfer", version: 1, listenPort: 8048 });
     const { nonces: same, ...initiator } = accepted.value;
-    assertEquals(initiator, { nodeId: ALICE, purpose: "transfer", listenPort: 0 });
+    assertEquals(initiator, { nodeId: ALICE, purpose: "transfer", version: 1, listenPort: 0 });
     assertEquals([same, nonces.length], [nonces, 32]);
   });
 }
+
+/** A handshake between an initiator and an acceptor that speak these versions. */
+async function speaking(
+  version: NodeVersion,
+  options: {
+    readonly versions?: readonly NodeVersion[];
+    readonly networkKey?: Uint8Array | undefined;
+    readonly purpose?: Purpose;
+  } = {},
+) {
+  const { versions = NODE_VERSIONS, networkKey, purpose = "callback" } = options;
+  const [near, far] = memoryPair();
+  const initiator = identity({ networkKey });
+  const acceptor = identity({ nodeId: BOB, networkKey });
+  const [initiated, accepted] = await Promise.allSettled([
+    initiate(new Connection(near), { identity: initiator, purpose, version }),
+    accept(new Connection(far), { identity: acceptor, admit: nobodyRefused, versions }),
+  ]);
+  near.close();
+  far.close();
+  return { initiated, accepted, acceptorSent: far.bytesWritten };
+}
+
+for (const networkKey of [undefined, KEY]) {
+  const about = networkKey === undefined ? "an open network" : "a network with a key";
+  Deno.test(`accept() speaks each version that it knows, as the initiator asks, in ${about}`, async () => {
+    for (const version of NODE_VERSIONS) {
+      const { initiated, accepted } = await speaking(version, { networkKey });
+      assert(initiated.status === "fulfilled" && accepted.status === "fulfilled");
+      assertEquals([initiated.value.version, accepted.value.version], [version, version]);
+    }
+  });
+}
+
+Deno.test("accept() refuses a version that it does not know, by name only in an open network", async () => {
+  for (const networkKey of [undefined, KEY]) {
+    const { initiated, accepted, acceptorSent } = await speaking(2, { versions: [1], networkKey });
+    assert(accepted.status === "rejected" && accepted.reason instanceof PeerFault);
+    assertEquals(accepted.reason.code, "wrong-version");
+    assert(initiated.status === "rejected");
+    if (networkKey === undefined) {
+      assert(initiated.reason instanceof RefusedError);
+      assertEquals(initiated.reason.refusal, "wrong-version");
+    } else {
+      assert(initiated.reason instanceof EnvironmentError);
+      assertEquals(acceptorSent, GREETING_BYTES);
+    }
+  }
+});
+
+Deno.test("accept() takes a fellow in version 2, and finds one in version 1 at fault", async () => {
+  const { initiated, accepted } = await speaking(2, { purpose: "fellow" });
+  assert(initiated.status === "fulfilled" && accepted.status === "fulfilled");
+  const { purpose, version } = accepted.value;
+  assertEquals({ purpose, version }, { purpose: "fellow", version: 2 });
+
+  for (const networkKey of [undefined, KEY]) {
+    const { peer, accepting, far } = acceptorFor({ networkKey });
+    await peer.send(helloOf({ purpose: "fellow" }, networkKey));
+    assertEquals(await faultOf(accepting), "malformed");
+    const greetedBytes = networkKey === undefined ? 0 : GREETING_BYTES;
+    assertEquals([far.bytesWritten, await peer.next()], [greetedBytes, undefined]);
+    peer.close();
+  }
+});
+
+Deno.test("initiate() proves nothing to a node that answers in another version than it was asked", async () => {
+  const [near, far] = memoryPair();
+  const peer = new RawPeer(far, { secure: secureAsResponder, key: KEY });
+  const initiating = initiate(new Connection(near), {
+    identity: identity({ networkKey: KEY }),
+    purpose: "callback",
+    version: 2,
+  });
+  initiating.catch(() => {});
+  assertEquals((await expectHello(peer)).version, 2);
+  await peer.send(helloOf({ nodeId: BOB, version: 1 }, KEY));
+  assertEquals(await faultOf(initiating), "wrong-version");
+  assertEquals(await peer.next(), undefined);
+  peer.close();
+});
 
 Deno.test("accept() leaves the messages that came with the proof to be read", async () => {
   const [near, far] = memoryPair();
@@ -245,19 +358,19 @@ Deno.test("accept() sends not one byte to a node with another key, or with none"
   }
 });
 
-Deno.test("accept() sends not one byte when there is a key and any other thing is wrong", async () => {
+Deno.test("accept() says nothing when there is a key and any other thing is wrong", async () => {
   const wrongs = [
     helloOf({ network: "other" }, KEY),
-    helloOf({ version: 2 }, KEY),
+    helloOf({ version: NO_VERSION }, KEY),
     helloOf({ magic: 1 }, KEY),
     helloOf({ network: "other" }),
-    helloOf({ version: 2 }),
+    helloOf({ version: NO_VERSION }),
   ];
   for (const hello of wrongs) {
     const { peer, accepting, far } = acceptorFor({ networkKey: KEY });
     await peer.send(hello);
     await faultOf(accepting);
-    assertEquals([far.bytesWritten, await peer.next()], [0, undefined]);
+    assertEquals([far.bytesWritten, await peer.next()], [GREETING_BYTES, undefined]);
     peer.close();
   }
 });
@@ -267,7 +380,7 @@ Deno.test("accept() names what is wrong in an open network, once it is a node th
     [helloOf({ network: "other" }), "wrong-network", "wrong-network"],
     // A node of a network with a key: another network, though it has the same name.
     [helloOf({}, KEY), "wrong-network", "wrong-network"],
-    [helloOf({ version: 2 }), "wrong-version", "wrong-version"],
+    [helloOf({ version: NO_VERSION }), "wrong-version", "wrong-version"],
     [helloOf({ magic: NODE_MAGIC + 1 }), "wrong-magic", undefined],
   ];
   for (const [hello, code, refusal] of wrongs) {
@@ -348,7 +461,7 @@ Deno.test("initiate() knows itself, also when somebody relays and says that all 
   assertEquals((await assertRejects(() => initiating, RefusedError)).refusal, "self");
   assertEquals(await middle.next(), undefined);
   relay.close();
-  await assertRejects(() => accepting, EnvironmentError);
+  assertEquals((await assertRejects(() => accepting, RefusedError)).refusal, "self");
   middle.close();
 });
 
@@ -469,4 +582,22 @@ Deno.test("a handshake that the other side leaves ends at once", async () => {
   peer.close();
   const error = await assertRejects(() => accepting, EnvironmentError);
   assertEquals(error.code, "unreachable");
+});
+
+Deno.test("initiate() and accept() tell another node with this node's id from this node itself", async () => {
+  for (const isSame of [true, false]) {
+    const nonces = new OwnNonces();
+    const own = { networkKey: KEY, nodeId: ALICE };
+    const { peer: middle, initiating } = initiatorFor({ ...own, ownNonces: nonces });
+    const { peer: relay, accepting } = acceptorFor({
+      ...own,
+      ownNonces: isSame ? nonces : new OwnNonces(),
+    });
+    await relay.send(await expectHello(middle));
+    await middle.send(await expectHello(relay), (await relay.next())!);
+    assertEquals((await assertRejects(() => initiating, RefusedError)).isClone, !isSame);
+    relay.close();
+    assertEquals((await assertRejects(() => accepting, RefusedError)).isClone, !isSame);
+    middle.close();
+  }
 });

@@ -59,6 +59,8 @@ console.log(`closed: ${await failure(closed)}`);
 
 const hasty = new Mirrors({ log: silentLogger, timeouts: { ...timeouts, silentMs: 300 } });
 const silent = (await begin(hasty, new AbortController().signal)).read();
+// On a busy machine it ends while garbage is collected.
+silent.catch(() => {});
 await collect();
 console.log(`silent: ${await failure(silent)}`);
 hasty.close();

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { HostPort } from "../../../src/base/address.ts";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { seededRandom } from "../../../src/base/random.ts";
-import type { Duplex, Transport } from "../../../src/net/transport.ts";
+import { type Duplex, type Transport, writeAll } from "../../../src/net/transport.ts";
 
 /** A transport under test. */
 export interface TransportCase {
@@ -254,10 +254,6 @@ async function echo(duplex: Duplex): Promise<void> {
     await writeAll(duplex, buffer.subarray(0, count));
   }
   duplex.close();
-}
-
-async function writeAll(duplex: Duplex, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await duplex.write(bytes.subarray(at));
 }
 
 /** Reads `length` bytes, at most `pieceBytes` at a time. */

@@ -29,6 +29,7 @@ Deno.test("parseDesc() takes size and SHA-256 of a signature that is in it", () 
   const found = parse({ ...GOOD, signature: signature.toBase64() })?.signature;
   assertEquals(found?.sizeBytes, 310);
   assertEquals(found?.sha256.toHex(), createHash("sha256").update(signature).digest("hex"));
+  assertEquals(found?.bytes, signature);
   for (const bad of ["not base64!", "", new Uint8Array(limits.signatureBytesMax + 1).toBase64()]) {
     const other = parse({ ...GOOD, signature: bad });
     assertEquals([other?.name, other?.signature], [GOOD.fileName, undefined]);

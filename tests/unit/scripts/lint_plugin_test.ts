@@ -122,6 +122,12 @@ Deno.test("no-console allows the console only where output is the task", () => {
   ]);
 });
 
+Deno.test("no-watch-fs refuses Deno.watchFs in src", () => {
+  const source = `for await (const _ of Deno.watchFs("/srv")) break;`;
+  assertEquals(found("src/store/x.ts", source), ["pacsrv/no-watch-fs"]);
+  assertEquals(found("tests/unit/x.ts", source), []);
+});
+
 Deno.test("no-exit allows Deno.exit only in main.ts and scripts", () => {
   for (const source of ["Deno.exit(1);", `Deno["exit"](1);`, "const f = Deno.exit;"]) {
     assertEquals(found("src/cli/x.ts", source), ["pacsrv/no-exit"], source);

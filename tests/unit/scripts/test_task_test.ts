@@ -45,17 +45,20 @@ Deno.test("addCounts() sums several runs", () => {
   assertEquals(addCounts([]), { passed: 0, failed: 0 });
 });
 
-Deno.test("planRuns() runs pure tests side by side first and all others one by one", () => {
-  const folders = ["tests/unit", "tests/integration", "tests/sim", "tests/cli"];
+Deno.test("planRuns() runs side by side first, and one by one what has to be alone", () => {
+  const folders = ["tests/unit", "tests/integration", "tests/alone", "tests/cli"];
   assertEquals(planRuns([], folders), [
-    { paths: ["tests/sim", "tests/unit"], parallel: true },
-    { paths: ["tests/cli", "tests/integration"], parallel: false },
+    { paths: ["tests/cli", "tests/integration", "tests/unit"], parallel: true },
+    { paths: ["tests/alone"], parallel: false },
   ]);
   assertEquals(planRuns(["tests/unit/base/ids_test.ts"], folders), [
     { paths: ["tests/unit/base/ids_test.ts"], parallel: true },
   ]);
-  assertEquals(planRuns(["tests/unitary/x_test.ts"], folders), [
-    { paths: ["tests/unitary/x_test.ts"], parallel: false },
+  assertEquals(planRuns(["tests/alone/x_test.ts"], folders), [
+    { paths: ["tests/alone/x_test.ts"], parallel: false },
+  ]);
+  assertEquals(planRuns(["tests/aloneness/x_test.ts"], folders), [
+    { paths: ["tests/aloneness/x_test.ts"], parallel: true },
   ]);
 });
 

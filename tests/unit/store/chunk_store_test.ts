@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { EnvironmentError } from "../../../src/base/errors.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import type { Root } from "../../../src/base/ids.ts";
 import {
@@ -116,18 +118,16 @@ Deno.test("readRun() goes on from the next file of the same content", async () =
   assertEquals(readAll(store, root), bytes);
 });
 
-Deno.test("readLeaves() withdraws a file whose leaf layer is gone, and it is hashed again", async () => {
+Deno.test("readLeaves() has a leaf layer that is gone computed again", async () => {
   using dir = new TempDir();
   const bytes = content(4 * CHUNK_BYTES);
   const { store, root } = await shareOne(dir, bytes);
   await using _ = store;
   Deno.removeSync(`${store.dataDir}/leaves/${root.slice(0, 2)}/${root}`);
-  const added = Promise.withResolvers<void>();
-  store.onChange(({ kind }) => kind === "added" && added.resolve());
   const leaves = new Uint8Array(128);
   assertThrows(() => store.readLeaves(root, { first: 0, count: 4 }, leaves), EnvironmentError);
-  assertEquals(store.isComplete(root), false);
-  await added.promise;
+  await store.ready(root);
+  assert(store.isComplete(root));
   store.readLeaves(root, { first: 0, count: 4 }, leaves);
   assertEquals(leaves, leavesOf(bytes));
 });
@@ -237,6 +237,47 @@ Deno.test("recover() removes old data of downloads that nothing is known of", as
   assertEquals(left.sort(), [young!, known!].sort());
 });
 
+Deno.test("leftovers() names data that nothing is known of, until it is old or removed", async () => {
+  using dir = new TempDir();
+  const clock = new ManualClock({ startUnixMs: 1_700_000_000_000 });
+  const { store } = await openStore(dir.join("data"), { clock });
+  await using _ = store;
+  const [one, other, known] = [1, 2, 3].map((seed) => rootOf(content(100, seed)));
+  store.beginDownload({ root: known!, name: "f", sizeBytes: 100 });
+  for (const root of [one, other, known]) dir.write(`data/partial/${root}`, content(50));
+  await store.recover();
+  const bytesOf = () =>
+    Object.fromEntries(store.leftovers().map(({ root, bytes }) => [root, bytes]));
+  assertEquals(bytesOf(), { [one!]: 50, [other!]: 50 });
+  assert(store.remove(one!));
+  assertEquals(bytesOf(), { [other!]: 50 });
+  // While it runs, and once nobody goes on with it any more.
+  await clock.advance(limits.unusedLeavesMs - limits.tidyMs);
+  assertEquals(bytesOf(), { [other!]: 50 });
+  await clock.advance(2 * limits.tidyMs);
+  while (store.leftovers().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals([...Deno.readDirSync(dir.join("data/partial"))].map(({ name }) => name), [known!]);
+});
+
+Deno.test("open() keeps the last three damaged catalogues", async () => {
+  using dir = new TempDir();
+  for (const year of [2021, 2022, 2023, 2024]) {
+    for (const suffix of ["", "-wal"]) {
+      dir.write(`data/catalogue.sqlite.damaged-${year}-01-01T000000.000Z${suffix}`, content(9));
+    }
+  }
+  const years = () =>
+    [...Deno.readDirSync(dir.join("data"))]
+      .flatMap(({ name }) => /damaged-(\d{4})[^w]*$/.exec(name)?.[1] ?? []).sort();
+  await (await openStore(dir.join("data"))).store.close();
+  assertEquals(years(), ["2022", "2023", "2024"]);
+  dir.write("data/catalogue.sqlite", content(9_000));
+  await (await openStore(dir.join("data"))).store.close();
+  assertEquals(years().slice(0, 2), ["2023", "2024"]);
+  assertEquals(years().length, 3);
+  assert(![...Deno.readDirSync(dir.join("data"))].some(({ name }) => name.includes("2022")));
+});
+
 Deno.test("open() withdraws downloaded files that vanished meanwhile", async () => {
   using dir = new TempDir();
   const { store } = await openStore(dir.join("data"));
@@ -275,12 +316,16 @@ Deno.test("open() does not count chunks behind the end of a partial file that wa
   const root = rootOf(bytes);
   const { store } = await openStore(dir.join("data"));
   const download = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
+  giveLeaves(download, bytes);
   giveChunks(download, bytes, { first: 0, count: 5 });
   await store.close();
   Deno.truncateSync(`${store.dataDir}/partial/${root}`, 2 * CHUNK_BYTES + 10);
-  const { store: again } = await openStore(dir.join("data"));
+  const { store: again, warnings } = await openStore(dir.join("data"));
   await using _ = again;
+  assertEquals(again.availableChunks(root)!.count, 0, "nothing counts before it was checked");
+  await again.recover();
   assertEquals([...again.availableChunks(root)!.ranges()], [{ first: 0, count: 2 }]);
+  assertEquals(warnings, []);
 });
 
 Deno.test("an ephemeral store remembers nothing and makes no catalogue", async () => {

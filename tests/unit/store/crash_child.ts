@@ -14,6 +14,7 @@ const bytes = content(chunks * CHUNK_BYTES);
 const store = await ChunkStore.open({ dataDir, onWarning: (message) => console.error(message) });
 const download = store.beginDownload({ root: rootOf(bytes), name: "f", sizeBytes: bytes.length });
 giveLeaves(download, bytes);
+await download.sortOut();
 console.log(`ready ${download.have.count}`);
 let checkpoint: Promise<void> | undefined;
 for (const first of shuffled(seededRandom(Number(seedText)), [...Array(chunks).keys()])) {

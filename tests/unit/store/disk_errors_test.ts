@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 import {
   addDownloaded,
   content,
@@ -164,7 +166,11 @@ diskTest(
     await store.shares.settled();
     assertEquals(store.fileDefinitions().map(({ name }) => name), ["small"]);
     assertEquals(warnings.length, 1);
-    assert(/big.*No space left.*not shared/.test(warnings[0]!.message), warnings[0]!.message);
+    assert(
+      /big.*No space left.*once there is room/.test(warnings[0]!.message),
+      warnings[0]!.message,
+    );
+    assertEquals(store.shares.filesWaiting, 1);
     assertEquals([...Deno.readDirSync(`${disk.path}/data/leaves`)], []);
   },
 );
@@ -190,6 +196,55 @@ diskTest("add() throws and does not share when that cannot be kept on a full dis
   await store.shares.settled();
   assertEquals(store.fileDefinitions().map(({ name }) => name), ["f"]);
 });
+
+diskTest("a file that found no room is hashed by itself once there is some", async () => {
+  using disk = new SmallDisk("1m");
+  using dir = new TempDir();
+  const bytes = content(4_000 * CHUNK_BYTES);
+  const clock = new ManualClock({ startUnixMs: 1_800_000_000_000 });
+  const { store, warnings } = await openStore(`${disk.path}/data`, { clock });
+  await using _ = store;
+  store.shares.add(dir.write("f", bytes));
+  const ballast = `${disk.path}/ballast`;
+  fill(ballast);
+  store.shares.start();
+  await store.shares.settled();
+  assertEquals(store.fileDefinitions(), []);
+  // While there is none it is not hashed in vain, and nobody hears of it again.
+  await clock.advance(limits.roomCheckMs);
+  await store.shares.settled();
+  assertEquals([store.fileDefinitions().length, store.shares.filesWaiting], [0, 1]);
+  assertEquals(warnings.length, 1);
+  Deno.removeSync(ballast);
+  await clock.advance(limits.roomCheckMs);
+  await store.shares.settled();
+  assertEquals(store.fileDefinitions().map(({ root }) => root), [rootOf(bytes)]);
+  assertEquals(store.shares.filesWaiting, 0);
+});
+
+diskTest(
+  "remove() on a full disk holds at once, says why not for good, and is kept later",
+  async () => {
+    using disk = new SmallDisk("1m");
+    using dir = new TempDir();
+    const clock = new ManualClock({ startUnixMs: 1_800_000_000_000 });
+    const { store } = await openStore(`${disk.path}/data`, { clock });
+    for (const name of ["a", "b"]) store.shares.add(dir.write(name, content(5)));
+    assertEquals(store.shares.unkeptWhy, undefined);
+    const ballast = `${disk.path}/ballast`;
+    fill(ballast);
+    assert(store.shares.remove(dir.join("a")));
+    assertEquals(store.shares.paths(), [dir.join("b")]);
+    assert(store.shares.unkeptWhy?.includes("full"), store.shares.unkeptWhy);
+    Deno.removeSync(ballast);
+    await clock.advance(limits.roomCheckMs);
+    assertEquals(store.shares.unkeptWhy, undefined);
+    await store.close();
+    const { store: again } = await openStore(`${disk.path}/data`);
+    await using _ = again;
+    assertEquals(again.shares.paths(), [dir.join("b")]);
+  },
+);
 
 diskTest("open() says that the data directory is read-only", async () => {
   using disk = new SmallDisk("1m");

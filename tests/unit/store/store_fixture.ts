@@ -12,6 +12,7 @@ import type { Root } from "../../../src/base/ids.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import { ChunkStore } from "../../../src/store/chunk_store.ts";
 import type { PartialDownload } from "../../../src/store/downloads/partial_download.ts";
+import type { StoreChange } from "../../../src/store/files/stored_file.ts";
 
 /** A directory that goes when the test ends. */
 export class TempDir implements Disposable {
@@ -134,4 +135,24 @@ export function readAll(store: ChunkStore, root: Root, runChunks = 32): Uint8Arr
 /** Bytes of the last chunk of `bytes`. */
 export function lastChunkBytes(bytes: Uint8Array): number {
   return chunkLength(bytes.length, chunkCount(bytes.length) - 1);
+}
+
+/** The longest that a change may take to be seen, on a machine that is busy with other things. */
+const CHANGE_MS = 30_000;
+
+/** Resolves at the next change that fits; rejects when none comes in time. */
+export async function change(
+  store: ChunkStore,
+  fits: (change: StoreChange) => boolean,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const end = store.onChange((change) => fits(change) && resolve());
+  const late = () => reject(new Error(`No such change came within ${CHANGE_MS} ms`));
+  const timer = setTimeout(late, CHANGE_MS);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
 }

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { utf8 } from "../../../src/base/bytes.ts";
-import { unreachable } from "../../../src/base/errors.ts";
+import { type OfKind, unreachable } from "../../../src/base/errors.ts";
 import type { Field, Shape } from "../../../src/wire/fields.ts";
 import { type Message, type MessageKind, MESSAGES } from "../../../src/wire/messages.ts";
 
@@ -56,7 +56,7 @@ function integer(max: number): fc.Arbitrary<number> {
   );
 }
 
-function text(shape: Extract<Shape, { kind: "text" }>): fc.Arbitrary<string> {
+function text(shape: OfKind<Shape, "text">): fc.Arbitrary<string> {
   const { lengthMax, problem } = shape;
   const plain = fc.string({ unit: "grapheme", maxLength: 40 });
   const full = fc.constant("x".repeat(Math.min(lengthMax, 5_000)));

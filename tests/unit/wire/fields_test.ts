@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { ByteReader, ByteWriter, fromHex, utf8 } from "../../../src/base/bytes.ts";
-import { PeerFault } from "../../../src/base/errors.ts";
+import { type OfKind, PeerFault } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { decodePayload, encodeFrame } from "../../../src/wire/codec.ts";
 import {
@@ -125,7 +125,7 @@ Deno.test("u8, u16 and u32 are refused by the writer when they do not fit", () =
 });
 
 Deno.test("decodePayload() refuses names that could leave a directory or a terminal's line", () => {
-  const offer = changed("offer", {}) as Extract<Message, { kind: "offer" }>;
+  const offer = changed("offer", {}) as OfKind<Message, "offer">;
   for (
     const name of ["", ".", "..", "a/b", "../etc/passwd", "a\0b", "a\nb", "\u001b[31m", "\u0085"]
   ) {
@@ -180,7 +180,7 @@ Deno.test("decodePayload() refuses unknown codes of what is sought, of refusals 
     assertThrows(() => decodePayload(MESSAGES.query.code, query), PeerFault, "not one of");
   }
   const hello = encodeFrame(changed("hello", {})).slice(limits.frameHeaderBytes);
-  for (const purpose of [0, 5, 255]) {
+  for (const purpose of [0, 6, 255]) {
     hello[6] = purpose;
     assertThrows(() => decodePayload(MESSAGES.hello.code, hello), PeerFault, "not one of");
   }

@@ -1,10 +1,10 @@
 /** The types of fields as PROTOCOL.md and CLIENT_API.md write them, from the shapes in the field table. */
 
-import { unreachable } from "../../../src/base/errors.ts";
+import { type OfKind, unreachable } from "../../../src/base/errors.ts";
 import type { Field, Shape } from "../../../src/wire/fields.ts";
 import { MESSAGES } from "../../../src/wire/messages.ts";
 
-type StructShape = Extract<Shape, { kind: "struct" }>;
+type StructShape = OfKind<Shape, "struct">;
 
 /** Structures that have a name on the page, innermost first. */
 export const STRUCTURES: readonly (readonly [name: string, StructShape])[] = [
@@ -14,10 +14,12 @@ export const STRUCTURES: readonly (readonly [name: string, StructShape])[] = [
   ["Offer", structAt("offer", "file")],
   ["Source", itemAt("done", "sources")],
   ["Mirror", itemAt("done", "mirrors")],
+  ["Other", itemAt("choice", "others")],
   ["Entry", itemAt("remove", "files")],
   ["Load", structAt("refresh", "load")],
   ["Listed", itemAt("advertise", "files")],
   ["Known", itemAt("metadata", "files")],
+  ["Fellow", itemAt("fellows", "fellows")],
   ["Holder", itemAt("holders", "holders")],
 ];
 

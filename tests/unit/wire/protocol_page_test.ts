@@ -14,10 +14,13 @@ import { codeOf, type FrameKind } from "../../../src/wire/framer.ts";
 import { MESSAGES } from "../../../src/wire/messages.ts";
 import {
   type AnswerItems,
+  type CopiesReport,
   type Counters,
   type DirectoryReport,
   type ExplainReport,
+  type FlightReport,
   type SavingsReport,
+  type StaleDatabaseReport,
   type StatusReport,
   type SyncDatabaseReport,
   type TransferReport,
@@ -31,7 +34,7 @@ const protocol = await Deno.readTextFile(new URL("PROTOCOL.md", folderUrl));
 const clientApi = await Deno.readTextFile(new URL("CLIENT_API.md", folderUrl));
 
 /** The structures that only messages of the client port have. */
-const CLIENT_STRUCTURES = ["Source", "Mirror"];
+const CLIENT_STRUCTURES = ["Source", "Mirror", "Other"];
 
 /** Whether a message is of the client port, by its kind byte. */
 function isOfClients(code: number): boolean {
@@ -108,7 +111,7 @@ Deno.test("PROTOCOL.md and CLIENT_API.md have the structures that messages share
 
 Deno.test("PROTOCOL.md and CLIENT_API.md have the limits as they are", () => {
   const rows = [
-    ...section(protocol, "## 9. Limits and time-outs").split("\n\n").flatMap(tableRows),
+    ...section(protocol, "## 10. Limits and time-outs").split("\n\n").flatMap(tableRows),
     ...section(clientApi, "## 4. Limits").split("\n\n").flatMap(tableRows),
   ];
   assert(rows.length > 70);
@@ -149,6 +152,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     bytesOut: 1,
     strikes: 1,
     filesServed: 1,
+    filesRelayed: 1,
+    relaysRefused: 1,
     totalBytesIn: 1,
     totalBytesOut: 1,
     totalStrikes: 1,
@@ -186,6 +191,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     denied: 1,
     filesListed: 1,
     answeredMs: 1,
+    problem: 1,
   };
   const upload: Keys<UploadReport> = { root: 1, name: 1, peer: 1, nodeId: 1, bytes: 1 };
   const database: Keys<SyncDatabaseReport> = {
@@ -195,12 +201,32 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     writtenAt: 1,
     problem: 1,
   };
+  const stale: Keys<StaleDatabaseReport> = { path: 1, ageMs: 1, sinceMs: 1 };
   const savings: Keys<SavingsReport> = {
     files: 1,
     bytesLocal: 1,
     bytesPeers: 1,
     bytesMirror: 1,
     bytesSaved: 1,
+  };
+  const copies: Keys<CopiesReport> = { bytesMirrors: 1, bytesUnique: 1, copies: 1 };
+  const fellow: Keys<FlightReport["fellows"][number]> = {
+    peer: 1,
+    nodeId: 1,
+    chunksHave: 1,
+    chunksGiven: 1,
+  };
+  const flight: Keys<FlightReport> = {
+    flight: 1,
+    name: 1,
+    sizeBytes: 1,
+    sha256: 1,
+    chunks: 1,
+    chunksHave: 1,
+    have: 1,
+    reads: 1,
+    chunksMirror: 1,
+    fellows: 1,
   };
   const trusts = Object.fromEntries(FILE_TRUSTS.map((trust) => [trust, 1]));
   const giver: Keys<ExplainReport["givers"][number]> = {
@@ -219,6 +245,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       version: 1,
       nodeId: 1,
       node: 1,
+      acceptsConnections: 1,
+      clone: 1,
       client: 1,
       dataDir: 1,
       network: 1,
@@ -227,13 +255,18 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       links: 1,
       banned: 1,
       files: 1,
+      withheld: 1,
       counters: 1,
       transfers: 1,
+      flights: 1,
       uploads: 1,
+      peers: 1,
       directories: 1,
       gateway: 1,
+      staleDatabases: 1,
       syncDatabases: 1,
       savings: 1,
+      copies: 1,
       trust: 1,
     },
     list: {
@@ -257,8 +290,19 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       roundTripMs: 1,
       connectedMs: 1,
       ban: 1,
+      problem: 1,
     },
-    search: { name: 1, root: 1, sizeBytes: 1, type: 1, peersWhole: 1, peersPart: 1, from: 1 },
+    search: {
+      name: 1,
+      root: 1,
+      sizeBytes: 1,
+      type: 1,
+      peersWhole: 1,
+      peersPart: 1,
+      peersUnreached: 1,
+      inFlight: 1,
+      from: 1,
+    },
     share,
     unshare: share,
     verify: { name: 1, root: 1, path: 1, ok: 1, badChunks: 1 },
@@ -270,19 +314,25 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       sha256: 1,
       peersWhole: 1,
       peersPart: 1,
+      peersUnreached: 1,
+      inFlight: 1,
       from: 1,
     },
     where: {
       peer: 1,
       nodeId: 1,
       root: 1,
+      flight: 1,
       sizeBytes: 1,
       chunks: 1,
       chunksHave: 1,
       loadPermille: 1,
+      reach: 1,
+      problem: 1,
       from: 1,
     },
     push: { peer: 1, nodeId: 1, name: 1, root: 1, result: 1, bytes: 1 },
+    reach: { peer: 1, nodeId: 1, answer: 1 },
     files: { name: 1, root: 1, sizeBytes: 1, type: 1, chunks: 1, chunksHave: 1, sha256: 1 },
     explain: {
       name: 1,
@@ -297,6 +347,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       bytesLocal: 1,
       bytesPeers: 1,
       bytesMirror: 1,
+      bytesMirrors: 1,
       bytesThrownAway: 1,
       bytesSaved: 1,
       givers: 1,
@@ -305,8 +356,10 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
   };
   const shown = blocks(clientApi, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
-  const { status, list, peers, search, info, where, files, push, verify, explain } = items;
-  const inOrder = [status, list, peers, search, info, where, files, push, share, verify, explain];
+  const { status, list, peers, search, info, where, reach, files, push, verify, explain } = items;
+  const inOrder = [
+    ...[status, list, peers, search, info, where, reach, files, push, share, verify, explain],
+  ];
   assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;
   const record = shown.at(-1);
@@ -316,10 +369,15 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       one.files,
       one.transfers[0],
       one.transfers[0].sources[0],
+      one.flights[0],
+      one.flights[0].fellows[0],
       one.uploads[0],
       one.directories[0],
+      one.staleDatabases[0],
       one.syncDatabases[0],
       one.savings,
+      one.copies.sinceStart,
+      one.copies.allRuns,
       one.trust,
       record.givers[0],
       record.steps[0],
@@ -329,10 +387,15 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       counts,
       transfer,
       source,
+      flight,
+      fellow,
       upload,
       directory,
+      stale,
       database,
       savings,
+      copies,
+      copies,
       trusts,
       giver,
       step,
@@ -344,7 +407,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
 
 Deno.test("PROTOCOL.md names every kind byte within its family", () => {
   const ranges = [
-    ...section(protocol, "## 11. Versions").matchAll(/`(0x\w\w)` to\s`(0x\w\w)` ([a-z]+)/g),
+    ...section(protocol, "## 12. Versions").matchAll(/`(0x\w\w)` to\s`(0x\w\w)` ([a-z]+)/g),
   ]
     .map(([, first, last, family]) => ({
       first: Number(first),

@@ -8,13 +8,17 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { UsageError } from "../../../../src/base/errors.ts";
-import type { Arguments } from "../../../../src/cli/arguments/arguments.ts";
-import { parseCommandLine } from "../../../../src/cli/arguments/command_line.ts";
+import { allFlags, type Arguments } from "../../../../src/cli/arguments/arguments.ts";
+import {
+  findName,
+  flagsOfAll,
+  parseCommandLine,
+} from "../../../../src/cli/arguments/command_line.ts";
 import { COMMANDS, findCommand } from "../../../../src/cli/command_table.ts";
 
 async function parse(line: string): Promise<Arguments> {
-  const [name = "", ...words] = line.split(" ");
-  return await parseCommandLine(await findCommand(name), words);
+  const { name, before, after } = await findName(COMMANDS, line.split(" "));
+  return await parseCommandLine(await findCommand(name ?? ""), [...before, ...after]);
 }
 
 async function refused(line: string): Promise<UsageError> {
@@ -145,6 +149,14 @@ Deno.test("findCommand() names the nearest command, and lists them where none is
   assertStringIncludes(far, "daemon, directory, fetch, share");
 });
 
+Deno.test("findName() suggests a near flag, and none that only is as short", async () => {
+  const hint = async (word: string) =>
+    (await assertRejects(() => findName(COMMANDS, [word, "status"]), UsageError)).hint ?? "";
+  assertStringIncludes(await hint("--rot"), "Did you mean --root?");
+  assertStringIncludes(await hint("--jsno"), "Did you mean --json?");
+  for (const word of ["--foo", "--zzz", "--qq"]) assertFalse((await hint(word)).includes("mean"));
+});
+
 Deno.test("COMMANDS describes each flag once, with a help text and a value or none", () => {
   for (const command of COMMANDS) {
     const names = command.flags.map((flag) => flag.name);
@@ -161,5 +173,41 @@ Deno.test("COMMANDS describes each flag once, with a help text and a value or no
 Deno.test("COMMANDS loads a function for each command", async () => {
   for (const command of COMMANDS) {
     assertEquals(typeof await command.load(), "function", command.name);
+  }
+});
+
+Deno.test("findName() finds the command behind any flags that commands have", async () => {
+  for (
+    const line of ["fetch a -o x -q", "-q -o x fetch a", "--output=x fetch -q a", "-qo x fetch a"]
+  ) {
+    const args = await parse(line);
+    assertEquals(args.command.name, "fetch", line);
+    assertEquals(
+      [args.text("output"), args.positionals, args.has("quiet")],
+      ["x", ["a"], true],
+      line,
+    );
+  }
+  assertEquals((await parse("--peer a daemon --peer b")).list("peer"), ["a", "b"]);
+  assertEquals((await findName(COMMANDS, ["--client", "status"])).name, undefined);
+  assertEquals((await findName(COMMANDS, ["--json", "help", "fetch"])).after, ["fetch"]);
+});
+
+Deno.test("findName() leaves it to the command which flags it has, and tells of those that none has", async () => {
+  assertStringIncludes(
+    (await refused("--share x status")).message,
+    'pacsrv status: no flag "--share"',
+  );
+  const unknown = await refused("--clinet 127.0.0.1:1 status");
+  assertStringIncludes(unknown.message, 'Cannot run pacsrv: no flag "--clinet"');
+  assertStringIncludes(unknown.hint!, "--client");
+});
+
+Deno.test("flagsOfAll() gives one flag for a name, for all commands write it alike", () => {
+  for (const flag of flagsOfAll(COMMANDS)) {
+    for (const command of COMMANDS) {
+      const same = allFlags(command).find(({ name }) => name === flag.name) ?? flag;
+      assertEquals([same.short, same.value === undefined], [flag.short, flag.value === undefined]);
+    }
   }
 });

@@ -6,6 +6,7 @@ import { limits } from "../../../../src/base/limits.ts";
 import { formatAddress, parseAddress } from "../../../../src/cli/arguments/address.ts";
 import {
   choiceOf,
+  parseAge,
   parseBytes,
   parseChunks,
   parseNetwork,
@@ -100,6 +101,27 @@ Deno.test("secondsUpTo() gives milliseconds, and nothing that a u32 cannot hold"
   assertEquals(parseSeconds("0.0001", "--timeout"), 1);
   for (const text of ["0", "-1", "", "1s", "Infinity", "NaN", "1e3", "4294968", ".5", "5."]) {
     assertStringIncludes(refusal(() => parseSeconds(text, "--timeout")), "--timeout", text);
+  }
+});
+
+Deno.test("parseAge() reads digits with a unit of time, and 0", () => {
+  const parse = parseAge(limits.staleDatabasesMsMax);
+  const cases: [text: string, ms: number][] = [
+    ["0", 0],
+    ["0d", 0],
+    ["90s", 90_000],
+    ["90m", 5_400_000],
+    ["12h", 43_200_000],
+    ["365d", limits.staleDatabasesMsMax],
+  ];
+  for (const [text, ms] of cases) assertEquals(parse(text, "--stale-databases"), ms, text);
+  for (const text of ["", "d", "7", "366d", "-1d", "1.5h", "7 d", "7w", "1e3s", "9999999999s"]) {
+    const told = refusal(() => parse(text, "--stale-databases"));
+    assertStringIncludes(
+      told,
+      "it is not an age of at most 365d, as in 90m, 12h or 7d, or 0",
+      text,
+    );
   }
 });
 

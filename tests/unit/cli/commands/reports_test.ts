@@ -1,7 +1,7 @@
 // Tables and texts made of the daemon's answers.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { NodeId, Root } from "../../../../src/base/ids.ts";
+import type { FlightId, NodeId, Root } from "../../../../src/base/ids.ts";
 import type { ProviderRecord } from "../../../../src/base/fetch_record.ts";
 import { explainText } from "../../../../src/cli/commands/explain.ts";
 import {
@@ -20,9 +20,11 @@ import {
 } from "../../../../src/cli/commands/network.ts";
 import { isPushed, pushLine } from "../../../../src/cli/commands/push.ts";
 import { statusText } from "../../../../src/cli/commands/status.ts";
+import { displayWidth } from "../../../../src/cli/terminal/text_format.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;
+const flight = "0f".repeat(32) as FlightId;
 
 Deno.test("fileTable() shows which chunks are here and escapes paths", () => {
   const file = {
@@ -79,13 +81,18 @@ Deno.test("fileTable() takes more rows than a call takes arguments", () => {
 
 Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", () => {
   const link = { nodeId, host: "::1", port: 5, roundTripMs: 0.25, connectedMs: 61_000 };
-  const peer = { ...link, ban: null };
+  const peer = { ...link, ban: null, problem: null };
+  const problem = { code: "refused", text: "nothing listens there", sinceMs: 61_000 };
   const ban = { reason: "flooding", endsInMs: 61_000 };
   const peers = peerTable([
     { ...peer, listenPort: 8048, direction: "out" },
     { ...peer, listenPort: 0, direction: "in", roundTripMs: null },
     { ...peer, listenPort: 0, direction: "banned", ban },
     { ...peer, listenPort: 0, direction: "banned", ban, nodeId: "" },
+    { ...peer, listenPort: 0, direction: "none", nodeId: "", problem },
+    { ...peer, listenPort: 0, direction: "none", host: "a.example" },
+    { ...peer, listenPort: 0, direction: "directory", host: "d.example", problem },
+    { ...peer, listenPort: 0, direction: "directory", host: "e.example" },
   ]).split("\n");
   assertEquals(
     peers[1]?.split(/\s{2,}/),
@@ -98,10 +105,41 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
   const banned = ["::1", "banned", "flooding", "-", "for 1 min 1 s"];
   assertEquals(peers[3]?.split(/\s{2,}/), [...banned, nodeId]);
   assertEquals(peers[4]?.split(/\s{2,}/), [...banned, "every node"]);
-  const found = { name: "a", root, sizeBytes: 5, type: "", peersWhole: 2, peersPart: 1 };
+  assertEquals(peers.slice(5).map((line) => line.split(/\s{2,}/)), [
+    [""],
+    ["TOLD OF", "AS", "STATE"],
+    ["[::1]:5", "node", "no link for 1 min 1 s: nothing listens there"],
+    ["a.example:5", "node", "is being dialled"],
+    ["d.example:5", "directory", "no answer for 1 min 1 s: nothing listens there"],
+    ["e.example:5", "directory", "answers"],
+    [""],
+  ]);
+  const known = {
+    name: "a",
+    sizeBytes: 5,
+    type: "",
+    peersWhole: 2,
+    peersPart: 1,
+    peersUnreached: 0,
+  };
+  const found = { ...known, root, inFlight: null };
   assertEquals(
     searchTable([{ ...found, from: ["here", "flood", "d:8047"] }]).split("\n")[1]?.split(/\s{2,}/),
     ["a", "5 B", "2", "1", "here,flood,d:8047", root],
+  );
+  assertEquals(
+    searchTable([{ ...found, peersUnreached: 1, from: ["flood"] }])
+      .split("\n").map((line) => line.split(/\s{2,}/)).slice(0, 2),
+    [
+      ["NAME", "SIZE", "WHOLE", "PART", "UNREACHED", "FROM", "ROOT"],
+      ["a", "5 B", "2", "1", "1", "flood", root],
+    ],
+  );
+  const inFlight = { flight, chunks: 3, chunksHave: 2 };
+  assertEquals(
+    searchTable([{ ...known, root: null, peersWhole: 0, inFlight, from: ["flood"] }])
+      .split("\n")[1]?.split(/\s{2,}/),
+    ["a", "5 B", "0", "1", "flood", "in flight, 66%"],
   );
   const file = { name: "a", root, path: "/a" };
   const verified = verifyTable([
@@ -124,11 +162,15 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
     denied: null,
     filesListed: 0,
     answeredMs: null,
+    problem: null,
   };
+  const problem = { code: "refused", text: "nothing listens there", sinceMs: 61_000 };
   const text = statusText({
     version: "1.2.3",
     nodeId,
     node: "0.0.0.0:8048",
+    acceptsConnections: false,
+    clone: { host: "10.0.0.9", agoMs: 61_000 },
     client: "127.0.0.1:8049",
     dataDir: "/var/lib/pacsrv",
     network: "office",
@@ -147,6 +189,8 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       bytesOut: 2_000,
       strikes: 4,
       filesServed: 1,
+      filesRelayed: 2,
+      relaysRefused: 1,
       totalBytesIn: 3_000,
       totalBytesOut: 4_000,
       totalStrikes: 5,
@@ -163,16 +207,38 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
         { peer: "h:1", nodeId, bytes: 250, bytesPerSecond: 50, strikes: 1, snubbed: true },
       ],
     }],
+    flights: [{
+      flight,
+      name: "f.iso",
+      sizeBytes: 2_000_000,
+      sha256: null,
+      chunks: 123,
+      chunksHave: 50,
+      have: "0-39,100-109",
+      reads: "40-63",
+      chunksMirror: 30,
+      fellows: [{ peer: "h:3", nodeId, chunksHave: 61, chunksGiven: 1 }],
+    }],
+    peers: [
+      { peer: "p:1", nodeId, state: "linked", problem: null },
+      { peer: "p:2", nodeId: null, state: "dialling", problem: null },
+      { peer: "p:3", nodeId: null, state: "failed", problem },
+    ],
     uploads: [{ root, name: "u", peer: "h:2", nodeId, bytes: 7 }],
     directories: [
       { ...directory, reach: "reachable", filesListed: 12, answeredMs: 3_210 },
-      { ...directory, directory: "e:8047", answers: false, answeredMs: 61_000 },
+      { ...directory, directory: "e:8047", answers: false, answeredMs: 61_000, problem },
       { ...directory, directory: "f:8047", answers: false },
       { ...directory, directory: "g:8047", reach: "unreachable", filesListed: 1, answeredMs: 0 },
+      { ...directory, directory: "j:8047", filesListed: 100_000, answeredMs: 0 },
       { ...directory, directory: "h:8047", denied: "wrong-address", answeredMs: 0 },
       { ...directory, directory: "i:8047", sameAs: "d:8047", answers: false },
     ],
     gateway: "127.0.0.1:8050",
+    withheld: [{ path: "/srv/rot\nten", root }],
+    staleDatabases: [
+      { path: "/core/os/x86_64/core.db", ageMs: 7_200_000, sinceMs: 90_000 },
+    ],
     syncDatabases: [
       {
         repository: "core",
@@ -196,6 +262,10 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       bytesMirror: 3_000,
       bytesSaved: 2_500,
     },
+    copies: {
+      sinceStart: { bytesMirrors: 0, bytesUnique: 0, copies: null },
+      allRuns: { bytesMirrors: 1_000, bytesUnique: 4_000, copies: 0.25 },
+    },
     trust: {
       "sync-db": 2,
       "sha256": 0,
@@ -205,32 +275,49 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "local": 1,
       "unchecked": 0,
       "contradicted": 4,
+      "damaged": 3,
     },
   });
   for (
     const part of [
       "1.2.3, up 1 h",
       "office (with a key), 1 link, 2 banned",
+      "reach     --no-callback: others are told that they cannot connect; a node with --relay-files",
+      "clone     another node, met at 10.0.0.9 1 min 1 s ago, has the id of this one",
       "2 shared, 1 downloaded, 1 partial: 5 kB; 3 to be hashed",
       "10 seen, 7 forwarded, 2 dropped as duplicates, 1 answered",
       "1 kB in, 2 kB out; over all runs 3 kB in, 4 kB out",
       "a\\x0ab  25%, 250 B of 1 kB at 50 B/s from 1 source",
       "chunks here: 0",
+      "/srv/rot\\x0aten  changed though its time did not\n  and 2 more\n",
+      "pacsrv share --again PATH",
       "from h:1: 250 B at 50 B/s, stalls, 1 strike",
       "u  7 B to h:2",
       "served    1 file; over all runs 6 files",
+      "relayed   2 files for linked nodes; 1 request refused\n",
       "strikes   4; over all runs 5",
-      "trust     2 sync-db, 1 local, 4 contradicted\n",
+      "trust     2 sync-db, 1 local, 4 contradicted, 3 damaged\n",
       "fetched   3 files over all runs: 2 kB from nodes, 3 kB from mirrors, 1 kB here before\n",
       "saved     2.5 kB that no mirror had to send\n",
+      "copies    none; over all runs 0.25 from mirrors, 1 kB for 4 kB\n",
+      "  f.iso  40% of 2 MB, with 1 other node\n",
+      "    chunks here: 0-39,100-109; 30 of them from the mirror\n",
+      "    reads from the mirror for all: chunks 40-63\n",
+      "    with h:3: it has 49%, gave 1 chunk\n",
       "gateway   127.0.0.1:8050\n",
       "core  270 packages, written 2026-01-02T03:04:05.000Z, /sync/core.db\n",
+      "stale databases\n  /core/os/x86_64/core.db  no mirror has vouched for it for 2 h; given all the " +
+      "same for 1 min 30 s\n",
       "ex\\x1b[2Jtra  0 packages, /sync/ex.db; it is cut off\n",
       "d:8047  answers, reaches this node, 12 files listed, last answer 3.2 s ago\n",
-      "e:8047  does not answer, last answer 1 min 1 s ago\n",
+      "e:8047  does not answer, last answer 1 min 1 s ago: nothing listens there\n",
+      "p:1  linked with",
+      "p:2  is being dialled\n",
+      "p:3  no link for 1 min 1 s: nothing listens there\n",
       "h:8047  answers, refused: wrong-address, 0 files listed, last answer 0.00 s ago\n",
       "f:8047  does not answer, and never did\n",
       "i:8047  is the directory at d:8047, which is used\n",
+      "j:8047  answers, 100000 files listed, the most that may be, last answer 0.00 s ago\n",
       "g:8047  answers, cannot reach this node, 1 file listed, last answer 0.00 s ago\n",
     ]
   ) assertStringIncludes(text, part);
@@ -255,13 +342,16 @@ Deno.test("infoText() has a block for each file, with all its names", () => {
     sha256: null,
     peersWhole: 1,
     peersPart: 2,
+    peersUnreached: 0,
+    inFlight: null,
     from: ["flood"],
   };
   const other = "ef".repeat(32) as Root;
   const text = infoText([
     report,
     { ...report, name: "b\u001b", from: ["flood", "d:1"] },
-    { ...report, root: other, type: "iso", sha256: other, peersWhole: 3 },
+    { ...report, root: other, type: "iso", sha256: other, peersWhole: 3, peersUnreached: 2 },
+    { ...report, root: null, peersWhole: 0, inFlight: { flight, chunks: 7, chunksHave: 2 } },
   ]);
   assertEquals(
     text,
@@ -279,33 +369,69 @@ size     1.5 kB (1500 bytes)
 type     iso
 root     ${other}
 sha256   ${other}
-held by  3 nodes whole, 2 in part
+held by  3 nodes whole, 2 in part; no connection to 2 of them
+from     flood
+
+name     a
+size     1.5 kB (1500 bytes)
+type     -
+root     not known yet: in flight, 28%
+sha256   not known
+held by  0 nodes whole, 2 in part
 from     flood
 `,
   );
 });
 
+const HOLDER = {
+  peer: "h:1",
+  nodeId,
+  root,
+  flight: null,
+  sizeBytes: 100_000,
+  chunks: 7,
+  chunksHave: 7,
+  loadPermille: 254,
+  reach: "in" as const,
+  problem: null,
+  from: ["flood", "d:1"],
+};
+
 Deno.test("holderTable() shows load and share where they are known", () => {
-  const holder = {
-    peer: "h:1",
-    nodeId,
-    root,
-    sizeBytes: 100_000,
-    chunks: 7,
-    chunksHave: 7,
-    loadPermille: 254,
-    from: ["flood", "d:1"],
-  };
   const lines = holderTable([
-    holder,
-    { ...holder, peer: "", chunksHave: 6, loadPermille: null, from: ["d:1"] },
-    { ...holder, chunks: 0, chunksHave: 0, from: ["here"] },
+    HOLDER,
+    { ...HOLDER, peer: "", chunksHave: 6, loadPermille: null, reach: "none", from: ["d:1"] },
+    { ...HOLDER, chunks: 0, chunksHave: 0, reach: "here", from: ["here"] },
+    { ...HOLDER, root: null, flight, chunksHave: 3, loadPermille: null, reach: null },
   ]).split("\n").map((line) => line.trim().split(/\s{2,}/));
-  assertEquals(lines.slice(1, 4), [
-    ["h:1", "25%", "100%", "7 of 7", "flood,d:1", nodeId, root],
-    ["not reachable", "-", "85%", "6 of 7", "d:1", nodeId, root],
-    ["this node", "25%", "100%", "0 of 0", "here", nodeId, root],
+  assertEquals(lines.slice(1, 5), [
+    ["h:1", "25%", "100%", "7 of 7", "in", "flood,d:1", nodeId, root],
+    ["not reachable", "-", "85%", "6 of 7", "none", "d:1", nodeId, root],
+    ["this node", "25%", "100%", "0 of 0", "here", "here", nodeId, root],
+    ["h:1", "-", "42%", "3 of 7", "-", "flood,d:1", nodeId, "in flight"],
   ]);
+});
+
+Deno.test("holderTable() leaves out nodes and roots before it cuts an address", () => {
+  const holder = {
+    ...HOLDER,
+    peer: "127.0.0.1:18148",
+    sizeBytes: 163_840_000,
+    chunks: 10_000,
+    chunksHave: 10_000,
+    reach: "out" as const,
+    from: ["flood", "127.0.0.1:18047"],
+  };
+  const rowIn = (columnsMax: number) => {
+    const lines = holderTable([holder], { columnsMax }).trimEnd().split("\n");
+    for (const line of lines) assert(displayWidth(line) <= columnsMax, line);
+    return lines[1]!.trim().split(/\s{2,}/);
+  };
+  const known = ["127.0.0.1:18148", "25%", "100%"];
+  const chunks = "10000 of 10000";
+  assertEquals(rowIn(80), [...known, chunks, "out", "flood,127.0.0.1:18047"]);
+  assertEquals(rowIn(60), [...known, chunks, "out"]);
+  assertEquals(rowIn(40), [...known, "out"]);
 });
 
 Deno.test("pushLine() and peerFileTable() say the essentials", () => {
@@ -377,6 +503,7 @@ Deno.test("explainText() tells what was thrown away and who gave it, and how a f
     bytesLocal: 0,
     bytesPeers: 0,
     bytesMirror: 50_000,
+    bytesMirrors: 60_000,
     bytesThrownAway: 100_000,
     bytesSaved: 0,
     givers: [
@@ -391,12 +518,54 @@ Deno.test("explainText() tells what was thrown away and who gave it, and how a f
     "  begun    1.2 s ago, first byte after 41 ms",
     "  outcome  still coming",
     "  so far   0 B from nodes, 50 kB from mirrors, 0 B here before",
+    "  copies   1.20 from mirrors: 60 kB for 50 kB",
     "  wasted   100 kB thrown away: it was not the file",
     "  FROM           BYTES   SHARE  CHUNKS  THROWN AWAY  STRIKES",
     "  mirror m.test  50 kB  100.0%  0-3               -        -",
     "  node h:1         0 B    0.0%  none         100 kB        -",
     "",
   ]);
+});
+
+Deno.test("explainText() fits every width, and its steps keep all their words", () => {
+  const words =
+    "No connection to 127.0.0.1:18148, which has it: connection refused: nothing listens there";
+  const report = {
+    name: "a-very-long-name-of-a-file-".repeat(5),
+    root,
+    rootsRejected: [],
+    sizeBytes: 163_840_000,
+    endedAt: null,
+    outcome: "still coming",
+    trust: "contradicted",
+    elapsedMs: 1_234,
+    firstByteMs: 41,
+    bytesLocal: 0,
+    bytesPeers: 83_616,
+    bytesMirror: 16_384,
+    bytesMirrors: 16_384,
+    bytesThrownAway: 163_840_000,
+    bytesSaved: 0,
+    givers: [
+      giver("peer", "127.0.0.1:18148", {
+        bytes: 83_616,
+        chunks: "0-3123,4000-4999,5004-5999,7000",
+      }),
+    ],
+    steps: [
+      { atMs: 12, what: words },
+      { atMs: 120_345, what: `Asks linked nodes to pass on root ${root}` },
+    ],
+  } as const;
+  for (let columnsMax = 38; columnsMax <= 150; columnsMax++) {
+    const text = explainText([report], { columnsMax });
+    for (const line of text.split("\n")) {
+      assert(displayWidth(line) <= columnsMax, `${columnsMax}: ${line}`);
+    }
+    assertStringIncludes(text.replaceAll(/\s+/g, " "), `+12 ms ${words}`);
+  }
+  const wide = explainText([report], { columnsMax: 200 });
+  assertEquals(wide, explainText([report]));
 });
 
 Deno.test("explainText() tells who gave what and why, and escapes what others wrote", () => {
@@ -413,6 +582,7 @@ Deno.test("explainText() tells who gave what and why, and escapes what others wr
     bytesLocal: 0,
     bytesPeers: 83_616,
     bytesMirror: 16_384,
+    bytesMirrors: 16_384,
     bytesThrownAway: 0,
     bytesSaved: 83_616,
     givers: [
@@ -441,6 +611,7 @@ Deno.test("explainText() tells who gave what and why, and escapes what others wr
     "  trust    sync-db: a repository's database has its SHA-256",
     "  saved    83.6 kB that no mirror had to send; 83.6 kB from nodes, 16.4 kB from mirrors, " +
     "0 B here before",
+    "  copies   0.16 from mirrors: 16.4 kB for 100 kB",
     "  FROM             BYTES  SHARE  CHUNKS  STRIKES",
     "  node h:1       83.6 kB  83.6%  1-6           -",
     "  mirror m.test  16.4 kB  16.4%  0             -",

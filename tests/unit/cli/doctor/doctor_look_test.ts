@@ -1,7 +1,13 @@
 // How `pacsrv doctor` finds out what it judges, where what it asks is odd or silent.
 
-import { assertEquals } from "@std/assert";
-import { askClock, askGateway, askMirrors } from "../../../../src/cli/doctor/doctor_look.ts";
+import { assert, assertEquals } from "@std/assert";
+import {
+  askClock,
+  askGateway,
+  askMirrors,
+  lookAtPacman,
+} from "../../../../src/cli/doctor/doctor_look.ts";
+import { inFolder } from "../in_folder.ts";
 
 Deno.test("askGateway() gives up what does not even take the connection", async () => {
   // Nobody accepts: a few connections, and the system answers no more of them.
@@ -100,4 +106,34 @@ Deno.test("askClock() takes a mirror whose user and password are odd", async () 
     `Basic ${btoa("\u00c4\u0087:p")}`,
     `Basic ${btoa(":p")}`,
   ]);
+});
+
+Deno.test({
+  name: "lookAtPacman() sees what interrupted downloads left, and who is to run XferCommand",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await inFolder(async (folder) => {
+      for (const name of ["download-Xy3zA9", "download-q1W2e3", "download-longer", "other"]) {
+        await Deno.mkdir(`${folder}/pkg/${name}`, { recursive: true, mode: 0o700 });
+        await Deno.writeTextFile(`${folder}/pkg/${name}/a.pkg.tar.zst.part`, "12345");
+      }
+      // A person's own.
+      await Deno.chmod(`${folder}/pkg/download-longer`, 0o755);
+      await Deno.writeTextFile(`${folder}/pkg/download-abcdef`, "a file", { mode: 0o600 });
+      const program = `${folder}/pacsrv`;
+      await Deno.writeTextFile(program, "#!/bin/sh", { mode: 0o750 });
+      const conf = `${folder}/pacman.conf`;
+      const lines = [`CacheDir = ${folder}/pkg/`, `XferCommand = ${program} fetch %u -o %o`];
+      await Deno.writeTextFile(conf, ["[options]", ...lines, "DownloadUser = root"].join("\n"));
+      const pacman = await lookAtPacman(conf);
+      assert(pacman?.kind === "known");
+      const left = [{ cacheDir: `${folder}/pkg`, directories: 2, bytes: 10 }];
+      assertEquals(pacman.value.leftovers, left);
+      const { path, user, way } = pacman.value.program!;
+      assertEquals([path, user.name, user.uid], [program, "root", 0]);
+      assert(way.kind === "known");
+      const { path: last, mode } = way.value.at(-1)!;
+      assertEquals([last, mode], [await Deno.realPath(program), 0o750]);
+    });
+  },
 });

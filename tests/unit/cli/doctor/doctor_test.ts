@@ -1,22 +1,34 @@
 // What the doctor says of what it knows: each check with what is right and what is not.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { splitAddress } from "../../../../src/cli/arguments/address.ts";
-import type { DirectoryReport, PeerReport } from "../../../../src/client/types.ts";
+import { NEVER_SYNCED } from "../../../../src/base/package_index.ts";
+import type { NodeId, Root } from "../../../../src/base/ids.ts";
+import type { DirectoryReport, PeerReport, ReachReport } from "../../../../src/client/types.ts";
 import {
   checkClock,
   checkDaemon,
   checkData,
   checkDatabases,
   checkNetwork,
+  checkOpenPorts,
   checkShare,
+  checkStale,
+  checkWithheld,
   mayRead,
 } from "../../../../src/cli/doctor/doctor_checks.ts";
-import type { DaemonFacts, PathFacts, UserFacts } from "../../../../src/cli/doctor/doctor_facts.ts";
+import type {
+  DaemonFacts,
+  LeftoverFacts,
+  PathFacts,
+  ProgramFacts,
+  UserFacts,
+} from "../../../../src/cli/doctor/doctor_facts.ts";
 import {
   checkGateway,
   checkMirrors,
   checkPacman,
+  hasMirrors,
   isAtLeast,
 } from "../../../../src/cli/doctor/doctor_pacman.ts";
 import {
@@ -39,18 +51,26 @@ const DIRECTORY: DirectoryReport = {
   denied: null,
   filesListed: 1,
   answeredMs: 5,
+  problem: null,
 };
 
 function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
   return {
     version: "1.0.0",
     node: "0.0.0.0:8048",
+    acceptsConnections: true,
+    clone: null,
     client: "127.0.0.1:8049",
     gateway: "127.0.0.1:8050",
     dataDir: "/var/lib/pacsrv",
     peers: [PEER],
+    given: [],
+    reach: [],
     directories: [],
+    staleDatabases: [],
     syncDatabases: [],
+    withheld: [],
+    filesWithheld: 0,
     sharedDirs: [],
     ...facts,
   };
@@ -59,6 +79,16 @@ function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
 function levels(findings: readonly Finding[]): Level[] {
   return findings.map(({ level }) => level);
 }
+
+Deno.test("checkWithheld() names a damaged file and what to do about it", () => {
+  assertEquals(checkWithheld(daemon()), []);
+  const withheld = [{ path: "/srv/a.iso", root: "ab".repeat(32) as Root }];
+  const [finding] = checkWithheld(daemon({ withheld, filesWithheld: 3 }));
+  assertEquals(finding!.level, "problem");
+  assert(finding!.text.includes("/srv/a.iso changed though its time did not"), finding!.text);
+  assert(finding!.text.includes("2 more"), finding!.text);
+  assertEquals(finding!.fix.at(-1), "pacsrv share --again /srv/a.iso");
+});
 
 Deno.test("checkDaemon() wants one that answers, of this version", () => {
   assertEquals(checkDaemon({ kind: "known", value: daemon() }, "1.0.0").level, "ok");
@@ -81,10 +111,76 @@ Deno.test("checkNetwork() wants somebody to ask, and a port that others reach", 
   assertEquals(levels(checkNetwork(daemon({ directories: [barred] }))), ["problem", "ok"]);
   const silent = { ...DIRECTORY, answers: false };
   assertEquals(levels(checkNetwork(daemon({ directories: [silent] }))), ["ok", "ok", "warning"]);
+  const found = { code: "refused", text: "nothing listens there", sinceMs: 61_000 };
+  const dead = { peer: "10.0.0.9:8048", nodeId: null, state: "failed", problem: found } as const;
+  const [, , warned] = checkNetwork(daemon({ given: [dead, { ...dead, problem: null }] }));
+  assertEquals(warned?.text, "10.0.0.9:8048: no link for 1 min 1 s: nothing listens there");
+  assertEquals(warned?.fix, ["Start its daemon, or give the port that it listens on."]);
   const twin = { ...silent, sameAs: "10.0.0.2:8047" };
   assertEquals(levels(checkNetwork(daemon({ directories: [twin] }))), ["ok", "ok"]);
   const only = daemon({ peers: [], directories: [silent] });
   assertEquals(levels(checkNetwork(only)), ["note", "problem", "warning"]);
+  for (const told of [{ directories: [silent] }, { given: [dead] }]) {
+    assertEquals(checkNetwork(daemon({ peers: [], ...told }))[1]!.fix, ["pacsrv peers"]);
+  }
+});
+
+Deno.test("checkNetwork() says what --no-callback means, and who helps", () => {
+  const barred = { ...DIRECTORY, reach: "unreachable" };
+  for (const node of ["0.0.0.0:8048", "127.0.0.1:8048"]) {
+    const facts = { node, acceptsConnections: false, directories: [barred] };
+    const [port] = checkNetwork(daemon(facts));
+    assertEquals([port!.level, port!.check], ["note", "node port"]);
+    assertStringIncludes(port!.text, "--no-callback: it told others that they cannot connect");
+    assertStringIncludes(port!.fix[0]!, "--relay-files");
+    assertStringIncludes(port!.fix[1]!, "open TCP port 8048");
+  }
+});
+
+Deno.test("checkNetwork() says that another node has the id of this one", () => {
+  const clone = { host: "10.0.0.9", agoMs: 61_000 };
+  const [id] = checkNetwork(daemon({ clone }));
+  assertEquals([id!.level, id!.check], ["problem", "node id"]);
+  assertStringIncludes(id!.text, "it was met at 10.0.0.9 1 min 1 s ago");
+  assertStringIncludes(id!.fix[0]!, "remove node.id");
+});
+
+Deno.test("checkNetwork() tells a firewall by the nodes that cannot dial this one back", () => {
+  const report = (peer: string, answer: ReachReport["answer"]): ReachReport => ({
+    peer,
+    nodeId: "a".repeat(32) as NodeId,
+    answer,
+  });
+  const nodePort = (reach: readonly ReachReport[], direction: "in" | "out" = "out") =>
+    checkNetwork(daemon({ reach, peers: [{ ...PEER, direction }] }))[0]!;
+  const silent = report("10.0.0.2:8048", "no-answer");
+  const barred = nodePort([silent]);
+  assertEquals([barred.level, barred.text], [
+    "problem",
+    "other nodes cannot connect to port 8048: 10.0.0.2:8048 (no answer: a firewall or router drops it)",
+  ]);
+  assertStringIncludes(barred.fix[0]!, "Open TCP port 8048");
+  const reached = report("10.0.0.3:8048", "reached");
+  assertEquals(nodePort([silent, reached]).level, "warning");
+  assertEquals(nodePort([silent], "in").level, "warning");
+  assertEquals(nodePort([reached]).level, "ok");
+  assertEquals(nodePort([report("10.0.0.3:8048", "busy")]).level, "note");
+  for (const answer of ["refused", "no-route", "other-node", "failed"] as const) {
+    const { level, fix } = nodePort([report("10.0.0.4:1", answer)]);
+    assertEquals([level, fix[0]!.includes("Forward TCP port 8048")], ["problem", true]);
+  }
+});
+
+Deno.test("checkOpenPorts() names each port that is open to others, who may come, and the remedy", () => {
+  assertEquals(checkOpenPorts(daemon(), ["10.0.0.1"]), []);
+  assertEquals(checkOpenPorts({ client: "[::1]:8049", gateway: null }, []), []);
+  const open = { client: "0.0.0.0:8049", gateway: "10.0.0.1:8050" };
+  const [client, gateway] = checkOpenPorts(open, ["10.0.0.1", "2001:db8::1"]);
+  assertEquals([client!.level, client!.check], ["warning", "client port"]);
+  assertStringIncludes(client!.text, "every machine that reaches 10.0.0.1, 2001:db8::1 can search");
+  assertEquals(client!.fix[0], 'client = "127.0.0.1:8049"');
+  assertStringIncludes(gateway!.text, "every machine that reaches 10.0.0.1 can get any file");
+  assertEquals(gateway!.fix[0], 'gateway = "127.0.0.1:8050"');
 });
 
 Deno.test("checkData() wants a directory of one's own, with room", () => {
@@ -112,14 +208,11 @@ Deno.test("checkData() wants a directory of one's own, with room", () => {
 Deno.test("checkShare() names the first directory on the way that the daemon cannot enter", () => {
   const user: UserFacts = { name: "pacsrv", uid: 7, gids: [7] };
   const way = [path("/"), path("/srv", { mode: 0o750 }), path("/srv/pkg")];
-  const share = { path: "/srv/pkg", watchProblem: null };
+  const share = { path: "/srv/pkg" };
   const barred = checkShare({ ...share, way: { kind: "known", value: way } }, user);
   assertEquals([barred.level, ...barred.fix], ["problem", "setfacl -m u:pacsrv:rX /srv"]);
   const right = { kind: "known", value: [way[0]!, way[2]!] } as const;
   assertEquals(checkShare({ ...share, way: right }, user).level, "ok");
-  const late = checkShare({ ...share, way: right, watchProblem: "no watches left" }, user);
-  assertEquals(late.level, "warning");
-  assertStringIncludes(late.fix[0]!, "fs.inotify.max_user_watches");
   const gone = checkShare({ ...share, way: { kind: "unknown", reason: "not there" } }, user);
   assertEquals(gone.level, "problem");
 });
@@ -147,7 +240,7 @@ Deno.test("checkDatabases() wants databases that can be read and are fresh", () 
     writtenAt: "2030-01-31T00:00:00Z",
     problem: null,
   };
-  const check = (fields: Partial<typeof database> | { problem: string }) =>
+  const check = (fields: Partial<Omit<typeof database, "problem">> & { problem?: string }) =>
     checkDatabases(daemon({ syncDatabases: [{ ...database, ...fields }] }), {
       nowMs,
       dbPath: undefined,
@@ -156,9 +249,29 @@ Deno.test("checkDatabases() wants databases that can be read and are fresh", () 
   assertEquals(check({}).level, "ok");
   assertEquals(check({ writtenAt: "2029-12-01T00:00:00Z" }).level, "warning");
   assertEquals(check({ problem: "it is no tar" }).level, "problem");
-  assertEquals(checkDatabases(daemon(), { nowMs, dbPath: undefined }), []);
+  for (const fault of [NEVER_SYNCED, "No such file or directory (os error 2): readdir '/s'"]) {
+    const { level, fix } = check({ repository: "", problem: fault });
+    assertEquals([level, fix], ["warning", ["pacman -Sy"]]);
+  }
+  const barred = check({ repository: "", problem: "Permission denied" });
+  assertEquals(barred.fix, ["ls -l /s/core.db"]);
+  const noGateway = daemon({ gateway: null });
+  assertEquals(checkDatabases(noGateway, { nowMs, dbPath: undefined }), []);
+  const [unsafe] = checkDatabases(daemon({ gateway: "127.0.0.1:8050" }), {
+    nowMs,
+    dbPath: undefined,
+  });
+  assertEquals(unsafe!.fix, [`sync-db = "/var/lib/pacman/sync"`]);
   const none = checkDatabases(daemon(), { nowMs, dbPath: "/var/lib/pacman/" })[0]!;
   assertEquals([none.level, ...none.fix], ["warning", `sync-db = "/var/lib/pacman/sync"`]);
+});
+
+Deno.test("checkStale() warns of each database that no mirror vouches for", () => {
+  assertEquals(checkStale(daemon()), []);
+  const stale = [{ path: "/core/os/x86_64/core.db", ageMs: 7_200_000, sinceMs: 1_000 }];
+  const [found] = checkStale(daemon({ staleDatabases: stale }));
+  assertEquals(found!.level, "warning");
+  assertStringIncludes(found!.text, "core.db is given though no mirror has vouched for it for 2 h");
 });
 
 Deno.test("checkClock() warns of five minutes and more", () => {
@@ -186,6 +299,10 @@ async function pacmanFindings(
     readonly gateway?: string | null;
     readonly shares?: readonly string[];
     readonly hasMirror?: boolean;
+    readonly program?: ProgramFacts;
+    readonly leftovers?: readonly LeftoverFacts[];
+    /** The check whose findings are wanted. */
+    readonly check?: string;
   } = {},
 ): Promise<Finding[]> {
   let findings: Finding[] = [];
@@ -195,10 +312,10 @@ async function pacmanFindings(
     await Deno.writeTextFile(path, text);
     const { version = "7.0.0-1", gateway = "127.0.0.1:8050", shares = ["/c/pkg"] } = options;
     const conf = await readPacmanConf(path);
-    findings = checkPacman({ conf, version }, daemon({ gateway }), {
-      shares,
-      hasMirror: options.hasMirror,
-    }).filter(({ check }) => check === "pacman");
+    const { leftovers = [], program, hasMirror } = options;
+    const facts = { conf, version, leftovers, ...(program === undefined ? {} : { program }) };
+    findings = checkPacman(facts, daemon({ gateway }), { shares, hasMirror })
+      .filter(({ check }) => check === (options.check ?? "pacman"));
     findings = findings.map((one) => ({ ...one, text: one.text.replaceAll(folder, "") }));
   });
   return findings;
@@ -255,6 +372,90 @@ Deno.test("checkPacman() wants a server behind a gateway without mirrors", async
   assertEquals(levels(await pacmanFindings(lines, { hasMirror: true })), ["ok"]);
 });
 
+Deno.test("checkPacman() wants a mirror behind a gateway that is a Server", async () => {
+  const lines = `Server = ${GATEWAY}\n${MIRROR}`;
+  const [found, ...more] = await pacmanFindings(lines, { hasMirror: false });
+  assertEquals([found!.level, more.length], ["warning", 0]);
+  assertStringIncludes(found!.text, "[core] asks the gateway by Server, but that has no mirror");
+  assertEquals(found!.fix, [
+    'mirror = ["https://mirror.example.org/$repo/os/$arch"]',
+    "Or, instead of Server: CacheServer = http://127.0.0.1:8050/$repo/os/$arch",
+  ]);
+  const old = await pacmanFindings(lines, { hasMirror: false, version: "6.0.2-1" });
+  assertEquals(old[0]!.fix.length, 1);
+});
+
+Deno.test("hasMirrors() reads what the gateway says of itself", () => {
+  const says = (text: string) => hasMirrors({ kind: "known", value: { status: 200, text } });
+  const page = (role: string) => `pacsrv 1, a gateway for pacman: ${role} = http://h:1/$repo; 1 r`;
+  assertEquals(says(page("Server")), true);
+  assertEquals(says(page("CacheServer")), false);
+  assertEquals(says("another server"), undefined);
+  assertEquals(hasMirrors(undefined), undefined);
+});
+
+Deno.test("checkPacman() says what required signatures mean without a mirror", async () => {
+  const of = (options: Parameters<typeof pacmanFindings>[1]) =>
+    pacmanFindings(`CacheServer = ${GATEWAY}\n${MIRROR}`, { check: "signatures", ...options });
+  const [found] = await of({ hasMirror: false });
+  assertEquals(found!.level, "note");
+  assertStringIncludes(found!.text, "core: signatures are required");
+  assertEquals(await of({ hasMirror: true }), []);
+  assertEquals(await of({}), []);
+  assertEquals(await of({ hasMirror: false, gateway: null }), []);
+  assertEquals(await of({ hasMirror: false, settings: "SigLevel = Optional" }), []);
+});
+
+Deno.test("checkPacman() names what interrupted downloads left", async () => {
+  const of = (directories: number, bytes: number | null) =>
+    pacmanFindings(MIRROR, {
+      check: "package cache",
+      leftovers: [{ cacheDir: "/c/pkg", directories, bytes }],
+    });
+  assertEquals(levels(await of(0, 0)), ["ok"]);
+  const [, found] = await of(2, 51_000_000);
+  assertEquals(found!.level, "warning");
+  assertStringIncludes(found!.text, "/c/pkg has 2 directories of downloads that were interrupted");
+  assertStringIncludes(found!.text, "with 51 MB");
+  assertStringIncludes(found!.fix[0]!, "rm -r /c/pkg/download-??????");
+  const [, unseen] = await of(1, null);
+  assertEquals(unseen!.text.includes("with"), false);
+});
+
+Deno.test("checkPacman() wants the download user to be able to run XferCommand", async () => {
+  const user = { name: "alpm", uid: 971, gids: [971] };
+  const of = (...modes: number[]) => {
+    const way = modes.map((mode, i) => ({
+      path: `/way/${i}`,
+      isDirectory: i < modes.length - 1,
+      uid: 0,
+      gid: 0,
+      mode,
+    }));
+    return pacmanFindings(MIRROR, {
+      settings: "DownloadUser = alpm\nXferCommand = /way/pacsrv fetch %u -o %o",
+      gateway: null,
+      program: { path: "/way/pacsrv", user, way: { kind: "known", value: way } },
+    });
+  };
+  const right = await of(0o755, 0o711, 0o755);
+  assertEquals(levels(right), ["ok", "note"]);
+  assertStringIncludes(right[1]!.text, "as alpm, and outside of its sandbox");
+  const barred = await of(0o755, 0o700, 0o755);
+  assertEquals(levels(barred), ["ok", "problem"]);
+  assertStringIncludes(barred[1]!.text, "alpm, cannot run /way/pacsrv: it cannot get to /way/1");
+});
+
+Deno.test("checkPacman() knows that XferCommand asks CacheServer, too", async () => {
+  const settings = "XferCommand = /usr/bin/pacsrv fetch %u -o %o";
+  const asks = await pacmanFindings(`CacheServer = ${GATEWAY}\n${MIRROR}`, { settings });
+  assertEquals(asks.map(({ level, text }) => [level, text]).at(-1), [
+    "ok",
+    "asks the gateway for 1 repository",
+  ]);
+  assertEquals(levels(await pacmanFindings(MIRROR, { settings })), ["ok", "note"]);
+});
+
 Deno.test("checkPacman() holds XferCommand to what pacman gives it", async () => {
   const xfer = (command: string, more = "") =>
     pacmanFindings(MIRROR, { settings: `XferCommand = ${command}\n${more}`, gateway: null });
@@ -271,7 +472,10 @@ Deno.test("checkPacman() wants the package cache to be shared", async () => {
     await Deno.writeTextFile(file, "[options]\nCacheDir = /c/pkg/\n");
     const conf = await readPacmanConf(file);
     const check = (...shares: string[]) =>
-      checkPacman({ conf, version: null }, undefined, { shares, hasMirror: undefined })
+      checkPacman({ conf, version: null, leftovers: [] }, undefined, {
+        shares,
+        hasMirror: undefined,
+      })
         .find(({ check }) => check === "package cache")!;
     assertEquals([check("/c").level, check("/c/pkg").level], ["ok", "ok"]);
     assertEquals([check("/").level], ["ok"]);

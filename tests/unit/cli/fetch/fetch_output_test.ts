@@ -7,9 +7,12 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { relative } from "@std/path";
 import { utf8 } from "../../../../src/base/bytes.ts";
+import { limits } from "../../../../src/base/limits.ts";
 import { EnvironmentError, FetchFailure, UsageError } from "../../../../src/base/errors.ts";
-import { FetchOutput, workingName } from "../../../../src/cli/fetch/fetch_output.ts";
+import { FetchOutput } from "../../../../src/cli/fetch/fetch_output.ts";
+import { workingName } from "../../../../src/cli/fetch/working_file.ts";
 import { fileNameProblem, findTarget } from "../../../../src/cli/fetch/fetch_target.ts";
 import { OWN_FILE_PREFIX } from "../../../../src/store/files/stored_file.ts";
 import { inFolder } from "../in_folder.ts";
@@ -65,6 +68,18 @@ Deno.test("commit() replaces a file, keeps its mode, and goes through a link", a
     assertEquals(await Deno.readTextFile(`${dir}/real/a`), "new");
     assertEquals((await Deno.stat(`${dir}/real/a`)).mode! & 0o777, 0o640);
     assertEquals(names(`${dir}/real`), ["a"]);
+  });
+});
+
+Deno.test("commit() names the file as -o does, there before or not, a link or not", async () => {
+  await inFolder(async (dir) => {
+    const path = relative(Deno.cwd(), dir);
+    await Deno.writeTextFile(`${dir}/real`, "");
+    await Deno.symlink("real", `${dir}/link`);
+    for (const name of ["a", "a", "link", "link"]) {
+      const output = await FetchOutput.open("x", `${path}/${name}`);
+      assertEquals(await output.commit("x", 0), `${path}/${name}`);
+    }
   });
 });
 
@@ -200,6 +215,52 @@ Deno.test("FetchOutput.open() says which file cannot be written, and why", async
       EnvironmentError,
     );
     assertStringIncludes(error.message, path);
+  });
+});
+
+Deno.test("FetchOutput removes what a fetch of the same name left that was killed", async () => {
+  await inFolder(async (dir) => {
+    const old = new Date(Date.now() - 10 * limits.workingFileRestMs);
+    const left = (name: string, { isOld = true } = {}) => {
+      const path = `${dir}/.pacsrv-${name}`;
+      Deno.writeTextFileSync(path, "half");
+      if (isOld) Deno.utimeSync(path, old, old);
+      return path;
+    };
+    left("000000000001.a.iso");
+    left("000000000002.b.iso");
+    left("000000000003.a.iso", { isOld: false });
+    left("not-hex-4444.a.iso");
+    const worked = left("000000000005.a.iso");
+    // Another process works on this one, until it is killed.
+    const code = `Deno.openSync(${
+      JSON.stringify(worked)
+    }, { read: true, write: true }).lockSync(true);
+      console.log("locked"); setInterval(() => {}, 1000);`;
+    const args = ["eval", "--no-config", "--no-lock", code];
+    const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    Deno.utimeSync(worked, old, old);
+    const stay = [
+      ".pacsrv-000000000002.b.iso",
+      ".pacsrv-000000000003.a.iso",
+      ".pacsrv-not-hex-4444.a.iso",
+    ];
+    const fetched = async () => {
+      const output = await FetchOutput.open("a.iso", `${dir}/a.iso`);
+      output.write(0, utf8("1234"));
+      const other = await FetchOutput.open("a.iso", `${dir}/a.iso`);
+      assertEquals(names(dir).filter((name) => /\.a\.iso$/.test(name)).length >= 4, true);
+      other.discard();
+      await output.commit("a.iso", 4);
+      return names(dir);
+    };
+    assertEquals(await fetched(), [...stay, ".pacsrv-000000000005.a.iso", "a.iso"].sort());
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+    assertEquals(await fetched(), [...stay, "a.iso"].sort());
   });
 });
 

@@ -30,7 +30,10 @@ Deno.test("readFetchPlan() reads a name with nothing beside it", async () => {
       timeoutMs: 0,
       searchMs: 0,
       mirrors: [],
+      mirrorDelayMs: null,
+      background: false,
     },
+    isNamedByOthers: false,
     label: "linux.iso",
     output: undefined,
     url: null,
@@ -92,6 +95,21 @@ Deno.test("readFetchPlan() takes a URL for a name and for where else the file is
   assertEquals((await plan("http://h/x --alone")).isAlone, true);
 });
 
+Deno.test("readFetchPlan() reads how long peers are given before a mirror", async () => {
+  const given = async (flags: string) => {
+    const { request: { mirrorDelayMs, background } } = await plan(`http://h/x${flags}`);
+    return [mirrorDelayMs, background];
+  };
+  assertEquals(await given(" --mirror-delay 0"), [0, false]);
+  assertEquals(await given(" --mirror-delay 86400"), [86_400_000, false]);
+  assertEquals(await given(" --background --mirror-delay 2.5"), [2_500, true]);
+  assertEquals(await given(" --background"), [null, true]);
+  for (const text of ["86400.5", "-1", "soon"]) {
+    const message = await refusal(`http://h/x --mirror-delay=${text}`);
+    assertStringIncludes(message, "it is not a number of seconds from 0 to 86400");
+  }
+});
+
 Deno.test("readFetchPlan() refuses what contradicts itself", async () => {
   const cases: [line: string, message: string][] = [
     ["", "NAME, ROOT or URL is missing"],
@@ -103,6 +121,7 @@ Deno.test("readFetchPlan() refuses what contradicts itself", async () => {
     ["a --sha256 12", "Cannot read --sha256"],
     ["a --json -o -", "both would write to stdout"],
     ["a --json -q", "--json and --quiet"],
+    ["a --all", "--all without --match"],
     ["ftp://h/a", "its scheme is not one of http, https, file"],
     ["http://h/", "it names a directory"],
     ["http://h/a --alone --chunks 1-2", "without -o"],

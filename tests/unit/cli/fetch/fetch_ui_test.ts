@@ -1,32 +1,37 @@
 // What a person sees of a fetch.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import {
   barLine,
-  type Done,
   doneLine,
+  type DoneNews,
   LinesUi,
-  type Progress,
   timeLeft,
 } from "../../../../src/cli/fetch/fetch_ui.ts";
+import type { ShownProgress } from "../../../../src/cli/fetch/progress_meter.ts";
 import { displayWidth } from "../../../../src/cli/terminal/text_format.ts";
 
 const root = "ab".repeat(32) as Root;
 const nodeId = "cd".repeat(16) as NodeId;
 
-function progress(bytesDone: number, extras: Partial<Progress> = {}): Progress {
+function progress(bytesDone: number, extras: Partial<ShownProgress> = {}): ShownProgress {
   return {
     kind: "progress",
     bytesDone,
     bytesTotal: 1000,
     bytesPerSecond: 100,
     sources: 2,
+    stalled: null,
     ...extras,
   };
 }
 
-const done: Done = {
+function searching(inFlightNodes: number, inFlightPermille: number) {
+  return { kind: "searching", elapsedMs: 1, queries: 1, inFlightNodes, inFlightPermille } as const;
+}
+
+const done: DoneNews = {
   kind: "done",
   root,
   name: "a.iso",
@@ -45,7 +50,7 @@ const done: Done = {
 Deno.test("LinesUi prints a line at the start, every tenth, and the end", () => {
   const lines: string[] = [];
   const ui = new LinesUi("a.iso", { write: (line) => lines.push(line), nowMs: () => 0 });
-  ui.show({ kind: "searching", elapsedMs: 1, queries: 1 });
+  ui.show(searching(0, 0));
   ui.show({ kind: "found", root, name: "a.iso", sizeBytes: 1000, sources: 2, bytesHad: 0 });
   for (let bytes = 0; bytes <= 1000; bytes += 10) ui.show(progress(bytes));
   ui.done(done, "./a.iso");
@@ -55,13 +60,64 @@ Deno.test("LinesUi prints a line at the start, every tenth, and the end", () => 
   assertEquals(lines[2], "a.iso: 10%, 100 B of 1 kB, 100 B/s, 9.0 s left, 2 sources");
 });
 
+Deno.test("LinesUi prints a line for every tenth of a file that others are just getting", () => {
+  const lines: string[] = [];
+  const ui = new LinesUi("a.iso", { write: (line) => lines.push(line), nowMs: () => 0 });
+  for (const permille of [0, 50, 130, 199, 450]) ui.show(searching(2, permille));
+  assertEquals(lines.slice(1), [
+    "a.iso: in flight at 2 nodes, 0%; waiting for it",
+    "a.iso: in flight at 2 nodes, 13%; waiting for it",
+    "a.iso: in flight at 2 nodes, 45%; waiting for it",
+  ]);
+});
+
 Deno.test("LinesUi prints a line every five seconds even where nothing moves", () => {
   const lines: string[] = [];
   let nowMs = 0;
   const ui = new LinesUi("a.iso", { write: (line) => lines.push(line), nowMs: () => nowMs });
   for (; nowMs < 21_000; nowMs += 100) ui.show(progress(10, { bytesPerSecond: 0 }));
   assertEquals(lines.length, 1 + 4);
-  assertStringIncludes(lines[1]!, "stalled");
+});
+
+Deno.test("LinesUi says at once that nothing comes, for whom it waits, and that it goes on", () => {
+  const lines: string[] = [];
+  const ui = new LinesUi("a.iso", { write: (line) => lines.push(line), nowMs: () => 0 });
+  const stalled = (sinceMs: number) => ({
+    stalled: { sinceMs, waitingFor: "2 sources", daemonSilent: false },
+  });
+  const silent = { sinceMs: 6_100, waitingFor: "the daemon", daemonSilent: true };
+  ui.show(progress(10));
+  ui.show(progress(10, stalled(2_250)));
+  ui.show(progress(10, stalled(2_500)));
+  ui.show(progress(10, { stalled: silent }));
+  ui.show(progress(11));
+  ui.show(progress(12));
+  assertEquals(lines.slice(1), [
+    "a.iso: 1%, 10 B of 1 kB, stalled for 2 s, waiting for 2 sources",
+    "a.iso: 1%, 10 B of 1 kB, stalled for 6 s, the daemon is silent",
+    "a.iso: 1%, 11 B of 1 kB, 100 B/s, 9.9 s left, 2 sources",
+  ]);
+});
+
+Deno.test("LinesUi says that nobody was asked for a name of which a file was here", () => {
+  const here = { ...done, sources: [], queriesSent: 0 };
+  const linesOf = (isOpen: boolean, news: DoneNews) => {
+    const lines: string[] = [];
+    new LinesUi("a.iso", { isOpen, write: (line) => lines.push(line) }).done(news, "./a.iso");
+    return lines.slice(2);
+  };
+  assertEquals(linesOf(true, here), [
+    "No other node was asked, for a.iso is here: `pacsrv info a.iso` says whether other files go by " +
+    "the name.",
+  ]);
+  for (
+    const [isOpen, news] of [[false, here], [true, done], [true, {
+      ...here,
+      queriesSent: 1,
+    }]] as const
+  ) {
+    assertEquals(linesOf(isOpen, news), []);
+  }
 });
 
 Deno.test("doneLine() says how many bytes came from each peer, how fast, and where to", () => {
@@ -83,13 +139,23 @@ Deno.test("doneLine() says how many bytes came from each peer, how fast, and whe
 
 Deno.test("timeLeft() copes with no rate and with the end", () => {
   assertEquals(timeLeft(progress(500)), "5.0 s left");
-  assertEquals(timeLeft(progress(500, { bytesPerSecond: 0 })), "stalled");
+  assertEquals(timeLeft(progress(500, { bytesPerSecond: 0 })), "time left not known");
   assertEquals(timeLeft(progress(1000, { bytesPerSecond: 0 })), "complete");
 });
 
 Deno.test("barLine() shows name, bar, per cent, rate, time and sources", () => {
   const line = barLine("a.iso", progress(500), 80);
   assert(/^a\.iso \[=+ +\] {2}50% {2}100 B\/s {2}5\.0 s left {2}2 sources$/.test(line), line);
+});
+
+Deno.test("barLine() says how long nothing came instead of when it ends", () => {
+  const stalled = { sinceMs: 65_900, waitingFor: "mirror.example.org", daemonSilent: false };
+  const line = barLine("a.iso", progress(500, { stalled }), 80);
+  assertMatch(
+    line,
+    /^a\.iso \[=+ +\] {2}50% {2}stalled for 1 min 5 s {2}waiting for mirror\.example\.org$/,
+  );
+  assertStringIncludes(barLine("a.iso", progress(500, { stalled }), 50), "stalled for 1 min 5 s");
 });
 
 Deno.test("barLine() fits every width, whatever the name", () => {

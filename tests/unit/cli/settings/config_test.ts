@@ -31,6 +31,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     network-key-file = "network.key"
     ttl = 3
     no-callback = true
+    relay-files = true
     min-connections = 1
     max-connections = 9
     accept-uploads = "2G"
@@ -38,7 +39,11 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     gateway = "127.0.0.1:8050"
     mirror = ["https://a/$repo/os/$arch", "http://b"]
     sync-db = "sync"
+    pacman-conf = "pacman.conf"
+    gateway-name = "cache.lan"
     gateway-wait = 0.25
+    stale-databases = "7d"
+    mirror-delay = 60
     log-level = "debug"
     log-format = "json"
   `;
@@ -54,6 +59,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "network-key-file": ["/etc/pacsrv/network.key"],
     ttl: ["3"],
     "no-callback": ["true"],
+    "relay-files": ["true"],
     "min-connections": ["1"],
     "max-connections": ["9"],
     "accept-uploads": ["2G"],
@@ -61,7 +67,11 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "gateway": ["127.0.0.1:8050"],
     "mirror": ["https://a/$repo/os/$arch", "http://b"],
     "sync-db": ["/etc/pacsrv/sync"],
+    "pacman-conf": ["/etc/pacsrv/pacman.conf"],
+    "gateway-name": ["cache.lan"],
     "gateway-wait": ["0.25"],
+    "stale-databases": ["7d"],
+    "mirror-delay": ["60"],
     "log-level": ["debug"],
     "log-format": ["json"],
   });

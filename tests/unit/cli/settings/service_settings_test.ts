@@ -42,11 +42,18 @@ Deno.test("readDaemonSettings() has the documented defaults", async () => {
 
 Deno.test("readDaemonSettings() reads what the node takes, and its full load", async () => {
   const given = async (...words: string[]) => {
-    const { acceptBytes, uploadsLoaded } = await settings(...words);
-    return [acceptBytes, uploadsLoaded];
+    const { acceptBytes, uploadsLoaded, relaysFiles } = await settings(...words);
+    return [acceptBytes, uploadsLoaded, ...(relaysFiles ? ["relays"] : [])];
   };
   assertEquals(await given(), [0, limits.uploadsLoadedDefault]);
   assertEquals(await given("--accept-uploads", "2G", "--max-load", "1"), [2_000_000_000, 1]);
+  const relays = ["--accept-uploads", "2G", "--max-load", "1", "--relay-files"];
+  assertEquals(await given(...relays), [2_000_000_000, 1, "relays"]);
+  const none = await assertRejects(() => given("--relay-files"), UsageError);
+  assertEquals(
+    none.message,
+    "Cannot use --relay-files without --accept-uploads: there is no room for files",
+  );
   await inFolder(async (folder) => {
     const path = `${folder}/c.toml`;
     await Deno.writeTextFile(path, 'accept-uploads = "500M"\nmax-load = 9');
@@ -54,6 +61,31 @@ Deno.test("readDaemonSettings() reads what the node takes, and its full load", a
   });
   for (const words of [["--accept-uploads", "much"], ["--max-load", "0"], ["--max-load", "257"]]) {
     await assertRejects(() => settings(...words), UsageError, words[0]);
+  }
+});
+
+Deno.test("readDaemonSettings() reads how long peers are given before a mirror", async () => {
+  const given = async (...words: string[]) => (await settings(...words)).mirrorDelayMs;
+  assertEquals(await given(), null);
+  assertEquals(await given("--mirror-delay", "0"), 0);
+  await inFolder(async (folder) => {
+    const path = `${folder}/c.toml`;
+    await Deno.writeTextFile(path, "mirror-delay = 2.5");
+    assertEquals(await given("--config", path), 2_500);
+  });
+  await assertRejects(() => settings("--mirror-delay", "86401"), UsageError, "from 0 to 86400");
+});
+
+Deno.test("readDaemonSettings() takes the pacman.conf of the root whose databases are read", async () => {
+  const cases: readonly [expected: string, ...words: string[]][] = [
+    ["/etc/pacman.conf"],
+    ["/etc/pacman.conf", "--sync-db", "/var/lib/pacman/sync"],
+    ["/srv/box/etc/pacman.conf", "--sync-db", "/srv/box/var/lib/pacman/sync/"],
+    ["/etc/pacman.conf", "--sync-db", "/x"],
+    ["/y", "--sync-db", "/srv/box/var/lib/pacman/sync", "--pacman-conf", "/y"],
+  ];
+  for (const [expected, ...words] of cases) {
+    assertEquals((await settings(...words)).pacmanConfPath, expected, words.join(" "));
   }
 });
 
@@ -67,23 +99,40 @@ Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the database
   assertEquals(await read(), { gateway: undefined, syncDbDir: undefined });
   const host = "127.0.0.1";
   assertEquals(await read("--gateway", host, "--sync-db", "/x"), {
-    gateway: { listen: { host, port: 8050 }, mirrors: [], waitMs: limits.gatewayWaitMs },
+    gateway: {
+      listen: { host, port: 8050 },
+      mirrors: [],
+      waitMs: limits.gatewayWaitMs,
+      staleMs: 0,
+      names: [],
+    },
     syncDbDir: "/x",
   });
   const mirrors = ["http://a/$repo/os/$arch", "https://u:p@b:8/"];
   const more = mirrors.flatMap((mirror) => ["--mirror", mirror]);
-  assertEquals((await read("--gateway", ":0", ...more, "--gateway-wait", "2.5")).gateway, {
-    listen: { host, port: 0 },
-    mirrors,
-    waitMs: 2_500,
-  });
+  assertEquals(
+    (await read("--gateway", ":0", ...more, "--gateway-wait", "2.5", "--stale-databases", "12h"))
+      .gateway,
+    {
+      listen: { host, port: 0 },
+      mirrors,
+      waitMs: 2_500,
+      staleMs: 43_200_000,
+      names: [],
+    },
+  );
   await inFolder(async (folder) => {
     const path = `${folder}/c.toml`;
-    await Deno.writeTextFile(path, 'gateway = "[::1]"\nmirror = "http://m"\ngateway-wait = 0.3');
+    await Deno.writeTextFile(
+      path,
+      'gateway = "[::1]"\nmirror = "http://m"\ngateway-wait = 0.3\nstale-databases = "7d"',
+    );
     assertEquals((await read("--config", path)).gateway, {
       listen: { host: "::1", port: 8050 },
       mirrors: ["http://m"],
       waitMs: 300,
+      staleMs: 604_800_000,
+      names: [],
     });
     await Deno.writeTextFile(path, 'sync-db = "sync"');
     assertEquals((await read("--config", path)).syncDbDir, `${folder}/sync`);

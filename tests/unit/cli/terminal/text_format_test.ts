@@ -9,7 +9,6 @@ import {
   formatBytes,
   formatDuration,
   formatRate,
-  formatTable,
   shortRanges,
 } from "../../../../src/cli/terminal/text_format.ts";
 
@@ -17,6 +16,9 @@ Deno.test("escapeText() leaves text alone and writes out what a terminal obeys",
   assertEquals(escapeText("héllo 日本 😀.iso"), "héllo 日本 😀.iso");
   assertEquals(escapeText("a\x1b[31m\nb\x7f\x9b"), "a\\x1b[31m\\x0ab\\x7f\\x9b");
   assertEquals(escapeText("x\u202egnp.exe"), "x\\u{202e}gnp.exe");
+  assertEquals(escapeText("a\u200bb\u00ad\u2060\u{e0041}"), "a\\u{200b}b\\xad\\u{2060}\\u{e0041}");
+  assertEquals(JSON.parse(jsonLine("a\u200b\u{e0041}\u3164")), "a\u200b\u{e0041}\u3164");
+  assertEquals(jsonLine("\u200b\u{e0041}"), '"\\u200b\\udb40\\udc41"');
 });
 
 Deno.test("jsonLine() is valid JSON that reads back, without a raw control", () => {
@@ -53,17 +55,6 @@ Deno.test("shortRanges() shows the first ranges and counts the rest", () => {
   assertEquals(shortRanges("0-3,5,7-9"), "0-3,5,7-9");
   assertEquals(shortRanges("0-3,5,7-9,11"), "0-3,5,7-9 and 1 range more");
   assertEquals(shortRanges("1,3,5,7,9,11", 2), "1,3 and 4 ranges more");
-});
-
-Deno.test("formatTable() aligns by columns of the terminal and escapes cells", () => {
-  const table = formatTable(
-    [{ title: "NAME" }, { title: "SIZE", align: "right" }, { title: "X" }],
-    [["日本", "5 B", "a"], ["é\u0301abc", "100 kB", "b\n"]],
-  );
-  assertEquals(
-    table,
-    "NAME    SIZE  X\n" + "日本     5 B  a\n" + "é\u0301abc  100 kB  b\\x0a\n",
-  );
 });
 
 Deno.test("fitText() keeps both ends and never takes more columns than it may", () => {

@@ -756,3 +756,60 @@ Deno.test("clientKey() ties a session to the host that it is seen at", () => {
   fixture.step({ kind: "leave", client: elsewhere.key, sequence: 100 });
   assertEquals(fixture.metadata(rootOf(1) as Root, "root").length, 1);
 });
+
+Deno.test("Directory.neighbours() names clients that can be dialled, at random, never the asker", () => {
+  const fixture = new DirectoryFixture();
+  const clients = Array.from({ length: 40 }, (_, i) => fixture.client(i + 1));
+  for (const client of clients) fixture.list(client, []);
+  const ask = (askerNode = nodeOf(99), max = 16) =>
+    known(
+      fixture.directory.neighbours({ max, asker: ASKER.asker, askerNode }, fixture.nowMs += 1_000),
+    );
+  assertEquals(ask(), [], "nobody was dialled yet");
+  for (const client of clients.slice(0, 30)) fixture.join(client);
+  const named = new Set<string>();
+  for (let i = 0; i < 100; i++) {
+    const addresses = ask(clients[0]!.nodeId);
+    assertEquals(addresses.length, limits.peersPerMessageMax);
+    for (const { host, port } of addresses) named.add(`${host}:${port}`);
+  }
+  assertEquals(named.size, 29);
+  assertEquals(ask(nodeOf(99), 3).length, 3);
+  assertEquals(ask(nodeOf(99), 1_000).length, limits.peersPerMessageMax);
+});
+
+// Room
+
+/** As many files as `count`, from the first number on. */
+const filesFrom = (first: number, count: number) =>
+  Array.from({ length: count }, (_, i) => fileOf(first + i));
+
+Deno.test("Directory.step() has the network that lists most give room to one that lists little", () => {
+  const fixture = new DirectoryFixture({ listingsMax: 1_000 });
+  // Ten addresses of two networks fill it.
+  for (let i = 0; i < 10; i++) {
+    const attacker = fixture.client(i + 1, { host: `203.0.${113 + i % 2}.${i + 1}` });
+    fixture.list(attacker, filesFrom(10_000 + 100 * i, 100));
+  }
+  const honest = fixture.client(50, { host: "10.0.0.1" });
+  const answer = fixture.list(honest, filesFrom(1, 40));
+  assert(answer.kind === "listed", JSON.stringify(answer));
+  assertEquals(answer.filesListed, 40);
+  for (let number = 1; number <= 40; number++) {
+    assertEquals(fixture.metadata(`file-${number}.bin`).length, 1, `file ${number}`);
+  }
+  // Who lists most already gets no more of it.
+  const greedy = fixture.client(51, { host: "203.0.113.1" });
+  assertDenied(fixture.list(greedy, filesFrom(50_000, 1_000)), "files", 1_000);
+  assertEquals(fixture.metadata("file-1.bin").length, 1);
+});
+
+Deno.test("Directory.step() has one address of a network give room to others of it", () => {
+  const fixture = new DirectoryFixture({ listingsMax: 1_000 });
+  fixture.list(fixture.client(1, { host: "10.0.0.1" }), filesFrom(10_000, 990));
+  for (let i = 2; i <= 40; i++) {
+    const answer = fixture.list(fixture.client(i, { host: `10.0.0.${i}` }), [fileOf(i)]);
+    assertEquals(answer.kind, "listed");
+  }
+  for (let i = 2; i <= 40; i++) assertEquals(fixture.metadata(`file-${i}.bin`).length, 1);
+});

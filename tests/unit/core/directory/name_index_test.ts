@@ -58,7 +58,7 @@ Deno.test("NameIndex.each() stops at the bound of comparisons when nothing is en
 
 Deno.test("NameIndex.each() gives what it compared, and counts no more than the glob can take", () => {
   const index = indexOf(["first.iso", "second.iso"]);
-  const steps = (glob: string) => index.each(glob, () => true);
+  const steps = (glob: string) => index.each(glob, () => true).steps;
   assertEquals(steps("*.zip"), 0, "none has a z");
   assertEquals(steps("first.iso"), "first.iso".length + 1);
   assertEquals(steps("?????.iso"), 2 * "?????.iso".length + 2, "without a star each letter once");
@@ -66,6 +66,26 @@ Deno.test("NameIndex.each() gives what it compared, and counts no more than the 
     steps("*.iso"),
     2 * "*.iso".length + 5 * ("first.iso".length + "second.iso".length + 2),
   );
+});
+
+Deno.test("NameIndex.each() goes on where it stopped, and shows each name once", () => {
+  const index = indexOf(Array.from({ length: 5_000 }, (_, i) => `n${i}`));
+  for (const removed of [0, 31, 32, 2_047, 2_048, 4_999]) index.remove(index.find(`n${removed}`));
+  for (const glob of ["*", "n*", "n4*9"]) {
+    const all = found(index, glob);
+    const paged: string[] = [];
+    for (let from: number | null = 0; from !== null;) {
+      let count = 0;
+      const { next }: { next: number | null } = index.each(glob, (slot) => {
+        if (++count > 37) return false;
+        paged.push(index.nameOf(slot));
+        return true;
+      }, from);
+      from = next;
+    }
+    assertEquals(paged.sort(), all, glob);
+  }
+  assertEquals(index.each("n7", () => true, index.find("n7") + 1).steps, 0);
 });
 
 Deno.test("NameIndex.remove() frees the number of a name, and its bits", () => {

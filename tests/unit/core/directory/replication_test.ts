@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { OfKind } from "../../../../src/base/errors.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { randomBelow, seededRandom } from "../../../../src/base/random.ts";
 import type {
@@ -12,7 +13,7 @@ const ROOM = { acceptBytes: 100_000_000 };
 const FILE = fileOf(1);
 const POPULAR = limits.demandPopular;
 
-type Request = Extract<DirectoryEffect, { readonly kind: "request-upload" }>;
+type Request = OfKind<DirectoryEffect, "request-upload">;
 
 /** One holder, and `takers` clients with room, numbered from 100. */
 function withTakers(takers: number, options: Partial<DirectoryOptions> = {}): DirectoryFixture {

@@ -51,6 +51,29 @@ Deno.test("Candidates.leader() is what a directory names, then what most nodes o
   assertEquals(order(all), [B, C, A]);
 });
 
+Deno.test("Candidates.leader() counts all nodes of one host as one, but for those of this machine", () => {
+  const all = candidates();
+  for (let i = 0; i < 40; i++) all.add(offer(B), node(), 0, "10.0.0.9");
+  for (let i = 0; i < 40; i++) all.add(offer(C), node(), 0, `fd77::${i}`);
+  for (let i = 1; i <= 2; i++) all.add(offer(A), node(), 0, `10.0.0.${i}`);
+  assertEquals(order(all), [A, B, C]);
+  const here = candidates();
+  for (let i = 1; i <= 2; i++) here.add(offer(A), node(), 0, `10.0.0.${i}`);
+  for (let i = 0; i < 3; i++) here.add(offer(B), node(), 0, "127.0.0.1");
+  assertEquals(here.leader()?.root, B);
+});
+
+Deno.test("Candidates.ban() takes the vote of a host back when its last node goes", () => {
+  const all = candidates();
+  const [first, second] = [node(), node()];
+  for (const one of [first, second]) all.add(offer(A), one, 0, "10.0.0.1");
+  assertEquals(all.offerersOf(offer(A)), 1);
+  all.ban(first);
+  assertEquals(all.offerersOf(offer(A)), 1);
+  all.ban(second);
+  assertEquals(all.leader(), undefined);
+});
+
 Deno.test("Candidates.list() alone makes no candidate: somebody has to offer it", () => {
   const all = candidates();
   all.list(known(A));

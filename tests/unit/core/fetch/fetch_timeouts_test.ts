@@ -1,11 +1,16 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
-import { FetchTimeouts } from "../../../../src/core/fetch/fetch_timeouts.ts";
+import {
+  FetchTimeouts,
+  findUnchangedMs,
+  mirrorDelayOf,
+} from "../../../../src/core/fetch/fetch_timeouts.ts";
+import { requestFor } from "../../../support/fetch_request.ts";
 
-const NEVER = { sourceCount: 0, hadSources: false, needsSources: true };
-const LOST = { sourceCount: 0, hadSources: true, needsSources: true };
-const STALLING = { sourceCount: 1, hadSources: true, needsSources: true };
-const GIVING = { sourceCount: 1, hadSources: true, needsSources: false };
+const NEVER = { sourceCount: 0, hadSources: false, needsSources: true, comesBackMs: null };
+const LOST = { sourceCount: 0, hadSources: true, needsSources: true, comesBackMs: null };
+const STALLING = { sourceCount: 1, hadSources: true, needsSources: true, comesBackMs: null };
+const GIVING = { sourceCount: 1, hadSources: true, needsSources: false, comesBackMs: null };
 
 Deno.test("FetchTimeouts.tick() is true when a search brought nobody in time", () => {
   const timeouts = new FetchTimeouts(0);
@@ -18,6 +23,16 @@ Deno.test("FetchTimeouts.tick() waits longer for sources that were lost than for
   assert(!timeouts.tick(GIVING, 1_000));
   assert(!timeouts.tick(LOST, 1_000 + limits.sourcesLostMs));
   assert(timeouts.tick(LOST, 1_001 + limits.sourcesLostMs));
+});
+
+Deno.test("FetchTimeouts.tick() waits for those who withdrew a file as long as they may hash it", () => {
+  const comesBackMs = findUnchangedMs(0);
+  assertEquals(comesBackMs, limits.withdrawnMs);
+  assertEquals(findUnchangedMs(2 ** 40), limits.sourcesLostMs);
+  const timeouts = new FetchTimeouts(0);
+  assert(!timeouts.tick(GIVING, 1_000));
+  assert(!timeouts.tick({ ...LOST, comesBackMs }, 1_000 + comesBackMs));
+  assert(timeouts.tick({ ...LOST, comesBackMs }, 1_001 + comesBackMs));
 });
 
 Deno.test("FetchTimeouts.renew() restarts all of its waits", () => {
@@ -46,4 +61,15 @@ Deno.test("FetchTimeouts.tick() does not take a source that has just joined for 
     assert(!timeouts.tick(nowMs % 3_000 === 0 ? GIVING : STALLING, nowMs), `at ${nowMs}`);
   }
   assert(timeouts.tick(STALLING, boundMs + 1_001));
+});
+
+Deno.test("mirrorDelayOf() is what the request says, else the node, and long when nobody waits", () => {
+  const { backgroundDelayMs } = limits;
+  const given = requestFor("a", { mirrorDelayMs: 0, background: true });
+  assertEquals(mirrorDelayOf(given, 1_000), 0);
+  assertEquals(mirrorDelayOf(requestFor("a"), 1_000), 1_000);
+  assertEquals(mirrorDelayOf(requestFor("a"), null), null);
+  const background = requestFor("a", { background: true });
+  assertEquals(mirrorDelayOf(background, null), backgroundDelayMs);
+  assertEquals(mirrorDelayOf(background, 2 * backgroundDelayMs), 2 * backgroundDelayMs);
 });

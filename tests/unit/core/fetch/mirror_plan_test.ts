@@ -1,9 +1,10 @@
 /** What a mirror is asked for, rule by rule. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import {
+  type CrowdView,
   headBytes,
   MirrorPlan,
   type PeersView,
@@ -29,9 +30,13 @@ const VIEW: PlanView = {
   canAskPeers: true,
   isLinking: false,
   hasLinks: false,
+  hasDirectories: false,
   givesRanges: true,
   peers: null,
+  crowd: null,
+  sizeBytes: null,
   isReleased: false,
+  needsWord: false,
   isApart: false,
   mirrorBytes: 0,
   mirrorBytesLeft: null,
@@ -40,7 +45,10 @@ const VIEW: PlanView = {
 
 /** What a new plan decides of each view in turn. */
 function decide(...views: Partial<PlanView>[]): unknown[] {
-  const plan = new MirrorPlan();
+  return decideBy(new MirrorPlan(), ...views);
+}
+
+function decideBy(plan: MirrorPlan, ...views: Partial<PlanView>[]): unknown[] {
   return views.map((view) => {
     const part = plan.decide({ ...VIEW, ...view });
     return part.kind === "head" ? part.bytes : part.kind;
@@ -56,6 +64,42 @@ Deno.test("MirrorPlan.decide() lets peers alone for a moment, and then the mirro
 
 Deno.test("MirrorPlan.decide() asks the mirror at once when nobody else can be asked", () => {
   assertEquals(decide({ nowMs: 0, canAskPeers: false }), ["whole"]);
+});
+
+Deno.test("MirrorPlan.decide() asks a mirror for nothing before the time that a person gave", () => {
+  const delayMs = 60_000;
+  const crowd = { sinceMs: 0, fellows: 3, isExpected: false, canRead: true };
+  const stalled = { ...PEERS, isStalled: true };
+  const views: Partial<PlanView>[] = [
+    {},
+    { peers: { ...PEERS, begunMs: null } },
+    { peers: PEERS },
+    { peers: stalled },
+    { crowd, hasLinks: true },
+    { crowd, hasLinks: true, peers: stalled },
+    { isLinking: true },
+  ];
+  for (const view of views) {
+    const plan = new MirrorPlan({ delayMs });
+    assertEquals(decideBy(plan, { nowMs: 500, ...view }, { nowMs: delayMs - 1, ...view }), [
+      "nothing",
+      "nothing",
+    ]);
+    assertEquals(plan.nextLookMs({ ...VIEW, nowMs: 500, ...view }), delayMs);
+    assertNotEquals(decideBy(plan, { nowMs: delayMs, ...view }), ["nothing"]);
+  }
+  // Nobody who might come is waited for where nobody is known.
+  assertEquals(decideBy(new MirrorPlan({ delayMs }), { canAskPeers: false }), ["whole"]);
+  assertEquals(decideBy(new MirrorPlan({ delayMs: 0 }), { nowMs: 0, isLinking: true }), ["whole"]);
+});
+
+Deno.test("MirrorPlan.decide() asks for the head before where only a mirror knows what is meant", () => {
+  const complete = { ...PEERS, bytesLeft: 0 };
+  const decided = (view: Partial<PlanView>) =>
+    decideBy(new MirrorPlan({ delayMs: 60_000 }), { needsWord: true, ...view });
+  assertEquals(decided({ peers: PEERS }), ["nothing"]);
+  assertEquals(decided({ peers: complete }), [headBytes(SIZE)]);
+  assertEquals(decided({ peers: complete, needsWord: false }), ["nothing"]);
 });
 
 Deno.test("MirrorPlan.decide() takes the head while peers give what is not proved, then drops", () => {
@@ -86,8 +130,40 @@ Deno.test("MirrorPlan.decide() goes on with a stream of all until peers begin", 
   );
 });
 
+/** Peers that took long to begin. */
+const LATE_PEERS: PeersView = { ...PEERS, followedMs: 300, begunMs: limits.hedgeLateMs };
+
+Deno.test("MirrorPlan.decide() goes on with a stream of all until peers that are late are judged", () => {
+  const at = (nowMs: number, peers = LATE_PEERS) => ({ nowMs, peers, isReleased: true });
+  const judgedMs = LATE_PEERS.begunMs! + limits.hedgeJudgeMsMin;
+  const start = { nowMs: limits.hedgeMs };
+  assertEquals(decide(start, at(judgedMs - 1), at(judgedMs)), ["whole", "whole", "nothing"]);
+  const soon = { ...LATE_PEERS, begunMs: limits.hedgeLateMs - 1 };
+  assertEquals(decide(start, at(judgedMs - 1, soon)), ["whole", "nothing"]);
+});
+
+Deno.test("MirrorPlan.decide() goes on with a stream of all beside peers that give next to nothing", () => {
+  const view = (bytesPerSecond: number, mirrorBytesPerSecond?: number) => ({
+    nowMs: 2_000,
+    peers: { ...LATE_PEERS, bytesGiven: 1, bytesPerSecond },
+    isReleased: true,
+    mirrorBytesLeft: 90 * MIB,
+    mirrorBytesPerSecond,
+  });
+  const few = 2 * MIB, some = 3 * MIB, enough = 12 * MIB, mirror = 10 * MIB;
+  const start = { nowMs: 50 };
+  assertEquals(decide(start, view(few, mirror), view(some, mirror)), ["whole", "whole", "ranges"]);
+  assertEquals(decide(start, view(few, mirror), view(enough, mirror)), [
+    "whole",
+    "whole",
+    "nothing",
+  ]);
+  // Where nobody knows how fast the mirror is, it is a source beside them.
+  assertEquals(decide(start, view(few)), ["whole", "ranges"]);
+});
+
 Deno.test("MirrorPlan.decide() lets a stream of all end that is nearly at its end", () => {
-  const peers = { ...PEERS, bytesPerSecond: 1 };
+  const peers = { ...PEERS, bytesGiven: 30 * MIB, bytesPerSecond: 30 * MIB };
   const view = { peers, mirrorBytesLeft: 20 * MIB, mirrorBytesPerSecond: 100 * MIB };
   assertEquals(decide({ nowMs: 50 }, view, { ...view, mirrorBytesLeft: 40 * MIB }), [
     "whole",
@@ -109,10 +185,15 @@ Deno.test("MirrorPlan.decide() has the mirror help peers that are slower than it
 });
 
 Deno.test("MirrorPlan.decide() judges peers sooner where the mirror would soon be done", () => {
-  const peers = { ...PEERS, sizeBytes: 10 * MIB, bytesGiven: 1 };
   const at = (nowMs: number, mirrorBytesPerSecond?: number) => ({
     nowMs,
-    peers: { ...peers, bytesPerSecond: 0 },
+    // 40 MiB/s on average so far.
+    peers: {
+      ...PEERS,
+      sizeBytes: 20 * MIB,
+      bytesGiven: (nowMs - 20) / 1_000 * 40 * MIB,
+      bytesPerSecond: 0,
+    },
     isReleased: true,
     mirrorBytesPerSecond,
   });
@@ -200,4 +281,103 @@ Deno.test("MirrorPlan.decide() takes all of a mirror without ranges where it wou
     mirrorBytesPerSecond: 10 * MIB,
   });
   assertEquals(decide(view(1), view(12 * MIB), view(16 * MIB)), ["whole", "whole", "nothing"]);
+});
+
+/** A file with an id since `VIEW.startMs`, at a node without fellows. */
+const CROWD = { sinceMs: 0, fellows: 0, isExpected: false, canRead: true };
+
+Deno.test("MirrorPlan.decide() listens for fellows where there are links or directories", () => {
+  const early = { nowMs: limits.crowdListenMs - 1, crowd: CROWD, sizeBytes: SIZE };
+  const late = { ...early, nowMs: limits.crowdListenMs };
+  assertEquals(decide(early), ["whole"]);
+  for (const how of [{ hasLinks: true }, { hasDirectories: true }]) {
+    assertEquals(decide({ ...early, ...how }, { ...late, ...how }), [headBytes(SIZE), "whole"]);
+  }
+});
+
+Deno.test("MirrorPlan.decide() takes nothing while fellows are being named, then all or a share", () => {
+  const naming = {
+    crowd: { ...CROWD, isExpected: true },
+    hasDirectories: true,
+    sizeBytes: SIZE,
+    nowMs: limits.crowdNamedMs - 1,
+  };
+  assertEquals(decide(naming, { ...naming, crowd: CROWD }), ["nothing", "whole"]);
+  assertEquals(decide(naming, { ...naming, crowd: { ...CROWD, fellows: 1 } }), [
+    "nothing",
+    "shared",
+  ]);
+});
+
+Deno.test("MirrorPlan.decide() takes one chunk for who waits for fellows, and rarely another", () => {
+  const plan = new MirrorPlan();
+  const { crowdHeadMs, crowdDripMs } = limits;
+  const bytesAt = (nowMs: number, mirrorBytes = 0, isReleased = false) => {
+    const crowd = { ...CROWD, fellows: 3 };
+    const view = { ...VIEW, nowMs, crowd, sizeBytes: SIZE, mirrorBytes, isReleased };
+    const part = plan.decide(view);
+    return part.kind === "shared" ? part.bytes : part.kind;
+  };
+  assertEquals(bytesAt(100), 0);
+  assertEquals(bytesAt(99 + crowdHeadMs), 0);
+  assertEquals(bytesAt(100 + crowdHeadMs), CHUNK_BYTES);
+  assertEquals(bytesAt(99 + crowdHeadMs + crowdDripMs, CHUNK_BYTES), CHUNK_BYTES);
+  assertEquals(bytesAt(100 + crowdHeadMs + crowdDripMs, CHUNK_BYTES), 2 * CHUNK_BYTES);
+  assertEquals(bytesAt(101 + crowdHeadMs + crowdDripMs, CHUNK_BYTES, true), 0);
+});
+
+/** What is decided of a file of a known size, with links, while a crowd may show. */
+function decideCrowd(...views: (Partial<PlanView> & { readonly crowd: CrowdView })[]): unknown[] {
+  return decide(...views.map((view) => ({ hasLinks: true, sizeBytes: SIZE, ...view })));
+}
+
+Deno.test("rule 10: MirrorPlan.decide() listens for fellows, and then the mirror gives all", () => {
+  const at = (nowMs: number, crowd: Partial<CrowdView> = {}) => ({
+    nowMs,
+    crowd: { ...CROWD, ...crowd },
+  });
+  assertEquals(
+    decideCrowd(at(limits.crowdListenMs - 1), at(limits.crowdListenMs)),
+    [headBytes(SIZE), "whole"],
+  );
+  // Somebody seeks it: nothing is asked until the two are connected, or could be.
+  assertEquals(
+    decideCrowd(at(limits.crowdListenMs, { isExpected: true }), at(limits.crowdExpectMs)),
+    ["nothing", "whole"],
+  );
+});
+
+Deno.test("rule 10: MirrorPlan.decide() waits so long for what the mirror says of the file", () => {
+  const crowd = { ...CROWD, sinceMs: null };
+  const at = (nowMs: number) => ({ nowMs, crowd });
+  assertEquals(
+    decideCrowd(at(limits.crowdIdentityMs - 1), at(limits.crowdIdentityMs)),
+    [headBytes(SIZE), "whole"],
+  );
+});
+
+Deno.test("rule 10: MirrorPlan.decide() has nobody wait for fellows where none can be", () => {
+  assertEquals(decideCrowd({ nowMs: limits.hedgeMs, crowd: CROWD, hasLinks: false }), ["whole"]);
+});
+
+Deno.test("rule 10: MirrorPlan.decide() shares with fellows, also what was begun alone", () => {
+  const crowd = { ...CROWD, fellows: 1 };
+  assertEquals(decideCrowd({ nowMs: 100, crowd }), ["shared"]);
+  assertEquals(
+    decideCrowd({ nowMs: limits.crowdListenMs, crowd: CROWD }, {
+      nowMs: 2 * limits.crowdListenMs,
+      crowd,
+    }),
+    [
+      "whole",
+      "shared",
+    ],
+  );
+});
+
+Deno.test("rule 10: MirrorPlan.decide() goes on by parts when all fellows left, as far as it can", () => {
+  const shared = { nowMs: 100, crowd: { ...CROWD, fellows: 1 } };
+  assertEquals(decideCrowd(shared, { nowMs: 200, crowd: CROWD }), ["shared", "shared"]);
+  const cannot = { ...CROWD, canRead: false };
+  assertEquals(decideCrowd(shared, { nowMs: 200, crowd: cannot }), ["shared", "whole"]);
 });

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { limits } from "../../../../src/base/limits.ts";
 import { SearchPlan, type SearchStep } from "../../../../src/core/fetch/search_plan.ts";
 
-const BOTH = { fromFlood: true, fromDirectories: true };
+const BOTH = { fromFloodMs: limits.floodAgainMs, fromDirectories: true };
 
 /** A plan that has begun. */
 function begun(): SearchPlan {
@@ -21,8 +22,19 @@ Deno.test("SearchPlan.tick() floods every 5 s and asks the directories every sec
 
 Deno.test("SearchPlan.tick() asks only where more holders are wanted from", () => {
   const plan = begun();
-  assertEquals(plan.tick(9_000, { fromFlood: false, fromDirectories: false }), "nothing");
-  assertEquals(plan.tick(9_000, { fromFlood: false, fromDirectories: true }), "ask-directories");
+  assertEquals(plan.tick(9_000, { fromFloodMs: Infinity, fromDirectories: false }), "nothing");
+  assertEquals(
+    plan.tick(9_000, { fromFloodMs: Infinity, fromDirectories: true }),
+    "ask-directories",
+  );
+});
+
+Deno.test("SearchPlan.tick() floods as often as that may find somebody", () => {
+  const plan = begun();
+  const wants = { fromFloodMs: limits.floodWhileDelayedMs, fromDirectories: false };
+  assertEquals(plan.tick(limits.floodWhileDelayedMs, wants), "nothing");
+  assertEquals(plan.tick(limits.floodWhileDelayedMs + 1, wants), "flood");
+  assertEquals(plan.tick(limits.floodWhileDelayedMs + 2, wants), "nothing");
 });
 
 Deno.test("SearchPlan.inNeed() floods at most once a second", () => {

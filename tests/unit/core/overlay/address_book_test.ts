@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { Counts } from "../../../../src/base/counts.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
-import { AddressBook } from "../../../../src/core/overlay/address_book.ts";
+import { AddressBook, type KnownAddress } from "../../../../src/core/overlay/address_book.ts";
 
 const A = "a".repeat(32) as NodeId;
 
@@ -11,36 +12,84 @@ function book(sizeMax?: number): AddressBook {
   return new AddressBook(sizeMax === undefined ? { random } : { random, sizeMax });
 }
 
-Deno.test("AddressBook.failed() waits 1 s to 30 s for a pinned address, 300 s for another", () => {
+/** Asserts how long an address waits after each failure in a row. */
+function assertWaits(
+  addresses: AddressBook,
+  entry: KnownAddress,
+  { seconds, nowMs = 5_000, isCutOff = false }: {
+    readonly seconds: readonly number[];
+    readonly nowMs?: number;
+    readonly isCutOff?: boolean;
+  },
+): void {
+  for (const waits of seconds) {
+    addresses.failed(entry, nowMs, { isCutOff });
+    assertLessOrEqual(entry.dialAtMs - nowMs, waits * 1_000);
+    assertGreaterOrEqual(entry.dialAtMs - nowMs, waits * 750);
+  }
+}
+
+Deno.test("AddressBook.failed() waits 1 s to 20 s where a person said or a node was met", () => {
   const addresses = book();
   addresses.pin("10.0.0.1", 1);
   const pinned = addresses.get("10.0.0.1", 1)!;
-  for (const seconds of [1, 2, 4, 8, 16, 30, 30, 30]) {
-    addresses.failed(pinned, 5_000);
-    assertLessOrEqual(pinned.dialAtMs - 5_000, seconds * 1_000);
-    assertGreaterOrEqual(pinned.dialAtMs - 5_000, seconds * 750);
-  }
+  assertWaits(addresses, pinned, { seconds: [1, 2, 4, 8, 16, 20, 20, 20] });
   addresses.ended(pinned, 5_000);
   assertLessOrEqual(pinned.dialAtMs, 6_000);
-  const learned = addresses.add("10.0.0.2", 1)!;
-  addresses.failed(learned, 5_000);
-  assertGreaterOrEqual(learned.dialAtMs - 5_000, 0.75 * limits.backoffMs);
-  assertLessOrEqual(learned.dialAtMs - 5_000, limits.backoffMs);
+  const met = addresses.add("10.0.0.2", 1)!;
+  addresses.met(met, A, 0);
+  assertWaits(addresses, met, { seconds: [1, 2, 4, 8, 16, 20, 20] });
+  const nowMs = limits.metRecentlyMs;
+  assertWaits(addresses, met, { seconds: [128, 256, 300], nowMs });
 });
 
-Deno.test("AddressBook.add() gives up hearsay first, then the oldest, and never a pinned one", () => {
+Deno.test("AddressBook.failed() waits up to 300 s for hearsay, less while there is no link", () => {
+  const addresses = book();
+  const learned = addresses.add("10.0.0.2", 1)!;
+  assertWaits(addresses, learned, { seconds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] });
+  assertWaits(addresses, learned, { seconds: [20, 20], isCutOff: true });
+});
+
+Deno.test("AddressBook.startOver() has all that failed be tried within a second", () => {
+  const addresses = book();
+  const [one, cause] = [addresses.add("10.0.0.2", 1)!, addresses.add("10.0.0.3", 1)!];
+  assertWaits(addresses, one, { seconds: [1, 2, 4, 8, 16, 32] });
+  assertWaits(addresses, cause, { seconds: [1, 2, 4] });
+  addresses.startOver(5_000, [cause]);
+  assertLessOrEqual(one.dialAtMs, 6_000);
+  assertWaits(addresses, one, { seconds: [1] });
+  assertWaits(addresses, cause, { seconds: [8] });
+});
+
+Deno.test("AddressBook.lastMet() gives whom it met, the last first, few of one host", () => {
+  const addresses = book();
+  addresses.add("10.0.0.9", 1);
+  for (const [at, host] of ["10.0.0.1", "10.0.0.2", "127.0.0.1"].entries()) {
+    for (let port = 1; port <= 20; port++) addresses.met(addresses.add(host, port)!, A, 100 * at);
+  }
+  const counts = new Counts<string>();
+  for (const { host } of addresses.lastMet(30)) counts.add(host, 1);
+  const share = limits.knownNodesPerHostMax;
+  assertEquals(["127.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.9"].map((one) => counts.of(one)), [
+    ...[20, share, 30 - 20 - share, 0],
+  ]);
+});
+
+Deno.test("AddressBook.add() gives up hearsay first, then whom it met longest ago", () => {
   const addresses = book(4);
   addresses.pin("10.0.0.1", 1);
-  for (const host of ["10.0.0.2", "10.0.0.3"]) addresses.met(addresses.add(host, 1)!, A);
+  for (const n of [2, 3]) addresses.met(addresses.add(`10.0.0.${n}`, 1)!, A, n);
   addresses.add("10.0.0.4", 1);
   const has = () => [1, 2, 3, 4, 5, 6, 7].filter((n) => addresses.get(`10.0.0.${n}`, 1));
-  addresses.met(addresses.add("10.0.0.5", 1)!, A);
+  addresses.met(addresses.add("10.0.0.5", 1)!, A, 5);
   assertEquals(has(), [1, 2, 3, 5], "the hearsay went");
+  addresses.failed(addresses.get("10.0.0.5", 1)!, 6);
+  addresses.met(addresses.get("10.0.0.2", 1)!, A, 7);
   addresses.add("10.0.0.6", 1);
-  assertEquals(has(), [1, 3, 5, 6], "the oldest went");
-  for (const host of ["10.0.0.3", "10.0.0.5", "10.0.0.6"]) addresses.pin(host, 1);
+  assertEquals(has(), [1, 2, 5, 6], "the one met longest ago went");
+  for (const host of ["10.0.0.2", "10.0.0.5", "10.0.0.6"]) addresses.pin(host, 1);
   assertEquals(addresses.add("10.0.0.7", 1), undefined);
-  assertEquals(has(), [1, 3, 5, 6]);
+  assertEquals(has(), [1, 2, 5, 6]);
 });
 
 Deno.test("AddressBook.add() keeps to its bound when gossip brings ten times as many", () => {

@@ -103,3 +103,18 @@ Deno.test("Bans.misbehaved() remembers a bounded number of bans and of nodes", (
   }
   assertEquals(other.misbehaved(first, wrong(3), 2), [], "the oldest was forgotten");
 });
+
+Deno.test("Bans.faulty() shuts a host out that breaks the protocol again and again, no loopback host", () => {
+  const bans = new Bans();
+  let faults = 0;
+  while (bans.faulty("10.0.0.1", 0).length === 0) faults++;
+  assertEquals(faults, limits.banFaultsBurst);
+  assertEquals(bans.isShutOut("10.0.0.1", 1), true);
+  assertEquals(bans.isShutOut("10.0.0.2", 1), false);
+  assertEquals(bans.isShutOut("10.0.0.1", limits.banMs), false);
+  for (let i = 0; i < 1_000; i++) assertEquals(bans.faulty("127.0.0.1", 0), []);
+  // One that only tries now and then is heard for ever.
+  for (let i = 0; i < 1_000; i++) {
+    assertEquals(bans.faulty("10.0.0.3", i * limits.banFaultRestMs), []);
+  }
+});

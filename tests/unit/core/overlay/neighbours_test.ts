@@ -1,14 +1,15 @@
 // Single steps of the links; tests/sim has whole networks.
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import type { OfKind } from "../../../../src/base/errors.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
-import {
-  Neighbours,
-  type NeighboursEffect,
-  type NeighboursEvent,
-} from "../../../../src/core/overlay/neighbours.ts";
+import type {
+  NeighboursEffect,
+  NeighboursEvent,
+} from "../../../../src/core/overlay/neighbour_events.ts";
+import { Neighbours } from "../../../../src/core/overlay/neighbours.ts";
 
 const OWN = "8".repeat(32) as NodeId;
 const LOWER = "1".repeat(32) as NodeId;
@@ -20,7 +21,7 @@ function neighbours(options: { linksMin?: number; linksMax?: number } = {}): Nei
   return new Neighbours({ nodeId: OWN, random: seededRandom(1), linksMin: 0, ...options });
 }
 
-type Up = Partial<Extract<NeighboursEvent, { kind: "link-up" }>>;
+type Up = Partial<OfKind<NeighboursEvent, "link-up">>;
 
 /** A link from node `number`, which listens at 8048. */
 function up(number: number, changes: Up = {}): NeighboursEvent {
@@ -120,6 +121,72 @@ Deno.test("Neighbours.step() waits longer each time when its links end as soon a
   }
 });
 
+Deno.test("Neighbours.step() dials beside a dial that is not answered for a second, within a bound", () => {
+  const links = neighbours({ linksMin: 1 });
+  for (let number = 1; number <= 40; number++) links.step(add(number, false), 0);
+  let dialled = 1;
+  for (let nowMs = 0; nowMs < limits.pendingDialMs; nowMs += 250) {
+    const now = dials(links.step({ kind: "tick" }, nowMs)).length;
+    assertEquals(now > 0, nowMs > 0 && nowMs % limits.dialSlowMs === 0, `${nowMs}`);
+    dialled += now;
+    if (nowMs >= 4 * limits.dialSlowMs) break;
+  }
+  assertEquals(dialled, 5);
+  const greedy = neighbours({ linksMin: 30 });
+  const all = Array.from({ length: 40 }, (_, i) => dials(greedy.step(add(i, false), 0)).length);
+  assertEquals(all.reduce((sum, one) => sum + one), limits.dialsAtOnceMax);
+});
+
+Deno.test("Neighbours.step() dials whom it met before hearsay", () => {
+  const links = neighbours({ linksMin: 1 });
+  links.step(up(50), 0);
+  for (let number = 1; number <= 20; number++) links.step(add(number, false), 0);
+  links.step({ ...add(21, false), met: true } as NeighboursEvent, 0);
+  assertEquals(dials(links.step({ kind: "link-down", link: 50 }, 10)), [host(21)]);
+});
+
+Deno.test("Neighbours.step() starts over when its machine has other addresses", () => {
+  const links = neighbours({ linksMin: 3 });
+  links.step(up(1), 0);
+  links.step(up(2), 0);
+  links.step(add(3, true), 0);
+  for (let failures = 0; failures < 8; failures++) {
+    links.step({ kind: "dial-failed", host: host(3), port: 8048 }, 40_000);
+  }
+  for (const link of [1, 2]) links.step({ kind: "heard", link }, 40_000);
+  links.step({ kind: "tick" }, 40_000);
+  const asked = links.step({ kind: "network-changed" }, 40_001);
+  const pings = asked.filter((one) => one.kind === "send" && one.message.kind === "ping");
+  assertEquals(pings.length, 2);
+  links.step({ kind: "heard", link: 1 }, 40_010);
+  assertEquals(dials(links.step({ kind: "tick" }, 41_001)), [host(3)]);
+  assertEquals(closes(links.step({ kind: "tick" }, 40_000 + limits.networkChangedMs)), []);
+  const gone = links.step({ kind: "tick" }, 40_001 + limits.networkChangedMs);
+  assertEquals(closes(gone), [[2, "silent"]]);
+});
+
+Deno.test("Neighbours.step() dials at once whom it knows when somebody waits for a link", () => {
+  const links = neighbours({ linksMin: 1 });
+  links.step(add(1, true), 0);
+  for (let number = 2; number <= 40; number++) {
+    links.step({ ...add(number, false), met: true } as NeighboursEvent, number);
+  }
+  for (let failures = 0; failures < 8; failures++) {
+    for (let number = 1; number <= 40; number++) {
+      links.step({ kind: "dial-failed", host: host(number), port: 8048 }, 100);
+    }
+  }
+  assertEquals(dials(links.step({ kind: "tick" }, 200)), []);
+  const dialled = dials(links.step({ kind: "in-need" }, 300));
+  assertEquals(dialled[0], host(1));
+  assertEquals(dialled.slice(1).sort(), [40, 39, 38, 37, 36, 35, 34, 33].map(host).sort());
+  for (const one of dialled) {
+    links.step({ kind: "dial-failed", host: one, port: 8048 }, 310);
+  }
+  assertEquals(dials(links.step({ kind: "in-need" }, 320)), [], "not twice within a second");
+  assertEquals(dials(links.step({ kind: "in-need" }, 1_300)).length, dialled.length);
+});
+
 Deno.test("Neighbours.step() gives a dial up when nobody reports on it", () => {
   const links = neighbours({ linksMin: 1 });
   assertEquals(dials(links.step(add(1, true), 0)), [host(1)]);
@@ -184,6 +251,46 @@ Deno.test("Neighbours.step() closes the later of two links when it dialled both,
   accepting.step(up(1, { nodeId: LOWER }), 0);
   assertEquals(closes(accepting.step(up(2, { nodeId: LOWER }), 0)), [], "the first may be dead");
   assertEquals(accepting.linkCount, 2);
+});
+
+Deno.test("Neighbours.step() keeps one of two links that another node dialled, the earlier if it lives", () => {
+  for (const isAlive of [true, false]) {
+    const links = neighbours();
+    links.step(up(1, { nodeId: LOWER }), 0);
+    const effects = links.step(up(2, { nodeId: LOWER }), 100);
+    const pings = effects.flatMap((effect) =>
+      effect.kind === "send" && effect.message.kind === "ping" ? [effect.link] : []
+    );
+    assertEquals(pings, [1], "it is asked");
+    const third = { nodeId: LOWER, host: host(3), inbound: true };
+    assertEquals(links.refusal(third, 100), "duplicate");
+    if (isAlive) links.step({ kind: "heard", link: 1 }, 200);
+    const ended = [300, 100 + limits.earlierLinkMs].flatMap((nowMs) =>
+      closes(links.step({ kind: "tick" }, nowMs))
+    );
+    assertEquals(ended, isAlive ? [[2, "duplicate"]] : [[1, "silent"]]);
+    assertEquals(links.refusal(third, 60_000), undefined);
+  }
+});
+
+Deno.test("Neighbours.step() has the host with the most links give one to a newcomer", () => {
+  const links = neighbours({ linksMax: 4 });
+  for (const id of [1, 2, 3]) links.step(up(id, { host: host(9) }), id);
+  links.step(up(4), 4);
+  const effects = links.step(up(5), 5);
+  assertEquals(closes(effects), [[3, "busy"]], "its youngest");
+  assertEquals(closes(links.step(up(6), 6)), [[2, "busy"]]);
+  assertEquals(closes(links.step(up(7), 7)), [[7, "busy"]], "nobody has more than one");
+  assertEquals(links.links().map(({ link }) => link), [1, 4, 5, 6]);
+});
+
+Deno.test("Neighbours.step() keeps places for its own dials from those who come in", () => {
+  const links = neighbours({ linksMin: 2, linksMax: 4 });
+  links.step(up(1), 0);
+  links.step(up(2), 0);
+  assertEquals(closes(links.step(up(3), 0)), [[3, "busy"]]);
+  for (const id of [4, 5]) links.step(up(id, { inbound: false, port: 8048 }), 0);
+  assertEquals(links.linkCount, 4);
 });
 
 Deno.test("Neighbours.refusal() says what would be closed at once", () => {

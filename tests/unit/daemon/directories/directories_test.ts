@@ -10,6 +10,7 @@ import {
   type DirectoryAnswer,
 } from "../../../../src/daemon/directories/directories.ts";
 import type { HostPort } from "../../../../src/base/address.ts";
+import { OldVersions } from "../../../../src/net/version_fallback.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { Message, MessageOf } from "../../../../src/wire/messages.ts";
 import { sessionMac } from "../../../../src/wire/proofs.ts";
@@ -39,6 +40,7 @@ const LOAD = { uploads: 3, uploadsMax: 32, bytesPerSecond: 7, acceptBytes: 9 };
 class Client implements AsyncDisposable {
   readonly transport = new MemoryTransport();
   readonly lines: string[] = [];
+  readonly oldVersions = new OldVersions();
   directories!: Directories;
   readonly store: ChunkStore;
   readonly #dir: TempDir;
@@ -60,7 +62,11 @@ class Client implements AsyncDisposable {
       this.lines.push(`${message} ${JSON.stringify(fields)}`);
     const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
     const context = testContext({ store: this.store, log: logger, transport: this.transport });
-    this.directories = new Directories(context, { addresses, load: () => LOAD });
+    this.directories = new Directories(context, {
+      addresses,
+      load: () => LOAD,
+      oldVersions: this.oldVersions,
+    });
     this.directories.start();
     this.#timer = setInterval(() => this.directories.tick(performance.now()), 10);
     return this.directories;
@@ -237,7 +243,7 @@ Deno.test("Directories reports which limit a directory named, and what stands ag
   const directories = client.start([directory.address, stranger.address]);
   const errors = () => directories.errors.map(({ reason, isFailed }) => [reason, isFailed]);
   assertEquals(errors(), [["no answer yet", false], ["no answer yet", false]]);
-  const failed = ["it is of another network", true];
+  const failed = ['it is not of the network "test"', true];
   const has = (what: unknown[]) => () => equal(errors(), what) ? true : undefined;
   await directory.until(has([["it refuses: wrong-address", false], failed]));
   await directory.until(() => directories.reports()[0]?.denied === "wrong-address" || undefined);
@@ -257,7 +263,7 @@ Deno.test("Directories says no more to who has ended the question", async () => 
   );
   const directories = client.start([directory.address]);
   let ended = 0;
-  directories.findFiles(SOUGHT, () => ended++)();
+  directories.findFiles(SOUGHT, () => ended++).end();
   // Answers come in order, so the first has come when this one has.
   await new Promise<void>((resolve) => directories.findFiles(SOUGHT, () => resolve()));
   assertEquals(ended, 0);

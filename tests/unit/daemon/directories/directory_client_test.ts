@@ -11,6 +11,7 @@ import {
 } from "../../../../src/daemon/directories/directory_client.ts";
 import type { NodeContext } from "../../../../src/daemon/discovery/node_context.ts";
 import type { DirectoryConnection } from "../../../../src/net/directory_connection.ts";
+import { OldVersions } from "../../../../src/net/version_fallback.ts";
 import type { Message } from "../../../../src/wire/messages.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { MemoryTransport } from "../../../support/memory_transport.ts";
@@ -32,6 +33,7 @@ class Clients implements AsyncDisposable {
   readonly transport = new MemoryTransport();
   readonly clock = new ManualClock();
   readonly context: NodeContext;
+  readonly oldVersions = new OldVersions();
   readonly #dir: TempDir;
   readonly #duplicates = new Duplicates();
   readonly #clients: DirectoryClient[] = [];
@@ -48,7 +50,8 @@ class Clients implements AsyncDisposable {
   }
 
   add(address: HostPort): DirectoryClient {
-    const options = { address, duplicates: this.#duplicates, load: () => LOAD };
+    const duplicates = this.#duplicates, oldVersions = this.oldVersions;
+    const options = { address, duplicates, oldVersions, load: () => LOAD };
     const client = new DirectoryClient(this.context, options);
     this.#clients.push(client);
     return client;

@@ -29,14 +29,17 @@ Deno.test("DirectoryErrors.last says what is wrong with a directory in short", (
     const cases: [error: unknown, text: string][] = [
       [
         new EnvironmentError("unreachable", "Cannot connect to [::1]:9: Refused (os error 111)"),
-        "Refused",
+        "connection refused",
       ],
-      [closed, "it closed the connection: it may be no directory, have another network key"],
-      [new RefusedError("wrong-network"), "it is of another network"],
-      [new RefusedError("busy"), "it refuses: busy"],
+      [
+        closed,
+        "it hangs up when greeted: it wants a network key, and this node has none; or it is no directory",
+      ],
+      [new RefusedError("wrong-network"), "it is not of the network"],
+      [new RefusedError("busy"), "it has as many connections as it takes"],
       [
         new PeerFault("wrong-magic", "Cannot shake hands: the other side is not a pacsrv node"),
-        "the other side is not a pacsrv node",
+        "what answers there is no pacsrv directory",
       ],
     ];
     for (const [error, text] of cases) {

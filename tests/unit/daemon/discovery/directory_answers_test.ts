@@ -4,6 +4,7 @@ import { limits } from "../../../../src/base/limits.ts";
 import {
   plausibleFiles,
   plausibleHolders,
+  plausibleNeighbours,
 } from "../../../../src/daemon/discovery/directory_answers.ts";
 import type { Holder } from "../../../../src/wire/structures.ts";
 
@@ -56,4 +57,17 @@ Deno.test("plausibleFiles() leaves out what is bigger than a fetch takes", () =>
   const sizes = [0, limits.fetchBytesMax, limits.fetchBytesMax + 1];
   const files = plausibleFiles(sizes.map((sizeBytes) => ({ ...file, sizeBytes })));
   assertEquals(files.map(({ sizeBytes }) => sizeBytes), [0, limits.fetchBytesMax]);
+});
+
+Deno.test("plausibleNeighbours() keeps what can be dialled, where it is from here", () => {
+  const addresses = [
+    { host: "10.0.0.1", port: 8048 },
+    { host: "10.0.0.2", port: 0 },
+    { host: "0.0.0.0", port: 8048 },
+    { host: "127.0.0.1", port: 9 },
+  ];
+  assertEquals(plausibleNeighbours(addresses, { directoryHost: "10.0.0.9" }), [
+    { host: "10.0.0.1", port: 8048 },
+    { host: "10.0.0.9", port: 9 },
+  ]);
 });

@@ -1,17 +1,20 @@
 // What `info` and `where` make of the answers that come.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
-import type { NodeId, QueryId, Root } from "../../../../src/base/ids.ts";
+import type { FlightId, NodeId, QueryId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { HolderQuery } from "../../../../src/daemon/discovery/holder_query.ts";
+import { SearchesRoom } from "../../../../src/daemon/discovery/search_room.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
+import type { MessageOf } from "../../../../src/wire/messages.ts";
 import type { FileOffer, Holder, KnownFile, Sought } from "../../../../src/wire/structures.ts";
 
 const nodes = ["a", "b", "c", "d"].map((letter) => letter.repeat(32) as NodeId);
 const [A, B, C, D] = nodes as [NodeId, NodeId, NodeId, NodeId];
 const X = "ab".repeat(32) as Root;
 const Y = "cd".repeat(32) as Root;
+const FLIGHT = "ef".repeat(32) as FlightId;
 const BY_NAME: Sought = { by: "name", value: "x" };
 const BY_ROOT: Sought = { by: "root", value: X };
 const SHA256 = "01".repeat(32);
@@ -19,6 +22,10 @@ const OTHER_SHA256 = "02".repeat(32);
 
 /** Four chunks. */
 const SIZE_BYTES = 4 * CHUNK_BYTES;
+
+function queryFor(sought: Sought): HolderQuery {
+  return new HolderQuery(sought, { clock: new ManualClock(), room: new SearchesRoom().open() });
+}
 
 function offerOf(values: Partial<FileOffer> = {}): FileOffer {
   const file = { root: X, name: "x", type: "", sizeBytes: SIZE_BYTES, chunksHave: 4, whole: true };
@@ -28,6 +35,11 @@ function offerOf(values: Partial<FileOffer> = {}): FileOffer {
 function known(values: Partial<KnownFile> = {}): KnownFile {
   const file = { root: X, name: "x", type: "", sizeBytes: SIZE_BYTES, sha256: null };
   return { ...file, whole: 0, part: 0, ...values };
+}
+
+function flying(values: Partial<MessageOf<"in-flight">> = {}): MessageOf<"in-flight"> {
+  const file = { flight: FLIGHT, name: "x", type: "", sizeBytes: SIZE_BYTES, sha256: SHA256 };
+  return { kind: "in-flight", ...file, chunksHave: 0, ...values };
 }
 
 function holderOf(nodeId: NodeId, values: Partial<Holder> = {}): Holder {
@@ -47,7 +59,7 @@ function offer(
 }
 
 Deno.test("HolderQuery.infoReports() joins what the flood, this node and directories say", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   offer(holderQuery, A);
   offer(holderQuery, B, { whole: false, chunksHave: 1, type: "iso" });
   holderQuery.here(offerOf(), { nodeId: C, address: { host: "192.0.2.3", port: 3 } });
@@ -61,12 +73,14 @@ Deno.test("HolderQuery.infoReports() joins what the flood, this node and directo
     sha256: SHA256,
     peersWhole: 3,
     peersPart: 1,
+    peersUnreached: 0,
+    inFlight: null,
     from: ["here", "flood", "c:8047", "d:8047"],
   }]);
 });
 
 Deno.test("HolderQuery.infoReports() counts no node twice where a directory only counts", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   offer(holderQuery, A);
   const counts = () => holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]);
   holderQuery.listed({ directory: "d", files: [known({ whole: 1, part: 2 })], holders: [] });
@@ -79,13 +93,13 @@ Deno.test("HolderQuery.infoReports() counts no node twice where a directory only
 });
 
 Deno.test("HolderQuery.infoReports() leaves out what nobody has", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   holderQuery.listed({ directory: "d", files: [known()], holders: [] });
   assertEquals(holderQuery.infoReports(), []);
 });
 
 Deno.test("HolderQuery.infoReports() has every root of a name, the most held first", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   offer(holderQuery, A);
   offer(holderQuery, B, { root: Y });
   offer(holderQuery, C, { root: Y });
@@ -97,7 +111,7 @@ Deno.test("HolderQuery.infoReports() has every root of a name, the most held fir
 });
 
 Deno.test("HolderQuery.infoReports() has every name of a root, each with the holders of the root", () => {
-  const holderQuery = new HolderQuery(BY_ROOT, new ManualClock());
+  const holderQuery = queryFor(BY_ROOT);
   offer(holderQuery, A, { name: "p" });
   offer(holderQuery, B, { name: "q" });
   holderQuery.listed({ directory: "d", files: [known({ name: "q" })], holders: [] });
@@ -108,7 +122,7 @@ Deno.test("HolderQuery.infoReports() has every name of a root, each with the hol
 });
 
 Deno.test("HolderQuery.infoReports() takes the SHA-256 of this node, else the one that most say", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   const sha256 = () => holderQuery.infoReports()[0]?.sha256;
   const say = (directory: string, value: string) =>
     holderQuery.listed({ directory, files: [known({ sha256: value, whole: 1 })], holders: [] });
@@ -123,11 +137,11 @@ Deno.test("HolderQuery.infoReports() takes the SHA-256 of this node, else the on
 });
 
 Deno.test("HolderQuery leaves out what was not asked for", () => {
-  const byName = new HolderQuery(BY_NAME, new ManualClock());
+  const byName = queryFor(BY_NAME);
   offer(byName, A, { name: "y" });
   byName.listed({ directory: "d", files: [known({ name: "z" })], holders: [] });
   assertEquals([byName.infoReports(), byName.holderReports()], [[], []]);
-  const byRoot = new HolderQuery(BY_ROOT, new ManualClock());
+  const byRoot = queryFor(BY_ROOT);
   offer(byRoot, A, { root: Y });
   byRoot.listed({
     directory: "d",
@@ -138,7 +152,7 @@ Deno.test("HolderQuery leaves out what was not asked for", () => {
 });
 
 Deno.test("HolderQuery.holderReports() has each node once, the least loaded first, unknown last", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   offer(holderQuery, A, { whole: false, chunksHave: 1 });
   offer(holderQuery, B, { whole: false, chunksHave: 2 }, 0);
   holderQuery.hit({
@@ -177,37 +191,84 @@ Deno.test("HolderQuery.holderReports() has each node once, the least loaded firs
 });
 
 Deno.test("HolderQuery.holderReports() learns an address from any answer that has one", () => {
-  const holderQuery = new HolderQuery(BY_ROOT, new ManualClock());
+  const holderQuery = queryFor(BY_ROOT);
   holderQuery.listed({ directory: "d", files: [], holders: [holderOf(A, { host: "", port: 0 })] });
   offer(holderQuery, A);
   assertEquals(holderQuery.holderReports().map(({ peer }) => peer), ["192.0.2.1:1"]);
 });
 
 Deno.test("HolderQuery takes a file of no bytes for whole", () => {
-  const holderQuery = new HolderQuery(BY_NAME, new ManualClock());
+  const holderQuery = queryFor(BY_NAME);
   offer(holderQuery, A, { sizeBytes: 0, chunksHave: 0 });
   assertEquals(holderQuery.infoReports().map((one) => [one.peersWhole, one.peersPart]), [[1, 0]]);
   assertEquals(holderQuery.holderReports().map((one) => [one.chunks, one.chunksHave]), [[0, 0]]);
 });
 
 Deno.test("HolderQuery keeps no more files and holders than its bounds", () => {
-  const files = new HolderQuery(BY_NAME, new ManualClock());
+  const files = queryFor(BY_NAME);
   for (let i = 0; i <= limits.candidatesMax; i++) offer(files, A, { sizeBytes: i });
   assertEquals(files.infoReports().length, limits.candidatesMax);
-  const holders = new HolderQuery(BY_NAME, new ManualClock());
+  const holders = queryFor(BY_NAME);
   const answer = Array.from(
-    { length: limits.searchResultsMax + 10 },
+    { length: Math.ceil(limits.searchBytesMax / 500) },
     (_, i) => holderOf(i.toString(16).padStart(32, "0") as NodeId),
   );
   holders.listed({ directory: "d", files: [], holders: answer });
-  // One place went to the name.
-  assertEquals(holders.holderReports().length, limits.searchResultsMax - 1);
+  // All that is not kept is counted.
+  const kept = holders.holderReports().length;
+  assert(kept > 10_000 && kept < answer.length, `${kept}`);
+  assertEquals(holders.leftOut().map(({ more }) => more), [answer.length - kept]);
+  assertEquals(files.leftOut().map(({ more }) => more), [1]);
+});
+
+Deno.test("HolderQuery has what nodes are just getting after what has a root", () => {
+  const holderQuery = queryFor(BY_NAME);
+  const at = (nodeId: NodeId) => ({ nodeId, address: { host: "192.0.2.1", port: 1 } });
+  offer(holderQuery, A);
+  holderQuery.offered(at(B), [], [flying({ chunksHave: 1 })]);
+  holderQuery.offered(at(C), [], [flying({ chunksHave: 3 }), flying({ name: "y" })]);
+  holderQuery.flying(flying({ chunksHave: 2 }), at(D), { from: "here" });
+  // Who has it whole is no longer getting it.
+  const whole = { kind: "offer", file: offerOf(), bitfield: new Uint8Array() } as const;
+  holderQuery.offered(at(A), [whole], [flying({ chunksHave: 4 })]);
+  assertEquals(
+    holderQuery.infoReports().map(({ root, sha256, peersPart, inFlight, from }) => [
+      root,
+      sha256,
+      peersPart,
+      inFlight?.chunksHave,
+      from.join(),
+    ]),
+    [[X, null, 0, undefined, "flood"], [null, SHA256, 3, 3, "here,flood"]],
+  );
+  assertEquals(
+    holderQuery.holderReports().map(({ nodeId, root, flight, chunksHave, chunks }) => [
+      nodeId,
+      root,
+      flight,
+      `${chunksHave} of ${chunks}`,
+    ]),
+    [
+      [A, X, null, "4 of 4"],
+      [C, null, FLIGHT, "3 of 4"],
+      [D, null, FLIGHT, "2 of 4"],
+      [B, null, FLIGHT, "1 of 4"],
+    ],
+  );
+});
+
+Deno.test("HolderQuery that seeks a root takes nothing that is in flight", () => {
+  const holderQuery = queryFor(BY_ROOT);
+  const holder = { nodeId: A, address: { host: "192.0.2.1", port: 1 } };
+  holderQuery.offered(holder, [], [flying()]);
+  assertEquals(holderQuery.infoReports(), []);
 });
 
 Deno.test("HolderQuery says when the last answer came", async () => {
   const clock = new ManualClock();
   await clock.advance(5);
-  const query = new HolderQuery(BY_NAME, clock);
+  const room = new SearchesRoom().open();
+  const query = new HolderQuery(BY_NAME, { clock, room });
   assertEquals(query.answeredMs, 5);
   await clock.advance(1_000);
   offer(query, A);

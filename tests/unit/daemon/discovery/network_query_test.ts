@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { Changes } from "../../../../src/base/changes.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { provenance, waitForIdle } from "../../../../src/daemon/discovery/network_query.ts";
+import type { OpenSearch } from "../../../../src/daemon/discovery/searches.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -9,11 +11,12 @@ const HOUR_MS = 3_600_000;
 function waiting(timeoutMs: number) {
   const clock = new ManualClock();
   const ending = new AbortController();
-  const answers = { answeredMs: 0 };
+  const answers = { answeredMs: 0, isUnderWay: false, ends: new Changes() };
   const state = { isOver: false };
-  const over = waitForIdle(answers, { clock, timeoutMs, signal: ending.signal })
+  const search: { outcome: OpenSearch["outcome"] } = { outcome: null };
+  const over = waitForIdle(answers, { clock, timeoutMs, signal: ending.signal, search })
     .then(() => state.isOver = true);
-  return { clock, answers, state, over, ending };
+  return { clock, answers, state, over, ending, search };
 }
 
 Deno.test("waitForIdle() waits as long as there are answers, and no longer", async () => {
@@ -38,6 +41,34 @@ Deno.test("waitForIdle() ends by time although there are answers all the time", 
   await clock.advance(1);
   assertEquals(state.isOver, true);
   await over;
+});
+
+Deno.test("waitForIdle() gives what is under way the time of a list, and ends with it", async () => {
+  for (const isEnded of [true, false]) {
+    const { clock, answers, state, over } = waiting(limits.queryIdleMs);
+    answers.isUnderWay = true;
+    answers.ends.tell();
+    await clock.advance(limits.listingMs - 1);
+    assertEquals(state.isOver, false);
+    answers.isUnderWay = !isEnded;
+    answers.ends.tell();
+    await clock.advance(isEnded ? 0 : 1);
+    assertEquals(state.isOver, true);
+    await over;
+  }
+});
+
+Deno.test("waitForIdle() ends at once when all have answered, but for what is under way", async () => {
+  const { clock, answers, state, over, search } = waiting(HOUR_MS);
+  answers.isUnderWay = true;
+  search.outcome = "answered";
+  answers.ends.tell();
+  await clock.advance(0);
+  assertEquals(state.isOver, false);
+  answers.isUnderWay = false;
+  answers.ends.tell();
+  await over;
+  assertEquals(clock.nowMs(), 0);
 });
 
 Deno.test("waitForIdle() ends by its signal", async () => {

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
+import { CoalescedReads } from "../../../../src/http/coalesced_reads.ts";
 import { FetchRecorder } from "../../../../src/daemon/fetch/fetch_recorder.ts";
 import { MirrorTrack, type MirrorTrackOwner } from "../../../../src/daemon/fetch/mirror_track.ts";
 import { MirrorError, type Mirrors } from "../../../../src/http/mirrors.ts";
@@ -80,6 +81,7 @@ class Owner implements MirrorTrackOwner {
 class Rig {
   readonly store: ChunkStore;
   readonly #mirrors: Mirrors;
+  readonly #reads = new CoalescedReads();
 
   constructor(store: ChunkStore, mirrors: Mirrors) {
     this.store = store;
@@ -97,11 +99,21 @@ class Rig {
     const host = {
       store: this.store,
       mirrors: this.#mirrors,
+      mirrorReads: this.#reads,
       log: silentLogger,
     };
     const owner = new Owner();
     const journal = new FetchRecorder(performance.now());
-    return { track: new MirrorTrack(host, request, { owner, journal, path, from }), owner };
+    return {
+      track: new MirrorTrack(host, request, {
+        owner,
+        journal,
+        path,
+        from,
+        isShared: () => false,
+      }),
+      owner,
+    };
   }
 
   /** All that mirrors give, or why they do not. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { systemClock } from "../../../../src/base/clock.ts";
+import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { OpenSearches } from "../../../../src/daemon/fetch/open_searches.ts";
 import type { Searcher } from "../../../../src/daemon/discovery/searches.ts";
@@ -11,7 +12,8 @@ function noted() {
   const begin = (what: string) => {
     const id = `${what} ${++begun}`;
     events.push(`begin ${id}`);
-    return () => void events.push(`end ${id}`);
+    const noting = (what: string) => () => void events.push(`${what} ${id}`);
+    return { outcome: null, isThrough: false, retire: noting("retire"), end: noting("end") };
   };
   const searcher: Searcher = {
     offered: () => ({ kind: "enough" }),
@@ -25,23 +27,26 @@ function noted() {
       search: () => begin("flood"),
       directories: { findHolders: () => begin("question") },
       dialHolder: () => Promise.resolve(),
+      dialProblem: String,
+      askRelays: () => Promise.resolve(),
     },
     { by: "name", value: "x" },
-    searcher,
+    { searcher, notReached: () => {}, relayAnswered: () => {} },
   );
   return { search, events };
 }
 
-Deno.test("OpenSearches leaves two queries open, one question, and none after its end", () => {
+Deno.test("OpenSearches lets two queries go on, hears some more, and none after its end", () => {
   const { search, events } = noted();
-  for (let flood = 0; flood < 3; flood++) search.flood();
+  const of = (what: string) => events.filter((event) => event.startsWith(what));
+  for (let flood = 0; flood <= limits.queriesHeard; flood++) search.flood();
   for (let question = 0; question < 2; question++) search.askDirectories();
+  const numbers = Array.from({ length: limits.queriesHeard + 1 }, (_, i) => i + 1);
+  assertEquals(of("retire"), numbers.slice(0, -2).map((number) => `retire flood ${number}`));
+  assertEquals(of("end"), ["end flood 1", `end question ${numbers.length + 1}`]);
   search.end();
-  assertEquals(events.filter((event) => event.startsWith("end")), [
-    "end flood 1",
-    "end question 4",
-    "end flood 2",
-    "end flood 3",
-    "end question 5",
+  assertEquals(of("end").slice(2), [
+    ...numbers.slice(1).map((number) => `end flood ${number}`),
+    `end question ${numbers.length + 2}`,
   ]);
 });

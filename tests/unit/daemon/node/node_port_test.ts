@@ -8,7 +8,7 @@ import { systemRandom } from "../../../../src/base/random.ts";
 import { callbackProof, offerFiles } from "../../../../src/daemon/discovery/offer_exchange.ts";
 import type { Node, NodeOptions } from "../../../../src/daemon/node/node.ts";
 import { Connection } from "../../../../src/net/connection.ts";
-import { initiate, type LocalIdentity } from "../../../../src/net/handshake.ts";
+import { initiate, type LocalIdentity, RefusedError } from "../../../../src/net/handshake.ts";
 import { DoorTransport } from "../../../support/door_transport.ts";
 import { testNode } from "../../../support/test_node.ts";
 import { addDownloaded, content, openStore, TempDir } from "../../store/store_fixture.ts";
@@ -157,4 +157,30 @@ Deno.test("NodePort tells its files to others while one host does not read those
     const other = await ask("192.0.2.2");
     assertEquals((await other.receiveOne()).kind, "files");
     for (const connection of [...silent, other]) connection.close();
+  }));
+
+/** Comes in as a fellow; what it is refused for, or undefined. */
+async function refusalOfFellow(connection: Connection): Promise<string | undefined> {
+  const shaking = initiate(connection, { identity: IDENTITY, purpose: "fellow", version: 2 });
+  if (await shaking.then(() => true, () => false)) return undefined;
+  return (await assertRejects(() => shaking, RefusedError)).refusal;
+}
+
+/** Has a node ban the identity of these tests at `host`. */
+function ban(node: Node, host: string): void {
+  for (let i = 0; i < limits.banMisdeeds; i++) {
+    const root = `${i}`.repeat(64) as Root;
+    node.links.step({
+      kind: "misbehaved",
+      node: { nodeId: IDENTITY.nodeId, host },
+      misdeed: { kind: "wrong-data", root },
+    });
+  }
+}
+
+Deno.test("NodePort refuses fellows by name when nothing is in flight, or when they are banned", () =>
+  listening(async (node, door) => {
+    assertEquals(await refusalOfFellow(door.connect("192.0.2.1")), "not-supported");
+    ban(node, "192.0.2.1");
+    assertEquals(await refusalOfFellow(door.connect("192.0.2.1")), "banned");
   }));

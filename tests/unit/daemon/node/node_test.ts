@@ -2,73 +2,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
-import { newNodeId, type NodeId } from "../../../../src/base/ids.ts";
+import type { NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { systemRandom } from "../../../../src/base/random.ts";
-import type { Node, NodeOptions } from "../../../../src/daemon/node/node.ts";
 import { Catalogue } from "../../../../src/store/catalogue/catalogue.ts";
-import { turn } from "../../../support/asked_node.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
-import { MemoryTransport } from "../../../support/memory_transport.ts";
-import { testNode } from "../../../support/test_node.ts";
-import { addDownloaded, content, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
+import { NodeNetwork } from "../../../support/node_network.ts";
+import { addDownloaded, content, rootOf } from "../../store/store_fixture.ts";
 
 const SIGNAL = new AbortController().signal;
 
-/** Nodes of one network, which share a clock. */
-class Network implements AsyncDisposable {
-  readonly clock = new ManualClock();
-  readonly #transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
-  readonly #cleanup = new AsyncDisposableStack();
-
-  async start(options: Partial<NodeOptions> = {}): Promise<Node> {
-    const dir = this.#cleanup.use(new TempDir());
-    const { store } = await openStore(dir.join("data"));
-    this.#cleanup.defer(() => store.close());
-    const node = testNode({
-      nodeId: newNodeId(systemRandom),
-      store,
-      transport: this.#transport,
-      clock: this.clock,
-      ...options,
-    });
-    this.#cleanup.defer(() => node.stop());
-    node.start();
-    return node;
-  }
-
-  /** A node linked with this one. */
-  async neighbour(node: Node, options: Partial<NodeOptions> = {}): Promise<Node> {
-    const count = node.links.size + 1;
-    const neighbour = await this.start({ peers: [node.address], ...options });
-    await this.until(() => node.links.size === count && neighbour.links.size > 0);
-    return neighbour;
-  }
-
-  /** Lets time pass, tick by tick, until this holds. */
-  async until(isThere: () => boolean): Promise<void> {
-    for (let ticks = 0; !isThere(); ticks++) {
-      assert(ticks < 500, "it does not come about");
-      await this.clock.advance(limits.overlayTickMs);
-      await turn();
-    }
-  }
-
-  /** What comes of a question of a person, for which time has to pass. */
-  async answer<T>(question: Promise<T>): Promise<T> {
-    let isAnswered = false;
-    question.then(() => isAnswered = true, () => isAnswered = true);
-    await this.until(() => isAnswered);
-    return await question;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cleanup.disposeAsync();
-  }
-}
-
 Deno.test("Node dials the nodes that a person named, and again when they come later", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const first = await network.start();
   const { address } = first;
   await first.stop();
@@ -80,7 +23,7 @@ Deno.test("Node dials the nodes that a person named, and again when they come la
 });
 
 Deno.test("Node drops a link that is silent, and no other", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const node = await network.start();
   const neighbour = await network.neighbour(node);
   await network.clock.advance(2 * limits.linkSilentMs);
@@ -90,7 +33,7 @@ Deno.test("Node drops a link that is silent, and no other", async () => {
 });
 
 Deno.test("Discovery.list() tells what neighbours and the node itself have", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const node = await network.start();
   const neighbour = await network.neighbour(node);
   await addDownloaded(node.store, "a.txt", content(10, 1));
@@ -98,15 +41,16 @@ Deno.test("Discovery.list() tells what neighbours and the node itself have", asy
   await addDownloaded(neighbour.store, "b.txt", content(10, 2));
   await addDownloaded(neighbour.store, "other", content(10, 3));
   const options = { timeoutMs: 3_600_000, signal: SIGNAL };
-  const reports = await network.answer(node.discovery.list("*.txt", options));
+  using found = await network.answer(node.discovery.list("*.txt", options));
+  assertEquals(found.leftOut(), []);
   assertEquals(
-    reports.map(({ name, peersWhole, from }) => [name, peersWhole, from]),
+    [...found.reports()].map(({ name, peersWhole, from }) => [name, peersWhole, from]),
     [["a.txt", 2, ["here", "flood"]], ["b.txt", 1, ["flood"]]] as never,
   );
 });
 
 Deno.test("Discovery.locate() names the holders of a file, with the load of the node itself", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const node = await network.start({ uploadsLoaded: 4 });
   const neighbour = await network.neighbour(node);
   const bytes = content(3 * CHUNK_BYTES);
@@ -123,15 +67,16 @@ Deno.test("Discovery.locate() names the holders of a file, with the load of the 
 });
 
 Deno.test("Node.stop() ends the questions that wait", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const node = await network.start();
   const answers = node.discovery.list("*", { timeoutMs: 3_600_000, signal: SIGNAL });
   await node.stop();
-  assertEquals(await answers, []);
+  using found = await answers;
+  assertEquals([...found.reports()], []);
 });
 
 Deno.test("a running Node writes the counters to the disk once their time has come", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const { store } = await network.start();
   store.addStatistic("test", 7);
   await network.clock.advance(limits.statisticsFlushMs - 1);
@@ -146,7 +91,7 @@ async function statisticOnDisk(dataDir: string): Promise<number | undefined> {
 }
 
 Deno.test("Node counts the bytes of its connections in its statistics, each once", async () => {
-  await using network = new Network();
+  await using network = new NodeNetwork();
   const node = await network.start();
   await network.neighbour(node);
   await network.clock.advance(limits.pingIntervalMs);

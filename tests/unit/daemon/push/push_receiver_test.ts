@@ -36,18 +36,24 @@ Deno.test("PushReceiver.consider() says busy when enough files are on their way"
     }
     assertEquals((await answerTo(asked, content(100, 50)))[0], "busy", "one address has its part");
     // Others come from elsewhere, and a directory gives nothing itself.
-    const consider = (seed: number, asker: { host: string; isDirectory: boolean }) => {
+    const consider = (
+      seed: number,
+      asker: { host: string; isDirectory: boolean; isLinked: boolean },
+    ) => {
       const file = fileOf(content(100, seed));
       const serves = !asker.isDirectory;
       return pushReceiver.consider({ kind: "upload-request", file, serves }, asker);
     };
     const incoming = [
-      consider(60, { host: "192.0.2.1", isDirectory: false }),
-      consider(61, { host: "127.0.0.1", isDirectory: true }),
+      consider(60, { host: "192.0.2.1", isDirectory: false, isLinked: true }),
+      consider(61, { host: "127.0.0.1", isDirectory: true, isLinked: false }),
     ];
     assertEquals(incoming.map(({ answer }) => answer), ["accepted", "accepted"]);
     assertEquals(waiting.length + incoming.length, limits.pushesTakenMax);
-    assertEquals(consider(62, { host: "192.0.2.2", isDirectory: false }).answer, "busy");
+    assertEquals(
+      consider(62, { host: "192.0.2.2", isDirectory: false, isLinked: true }).answer,
+      "busy",
+    );
     assertEquals(pushReceiver.room, 1_000_000 - 100 * limits.pushesTakenMax);
     for (const connection of waiting) connection.close();
     await later(0, async (pass) => {
@@ -58,6 +64,39 @@ Deno.test("PushReceiver.consider() says busy when enough files are on their way"
     while (asked.node.transfers.pushReceiver.room < 1_000_000) await turn();
     assertEquals((await answerTo(asked, content(100, 50)))[0], "accepted");
   }));
+
+Deno.test("PushReceiver.consider() takes a file from elsewhere for linked nodes, where that is allowed", async () => {
+  const asker = { host: "192.0.2.1", isDirectory: false, isLinked: true };
+  const asked = { kind: "upload-request", serves: false } as const;
+  const accept = { acceptBytes: 1_000_000 };
+  await asking(accept, ({ node: { transfers: { pushReceiver } } }) => {
+    const request = { ...asked, file: fileOf(content(100, 1)) };
+    assertEquals(pushReceiver.consider(request, asker).answer, "unwilling");
+    assertEquals(pushReceiver.relays, { files: 0, refused: 1 });
+    return Promise.resolve();
+  });
+  await asking({ ...accept, relaysFiles: true }, async ({ node, ask }) => {
+    const { pushReceiver } = node.transfers;
+    const consider = (seed: number, by: Partial<typeof asker> = {}) =>
+      pushReceiver.consider({ ...asked, file: fileOf(content(100, seed)) }, { ...asker, ...by });
+    assertEquals(consider(1, { isLinked: false }).answer, "unwilling");
+    const big = fileOf(content(100, 2));
+    const huge = { ...big, file: { ...big.file, sizeBytes: 1_000_001 } };
+    assertEquals(pushReceiver.consider({ ...asked, file: huge }, asker).answer, "no-room");
+    for (let seed = 1; seed <= limits.pushesTakenPerHostMax; seed++) {
+      assertEquals(consider(seed).answer, "accepted");
+    }
+    assertEquals(consider(50).answer, "busy", "one address has its part");
+    assertEquals(pushReceiver.relays, { files: 0, refused: 3 });
+    assertEquals(consider(1).answer, "busy", "that one is on its way, and not refused");
+    assertEquals(pushReceiver.relays.refused, 3);
+    assertEquals(consider(60, { host: "192.0.2.2" }).answer, "accepted");
+    // Over a connection: this one has no link.
+    const connection = await ask({ ...asked, file: fileOf(content(100, 70)) });
+    const answer = expectMessage(await connection.receiveOne(), "upload-answer");
+    assertEquals(answer.answer, "unwilling");
+  });
+});
 
 Deno.test("PushReceiver.consider() says busy when the node is fully loaded", () =>
   asking({ acceptBytes: 1_000_000, uploadsLoaded: 1 }, async (asked) => {
@@ -184,7 +223,7 @@ Deno.test("PushReceiver.takeElsewhere() does not reject when the disk refuses", 
     const bytes = content(3 * CHUNK_BYTES);
     const root = rootOf(bytes);
     const request = { kind: "upload-request", file: fileOf(bytes), serves: false } as const;
-    const asker = { host: "192.0.2.1", isDirectory: true };
+    const asker = { host: "192.0.2.1", isDirectory: true, isLinked: false };
     const { incoming } = pushReceiver.consider(request, asker);
     const { path } = store.beginDownload({ root, name: "f", sizeBytes: bytes.length });
     // What is not empty cannot be removed as a file is.
@@ -226,6 +265,7 @@ async function receiving(
   const uploads = new Uploads(context);
   const observers: FetchObserver[] = [];
   const receiver = new PushReceiver(context, {
+    relaysFiles: false,
     acceptBytes: 1_000_000,
     loadMeter: new LoadMeter({ uploads, uploadsMax: 1, room: () => 0 }),
     swarms: [],
@@ -238,7 +278,7 @@ async function receiving(
   });
   const take = async (sizeBytes: number) => {
     const file = fileOf(content(sizeBytes));
-    const asker = { host: "192.0.2.1", isDirectory: true };
+    const asker = { host: "192.0.2.1", isDirectory: true, isLinked: false };
     const request = { kind: "upload-request", file, serves: false } as const;
     await receiver.takeElsewhere(receiver.consider(request, asker).incoming!, "h:1");
     return errors.at(-1);

@@ -143,10 +143,32 @@ Deno.test("LeafFetch gives up a source that is silent for long when there is no 
     assertEquals(fetch.tick(limits.sourceSilentMs + 1_000), source);
   }));
 
-Deno.test("LeafFetch asks nobody when the only source rejects, and says so", () =>
+Deno.test("LeafFetch asks the only source again after it refused, which is no sign of life", () =>
   withDownload((download) => {
     const fetch = new LeafFetch<AskedSource>(CHUNKS, download), source = new AskedSource();
     fetch.offer(source, 0);
-    fetch.rejected(source, 0);
-    assertEquals([fetch.isAnswering(0), fetch.tick(60_000)], [false, null]);
+    // It refuses all four requests, one by one.
+    for (; source.asked.length > 0; source.asked.shift()) fetch.rejected(source, 1);
+    assertEquals([fetch.isAnswering(1), fetch.tick(limits.snubMs)], [false, null]);
+    assertEquals(source.asked, []);
+    assertEquals(fetch.tick(limits.snubMs + 1), null);
+    assertEquals([source.asked.length, fetch.isAnswering(limits.snubMs + 1)], [4, false]);
+    while (source.asked.length > 1) assertEquals(answer(fetch, source), false);
+    assertEquals([answer(fetch, source), download.hasLeaves], [true, true]);
+  }));
+
+Deno.test("LeafFetch asks those that refused again once the one that was asked is silent", () =>
+  withDownload((download) => {
+    const fetch = new LeafFetch<AskedSource>(CHUNKS, download);
+    const refusing = new AskedSource(), silent = new AskedSource(), gone = new AskedSource();
+    for (const source of [gone, refusing, silent]) fetch.offer(source, 0);
+    for (const source of [gone, refusing]) {
+      for (; source.asked.length > 0; source.asked.shift()) fetch.rejected(source, 0);
+    }
+    fetch.leave(gone, 0);
+    assertEquals([silent.asked.length, refusing.asked.length], [4, 0]);
+    assertEquals(fetch.tick(limits.snubMs), null);
+    assertEquals([refusing.asked.length, gone.asked.length], [4, 0]);
+    while (refusing.asked.length > 1) answer(fetch, refusing);
+    assertEquals([answer(fetch, refusing), download.hasLeaves], [true, true]);
   }));

@@ -1,6 +1,6 @@
 /** A swarm that begins from bytes on disk, and sources that come at the wrong moment or malformed. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PeerFault } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import { newNodeId } from "../../../../src/base/ids.ts";
@@ -8,10 +8,12 @@ import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
+import type { Provider } from "../../../../src/daemon/swarm/provider.ts";
 import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
 import { Connection } from "../../../../src/net/connection.ts";
 import { content, leavesOf, openStore, rootOf, TempDir } from "../../store/store_fixture.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
+import { damage } from "../../../support/rot.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
 
 const CHUNKS = 13;
@@ -145,4 +147,32 @@ Deno.test("Swarm needs sources once the only one has given no leaves for long", 
     swarm.tick(clock.nowMs());
     await Promise.all([using, hearing]);
     assertEquals([swarm.needsSources, swarm.peerCount], [true, 0]);
+  }));
+
+Deno.test("Swarm ends without blaming anybody when its leaf layer rots, and asks for it anew", () =>
+  withSwarm(async (swarm) => {
+    const { download } = swarm;
+    download.addLeaves(0, leavesOf(BYTES));
+    download.finishLeaves();
+    const failed = Promise.withResolvers<Error>();
+    const begun = Promise.withResolvers<void>();
+    swarm.subscribe({
+      swarmEvent(event) {
+        if (event.kind === "failed") failed.resolve(event.error);
+        if (event.kind === "begun") begun.resolve();
+      },
+    });
+    swarm.start();
+    await begun.promise;
+    damage(download.leafPath, { kind: "zeros", from: 9 * 32 });
+    const range = { first: 9, count: 1 };
+    const data = BYTES.subarray(9 * CHUNK_BYTES, 10 * CHUNK_BYTES);
+    assertEquals(swarm.feed({ kind: "mirror", label: "m" } as Provider, range, data), []);
+    assertMatch((await failed.promise).message, /leaf layer .* was damaged/);
+    assertEquals([download.hasLeaves, download.have.count], [false, 0]);
+    // What is here counts again once the leaves are.
+    download.addLeaves(0, leavesOf(BYTES));
+    download.finishLeaves();
+    await download.sortOut();
+    assertEquals(download.have.count, 8);
   }));

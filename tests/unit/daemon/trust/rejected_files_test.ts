@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { newNodeId } from "../../../../src/base/ids.ts";
+import { newNodeId, type Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
 import { RejectedFiles } from "../../../../src/daemon/trust/rejected_files.ts";
@@ -33,4 +33,14 @@ Deno.test("RejectedFiles.note() keeps a bounded number of files, roots and nodes
   }
   const { keys, nodes } = wrong.of("many", 0);
   assertEquals([keys.size, nodes.size], [limits.wrongPerFileMax, limits.wrongPerFileMax]);
+});
+
+Deno.test("RejectedFiles.forget() clears what a root was rejected for, with those who offered it", () => {
+  const wrong = new RejectedFiles();
+  const root = "ab".repeat(32) as Root;
+  wrong.note("aa", { key: `${root}:5`, nodes: [NODE] }, 0);
+  wrong.note("bb", { key: "other:5", nodes: [NODE] }, 0);
+  wrong.forget(root);
+  assertEquals([wrong.of("aa", 1).keys.size, wrong.of("aa", 1).nodes.size], [0, 0]);
+  assertEquals(wrong.of("bb", 1).keys.size, 1);
 });

@@ -20,6 +20,7 @@ import {
   rootOf,
   TempDir,
 } from "../../store/store_fixture.ts";
+import { type Damage, damage } from "../../../support/rot.ts";
 import { memoryPair } from "../../../support/memory_transport.ts";
 import { testContext } from "../../../support/test_node.ts";
 
@@ -102,6 +103,32 @@ Deno.test("Upload gives leaves, however many were asked for in one go", () =>
     const leaves = leavesOf(BYTES);
     assertEquals(await next(), { kind: "leaves", first: 0, hashes: leaves });
     assertEquals(await next(), { kind: "leaves", first: 70, hashes: leaves.subarray(70 * 32) });
+  }));
+
+Deno.test("Upload answers with right leaves, in order, though its layer is damaged again and again", () =>
+  serving("whole", async ({ connection, store, root, next }) => {
+    const sidecar = `${store.dataDir}/leaves/${root.slice(0, 2)}/${root}`;
+    const leaves = leavesOf(BYTES);
+    const damages: Damage[] = [{ kind: "byte", at: 40 }, { kind: "cut", from: 64 }, {
+      kind: "gone",
+    }];
+    for (const damaged of damages) {
+      damage(sidecar, damaged, { showsTime: true });
+      connection.send({ kind: "leaves-request", first: 0, count: 70 });
+      connection.send({ kind: "leaves-request", first: 70, count: 1 });
+      assertEquals(await next(), { kind: "leaves", first: 0, hashes: leaves.subarray(0, 70 * 32) });
+      assertEquals(await next(), { kind: "leaves", first: 70, hashes: leaves.subarray(70 * 32) });
+    }
+    assertEquals(store.isComplete(root), true);
+  }));
+
+Deno.test("Upload refuses leaves of a file whose layer and bytes are both damaged", () =>
+  serving("whole", async ({ connection, store, root, next }) => {
+    damage(store.definition(root)!.path, { kind: "byte", at: 5 });
+    damage(`${store.dataDir}/leaves/${root.slice(0, 2)}/${root}`, { kind: "cut", from: 40 });
+    const range = { first: 0, count: CHUNKS };
+    connection.send({ kind: "leaves-request", ...range });
+    assertEquals(await next(), { kind: "reject", range, rejection: "withdrawn" });
   }));
 
 Deno.test("Upload of a part sends its bitfield first, and rejects what is not there", () =>

@@ -16,6 +16,7 @@ const BYTES = content(3 * CHUNK_BYTES);
 const REMOTE = {
   nodeId: "11".repeat(16) as NodeId,
   purpose: "transfer",
+  version: 1,
   listenPort: 0,
   nonces: new Uint8Array(32),
 } as const;
@@ -127,10 +128,9 @@ Deno.test("Uploads.tick() lets a requester stay that reads slowly", () =>
 
 Deno.test("Uploads.serve() sends the longest idle away when there are as many as may be", () =>
   holding(async (holder) => {
-    const hosts = Math.ceil(limits.uploadsMax / limits.uploadsPerHostMax);
     const all = Array.from(
       { length: limits.uploadsMax },
-      (_, i) => holder.requester(`192.0.2.${i % hosts + 1}`),
+      (_, i) => holder.requester(`10.${i}.0.1`),
     );
     assertEquals(holder.count, limits.uploadsMax);
     assert(!holder.uploads.hasRoomFor("198.51.100.1"), "nobody has been idle for long");
@@ -168,4 +168,41 @@ Deno.test("Uploads.serve() leaves room to others than one host, which gives up i
     await use(holder.requester("192.0.2.1").connection);
     assertEquals(await all[0]!.connection.receiveOne(), IDLE);
     await use(other.connection);
+  }));
+
+Deno.test("Uploads.serve() has the host that holds most places give one to a host without", () =>
+  holding(async (holder) => {
+    const all = Array.from(
+      { length: limits.uploadsMax },
+      (_, i) => holder.requester(`192.0.${i % 2}.1`),
+    );
+    await holder.clock.advance(1_000);
+    // All of them ask for a chunk now and then; one of each host takes more.
+    for (const [i, { connection }] of all.entries()) {
+      await use(connection);
+      if (i < 2) await use(connection);
+    }
+    const newcomers = Array.from({ length: 20 }, (_, i) => holder.requester(`198.51.${i}.1`));
+    for (const { connection } of newcomers) await use(connection);
+    assertEquals(holder.count, limits.uploadsMax);
+    for (const { connection } of all.slice(0, 2)) await use(connection);
+    assertEquals(await all[2]!.connection.receiveOne(), { kind: "bye", reason: "others wait" });
+  }));
+
+Deno.test("Uploads.serve() has a slow one give its place after a trial, where each host has one", () =>
+  holding(async (holder) => {
+    const all = Array.from(
+      { length: limits.uploadsMax },
+      (_, i) => holder.requester(`10.${i}.0.1`),
+    );
+    for (let ms = 0; ms < limits.uploadTrialMs; ms += 2_500) {
+      for (const { connection } of all) await use(connection);
+      assert(!holder.uploads.hasRoomFor("198.51.100.1"));
+      await holder.clock.advance(2_500);
+    }
+    // They have a chunk each 2.5 s: less than is worth a place.
+    const newcomer = holder.requester("198.51.100.1");
+    await use(newcomer.connection);
+    assertEquals(holder.count, limits.uploadsMax);
+    assertEquals(await all[0]!.connection.receiveOne(), { kind: "bye", reason: "others wait" });
   }));

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../../../src/base/clock.ts";
 import { limits } from "../../../../src/base/limits.ts";
@@ -21,11 +22,12 @@ function ask(cache: DatabaseCache, path: string, text = "content"): void {
   cache.release(keyOf(path));
 }
 
-function keep(cache: DatabaseCache, path: string, text: string): void {
+function keep(cache: DatabaseCache, path: string, text: string, etag = `"${text}"`): void {
   const key = keyOf(path);
   const file = cache.newFile(key);
   Deno.writeTextFileSync(file, text);
-  cache.keep(file, { key, sizeBytes: text.length, etag: `"${text}"`, lastModified: null });
+  const facts = { key, sizeBytes: text.length, crc32: crc32(text) };
+  cache.keep(file, { ...facts, etag, lastModified: null });
 }
 
 function isKept(cache: DatabaseCache, path: string): boolean {
@@ -52,6 +54,22 @@ Deno.test("DatabaseCache.keep() replaces a copy, and finds it again when opened 
   assertEquals([read(again, "/core/core.db"), read(again, "/extra/extra.db")], ["two", "three"]);
   assertEquals(again.get(keyOf("/core/core.db"))?.etag, '"two"');
   assertEquals(read(again, "/core/other.db"), undefined);
+});
+
+Deno.test("DatabaseCache.isSound() forgets a copy that is not what it was, also when opened again", async () => {
+  using directory = new TempDir();
+  const cache = open(directory);
+  keep(cache, "/good", "x".repeat(3_000_000), '"x"');
+  keep(cache, "/rotten", "content");
+  const rotten = cache.get(keyOf("/rotten"))!;
+  assertEquals(await cache.isSound(rotten), true);
+  Deno.writeTextFileSync(`${directory.path}/${rotten.file}`, "cOntent");
+  const again = open(directory);
+  for (const which of [cache, again]) {
+    assertEquals(await which.isSound(which.get(keyOf("/good"))!), true);
+    assertEquals(await which.isSound(rotten), false);
+    assertEquals([isKept(which, "/good"), isKept(which, "/rotten")], [true, false]);
+  }
 });
 
 Deno.test("DatabaseCache() removes what is no whole copy, and nothing that is not its own", () => {

@@ -6,12 +6,15 @@ import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseCache, databaseKey } from "../../../../src/gateway/databases/database_cache.ts";
 import { content, TempDir } from "../../store/store_fixture.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { CountingMirror } from "../counting_mirror.ts";
 import { bytesOf, curl, PlayedGateway } from "../gateway_fixture.ts";
 
 const PATH = "/core/os/x86_64/core.db";
 const ETAG = '"v1"';
 const DATE = "Wed, 21 Oct 2015 07:28:00 GMT";
+/** In tests where copies may be given that no mirror vouches for. */
+const STALE_MS = 86_400_000;
 const OLD = packed(content(100_000, 1));
 const NEW = packed(content(120_000, 2));
 
@@ -85,12 +88,13 @@ Deno.test("Databases.answer() asks once for all who want it at a time", async ()
   assertEquals(mirror.count(PATH), 1);
 });
 
-Deno.test("Databases.answer() gives the last good copy, marked, when every mirror is down", async () => {
+Deno.test("Databases.answer() gives the last good copy, marked, when that is allowed", async () => {
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
   {
     await using gateway = PlayedGateway.start({
       mirrors: [mirror.url],
+      staleMs: STALE_MS,
       cacheDir: directory.path,
     });
     await bytesOf(await gateway.get(PATH));
@@ -108,6 +112,7 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
   // It outlives the daemon.
   await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
+    staleMs: STALE_MS,
     cacheDir: directory.path,
   });
   for (const method of ["GET", "HEAD"]) {
@@ -118,10 +123,122 @@ Deno.test("Databases.answer() gives the last good copy, marked, when every mirro
     assertEquals(await bytesOf(stale), method === "HEAD" ? new Uint8Array() : OLD);
   }
   assertEquals((await gateway.get(PATH, { headers: { "if-none-match": ETAG } })).status, 304);
+  // A client that has a newer one is not to get an older one.
+  const newer = { "if-modified-since": "Wed, 21 Oct 2015 07:29:00 GMT" };
+  assertEquals((await gateway.get(PATH, { headers: newer })).status, 304);
+  const warnings = gateway.lines.filter(({ level }) => level === "warn");
+  assertEquals(warnings.map(({ fields }) => fields["path"]), [PATH]);
+  const [stale] = gateway.gateway.staleDatabases();
+  assertEquals(stale!.path, PATH);
+  assert(stale!.ageMs >= stale!.sinceMs, JSON.stringify(stale));
   mirror.live();
   const fresh = await gateway.get(PATH);
   assertEquals([fresh.status, fresh.headers.get("x-pacsrv-stale")], [200, null]);
   assertEquals(await bytesOf(fresh), OLD);
+  assertEquals(gateway.gateway.staleDatabases(), []);
+});
+
+Deno.test("Databases.answer() gives no copy that no mirror vouches for, or has for too long", async () => {
+  using directory = new TempDir();
+  await using mirror = mirrorWith(OLD);
+  for (const staleMs of [0, 60_000]) {
+    const clock = new ManualClock();
+    await using gateway = PlayedGateway.start({
+      mirrors: [mirror.url],
+      cacheDir: directory.path,
+      staleMs,
+      clock,
+    });
+    assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+    mirror.fault = () => new Response("busy", { status: 503, headers: { "retry-after": "7" } });
+    if (staleMs > 0) await clock.advance(staleMs + 1);
+    for (const method of ["GET", "HEAD"]) {
+      const busy = await gateway.get(PATH, { method });
+      assertEquals([busy.status, busy.headers.get("retry-after")], [503, "7"], method);
+      await busy.body?.cancel();
+    }
+    // Told once, with what can be done about it.
+    const warnings = gateway.lines.filter(({ level }) => level === "warn");
+    assertEquals(warnings.map(({ fields }) => fields["path"]), [PATH]);
+    assertEquals(gateway.gateway.staleDatabases(), []);
+    mirror.fault = undefined;
+    await mirror.die();
+    const down = await gateway.get(PATH);
+    assertEquals(down.status, 502);
+    await down.body?.cancel();
+    mirror.live();
+  }
+});
+
+Deno.test("Databases.answer() follows a mirror whose database goes back in time", async () => {
+  const EARLIER = "Tue, 20 Oct 2015 07:28:00 GMT";
+  // As servers do that know no tags: what is not newer is taken for the same.
+  const dated = (mirror: CountingMirror) => (request: Request) => {
+    const since = Date.parse(request.headers.get("if-modified-since") ?? "");
+    const { lastModified } = mirror.files.get(PATH)!;
+    return Date.parse(lastModified!) <= since ? new Response(null, { status: 304 }) : undefined;
+  };
+  for (const tags of [['"v2"', '"v1"'], []]) {
+    await using mirror = new CountingMirror();
+    const put = (bytes: Uint8Array<ArrayBuffer>, lastModified: string, etag?: string) =>
+      mirror.files.set(PATH, { bytes, lastModified, ...(etag === undefined ? {} : { etag }) });
+    put(NEW, DATE, tags[0]);
+    if (tags.length === 0) mirror.fault = dated(mirror);
+    await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+    assertEquals(await bytesOf(await gateway.get(PATH)), NEW);
+    const same = await gateway.get(PATH, { headers: { "if-modified-since": DATE } });
+    assertEquals(same.status, 304);
+    put(OLD, EARLIER, tags[1]);
+    // With the date of the newer one, as pacman -Sy asks, and without, as pacman -Syy.
+    for (const headers of [{ "if-modified-since": DATE }, {}] as Record<string, string>[]) {
+      const back = await gateway.get(PATH, { headers });
+      assertEquals([back.status, back.headers.get("last-modified")], [200, EARLIER]);
+      assertEquals(await bytesOf(back), OLD);
+    }
+    // What is said to be the same, and is of another length.
+    if (tags.length > 0) continue;
+    put(NEW, EARLIER);
+    assertEquals(await bytesOf(await gateway.get(PATH)), NEW);
+  }
+});
+
+Deno.test("Databases.answer() has all of it sent where a client wants nothing out of a cache", async () => {
+  await using mirror = mirrorWith(OLD);
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  // Nothing that the mirror says tells that it is another one.
+  mirror.files.set(PATH, { bytes: NEW, etag: ETAG, lastModified: DATE });
+  assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  const headers = { "cache-control": "no-cache" };
+  // Not even where it is just being asked for somebody else.
+  const go = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  mirror.fault = async (request) => {
+    if (!request.headers.has("if-none-match")) return undefined as never;
+    asked.resolve();
+    await go.promise;
+    return undefined as never;
+  };
+  const other = gateway.get(PATH);
+  await asked.promise;
+  const fresh = gateway.get(PATH, { headers });
+  go.resolve();
+  assertEquals(await bytesOf(await other), OLD);
+  assertEquals(await bytesOf(await fresh), NEW);
+  const last = mirror.asked.at(-1)!.headers;
+  assertEquals([last.get("cache-control"), last.get("if-none-match")], ["no-cache", null]);
+  assertEquals(await bytesOf(await gateway.get(PATH)), NEW);
+});
+
+Deno.test("Databases.answer() asks by date alone where a mirror knows no HEAD", async () => {
+  await using mirror = new CountingMirror();
+  mirror.files.set(PATH, { bytes: OLD, lastModified: DATE });
+  mirror.fault = ({ method }) =>
+    method === "HEAD" ? new Response(null, { status: 405 }) : undefined;
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  for (let i = 0; i < 2; i++) assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
+  assertEquals(mirror.asked.map(({ method }) => method), ["GET", "HEAD", "GET"]);
+  assertEquals(mirror.asked.at(-1)!.headers.get("if-modified-since"), DATE);
 });
 
 Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () => {
@@ -140,7 +257,7 @@ Deno.test("Databases.answer() passes 404 on, and keeps what it has", async () =>
 
 Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ staleMs: STALE_MS, mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   const cases = [[403, 403, false], [404, 404, false], [451, 451, false], [
     500,
@@ -156,7 +273,10 @@ Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has
   mirror.fault = undefined;
   // One that is down might have had it.
   await using forbidding = new CountingMirror();
-  await using two = PlayedGateway.start({ mirrors: [forbidding.url, mirror.url] });
+  await using two = PlayedGateway.start({
+    staleMs: STALE_MS,
+    mirrors: [forbidding.url, mirror.url],
+  });
   await bytesOf(await two.get(PATH));
   forbidding.fault = () => new Response("no", { status: 403 });
   await mirror.die();
@@ -167,7 +287,7 @@ Deno.test("Databases.answer() passes on what all mirrors refuse, whatever it has
 
 Deno.test("Databases.answer() passes on what is no database, and keeps the good copy", async () => {
   await using mirror = mirrorWith(OLD);
-  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ staleMs: STALE_MS, mirrors: [mirror.url] });
   await bytesOf(await gateway.get(PATH));
   for (const [junk, etag] of [[content(500, 3), '"j1"'], [content(90_000, 4), '"j2"']] as const) {
     mirror.files.set(PATH, { bytes: junk, etag });
@@ -186,7 +306,7 @@ Deno.test("Databases.answer() passes on what is no database, and keeps the good 
 Deno.test("Databases.answer() keeps a signature as it is, unless it is too long for one", async () => {
   const path = `${PATH}.sig`;
   await using mirror = new CountingMirror();
-  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  await using gateway = PlayedGateway.start({ staleMs: STALE_MS, mirrors: [mirror.url] });
   const good = content(300, 5), big = content(limits.signatureBytesMax + 1, 6);
   for (const [bytes, etag] of [[good, '"s1"'], [big, '"s2"']] as const) {
     mirror.files.set(path, { bytes, etag });
@@ -200,6 +320,7 @@ Deno.test("Databases.answer() never lets what breaks off take the place of the g
   using directory = new TempDir();
   await using mirror = mirrorWith(OLD);
   await using gateway = PlayedGateway.start({
+    staleMs: STALE_MS,
     mirrors: [mirror.url],
     cacheDir: directory.path,
   });
@@ -262,6 +383,7 @@ Deno.test("Databases.answer() knows a database by where the mirror has it, whate
   await using mirror = new CountingMirror();
   mirror.files.set("/core/x86_64/core.db", { bytes: OLD, etag: ETAG });
   await using gateway = PlayedGateway.start({
+    staleMs: STALE_MS,
     mirrors: [`${mirror.url}/$repo/$arch`],
     cacheDir: directory.path,
   });
@@ -286,7 +408,7 @@ Deno.test("Databases.answer() passes through what there is no room to keep", asy
     cache.asked(key);
     const file = cache.newFile(key);
     Deno.writeTextFileSync(file, "content");
-    cache.keep(file, { key, sizeBytes: 7, etag: null, lastModified: null });
+    cache.keep(file, { key, sizeBytes: 7, crc32: 0, etag: null, lastModified: null });
   }
   await using gateway = PlayedGateway.start({
     mirrors: [mirror.url],
@@ -336,28 +458,33 @@ Deno.test("PassThrough.answer() lets no client that does not read hold up the ot
     url.endsWith(".iso")
       ? new Response(endless(), { headers: { "content-length": `${2 ** 34}` } })
       : undefined;
-  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
-  const answers = await Promise.all(
-    Array.from({ length: 40 }, (_, i) => gateway.get(`/iso/${i}.iso`)),
+  const clock = new ManualClock();
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url], clock });
+  const given = await Promise.all(
+    Array.from({ length: limits.gatewayPassesMax }, (_, i) => gateway.get(`/iso/${i}.iso`)),
   );
-  const given = answers.filter(({ status }) => status === 200);
-  const refused = answers.filter(({ status }) => status === 503);
-  assertEquals([given.length, refused.length], [limits.gatewayPassesMax, 32]);
-  for (const answer of refused) {
-    assert(Number(answer.headers.get("retry-after")) > 0);
+  const { counters } = gateway.gateway;
+  const before = counters.requests;
+  const late = Array.from({ length: 32 }, (_, i) => gateway.get(`/iso/late-${i}.iso`));
+  let pages = 0;
+  // The page is always there, so it can be asked for how many have come.
+  while (counters.requests - pages < before + late.length) {
+    await bytesOf(await gateway.get("/"));
+    pages++;
+  }
+  await clock.advance(limits.gatewayPassWaitMs);
+  for (const answer of await Promise.all(late)) {
+    assertEquals([answer.status, answer.headers.get("retry-after")], [503, "5"]);
     await answer.body?.cancel();
   }
   assertEquals(await bytesOf(await gateway.get(PATH)), OLD);
-  for (const answer of given) await answer.body!.cancel();
-  // Noticed when the gateway writes the next time.
-  const signal = AbortSignal.timeout(10_000);
-  for (;;) {
-    const answer = await gateway.get("/iso/again.iso");
-    await answer.body?.cancel();
-    if (answer.status === 200) break;
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  assertEquals(given.map(({ status }) => status), given.map(() => 200));
+  // Its turn comes when one of them has left.
+  const next = gateway.get("/iso/next.iso");
+  await given[0]!.body!.cancel();
+  const { status, body } = await next;
+  assertEquals(status, 200);
+  for (const open of [body, ...given.slice(1).map(({ body }) => body)]) await open!.cancel();
 });
 
 Deno.test("PassThrough.answer() passes other files on, and the mirror's answers with them", async () => {

@@ -31,7 +31,7 @@ async function take(everyMs: number): Promise<{ ended: Error | undefined; bytes:
     sent: () => {},
     clock: { ...systemClock, nowMs: () => nowMs },
   });
-  const reader = stream.stream.getReader({ mode: "byob" });
+  const reader = stream.stream.getReader();
   let bytes = 0;
   for (;;) {
     for (const untilMs = nowMs + everyMs; nowMs < untilMs && ends.length === 0;) {
@@ -39,10 +39,10 @@ async function take(everyMs: number): Promise<{ ended: Error | undefined; bytes:
       stream.tick(nowMs);
     }
     if (ends[0] !== undefined) {
-      await assertRejects(() => reader.read(new Uint8Array(1)), Error, "bytes a second");
+      await assertRejects(() => reader.read(), Error, "bytes a second");
       break;
     }
-    const { value, done } = await reader.read(new Uint8Array(limits.gatewayPassBytesPerSecond * 4));
+    const { value, done } = await reader.read();
     bytes += value?.length ?? 0;
     if (done) break;
   }

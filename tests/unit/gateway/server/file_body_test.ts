@@ -1,8 +1,15 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { Changes } from "../../../../src/base/changes.ts";
+import { EnvironmentError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { FileBody, type FileSupply } from "../../../../src/gateway/server/file_body.ts";
+import { BodySlots } from "../../../../src/gateway/server/body_slots.ts";
+import {
+  FileBody,
+  type FileSupply,
+  type RestBody,
+  type RestOfFile,
+} from "../../../../src/gateway/server/file_body.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { content } from "../../store/store_fixture.ts";
 
@@ -33,11 +40,36 @@ class Supply implements FileSupply {
   }
 }
 
-/** A body of `supply`, and how it ended. */
-function bodyOf(supply: Supply, range = { start: 0, end: BYTES.length }) {
-  const ended = Promise.withResolvers<Error | undefined>();
+/** What all bodies of one gateway share. */
+function gateway() {
   const clock = new ManualClock();
-  const body = new FileBody(supply, { ...range, clock, sent() {}, ended: ended.resolve });
+  return { clock, slots: new BodySlots(clock) };
+}
+
+/** A supply that has all of the file. */
+function wholeSupply(): Supply {
+  const supply = new Supply();
+  supply.here = BYTES.length;
+  supply.isOver = true;
+  return supply;
+}
+
+/** A body of `supply`, and how it ended. */
+function bodyOf(
+  supply: Supply,
+  range = { start: 0, end: BYTES.length },
+  { clock, slots } = gateway(),
+  rest?: RestOfFile,
+) {
+  const ended = Promise.withResolvers<Error | undefined>();
+  const body = new FileBody(supply, {
+    ...range,
+    clock,
+    slots,
+    sent() {},
+    ended: ended.resolve,
+    ...(rest === undefined ? {} : { rest }),
+  });
   return { body, clock, ended: ended.promise, reader: body.stream.getReader() };
 }
 
@@ -69,7 +101,9 @@ Deno.test("FileBody holds a little back while the rest is waited for, and pays i
   supply.here = BYTES.length;
   supply.isOver = true;
   supply.changes.tell();
-  assertEquals((await last).value?.length, limits.requestChunksMax * CHUNK_BYTES);
+  // Up to where a chunk ends: what follows is read whole.
+  const drippedBytes = 2 * limits.gatewayDripBytes;
+  assertEquals((await last).value?.length, limits.requestChunksMax * CHUNK_BYTES - drippedBytes);
   await reader.cancel();
 });
 
@@ -110,4 +144,127 @@ Deno.test("FileBody breaks off when the file failed, became another, or this par
     assertEquals((await ended)?.message.includes(message), true);
     assertEquals(supply.subscribers, 0);
   }
+});
+
+Deno.test("FileBody waits its turn when many give, and gives a little until then", async () => {
+  const shared = gateway();
+  const { clock } = shared;
+  const whole = { start: 0, end: BYTES.length };
+  const many = Array.from(
+    { length: limits.gatewayBodiesMax },
+    () => bodyOf(wholeSupply(), whole, shared),
+  );
+  for (const { reader } of many) await reader.read();
+  const waiting = [1, 2].map(() => bodyOf(wholeSupply(), whole, shared));
+  // What is small needs no turn.
+  const small = bodyOf(wholeSupply(), { start: 5, end: 5 + CHUNK_BYTES }, shared);
+  assertEquals((await small.reader.read()).value?.length, CHUNK_BYTES);
+  assertEquals(await small.ended, undefined);
+  for (const { reader } of waiting) {
+    assertEquals((await reader.read()).value?.length, limits.gatewayDripBytes);
+  }
+  const [first, second] = waiting.map(({ reader }) => reader.read());
+  await clock.advance(limits.gatewayDripMs);
+  for (const { body } of waiting) body.tick(clock.nowMs());
+  assertEquals((await first)?.value?.length, limits.gatewayDripBytes);
+  assertEquals((await second)?.value?.length, limits.gatewayDripBytes);
+  const next = waiting[0]!.reader.read();
+  await many[0]!.reader.cancel();
+  const drippedBytes = 2 * limits.gatewayDripBytes;
+  assertEquals((await next).value?.length, limits.gatewayRunBytesMin - drippedBytes);
+  for (const { reader } of [...many, ...waiting]) await reader.cancel();
+});
+
+Deno.test("FileBody sends a slow client away for those who wait, and only then", async () => {
+  const shared = gateway();
+  const { clock } = shared;
+  const whole = { start: 0, end: BYTES.length };
+  const slow = Array.from(
+    { length: limits.gatewayBodiesMax },
+    () => bodyOf(wholeSupply(), whole, shared),
+  );
+  for (const { reader } of slow) await reader.read();
+  const tick = () => slow.forEach(({ body }) => body.tick(clock.nowMs()));
+  await clock.advance(limits.gatewaySlotIdleMs + 1);
+  tick();
+  assertEquals(slow.some(({ body }) => body.hasEnded), false);
+  const waiting = bodyOf(wholeSupply(), whole, shared);
+  assertEquals((await waiting.reader.read()).value?.length, limits.gatewayDripBytes);
+  await clock.advance(limits.gatewaySlotWaitMs - 1);
+  tick();
+  assertEquals(slow.some(({ body }) => body.hasEnded), false);
+  await clock.advance(1);
+  // One goes for one who waits.
+  tick();
+  assertEquals(slow.filter(({ body }) => body.hasEnded).length, 1);
+  assertEquals((await slow[0]!.ended)?.message, "the client took less than 16384 bytes a second");
+  assertGreater((await waiting.reader.read()).value!.length, CHUNK_BYTES);
+  for (const { body, reader } of [...slow.slice(1), waiting]) {
+    await reader.cancel();
+    assertEquals(body.hasEnded, true);
+  }
+});
+
+Deno.test("FileBody goes on elsewhere when this machine can keep no more of the file", async () => {
+  const full = new EnvironmentError("no-space", "the disk is full");
+  const asked: unknown[] = [];
+  const rest: RestOfFile = {
+    open({ offset, end, before }, { why }) {
+      asked.push([offset, end, why]);
+      assertEquals(before, BYTES.slice(offset - CHUNK_BYTES, offset));
+      let at = offset;
+      return Promise.resolve({
+        read: () => Promise.resolve(BYTES.slice(at, at = Math.min(end, at + 100_000))),
+      });
+    },
+  };
+  const supply = new Supply();
+  supply.here = 40 * CHUNK_BYTES;
+  const { reader, ended } = bodyOf(supply, { start: 5, end: BYTES.length }, gateway(), rest);
+  const got = new Uint8Array(BYTES.length - 5);
+  let bytes = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    got.set(read.value, bytes);
+    bytes += read.value.length;
+    supply.failure = full;
+    supply.isOver = true;
+    supply.changes.tell();
+  }
+  assertEquals(await ended, undefined);
+  assertEquals(got, BYTES.slice(5));
+  // What is here is given first.
+  assertEquals(asked, [[40 * CHUNK_BYTES, BYTES.length, full]]);
+});
+
+Deno.test("FileBody breaks off when the rest cannot be had elsewhere, or is not wanted", async () => {
+  const opened: AbortSignal[] = [];
+  let asked = Promise.withResolvers<void>();
+  const rest = (open: Promise<RestBody>): RestOfFile => ({
+    open(_range, { signal }) {
+      opened.push(signal);
+      asked.resolve();
+      return open;
+    },
+  });
+  const full = new EnvironmentError("no-space", "the disk is full");
+  const failed = () => Object.assign(new Supply(), { failure: full, isOver: true });
+  const whole = { start: 0, end: BYTES.length };
+  const other = Promise.reject(new Error("the file at the mirror is another one"));
+  const { reader, ended } = bodyOf(failed(), whole, gateway(), rest(other));
+  await assertRejects(() => reader.read(), Error, "is another one");
+  assertEquals((await ended)?.message, "the file at the mirror is another one");
+  asked = Promise.withResolvers<void>();
+  const left = bodyOf(failed(), whole, gateway(), rest(new Promise(() => {})));
+  const read = left.reader.read();
+  await asked.promise;
+  await left.reader.cancel();
+  assertEquals(((await left.ended) as Error).name, "ClientLeft");
+  await read;
+  assertEquals(opened.map(({ aborted }) => aborted), [true, true]);
+  // A fetch that failed is no matter of this machine.
+  const wrong = Object.assign(new Supply(), { failure: new Error("wrong"), isOver: true });
+  const broken = bodyOf(wrong, whole, gateway(), rest(new Promise(() => {})));
+  wrong.changes.tell();
+  assertEquals((await broken.ended)?.message, "wrong");
+  await assertRejects(() => broken.reader.read(), Error, "wrong");
 });

@@ -28,6 +28,13 @@ Deno.test("isNotModified() compares tags, and dates only without a tag", () => {
   }
 });
 
+Deno.test("isNotModified() takes no other date where only the very one will do", () => {
+  for (const [date, expected] of [[DATE, true], [LATER, false], [EARLIER, false]] as const) {
+    const headers = new Headers({ "if-modified-since": date });
+    assertEquals(isNotModified(headers, BOTH, { isExact: true }), expected, date);
+  }
+});
+
 Deno.test("isNotModified() is false where nothing is known of the file", () => {
   const nothing = { etag: null, lastModified: null };
   for (const header of ["if-none-match", "if-modified-since"]) {

@@ -56,13 +56,25 @@ Deno.test("readPath() decodes the name and keeps the path as it was sent", () =>
   assertEquals(good("/x/y/a.pkg.tar.zst#part").path, "/x/y/a.pkg.tar.zst");
 });
 
+Deno.test("readPath() takes several slashes for one, and no notice of a query", () => {
+  const path = "/core/os/x86_64/core.db";
+  const same = [
+    "//core/os/x86_64/core.db",
+    "/core///os//x86_64/core.db",
+    `${path}?`,
+    `${path}?arch=x86_64&at=/../etc//passwd?#there`,
+    `/${path}?a=%00`,
+  ];
+  for (const sent of same) assertEquals(good(sent), good(path), sent);
+  for (const sent of ["/", "//", "/?a=b", "/#a"]) assertEquals(readPath(HOST + sent), "root", sent);
+});
+
 Deno.test("readPath() refuses what could mean another place than it says", () => {
   for (
     const path of [
       "/core/../x.pkg.tar.zst",
       "/core/%2e%2E/x.pkg.tar.zst",
       "/./x.pkg.tar.zst",
-      "/core//x.pkg.tar.zst",
       "/core/os/",
       "/x\\..\\..\\private\\secret.txt",
       "/x%5c..%5csecret.txt",
@@ -76,7 +88,8 @@ Deno.test("readPath() refuses what could mean another place than it says", () =>
       "/core/%0d%0a.pkg.tar.zst",
       "/core/%ff.pkg.tar.zst",
       "/core/%.pkg.tar.zst",
-      "/core/x.pkg.tar.zst?a=b",
+      "/core//../x.pkg.tar.zst",
+      "/core/..?/x.pkg.tar.zst",
       `/${"a".repeat(256)}`,
       `/${"a/".repeat(limits.urlBytesMax / 2)}x`,
     ]

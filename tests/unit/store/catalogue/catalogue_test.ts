@@ -15,7 +15,7 @@ function storedFile(
   const root = path[1].length.toString(16).padStart(64, "0") as Root;
   const [directory, file] = path;
   // An inode above 2^53, as some file systems give.
-  const content = { root, sizeBytes: 2 ** 44, mtimeMs: -12.5, ino: 2 ** 60 };
+  const content = { root, sizeBytes: 2 ** 44, mtimeMs: -12.5, ino: 2 ** 60, ctimeMs: 3_000 };
   return new StoredFile(origin, { directory, file }, content);
 }
 
@@ -32,7 +32,7 @@ Deno.test("storedFiles() gives back what putStoredFiles() took, after opening ag
   const named = new StoredFile(
     "downloaded",
     { directory: `${FILES}/${root}`, file: "f", name: "f" },
-    { root, sizeBytes: 0, mtimeMs: 1_700_000_000_123, ino: 7 },
+    { root, sizeBytes: 0, mtimeMs: 1_700_000_000_123, ino: 7, ctimeMs: 0 },
   );
   {
     using catalogue = await Catalogue.open(path, FILES);
@@ -60,6 +60,7 @@ Deno.test("storedFiles() finds downloaded files again when the data directory ha
         sizeBytes: 1,
         mtimeMs: 1,
         ino: 1,
+        ctimeMs: 0,
       }),
     ]);
   }
@@ -88,6 +89,7 @@ Deno.test("completePartial() turns a partial download into a file in one step", 
     sizeBytes: 40_000,
     have: new Uint8Array([0xe0]),
     hasLeaves: true,
+    left: { sizeBytes: 40_000, mtimeMs: 1_700_000_000_123, ctimeMs: 1_700_000_001_000, ino: 7 },
   };
   catalogue.putPartial(row);
   assertEquals(catalogue.partials(), [row]);
@@ -165,6 +167,7 @@ Deno.test("putStoredFiles() writes all files or none", async () => {
     sizeBytes: 1,
     mtimeMs: 1,
     ino: 1,
+    ctimeMs: 0,
   });
   assertThrows(() => catalogue.putStoredFiles([storedFile(["/a", "good"]), bad]), EnvironmentError);
   assertEquals([...catalogue.storedFiles("shared")], []);

@@ -25,6 +25,7 @@ function record(name: string, extras: Partial<FetchRecord> = {}): FetchRecord {
     bytesLocal: 0,
     bytesPeers: 16_384,
     bytesMirror: 3_616,
+    bytesMirrors: 4_000,
     bytesThrownAway: 0,
     bytesSaved: 16_384,
     givers: [{
@@ -40,6 +41,15 @@ function record(name: string, extras: Partial<FetchRecord> = {}): FetchRecord {
     ...extras,
   };
 }
+
+Deno.test("FetchHistory.of() gives a record of before mirrors were counted, with what counted then", async () => {
+  using dir = new TempDir();
+  const { bytesMirrors: _, ...before } = record("a");
+  const { store } = await openStore(dir.join("data"));
+  await using __ = store;
+  store.history.add(before as FetchRecord);
+  assertEquals(store.history.of("a"), [{ ...before, bytesMirrors: before.bytesMirror }]);
+});
 
 Deno.test("FetchHistory.of() gives those of a name or root, the last first, after a restart too", async () => {
   using dir = new TempDir();

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
 import { EnvironmentError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
+import { damage } from "../../../support/rot.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import type { ChunkStore } from "../../../../src/store/chunk_store.ts";
 import type { StoreChange } from "../../../../src/store/files/stored_file.ts";
@@ -501,3 +502,143 @@ Deno.test("ChunkStore.sha256Of() withdraws a file that is not what it was", asyn
   assertEquals(store.fileDefinitions(), []);
   assertEquals(store.sha256(rootOf(bytes)), undefined);
 });
+
+Deno.test("ChunkStore.sha256Of() remembers nothing of a file that rotted, and makes it a part", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(50_000);
+  const root = await addDownloaded(store, "a", bytes);
+  damage(store.definition(root)!.path, { kind: "byte", at: 20_000 });
+  await assertRejects(() => store.sha256Of(root), EnvironmentError, "not what they were");
+  await store.ready(root);
+  assertEquals([store.sha256(root), store.isComplete(root)], [undefined, false]);
+  assertEquals(store.availableChunks(root)!.count, 3);
+});
+
+Deno.test("UnverifiedDownload.promote() keeps nothing whose bytes changed after they were written", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(50_000);
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  assertEquals(await unverified.sha256(), sha256(bytes));
+  damage(unverified.path, { kind: "byte", at: 20_000 });
+  await assertRejects(() => unverified.promote(), EnvironmentError, "its data changed");
+  assertEquals(store.fileDefinitions(), []);
+});
+
+for (const length of [1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 77, 3 * 1024 * 1024 + 5]) {
+  Deno.test(`UnverifiedDownload.wantLeaves() has the leaves of ${length} bytes computed on the way`, async () => {
+    using dir = new TempDir();
+    const { store, warnings } = await openStore(dir.join("data"));
+    await using _ = store;
+    const bytes = content(length);
+    const unverified = open(store, length);
+    // They are wanted when some came already, and the rest comes from its end.
+    const beginBytes = Math.min(length, 700);
+    fill(unverified, bytes.subarray(0, beginBytes), 100);
+    unverified.wantLeaves();
+    unverified.wantLeaves();
+    fillFromEnd(unverified, bytes, beginBytes);
+    const file = await unverified.promote();
+    assertEquals(file.root, rootOf(bytes));
+    const leaves = new Uint8Array(file.chunks * 32);
+    store.readLeaves(file.root, { first: 0, count: file.chunks }, leaves);
+    assertEquals(leaves, leavesOf(bytes));
+    assertEquals(readAll(store, file.root), bytes);
+    assertEquals(store.sha256(file.root), sha256(bytes));
+    assertEquals(warnings, []);
+  });
+}
+
+Deno.test("UnverifiedDownload.promote() does not read again what it has the leaves of; who reads it sees that it changed", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(3 * 1024 * 1024);
+  const unverified = open(store, bytes.length);
+  unverified.wantLeaves();
+  fill(unverified, bytes);
+  damage(unverified.path, { kind: "byte", at: 20_000 });
+  const { root } = await unverified.promote();
+  assertEquals([root, store.sha256(root)], [rootOf(bytes), sha256(bytes)]);
+  const target = new Uint8Array(CHUNK_BYTES);
+  store.readChecked(root, { first: 0, count: 1 }, target, 0);
+  assertEquals(target, bytes.subarray(0, CHUNK_BYTES));
+  assertThrows(() => store.readChecked(root, { first: 1, count: 1 }, target, 0), EnvironmentError);
+  await store.ready(root);
+  assertEquals(store.availableChunks(root)!.count, bytes.length / CHUNK_BYTES - 1);
+});
+
+Deno.test("UnverifiedDownload.wantLeaves() is for the size that it has at the end", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(100_000);
+  const unverified = open(store, 50_000);
+  unverified.wantLeaves();
+  fill(unverified, content(50_000, 2));
+  unverified.restart();
+  unverified.sizeBytes = bytes.length;
+  fill(unverified, bytes);
+  assertEquals((await unverified.promote()).root, rootOf(bytes));
+});
+
+Deno.test("UnverifiedDownload.reader() gives nothing that rotted after it was written, and it is kept no more", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(5 * CHUNK_BYTES + 77);
+  const unverified = open(store, bytes.length);
+  fill(unverified, bytes);
+  const reader = unverified.reader(bytes.length), target = new Uint8Array(6 * CHUNK_BYTES);
+  assertEquals(reader.readRun({ first: 0, count: 6 }, target, 0), bytes.length);
+  for (const at of [2 * CHUNK_BYTES + 9, bytes.length - 1]) {
+    damage(unverified.path, { kind: "byte", at });
+    const first = Math.floor(at / CHUNK_BYTES);
+    assertEquals(reader.readRun({ first: first - 1, count: 1 }, target, 0), CHUNK_BYTES);
+    const read = () => reader.readRun({ first: first - 1, count: 2 }, target, 0);
+    assertThrows(read, EnvironmentError, "its data changed on the disk");
+  }
+  await assertRejects(() => unverified.promote(), EnvironmentError, "its data changed on the disk");
+  unverified.suspend();
+  assertEquals([unverified.isEnded, incoming(dir), store.fileDefinitions()], [true, [], []]);
+});
+
+for (const wantsLeaves of [false, true]) {
+  const how = wantsLeaves ? "with its leaves" : "by a worker";
+  Deno.test(`UnverifiedDownload.promote() keeps nothing that rotted before it was hashed ${how}`, async () => {
+    using dir = new TempDir();
+    const { store } = await openStore(dir.join("data"));
+    await using _ = store;
+    const bytes = content(3 * 1024 * 1024);
+    const unverified = open(store, bytes.length);
+    if (wantsLeaves) unverified.wantLeaves();
+    // In whole chunks, the second half first, as fellows bring them.
+    const half = 96 * CHUNK_BYTES;
+    unverified.write(half, bytes.subarray(half));
+    damage(unverified.path, { kind: "byte", at: half + 30_000 });
+    unverified.write(0, bytes.subarray(0, half));
+    unverified.hashOn(bytes.length);
+    await assertRejects(() => unverified.sha256(), EnvironmentError, "its data changed");
+    await assertRejects(() => unverified.promote(), EnvironmentError, "its data changed");
+    assertEquals(store.fileDefinitions(), []);
+    unverified.restart();
+    unverified.sizeBytes = bytes.length;
+    fill(unverified, bytes);
+    assertEquals((await unverified.promote()).root, rootOf(bytes));
+  });
+}
+
+/** Takes what follows `from` of `bytes` in, its last piece first, and hashes on after each. */
+function fillFromEnd(unverified: ReturnType<typeof open>, bytes: Uint8Array, from: number): void {
+  const pieceBytes = 33_333;
+  const pieces = Math.ceil((bytes.length - from) / pieceBytes);
+  for (let piece = pieces - 1; piece >= 0; piece--) {
+    const start = from + piece * pieceBytes;
+    unverified.write(start, bytes.subarray(start, start + pieceBytes));
+    unverified.hashOn(20_000);
+  }
+}

@@ -18,7 +18,7 @@ Deno.test("FileIndex finds files by root, name, path and directory after any cha
       const path = `${directory}/${file}`;
       const known = model.get(path);
       if (isAdded) {
-        const content = { root: root as Root, sizeBytes: 1, mtimeMs: 1, ino: 1 };
+        const content = { root: root as Root, sizeBytes: 1, mtimeMs: 1, ino: 1, ctimeMs: 0 };
         const storedFile = new StoredFile("shared", { directory, file }, content);
         index.add(storedFile);
         model.set(path, storedFile);

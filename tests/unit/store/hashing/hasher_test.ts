@@ -42,7 +42,7 @@ Deno.test("hash() gives the root and leaves the leaf layer in its sidecar", asyn
 Deno.test("sha256() gives the SHA-256 of the whole file", async () => {
   using t = setUp();
   const bytes = content(40 * CHUNK_BYTES + 3);
-  const { sha256, sizeBytes } = await t.hasher.sha256(t.dir.write("f", bytes));
+  const { sha256, sizeBytes } = await t.hasher.sha256({ path: t.dir.write("f", bytes) });
   assertEquals(sha256, createHash("sha256").update(bytes).digest("hex"));
   assertEquals(sizeBytes, bytes.length);
 });

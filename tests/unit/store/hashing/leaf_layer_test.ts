@@ -3,6 +3,7 @@ import { EnvironmentError, PeerFault } from "../../../../src/base/errors.ts";
 import type { Root } from "../../../../src/base/ids.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
 import { HandleCache } from "../../../../src/store/files/handle_cache.ts";
+import { ProvenLayers } from "../../../../src/store/hashing/proven_layers.ts";
 import { LeafLayer, LeafLayerWriter } from "../../../../src/store/hashing/leaf_layer.ts";
 import { naiveRoot, TempDir } from "../store_fixture.ts";
 
@@ -15,8 +16,11 @@ function setUp(count: number) {
     handles,
     leaves,
     storedFile,
-    writer: new LeafLayerWriter(new LeafLayer(storedFile, handles), handles),
-    layer: new LeafLayer(storedFile, handles),
+    writer: new LeafLayerWriter(
+      new LeafLayer(storedFile, { handles, proven: new ProvenLayers() }),
+      handles,
+    ),
+    layer: new LeafLayer(storedFile, { handles, proven: new ProvenLayers() }),
     [Symbol.dispose]() {
       handles.close();
       dir[Symbol.dispose]();
@@ -33,7 +37,7 @@ Deno.test("finish() keeps a layer that came in portions and belongs to the root"
   const read = new Uint8Array(5 + 1000 * 32);
   assertEquals(t.layer.read({ first: 0, count: 1000 }, read, 5), 32_000);
   assertEquals(read.subarray(5), t.leaves);
-  assert(t.layer.isSound());
+  assert(t.layer.isSoundNow());
 });
 
 Deno.test("finish() throws bad-data and starts over when one bit differs", () => {
@@ -53,7 +57,10 @@ Deno.test("finish() throws bad-data and starts over when one bit differs", () =>
 Deno.test("finish() throws bad-data when padding is given as leaves", () => {
   using t = setUp(5);
   const storedFile = { ...t.storedFile, chunks: 7 };
-  const writer = new LeafLayerWriter(new LeafLayer(storedFile, t.handles), t.handles);
+  const writer = new LeafLayerWriter(
+    new LeafLayer(storedFile, { handles: t.handles, proven: new ProvenLayers() }),
+    t.handles,
+  );
   writer.add(0, t.leaves);
   writer.add(5, new Uint8Array(2 * 32));
   const fault = assertThrows(() => writer.finish(), PeerFault, "leaf 6 is padding");
@@ -97,7 +104,10 @@ Deno.test("hexOf() is the root for a file of one chunk, without a sidecar", () =
   using dir = new TempDir();
   using handles = new HandleCache(2);
   const root = "ab".repeat(32) as Root;
-  const layer = new LeafLayer({ root, chunks: 1, path: dir.join("none") }, handles);
+  const layer = new LeafLayer({ root, chunks: 1, path: dir.join("none") }, {
+    handles,
+    proven: new ProvenLayers(),
+  });
   assertEquals(layer.hexOf({ first: 0, count: 1 }), root);
   assertEquals(handles.size, 0);
 });
@@ -116,7 +126,7 @@ Deno.test("read() throws corrupt when the sidecar holds other leaves or is cut o
   }
 });
 
-Deno.test("isSound() is false when a large layer rotted on the disk", () => {
+Deno.test("isSound() is false when a large layer rotted on the disk", async () => {
   using t = setUp(5000);
   t.writer.add(0, t.leaves);
   t.writer.finish();
@@ -124,5 +134,6 @@ Deno.test("isSound() is false when a large layer rotted on the disk", () => {
   const rotten = t.leaves.slice();
   rotten[4999 * 32]! ^= 0x40;
   Deno.writeFileSync(t.storedFile.path, rotten);
-  assert(!t.layer.isSound());
+  assert(!await t.layer.isSound());
+  assert(!t.layer.isSoundNow());
 });

@@ -1,0 +1,53 @@
+/** Whether a fellow gives what it is asked for, or lets others wait for what only it has. */
+
+import { limits } from "../../base/limits.ts";
+
+/** What is known of what a fellow gives. */
+interface Giving {
+  /** Bytes that it was the first to give. */
+  readonly bytesGood: number;
+  /** Bytes that it was asked for, and has not given. */
+  readonly inflight: number;
+}
+
+/** The patience with one fellow. */
+export class Patience {
+  /** Since when something is asked of it all the time, and what it had given by then. */
+  #since = { ms: -Infinity, bytes: 0 };
+  #isWithholding = false;
+  #times = 0;
+
+  get isWithholding(): boolean {
+    return this.#isWithholding;
+  }
+
+  /** Whether it has let others wait too often. */
+  get isOver(): boolean {
+    return this.#times >= limits.fellowWithholdsMax;
+  }
+
+  /**
+   * Takes note of what it gave by now.
+   *
+   * @param leastPerSecond Bytes a second that it must give for others to wait for it.
+   */
+  look(
+    { bytesGood, inflight }: Giving,
+    { leastPerSecond, nowMs }: { readonly leastPerSecond: number; readonly nowMs: number },
+  ): void {
+    const given = bytesGood - this.#since.bytes;
+    if (this.#isWithholding) {
+      const isBack = given > 0 && (inflight === 0 || given >= limits.fellowBackBytes);
+      if (isBack) this.#isWithholding = false;
+      else return;
+    }
+    const waitedMs = nowMs - this.#since.ms;
+    if (inflight > 0 && waitedMs < limits.fellowGiveMs) return;
+    const isSlow = inflight > 0 && this.#since.ms > -Infinity &&
+      given < leastPerSecond * waitedMs / 1_000;
+    this.#since = { ms: nowMs, bytes: bytesGood };
+    if (!isSlow) return;
+    this.#isWithholding = true;
+    this.#times++;
+  }
+}

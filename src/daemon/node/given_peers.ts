@@ -1,0 +1,101 @@
+/**
+ * How the peers that a person named stand: which of them has a link, why the others have none, and
+ * since when. It dials nobody; `links.ts` tells it what happens.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import { limits } from "../../base/limits.ts";
+import type { Neighbours } from "../../core/overlay/neighbours.ts";
+import { type Dialler, type LinkProblem, linkProblemOf } from "../../net/link_problem.ts";
+import { formatAddress, plainHost } from "../../wire/host.ts";
+import type { GivenPeerReport } from "../../wire/reports.ts";
+
+/** What stands against a link, and since when. */
+interface Standing extends LinkProblem {
+  readonly sinceMs: number;
+}
+
+/** The peers that a person named. */
+export class GivenPeers {
+  readonly #dialler: Dialler;
+  /** Null where nothing has failed yet, or since a link came up; by address. */
+  readonly #problems: Map<string, Standing | null>;
+
+  constructor(peers: readonly HostPort[], dialler: Omit<Dialler, "what">) {
+    this.#dialler = { ...dialler, what: "node" };
+    this.#problems = new Map(peers.map((peer) => [keyOf(peer), null]));
+  }
+
+  has(address: HostPort): boolean {
+    return this.#problems.has(keyOf(address));
+  }
+
+  /** No link came of a dial; gives the problem. */
+  failed(address: HostPort, error: unknown, nowMs: number): LinkProblem {
+    const problem = linkProblemOf(error, this.#dialler);
+    this.#note(address, problem, nowMs);
+    return problem;
+  }
+
+  /** A link came up. */
+  linked(address: HostPort): void {
+    if (this.has(address)) this.#problems.set(keyOf(address), null);
+  }
+
+  /** A link ended; `reason` is what the other side said, if it said anything. */
+  ended(address: HostPort, reason: string | undefined, nowMs: number): void {
+    this.#note(address, endOf(reason), nowMs);
+  }
+
+  /** All of them, in the order in which they were given. */
+  reports(neighbours: Neighbours, nowMs: number): GivenPeerReport[] {
+    const pinned = new Map(neighbours.pinned().map((one) => [keyOf(one), one]));
+    return [...this.#problems].map(([peer, problem]) => {
+      const { nodeId = null, isLinked = false, isDialled = false } = pinned.get(peer) ?? {};
+      const isFailed = !isLinked && problem !== null;
+      return {
+        peer,
+        nodeId,
+        state: isLinked ? "linked" : isDialled && !isFailed ? "dialling" : "failed",
+        problem: isLinked || problem === null
+          ? null
+          : { ...problem, sinceMs: Math.round(nowMs - problem.sinceMs) },
+      };
+    });
+  }
+
+  /** Why there is no link to some of them, for a fetch that found nobody. */
+  faults(
+    neighbours: Neighbours,
+    nowMs: number,
+  ): { readonly peer: string; readonly reason: string }[] {
+    return this.reports(neighbours, nowMs)
+      .flatMap(({ peer, problem }) => problem === null ? [] : { peer, reason: problem.text })
+      .slice(0, limits.faultsToldMax);
+  }
+
+  #note(address: HostPort, problem: LinkProblem, nowMs: number): void {
+    const key = keyOf(address);
+    const before = this.#problems.get(key);
+    if (before === undefined) return;
+    const sinceMs = before?.code === problem.code ? before.sinceMs : nowMs;
+    this.#problems.set(key, { ...problem, sinceMs });
+  }
+}
+
+function endOf(reason: string | undefined): LinkProblem {
+  switch (reason) {
+    case "busy":
+      return { code: "busy", text: "it has all the links that it wants" };
+    case "shutting down":
+      return { code: "stopped", text: "it was stopped" };
+    case undefined:
+      return { code: "ended", text: "the link broke" };
+    default:
+      return { code: "ended", text: `the link ended: ${reason}` };
+  }
+}
+
+function keyOf({ host, port }: HostPort): string {
+  return formatAddress(plainHost(host), port);
+}

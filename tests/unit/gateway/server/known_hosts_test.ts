@@ -1,0 +1,37 @@
+/** Which names the gateway answers to. */
+
+import { assertEquals } from "@std/assert";
+import { hostProblem } from "../../../../src/gateway/server/known_hosts.ts";
+
+const NAMES = ["box", "cache.lan"];
+
+for (
+  const host of [
+    ...["127.0.0.1:8050", "10.1.2.3", "[::1]:8050", "[fd77::1]", "localhost", "LOCALHOST:8050"],
+    ...["localhost.", "box:8050", "Cache.LAN", "cache.lan.:8050"],
+  ]
+) {
+  Deno.test(`hostProblem() finds nothing wrong with ${host}`, () => {
+    assertEquals(hostProblem(host, NAMES), undefined);
+  });
+}
+
+for (
+  const host of [
+    ...[
+      "evil.example:8050",
+      "127.0.0.1.evil.example",
+      "box.evil.example",
+      "localhost.evil.example",
+    ],
+    ...["", "[evil.example]", "1.2.3.4.5", "127.0.0.1@evil.example", "0x7f.1", "::1]"],
+  ]
+) {
+  Deno.test(`hostProblem() is 421 for ${JSON.stringify(host)}`, () => {
+    assertEquals(hostProblem(host, NAMES)?.status, 421);
+  });
+}
+
+Deno.test("hostProblem() is 400 for a request that names no host", () => {
+  assertEquals(hostProblem(null, NAMES)?.status, 400);
+});
