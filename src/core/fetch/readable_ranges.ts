@@ -30,6 +30,8 @@ export class ReadableRanges {
    */
   #mirrorsOnly = new Bitfield(0);
   #peersOnly = new Bitfield(0);
+  /** Chunks of the mirror's place that may be read: what else is there, fellows gave and nobody proved. */
+  #mirrors = new Bitfield(0);
 
   /** @param onFirstRelease Called each time that released bytes are there where none were. */
   constructor(observer: FetchObserver, onFirstRelease: () => void) {
@@ -67,18 +69,22 @@ export class ReadableRanges {
       if (isOther) this.#observer.event({ kind: "restarted", reason: "the file has another size" });
       this.#sizeBytes = sizeBytes;
       this.#reader = null;
+      this.#mirrors = new Bitfield(chunkCount(sizeBytes));
       this.#forget();
     }
     const isNew = this.#reader === null;
     this.#reader ??= new PartsReader(sizeBytes);
     if (parts.peers !== undefined) this.#reader.peers = parts.peers;
-    if (parts.mirror !== undefined) this.#reader.mirror = parts.mirror;
+    if (parts.mirror !== undefined) this.#reader.mirror = this.#toldOf(parts.mirror);
     if (isNew) this.#observer.readable(this.#reader);
   }
 
   /** Chunks can be read; `isMirrors` when they came to the mirror's place. */
   gained(range: ChunkRange, options: { readonly isMirrors?: boolean } = {}): void {
-    if (options.isMirrors) this.#mirrorsOnly.addRange(range);
+    if (options.isMirrors) {
+      this.#mirrorsOnly.addRange(range);
+      this.#mirrors.addRange(range);
+    }
     if (this.#usesAll) this.#noteUse(range);
     this.#gained.addRange(range);
     this.#observer.gained(range);
@@ -139,6 +145,7 @@ export class ReadableRanges {
   dropMirror(reason: string): void {
     const left = this.#reader?.peers ?? null;
     if (this.#reader !== null) this.#reader.mirror = null;
+    this.#mirrors = new Bitfield(this.#mirrors.length);
     this.#drop(this.#mirrorsOnly, left, reason);
     this.#peersOnly = this.#used.clone();
     this.#mirrorsOnly = new Bitfield(this.#gained.length);
@@ -196,6 +203,13 @@ export class ReadableRanges {
     this.show(parts.sizeBytes, { peers: parts.peers, mirror: parts.mirror });
     for (const range of gained.ranges()) this.gained(range);
     for (const range of released.ranges()) this.release(range);
+  }
+
+  /** The mirror's place, as far as it was told of. */
+  #toldOf(mirror: ViewPart | null): ViewPart | null {
+    if (mirror === null) return null;
+    const told = this.#mirrors;
+    return { has: (range) => told.hasRange(range) && mirror.has(range), reader: mirror.reader };
   }
 
   #forget(): void {

@@ -144,7 +144,9 @@ export function showLocal(
   const bytes = wantedBytes(sizeBytes, wanted);
   journal.note("The file is here already", nowMs);
   view.event({ kind: "found", root, name, sizeBytes, sources: 0, bytesHad: bytes });
-  view.show(sizeBytes, { peers: { has: () => true, reader: readerOf(store, file) } });
+  // Nothing is read where the mirror wrote: nobody may have proved what fellows brought there.
+  const peers = { has: () => true, reader: readerOf(store, file) };
+  view.show(sizeBytes, { peers, mirror: null });
   if (wanted.count > 0) {
     journal.received(HERE, wanted, { sizeBytes });
     view.gained(wanted);

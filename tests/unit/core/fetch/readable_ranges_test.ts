@@ -76,6 +76,23 @@ function start(options: { readonly onlyReleased: boolean } = { onlyReleased: tru
   return { log, view, peers, mirror, fromPeers, fromMirror };
 }
 
+Deno.test("ReadableRanges reads nothing of the mirror's place but what the mirror gave", () => {
+  const { log, view, mirror, fromPeers, fromMirror } = start();
+  fromMirror(chunk(0));
+  // Fellows wrote there, and nobody proved it.
+  mirror.have.addRange(chunk(1, 3));
+  fromPeers(chunk(1, 2));
+  view.releaseAll();
+  const target = new Uint8Array(3 * CHUNK_BYTES);
+  const values = () => [0, 1, 2].map((index) => target[index * CHUNK_BYTES]);
+  log.reader!.readRun(chunk(0, 3), target, 0);
+  assertEquals(values(), [2, 1, 1]);
+  // When the whole is found to be right, they are told as the mirror's.
+  view.gained(chunk(3), { isMirrors: true });
+  log.reader!.readRun(chunk(3), target, 0);
+  assertEquals(values()[0], 2);
+});
+
 Deno.test("ReadableRanges reads each chunk where it is, the mirror's first", () => {
   const { log, fromPeers, fromMirror } = start();
   fromPeers(chunk(0, 3));
