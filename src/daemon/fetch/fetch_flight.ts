@@ -297,7 +297,10 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     const flight = this.#host.flights.begin({
       file,
       place: {
-        write: (offset, bytes) => this.#place(file.sizeBytes).write(offset, bytes),
+        write: (offset, bytes) => {
+          this.#place(file.sizeBytes);
+          track.writeOthers(offset, bytes);
+        },
         reader: (sizeBytes) => ({
           sizeBytes,
           readRun: (range, target, offset) =>

@@ -5,6 +5,7 @@
  * or where the whole is checked at its end.
  */
 
+import { CHUNK_BYTES } from "../../base/geometry.ts";
 import { nameOfUrl } from "../../base/mirror_url.ts";
 import type { MirrorAnswer } from "../../http/coalesced_reads.ts";
 import { isStrong } from "../../http/mirror_request.ts";
@@ -38,6 +39,8 @@ export class MirrorDownload {
   #unverified: UnverifiedDownload | null = null;
   /** The mirror that gives what is written now. */
   #provider: Provider = HERE;
+  /** The chunk of which the beginning was written, and the rest is still to come. */
+  readonly #begun = new BegunChunk();
   /** By what the next answer has to show that it goes on with what an earlier fetch brought. */
   #earlier: ResumeValidators | null = null;
 
@@ -70,7 +73,7 @@ export class MirrorDownload {
       key: mirrors[0]!,
       ...(this.#path === undefined ? {} : { path: this.#path }),
     });
-    const position = unverified.nextMissing(start);
+    const position = this.#wholeChunks(unverified, unverified.nextMissing(start));
     if (position <= start) return { position: start, note: null, expected: null };
     const { validators } = unverified;
     const isChecked = start === 0 && isWholeChecked(this.#request);
@@ -91,6 +94,12 @@ export class MirrorDownload {
     };
   }
 
+  /** Fellows may write whole chunks there: the mirror gives all of each that it gives any of. */
+  #wholeChunks({ isWhole }: UnverifiedDownload, position: number): number {
+    const isShared = this.#path === undefined && !isWhole;
+    return isShared ? position - position % CHUNK_BYTES : position;
+  }
+
   /** Whether an answer may be of the file of which an earlier fetch brought the beginning. */
   goesOnWith(body: MirrorAnswer): boolean {
     return this.#earlier === null || isSameFile(this.#earlier, body);
@@ -104,13 +113,22 @@ export class MirrorDownload {
   }
 
   write(offset: number, bytes: Uint8Array): void {
+    this.#begun.mend(offset, (from, beginning) => this.#unverified!.write(from, beginning));
     this.#unverified!.write(offset, bytes);
+    this.#begun.written(offset, bytes);
     this.received.received(this.#provider, offset + bytes.length);
+  }
+
+  /** Writes chunks that fellows gave: what a mirror has begun to give it gives whole. */
+  writeOthers(offset: number, bytes: Uint8Array): void {
+    this.#unverified!.write(offset, bytes);
+    this.#begun.overwritten(offset, bytes.length);
   }
 
   /** Throws away what is there: what comes next is another file. */
   restart(): void {
     this.received.clear();
+    this.#begun.forget();
     this.#earlier = null;
     this.#unverified?.restart();
   }
@@ -119,6 +137,7 @@ export class MirrorDownload {
   leave(): void {
     this.end("suspend");
     this.#unverified = null;
+    this.#begun.forget();
     this.#earlier = null;
     this.received.clear();
   }
@@ -126,6 +145,48 @@ export class MirrorDownload {
   /** Keeps what is there for a later fetch, or not; somebody may have taken it over. */
   end(how: "suspend" | "discard"): void {
     if (this.#unverified?.isEnded === false) this.#unverified[how]();
+  }
+}
+
+/**
+ * What a mirror gave of a chunk that is not whole yet. Others may bring all of that chunk meanwhile:
+ * half of it must not stay theirs when it counts as the mirror's.
+ */
+class BegunChunk {
+  readonly #bytes = new Uint8Array(CHUNK_BYTES);
+  #offset = 0;
+  #length = 0;
+  #isOverwritten = false;
+
+  /** The mirror's bytes were written, in order. */
+  written(offset: number, bytes: Uint8Array): void {
+    const end = offset + bytes.length;
+    const from = Math.max(offset, end - end % CHUNK_BYTES);
+    if (from > offset || from % CHUNK_BYTES === 0 || from !== this.#offset + this.#length) {
+      this.#offset = from;
+      this.#length = 0;
+    }
+    this.#bytes.set(bytes.subarray(from - offset), this.#length);
+    this.#length += end - from;
+    this.#isOverwritten = false;
+  }
+
+  /** Others wrote. */
+  overwritten(offset: number, length: number): void {
+    const isMeant = offset < this.#offset + this.#length && offset + length > this.#offset;
+    this.#isOverwritten ||= isMeant;
+  }
+
+  /** Writes it once more where that is needed before the mirror goes on at `offset`. */
+  mend(offset: number, write: (offset: number, bytes: Uint8Array) => void): void {
+    if (!this.#isOverwritten || offset !== this.#offset + this.#length) return;
+    write(this.#offset, this.#bytes.subarray(0, this.#length));
+    this.#isOverwritten = false;
+  }
+
+  forget(): void {
+    this.#length = 0;
+    this.#isOverwritten = false;
   }
 }
 

@@ -245,6 +245,15 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     return this.unverified!;
   }
 
+  /**
+   * Writes chunks that fellows brought, to the place that was opened for them.
+   *
+   * @throws {EnvironmentError} when the disk refuses.
+   */
+  writeOthers(offset: number, bytes: Uint8Array): void {
+    this.#download.writeOthers(offset, bytes);
+  }
+
   /** Fellows brought what was missing: all is here. */
   filled(): void {
     if (this.#isFilled) return;

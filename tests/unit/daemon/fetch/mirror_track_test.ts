@@ -410,3 +410,53 @@ function whole(bytes: Uint8Array, length: number): Uint8Array {
   sent.set(bytes.subarray(0, length), text.length);
   return sent;
 }
+
+Deno.test("MirrorTrack gives all of a chunk that others wrote while the mirror was in the middle of it", () =>
+  withRig(async (rig) => {
+    const begun = 2.5 * CHUNK_BYTES;
+    const goesOn = Promise.withResolvers<void>();
+    await using server = new FileServer(ONE, (request, { bytes }) => {
+      if (request.headers.has("range")) return undefined;
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        async start(controller) {
+          controller.enqueue(bytes.slice(0, begun));
+          await goesOn.promise;
+          controller.enqueue(bytes.slice(begun));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-length": `${bytes.length}` } });
+    });
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.readTo(Infinity);
+    while (track.bytes < begun) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const end = track.changes.listen(resolve);
+      await promise;
+      end();
+    }
+    const others = new Uint8Array(3 * CHUNK_BYTES).fill(7);
+    track.writeOthers(2 * CHUNK_BYTES, others);
+    goesOn.resolve();
+    await owner.until(() => track.isWhole || track.refusal !== null);
+    assertEquals(which(bytesOf(track)), "one");
+    await track.end("discard");
+  }));
+
+Deno.test("MirrorTrack goes on at the beginning of a chunk where others may write whole ones", () =>
+  withRig(async (rig) => {
+    const left = FAR + 100;
+    await using server = new RawServer((_head, request) => ({
+      send: whole(ONE, request % 2 === 1 ? left : ONE.length),
+      hold: request % 2 === 1,
+    }));
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.readTo(Infinity);
+    await owner.until(() => track.bytes >= FAR);
+    await track.end("suspend");
+    const { track: next } = rig.begin([server], { sha256: SHA256 });
+    next.prepare(ONE.length);
+    assertEquals(next.bytes % CHUNK_BYTES, 0);
+    assert(next.bytes >= FAR - CHUNK_BYTES, `${next.bytes}`);
+    await next.end("discard");
+  }));
