@@ -15,7 +15,7 @@ import { testNode } from "./test_node.ts";
 /** Nodes of one network, which share a clock. */
 export class NodeNetwork implements AsyncDisposable {
   readonly clock = new ManualClock();
-  readonly #transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
+  readonly transport = new MemoryTransport({ bufferBytes: 64 * 1024 });
   readonly #cleanup = new AsyncDisposableStack();
 
   /** `storeClock` is that of the store; by default the real one. */
@@ -29,7 +29,7 @@ export class NodeNetwork implements AsyncDisposable {
     const node = testNode({
       nodeId: newNodeId(systemRandom),
       store,
-      transport: this.#transport,
+      transport: this.transport,
       clock: this.clock,
       ...options,
     });

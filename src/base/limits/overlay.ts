@@ -67,6 +67,8 @@ export const overlayLimits = {
   callbackMs: 1_000,
   /** Callbacks that a node dials at once. */
   callbacksMax: 64,
+  /** Calls with which a holder answers one query: what it had may be replaced while it calls. */
+  callsForOneMax: 3,
   /** Offers that a holder makes in one callback for a root or name. */
   offersMax: 16,
   /** Offers that a holder makes in one callback for a glob, where it cannot make pages of them. */

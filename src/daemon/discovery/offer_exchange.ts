@@ -38,6 +38,13 @@ export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message
   return { kind: "callback", mac: callbackMac("holder", queryId, remote.nonces) };
 }
 
+/** What came of a callback for its holder. */
+export interface CallbackResult {
+  readonly answer: CallbackAnswer;
+  /** Whether anything was said: what was here may have gone since the call began. */
+  readonly hasOffered: boolean;
+}
+
 /**
  * The holder's side after the handshake: offers what it has and waits for the answer. `proved` is
  * called when the other side has shown that it made the query.
@@ -57,7 +64,7 @@ export async function offerFiles(
     readonly total?: number;
     readonly proved: () => void;
   },
-): Promise<CallbackAnswer> {
+): Promise<CallbackResult> {
   const { queryId, sought, remote, source, inFlight = [], total = 0, proved } = options;
   const kinds = [
     ...["callback-ok", "want", "more", "enough"] as const,
@@ -73,6 +80,7 @@ export async function offerFiles(
     proved();
   });
   let answer: Message | undefined;
+  let hasOffered = true;
   if (sought.by === "glob") {
     answer = await tellListing(connection, {
       source,
@@ -81,7 +89,9 @@ export async function offerFiles(
       version: remote.version,
     });
   } else {
-    for (const file of filesSought(source, sought)) {
+    const files = filesSought(source, sought);
+    hasOffered = files.length > 0 || inFlight.length > 0;
+    for (const file of files) {
       connection.send(offerMessage(source.store, file, { listing: false }));
     }
   }
@@ -97,7 +107,7 @@ export async function offerFiles(
     case "join":
     case "more":
     case "enough":
-      return answer;
+      return { answer, hasOffered };
     default:
       throw new PeerFault("unexpected", `Cannot call back: answered with ${answer.kind}`);
   }

@@ -30,38 +30,50 @@ import { holdsAny } from "../discovery/offers.ts";
 import type { Searcher } from "../discovery/searches.ts";
 import type { Uploads } from "../upload/uploads.ts";
 
+/** How a holder calls a requester. */
+interface RequesterCall {
+  /** Serves the requester if it wants a file. */
+  readonly uploads: Uploads;
+  readonly flights: Flights;
+  readonly oldVersions: OldVersions;
+  readonly id: QueryId;
+  readonly address: HostPort;
+  readonly sought: Sought;
+  readonly answered: (outcome: CallbackOutcome) => void;
+  /** Is given a requester that was told of files in flight only, when it has answered. */
+  readonly waits: (asker: Asker) => void;
+}
+
 /**
  * Holder's side of a callback: dials the requester, and serves it if it wants. `answered` is
  * told once how it ended; the upload may go on for long after that. Never rejects.
  */
-export async function callRequester(
-  context: NodeContext,
-  call: {
-    /** Serves the requester if it wants a file. */
-    readonly uploads: Uploads;
-    readonly flights: Flights;
-    readonly oldVersions: OldVersions;
-    readonly id: QueryId;
-    readonly address: HostPort;
-    readonly sought: Sought;
-    readonly answered: (outcome: CallbackOutcome) => void;
-    /** Is given a requester that was told of files in flight only, when it has answered. */
-    readonly waits: (asker: Asker) => void;
-  },
-): Promise<void> {
-  const { uploads, flights, oldVersions, id, address, sought } = call;
+export async function callRequester(context: NodeContext, call: RequesterCall): Promise<void> {
+  let isAnswered = false;
+  const answered = (outcome: CallbackOutcome) => {
+    if (!isAnswered) call.answered(outcome);
+    isAnswered = true;
+  };
+  // What was replaced meanwhile comes anew, and can be told of only in another version.
+  for (let calls = 0; calls < limits.callsForOneMax; calls++) {
+    if (!await callOnce(context, { ...call, answered })) return;
+  }
+  answered("search-on");
+}
+
+/** One call; true when nothing of what was here at its beginning was left to be offered. */
+async function callOnce(context: NodeContext, call: RequesterCall): Promise<boolean> {
+  const { uploads, flights, oldVersions, id, address, sought, answered } = call;
   const { clock, connections, identity } = context;
   const inFlight = [...flights.offersTo(address, sought), ...comingFiles(context, sought)]
     .slice(0, inFlightMax(sought));
   const holds = holdsAny(context, sought);
-  // A fellow of all that is in flight here is told nothing new.
-  if (!holds && inFlight.length === 0) return call.answered("search-on");
+  if (!holds && inFlight.length === 0) {
+    // A fellow of all that is in flight here is told nothing new.
+    answered("search-on");
+    return false;
+  }
   const total = sought.by === "glob" ? await countListed(context, sought.value) : 0;
-  let isAnswered = false;
-  const answer = (outcome: CallbackOutcome) => {
-    if (!isAnswered) call.answered(outcome);
-    isAnswered = true;
-  };
   let isReached = false;
   let isMet = false;
   try {
@@ -75,7 +87,7 @@ export async function callRequester(
       first: (remote) => [callbackProof(id, remote)],
     });
     isMet = true;
-    const reply = await offerFiles(connection, {
+    const { answer, hasOffered } = await offerFiles(connection, {
       queryId: id,
       sought,
       remote,
@@ -84,32 +96,36 @@ export async function callRequester(
       total,
       proved: () => isReached = true,
     });
-    switch (reply.kind) {
+    switch (answer.kind) {
       case "want":
-        answer(reply.searchOn ? "search-on" : "enough");
-        await uploads.serve(connection, remote, { root: reply.root });
-        return;
+        answered(answer.searchOn ? "search-on" : "enough");
+        await uploads.serve(connection, remote, { root: answer.root });
+        return false;
       case "join":
-        answer(reply.searchOn ? "search-on" : "enough");
-        return await flights.join(connection, { id: reply.flight, remote, isDialled: true });
+        answered(answer.searchOn ? "search-on" : "enough");
+        await flights.join(connection, { id: answer.flight, remote, isDialled: true });
+        return false;
       case "more":
         if (!holds && sought.by === "name") call.waits({ id, address, sought });
-        answer("search-on");
-        return connection.close();
+        if (hasOffered) answered("search-on");
+        connection.close();
+        return !hasOffered;
       case "enough":
-        answer("enough");
-        return connection.close();
+        answered("enough");
+        connection.close();
+        return false;
       default:
-        return unreachable(reply);
+        return unreachable(answer);
     }
   } catch (error) {
     // Nobody there, or another node than the requester: a router in between may forward the port.
-    answer(isReached ? "failed" : "unreachable");
+    answered(isReached ? "failed" : "unreachable");
     if (isMet && !isReached) connections.guard?.wasted(address, clock.nowMs());
     context.log.debug("callback failed", {
       peer: formatAddress(address.host, address.port),
       error: messageOf(error),
     });
+    return false;
   }
 }
 

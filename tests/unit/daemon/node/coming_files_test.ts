@@ -1,9 +1,11 @@
 // A file that a node just hashes is waited for, by those that ask it and by its own fetches.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { EnvironmentError } from "../../../../src/base/errors.ts";
 import type { FetchNotice, FetchObserver } from "../../../../src/wire/fetching.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import type { Node } from "../../../../src/daemon/node/node.ts";
+import type { Transport } from "../../../../src/net/transport.ts";
+import type { Node, NodeOptions } from "../../../../src/daemon/node/node.ts";
 import { requestFor } from "../../../support/fetch_request.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { NodeNetwork } from "../../../support/node_network.ts";
@@ -29,11 +31,12 @@ class WaitObserver implements FetchObserver {
 async function hashing(
   network: NodeNetwork,
   path: string,
+  options: Pick<NodeOptions, "transport"> = network,
 ): Promise<{ readonly node: Node; readonly rest: () => Promise<void> }> {
   const storeClock = new ManualClock();
   await Deno.writeFile(path, BYTES);
   await Deno.utime(path, storeClock.unixMs() / 1000, storeClock.unixMs() / 1000);
-  const node = await network.start({ storeClock });
+  const node = await network.start({ storeClock, transport: options.transport });
   const { shares } = node.store;
   shares.add(path);
   shares.start();
@@ -87,4 +90,35 @@ Deno.test("Node.fetch() does not wait for a file that was to be hashed and is go
     .catch(({ exit }) => exit);
   assertEquals(await network.answer(fetched), "notFound");
   assertEquals(observer.nodes, 0);
+});
+
+Deno.test("Node.fetch() gets the new version of a file that is replaced while its holder calls back", async () => {
+  using dir = new TempDir();
+  await using network = new NodeNetwork();
+  const path = dir.join(NAME), later = content(120_000, 2);
+  let replaced: (() => void) | undefined;
+  const transport: Transport = {
+    listen: (address) => network.transport.listen(address),
+    dial: async (address, options) => {
+      const duplex = await network.transport.dial(address, options);
+      replaced?.();
+      replaced = undefined;
+      return duplex;
+    },
+  };
+  const { node: holder, rest } = await hashing(network, path, { transport });
+  await rest();
+  const requester = await network.neighbour(holder);
+  replaced = () => {
+    Deno.writeFileSync(path, later);
+    const noted = () => holder.store.readRun(rootOf(BYTES), { first: 0, count: 1 }, target);
+    const target = new Uint8Array(20_000);
+    assertThrows(noted, EnvironmentError);
+  };
+  const fetched = requester.fetch(requestFor(NAME), {
+    observer: new WaitObserver(),
+    signal: SIGNAL,
+  });
+  const { root } = await network.answer(fetched);
+  assertEquals([root, replaced], [rootOf(later), undefined]);
 });

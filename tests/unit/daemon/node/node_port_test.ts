@@ -109,7 +109,7 @@ Deno.test("NodePort forgets a connection whose use failed", () =>
       purpose: "callback",
       first: (remote) => [callbackProof(queryId, remote)],
     });
-    const answer = await offerFiles(holder, {
+    const { answer } = await offerFiles(holder, {
       queryId,
       sought,
       remote,
