@@ -79,7 +79,8 @@ export class FetchTimeouts {
       ? this.#searchMs
       : supply.hadSources
       ? supply.comesBackMs ?? limits.sourcesLostMs
-      : limits.searchMs;
+      // A part of it is here: others are sought as long as for the whole, and for a while at least.
+      : Math.max(limits.searchMs, this.#searchMs);
     if (nowMs - this.#aloneSinceMs > aloneMs) return true;
     if (supply?.needsSources) {
       this.#starvedMs = nowMs;

@@ -73,3 +73,14 @@ Deno.test("mirrorDelayOf() is what the request says, else the node, and long whe
   assertEquals(mirrorDelayOf(background, null), backgroundDelayMs);
   assertEquals(mirrorDelayOf(background, 2 * backgroundDelayMs), 2 * backgroundDelayMs);
 });
+
+Deno.test("FetchTimeouts.tick() seeks the rest of what is here as long as it would seek the whole", () => {
+  const searchMs = 3 * limits.searchMs;
+  const patient = new FetchTimeouts(0, { searchMs });
+  const idle = { ...NEVER, needsSources: false };
+  assert(!patient.tick(idle, searchMs));
+  assert(patient.tick(idle, searchMs + 1));
+  const hasty = new FetchTimeouts(0, { searchMs: 1 });
+  assert(!hasty.tick(idle, limits.searchMs));
+  assert(hasty.tick(idle, limits.searchMs + 1));
+});

@@ -314,10 +314,13 @@ async function tryCase(one: Case, daemon: Daemon, here: TempDir): Promise<boolea
   const isWhole = daemon.store.isComplete(one.root) && state === "partial";
   if (when !== "stopped") strike(isWhole ? { ...one, state: "downloaded" } : one, here);
   for (let time = 1; time <= 2; time++) {
+    const startMs = performance.now();
     const got = await daemon.fetch(request);
     if (!(got instanceof FetchFailure)) assertRight(got, one);
     else {
-      assert(!isHeld, `${name} has a holder and did not come: ${got.message}`);
+      const tookMs = Math.round(performance.now() - startMs);
+      const what = `${name}, ${state}, damaged while ${when}, time ${time}`;
+      assert(!isHeld, `${what}, did not come in ${tookMs} ms, and has a holder: ${got.message}`);
       return false;
     }
   }
