@@ -13,7 +13,7 @@
  *  5. A full node is left alone for `limits.backoffMs` by a node that has links enough, and by no
  *     other; who banned this node, by this node in any case.
  *
- * It does not decide to dial: `neighbours.ts` does.
+ * It does not decide to dial: `dials.ts` does.
  */
 
 import { Counts } from "../../base/counts.ts";

@@ -3,15 +3,8 @@
  *
  * The rules:
  *
- *  1. Links, and dials on their way to become links, stand in one linked list in the order in which
- *     they came; see `linked_list.ts` for why.
- *  2. Addresses that a person gave (pinned) are dialled whenever no link leads to them, up to the
- *     most links that a node has. Others only while there are fewer links than the fewest that it
- *     wants: those where a node was met first, by this run or the one before, then hearsay. A dial
- *     that is not answered for `limits.dialSlowMs` does not count as a link to come. Failed
- *     addresses wait; see `address_book.ts`. A link that comes up after failures, and a change of
- *     this machine's addresses, mean that the network is back: all addresses start over. Where a
- *     fetch waits for a link, those that a person gave and that were met last are dialled at once.
+ *  1. Links, and dials on their way to become links, stand in one list (`link_table.ts`).
+ *  2. Whom to dial is decided in `dials.ts`, and how long failed addresses wait in `address_book.ts`.
  *  3. A link of this node with itself is closed, and its address is never dialled again.
  *  4. Of two links between the same two nodes, one dialled by each, both close the one that the
  *     higher node id dialled, so that they keep the same one. Of two that one node dialled, that
@@ -30,7 +23,6 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { Counts } from "../../base/counts.ts";
 import { unreachable } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -38,8 +30,9 @@ import type { Random } from "../../base/random.ts";
 import { isSharedMeaning, plainHost } from "../../wire/host.ts";
 import { AddressBook, type KnownAddress } from "./address_book.ts";
 import { type Ban, Bans, type Misdeed, type SeenNode } from "./bans.ts";
+import { Dials } from "./dials.ts";
 import { placeFor } from "./link_places.ts";
-import { LinkedList, type ListNode } from "./linked_list.ts";
+import { type ActiveLink, LinkTable } from "./link_table.ts";
 import type {
   CloseReason,
   LinkId,
@@ -61,46 +54,16 @@ export interface NeighboursOptions {
   readonly linksMax?: number;
 }
 
-interface PendingDial {
-  readonly state: "pending";
-  readonly address: KnownAddress;
-  readonly sinceMs: number;
-}
-
-interface ActiveLink extends LinkReport {
-  readonly state: "active";
-  /** Where the other node can be dialled, as it was given and as it turned out to be. */
-  readonly addresses: readonly KnownAddress[];
-  readonly peersRead: RateLimit;
-  /** An earlier link that the same node dialled, until it shows which of them is dead (rule 4). */
-  earlier: LinkId | undefined;
-  heardAtMs: number;
-  roundTripMs: number | null;
-  pingAtMs: number;
-  pingToken: number;
-  pingSentMs: number;
-  gossipAtMs: number;
-}
-
-type Neighbour = PendingDial | ActiveLink;
-
 /** The links of one node. */
 export class Neighbours {
-  readonly #list = new LinkedList<Neighbour>();
-  readonly #active = new Map<LinkId, ListNode<Neighbour>>();
-  readonly #pending = new Map<KnownAddress, ListNode<Neighbour>>();
-  /** How many active links each node has. */
-  readonly #linksOf = new Counts<NodeId>();
+  readonly #table = new LinkTable();
   readonly #book: AddressBook;
   readonly #bans = new Bans();
+  readonly #dials: Dials;
   readonly #nodeId: NodeId;
   readonly #random: Random;
   readonly #linksMin: number;
   readonly #linksMax: number;
-  /** When all addresses last started over. */
-  #startedOverMs = -Infinity;
-  /** When somebody last waited for a link. */
-  #neededMs = -Infinity;
 
   constructor(options: NeighboursOptions) {
     this.#nodeId = options.nodeId;
@@ -108,11 +71,18 @@ export class Neighbours {
     this.#linksMax = options.linksMax ?? limits.linksMax;
     this.#linksMin = Math.min(options.linksMin ?? limits.linksMin, this.#linksMax);
     this.#book = new AddressBook({ random: options.random });
+    this.#dials = new Dials({
+      book: this.#book,
+      table: this.#table,
+      bans: this.#bans,
+      linksMin: this.#linksMin,
+      linksMax: this.#linksMax,
+    });
   }
 
   /** How many links are up. */
   get linkCount(): number {
-    return this.#active.size;
+    return this.#table.linkCount;
   }
 
   /** How many addresses are known. */
@@ -121,13 +91,13 @@ export class Neighbours {
   }
 
   has(link: LinkId): boolean {
-    return this.#active.has(link);
+    return this.#table.link(link) !== undefined;
   }
 
   /** Where nodes were met, the last first: for the next run, which knows nobody else. */
   lastMet(nowMs: number): HostPort[] {
-    for (const one of this.#list) {
-      if (one.state === "active") { for (const entry of one.addresses) entry.metAtMs = nowMs; }
+    for (const { addresses } of this.#table.links()) {
+      for (const entry of addresses) entry.metAtMs = nowMs;
     }
     return this.#book.lastMet(limits.knownNodesMax).map(({ host, port }) => ({ host, port }));
   }
@@ -141,19 +111,15 @@ export class Neighbours {
   pinned(): PinnedReport[] {
     return this.#book.pinned.map((entry) => {
       const { host, port, nodeId = null, isSelf } = entry;
-      const isLinked = nodeId !== null && this.#linksOf.of(nodeId) > 0;
-      const isDialled = this.#pending.has(entry) || (!isSelf && entry.failures === 0);
+      const isLinked = nodeId !== null && this.#table.linksWith(nodeId) > 0;
+      const isDialled = this.#table.isDialled(entry) || (!isSelf && entry.failures === 0);
       return { host, port, nodeId, isLinked, isDialled };
     });
   }
 
   /** The links that are up, oldest first. */
   links(): LinkReport[] {
-    const links: LinkReport[] = [];
-    for (const one of this.#list) {
-      if (one.state === "active") links.push(reportOf(one));
-    }
-    return links;
+    return Array.from(this.#table.links(), reportOf);
   }
 
   /**
@@ -203,24 +169,24 @@ export class Neighbours {
         return this.#onTick(nowMs, out);
       case "add-address":
         this.#onAddress(event, nowMs);
-        return this.#dial(nowMs, out);
+        return this.#dials.dial(nowMs, out);
       case "in-need":
-        return this.#onNeed(nowMs, out);
+        return this.#dials.inNeed(nowMs, out);
       case "network-changed":
         return this.#onNetworkChanged(nowMs, out);
       case "link-up":
         return this.#onLinkUp(event, nowMs, out);
       case "link-down":
         this.#onLinkEnded(event, nowMs, out);
-        return this.#dial(nowMs, out);
+        return this.#dials.dial(nowMs, out);
       case "dial-failed":
-        return this.#onDialFailed(event, nowMs);
+        return this.#dials.failed(event, nowMs);
       case "host-faulty":
         this.#ban(this.#bans.faulty(plainHost(event.host), nowMs), nowMs, out);
-        return this.#dial(nowMs, out);
+        return this.#dials.dial(nowMs, out);
       case "misbehaved":
         this.#onMisbehaved(event.node, event.misdeed, nowMs, out);
-        return this.#dial(nowMs, out);
+        return this.#dials.dial(nowMs, out);
       default:
         return unreachable(event);
     }
@@ -239,109 +205,10 @@ export class Neighbours {
     }
   }
 
-  #dial(nowMs: number, out: NeighboursEffect[]): void {
-    for (const entry of this.#book.pinned) {
-      if (this.#list.size >= this.#linksMax) return;
-      if (this.#mayDial(entry, nowMs)) this.#dialOne(entry, nowMs, out);
-    }
-    let wanted = this.#dialsWanted(nowMs);
-    for (const isMet of [true, false]) {
-      if (wanted <= 0) return;
-      const entries = this.#book.pick(
-        wanted,
-        (one) => (one.metAtMs !== undefined) === isMet && this.#mayDial(one, nowMs),
-      );
-      for (const entry of entries) this.#dialOne(entry, nowMs, out);
-      wanted -= entries.length;
-    }
-  }
-
-  /** Pinned addresses in any case; others as long as this node wants links by itself. */
-  #onNeed(nowMs: number, out: NeighboursEffect[]): void {
-    if (nowMs - this.#neededMs < limits.redialMsMin) return;
-    this.#neededMs = nowMs;
-    const isShort = this.#active.size < this.#linksMin;
-    const met = isShort ? this.#book.lastMet(limits.dialsInNeedMax) : [];
-    const isPinned = new Set(this.#book.pinned);
-    for (const entry of [...isPinned, ...met]) {
-      if (this.#list.size >= this.#linksMax) return;
-      if (!isPinned.has(entry) && this.#pending.size >= limits.dialsAtOnceMax) continue;
-      entry.dialAtMs = Math.min(entry.dialAtMs, nowMs);
-      if (this.#mayDial(entry, nowMs)) this.#dialOne(entry, nowMs, out);
-    }
-    this.#dial(nowMs, out);
-  }
-
-  /** How many addresses that no person gave are to be dialled now. */
-  #dialsWanted(nowMs: number): number {
-    let slow = 0;
-    for (const { value } of this.#pending.values()) {
-      if (value.state === "pending" && nowMs - value.sinceMs >= limits.dialSlowMs) slow++;
-    }
-    return Math.min(
-      this.#linksMin - (this.#list.size - slow),
-      limits.dialsAtOnceMax - this.#pending.size,
-      this.#linksMax - this.#list.size,
-    );
-  }
-
-  #mayDial(entry: KnownAddress, nowMs: number): boolean {
-    if (nowMs < entry.dialAtMs || nowMs < entry.refusedUntilMs || entry.isSelf) return false;
-    if (this.#pending.has(entry)) return false;
-    if (nowMs < entry.fullUntilMs && this.#list.size >= this.#linksMin) return false;
-    const { nodeId, host } = entry;
-    if (nodeId !== undefined && this.#linksOf.of(nodeId) > 0) return false;
-    return !this.#bans.has({ host, ...(nodeId === undefined ? {} : { nodeId }) }, nowMs);
-  }
-
-  #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
-    this.#pending.set(address, this.#list.push({ state: "pending", address, sinceMs: nowMs }));
-    out.push({ kind: "dial", host: address.host, port: address.port });
-  }
-
-  #endDial(address: KnownAddress): void {
-    const node = this.#pending.get(address);
-    if (node === undefined) return;
-    this.#pending.delete(address);
-    this.#list.remove(node);
-  }
-
-  #onDialFailed(
-    { host, port, refusal, nodeId }: Omit<NeighboursEvent & { kind: "dial-failed" }, "kind">,
-    nowMs: number,
-  ): void {
-    const address = this.#book.get(plainHost(host), port);
-    if (address === undefined) return;
-    this.#endDial(address);
-    if (refusal === "self") address.isSelf = true;
-    this.#failed(address, nowMs, refusal === "busy");
-    // The link that it is a duplicate of may end; then this address is wanted soon.
-    if (refusal === "duplicate") {
-      address.refusedUntilMs = nowMs + limits.linkSilentMs;
-      if (nodeId !== undefined) this.#book.met(address, nodeId, nowMs);
-    }
-    if (refusal === "banned") address.refusedUntilMs = nowMs + limits.backoffMs;
-  }
-
-  #failed(address: KnownAddress, nowMs: number, isBusy: boolean): void {
-    this.#book.failed(address, nowMs, { isCutOff: this.#active.size === 0 });
-    // A node that has links enough does not knock at a full one every half minute.
-    if (isBusy) address.fullUntilMs = nowMs + limits.backoffMs;
-  }
-
-  /** Not more often than a link has time to prove good: a flapping one is no network's return. */
-  #startOver(nowMs: number, except: readonly KnownAddress[] = []): void {
-    if (nowMs - this.#startedOverMs < limits.linkSilentMs) return;
-    this.#startedOverMs = nowMs;
-    this.#book.startOver(nowMs, except);
-  }
-
   /** What was linked from an address that is gone is dead, and says nothing: it is asked. */
   #onNetworkChanged(nowMs: number, out: NeighboursEffect[]): void {
-    this.#startedOverMs = -Infinity;
-    this.#startOver(nowMs);
-    for (const one of this.#list) {
-      if (one.state !== "active") continue;
+    this.#dials.networkChanged(nowMs);
+    for (const one of this.#table.links()) {
       one.heardAtMs = Math.min(
         one.heardAtMs,
         nowMs - limits.linkSilentMs + limits.networkChangedMs,
@@ -349,14 +216,14 @@ export class Neighbours {
       one.pingAtMs = nowMs;
       this.#tickLink(one, nowMs, out);
     }
-    this.#dial(nowMs, out);
+    this.#dials.dial(nowMs, out);
   }
 
   // Rules 3 to 5
 
   #onLinkUp(link: NewLink, nowMs: number, out: NeighboursEffect[]): void {
     const dialled = this.#dialledBy(link);
-    if (dialled !== undefined) this.#endDial(dialled);
+    if (dialled !== undefined) this.#table.endDial(dialled);
     const refusal = this.refusal(link, nowMs);
     if (refusal !== undefined) {
       if (dialled !== undefined) {
@@ -372,7 +239,7 @@ export class Neighbours {
     const place = this.#placeFor(link, rivals);
     if (place.kind === "none") {
       this.#gossip(link, out);
-      if (dialled !== undefined) this.#failed(dialled, nowMs, true);
+      if (dialled !== undefined) this.#dials.putAside(dialled, nowMs, { isBusy: true });
       out.push({ kind: "close", link: link.link, reason: "busy" });
       return;
     }
@@ -382,16 +249,13 @@ export class Neighbours {
     }
     this.#add({ ...link, host: plainHost(link.host) }, nowMs, out);
     for (const rival of rivals) {
-      this.#remove(rival);
+      this.#table.remove(rival);
       out.push({ kind: "close", link: rival.link, reason: "duplicate" });
     }
   }
 
   #placeFor(link: NewLink, rivals: readonly ActiveLink[]): ReturnType<typeof placeFor<ActiveLink>> {
-    const links: ActiveLink[] = [];
-    for (const one of this.#list) {
-      if (one.state === "active" && !rivals.includes(one)) links.push(one);
-    }
+    const links = [...this.#table.links().filter((one) => !rivals.includes(one))];
     return placeFor({ host: plainHost(link.host), inbound: link.inbound }, links, {
       linksMax: this.#linksMax,
       ownMax: Math.max(this.#linksMin, this.#book.pinned.length),
@@ -409,12 +273,12 @@ export class Neighbours {
   #rivals(
     node: { readonly nodeId: NodeId; readonly inbound: boolean },
   ): readonly ActiveLink[] | "keep-old" {
-    if (this.#linksOf.of(node.nodeId) === 0) return [];
+    if (this.#table.linksWith(node.nodeId) === 0) return [];
     const givingWay: ActiveLink[] = [];
     const isOwnLower = this.#nodeId < node.nodeId;
     let cameIn = 0;
-    for (const one of this.#list) {
-      if (one.state !== "active" || one.nodeId !== node.nodeId) continue;
+    for (const one of this.#table.links()) {
+      if (one.nodeId !== node.nodeId) continue;
       if (one.inbound === node.inbound) {
         if (!node.inbound || ++cameIn === 2) return "keep-old";
       } else {
@@ -448,17 +312,16 @@ export class Neighbours {
       peersRead: new RateLimit(limits.peersPerHourMax / 3600, limits.peersBurstMax),
       earlier: link.inbound ? this.#askEarlier(link.nodeId, nowMs, out) : undefined,
     };
-    this.#active.set(link.link, this.#list.push(active));
-    this.#linksOf.add(link.nodeId, 1);
+    this.#table.add(active);
     this.#gossip(active, out);
-    if (wasFailing || this.#active.size === 1) this.#startOver(nowMs, addresses);
+    if (wasFailing || this.#table.linkCount === 1) this.#dials.startOver(nowMs, addresses);
   }
 
   /** Asks over the link that a node dialled before whether it is still there. */
   #askEarlier(nodeId: NodeId, nowMs: number, out: NeighboursEffect[]): LinkId | undefined {
-    if (this.#linksOf.of(nodeId) === 0) return undefined;
-    for (const one of this.#list) {
-      if (one.state !== "active" || one.nodeId !== nodeId || !one.inbound) continue;
+    if (this.#table.linksWith(nodeId) === 0) return undefined;
+    for (const one of this.#table.links()) {
+      if (one.nodeId !== nodeId || !one.inbound) continue;
       this.#ping(one, nowMs, out);
       return one.link;
     }
@@ -467,7 +330,7 @@ export class Neighbours {
 
   /** Rule 4: of two links that one node dialled, one goes. */
   #settle(link: ActiveLink, nowMs: number, out: NeighboursEffect[]): void {
-    const earlier = link.earlier === undefined ? undefined : this.#find(link.earlier);
+    const earlier = link.earlier === undefined ? undefined : this.#table.link(link.earlier);
     if (earlier === undefined) link.earlier = undefined;
     else if (earlier.heardAtMs > link.sinceMs) this.#close(link, "duplicate", nowMs, out);
     else if (nowMs - link.sinceMs >= limits.earlierLinkMs) {
@@ -475,36 +338,29 @@ export class Neighbours {
     }
   }
 
-  #remove(link: ActiveLink): void {
-    const node = this.#active.get(link.link);
-    if (node === undefined) return;
-    this.#active.delete(link.link);
-    this.#list.remove(node);
-    this.#linksOf.add(link.nodeId, -1);
-  }
-
   #onLinkEnded(
     event: NeighboursEvent & { readonly kind: "link-down" },
     nowMs: number,
     out: NeighboursEffect[],
   ): void {
-    const link = this.#find(event.link);
+    const link = this.#table.link(event.link);
     this.#onLinkDown(event.link, nowMs, event.faulty === true ? "faulty" : undefined);
     if (link === undefined || event.misdeed === undefined) return;
     this.#onMisbehaved(link, event.misdeed, nowMs, out);
   }
 
   #onLinkDown(id: LinkId, nowMs: number, blame?: "faulty" | "busy"): void {
-    const link = this.#find(id);
+    const link = this.#table.link(id);
     if (link === undefined) return;
-    this.#remove(link);
+    this.#table.remove(link);
     // A link that ends soon is as bad as a failed dial, or two nodes would dial for ever.
     const isShort = nowMs - link.sinceMs < limits.linkSilentMs;
     for (const address of link.addresses) {
-      if (isShort || blame !== undefined) this.#failed(address, nowMs, blame === "busy");
-      else this.#book.ended(address, nowMs);
+      if (isShort || blame !== undefined) {
+        this.#dials.putAside(address, nowMs, { isBusy: blame === "busy" });
+      } else this.#book.ended(address, nowMs);
     }
-    if (this.#active.size === 0) this.#book.hurry(nowMs);
+    if (this.#table.linkCount === 0) this.#book.hurry(nowMs);
   }
 
   #close(link: ActiveLink, reason: CloseReason, nowMs: number, out: NeighboursEffect[]): void {
@@ -527,16 +383,15 @@ export class Neighbours {
   #ban(bans: readonly Ban[], nowMs: number, out: NeighboursEffect[]): void {
     if (bans.length === 0) return;
     for (const ban of bans) out.push({ kind: "banned", ban });
-    for (const one of this.#list) {
-      if (one.state !== "active" || !this.isBanned(one, nowMs)) continue;
-      this.#close(one, "banned", nowMs, out);
+    for (const one of this.#table.links()) {
+      if (this.isBanned(one, nowMs)) this.#close(one, "banned", nowMs, out);
     }
   }
 
   // Rules 6 and 7
 
   #heard(id: LinkId, nowMs: number): ActiveLink | undefined {
-    const link = this.#find(id);
+    const link = this.#table.link(id);
     if (link !== undefined) link.heardAtMs = nowMs;
     return link;
   }
@@ -556,7 +411,7 @@ export class Neighbours {
       case "bye":
         this.#onLinkDown(id, nowMs, message.reason === "busy" ? "busy" : undefined);
         out.push({ kind: "close", link: id, reason: "bye" });
-        this.#dial(nowMs, out);
+        this.#dials.dial(nowMs, out);
         break;
       case "peers":
         if (!link.peersRead.take(nowMs)) break;
@@ -564,7 +419,7 @@ export class Neighbours {
           const plain = plainHost(host);
           if (port !== 0 && isSharedMeaning(plain, link.host)) this.#book.add(plain, port);
         }
-        this.#dial(nowMs, out);
+        this.#dials.dial(nowMs, out);
         break;
       default:
         unreachable(message);
@@ -572,14 +427,12 @@ export class Neighbours {
   }
 
   #onTick(nowMs: number, out: NeighboursEffect[]): void {
-    for (const one of this.#list) {
+    for (const one of this.#table) {
       if (one.state === "active") this.#tickLink(one, nowMs, out);
-      else if (nowMs - one.sinceMs >= limits.pendingDialMs) {
-        this.#onDialFailed({ host: one.address.host, port: one.address.port }, nowMs);
-      }
+      else this.#dials.expire(one, nowMs);
     }
     this.#bans.expire(nowMs);
-    this.#dial(nowMs, out);
+    this.#dials.dial(nowMs, out);
   }
 
   #tickLink(link: ActiveLink, nowMs: number, out: NeighboursEffect[]): void {
@@ -588,7 +441,7 @@ export class Neighbours {
       return;
     }
     if (link.earlier !== undefined) this.#settle(link, nowMs, out);
-    if (!this.#active.has(link.link)) return;
+    if (!this.has(link.link)) return;
     if (nowMs >= link.pingAtMs) {
       link.pingAtMs = nowMs + limits.pingIntervalMs;
       this.#ping(link, nowMs, out);
@@ -615,11 +468,6 @@ export class Neighbours {
     if (picked.length === 0) return;
     const addresses: HostPort[] = picked.map(({ host, port }) => ({ host, port }));
     out.push({ kind: "send", link: link.link, message: { kind: "peers", addresses } });
-  }
-
-  #find(id: LinkId): ActiveLink | undefined {
-    const found = this.#active.get(id)?.value;
-    return found?.state === "active" ? found : undefined;
   }
 }
 

@@ -39,7 +39,7 @@ export function callbackProof(queryId: QueryId, remote: RemoteIdentity): Message
 }
 
 /** What came of a callback for its holder. */
-export interface CallbackResult {
+interface CallbackResult {
   readonly answer: CallbackAnswer;
   /** Whether anything was said: what was here may have gone since the call began. */
   readonly hasOffered: boolean;
