@@ -66,7 +66,8 @@ function valueSpellings(commands: readonly CommandSpec[]): string[] {
 
 /** The words that may follow `pacsrv help`. */
 function helpWords(commands: readonly CommandSpec[]): string[] {
-  return [...commands.map(({ name }) => name), ...HELP_TOPICS];
+  // One of the topics is a command as well.
+  return [...new Set([...commands.map(({ name }) => name), ...HELP_TOPICS])];
 }
 
 /** What completes a value of this name: the names are those of the help. */

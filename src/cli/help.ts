@@ -30,7 +30,7 @@ export const CONFIG_ABOUT =
   `of at most ${limits.configBytesMax / 1024} KiB. No file is read unless it is named. Flags on ` +
   "the command line override the file; for peer, directory, share and mirror they replace the " +
   "values of the file. Paths are relative to the directory of the file. An unknown key is an " +
-  "error that suggests the nearest one.";
+  'error that suggests the nearest one. "pacsrv config check FILE" says all that is wrong with one.';
 
 /** A configuration file of a daemon, with all its keys. */
 export const EXAMPLE_CONFIG = `# Each key is a flag of "pacsrv daemon". All are optional.

@@ -20,6 +20,7 @@ import type {
   StatusReport,
   VerifyReport,
 } from "../client/types.ts";
+import type { ConfigProblem } from "./settings/config_check.ts";
 import type { Finding } from "./doctor/doctor_report.ts";
 import type { ToldChoice } from "./fetch/choice_text.ts";
 import type { ShownProgress } from "./fetch/progress_meter.ts";
@@ -126,4 +127,5 @@ export interface JsonLines {
   readonly "status --directory": DirectoryStatus;
   readonly "verify": VerifyReport;
   readonly "doctor": Finding;
+  readonly "config check": ConfigProblem;
 }

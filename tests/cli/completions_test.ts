@@ -67,7 +67,7 @@ for (const shell of SHELLS) {
     await assertOffers(shell, {
       "pacsrv fe": ["fetch"],
       "pacsrv s": NAMES.filter((name) => name.startsWith("s")),
-      "pacsrv help ": [...NAMES, "config", "exit-codes"],
+      "pacsrv help ": [...NAMES, "exit-codes"],
       ...Object.fromEntries(
         COMMANDS.map((command) => [`pacsrv ${command.name} --`, longFlags(command)]),
       ),

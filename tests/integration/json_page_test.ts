@@ -59,6 +59,9 @@ Deno.test("every command prints with --json the fields that JSON.md has, and no 
   await run(holder, `share ${shared}/two.iso`);
   const asked = await runPacsrv(["status", "--directory", directory.address, "--json"]);
   for (const kind of checkJsonLines("status --directory", asked.stdout)) seen.add(kind);
+  await Deno.writeTextFile(`${work}/wrong.toml`, "ttl = 99\n");
+  const checked = await runPacsrv(["config", "check", "wrong.toml", "--json"], { cwd: work });
+  for (const kind of checkJsonLines("config check", checked.stdout)) seen.add(kind);
   {
     // A mirror that takes the connection and says nothing is waited for.
     using mirror = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -5,6 +5,7 @@
  */
 
 import { type ExitName, UsageError } from "../../base/errors.ts";
+import { blaming } from "./setting_faults.ts";
 
 /** One flag of a command. */
 export interface FlagSpec {
@@ -132,6 +133,8 @@ export interface FileValues {
   /** The file, as messages name it. */
   readonly path: string;
   readonly values: ReadonlyMap<string, readonly string[]>;
+  /** The line of each, from 1, where it is known. */
+  readonly lines: ReadonlyMap<string, number>;
 }
 
 /** What was given on the command line, over what a file sets, over the defaults. */
@@ -180,7 +183,8 @@ export class Arguments {
 
   /** The checked value of a flag that has a default. */
   value<T>(name: string, parse: Parser<T>): T {
-    return parse(this.text(name) ?? "", this.origin(name));
+    const text = this.text(name) ?? "";
+    return blaming({ key: name, text }, () => parse(text, this.origin(name)));
   }
 
   /** The checked value of a flag; undefined where it has none. */
@@ -190,13 +194,16 @@ export class Arguments {
 
   /** The checked values of a repeatable flag. */
   values<T>(name: string, parse: Parser<T>): readonly T[] {
-    return this.list(name).map((text) => parse(text, this.origin(name)));
+    return this.list(name).map((text) =>
+      blaming({ key: name, text }, () => parse(text, this.origin(name)))
+    );
   }
 
-  /** How a message names where the value comes from: `--ttl`, or `ttl in FILE`. */
+  /** How a message names where the value comes from: `--ttl`, or `ttl in FILE (line 3)`. */
   origin(name: string): string {
     if (this.isGiven(name) || !this.#file?.values.has(name)) return `--${name}`;
-    return `${name} in ${this.#file.path}`;
+    const line = this.#file.lines.get(name);
+    return `${name} in ${this.#file.path}${line === undefined ? "" : ` (line ${line})`}`;
   }
 
   /** The same command line over the values of a file. */

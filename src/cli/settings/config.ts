@@ -13,8 +13,15 @@ import {
   type FlagSpec,
   numberKind,
 } from "../arguments/arguments.ts";
+import { about } from "../arguments/setting_faults.ts";
 import { suggestion } from "../arguments/suggest.ts";
 import { readBounded } from "./bounded_file.ts";
+
+/** What a file says: what can be used of it, and all that is wrong with it. */
+interface ConfigReading {
+  readonly file: FileValues;
+  readonly problems: readonly UsageError[];
+}
 
 /**
  * The values that a file sets for the flags of `command`.
@@ -24,35 +31,80 @@ import { readBounded } from "./bounded_file.ts";
  * @throws {EnvironmentError} when it cannot be read.
  */
 export async function readConfig(path: string, command: CommandSpec): Promise<FileValues> {
+  return rightOf(await readKeys(await readConfigText(path), { path, command }));
+}
+
+/**
+ * The text of a file.
+ *
+ * @throws {UsageError} when it is too big or no text.
+ * @throws {EnvironmentError} when it cannot be read.
+ */
+export async function readConfigText(path: string): Promise<string> {
   const what = "configuration file";
   const bytes = await readBounded(path, { what, bytesMax: limits.configBytesMax });
-  let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new UsageError(`Cannot read ${what} ${path}: it is not UTF-8 text`, { cause });
   }
-  return { path, values: await parseConfig(text, { path, command }) };
 }
 
-/** As {@linkcode readConfig}, of text that was read from `path`. */
+/** The values alone, of text that was read from `path`. */
 export async function parseConfig(
   text: string,
   options: { readonly path: string; readonly command: CommandSpec },
-): Promise<Map<string, readonly string[]>> {
+): Promise<FileValues["values"]> {
+  return rightOf(await readKeys(text, options)).values;
+}
+
+function rightOf({ file, problems }: ConfigReading): FileValues {
+  if (problems[0] !== undefined) throw problems[0];
+  return file;
+}
+
+/**
+ * The keys and types of text that was read from `path`; what the values mean is not looked at.
+ *
+ * @throws {UsageError} when it is not TOML: then no more can be said.
+ */
+export async function readKeys(
+  text: string,
+  options: { readonly path: string; readonly command: CommandSpec },
+): Promise<ConfigReading> {
   const { path, command } = options;
   const table = await parseToml(text, path);
   const flags = configKeys(command);
   const values = new Map<string, readonly string[]>();
+  const lines = new Map<string, number>();
+  const problems: UsageError[] = [];
   for (const [key, value] of Object.entries(table)) {
-    const where = place(path, lineOf(text, key));
+    const line = lineOf(text, key);
+    const where = place(path, line);
+    if (line !== undefined) lines.set(key, line);
     const flag = flags.find((flag) => flag.name === key);
-    if (flag === undefined) throw await unknownKey(key, where, flags);
-    const texts = textsOf(flag, value, where);
-    const isPath = ["FILE", "DIR", "PATH"].includes(flag.value ?? "");
-    values.set(key, isPath ? texts.map((text) => resolve(dirname(path), text)) : texts);
+    if (flag === undefined) {
+      problems.push(about({ key, line }, await unknownKey(key, where, flags)));
+      continue;
+    }
+    try {
+      values.set(key, valuesOf(flag, value, { path, where }));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(about({ key, line }, error));
+    }
   }
-  return values;
+  return { file: { path, values, lines }, problems };
+}
+
+function valuesOf(
+  flag: FlagSpec,
+  value: unknown,
+  { path, where }: { readonly path: string; readonly where: string },
+): readonly string[] {
+  const texts = textsOf(flag, value, where);
+  const isPath = ["FILE", "DIR", "PATH"].includes(flag.value ?? "");
+  return isPath ? texts.map((text) => resolve(dirname(path), text)) : texts;
 }
 
 async function parseToml(text: string, path: string): Promise<Record<string, unknown>> {
@@ -63,10 +115,13 @@ async function parseToml(text: string, path: string): Promise<Record<string, unk
     // The library's message goes on with a picture of the line; its first line says it all.
     const reason = messageOf(error).split("\n")[0]!.replace(/^Invalid TOML document: /, "");
     const line = error instanceof TomlError ? error.line : undefined;
-    throw new UsageError(`Cannot read ${place(path, line)}: ${reason}`, {
-      cause: error,
-      hint: '"pacsrv help config" shows a file to start from.',
-    });
+    throw about(
+      { line },
+      new UsageError(`Cannot read ${place(path, line)}: ${reason}`, {
+        cause: error,
+        hint: '"pacsrv help config" shows a file to start from.',
+      }),
+    );
   }
 }
 

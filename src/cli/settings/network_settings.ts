@@ -5,6 +5,7 @@ import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { addressParser, formatAddress, parseAddress } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
+import { about, blaming } from "../arguments/setting_faults.ts";
 import { parseNetwork, parseTtl } from "../arguments/values.ts";
 import { pathWord } from "../terminal/command_words.ts";
 import { warn } from "../terminal/terminal.ts";
@@ -74,13 +75,21 @@ export async function readNetwork(
 ): Promise<Pick<NetworkSettings, "network" | "networkKey" | "otherKeys">> {
   const paths = args.list("network-key-file");
   if (paths.length > limits.networkKeysMax) {
-    throw new UsageError(
-      `Cannot use ${paths.length} network keys: at most ${limits.networkKeysMax}, the one in use ` +
-        "and the one before or after it",
+    throw about(
+      { key: "network-key-file" },
+      new UsageError(
+        `Cannot use ${paths.length} network keys: at most ${limits.networkKeysMax}, the one in ` +
+          "use and the one before or after it",
+      ),
     );
   }
   const keys: Uint8Array[] = [];
-  for (const path of paths) keys.push(await readKeyFile(path));
+  for (const path of paths) {
+    const key = await readKeyFile(path).catch((error) => {
+      throw about({ key: "network-key-file", text: path }, error);
+    });
+    keys.push(key);
+  }
   const [networkKey, ...otherKeys] = keys;
   return { network: args.value("network", parseNetwork), networkKey, otherKeys };
 }
@@ -103,7 +112,10 @@ function readListenAddress(
   const text = args.text(flag);
   if (text === undefined) return { host: anyHost(), port: portUnset };
   const defaults = { host: text.startsWith(":") ? anyHost() : "", port };
-  return parseAddress(text, { what: args.origin(flag), defaults });
+  return blaming(
+    { key: flag, text },
+    () => parseAddress(text, { what: args.origin(flag), defaults }),
+  );
 }
 
 /**
@@ -130,8 +142,11 @@ export function readDirectories(args: Arguments): readonly HostPort[] {
   const given = args.values("directory", parseDirectory);
   const directories = new Map(given.map((address) => [formatAddress(address), address]));
   if (directories.size > limits.directoriesMax) {
-    throw new UsageError(
-      `Cannot use ${directories.size} directories: at most ${limits.directoriesMax} are asked`,
+    throw about(
+      { key: "directory" },
+      new UsageError(
+        `Cannot use ${directories.size} directories: at most ${limits.directoriesMax} are asked`,
+      ),
     );
   }
   return [...directories.values()];

@@ -11,6 +11,7 @@ import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
 import type { DirectoryConfig } from "../../directory/server.ts";
 import { addressParser } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
+import { about } from "../arguments/setting_faults.ts";
 import {
   choiceOf,
   parseAge,
@@ -49,7 +50,11 @@ type DirectorySettings = Omit<DirectoryConfig, "log"> & LogSettings;
  * @throws {EnvironmentError} when a file cannot be read.
  */
 export async function readDaemonSettings(given: Arguments): Promise<DaemonSettings> {
-  const args = await withConfig(given);
+  return await daemonSettingsOf(await withConfig(given));
+}
+
+/** As {@linkcode readDaemonSettings}, of a command line that is over its file already. */
+export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings> {
   const syncDbDir = args.text("sync-db");
   return {
     ...await readNetworkSettings(args),
@@ -74,7 +79,11 @@ export async function readDaemonSettings(given: Arguments): Promise<DaemonSettin
  * @throws {EnvironmentError} when a file cannot be read.
  */
 export async function readDirectorySettings(given: Arguments): Promise<DirectorySettings> {
-  const args = await withConfig(given);
+  return await directorySettingsOf(await withConfig(given));
+}
+
+/** As {@linkcode readDirectorySettings}, of a command line that is over its file already. */
+export async function directorySettingsOf(args: Arguments): Promise<DirectorySettings> {
   const { directoryRefreshMsMin, directoryRefreshMsMax } = limits;
   const refreshSeconds = wholeNumber(directoryRefreshMsMin / 1000, directoryRefreshMsMax / 1000);
   return {
@@ -100,9 +109,13 @@ function readAccepting(args: Arguments): { acceptBytes: number; relaysFiles: boo
   const acceptBytes = args.value("accept-uploads", parseBytes);
   const relaysFiles = args.has("relay-files");
   if (!relaysFiles || acceptBytes > 0) return { acceptBytes, relaysFiles };
-  throw new UsageError(
-    `Cannot use ${args.origin("relay-files")} without --accept-uploads: there is no room for files`,
-    { hint: "Say how much room there is: --accept-uploads 20G" },
+  throw about(
+    { key: "relay-files", beside: "accept-uploads" },
+    new UsageError(
+      `Cannot use ${args.origin("relay-files")} without --accept-uploads: there is no room for ` +
+        "files",
+      { hint: "Say how much room there is: --accept-uploads 20G" },
+    ),
   );
 }
 
@@ -122,8 +135,11 @@ function readLogSettings(args: Arguments): LogSettings {
 function readGateway(args: Arguments): GatewayConfig | undefined {
   const mirrors = args.values("mirror", parseMirror);
   if (mirrors.length > limits.mirrorsMax) {
-    throw new UsageError(
-      `Cannot use ${mirrors.length} mirrors: at most ${limits.mirrorsMax} are asked`,
+    throw about(
+      { key: "mirror" },
+      new UsageError(
+        `Cannot use ${mirrors.length} mirrors: at most ${limits.mirrorsMax} are asked`,
+      ),
     );
   }
   const waitMs = args.value("gateway-wait", secondsUpTo(limits.gatewayWaitMsMax));
@@ -134,9 +150,12 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
   const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name"];
   const idle = flags.find((name) => args.isSet(name));
   if (idle === undefined) return undefined;
-  throw new UsageError(`Cannot use ${args.origin(idle)} without --gateway: it is for the gateway`, {
-    hint: `Name a port for HTTP: --gateway 127.0.0.1:${GATEWAY_PORT}`,
-  });
+  throw about(
+    { key: idle, beside: "gateway" },
+    new UsageError(`Cannot use ${args.origin(idle)} without --gateway: it is for the gateway`, {
+      hint: `Name a port for HTTP: --gateway 127.0.0.1:${GATEWAY_PORT}`,
+    }),
+  );
 }
 
 /** A mirror as a mirrorlist has it, with `$repo` and `$arch` left as they are. */
@@ -157,9 +176,12 @@ function readLinkBounds(args: Arguments): { linksMin: number; linksMax: number }
   if (linksMin <= linksMax) return { linksMin, linksMax };
   // The default minimum gives way to a small maximum.
   if (args.isSet("min-connections")) {
-    throw new UsageError(
-      `Cannot use ${args.origin("min-connections")} ${linksMin}: it is above ` +
-        `${args.origin("max-connections")} ${linksMax}`,
+    throw about(
+      { key: "min-connections", beside: "max-connections" },
+      new UsageError(
+        `Cannot use ${args.origin("min-connections")} ${linksMin}: it is above ` +
+          `${args.origin("max-connections")} ${linksMax}`,
+      ),
     );
   }
   return { linksMin: linksMax, linksMax };

@@ -2,7 +2,7 @@
 
 import { limits } from "../../base/limits.ts";
 import { type CommandSpec, flag } from "../arguments/arguments.ts";
-import { DAEMON } from "./service_commands.ts";
+import { DAEMON, DIRECTORY } from "./service_commands.ts";
 import { CLIENT, JSON_LINES, NETWORK_NAME, WIDE } from "./shared_flags.ts";
 
 export const STATUS: CommandSpec = {
@@ -103,4 +103,32 @@ export const DOCTOR: CommandSpec = {
     { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "check everything" },
   ],
   load: async () => (await import("../doctor/doctor.ts")).doctorFor(DAEMON),
+};
+
+export const CONFIG_CHECK: CommandSpec = {
+  name: "config",
+  summary: "Check a configuration file before it is used",
+  positional: { name: "check [FILE]", min: 1, max: 2 },
+  about: [
+    "Reads the file as a service would, and prints all that is wrong with it: the line where it is " +
+    "known, the key, what is allowed, and the nearest key to one that there is not. Exit code 2 " +
+    "then, 0 where all is right. It changes nothing and asks no daemon. FILE is /etc/pacsrv.toml if " +
+    "none is named.",
+    'What the keys mean says "pacsrv help config".',
+  ],
+  flags: [
+    flag("--service daemon|directory", {
+      default: "daemon",
+      help: "What the file is for: their keys differ.",
+    }),
+    JSON_LINES,
+  ],
+  examples: [
+    { line: "pacsrv config check", note: "the file of the package" },
+    { line: "pacsrv config check new.toml", note: "another file, before it is put in its place" },
+  ],
+  load: async () => {
+    const { configOf } = await import("../commands/config.ts");
+    return configOf({ daemon: DAEMON, directory: DIRECTORY });
+  },
 };

@@ -128,10 +128,11 @@ Deno.test("parseCommandLine() is not fooled by names of the language", async () 
 });
 
 Deno.test("Arguments puts flags over the file over the defaults", async () => {
-  const file = { path: "f.toml", values: new Map([["ttl", ["3"]], ["peer", ["x", "y"]]]) };
+  const values = new Map([["ttl", ["3"]], ["peer", ["x", "y"]]]);
+  const file = { path: "f.toml", values, lines: new Map([["ttl", 2]]) };
   const plain = (await parse("daemon")).over(file);
-  assertEquals([plain.text("ttl"), plain.origin("ttl")], ["3", "ttl in f.toml"]);
-  assertEquals(plain.list("peer"), ["x", "y"]);
+  assertEquals([plain.text("ttl"), plain.origin("ttl")], ["3", "ttl in f.toml (line 2)"]);
+  assertEquals([plain.list("peer"), plain.origin("peer")], [["x", "y"], "peer in f.toml"]);
   assertEquals(plain.text("network"), "pacsrv");
   const given = (await parse("daemon --ttl 5 --peer z")).over(file);
   assertEquals([given.text("ttl"), given.origin("ttl")], ["5", "--ttl"]);

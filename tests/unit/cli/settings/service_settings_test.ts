@@ -188,7 +188,8 @@ Deno.test("readDaemonSettings() keeps the bounds of links in order", async () =>
     await Deno.writeTextFile(path, "min-connections = 9\nmax-connections = 8");
     assertStringIncludes(
       await refused("--config", path),
-      `Cannot use min-connections in ${path} 9: it is above max-connections in ${path} 8`,
+      `Cannot use min-connections in ${path} (line 1) 9: it is above max-connections in ${path} ` +
+        "(line 2) 8",
     );
   });
 });
@@ -224,9 +225,15 @@ Deno.test("readDaemonSettings() names the file when a value in it cannot be used
       await Deno.writeTextFile(path, text);
       return (await assertRejects(() => settings("--config", path), UsageError)).message;
     };
-    assertStringIncludes(await message("ttl = 99"), `Cannot use ttl in ${path} "99"`);
-    assertStringIncludes(await message(`node = "x:y"`), `Cannot use node in ${path} "x:y"`);
-    assertStringIncludes(await message(`peer = ["a:0"]`), `Cannot use peer in ${path} "a:0"`);
+    assertStringIncludes(await message("ttl = 99"), `Cannot use ttl in ${path} (line 1) "99"`);
+    assertStringIncludes(
+      await message(`node = "x:y"`),
+      `Cannot use node in ${path} (line 1) "x:y"`,
+    );
+    assertStringIncludes(
+      await message(`peer = ["a:0"]`),
+      `Cannot use peer in ${path} (line 1) "a:0"`,
+    );
     assertStringIncludes(await message(`log-level = "loud"`), "debug, info, warn, error");
   });
 });
