@@ -25,10 +25,7 @@
  *     waited for, and sought every `floodForComingMs` until somebody has its root: as long as they are
  *     heard, and it comes further there within `starvedMs`. This node may be one of them. Of some nothing
  *     more is known than that they are behind some link.
- * 12. A fetch that has no link, or has lost its sources, has the nodes dialled that a person named
- *     and that were met before, at once and again every `dialRoundMs`: they may just be back. It
- *     does not give up while the first of these rounds is under way, for up to `dialMs` or what the
- *     request says; and the first link that comes of it has all the time of a search.
+ * 12. A fetch that has no link, or has lost its sources, has known nodes dialled: see `dial_rounds.ts`.
  * 13. Where root or SHA-256 are given, and all who gave what is followed say that they offer it no
  *     more, it is waited for only as long as they may need to find it unchanged.
  * 14. Where holders answer to which no connection comes about, linked nodes are asked to pass the file
@@ -54,6 +51,7 @@ import {
   type Turn,
 } from "./fetch_events.ts";
 import type { UnreachedView } from "./fetch_failures.ts";
+import { DialRounds } from "./dial_rounds.ts";
 import { type ComingView, FilesComing } from "./files_coming.ts";
 import { FetchTimeouts, findUnchangedMs, type Supply } from "./fetch_timeouts.ts";
 import { Holders } from "./holders.ts";
@@ -104,10 +102,7 @@ export class PeerSide {
   #sentAway = false;
   /** When a file that is here and could not be read is looked at again. */
   #lookAgainMs = Infinity;
-  /** When nodes were first and last dialled for this fetch. */
-  readonly #rounds = { firstMs: null as number | null, lastMs: -Infinity };
-  /** Whether there is a link, or was one. */
-  #wasLinked = false;
+  readonly #rounds: DialRounds;
 
   constructor(
     request: FetchRequest,
@@ -123,6 +118,7 @@ export class PeerSide {
     this.#holders = new Holders(request, this.candidates);
     this.#relays = new Relays(request, { mayAsk: mayAskRelays });
     this.#coming = new FilesComing(request);
+    this.#rounds = new DialRounds(request);
     this.#timeouts = new FetchTimeouts(nowMs, { searchMs });
   }
 
@@ -180,14 +176,9 @@ export class PeerSide {
       this.#following.candidate !== null || this.candidates.leader() !== undefined;
   }
 
-  /** Rule 12: whether the nodes are just being dialled that may be asked then. */
+  /** Whether the nodes are just being dialled that may be asked then. */
   isLinking({ nowMs, facts: { surroundings } }: Turn): boolean {
-    const { firstMs } = this.#rounds;
-    if (firstMs === null || surroundings.linkCount > 0 || surroundings.linksDialling === 0) {
-      return false;
-    }
-    const { searchMs } = this.#request;
-    return nowMs - firstMs < Math.min(limits.dialMs, searchMs > 0 ? searchMs : Infinity);
+    return this.#rounds.isLinking(surroundings, nowMs);
   }
 
   start(turn: Turn): void {
@@ -460,18 +451,11 @@ export class PeerSide {
   }
 
   /** Rule 12. */
-  #dialNodes({ nowMs, facts, emit }: Turn): void {
-    const { surroundings: { linkCount, addressCount }, swarm } = facts;
-    if (linkCount > 0 && !this.#wasLinked) {
-      this.#wasLinked = true;
-      if (this.#rounds.firstMs !== null) this.#timeouts.renew(nowMs);
-    }
+  #dialNodes({ nowMs, facts: { surroundings, swarm }, emit }: Turn): void {
     const isLost = this.followed !== null && swarm !== null && swarm.sourceCount === 0;
-    if (addressCount === 0 || (linkCount > 0 && !isLost)) return;
-    if (nowMs - this.#rounds.lastMs < limits.dialRoundMs) return;
-    this.#rounds.firstMs ??= nowMs;
-    this.#rounds.lastMs = nowMs;
-    emit({ kind: "dial-nodes" });
+    const { dials, isLinked } = this.#rounds.tick(surroundings, { isLost, nowMs });
+    if (isLinked) this.#timeouts.renew(nowMs);
+    if (dials) emit({ kind: "dial-nodes" });
   }
 
   /** How often the flood may find somebody who is of use; Infinity: not at all. */
