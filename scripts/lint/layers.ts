@@ -6,7 +6,8 @@ import { folderOf, layerOf, resolveImport } from "./paths.ts";
 
 /** Which folders of src/ a file of a folder of src/ may import, besides its own. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["client", "daemon", "directory", "pacman", "http", "base"],
+  cli: ["client", "metrics", "daemon", "directory", "pacman", "http", "base"],
+  metrics: ["daemon", "directory", "gateway", "wire", "base"],
   daemon: ["core", "store", "gateway", "pacman", "http", "net", "wire", "base"],
   gateway: ["http", "net", "wire", "base"],
   pacman: ["base"],

@@ -11,6 +11,7 @@ import { downloadLimits } from "./limits/download.ts";
 import { fetchLimits } from "./limits/fetch.ts";
 import { gatewayLimits } from "./limits/gateway.ts";
 import { httpLimits } from "./limits/http.ts";
+import { metricsLimits } from "./limits/metrics.ts";
 import { netLimits } from "./limits/net.ts";
 import { overlayLimits } from "./limits/overlay.ts";
 import { pacmanLimits } from "./limits/pacman.ts";
@@ -31,6 +32,7 @@ export const limits = {
   ...storeLimits,
   ...httpLimits,
   ...gatewayLimits,
+  ...metricsLimits,
   ...pacmanLimits,
   ...cliLimits,
 } as const;

@@ -56,6 +56,8 @@ sync-db = "/var/lib/pacman/sync"
 pacman-conf = "/etc/pacman.conf"
 gateway-wait = 0.5
 stale-databases = "0"
+metrics = "127.0.0.1:8052"
+metrics-name = ["node7.lan"]
 mirror-delay = 0.025
 log-level = "info"
 log-format = "json"`;
@@ -68,6 +70,8 @@ network-key-file = "network.key"
 replicas = 3
 refresh = 30
 max-queries = 1000
+metrics = "127.0.0.1:8052"
+metrics-name = ["tracker.lan"]
 log-level = "info"
 log-format = "json"`;
 

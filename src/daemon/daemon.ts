@@ -10,6 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { Gateway } from "../gateway/gateway.ts";
+import { machineNames } from "../gateway/server/known_hosts.ts";
 import { fileProofs } from "./trust/file_proofs.ts";
 import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
 import { ownAddresses } from "../net/own_addresses.ts";
@@ -26,7 +27,7 @@ import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
-interface RunningDaemon {
+export interface RunningDaemon {
   readonly nodeId: NodeId;
   /** Where it listens for nodes and for clients, the real ports included. */
   readonly node: HostPort;
@@ -37,6 +38,10 @@ interface RunningDaemon {
   readonly filesShared: number;
   /** Resolves with the reason when the daemon cannot go on by itself. */
   readonly failed: Promise<Error>;
+  /** Why it cannot do all of its work just now; undefined when it can. */
+  problem(): string | undefined;
+  /** What it knows of itself, for monitors. */
+  figures(): unknown;
   /** Looks through the shared paths again. */
   rescan(): void;
   /** Ends everything, with all checkpoints on disk. */
@@ -121,6 +126,12 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     gateway: gateway?.address,
     filesShared,
     failed: node.failed,
+    problem: () => {
+      if (!clients.isAccepting) return "it takes no clients: see the log";
+      if (gateway?.isListening === false) return "its gateway cannot listen just now: see the log";
+      return undefined;
+    },
+    figures: () => ({}),
     rescan: () => rescan(config, store),
     stop: () => running.disposeAsync(),
   };
@@ -156,16 +167,6 @@ function openGateway(
     ...config,
     names: [...config.names, ...machineNames()],
   });
-}
-
-/** What this machine is called; nothing where that is not to be had. */
-function machineNames(): string[] {
-  try {
-    const name = Deno.hostname().toLowerCase();
-    return [name, `${name}.local`];
-  } catch {
-    return [];
-  }
 }
 
 /** Shares what the configuration names, beside what was shared before; hashing goes on in the background. */

@@ -181,13 +181,17 @@ export class DirectoryServer {
 }
 
 /** A directory that is ready. */
-interface RunningDirectory {
+export interface RunningDirectory {
   /** Of this run: after a restart it is another. */
   readonly instance: NodeId;
   /** Where it listens, the real port included. */
   readonly address: HostPort;
   /** Resolves with the reason when the directory cannot go on by itself. */
   readonly failed: Promise<Error>;
+  /** Why it cannot do its work just now; undefined when it can. */
+  problem(): string | undefined;
+  /** What it knows of itself, for monitors. */
+  figures(): unknown;
   stop(): Promise<void>;
 }
 
@@ -210,5 +214,8 @@ export function startDirectory(config: DirectoryConfig): RunningDirectory {
     await server.stop();
     clock[Symbol.dispose]();
   };
-  return { instance, address, failed, stop };
+  // What ends its port ends it.
+  const problem = () => undefined;
+  const figures = () => ({});
+  return { instance, address, failed, problem, figures, stop };
 }

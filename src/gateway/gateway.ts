@@ -83,6 +83,11 @@ export class Gateway {
     return this.#server.address;
   }
 
+  /** Whether it takes connections. */
+  get isListening(): boolean {
+    return this.#server.isListening;
+  }
+
   /** Databases that it gives though no mirror vouches for them. */
   staleDatabases(): StaleDatabaseReport[] {
     return this.#answers.staleDatabases();

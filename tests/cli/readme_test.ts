@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "fast-check": "tests: properties",
   "fastest-levenshtein": '"Did you mean ...?"; loaded only after a mistake',
   "pretty-bytes": "sizes as people read them",
+  "prom-client": "writes figures for Prometheus; loaded only with --metrics",
   "smol-toml": "reads the configuration file; loaded only with --config",
   "typescript": "finds exports that nothing imports; never loaded by pacsrv",
 };

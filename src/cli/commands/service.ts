@@ -3,22 +3,28 @@
  * an end within a bound. What they do is in src/daemon and src/directory.
  */
 
+import type { HostPort } from "../../base/address.ts";
 import { systemClock } from "../../base/clock.ts";
 import { type ExitName, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { formatAddress } from "../arguments/address.ts";
 import type { Arguments, EarlySignals } from "../arguments/arguments.ts";
+import type { RunningDaemon } from "../../daemon/daemon.ts";
+import type { RunningDirectory } from "../../directory/server.ts";
+import type { Monitor, MonitoredKind, MonitoredService } from "../../metrics/monitor.ts";
 import {
-  type LogSettings,
+  type DaemonSettings,
+  type DirectorySettings,
   readDaemonSettings,
   readDirectorySettings,
+  type ServiceSettings,
 } from "../settings/service_settings.ts";
 import { onSignals } from "../terminal/signals.ts";
 import { printLine } from "../terminal/terminal.ts";
 
 /** What runs. */
-interface Service {
+interface Service extends MonitoredService {
   /** Resolves with the reason when it cannot go on by itself. */
   readonly failed: Promise<Error>;
   stop(): Promise<void>;
@@ -28,31 +34,39 @@ interface Service {
 
 /** Runs a daemon until a signal, or until it dies of itself. */
 export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitName> {
-  return runService("daemon", {
+  return runService<DaemonSettings, RunningDaemon>("daemon", {
     early,
     settings: () => readDaemonSettings(args),
     async start(settings, log) {
       const { startDaemon } = await import("../../daemon/daemon.ts");
       return await startDaemon({ ...settings, log });
     },
-    ready: ({ node, client, nodeId, gateway, filesShared }) =>
+    kind: async () => (await import("../../metrics/daemon_families.ts")).DAEMON,
+    ready: ({ node, client, nodeId, gateway, filesShared }, metrics) =>
       `ready node=${formatAddress(node)} client=${formatAddress(client)} id=${nodeId}` +
-      (gateway === undefined ? "" : ` gateway=${formatAddress(gateway)}`) +
+      optionalAddress("gateway", gateway) + optionalAddress("metrics", metrics) +
       ` shared=${filesShared}`,
   });
 }
 
 /** Runs a directory until a signal, or until it dies of itself. */
 export function runDirectory(args: Arguments, early?: EarlySignals): Promise<ExitName> {
-  return runService("directory", {
+  return runService<DirectorySettings, RunningDirectory>("directory", {
     early,
     settings: () => readDirectorySettings(args),
     async start(settings, log) {
       const { startDirectory } = await import("../../directory/server.ts");
       return startDirectory({ ...settings, log });
     },
-    ready: ({ address, instance }) => `ready directory=${formatAddress(address)} id=${instance}`,
+    kind: async () => (await import("../../metrics/directory_families.ts")).DIRECTORY,
+    ready: ({ address, instance }, metrics) =>
+      `ready directory=${formatAddress(address)} id=${instance}` +
+      optionalAddress("metrics", metrics),
   });
+}
+
+function optionalAddress(what: string, address: HostPort | undefined): string {
+  return address === undefined ? "" : ` ${what}=${formatAddress(address)}`;
 }
 
 /**
@@ -62,13 +76,15 @@ export function runDirectory(args: Arguments, early?: EarlySignals): Promise<Exi
  * @param options.ready The line on stdout that says where it is to be found.
  * @throws what starting it throws, and the reason of its own end.
  */
-async function runService<T extends LogSettings, S extends Service>(
+async function runService<T extends ServiceSettings, S extends Service>(
   what: string,
   options: {
     readonly early: EarlySignals | undefined;
     readonly settings: () => Promise<T>;
     readonly start: (settings: T, log: Logger) => Promise<S>;
-    readonly ready: (service: S) => string;
+    /** What monitors are told of it; loaded only for them. */
+    readonly kind: () => Promise<MonitoredKind<S>>;
+    readonly ready: (service: S, metrics: HostPort | undefined) => string;
   },
 ): Promise<ExitName> {
   const { promise: ended, resolve } = Promise.withResolvers<Deno.Signal>();
@@ -89,19 +105,24 @@ async function runService<T extends LogSettings, S extends Service>(
     log.info("ended before the start", { signal: endsBy });
     return "done";
   }
+  // It answers before the service does, and until after its end.
+  await using monitor = await openMonitor(settings, { log, kind: options.kind });
   const starting = options.start(settings, log);
   const first = await Promise.race([starting, ended]);
   if (typeof first === "string") {
     log.info("stopping before the start was complete", { signal: first });
+    monitor?.stopping();
     return await stopInTime(starting.then((service) => service.stop()), log);
   }
   rescan = () => first.rescan?.();
+  monitor?.started(first);
   try {
-    await printLine(options.ready(first));
+    await printLine(options.ready(first, monitor?.address));
   } catch (error) {
     log.warn("nobody reads the ready line", { error: messageOf(error) });
   }
   const end = await Promise.race([ended, first.failed]);
+  monitor?.stopping();
   if (typeof end === "string") {
     log.info("stopping", { signal: end });
     return await stopInTime(first.stop(), log);
@@ -109,6 +130,15 @@ async function runService<T extends LogSettings, S extends Service>(
   log.error(`the ${what} cannot go on`, { error: end });
   await stopInTime(first.stop(), log);
   throw end;
+}
+
+async function openMonitor<S extends Service>(
+  { monitor }: ServiceSettings,
+  { log, kind }: { readonly log: Logger; readonly kind: () => Promise<MonitoredKind<S>> },
+): Promise<Monitor<S> | undefined> {
+  if (monitor === undefined) return undefined;
+  const { Monitor } = await import("../../metrics/monitor.ts");
+  return await Monitor.open(monitor, { log, kind: await kind() });
 }
 
 async function stopInTime(stopping: Promise<void>, log: Logger): Promise<ExitName> {

@@ -9,6 +9,7 @@ import { limits } from "../../base/limits.ts";
 import { parseUrl, withoutSecrets } from "../../base/mirror_url.ts";
 import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
 import type { DirectoryConfig } from "../../directory/server.ts";
+import type { MonitorConfig } from "../../metrics/monitor.ts";
 import { addressParser } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { about } from "../arguments/setting_faults.ts";
@@ -30,18 +31,26 @@ import {
 
 /** Port on which a daemon's gateway serves HTTP. */
 const GATEWAY_PORT = 8050;
+/** Port on which a service answers monitors. */
+const METRICS_PORT = 8052;
 
 /** How the log looks. */
-export interface LogSettings {
+interface LogSettings {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
 
+/** What every service runs with. */
+export interface ServiceSettings extends LogSettings {
+  /** Undefined: no monitor is answered. */
+  readonly monitor: MonitorConfig | undefined;
+}
+
 /** What `pacsrv daemon` runs with. All paths are absolute. */
-export type DaemonSettings = Omit<DaemonConfig, "log"> & LogSettings;
+export type DaemonSettings = Omit<DaemonConfig, "log"> & ServiceSettings;
 
 /** What `pacsrv directory` runs with. */
-type DirectorySettings = Omit<DirectoryConfig, "log"> & LogSettings;
+export type DirectorySettings = Omit<DirectoryConfig, "log"> & ServiceSettings;
 
 /**
  * Reads all settings of a daemon, the files that they name included.
@@ -68,6 +77,7 @@ export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings>
     gateway: readGateway(args),
     syncDbDir: syncDbDir === undefined ? undefined : resolve(syncDbDir),
     pacmanConfPath: resolve(args.text("pacman-conf") ?? pacmanConfOf(syncDbDir)),
+    monitor: readMonitor(args),
     ...readLogSettings(args),
   };
 }
@@ -92,6 +102,7 @@ export async function directorySettingsOf(args: Arguments): Promise<DirectorySet
     replicas: args.value("replicas", wholeNumber(0, limits.replicasMax)),
     refreshMs: args.value("refresh", refreshSeconds) * 1000,
     queriesPerSecond: args.value("max-queries", wholeNumber(1, limits.directoryQueriesCeiling)),
+    monitor: readMonitor(args),
     ...readLogSettings(args),
   };
 }
@@ -145,7 +156,7 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
   const waitMs = args.value("gateway-wait", secondsUpTo(limits.gatewayWaitMsMax));
   const staleMs = args.value("stale-databases", parseAge(limits.staleDatabasesMsMax));
   const listen = args.optional("gateway", addressParser(GATEWAY_PORT));
-  const names = args.values("gateway-name", (text) => text.toLowerCase().replace(/\.$/, ""));
+  const names = args.values("gateway-name", hostName);
   if (listen !== undefined) return { listen, mirrors, waitMs, staleMs, names };
   const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name"];
   const idle = flags.find((name) => args.isSet(name));
@@ -155,6 +166,22 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
     new UsageError(`Cannot use ${args.origin(idle)} without --gateway: it is for the gateway`, {
       hint: `Name a port for HTTP: --gateway 127.0.0.1:${GATEWAY_PORT}`,
     }),
+  );
+}
+
+/** A name that a server answers to, as it stands in a `Host`. */
+function hostName(text: string): string {
+  return text.toLowerCase().replace(/\.$/, "");
+}
+
+function readMonitor(args: Arguments): MonitorConfig | undefined {
+  const listen = args.optional("metrics", addressParser(METRICS_PORT));
+  const names = args.values("metrics-name", hostName);
+  if (listen !== undefined) return { listen, names };
+  if (!args.isSet("metrics-name")) return undefined;
+  throw new UsageError(
+    `Cannot use ${args.origin("metrics-name")} without --metrics: it is for that port`,
+    { hint: `Name a port for monitors: --metrics 127.0.0.1:${METRICS_PORT}` },
   );
 }
 

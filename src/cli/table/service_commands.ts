@@ -7,6 +7,7 @@ import {
   CONFIG,
   DIRECTORIES,
   LOG,
+  METRICS,
   MIRROR_DELAY,
   NETWORK,
   NETWORK_NAME,
@@ -20,7 +21,8 @@ export const DAEMON: CommandSpec = {
   about: [
     "Runs until SIGTERM or SIGINT, and then ends within 2 s. When its ports accept connections, " +
     'and not before, it prints one line on stdout: "ready node=HOST:PORT client=HOST:PORT ' +
-    'id=HEX", then "gateway=HOST:PORT" if there is a gateway, then "shared=N": how many files it ' +
+    'id=HEX", then "gateway=HOST:PORT" if there is a gateway, "metrics=HOST:PORT" if there is a ' +
+    'port for monitors, then "shared=N": how many files it ' +
     "shares, those that it still has to hash included (status says how many these are; of a large " +
     "directory, what was found by then). The log goes to stderr. " +
     "SIGHUP rescans the shared directories; changes are noticed without it, too.",
@@ -122,6 +124,7 @@ export const DAEMON: CommandSpec = {
         `${MIRROR_DELAY.help} For all fetches that do not say, those of the gateway included: ` +
         "pacman gives up after 10 s without a byte, unless its DisableDownloadTimeout is set.",
     },
+    ...METRICS,
     CONFIG,
     ...LOG,
   ],
@@ -157,7 +160,8 @@ export const DIRECTORY: CommandSpec = {
     "time, and it knows everything again after one --refresh. A network may have none, one, or " +
     "many.",
     "Runs until SIGTERM or SIGINT. When it accepts connections it prints one line on stdout: " +
-    '"ready directory=HOST:PORT id=HEX". The log goes to stderr.',
+    '"ready directory=HOST:PORT id=HEX", and "metrics=HOST:PORT" if there is a port for monitors. The ' +
+    "log goes to stderr.",
   ],
   flags: [
     flag("--listen HOST:PORT", {
@@ -185,6 +189,7 @@ export const DIRECTORY: CommandSpec = {
       help: "Queries per second from one address. A search counts as " +
         `${limits.directorySearchCost}, or more if it compares or returns much.`,
     }),
+    ...METRICS,
     CONFIG,
     ...LOG,
   ],

@@ -85,3 +85,20 @@ export const LOG: readonly FlagSpec[] = [
     help: "Log lines for people, or one JSON object per line.",
   }),
 ];
+
+export const METRICS: readonly FlagSpec[] = [
+  flag("--metrics HOST:PORT", {
+    defaultText: "none",
+    help:
+      "Address for monitors, over HTTP: /metrics (figures for Prometheus), /healthz (200 while it " +
+      "runs), /readyz (200 while it can do its work, else 503 with the reason). The default host is " +
+      "127.0.0.1, the default port 8052. Port 0 picks a free port. Anyone who can connect can read " +
+      "the figures; they name no file and no node.",
+  }),
+  flag("--metrics-name NAME", {
+    repeatable: true,
+    help:
+      "A name by which monitors reach --metrics, such as node7.lan. Addresses, localhost and the " +
+      "name of this machine are answered anyway, and no other. Repeatable.",
+  }),
+];

@@ -18,6 +18,8 @@ export class ClientServer {
   readonly #listener: Listener;
   #sessions: ClientSession[] = [];
   #isStopped = false;
+  /** Whether it takes clients, until it is stopped or the system refuses. */
+  isAccepting = false;
 
   /**
    * Listens at once; {@linkcode start} begins to accept.
@@ -30,10 +32,16 @@ export class ClientServer {
     this.address = this.#listener.address;
   }
 
+  /** Clients that are connected. */
+  get clientCount(): number {
+    return this.#sessions.length;
+  }
+
   start(): void {
+    this.isAccepting = true;
     this.#acceptAll().catch((error) =>
       this.#options.node.context.log.error("stopped accepting clients", { error: messageOf(error) })
-    );
+    ).finally(() => this.isAccepting = false);
   }
 
   stop(): void {

@@ -49,6 +49,8 @@ export class HttpServer {
   /** Told when an answer is out. */
   readonly #sent = new Changes();
   #turn: RequestTurn;
+  /** Whether it takes connections; not for a moment when the system refuses. */
+  isListening = true;
 
   /**
    * Listens at once.
@@ -98,6 +100,7 @@ export class HttpServer {
       try {
         await turn.server.finished;
       } catch (error) {
+        this.isListening = false;
         this.#warn("the gateway can take no more connections for a moment", error);
         // Those that it has are what used the files up.
         endConnections(turn);
@@ -111,8 +114,10 @@ export class HttpServer {
     for (let tries = 0; !this.#stopping.signal.aborted; tries++) {
       try {
         this.#turn = this.#listen(this.address);
+        this.isListening = true;
         return;
       } catch (error) {
+        this.isListening = false;
         if (tries > 0) this.#warn("the gateway cannot listen for a moment", error);
         // The system may need a moment to let go of the port.
         await this.#pause(tries === 0 ? limits.gatewayPortMs : limits.gatewayPauseMs);

@@ -7,16 +7,24 @@
 
 import { isIp } from "../../wire/host.ts";
 
+const GATEWAY = { what: "this gateway", flag: "--gateway-name" };
+
 /** Why a request is not answered: status and one line for its client. */
 interface HostProblem {
   readonly status: 400 | 421;
   readonly text: string;
 }
 
-/** What is wrong with the `Host` of a request; undefined when it is answered. `names` in lower case. */
+/**
+ * What is wrong with the `Host` of a request; undefined when it is answered.
+ *
+ * @param names In lower case.
+ * @param server What serves it, and the flag that gives it names, for a person.
+ */
 export function hostProblem(
   header: string | null,
   names: readonly string[],
+  server: { readonly what: string; readonly flag: string } = GATEWAY,
 ): HostProblem | undefined {
   if (header === null) return { status: 400, text: "Cannot serve it: the request names no host" };
   const host = header.trim().toLowerCase().replace(/:\d*$/, "");
@@ -26,6 +34,16 @@ export function hostProblem(
   const said = JSON.stringify(header.slice(0, 255));
   return {
     status: 421,
-    text: `Cannot serve it: ${said} is no name of this gateway (see --gateway-name)`,
+    text: `Cannot serve it: ${said} is no name of ${server.what} (see ${server.flag})`,
   };
+}
+
+/** What this machine is called, in lower case; nothing where that is not to be had. */
+export function machineNames(): string[] {
+  try {
+    const name = Deno.hostname().toLowerCase();
+    return [name, `${name}.local`];
+  } catch {
+    return [];
+  }
 }

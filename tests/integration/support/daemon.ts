@@ -68,12 +68,13 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonPr
   try {
     const line = await process.stdout.matching(/^ready /);
     const match =
-      /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?(?: shared=\d+)?$/.exec(
-        line,
-      );
+      /^ready node=(\S+) client=(\S+) id=([0-9a-f]{32})(?: gateway=(\S+))?(?: metrics=(\S+))?(?: shared=\d+)?$/
+        .exec(
+          line,
+        );
     if (match === null) throw new Error(`Not a ready line: ${line}`);
-    const [, node, client, id, gateway = ""] = match;
-    const addresses = { node: node!, client: client!, id: id!, gateway };
+    const [, node, client, id, gateway = "", metrics = ""] = match;
+    const addresses = { node: node!, client: client!, id: id!, gateway, metrics };
     const { program, namespace } = options;
     return new DaemonProcess(process, { ...addresses, dataDir, ownDir, program, namespace });
   } catch (error) {
@@ -91,6 +92,8 @@ export class DaemonProcess extends ServiceProcess {
   readonly id: string;
   /** HOST:PORT of its gateway; empty without `--gateway`. */
   readonly gateway: string;
+  /** HOST:PORT of its port for monitors; empty without `--metrics`. */
+  readonly metrics: string;
   readonly dataDir: string;
   readonly #ownDir: string | undefined;
   /** How its commands are run: an old daemon has an old client port. */
@@ -103,6 +106,7 @@ export class DaemonProcess extends ServiceProcess {
       readonly client: string;
       readonly id: string;
       readonly gateway: string;
+      readonly metrics: string;
       readonly dataDir: string;
       readonly ownDir: string | undefined;
       readonly program?: readonly string[] | undefined;
@@ -114,6 +118,7 @@ export class DaemonProcess extends ServiceProcess {
     this.client = options.client;
     this.id = options.id;
     this.gateway = options.gateway;
+    this.metrics = options.metrics;
     this.dataDir = options.dataDir;
     this.#ownDir = options.ownDir;
     const { program, namespace } = options;

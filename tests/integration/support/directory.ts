@@ -43,10 +43,10 @@ export async function startDirectory(options: DirectoryOptions = {}): Promise<Di
   ], options.program === undefined ? {} : { program: options.program });
   try {
     const line = await process.stdout.matching(/^ready /);
-    const match = /^ready directory=(\S+) id=([0-9a-f]{32})$/.exec(line);
+    const match = /^ready directory=(\S+) id=([0-9a-f]{32})(?: metrics=(\S+))?$/.exec(line);
     if (match === null) throw new Error(`Not a ready line: ${line}`);
-    const [, address, id] = match;
-    return new DirectoryProcess(process, { address: address!, id: id!, network });
+    const [, address, id, metrics = ""] = match;
+    return new DirectoryProcess(process, { address: address!, id: id!, metrics, network });
   } catch (error) {
     await process[Symbol.asyncDispose]();
     throw new Error(`The directory is not ready:\n${process.stderr.text()}`, { cause: error });
@@ -59,6 +59,8 @@ export class DirectoryProcess extends ServiceProcess {
   readonly address: string;
   /** Its instance. */
   readonly id: string;
+  /** HOST:PORT of its port for monitors; empty without `--metrics`. */
+  readonly metrics: string;
   readonly #network: readonly string[];
 
   constructor(
@@ -66,12 +68,14 @@ export class DirectoryProcess extends ServiceProcess {
     options: {
       readonly address: string;
       readonly id: string;
+      readonly metrics: string;
       readonly network: readonly string[];
     },
   ) {
     super(process);
     this.address = options.address;
     this.id = options.id;
+    this.metrics = options.metrics;
     this.#network = options.network;
   }
 

@@ -44,6 +44,8 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     gateway-wait = 0.25
     stale-databases = "7d"
     mirror-delay = 60
+    metrics = "127.0.0.1:8052"
+    metrics-name = ["node7.lan"]
     log-level = "debug"
     log-format = "json"
   `;
@@ -72,6 +74,8 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "gateway-wait": ["0.25"],
     "stale-databases": ["7d"],
     "mirror-delay": ["60"],
+    "metrics": ["127.0.0.1:8052"],
+    "metrics-name": ["node7.lan"],
     "log-level": ["debug"],
     "log-format": ["json"],
   });

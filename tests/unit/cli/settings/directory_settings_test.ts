@@ -28,6 +28,7 @@ Deno.test("readDirectorySettings() gives the defaults when nothing is said", asy
     replicas: limits.replicasDefault,
     refreshMs: limits.directoryRefreshMs,
     queriesPerSecond: limits.directoryQueriesPerSecond,
+    monitor: undefined,
     logLevel: "info",
     logFormat: "text",
   });
@@ -46,6 +47,7 @@ Deno.test("readDirectorySettings() takes what is said, in its units", async () =
     replicas: 0,
     refreshMs: 5_000,
     queriesPerSecond: 7,
+    monitor: undefined,
     logLevel: "debug",
     logFormat: "json",
   });

@@ -89,6 +89,26 @@ Deno.test("readDaemonSettings() takes the pacman.conf of the root whose database
   }
 });
 
+Deno.test("readDaemonSettings() reads the port for monitors, and its names", async () => {
+  const monitor = async (...words: string[]) => (await settings(...words)).monitor;
+  assertEquals(await monitor(), undefined);
+  const host = "127.0.0.1";
+  assertEquals(await monitor("--metrics", host), { listen: { host, port: 8052 }, names: [] });
+  assertEquals(await monitor("--metrics", "[::1]:0", "--metrics-name", "Node7.lan."), {
+    listen: { host: "::1", port: 0 },
+    names: ["node7.lan"],
+  });
+  for (
+    const [words, message] of [
+      [["--metrics-name", "a"], "Cannot use --metrics-name without --metrics: it is for that port"],
+      [["--metrics", "a:b"], 'Cannot use --metrics "a:b": the port is not a number'],
+      [["--metrics", ":70000"], 'Cannot use --metrics ":70000": port 70000 is above 65535'],
+    ] as const
+  ) {
+    assertEquals((await assertRejects(() => monitor(...words), UsageError)).message, message);
+  }
+});
+
 Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the databases", async () => {
   const read = async (...words: string[]) => {
     const { gateway, syncDbDir } = await settings(...words);
