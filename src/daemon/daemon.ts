@@ -22,6 +22,8 @@ import { formatAddress } from "../wire/host.ts";
 import { Answerer } from "./control/answers.ts";
 import { ClientServer } from "./control/client_server.ts";
 import type { DaemonConfig, GatewayConfig } from "./config.ts";
+import { type DaemonFigures, daemonFigures } from "./control/figures.ts";
+import type { FetchEnd } from "./node/fetch_ends.ts";
 import { KnownNodes } from "./node/known_nodes.ts";
 import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
@@ -41,7 +43,9 @@ export interface RunningDaemon {
   /** Why it cannot do all of its work just now; undefined when it can. */
   problem(): string | undefined;
   /** What it knows of itself, for monitors. */
-  figures(): unknown;
+  figures(): DaemonFigures;
+  /** Calls back at the end of each fetch. */
+  onFetchEnd(listener: (end: FetchEnd) => void): void;
   /** Looks through the shared paths again. */
   rescan(): void;
   /** Ends everything, with all checkpoints on disk. */
@@ -131,7 +135,8 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
       if (gateway?.isListening === false) return "its gateway cannot listen just now: see the log";
       return undefined;
     },
-    figures: () => ({}),
+    figures: () => daemonFigures({ node, clients, gateway }),
+    onFetchEnd: (listener) => node.transfers.fetches.ends.listen(listener),
     rescan: () => rescan(config, store),
     stop: () => running.disposeAsync(),
   };

@@ -83,6 +83,11 @@ export class Gateway {
     return this.#server.address;
   }
 
+  /** Requests whose answers are not over. */
+  get openRequests(): number {
+    return this.#open;
+  }
+
   /** Whether it takes connections. */
   get isListening(): boolean {
     return this.#server.isListening;
@@ -110,6 +115,12 @@ export class Gateway {
   }
 
   async #answerAnyway(request: Request, client: string): Promise<Response> {
+    const response = await this.#answerSafely(request, client);
+    this.counters.answered(response.status);
+    return response;
+  }
+
+  async #answerSafely(request: Request, client: string): Promise<Response> {
     try {
       return await this.#answer(request, client);
     } catch (error) {

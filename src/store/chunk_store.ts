@@ -166,6 +166,11 @@ export class ChunkStore implements AsyncDisposable {
     }
   }
 
+  /** Files of the data directory that are here whole. */
+  get completeDownloads(): number {
+    return this.#context.index.downloadedFiles;
+  }
+
   /** Files of the data directory: downloaded ones, and those that are here in part. */
   get downloadedFiles(): number {
     return this.#context.index.downloadedFiles + this.#downloads.size;

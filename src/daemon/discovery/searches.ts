@@ -78,6 +78,8 @@ export interface Searcher {
 
 interface Entry {
   readonly sought: Sought;
+  /** Whether anybody has it, in whole or in part. */
+  isAnswered: boolean;
   /** Null once the search ended, so that nothing of it is kept alive. */
   searcher: Searcher | null;
   /** Null while it goes on. */
@@ -86,16 +88,19 @@ interface Entry {
 
 /** This node's own searches. */
 export class Searches {
+  /** How many are over, by whether anybody had what was sought. */
+  readonly ended = { answered: 0, unanswered: 0 };
   readonly #entries = new Map<QueryId, Entry>();
 
   add(id: QueryId, sought: Sought, searcher: Searcher): void {
-    this.#entries.set(id, { sought, searcher, endedMs: null });
+    this.#entries.set(id, { sought, isAnswered: false, searcher, endedMs: null });
   }
 
   end(id: QueryId, nowMs: number): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.endedMs ??= nowMs;
+    if (entry === undefined || entry.endedMs !== null) return;
+    this.ended[entry.isAnswered ? "answered" : "unanswered"]++;
+    entry.endedMs = nowMs;
     entry.searcher = null;
   }
 
@@ -114,8 +119,15 @@ export class Searches {
     offers: readonly MessageOf<"offer">[],
     inFlight: readonly MessageOf<"in-flight">[] = [],
   ): Verdict {
+    if (offers.length + inFlight.length > 0) this.answered(id);
     const searcher = this.#entries.get(id)?.searcher;
     return searcher?.offered(holder, offers, inFlight) ?? { kind: "enough" };
+  }
+
+  /** Somebody has what is sought, or is said to. */
+  answered(id: QueryId): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.isAnswered = true;
   }
 
   /** As {@linkcode Searcher.begun}. */
@@ -140,6 +152,7 @@ export class Searches {
   }
 
   hit(hit: Hit): void {
+    this.answered(hit.id);
     this.#entries.get(hit.id)?.searcher?.hit(hit);
   }
 

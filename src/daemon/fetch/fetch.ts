@@ -30,6 +30,7 @@ import type { SwarmEvent, SwarmObserver } from "../swarm/swarm_events.ts";
 import { FetchChoice } from "../../core/fetch/fetch_choice.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
+import type { FetchFigures } from "./fetch_recorder.ts";
 import { FetchReport } from "./fetch_report.ts";
 import { FetchProgress } from "./fetch_progress.ts";
 import { FollowedSwarm } from "./followed_swarm.ts";
@@ -237,6 +238,11 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   /** How it went until now, for `explain` while it runs. */
   soFar(): FetchRecord {
     return this.#report.record("still coming", null);
+  }
+
+  /** The figures of that. */
+  figures(): FetchFigures {
+    return this.#report.figures();
   }
 
   // Searcher

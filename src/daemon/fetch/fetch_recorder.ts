@@ -31,6 +31,18 @@ export interface RecordFacts {
   readonly unixMs: number;
 }
 
+/** The figures of a fetch record. */
+export type FetchFigures = Pick<
+  FetchRecord,
+  | "elapsedMs"
+  | "firstByteMs"
+  | "bytesLocal"
+  | "bytesPeers"
+  | "bytesMirror"
+  | "bytesMirrors"
+  | "bytesThrownAway"
+>;
+
 /** Where chunks come: to the download of what peers give, or to the mirror's unverified download. */
 type FetchTrack = "peers" | "mirror";
 
@@ -128,12 +140,25 @@ export class FetchRecorder {
     return this.#came.peers().filter(({ bytes, strikes }) => bytes + strikes > 0);
   }
 
+  /** How much came from where, and when, until now; without who gave it. */
+  figures({ bytesMirrors, nowMs }: Pick<RecordFacts, "bytesMirrors" | "nowMs">): FetchFigures {
+    const came = this.#came;
+    return {
+      elapsedMs: this.#since(nowMs),
+      firstByteMs: this.#firstByteMs,
+      bytesLocal: came.sum("here"),
+      bytesPeers: came.sum("peer"),
+      bytesMirror: came.sum("mirror"),
+      bytesMirrors,
+      bytesThrownAway: sumOf(this.#both, ({ bytesThrownAway }) => bytesThrownAway),
+    };
+  }
+
   /** All of it, at the end or until now; `outcome` is "done", or why not. */
   record(outcome: string, facts: RecordFacts): FetchRecord {
-    const { name, root, sizeBytes, trust, hasMirror, bytesMirrors, nowMs, unixMs } = facts;
-    const came = this.#came;
-    const bytesPeers = came.sum("peer");
-    const bytesMirror = came.sum("mirror");
+    const { name, root, sizeBytes, trust, hasMirror, unixMs } = facts;
+    const figures = this.figures(facts);
+    const { bytesPeers, bytesMirror } = figures;
     return {
       name,
       root,
@@ -142,17 +167,11 @@ export class FetchRecorder {
       endedAt: new Date(unixMs).toISOString(),
       outcome,
       trust,
-      elapsedMs: this.#since(nowMs),
-      firstByteMs: this.#firstByteMs,
-      bytesLocal: came.sum("here"),
-      bytesPeers,
-      bytesMirror,
-      bytesMirrors,
-      bytesThrownAway: sumOf(this.#both, ({ bytesThrownAway }) => bytesThrownAway),
+      ...figures,
       bytesSaved: hasMirror && outcome === "done"
         ? Math.max(0, bytesPeers - (this.#bytesOfMirrors - bytesMirror))
         : 0,
-      givers: this.#providers(came),
+      givers: this.#providers(this.#came),
       steps: this.#allSteps(),
     };
   }

@@ -8,7 +8,7 @@ import type { FileTrust } from "../../base/package_index.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
-import { FetchRecorder, keepRecord } from "./fetch_recorder.ts";
+import { type FetchFigures, FetchRecorder, keepRecord } from "./fetch_recorder.ts";
 import { wantedBytes, wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { FetchHost } from "./fetch_host.ts";
@@ -121,6 +121,12 @@ export class FetchReport {
 
   get #isOfSwarm(): boolean {
     return this.#swarmPeers.length > 0;
+  }
+
+  /** How much came from where until now. */
+  figures(): FetchFigures {
+    const bytesMirrors = sumOf(this.#options.state().mirrors.values());
+    return this.recorder.figures({ bytesMirrors, nowMs: this.#host.clock.nowMs() });
   }
 
   /** The record of the fetch, at its end or until now; `outcome` is "done", or why not. */

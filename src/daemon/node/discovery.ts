@@ -141,7 +141,11 @@ export class Discovery {
   ): OpenSearch {
     const { clock, identity } = this.#context;
     const { links: { searches }, ttl } = this.#options;
-    const listed = (answer: DirectoryAnswer) => searcher.listed(answer);
+    const id = newQueryId(identity.random);
+    const listed = (answer: DirectoryAnswer) => {
+      if (answer.files.length + answer.holders.length > 0) searches.answered(id);
+      searcher.listed(answer);
+    };
     const isFull = () => searcher.isFull === true;
     const through = () => searcher.through?.();
     const questions = [this.directories.findFiles(sought, listed, { isFull, through })];
@@ -151,7 +155,6 @@ export class Discovery {
     }
     // Whoever comes up hears the query that is under way.
     if (this.links.size === 0) this.links.step({ kind: "in-need" });
-    const id = newQueryId(identity.random);
     searches.add(id, sought, searcher);
     this.links.step({ kind: "search", id, sought, ttl, callbackPort: identity.listenPort });
     const retire = () => {

@@ -22,6 +22,7 @@ import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
 import { RejectedFiles } from "../trust/rejected_files.ts";
 import type { Discovery } from "./discovery.ts";
+import { FetchEnds, outcomeOf } from "./fetch_ends.ts";
 import { takeFromHolder } from "./outbound_calls.ts";
 
 interface FetchesOptions {
@@ -63,6 +64,8 @@ export class Fetches {
   readonly swarms: Swarms;
   /** The HTTP client of all fetches from mirrors (origins), and of the gateway. */
   readonly mirrors: Mirrors;
+  /** How they ended. */
+  readonly ends = new FetchEnds();
   readonly #context: NodeContext;
   readonly #options: FetchesOptions;
   readonly #rejectedFiles = new RejectedFiles();
@@ -134,13 +137,16 @@ export class Fetches {
         again === undefined ? how : { ...how, again },
       );
       try {
-        return await this.#run(fetch, options);
+        const done = await this.#run(fetch, options);
+        this.ends.ended({ ...fetch.figures(), outcome: "done" });
+        return done;
       } catch (error) {
+        const isStopped = options.signal.aborted || this.#stopping.signal.aborted;
         const { root } = fetch;
-        const isOver = options.signal.aborted || this.#stopping.signal.aborted || left === 0;
-        if (isOver || root === null) throw error;
-        const isPartHere = this.#context.store.download(root) !== undefined;
-        if (!isRotten(error, { isPartHere })) throw error;
+        if (isStopped || left === 0 || root === null || !this.#isRottenHere(error, root)) {
+          this.ends.ended({ ...fetch.figures(), outcome: outcomeOf(error, { isStopped }) });
+          throw error;
+        }
         again = { root, why: error.message };
         // What mirrors gave may have been shown beside it, and was not compared.
         if (asked.mirrors.length > 0) {
@@ -148,6 +154,10 @@ export class Fetches {
         }
       }
     }
+  }
+
+  #isRottenHere(error: unknown, root: Root): error is EnvironmentError {
+    return isRotten(error, { isPartHere: this.#context.store.download(root) !== undefined });
   }
 
   async #run(fetch: Fetch, { begun, signal }: FetchingOptions): Promise<Done> {
@@ -158,6 +168,7 @@ export class Fetches {
       return await running;
     } finally {
       this.#running.delete(fetch);
+      this.ends.brings(fetch.figures());
     }
   }
 

@@ -28,6 +28,11 @@ export class Uploads {
     this.#context = context;
   }
 
+  /** How many are being served. */
+  get size(): number {
+    return this.#uploads.size;
+  }
+
   /** File bytes handed to connections since the start. */
   get bytesSent(): number {
     let bytes = this.#endedBytes;

@@ -12,6 +12,14 @@ export class GatewayCounters {
   /** Answers that failed, with a status from 500 or in the middle. */
   failed = 0;
   bytesSent = 0;
+  /** Answers by the first digit of their status. */
+  readonly answers = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
+
+  /** An answer begins with this status. */
+  answered(status: number): void {
+    const kind = `${Math.floor(status / 100)}xx`;
+    if (kind in this.answers) this.answers[kind as keyof GatewayCounters["answers"]]++;
+  }
 }
 
 /** The client closed its connection before it had all of the answer. */

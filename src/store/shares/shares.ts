@@ -103,6 +103,11 @@ export class Shares {
     if (this.#isStarted) this.#request(new Set([share]));
   }
 
+  /** How many shared files are {@linkcode damaged}. */
+  get damagedCount(): number {
+    return [...this.#context.withheld.damaged()].length;
+  }
+
   /** Shared files that are withheld, for they changed though their time did not; as they were. */
   damaged(): FileDefinition[] {
     return Array.from(this.#context.withheld.damaged(), (file) => {

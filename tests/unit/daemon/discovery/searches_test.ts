@@ -89,3 +89,17 @@ Deno.test("Searches.tick() keeps what goes on, however long", () => {
   searches.tick(1e12);
   assertEquals(searches.offered(id, HOLDER, []), { kind: "more" });
 });
+
+Deno.test("Searches counts what ended once, by whether anybody had it", () => {
+  const searches = new Searches();
+  const [offered, hit, listed, asked] = Array.from({ length: 4 }, () => begun(searches).id);
+  const file = { name: "f", root: "ab".repeat(32) as Root, sizeBytes: 1, type: "" };
+  const offer = { kind: "offer", file } as unknown as MessageOf<"offer">;
+  searches.offered(offered!, HOLDER, [offer]);
+  searches.hit(hitOf(hit!));
+  searches.answered(listed!);
+  searches.offered(asked!, HOLDER, []);
+  assertEquals(searches.ended, { answered: 0, unanswered: 0 });
+  for (const id of [offered!, hit!, listed!, asked!, asked!]) searches.end(id, 1);
+  assertEquals(searches.ended, { answered: 3, unanswered: 1 });
+});
