@@ -1,9 +1,9 @@
 // The task `compile`: one self-contained binary a platform, in dist/, with their checksums. The
-// binaries may do what permissions.ts lists and no more. It does not sign or pack them.
+// binaries may do what run_flags.ts lists and no more. It does not sign or pack them.
 
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
-import { runPermissions } from "./permissions.ts";
+import { runFlags } from "./run_flags.ts";
 import { rootPath } from "./std_source.ts";
 
 const HELP = `deno task compile [--target T]...
@@ -93,7 +93,7 @@ async function compileOne(target: string, denoFlags: string[]): Promise<Outcome>
     args: [
       "compile",
       ...denoFlags,
-      ...runPermissions(),
+      ...runFlags(),
       // What only the tests and the type checker need stays out.
       "--exclude-unused-npm",
       ...(await workers()).flatMap((path) => ["--include", path]),

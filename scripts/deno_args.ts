@@ -2,7 +2,7 @@
 // as a process of its own. It does not find out anything by itself beyond how it was started.
 
 import { DENO_ARGS_VARIABLE, denoFlags, rootPath } from "./std_source.ts";
-import { runPermissions } from "./permissions.ts";
+import { runFlags } from "./run_flags.ts";
 
 /**
  * The flags that make the imports of this project resolve, for `deno run <flags> file.ts`.
@@ -30,5 +30,5 @@ export function denoArgs(): string[] {
  * the arguments of pacsrv come after them.
  */
 export function pacsrvArgs(): string[] {
-  return ["run", "--quiet", ...denoArgs(), ...runPermissions(), rootPath("main.ts")];
+  return ["run", "--quiet", ...denoArgs(), ...runFlags(), rootPath("main.ts")];
 }

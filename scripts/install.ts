@@ -5,7 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { COMPLETION_FILES } from "./manual/completion_files.ts";
-import { runPermissions } from "./permissions.ts";
+import { runFlags } from "./run_flags.ts";
 import { ROOT_URL, rootPath } from "./std_source.ts";
 
 const HELP = `deno task install --root DIR
@@ -56,7 +56,7 @@ export async function installTask(args: string[], denoFlags: string[]): Promise<
     console.error(`Cannot install: the libraries could not be fetched (exit code ${code}).`);
     return 1;
   }
-  const command = ["run", "--quiet", ...flags, ...runPermissions(), `${lib}/main.ts`];
+  const command = ["run", "--quiet", ...flags, ...runFlags(), `${lib}/main.ts`];
   if (Deno.build.os !== "windows") {
     await writeShare(root, { command, denoFlags });
     await openToAll(lib);

@@ -5,7 +5,7 @@
 import { waitFor } from "./child.ts";
 import { compileTask } from "./compile.ts";
 import { installTask } from "./install.ts";
-import { runPermissions } from "./permissions.ts";
+import { runFlags } from "./run_flags.ts";
 import { chooseStdSource, DENO_ARGS_VARIABLE, denoFlags, rootPath } from "./std_source.ts";
 import { runTests } from "./test_task.ts";
 
@@ -34,7 +34,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   install: installTask,
   compile: compileTask,
   pacsrv: (args, flags) =>
-    deno(["run", "--quiet", ...flags, ...runPermissions(), rootPath("main.ts"), ...args]),
+    deno(["run", "--quiet", ...flags, ...runFlags(), rootPath("main.ts"), ...args]),
   lock: renewLock,
 };
 

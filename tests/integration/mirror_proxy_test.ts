@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { denoArgs } from "../../scripts/deno_args.ts";
-import { runPermissions } from "../../scripts/permissions.ts";
+import { runFlags } from "../../scripts/run_flags.ts";
 import { FileServer, RawServer } from "../unit/net/mirror_fixture.ts";
 
 const READER = new URL("./support/mirror_reader.ts", import.meta.url).pathname;
@@ -11,7 +11,7 @@ const READER = new URL("./support/mirror_reader.ts", import.meta.url).pathname;
 async function read(url: string, env: Record<string, string>): Promise<string> {
   const own = Object.entries(Deno.env.toObject()).filter(([name]) => !/_proxy$/i.test(name));
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...denoArgs(), ...runPermissions(), READER, url],
+    args: ["run", "--quiet", ...denoArgs(), ...runFlags(), READER, url],
     clearEnv: true,
     env: { ...Object.fromEntries(own), ...env },
     stdout: "piped",
