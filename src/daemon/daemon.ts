@@ -11,7 +11,6 @@ import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../gateway/server/known_hosts.ts";
-import { fileProofs } from "./trust/file_proofs.ts";
 import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
 import { ownAddresses } from "../net/own_addresses.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
@@ -161,7 +160,7 @@ function openGateway(
       isAlone: () => node.links.size === 0 && node.discovery.directories.size === 0,
       mayBeHere: (file) =>
         mayHaveLocalCopy(node.store, file) || node.store.shares.unhashed(file.name).length > 0,
-      ...fileProofs({ store: node.store, offerPolicy: node.context.offerPolicy }),
+      unproven: node.transfers.fetches.unproven,
       trust: databases,
       isSignatureNeeded: (repository) => needs.isNeeded(repository),
       mirrors: node.transfers.fetches.mirrors,

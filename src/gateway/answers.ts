@@ -17,14 +17,16 @@ import { FileSearch } from "./files/file_search.ts";
 import { PackageSignatures, type SignatureNeed } from "./files/package_signatures.ts";
 import type { FetchingNode } from "./files/shared_fetch.ts";
 import { SharedFetches } from "./files/shared_fetches.ts";
-import { type FileProofs, UnprovenFiles } from "./files/unproven_files.ts";
+import type { NodeBelief } from "./files/node_belief.ts";
 import { PassThrough } from "./mirrors/pass_through.ts";
 import { Bodies } from "./server/bodies.ts";
 import type { Exchange } from "./server/exchange.ts";
 import { notFoundAnswer } from "./server/plain_answer.ts";
 
 /** What the gateway needs of the daemon that it belongs to. */
-export interface GatewayHost extends FetchingNode, FileProofs {
+export interface GatewayHost extends FetchingNode {
+  /** Whether nodes are believed what a name means, where nothing else tells. */
+  readonly unproven: NodeBelief;
   readonly trust: PackageIndex | undefined;
   readonly isSignatureNeeded: SignatureNeed;
   /** The HTTP client that all of the node shares. */
@@ -38,7 +40,6 @@ export interface GatewayHost extends FetchingNode, FileProofs {
 export class Answers {
   readonly #bodies: Bodies;
   readonly #sharedFetches: SharedFetches;
-  readonly #unproven: UnprovenFiles;
   readonly #files: FileAnswers;
   readonly #databases: Databases;
   readonly #passThrough: PassThrough;
@@ -66,9 +67,8 @@ export class Answers {
     this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
     const wait = { searchMs: waitMs, holdMs: limits.gatewayHoldMs + mirrorDelayMs };
     const search = new FileSearch({ sharedFetches, trust, wait });
-    const unproven = this.#unproven = new UnprovenFiles(host, parts);
-    const isNeeded = host.isSignatureNeeded;
-    const signatures = new PackageSignatures({ search, unproven, passThrough, isNeeded });
+    const { unproven, isSignatureNeeded: isNeeded } = host;
+    const signatures = new PackageSignatures({ search, unproven, isNeeded });
     this.#files = new FileAnswers({ ...parts, search, signatures, unproven });
   }
 
@@ -101,7 +101,6 @@ export class Answers {
   tick(nowMs: number): void {
     this.#bodies.tick(nowMs);
     this.#sharedFetches.tick(nowMs);
-    this.#unproven.tick(nowMs);
   }
 
   /** Ends everything that is under way. */

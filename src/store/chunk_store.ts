@@ -13,6 +13,7 @@ import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { matchesGlob } from "../base/names.ts";
 import { FetchHistory } from "./catalogue/fetch_history.ts";
+import { GivenFiles } from "./catalogue/given_files.ts";
 import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
 import { RottenFile, Sha256Index } from "./catalogue/sha256_index.ts";
 import { Statistics } from "./catalogue/statistics.ts";
@@ -50,6 +51,8 @@ export class ChunkStore implements AsyncDisposable {
   readonly shares: Shares;
   /** How fetches went. */
   readonly history: FetchHistory;
+  /** Who was given what nothing proves. */
+  readonly givenFiles: GivenFiles;
   readonly #context: StoreContext;
   readonly #downloads: Downloads;
   readonly #unverifiedDownloads: UnverifiedDownloads;
@@ -67,6 +70,9 @@ export class ChunkStore implements AsyncDisposable {
     this.#statistics = new Statistics(contents?.statistics);
     this.#sha256s = new Sha256Index(context, this.#hasher, contents?.sha256s);
     this.history = new FetchHistory(context, contents?.trusts);
+    this.givenFiles = new GivenFiles(contents?.givenFiles ?? [], {
+      remember: (write) => context.remember(write),
+    });
     this.#downloads = new Downloads(context);
     this.#unverifiedDownloads = new UnverifiedDownloads(context, {
       downloads: this.#downloads,

@@ -52,8 +52,12 @@ export const gatewayLimits = {
   gatewayMissingMax: 4_096,
   /** Files of unproven origin of which it is known who got them; the one longest ago goes. */
   unprovenGivenMax: 4_096,
-  /** How long nodes are not believed what a name means for which a client came back: until it is synced. */
+  /** How long a client that came back for a file does not get what nodes give by that name: until it is synced. */
   unprovenDoubtMs: 86_400_000,
+  /** How many clients must have come back for it before the others do not get it either: one may be wrong, or lie. */
+  unprovenDoubters: 2,
+  /** For how long that is: two may be in league, and then the others ask their mirrors for an hour. */
+  unprovenDoubtAllMs: 3_600_000,
   /** How long a file that nobody seems to have is looked for, unless a person says otherwise. */
   gatewayWaitMs: 500,
   /** Every timer is late by a few milliseconds; by more, this process had too much to do. */

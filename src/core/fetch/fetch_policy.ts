@@ -30,6 +30,9 @@
  *     may give the file; when its time is out; when it is stopped; and when the disk refuses.
  * 10. For a client that cannot wait for the check of the whole, `client_hold.ts` says what is released
  *     before, and when it waits in vain: then the fetch fails as if nobody had the file.
+ * 11. Where only nodes say which file is meant, and somebody came back for it, the mirrors alone are
+ *     asked, for all of it: a copy here that nothing proves does not count (rule 1), and no node is
+ *     asked (rule 16 of `peer_side.ts`). What they give proves that copy, or contradicts it.
  */
 
 import { FetchFailure, type OfKind, unreachable } from "../../base/errors.ts";
@@ -83,6 +86,8 @@ export class FetchPolicy {
       readonly client?: WaitingClient;
       /** Whether linked nodes may be asked to pass the file on; by default they may. */
       readonly mayAskRelays?: boolean;
+      /** Rule 11; by default nodes are asked. */
+      readonly mirrorsAlone?: boolean;
     },
   ) {
     const { nowMs } = options;
@@ -387,7 +392,7 @@ export class FetchPolicy {
     if (hasWrongCopy) this.#verification.foundWrongCopy();
     if (file !== undefined) return this.#verification.finish(turn, { kind: "local", file });
     this.#phase = "fetching";
-    this.#mirror?.begin(turn);
+    this.#mirror?.begin(turn, this.#peers);
     this.#peers.start(turn);
     // A mirror is asked for what is missing of it, whether or not anybody offers it.
     if (part !== undefined && this.#mirror !== null) this.#peers.partIsHere(turn, part);

@@ -140,7 +140,13 @@ export class MirrorSide {
   }
 
   /** The search begins: says how long peers are asked alone, where a person decided that. */
-  begin(turn: Turn): void {
+  begin(turn: Turn, peers: PeerSide): void {
+    if (!peers.asksNodes) {
+      return note(
+        turn,
+        "Only nodes say what the file is: the mirror alone is asked, for all of it",
+      );
+    }
     const { mirrorDelayMs } = this.#request;
     if (mirrorDelayMs === null) return;
     note(turn, `Peers alone are asked for ${mirrorDelayMs / 1_000} s, as a person said`);
@@ -281,7 +287,8 @@ export class MirrorSide {
       nowMs,
       startMs: this.#startMs,
       // Time that a person gives is given to nodes that are only known as well: they may come.
-      canAskPeers: peers.canAsk(facts) || mirrorDelayMs !== null && addressCount > 0,
+      canAskPeers: peers.canAsk(facts) ||
+        peers.asksNodes && mirrorDelayMs !== null && addressCount > 0,
       isLinking: isAlone && linkCount === 0 && linksDialling > 0,
       hasLinks: linkCount > 0,
       hasDirectories: directories.size > 0 &&

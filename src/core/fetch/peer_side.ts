@@ -33,6 +33,7 @@
  *     `unreachedMs` of the beginning: what a firewall drops takes its time to fail.
  * 15. When all nodes and directories that can be asked have said that they have nothing, nor are about
  *     to, and nobody was heard of, the search is over.
+ * 16. Where nodes are not believed what the file is, none is asked, dialled or searched for.
  */
 
 import type { OfKind } from "../../base/errors.ts";
@@ -73,6 +74,8 @@ interface Following {
 /** The peers' side of a fetch. */
 export class PeerSide {
   readonly candidates: Candidates;
+  /** Rule 16. */
+  readonly asksNodes: boolean;
   readonly #request: FetchRequest;
   readonly #startMs: number;
   readonly #search = new SearchPlan();
@@ -106,12 +109,14 @@ export class PeerSide {
 
   constructor(
     request: FetchRequest,
-    { nowMs, searchMs, mayAskRelays = true }: {
+    { nowMs, searchMs, mayAskRelays = true, mirrorsAlone = false }: {
       readonly nowMs: number;
       readonly searchMs: number;
       readonly mayAskRelays?: boolean;
+      readonly mirrorsAlone?: boolean;
     },
   ) {
+    this.asksNodes = !mirrorsAlone;
     this.#request = request;
     this.#startMs = nowMs;
     this.candidates = new Candidates(request);
@@ -169,6 +174,7 @@ export class PeerSide {
 
   /** Whether there is anybody who may be asked. */
   canAsk({ surroundings }: FetchFacts): boolean {
+    if (!this.asksNodes) return false;
     const { linkCount, directories, isAlone, addressCount } = surroundings;
     // A node of one fetch has only just begun to dial those that it was told of.
     const mayLink = isAlone && addressCount > 0;
@@ -452,6 +458,7 @@ export class PeerSide {
 
   /** Rule 12. */
   #dialNodes({ nowMs, facts: { surroundings, swarm }, emit }: Turn): void {
+    if (!this.asksNodes) return;
     const isLost = this.followed !== null && swarm !== null && swarm.sourceCount === 0;
     const { dials, isLinked } = this.#rounds.tick(surroundings, { isLost, nowMs });
     if (isLinked) this.#timeouts.renew(nowMs);
@@ -491,7 +498,7 @@ export class PeerSide {
   }
 
   #searchNow(turn: Turn, step: SearchStep): void {
-    if (step !== "nothing") turn.emit({ kind: step });
+    if (step !== "nothing" && this.asksNodes) turn.emit({ kind: step });
   }
 
   /** Takes an offer into account; undefined when it says nothing of the part that is wanted. */

@@ -7,7 +7,7 @@ import type { HostPort } from "../../base/address.ts";
 import { clippedText } from "../../base/bytes.ts";
 import { nextTurn } from "../../base/clock.ts";
 import { FetchFailure, messageOf, PeerFault, UsageError } from "../../base/errors.ts";
-import { UNKNOWN_ROOT } from "../../base/ids.ts";
+import { type Root, UNKNOWN_ROOT } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { parseUrl } from "../../base/mirror_url.ts";
 import { nameProblem } from "../../base/names.ts";
@@ -29,6 +29,7 @@ import {
 import { clientMac, macEquals } from "../../wire/proofs.ts";
 import type { LeftOut } from "../../wire/reports.ts";
 import type { Node } from "../node/node.ts";
+import { LOCAL_CLIENT } from "../trust/unproven_files.ts";
 import type { Answerer } from "./answers.ts";
 import { FileDelivery } from "./file_delivery.ts";
 
@@ -201,18 +202,26 @@ export class ClientSession implements FrameHandler {
   /** Bytes that turn out not to be here any more are fetched again, and the rest goes on from there. */
   async #deliver(request: FetchRequest, delivery: FileDelivery): Promise<Done> {
     const { signal } = this.#ended;
-    const how = { observer: delivery, signal, isForStranger: !this.#isTrusted };
+    const isForStranger = !this.#isTrusted;
+    const how = { observer: delivery, signal, isForStranger, provesCopies: true };
     let done = await this.#options.node.fetch(request, how);
     for (let left: number = limits.fetchesAgainMax;; left--) {
       const lost = await delivery.finished(signal);
-      if (lost === null || signal.aborted) return done;
       const { root } = done;
+      if (lost === null && !signal.aborted) this.#noteGiven(request, root);
+      if (lost === null || signal.aborted) return done;
       if (left === 0 || root === UNKNOWN_ROOT) throw lost;
       done = await this.#options.node.fetch(request, {
         ...how,
         again: { root, why: lost.message },
       });
     }
+  }
+
+  /** Of what is at a URL somebody of this machine has all bytes now: they may not be proved. */
+  #noteGiven({ name, chunks, deliver, mirrors }: FetchRequest, root: Root): void {
+    if (mirrors.length === 0 || chunks !== null || !deliver || root === UNKNOWN_ROOT) return;
+    this.#options.node.transfers.fetches.unproven.given({ client: LOCAL_CLIENT, name, root });
   }
 
   async #answer(ask: MessageOf<"ask">): Promise<void> {

@@ -62,6 +62,11 @@ export interface FetchOptions {
   readonly hasMirror?: boolean;
   /** Who waits for it and can never give back what it got; by default nobody is in a hurry. */
   readonly client?: WaitingClient;
+  /**
+   * Whether nodes are not believed what the file is: mirrors alone give it, and a copy that nothing
+   * proves does not count as here. By default they are.
+   */
+  readonly mirrorsAlone?: boolean;
 }
 
 /** How a fetch that got its file ended. */
@@ -90,6 +95,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   constructor(host: FetchHost, asked: FetchRequest, options: FetchOptions) {
     this.#host = host;
     const { observer, path, from = 0, isOfDatabase = false, hasMirror = false, again } = options;
+    const { mirrorsAlone = false } = options;
     const request = again === undefined ? asked : { ...asked, root: again.root };
     this.request = request;
     // It is trusted by what was asked for, whatever it is pinned to now.
@@ -123,6 +129,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
         journal: recorder,
         path,
         from,
+        mirrorsAlone,
         tell,
         searchAgain: () => this.#searches.flood(),
       });
@@ -134,6 +141,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     this.#checks = new FetchChecks(host, request, {
       track,
       followed,
+      mirrorsAlone,
       isFollowed: (key) => this.#loop.policy.followed?.key === key,
       note: (what) => report.note(what),
       tell,
@@ -160,6 +168,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
         sharesPlace: path !== undefined,
         ...(options.client === undefined ? {} : { client: options.client }),
         mayAskRelays: options.isForOthers !== true,
+        mirrorsAlone,
       }),
       facts: this.#lookAround(),
       apply: (effect) => this.#apply(effect),
@@ -344,6 +353,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     options: {
       readonly sharesPlace: boolean;
       readonly mayAskRelays: boolean;
+      readonly mirrorsAlone: boolean;
       readonly client?: WaitingClient;
     },
   ): FetchPolicy {

@@ -23,6 +23,7 @@ import {
 import { agreesWithMirror } from "./mirror_comparison.ts";
 import type { FollowedSwarm } from "./followed_swarm.ts";
 import type { MirrorTrack } from "./mirror_track.ts";
+import { isUnproven } from "../trust/file_proofs.ts";
 import { promote } from "./promote.ts";
 
 /** What is to be checked. */
@@ -34,6 +35,8 @@ type CheckEffect = Extract<FetchEffect, {
 interface FetchChecksOptions {
   readonly track: MirrorTrack | null;
   readonly followed: FollowedSwarm;
+  /** Whether a copy that nothing proves does not count as here. */
+  readonly mirrorsAlone: boolean;
   /** Whether the candidate of a key is followed now. */
   readonly isFollowed: (key: string) => boolean;
   readonly note: (what: string) => void;
@@ -206,11 +209,13 @@ export class FetchChecks {
     file: FileDefinition,
     { comparesWithMirror }: { readonly comparesWithMirror: boolean },
   ): Promise<boolean> {
+    const { store, offerPolicy } = this.#host;
+    if (this.#options.mirrorsAlone && isUnproven(offerPolicy, file)) return false;
     if (!comparesWithMirror) return true;
     let isMeant = this.#meant.get(file.root);
     if (isMeant === undefined) {
       const { file: mirrorFile, firstChunk } = this.#options.track!;
-      isMeant = await agreesWithMirror(readerOf(this.#host.store, file), {
+      isMeant = await agreesWithMirror(readerOf(store, file), {
         file: mirrorFile,
         mirrors: this.#host.mirrors,
         firstChunk,
@@ -222,9 +227,7 @@ export class FetchChecks {
           `A file of this name is here, root ${file.root}; the mirror has another one`,
         );
         // Only nodes vouched for it, and they are contradicted.
-        const { store, offerPolicy } = this.#host;
-        const isUseless = file.origin === "downloaded" && offerPolicy.trustOf(file) === "peers";
-        if (isUseless) store.remove(file.root);
+        if (isUnproven(offerPolicy, file)) store.remove(file.root);
       }
     }
     return isMeant;

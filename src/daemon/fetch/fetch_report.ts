@@ -176,7 +176,8 @@ function trustOf(
   }
   if (request.root !== null) return "root";
   if (done === null) return "peers";
-  if (!isOfSwarm && done.mirrors.length > 0) return "mirror";
+  // What fellows gave of it was compared with the mirror in part.
+  if (!isOfSwarm && done.sources.length === 0 && done.mirrors.length > 0) return "mirror";
   // Nobody had to give anything: it is what it was when it came.
   const isHere = done.sources.length === 0 && host.store.isComplete(done.root);
   return isHere ? trustOfCopy(host, done.root) : "peers";

@@ -36,6 +36,8 @@ interface MirrorDriverOptions {
   readonly path: string | undefined;
   /** The first byte that somebody waits for. */
   readonly from: number;
+  /** Whether nodes are not believed, so that nothing is shared with them while it comes. */
+  readonly mirrorsAlone: boolean;
   readonly tell: (event: FetchPolicyEvent) => void;
   /** Asks the network again. */
   readonly searchAgain: () => void;
@@ -64,7 +66,8 @@ export class MirrorDriver implements MirrorTrackOwner {
       from,
       isShared: () => this.flight !== null && (this.flight.isForming || this.flight.isComing),
     });
-    const isShared = mayFly(host, request, { from, hasOwnPath: path !== undefined });
+    const isShared = !options.mirrorsAlone &&
+      mayFly(host, request, { from, hasOwnPath: path !== undefined });
     const { track } = this;
     this.flight = isShared ? new FetchFlight(host, request, { ...options, track }) : null;
     this.import = new MirrorImport(this.track, {

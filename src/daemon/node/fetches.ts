@@ -21,9 +21,11 @@ import type { SwarmContext } from "../swarm/swarm_events.ts";
 import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
 import { RejectedFiles } from "../trust/rejected_files.ts";
+import type { UnprovenFiles } from "../trust/unproven_files.ts";
 import type { Discovery } from "./discovery.ts";
 import { FetchEnds, outcomeOf } from "./fetch_ends.ts";
 import { takeFromHolder } from "./outbound_calls.ts";
+import { ProvedFetches, type ProvingOptions } from "./proved_fetches.ts";
 
 interface FetchesOptions {
   readonly discovery: Discovery;
@@ -48,8 +50,7 @@ function isRotten(
 }
 
 /** How one fetch is done. */
-export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase"> {
-  readonly signal: AbortSignal;
+export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase">, ProvingOptions {
   /**
    * Whether it is for a user of this machine who has not proved the daemon's token: he has it ask no
    * mirror for what nothing proves, name nothing for others, nor take all places. By default it is not.
@@ -58,6 +59,9 @@ export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase"> {
   /** Is given the fetch, to which holders at hand may be offered. */
   readonly begun?: (searcher: Searcher) => void;
 }
+
+/** The same once it is known what a database says. */
+type FetchOnOptions = FetchingOptions & Pick<FetchOptions, "isOfDatabase">;
 
 /** All fetches of one node. */
 export class Fetches {
@@ -70,7 +74,10 @@ export class Fetches {
   readonly #options: FetchesOptions;
   readonly #rejectedFiles = new RejectedFiles();
   readonly #mirrorReads = new CoalescedReads();
+  /** What nodes had no part in. */
+  readonly #readsOfMirrorsAlone = new CoalescedReads();
   readonly #relayRequests: RelayRequests;
+  readonly #proved: ProvedFetches<FetchOnOptions>;
   readonly #running = new Set<Fetch>();
   readonly #stopping = new AbortController();
   readonly #endOfChanges: () => void;
@@ -80,6 +87,7 @@ export class Fetches {
     this.#options = options;
     const { clock, log, store } = context;
     this.mirrors = new Mirrors({ log, clock });
+    this.#proved = new ProvedFetches(context, (asked, how) => this.#fetchOn(asked, how));
     this.swarms = new Swarms(options.swarmContext, store);
     const { links } = options.discovery;
     this.#relayRequests = new RelayRequests(context, () => links.overlay.neighbours.links());
@@ -94,6 +102,11 @@ export class Fetches {
     options.discovery.links.changes.listen(() => {
       for (const fetch of this.#running) fetch.surroundingsChanged();
     });
+  }
+
+  /** Who was given what nothing proves. */
+  get unproven(): UnprovenFiles {
+    return this.#proved.unproven;
   }
 
   /** What is being fetched, the last begun first. */
@@ -129,19 +142,28 @@ export class Fetches {
     }
     const asked = { ...known.request, mirrorDelayMs: mirrorDelayOf(request, mirrorDelayMs) };
     const how = { ...options, isOfDatabase: known.isOfDatabase };
-    let { again } = options;
+    return await this.#proved.fetch(asked, how);
+  }
+
+  /** Gets a file, again where its bytes turn out not to be what they were. */
+  async #fetchOn(
+    asked: FetchRequest,
+    how: FetchOnOptions,
+  ): Promise<Done> {
+    const { isForStranger = false, mirrorsAlone = false } = how;
+    let { again } = how;
     for (let left: number = limits.fetchesAgainMax;; left--) {
       const fetch = new Fetch(
-        this.#fetchHost(isForStranger),
+        this.#fetchHost({ isForStranger, mirrorsAlone }),
         asked,
         again === undefined ? how : { ...how, again },
       );
       try {
-        const done = await this.#run(fetch, options);
+        const done = await this.#run(fetch, how);
         this.ends.ended({ ...fetch.figures(), outcome: "done" });
         return done;
       } catch (error) {
-        const isStopped = options.signal.aborted || this.#stopping.signal.aborted;
+        const isStopped = how.signal.aborted || this.#stopping.signal.aborted;
         const { root } = fetch;
         if (isStopped || left === 0 || root === null || !this.#isRottenHere(error, root)) {
           this.ends.ended({ ...fetch.figures(), outcome: outcomeOf(error, { isStopped }) });
@@ -150,7 +172,7 @@ export class Fetches {
         again = { root, why: error.message };
         // What mirrors gave may have been shown beside it, and was not compared.
         if (asked.mirrors.length > 0) {
-          options.observer.event({ kind: "restarted", reason: error.message });
+          how.observer.event({ kind: "restarted", reason: error.message });
         }
       }
     }
@@ -190,7 +212,12 @@ export class Fetches {
     this.mirrors.close();
   }
 
-  #fetchHost(publicMirrorsOnly: boolean) {
+  #fetchHost(
+    { isForStranger: publicMirrorsOnly, mirrorsAlone }: {
+      readonly isForStranger: boolean;
+      readonly mirrorsAlone: boolean;
+    },
+  ) {
     const { discovery, flights, isAlone } = this.#options;
     const { directories, links } = discovery;
     return {
@@ -203,7 +230,11 @@ export class Fetches {
       mirrors: this.mirrors,
       publicMirrorsOnly,
       // What mirrors inside give to others is not for who may not ask them.
-      mirrorReads: publicMirrorsOnly ? new CoalescedReads() : this.#mirrorReads,
+      mirrorReads: publicMirrorsOnly
+        ? new CoalescedReads()
+        : mirrorsAlone
+        ? this.#readsOfMirrorsAlone
+        : this.#mirrorReads,
       rejectedFiles: this.#rejectedFiles,
       isAlone,
       directories,

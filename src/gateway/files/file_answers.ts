@@ -24,15 +24,15 @@ import { hasPrecondition, isRangeWanted } from "../server/preconditions.ts";
 import { bytesAnswer, fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.ts";
 import type { FileSearch } from "./file_search.ts";
 import type { HeadWait } from "./head_wait.ts";
+import type { NodeBelief } from "./node_belief.ts";
 import type { PackageSignatures, SignatureWait } from "./package_signatures.ts";
 import type { SharedFetch } from "./shared_fetch.ts";
 import type { Joined } from "./shared_fetches.ts";
-import type { UnprovenFiles } from "./unproven_files.ts";
 
 interface FileAnswersOptions {
   readonly search: FileSearch;
   readonly signatures: PackageSignatures;
-  readonly unproven: UnprovenFiles;
+  readonly unproven: NodeBelief;
   readonly bodies: Bodies;
   readonly passThrough: PassThrough;
   readonly log: Logger;
@@ -67,12 +67,14 @@ export class FileAnswers {
     const trusted = search.trusted(exchange);
     const known = answerFromTrust(exchange, trusted);
     if (known !== undefined) return known;
-    if (trusted === undefined && !this.#mayBeOfNodes(exchange)) {
-      return await this.#doubted(exchange);
+    const isDoubted = trusted === undefined && !this.#mayBeOfNodes(exchange);
+    if (isDoubted && exchange.mirrors.length === 0) return notFoundAnswer();
+    if (this.#isMirrorsAlone(exchange, { trusted, isDoubted })) {
+      return await this.#past(exchange, trusted);
     }
-    if (this.#isMirrorsAlone(exchange, trusted)) return await this.#past(exchange, trusted);
     const range = parseRange(exchange.headers.get("range"));
-    const joined = await search.join(exchange, trusted, firstByte(range, trusted));
+    const from = firstByte(range, trusted);
+    const joined = await search.join(exchange, { trusted, from, mirrorsAlone: isDoubted });
     if (joined === "missing") return notFoundAnswer();
     if (typeof joined === "string") {
       return exchange.mirrors.length > 0 ? await this.#past(exchange, trusted) : busyAnswer();
@@ -87,15 +89,16 @@ export class FileAnswers {
   }
 
   /** Whether only the mirror can say if its file is the one that a client knows. */
-  #isMirrorsAlone(exchange: Exchange, trusted: PackageFile | undefined): boolean {
+  #isMirrorsAlone(
+    exchange: Exchange,
+    { trusted, isDoubted }: {
+      readonly trusted: PackageFile | undefined;
+      readonly isDoubted: boolean;
+    },
+  ): boolean {
     const { headers, mirrors } = exchange;
     return trusted === undefined && mirrors.length > 0 && hasPrecondition(headers) &&
-      !this.#parts.search.mayBeHere(exchange, trusted);
-  }
-
-  /** What nodes are not believed: the mirrors give it, or nobody has it. */
-  async #doubted(exchange: Exchange): Promise<Response> {
-    return exchange.mirrors.length === 0 ? notFoundAnswer() : await this.#past(exchange, undefined);
+      (isDoubted || !this.#parts.search.mayBeHere(exchange, trusted));
   }
 
   /** Whether nodes are believed what this name means, where nothing else tells. */
@@ -186,7 +189,7 @@ export class FileAnswers {
     const known = answerFromTrust(exchange, trusted);
     if (known !== undefined) return known;
     if (trusted === undefined && !this.#mayBeOfNodes(exchange)) {
-      return await this.#doubted(exchange);
+      return mirrors.length === 0 ? notFoundAnswer() : await this.#past(exchange, trusted);
     }
     const coming = search.find(exchange, trusted);
     if (coming === undefined && mirrors.length > 0 && !search.mayBeHere(exchange, trusted)) {
@@ -197,7 +200,7 @@ export class FileAnswers {
         return answer;
       }
     }
-    const joined = coming ?? await search.join(exchange, trusted, 0);
+    const joined = coming ?? await search.join(exchange, { trusted, from: 0 });
     if (typeof joined === "string") return joined === "missing" ? notFoundAnswer() : busyAnswer();
     const { sharedFetch } = joined;
     const wait = search.waitOf(exchange);

@@ -29,11 +29,16 @@ export class FileSearch {
   /** See {@linkcode SharedFetches.join}; who waits for a turn does so for as long as for all else. */
   join(
     { path: { name }, mirrors, via, signal, beganMs }: Exchange,
-    trusted: PackageFile | undefined,
-    from: number,
+    { trusted, from, mirrorsAlone = false }: {
+      readonly trusted: PackageFile | undefined;
+      readonly from: number;
+      /** Whether nodes are not believed what the file is. */
+      readonly mirrorsAlone?: boolean;
+    },
   ): ReturnType<SharedFetches["join"]> {
     const { wait: { searchMs, holdMs }, sharedFetches } = this.#parts;
-    const wanted = { name, trusted, mirrors, via, from, untilMs: beganMs + holdMs, signal };
+    const untilMs = beganMs + holdMs;
+    const wanted = { name, trusted, mirrors, mirrorsAlone, via, from, untilMs, signal };
     // Without a mirror it ends with its last client, by the time that each has.
     return sharedFetches.join({ ...wanted, searchMs: mirrors.length > 0 ? searchMs : holdMs });
   }

@@ -6,7 +6,6 @@
 
 import { limits } from "../../base/limits.ts";
 import { FetchFailure } from "../../base/errors.ts";
-import type { PassThrough } from "../mirrors/pass_through.ts";
 import type { Exchange } from "../server/exchange.ts";
 import {
   answerFailure,
@@ -16,8 +15,8 @@ import {
   notFoundAnswer,
 } from "../server/plain_answer.ts";
 import type { FileSearch } from "./file_search.ts";
+import type { NodeBelief } from "./node_belief.ts";
 import type { SharedFetch } from "./shared_fetch.ts";
-import type { UnprovenFiles } from "./unproven_files.ts";
 
 const SUFFIX = ".sig";
 /** As what pacman, and what else is built on its library, present themselves. */
@@ -38,22 +37,19 @@ const NOTHING: SignatureWait = { refusal: () => Promise.resolve(undefined) };
 
 interface PackageSignaturesOptions {
   readonly search: FileSearch;
-  readonly unproven: UnprovenFiles;
-  readonly passThrough: PassThrough;
+  readonly unproven: NodeBelief;
   readonly isNeeded: SignatureNeed;
 }
 
 /** Looks for the signatures of packages. */
 export class PackageSignatures {
   readonly #search: FileSearch;
-  readonly #unproven: UnprovenFiles;
-  readonly #passThrough: PassThrough;
+  readonly #unproven: NodeBelief;
   readonly #isNeeded: SignatureNeed;
 
   constructor(options: PackageSignaturesOptions) {
     this.#search = options.search;
     this.#unproven = options.unproven;
-    this.#passThrough = options.passThrough;
     this.#isNeeded = options.isNeeded;
   }
 
@@ -91,27 +87,15 @@ export class PackageSignatures {
     return this.#unproven.mayGive(client, name, { isFromFirst: !headers.has("range") });
   }
 
-  /** Whether mirrors give a signature that is had of nobody else: why not. */
-  async #atMirrors(exchange: Exchange): Promise<Response | undefined> {
-    if (exchange.mirrors.length === 0) return notFoundAnswer();
-    const answer = await this.#passThrough.answer({
-      ...exchange,
-      headers: new Headers(),
-      isHead: true,
-    });
-    return answer.ok || GONE.includes(answer.status) ? undefined : answer;
-  }
-
   /** Gets a signature; why it cannot be had. */
   async #refusalOf(exchange: Exchange): Promise<Response | undefined> {
     const hasMirrors = exchange.mirrors.length > 0;
     const trusted = this.#search.trusted(exchange);
     // The database holds it.
     if (trusted?.bytes !== undefined) return undefined;
-    if (trusted === undefined && !this.#mayBeOfNodes(exchange)) {
-      return await this.#atMirrors(exchange);
-    }
-    const joined = await this.#search.join(exchange, trusted, 0);
+    const mirrorsAlone = trusted === undefined && !this.#mayBeOfNodes(exchange);
+    if (mirrorsAlone && !hasMirrors) return notFoundAnswer();
+    const joined = await this.#search.join(exchange, { trusted, from: 0, mirrorsAlone });
     if (typeof joined === "string") {
       // A moment ago its mirrors said that they have none.
       if (hasMirrors) return undefined;

@@ -37,6 +37,8 @@ export interface FetchingNode {
       readonly from?: number;
       /** The client that waits, and for how long; null: a mirror gives it something meanwhile. */
       readonly client?: { readonly holdMs: number | null };
+      /** Whether nodes are not believed what the file is, and mirrors alone give it. */
+      readonly mirrorsAlone?: boolean;
       /** Bytes of this root that were shown are not here any more: they are had again. */
       readonly again?: { readonly root: Root; readonly why: string };
     },
@@ -104,6 +106,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
   readonly #node: FetchingNode;
   /** How long its clients wait without a mirror; null with one. */
   readonly #holdMs: number | null;
+  readonly #mirrorsAlone: boolean;
   readonly #abort = new AbortController();
   /** Ends the fetch that has bytes again. */
   #again: AbortController | null = null;
@@ -121,12 +124,15 @@ export class SharedFetch implements FetchObserver, FileSupply {
     request: FetchRequest,
     options: {
       readonly from: number;
+      /** Whether nodes are not believed what the file is. */
+      readonly mirrorsAlone: boolean;
       readonly clock: Clock;
       /** How long its clients wait without a mirror; null with one. */
       readonly holdMs: number | null;
     },
   ) {
     this.#holdMs = options.holdMs;
+    this.#mirrorsAlone = options.mirrorsAlone;
     this.request = request;
     this.from = options.from;
     this.#node = node;
@@ -298,6 +304,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
         observer: this,
         signal: (this.#again ?? this.#abort).signal,
         client: { holdMs: this.#holdMs },
+        ...(this.#mirrorsAlone && again === undefined ? { mirrorsAlone: true } : {}),
         ...(this.from > 0 && again === undefined ? { from: this.from } : {}),
         ...(again === undefined ? {} : { again }),
       });

@@ -20,6 +20,8 @@ export interface SharedFetchRequest {
   /** What the file has to be, if anybody can say. */
   readonly trusted: PackageFile | undefined;
   readonly mirrors: readonly string[];
+  /** Whether nodes are not believed what the file is; by default they are. */
+  readonly mirrorsAlone?: boolean;
   /** What mirrors are told of through whom the request came. */
   readonly via: readonly string[];
   /** The first byte that is wanted, as far as it is known. */
@@ -30,6 +32,9 @@ export interface SharedFetchRequest {
   readonly untilMs: number;
   readonly signal: AbortSignal;
 }
+
+/** What tells one shared fetch from another. */
+type SoughtFetch = Pick<SharedFetchRequest, "name" | "trusted" | "mirrorsAlone">;
 
 /** A shared fetch to which the caller is subscribed until it calls `leave`. */
 export interface Joined {
@@ -118,7 +123,7 @@ export class SharedFetches {
    * Joins the shared fetch of a file that is under way and gets to what is wanted of it, or found it
    * here just now.
    */
-  find(wanted: Pick<SharedFetchRequest, "name" | "trusted" | "from">): Joined | undefined {
+  find(wanted: SoughtFetch & Pick<SharedFetchRequest, "from">): Joined | undefined {
     const sharedFetches = this.#sharedFetches.get(keyOf(wanted)) ?? [];
     let best: SharedFetch | undefined;
     for (const sharedFetch of sharedFetches) {
@@ -130,7 +135,7 @@ export class SharedFetches {
   }
 
   /** The search of a shared fetch took too long for who left it last: nobody seems to have the file. */
-  giveUp(wanted: Pick<SharedFetchRequest, "name" | "trusted">, sharedFetch: SharedFetch): void {
+  giveUp(wanted: SoughtFetch, sharedFetch: SharedFetch): void {
     if (sharedFetch.hasFound || sharedFetch.aloneSinceMs === null) return;
     sharedFetch.abort(new FetchFailure("notFound", `Nobody gave ${wanted.name} in time`));
     this.#missing.set(keyOf(wanted), true, this.#clock.nowMs());
@@ -186,7 +191,8 @@ export class SharedFetches {
   #mayBegin(wanted: SharedFetchRequest, nowMs: number): boolean {
     if (this.#laneOf(wanted).isFull) return false;
     // Nobody is searched for.
-    if (this.mayBeHere(wanted) || wanted.mirrors.length > 0 && this.#node.isAlone()) return true;
+    if (wanted.mirrorsAlone || this.mayBeHere(wanted)) return true;
+    if (wanted.mirrors.length > 0 && this.#node.isAlone()) return true;
     return this.#isNext(wanted) && this.#searches.take(nowMs);
   }
 
@@ -222,6 +228,7 @@ export class SharedFetches {
       via: wanted.via,
     }, {
       from: startOf(wanted),
+      mirrorsAlone: wanted.mirrorsAlone ?? false,
       clock: this.#clock,
       holdMs: wanted.mirrors.length > 0 ? null : wanted.searchMs,
     });
@@ -284,7 +291,10 @@ class Lane {
   }
 }
 
-/** Two repositories may have different files of one name. */
-function keyOf({ name, trusted }: Pick<SharedFetchRequest, "name" | "trusted">): string {
-  return `${name}/${trusted?.sha256 ?? ""}`;
+/**
+ * Two repositories may have different files of one name; and who does not believe nodes is not given
+ * what they say.
+ */
+function keyOf({ name, trusted, mirrorsAlone = false }: SoughtFetch): string {
+  return `${name}/${mirrorsAlone ? "mirrors" : trusted?.sha256 ?? ""}`;
 }

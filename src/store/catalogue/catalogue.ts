@@ -42,6 +42,16 @@ export interface PartialRow {
   readonly left: Fingerprint | null;
 }
 
+/** A client that was given a file that nothing proves. */
+export interface GivenFile {
+  /** Its host; empty for the users of this machine. */
+  readonly client: string;
+  readonly name: string;
+  readonly root: Root;
+  /** When it came back for it, in milliseconds since 1970; null while it did not. */
+  readonly doubtedUnixMs: number | null;
+}
+
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
 const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
@@ -240,6 +250,26 @@ export class Catalogue implements Disposable {
 
   removeWithheld(paths: readonly string[]): void {
     this.#write("DELETE FROM withheld WHERE path = ?", paths.map((path) => [path]));
+  }
+
+  /** Who was given what nothing proves; what changed last comes last. */
+  givenFiles(): GivenFile[] {
+    return this.#rows("SELECT client, name, root, doubted FROM given ORDER BY id", (row) => ({
+      client: row["client"] as string,
+      name: row["name"] as string,
+      root: row["root"] as Root,
+      doubtedUnixMs: row["doubted"] as number | null,
+    }));
+  }
+
+  putGivenFile({ client, name, root, doubtedUnixMs }: GivenFile): void {
+    this.#write("INSERT OR REPLACE INTO given (client, name, root, doubted) VALUES (?, ?, ?, ?)", [
+      [client, name, root, doubtedUnixMs],
+    ]);
+  }
+
+  removeGivenFile({ client, name }: Pick<GivenFile, "client" | "name">): void {
+    this.#write("DELETE FROM given WHERE client = ? AND name = ?", [[client, name]]);
   }
 
   /** SHA-256 of whole files, by root. */

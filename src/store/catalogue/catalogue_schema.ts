@@ -72,6 +72,18 @@ export const SCHEMA: readonly string[] = [
     damaged INTEGER NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Which client was given which file that nothing proves, in the order of the last change, and when
+  -- it came back for it (milliseconds since 1970); NULL while it did not.
+  CREATE TABLE given (
+    id INTEGER PRIMARY KEY,
+    client TEXT NOT NULL,
+    name TEXT NOT NULL,
+    root TEXT NOT NULL,
+    doubted REAL,
+    UNIQUE (client, name)
+  );
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -3,7 +3,7 @@
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { Catalogue, type PartialRow } from "./catalogue.ts";
+import { Catalogue, type GivenFile, type PartialRow } from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { codeOf, environmentError } from "../files/io.ts";
 import { joinPath, type OnWarning, splitPath, type StoredFile } from "../files/stored_file.ts";
@@ -16,6 +16,7 @@ export interface CatalogueContents {
   readonly statistics: ReadonlyMap<string, number>;
   /** By what finished fetches trusted their files. */
   readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
+  readonly givenFiles: readonly GivenFile[];
 }
 
 /**
@@ -61,6 +62,7 @@ async function openAndRead(directory: DataDirectory) {
       sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
       trusts: catalogue.recordTrusts(),
+      givenFiles: catalogue.givenFiles(),
     };
     catalogue.shares();
     catalogue.withheld();

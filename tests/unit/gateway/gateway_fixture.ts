@@ -12,6 +12,8 @@ import type { PackageFile, PackageIndex } from "../../../src/base/package_index.
 import type { GatewayHost } from "../../../src/gateway/answers.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import { Mirrors } from "../../../src/http/mirrors.ts";
+import { UnprovenFiles } from "../../../src/daemon/trust/unproven_files.ts";
+import { GivenFiles } from "../../../src/store/catalogue/given_files.ts";
 import type { FetchObserver, FetchRequest } from "../../../src/wire/fetching.ts";
 import type { Done } from "../../../src/wire/messages.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -27,6 +29,8 @@ export class PlayedFetch {
   readonly from: number;
   /** The root that was shown, where its bytes are to be had again. */
   readonly again: Root | undefined;
+  /** Whether no node is to be asked. */
+  readonly mirrorsAlone: boolean;
   readonly signal: AbortSignal;
   readonly observer: FetchObserver;
   readonly #outcome = Promise.withResolvers<Done>();
@@ -38,6 +42,7 @@ export class PlayedFetch {
       signal: AbortSignal;
       from?: number;
       again?: { readonly root: Root };
+      mirrorsAlone?: boolean;
     },
   ) {
     this.request = request;
@@ -45,6 +50,7 @@ export class PlayedFetch {
     this.signal = options.signal;
     this.from = options.from ?? 0;
     this.again = options.again?.root;
+    this.mirrorsAlone = options.mirrorsAlone ?? false;
     this.signal.addEventListener("abort", () => {
       this.#outcome.reject(new FetchFailure("failed", "The fetch was stopped"));
     });
@@ -123,7 +129,7 @@ export interface Played {
   /** Whether it may have the file whole; by default not. */
   readonly isHere?: boolean;
   /** Whether what it gives is known to be what is meant; by default it is. */
-  readonly isProven?: boolean;
+  readonly isProven?: () => boolean;
   readonly trusted?: readonly PackageFile[];
   /** Repositories whose packages need no signature. */
   readonly unsigned?: readonly (string | null)[];
@@ -177,8 +183,9 @@ export class PlayedGateway implements AsyncDisposable {
       isAlone: () => played.isAlone ?? false,
       seekLinks: () => {},
       mayBeHere: () => played.isHere ?? false,
-      isProven: () => played.isProven ?? true,
-      contradicted: (root) => void self!.contradicted.push(root),
+      get unproven() {
+        return unproven;
+      },
       trust: played.trusted && bookOf(played.trusted),
       isSignatureNeeded: (repository) => Promise.resolve(!played.unsigned?.includes(repository)),
       mirrors,
@@ -186,6 +193,17 @@ export class PlayedGateway implements AsyncDisposable {
       databaseDir: played.cacheDir ?? directory!,
     };
     const { clock = systemClock } = played;
+    const isProven = played.isProven ?? (() => true);
+    const unproven = new UnprovenFiles({
+      proofs: {
+        isProven,
+        hasProven: isProven,
+        contradicted: (root) => void self!.contradicted.push(root),
+      },
+      givenFiles: new GivenFiles([], { remember() {} }),
+      clock,
+      log: host.log,
+    });
     const gateway = new Gateway({
       host,
       clock,

@@ -564,42 +564,65 @@ Deno.test("Gateway does not let a client wait long for what is not proved", asyn
   assertEquals(await bytesOf(await whole), BYTES);
 });
 
+/** The status of what another client of the gateway gets: one with this address. */
+async function statusFor(gateway: PlayedGateway, client: string): Promise<number> {
+  const format = ["-o", "/dev/null", "-w", "%{http_code}"];
+  const { stdout } = await curl("--interface", client, ...format, gateway.url(PATH));
+  return Number(new TextDecoder().decode(stdout));
+}
+
 Deno.test("Gateway gives nobody again what is not proved, once a client came back for it", async () => {
-  const play = (fetch: PlayedFetch) => {
-    fetch.found(BYTES.length);
-    fetch.end(BYTES, { sources: [] });
-  };
-  await using mirror = new CountingMirror();
-  mirror.files.set(PATH, { bytes: BYTES });
-  for (const mirrors of [[], [mirror.url]]) {
-    await using gateway = PlayedGateway.start({ play, isProven: false, mirrors });
-    const first = await gateway.get(PATH);
-    assertEquals([first.status, await bytesOf(first)], [200, BYTES]);
-    // What has its beginning from elsewhere, or asks whether it is the same, has not come back for it.
-    for (
-      const headers of [{ range: "bytes=-5" }, { range: "bytes=7-" }, { "if-none-match": '"x"' }]
-    ) {
-      const part = await gateway.get(PATH, { headers: headers as Record<string, string> });
-      await part.body?.cancel();
-      assert(part.status < 300, JSON.stringify(headers));
-    }
-    assertEquals(gateway.contradicted, []);
-    const fetches = gateway.fetches.length;
-    for (let i = 0; i < 2; i++) {
-      const again = await gateway.get(PATH);
-      const source = mirrors.length === 0 ? null : "mirror";
-      assertEquals(again.headers.get("x-pacsrv-source"), source);
-      assertEquals(await bytesOf(again), mirrors.length === 0 ? new Uint8Array() : BYTES);
-    }
-    assertEquals([gateway.contradicted, gateway.fetches.length], [[ROOT], fetches]);
-    assertEquals(gateway.lines.filter(({ level }) => level === "warn").length, 1);
+  const play = (fetch: PlayedFetch) => fetch.found(BYTES.length).end(BYTES);
+  const clock = new ManualClock();
+  await using gateway = PlayedGateway.start({ play, isProven: () => false, clock });
+  assertEquals(await bytesOf(await gateway.get(PATH)), BYTES);
+  // What has its beginning from elsewhere, or asks whether it is the same, has not come back for it.
+  for (
+    const headers of [{ range: "bytes=-5" }, { range: "bytes=7-" }, { "if-none-match": '"x"' }]
+  ) {
+    const part = await gateway.get(PATH, { headers: headers as Record<string, string> });
+    await part.body?.cancel();
+    assert(part.status < 300, JSON.stringify(headers));
   }
+  assertEquals(gateway.contradicted, []);
+  for (let i = 0; i < 2; i++) {
+    const again = await gateway.get(PATH);
+    assertEquals([again.status, await bytesOf(again)], [404, new Uint8Array()]);
+  }
+  assertEquals(gateway.contradicted, [ROOT]);
+  // One client may be wrong, or lie: the others get it. After two of them nobody does for an hour.
+  assertEquals(await statusFor(gateway, "127.0.0.2"), 200);
+  assertEquals(await statusFor(gateway, "127.0.0.3"), 200);
+  assertEquals(await statusFor(gateway, "127.0.0.2"), 404);
+  assertEquals(await statusFor(gateway, "127.0.0.4"), 404);
+  assertEquals(gateway.lines.filter(({ level }) => level === "warn").length, 2);
+  await clock.advance(limits.unprovenDoubtAllMs);
+  assertEquals(await statusFor(gateway, "127.0.0.4"), 200);
+  assertEquals(await statusFor(gateway, "127.0.0.2"), 404);
+});
+
+Deno.test("Gateway has mirrors alone give what a client came back for, once for all", async () => {
+  let isProven = false;
+  const play = (fetch: PlayedFetch) => {
+    if (fetch.mirrorsAlone) isProven = true;
+    fetch.found(BYTES.length).end(BYTES);
+  };
+  const mirrors = ["http://127.0.0.1:9"];
+  await using gateway = PlayedGateway.start({ play, isProven: () => isProven, mirrors });
+  for (let i = 0; i < 2; i++) assertEquals(await bytesOf(await gateway.get(PATH)), BYTES);
+  assertEquals(gateway.fetches.map(({ mirrorsAlone }) => mirrorsAlone), [false, true]);
+  // What they gave proves it.
+  for (const client of ["127.0.0.1", "127.0.0.1", "127.0.0.2"]) {
+    assertEquals(await statusFor(gateway, client), 200);
+  }
+  assertEquals(gateway.fetches.some(({ mirrorsAlone }, i) => mirrorsAlone && i > 1), false);
+  assertEquals(gateway.contradicted, [ROOT]);
 });
 
 Deno.test("Gateway gives again what is proved, and what a client did not get to its end", async () => {
   const play = (fetch: PlayedFetch) => fetch.end(BYTES);
   for (const [isProven, range] of [[true, undefined], [false, "bytes=0-9"]] as const) {
-    await using gateway = PlayedGateway.start({ play, isProven });
+    await using gateway = PlayedGateway.start({ play, isProven: () => isProven });
     for (let i = 0; i < 2; i++) {
       const answer = await gateway.get(PATH, range === undefined ? {} : { headers: { range } });
       assertEquals(await bytesOf(answer), range === undefined ? BYTES : BYTES.slice(0, 10));
@@ -620,8 +643,7 @@ Deno.test("Gateway says who may have its port", async () => {
           host: {
             fetch: () => Promise.reject(new Error("never asked")),
             isAlone: () => true,
-            isProven: () => true,
-            contradicted() {},
+            unproven: { mayGive: () => true, given() {} },
             seekLinks: () => {},
             mayBeHere: () => false,
             trust: undefined,

@@ -74,11 +74,11 @@ class Policy {
 
   constructor(
     request: Partial<FetchRequest> = {},
-    { sharesPlace = false, linkCount = 1, addressCount = 0 } = {},
+    { sharesPlace = false, linkCount = 1, addressCount = 0, mirrorsAlone = false } = {},
   ) {
     Object.assign(this, { linkCount, addressCount });
     const all = requestFor("file", { deliver: true, ...request });
-    this.policy = new FetchPolicy(all, { nowMs: 0, searchMs: 5_000, sharesPlace });
+    this.policy = new FetchPolicy(all, { nowMs: 0, searchMs: 5_000, sharesPlace, mirrorsAlone });
     this.mirror = all.mirrors.length > 0 ? MIRROR : null;
     this.tell({ kind: "start" });
     this.tell({ kind: "looked-up", file: undefined, hasWrongCopy: false });
@@ -658,4 +658,21 @@ Deno.test("rule 7: FetchPolicy compares again when a part of what fellows gave w
   policy.tell({ kind: "crowd-audited", isRight: false });
   assertEquals(policy.last.kind, "promote-mirror");
   assertEquals(released(policy), [WHOLE]);
+});
+
+// Rule 11
+
+Deno.test("FetchPolicy asks the mirror alone, at once and for all, where nodes are not believed", () => {
+  const request = { mirrors: ["http://mirror.example.org/file"], mirrorDelayMs: 60_000 };
+  const policy = new Policy(request, { addressCount: 3, mirrorsAlone: true });
+  policy.at(1);
+  const isRead = (effect: FetchEffect) =>
+    effect.kind === "read-mirror" && effect.bytes === Infinity;
+  assert(policy.effects.some(isRead));
+  // However long it takes, nobody else is asked; and with the mirror's refusal it is over.
+  for (const ms of [100, 10_000, 120_000]) policy.at(ms);
+  const asking = ["flood", "ask-directories", "dial-nodes", "dial", "ask-relays", "share"];
+  assertEquals(policy.effects.filter(({ kind }) => asking.includes(kind)), []);
+  policy.mirror = { ...MIRROR, refusal: { status: 502, retryAfter: null, message: "none" } };
+  assert(policy.tell({ kind: "mirror-changed" }).includes("fail"));
 });

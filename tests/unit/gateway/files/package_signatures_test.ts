@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { FetchFailure } from "../../../../src/base/errors.ts";
+import type { NodeId } from "../../../../src/base/ids.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
-import { bytesOf, ended, type Played, PlayedGateway } from "../gateway_fixture.ts";
+import { bytesOf, curl, ended, type Played, PlayedGateway } from "../gateway_fixture.ts";
 
 const NAME = "linux-6.9-1-x86_64.pkg.tar.zst";
 const PATH = `/core/os/x86_64/${NAME}`;
@@ -13,6 +14,9 @@ const refused = (status: number) =>
   new FetchFailure(status === 404 ? "notFound" : "failed", "Cannot fetch it", {
     upstream: { status, retryAfter: null },
   });
+
+/** Who gave what is no mirror's. */
+const PEER = { nodeId: "1".repeat(32) as NodeId, peer: "192.0.2.1:1", bytes: 1, strikes: 0 };
 
 /** A gateway whose packages are at a peer, and whose signatures are, or fail. */
 function gatewayWith(signature: Uint8Array | Error, played: Played = {}): PlayedGateway {
@@ -64,7 +68,7 @@ Deno.test("PackageSignatures gives nobody a package again whose signature only n
     sizeBytes: PACKAGE.length,
     sha256: "cd".repeat(32),
   }];
-  await using gateway = gatewayWith(SIGNATURE, { trusted, isProven: false });
+  await using gateway = gatewayWith(SIGNATURE, { trusted, isProven: () => false });
   const statuses: number[] = [];
   for (const path of [PATH, `${PATH}.sig`, PATH]) {
     const answer = await gateway.get(path, PACMAN);
@@ -72,6 +76,34 @@ Deno.test("PackageSignatures gives nobody a package again whose signature only n
     statuses.push(answer.status);
   }
   assertEquals(statuses, [200, 200, 404]);
+  // The other clients are not kept from a signature that may well be good.
+  const agent = PACMAN.headers["user-agent"];
+  const { stdout } = await curl(
+    ...["--interface", "127.0.0.2", "-A", agent, "-o", "/dev/null", "-w", "%{http_code}"],
+    gateway.url(PATH),
+  );
+  assertEquals(new TextDecoder().decode(stdout), "200");
+});
+
+Deno.test("PackageSignatures has mirrors alone give a signature that a client came back for", async () => {
+  let isProven = false;
+  const known = { name: NAME, repository: "core", sizeBytes: PACKAGE.length };
+  await using gateway = PlayedGateway.start({
+    trusted: [{ ...known, sha256: "cd".repeat(32) }],
+    mirrors: ["http://127.0.0.1:9"],
+    isProven: () => isProven,
+    play(fetch) {
+      isProven ||= fetch.mirrorsAlone;
+      const bytes = fetch.request.name === NAME ? PACKAGE : SIGNATURE;
+      fetch.found(bytes.length).end(bytes, { sources: [PEER] });
+    },
+  });
+  for (const path of [PATH, `${PATH}.sig`, PATH, `${PATH}.sig`]) {
+    const answer = await gateway.get(path, PACMAN);
+    assertEquals([answer.status, (await bytesOf(answer)).length > 0], [200, true]);
+  }
+  const alone = gateway.fetches.filter(({ mirrorsAlone }) => mirrorsAlone);
+  assertEquals(alone.map(({ request }) => request.name), [`${NAME}.sig`]);
 });
 
 Deno.test("PackageSignatures takes the signature that the database holds, and asks nobody for it", async () => {
