@@ -16,6 +16,15 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+/** From the least important lines to the most important ones. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A log whose lowest level that is written can be changed. */
+export interface LeveledLogger extends Logger {
+  level: LogLevel;
+}
+
 /** Swallows everything: for a fetch that must stay silent. */
 export const silentLogger: Logger = {
   debug() {},

@@ -24,6 +24,7 @@ import type { DaemonConfig, GatewayConfig } from "./config.ts";
 import { type DaemonFigures, daemonFigures } from "./control/figures.ts";
 import type { FetchEnd } from "./node/fetch_ends.ts";
 import { KnownNodes } from "./node/known_nodes.ts";
+import { LiveSettings } from "./live_settings.ts";
 import { Node } from "./node/node.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
@@ -45,6 +46,8 @@ export interface RunningDaemon {
   figures(): DaemonFigures;
   /** Calls back at the end of each fetch. */
   onFetchEnd(listener: (end: FetchEnd) => void): void;
+  /** What can be changed while it runs. */
+  readonly live: LiveSettings;
   /** Looks through the shared paths again. */
   rescan(): void;
   /** Ends everything, with all checkpoints on disk. */
@@ -106,6 +109,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     ? undefined
     : openGateway(config, config.gateway, { node, databases, clock });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
+  const live = new LiveSettings({ node, gateway, log });
+  // Beside what was shared before; hashing goes on in the background.
+  live.setShares(config.shares);
   startSharing(config, store);
   // What is shared is counted for a person who looks at it, and soon known: but it holds nobody up.
   const enough = Promise.withResolvers<void>();
@@ -128,6 +134,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     client: clients.address,
     gateway: gateway?.address,
     filesShared,
+    live,
     failed: node.failed,
     problem: () => {
       if (!clients.isAccepting) return "it takes no clients: see the log";
@@ -136,7 +143,10 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     },
     figures: () => daemonFigures({ node, clients, gateway }),
     onFetchEnd: (listener) => node.transfers.fetches.ends.listen(listener),
-    rescan: () => rescan(config, store),
+    rescan: () => {
+      live.shareAll();
+      rescan(config, store);
+    },
     stop: () => running.disposeAsync(),
   };
 }
@@ -173,15 +183,7 @@ function openGateway(
   });
 }
 
-/** Shares what the configuration names, beside what was shared before; hashing goes on in the background. */
-function startSharing({ shares, log }: DaemonConfig, store: ChunkStore): void {
-  for (const path of shares) {
-    try {
-      store.shares.add(path, { persist: false });
-    } catch (error) {
-      log.error("cannot share", { path, error: messageOf(error) });
-    }
-  }
+function startSharing({ log }: DaemonConfig, store: ChunkStore): void {
   store.shares.start();
   store.recover().catch((error) =>
     log.warn("cannot tidy the data directory", { error: messageOf(error) })

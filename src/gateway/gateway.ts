@@ -46,6 +46,9 @@ const METHODS: readonly string[] = ["GET", "HEAD"];
 export class Gateway {
   readonly counters = new GatewayCounters();
   readonly #options: GatewayOptions;
+  /** As in the options; a request goes by what holds when it comes. */
+  mirrors: readonly string[];
+  names: readonly string[];
   readonly #clock: Clock;
   readonly #answers: Answers;
   readonly #server: HttpServer;
@@ -65,6 +68,8 @@ export class Gateway {
     const { host, waitMs, mirrorDelayMs = 0, staleMs = 0, clock = systemClock } = options;
     const throttle = this.#throttle = new LogThrottle(clock);
     this.#options = options;
+    this.mirrors = options.mirrors;
+    this.names = options.names ?? [];
     this.#clock = clock;
     this.#answers = new Answers(host, { clock, throttle, waitMs, mirrorDelayMs, staleMs });
     this.#server = new HttpServer({
@@ -133,7 +138,7 @@ export class Gateway {
   async #answer(request: Request, client: string): Promise<Response> {
     this.counters.requests++;
     const isHead = request.method === "HEAD";
-    const wrongHost = hostProblem(request.headers.get("host"), this.#options.names ?? []);
+    const wrongHost = hostProblem(request.headers.get("host"), this.names);
     if (wrongHost !== undefined) {
       const answer = plainAnswer(wrongHost.status, wrongHost.text, { isHead });
       return hasBody(request) ? closeAfterResponse(answer) : answer;
@@ -169,7 +174,7 @@ export class Gateway {
   ): Promise<Response> {
     this.#open++;
     this.#garbage.asked(this.#clock.nowMs());
-    const mirrors = mirrorUrls(this.#options.mirrors, path).slice(0, limits.mirrorsMax);
+    const mirrors = mirrorUrls(this.mirrors, path).slice(0, limits.mirrorsMax);
     // Not the request's own signal, of which Deno writes a warning to stderr: a client that leaves
     // before the head of its answer is noticed then, which is soon enough.
     const { signal } = this.#stopping;
@@ -244,7 +249,7 @@ export class Gateway {
   /** What a person sees who looks at the gateway with a browser, on one line a fact. */
   #page(): string {
     const { requests, served, notFound, failed, bytesSent } = this.counters;
-    const role = this.#options.mirrors.length > 0 ? "Server" : "CacheServer";
+    const role = this.mirrors.length > 0 ? "Server" : "CacheServer";
     const { host, port } = this.address;
     const url = `http://${formatAddress(host, port)}`;
     return `pacsrv ${VERSION}, a gateway for pacman: ${role} = ${url}/$repo/os/$arch; ` +

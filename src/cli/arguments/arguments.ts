@@ -181,6 +181,13 @@ export class Arguments {
     return this.#given.get(key) ?? this.#file?.values.get(key) ?? [];
   }
 
+  /** The values of any flag, or its default; empty for none. */
+  texts(name: string): readonly string[] {
+    const given = this.list(name);
+    const text = this.text(name);
+    return given.length > 0 || text === undefined ? given : [text];
+  }
+
   /** The checked value of a flag that has a default. */
   value<T>(name: string, parse: Parser<T>): T {
     const text = this.text(name) ?? "";

@@ -7,17 +7,19 @@ import type { HostPort } from "../../base/address.ts";
 import { systemClock } from "../../base/clock.ts";
 import { type ExitName, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { Logger } from "../../base/log.ts";
+import type { LeveledLogger, Logger } from "../../base/log.ts";
 import { formatAddress } from "../arguments/address.ts";
 import type { Arguments, EarlySignals } from "../arguments/arguments.ts";
 import type { RunningDaemon } from "../../daemon/daemon.ts";
 import type { RunningDirectory } from "../../directory/server.ts";
 import type { Monitor, MonitoredKind, MonitoredService } from "../../metrics/monitor.ts";
+import { type LiveKeys, Reload } from "../settings/reload.ts";
 import {
   type DaemonSettings,
+  daemonSettingsOf,
   type DirectorySettings,
-  readDaemonSettings,
-  readDirectorySettings,
+  directorySettingsOf,
+  readSettings,
   type ServiceSettings,
 } from "../settings/service_settings.ts";
 import { onSignals } from "../terminal/signals.ts";
@@ -28,15 +30,19 @@ interface Service extends MonitoredService {
   /** Resolves with the reason when it cannot go on by itself. */
   readonly failed: Promise<Error>;
   stop(): Promise<void>;
-  /** What SIGHUP does; without it, nothing. */
+  /** What SIGHUP does beside reading the configuration again. */
   rescan?(): void;
 }
+
+/** The keys that are of the gateway, and wait for it. */
+const GATEWAY_KEYS = ["mirror", "gateway-name"].map((key) => [key, "gateway"] as const);
 
 /** Runs a daemon until a signal, or until it dies of itself. */
 export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitName> {
   return runService<DaemonSettings, RunningDaemon>("daemon", {
+    args,
     early,
-    settings: () => readDaemonSettings(args),
+    settingsOf: daemonSettingsOf,
     async start(settings, log) {
       const { startDaemon } = await import("../../daemon/daemon.ts");
       return await startDaemon({ ...settings, log });
@@ -46,14 +52,25 @@ export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitNa
       `ready node=${formatAddress(node)} client=${formatAddress(client)} id=${nodeId}` +
       optionalAddress("gateway", gateway) + optionalAddress("metrics", metrics) +
       ` shared=${filesShared}`,
+    live: ({ live }) => ({
+      "peer": ({ peers }) => live.setPeers(peers),
+      "directory": ({ directories }) => live.setDirectories(directories),
+      "share": ({ shares }) => live.setShares(shares),
+      "accept-uploads": (settings) => live.setAccepting(settings),
+      "relay-files": (settings) => live.setAccepting(settings),
+      "mirror": ({ gateway }) => live.setMirrors(gateway?.mirrors ?? []),
+      "gateway-name": ({ gateway }) => live.setGatewayNames(gateway?.names ?? []),
+    }),
+    parts: new Map(GATEWAY_KEYS),
   });
 }
 
 /** Runs a directory until a signal, or until it dies of itself. */
 export function runDirectory(args: Arguments, early?: EarlySignals): Promise<ExitName> {
   return runService<DirectorySettings, RunningDirectory>("directory", {
+    args,
     early,
-    settings: () => readDirectorySettings(args),
+    settingsOf: directorySettingsOf,
     async start(settings, log) {
       const { startDirectory } = await import("../../directory/server.ts");
       return startDirectory({ ...settings, log });
@@ -62,6 +79,7 @@ export function runDirectory(args: Arguments, early?: EarlySignals): Promise<Exi
     ready: ({ address, instance }, metrics) =>
       `ready directory=${formatAddress(address)} id=${instance}` +
       optionalAddress("metrics", metrics),
+    live: () => ({}),
   });
 }
 
@@ -69,38 +87,48 @@ function optionalAddress(what: string, address: HostPort | undefined): string {
   return address === undefined ? "" : ` ${what}=${formatAddress(address)}`;
 }
 
+interface ServiceOptions<T, S extends Service> {
+  readonly args: Arguments;
+  readonly early: EarlySignals | undefined;
+  readonly settingsOf: (args: Arguments) => Promise<T>;
+  readonly start: (settings: T, log: LeveledLogger) => Promise<S>;
+  /** What monitors are told of it; loaded only for them. */
+  readonly kind: () => Promise<MonitoredKind<S>>;
+  /** The line on stdout that says where it is to be found. */
+  readonly ready: (service: S, metrics: HostPort | undefined) => string;
+  /** How its keys take effect while it runs; the log level does anyway. */
+  readonly live: (service: S) => LiveKeys<T>;
+  /** Keys that wait for another one; see `changesOf`. */
+  readonly parts?: ReadonlyMap<string, string>;
+}
+
 /**
  * Runs a service from its start to its end.
  *
  * @param what It in the words of the log.
- * @param options.ready The line on stdout that says where it is to be found.
  * @throws what starting it throws, and the reason of its own end.
  */
-async function runService<T extends ServiceSettings, S extends Service>(
+async function runService<T extends DaemonSettings | DirectorySettings, S extends Service>(
   what: string,
-  options: {
-    readonly early: EarlySignals | undefined;
-    readonly settings: () => Promise<T>;
-    readonly start: (settings: T, log: Logger) => Promise<S>;
-    /** What monitors are told of it; loaded only for them. */
-    readonly kind: () => Promise<MonitoredKind<S>>;
-    readonly ready: (service: S, metrics: HostPort | undefined) => string;
-  },
+  options: ServiceOptions<T, S>,
 ): Promise<ExitName> {
   const { promise: ended, resolve } = Promise.withResolvers<Deno.Signal>();
-  let rescan = () => {};
+  let isHungUp = false;
+  let hungUp = () => void (isHungUp = true);
   let endsBy: Deno.Signal | undefined;
   const take = (signal: Deno.Signal) => {
-    if (signal === "SIGHUP") return rescan();
+    if (signal === "SIGHUP") return hungUp();
     endsBy ??= signal;
     resolve(signal);
   };
   // From the start, so that none ends it halfway.
   using _ = onSignals(["SIGINT", "SIGTERM", "SIGHUP"], take);
   for (const signal of options.early?.release() ?? []) take(signal);
-  const settings = await options.settings();
+  const { args, settingsOf } = options;
+  const read = () => readSettings(args, settingsOf);
+  const { settings, texts } = await read();
   const { openLog } = await import("../log/log_sink.ts");
-  const log = await openLog({ level: settings.logLevel, format: settings.logFormat });
+  const log = openLog({ level: settings.logLevel, format: settings.logFormat });
   if (endsBy !== undefined) {
     log.info("ended before the start", { signal: endsBy });
     return "done";
@@ -114,7 +142,21 @@ async function runService<T extends ServiceSettings, S extends Service>(
     monitor?.stopping();
     return await stopInTime(starting.then((service) => service.stop()), log);
   }
-  rescan = () => first.rescan?.();
+  const { parts } = options;
+  const live = options.live(first);
+  const reload = new Reload({
+    running: texts,
+    read,
+    live,
+    log,
+    ...(parts === undefined ? {} : { parts }),
+  });
+  hungUp = () => {
+    reload.run();
+    first.rescan?.();
+  };
+  // What was written since it was read, before anybody could know.
+  if (isHungUp) hungUp();
   monitor?.started(first);
   try {
     await printLine(options.ready(first, monitor?.address));
@@ -122,6 +164,7 @@ async function runService<T extends ServiceSettings, S extends Service>(
     log.warn("nobody reads the ready line", { error: messageOf(error) });
   }
   const end = await Promise.race([ended, first.failed]);
+  reload.end();
   monitor?.stopping();
   if (typeof end === "string") {
     log.info("stopping", { signal: end });

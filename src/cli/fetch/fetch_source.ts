@@ -196,7 +196,7 @@ async function ownNode(args: Arguments, plan: FetchPlan): Promise<FetchSource> {
 async function ownLog(): Promise<Logger> {
   if (Deno.env.get("PACSRV_DEBUG") === "1") {
     const { openLog } = await import("../log/log_sink.ts");
-    return await openLog({ level: "debug", format: "text" });
+    return openLog({ level: "debug", format: "text" });
   }
   return (await import("../../base/log.ts")).silentLogger;
 }

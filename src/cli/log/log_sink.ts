@@ -1,9 +1,14 @@
 /** The daemon's log: LogTape filters by level and hands each record to stderr as one line. */
 
-import { configure, getLogger, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
-import type { LogFields, Logger } from "../../base/log.ts";
+import {
+  configureSync,
+  getLogger,
+  type LogLevel as TapeLevel,
+  type LogRecord,
+} from "@logtape/logtape";
+import type { LeveledLogger, LogFields, LogLevel } from "../../base/log.ts";
 import { writeNote } from "../terminal/terminal.ts";
-import { formatJson, formatText, type LogFormat, type LogLevel } from "./log_format.ts";
+import { formatJson, formatText, type LogFormat } from "./log_format.ts";
 
 const CATEGORY = "pacsrv";
 
@@ -11,24 +16,27 @@ const CATEGORY = "pacsrv";
  * A logger whose lines go to stderr, or to `write`. There is one log in a process: a later call
  * replaces what an earlier one set up.
  */
-export async function openLog(
+export function openLog(
   options: {
     readonly level: LogLevel;
     readonly format: LogFormat;
     readonly write?: (line: string) => void;
   },
-): Promise<Logger> {
-  const { level, format, write = (line) => writeNote(`${line}\n`) } = options;
+): LeveledLogger {
+  const { format, write = (line) => writeNote(`${line}\n`) } = options;
   const formatLine = format === "json" ? formatJson : formatText;
-  await configure({
-    reset: true,
-    sinks: { lines: (record) => write(formatLine(lineOf(record))) },
-    loggers: [
-      { category: CATEGORY, sinks: ["lines"], lowestLevel: toTape(level) },
-      // LogTape's own troubles, such as a sink that throws.
-      { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "warning" },
-    ],
-  });
+  let level = options.level;
+  const setUp = () =>
+    configureSync({
+      reset: true,
+      sinks: { lines: (record) => write(formatLine(lineOf(record))) },
+      loggers: [
+        { category: CATEGORY, sinks: ["lines"], lowestLevel: toTape(level) },
+        // LogTape's own troubles, such as a sink that throws.
+        { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "warning" },
+      ],
+    });
+  setUp();
   const tape = getLogger(CATEGORY);
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
     const tapeLevel = toTape(level);
@@ -42,7 +50,19 @@ export async function openLog(
       properties: { ...fields },
     });
   };
-  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    get level() {
+      return level;
+    },
+    set level(next) {
+      level = next;
+      setUp();
+    },
+  };
 }
 
 /** The name of a level there: they differ in one. */

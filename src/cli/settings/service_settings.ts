@@ -4,14 +4,16 @@
  */
 
 import { isAbsolute, join, resolve } from "node:path";
+import { toHex } from "../../base/bytes.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { LOG_LEVELS, type LogLevel } from "../../base/log.ts";
 import { parseUrl, withoutSecrets } from "../../base/mirror_url.ts";
 import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
 import type { DirectoryConfig } from "../../directory/server.ts";
 import type { MonitorConfig } from "../../metrics/monitor.ts";
 import { addressParser } from "../arguments/address.ts";
-import type { Arguments } from "../arguments/arguments.ts";
+import { type Arguments, configKeys } from "../arguments/arguments.ts";
 import { about } from "../arguments/setting_faults.ts";
 import {
   choiceOf,
@@ -21,13 +23,14 @@ import {
   secondsUpTo,
   wholeNumber,
 } from "../arguments/values.ts";
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/log_format.ts";
+import { LOG_FORMATS, type LogFormat } from "../log/log_format.ts";
 import {
   parseClient,
   readDirectoryListen,
   readNetwork,
   readNetworkSettings,
 } from "./network_settings.ts";
+import type { SettingTexts } from "./setting_changes.ts";
 
 /** Port on which a daemon's gateway serves HTTP. */
 const GATEWAY_PORT = 8050;
@@ -35,7 +38,7 @@ const GATEWAY_PORT = 8050;
 const METRICS_PORT = 8052;
 
 /** How the log looks. */
-interface LogSettings {
+export interface LogSettings {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -46,11 +49,39 @@ export interface ServiceSettings extends LogSettings {
   readonly monitor: MonitorConfig | undefined;
 }
 
+/** The settings of a service as it takes them, and as a person wrote them. */
+export interface SettingsRead<T> {
+  readonly settings: T;
+  readonly texts: SettingTexts;
+}
+
 /** What `pacsrv daemon` runs with. All paths are absolute. */
 export type DaemonSettings = Omit<DaemonConfig, "log"> & ServiceSettings;
 
 /** What `pacsrv directory` runs with. */
 export type DirectorySettings = Omit<DirectoryConfig, "log"> & ServiceSettings;
+
+/**
+ * Reads all settings of a service by `settingsOf`, the files that they name included.
+ *
+ * @throws as {@linkcode readDaemonSettings} does.
+ */
+export async function readSettings<T extends DaemonSettings | DirectorySettings>(
+  given: Arguments,
+  settingsOf: (args: Arguments) => Promise<T>,
+): Promise<SettingsRead<T>> {
+  const args = await withConfig(given);
+  const settings = await settingsOf(args);
+  const { networkKey, otherKeys = [] } = settings;
+  const keys = networkKey === undefined ? otherKeys : [networkKey, ...otherKeys];
+  return {
+    settings,
+    texts: {
+      texts: new Map(configKeys(args.command).map(({ name }) => [name, args.texts(name)])),
+      contents: new Map([["network-key-file", keys.map(toHex)]]),
+    },
+  };
+}
 
 /**
  * Reads all settings of a daemon, the files that they name included.
@@ -179,9 +210,12 @@ function readMonitor(args: Arguments): MonitorConfig | undefined {
   const names = args.values("metrics-name", hostName);
   if (listen !== undefined) return { listen, names };
   if (!args.isSet("metrics-name")) return undefined;
-  throw new UsageError(
-    `Cannot use ${args.origin("metrics-name")} without --metrics: it is for that port`,
-    { hint: `Name a port for monitors: --metrics 127.0.0.1:${METRICS_PORT}` },
+  throw about(
+    { key: "metrics-name", beside: "metrics" },
+    new UsageError(
+      `Cannot use ${args.origin("metrics-name")} without --metrics: it is for that port`,
+      { hint: `Name a port for monitors: --metrics 127.0.0.1:${METRICS_PORT}` },
+    ),
   );
 }
 

@@ -25,7 +25,10 @@ export const DAEMON: CommandSpec = {
     'port for monitors, then "shared=N": how many files it ' +
     "shares, those that it still has to hash included (status says how many these are; of a large " +
     "directory, what was found by then). The log goes to stderr. " +
-    "SIGHUP rescans the shared directories; changes are noticed without it, too.",
+    "SIGHUP rescans the shared directories (changes are noticed without it, too) and reads the " +
+    "settings again: peer, directory, share, mirror, gateway-name, accept-uploads, relay-files and " +
+    "log-level take effect at once and nothing in flight breaks. The log says what changed and what " +
+    "needs a restart; with an error in the file nothing changes.",
     "To join a network, name one of its nodes with --peer: the daemon learns of others from it. " +
     "Name directories (trackers) with --directory.",
     "Sharing never copies: files stay where they are. Files fetched through the daemon are kept " +

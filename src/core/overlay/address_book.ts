@@ -49,7 +49,7 @@ export interface KnownAddress {
 /** A bounded set of addresses. */
 export class AddressBook {
   readonly #entries = new Map<string, KnownAddress>();
-  readonly #pinned: KnownAddress[] = [];
+  #pinned: KnownAddress[] = [];
   readonly #random: Random;
   readonly #sizeMax: number;
 
@@ -104,6 +104,14 @@ export class AddressBook {
       this.#pinned.push(entry);
     }
     return true;
+  }
+
+  /** A person named the address no more: it is as good as any other that is known. */
+  unpin(host: string, port: number): void {
+    const entry = this.get(host, port);
+    if (entry === undefined || !entry.isPinned) return;
+    entry.isPinned = false;
+    this.#pinned = this.#pinned.filter((one) => one !== entry);
   }
 
   /** Notes that a link with `nodeId` came up there. */

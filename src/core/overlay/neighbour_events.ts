@@ -39,6 +39,8 @@ export type NeighboursEvent =
     readonly pinned: boolean;
     readonly met?: boolean;
   } & HostPort)
+  /** A person named it, and does so no more; a link that leads there may stay. */
+  | ({ readonly kind: "unpin-address" } & HostPort)
   /** Somebody waits for a link: whom this node knows is dialled now, whatever failed before. */
   | { readonly kind: "in-need" }
   /** This machine has other addresses than before. */

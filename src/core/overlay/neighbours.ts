@@ -170,6 +170,8 @@ export class Neighbours {
       case "add-address":
         this.#onAddress(event, nowMs);
         return this.#dials.dial(nowMs, out);
+      case "unpin-address":
+        return this.#book.unpin(plainHost(event.host), event.port);
       case "in-need":
         return this.#dials.inNeed(nowMs, out);
       case "network-changed":

@@ -23,6 +23,7 @@ export type OverlayEvent =
     {
       kind:
         | "add-address"
+        | "unpin-address"
         | "link-up"
         | "link-down"
         | "dial-failed"
@@ -111,6 +112,7 @@ export class Overlay {
         this.#keep(event, nowMs, out);
         return this.#seek(event, nowMs, out);
       case "add-address":
+      case "unpin-address":
       case "dial-failed":
       case "in-need":
       case "misbehaved":

@@ -28,6 +28,7 @@ import { isOffered, listedFile } from "../discovery/offers.ts";
 import { DirectoryClient, Duplicates } from "./directory_client.ts";
 import type { DirectoryError } from "./directory_errors.ts";
 import { searchDirectory } from "./directory_search.ts";
+import { formatAddress } from "../../wire/host.ts";
 import { type FellowsAnswer, type FellowSearch, FellowSearches } from "./fellow_searches.ts";
 
 export type { DirectoryAnswer } from "../discovery/directory_answers.ts";
@@ -43,31 +44,34 @@ interface DirectoryQuestion {
   end(): void;
 }
 
+interface DirectoriesOptions {
+  readonly addresses: readonly HostPort[];
+  /** What they are told of this node. */
+  readonly load: () => Load;
+  readonly oldVersions: OldVersions;
+}
+
 /** The directories that a node was told of. */
 export class Directories {
   readonly #context: NodeContext;
-  readonly #clients: readonly DirectoryClient[];
+  readonly #options: DirectoriesOptions;
+  readonly #duplicates = new Duplicates();
+  /** One array for all that ask them: it changes in place. */
+  readonly #clients: DirectoryClient[] = [];
+  /** Those that are told goodbye. */
+  readonly #left = new Set<Promise<void>>();
   readonly #fellowSearches: FellowSearches;
   /** Files that changed since the last tick; without a name, under the first name of the root. */
   readonly #changes = new Map<string, { readonly root: Root; readonly name: string | undefined }>();
   #ends: (() => void)[] = [];
+  /** Whether what the node offers may be told, and whether there is anybody to tell. */
+  #isOpen = false;
   #isStarted = false;
 
-  /** `load` is told to the directories at `addresses`. */
-  constructor(
-    context: NodeContext,
-    options: {
-      readonly addresses: readonly HostPort[];
-      readonly load: () => Load;
-      readonly oldVersions: OldVersions;
-    },
-  ) {
+  constructor(context: NodeContext, options: DirectoriesOptions) {
     this.#context = context;
-    const { addresses, load, oldVersions } = options;
-    const duplicates = new Duplicates();
-    this.#clients = addresses.map((address) =>
-      new DirectoryClient(context, { address, duplicates, load, oldVersions })
-    );
+    this.#options = options;
+    for (const address of options.addresses) this.#clients.push(this.#clientOf(address));
     this.#fellowSearches = new FellowSearches(context, this.#clients);
   }
 
@@ -85,7 +89,38 @@ export class Directories {
 
   /** Begins to tell what the node offers. */
   start(): void {
-    if (this.#clients.length === 0) return;
+    this.#isOpen = true;
+    this.#startIfAny();
+  }
+
+  /** Speaks to these from now on: new ones are told what is here, the others goodbye. */
+  setAddresses(addresses: readonly HostPort[]): void {
+    const wanted = new Map(addresses.map((one) => [formatAddress(one.host, one.port), one]));
+    const gone = this.#clients.filter(({ label }) => !wanted.has(label));
+    for (const { label } of this.#clients) wanted.delete(label);
+    const kept = this.#clients.filter((client) => !gone.includes(client));
+    const added = [...wanted.values()].map((address) => this.#clientOf(address));
+    this.#clients.splice(0, Infinity, ...kept, ...added);
+    for (const client of gone) this.#leave(client);
+    if (this.#isOpen) this.#startIfAny();
+  }
+
+  #clientOf(address: HostPort): DirectoryClient {
+    const { load, oldVersions } = this.#options;
+    const duplicates = this.#duplicates;
+    return new DirectoryClient(this.#context, { address, duplicates, load, oldVersions });
+  }
+
+  #leave(client: DirectoryClient): void {
+    const left = client.leave().finally(() => {
+      this.#duplicates.forget(client);
+      this.#left.delete(left);
+    });
+    this.#left.add(left);
+  }
+
+  #startIfAny(): void {
+    if (this.#isStarted || this.#clients.length === 0) return;
     this.#isStarted = true;
     const { clock, store, offerPolicy } = this.#context;
     this.#ends = [
@@ -108,9 +143,9 @@ export class Directories {
 
   /** Says goodbye to all that answer, within `limits.directoryLeaveMs`; never rejects. */
   async stop(): Promise<void> {
-    this.#isStarted = false;
+    this.#isOpen = this.#isStarted = false;
     for (const end of this.#ends) end();
-    await Promise.all(this.#clients.map((client) => client.leave()));
+    await Promise.all([...this.#left, ...this.#clients.map((client) => client.leave())]);
   }
 
   /** Asks which nodes hold a name or root; `through` is called when all have answered, or cannot. */

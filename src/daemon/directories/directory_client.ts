@@ -65,6 +65,12 @@ export class Duplicates {
     this.#claimants.delete(client);
   }
 
+  /** `client` is gone for good. */
+  forget(client: DirectoryClient): void {
+    this.#claimants.delete(client);
+    this.#met.delete(client);
+  }
+
   /** The other client that has the instance which `client` met last. */
   other(client: DirectoryClient): DirectoryClient | undefined {
     if (this.#claimants.has(client)) return undefined;

@@ -19,11 +19,27 @@ interface Standing extends LinkProblem {
 export class GivenPeers {
   readonly #dialler: Dialler;
   /** Null where nothing has failed yet, or since a link came up; by address. */
-  readonly #problems: Map<string, Standing | null>;
+  #problems: Map<string, Standing | null>;
+  #peers: readonly HostPort[];
 
   constructor(peers: readonly HostPort[], dialler: Omit<Dialler, "what">) {
     this.#dialler = { ...dialler, what: "node" };
+    this.#peers = peers;
     this.#problems = new Map(peers.map((peer) => [keyOf(peer), null]));
+  }
+
+  /** Takes other peers for the given ones from now on; gives those that were added and removed. */
+  replace(peers: readonly HostPort[]): { added: HostPort[]; removed: HostPort[] } {
+    const before = this.#peers;
+    const keys = new Set(peers.map(keyOf));
+    const added = peers.filter((peer) => !this.has(peer));
+    const removed = before.filter((peer) => !keys.has(keyOf(peer)));
+    const problems = peers.map((peer) =>
+      [keyOf(peer), this.#problems.get(keyOf(peer)) ?? null] as const
+    );
+    this.#peers = peers;
+    this.#problems = new Map(problems);
+    return { added, removed };
   }
 
   has(address: HostPort): boolean {

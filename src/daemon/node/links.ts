@@ -111,6 +111,15 @@ export class Links {
     return this.#given.reports(this.overlay.neighbours, this.#context.clock.nowMs());
   }
 
+  /** Keeps links with these nodes from now on: new ones are dialled, links with others may stay. */
+  setPeers(peers: readonly HostPort[]): void {
+    const { added, removed } = this.#given.replace(peers);
+    for (const { host, port } of removed) this.step({ kind: "unpin-address", host, port });
+    for (const { host, port } of added) {
+      this.step({ kind: "add-address", host, port, pinned: true });
+    }
+  }
+
   /** Why there is no link to some of them. */
   get faults(): ReturnType<GivenPeers["faults"]> {
     return this.#given.faults(this.overlay.neighbours, this.#context.clock.nowMs());

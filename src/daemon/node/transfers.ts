@@ -50,8 +50,7 @@ export class Transfers {
       room: () => this.pushReceiver.room,
     });
     this.pushReceiver = new PushReceiver(context, {
-      acceptBytes,
-      relaysFiles,
+      accepting: { acceptBytes, relaysFiles },
       loadMeter: this.loadMeter,
       swarms: this.fetches.swarms,
       fetch: (request, how) => this.fetches.fetch(request, how),

@@ -26,11 +26,16 @@ import type { Swarm } from "../swarm/swarm.ts";
 import type { LoadMeter } from "../upload/load_meter.ts";
 import { MinimumRate } from "../upload/minimum_rate.ts";
 
-interface PushReceiverOptions {
+/** What is taken from others; what is on its way when that changes goes on. */
+export interface Accepting {
   /** What all downloads together may come to; 0: nothing is taken. */
   readonly acceptBytes: number;
   /** Whether files are also taken from elsewhere for linked nodes that cannot have them otherwise. */
   readonly relaysFiles: boolean;
+}
+
+interface PushReceiverOptions {
+  readonly accepting: Accepting;
   /** A node that is fully loaded takes nothing. */
   readonly loadMeter: LoadMeter;
   /** The files that are being fetched. */
@@ -76,15 +81,17 @@ export class PushReceiver {
   readonly #stopping = new AbortController();
   /** Files that linked nodes had fetched here, and those that this node did not take for them. */
   readonly relays = { files: 0, refused: 0 };
+  accepting: Accepting;
 
   constructor(context: NodeContext, options: PushReceiverOptions) {
     this.#context = context;
     this.#options = options;
+    this.accepting = options.accepting;
   }
 
   /** Bytes that may still be taken. */
   get room(): number {
-    const { acceptBytes } = this.#options;
+    const { acceptBytes } = this.accepting;
     return acceptBytes === 0 ? 0 : Math.max(0, acceptBytes - this.#takenBytes());
   }
 
@@ -111,7 +118,8 @@ export class PushReceiver {
   ): { readonly answer: UploadAnswer; readonly incoming?: IncomingPush } {
     const { root, name, sizeBytes } = file;
     const { clock, store } = this.#context;
-    const { acceptBytes, loadMeter, relaysFiles } = this.#options;
+    const { loadMeter } = this.#options;
+    const { acceptBytes, relaysFiles } = this.accepting;
     const isRelayed = !serves && !isDirectory;
     if (sizeBytes > limits.fetchBytesMax) {
       throw new PeerFault(

@@ -75,6 +75,13 @@ export class ShareSet {
     this.#entries.set(path, { isExcluded: false, isKept: isKept || wasKept });
   }
 
+  /** Takes back what was asked for in this run only, and is not kept; false when it is not so. */
+  forget(path: string): boolean {
+    const entry = this.#entries.get(path);
+    if (entry === undefined || entry.isExcluded || entry.isKept) return false;
+    return this.#entries.delete(path);
+  }
+
   /** Stops sharing `path` and all below it; false when nothing of it was shared. */
   remove(path: string): boolean {
     const wasCovered = this.covers(path);

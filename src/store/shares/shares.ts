@@ -139,6 +139,16 @@ export class Shares {
   }
 
   /**
+   * Takes back what was shared for this run only. What was kept for the next start, too, or lies in
+   * another shared directory, stays shared.
+   */
+  forget(path: string): void {
+    if (!this.#set.forget(normal(path))) return;
+    this.#withdrawUncovered();
+    this.#watch.retain((path) => this.#set.covers(path));
+  }
+
+  /**
    * Withdraws what is no longer shared, at once, then scans and watches in the background. To be
    * called once, after the shares of this run were added.
    */

@@ -26,6 +26,8 @@ export interface DaemonOptions {
   readonly client?: string;
   /** More arguments; a later flag of the same name is an error of usage. */
   readonly args?: readonly string[];
+  /** A configuration file, which says the log level too. */
+  readonly config?: string;
   /** Log level; everything by default, because tests wait for lines of the log. */
   readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** How many links it wants by itself; 0 by default: only those to its peers. */
@@ -53,7 +55,9 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<DaemonPr
       ...["--data", dataDir],
       ...["--node", options.node ?? "127.0.0.1:0"],
       ...["--client", options.client ?? "127.0.0.1:0"],
-      ...["--log-level", options.logLevel ?? "debug"],
+      ...(options.config === undefined
+        ? ["--log-level", options.logLevel ?? "debug"]
+        : ["--config", options.config]),
       ...["--min-connections", String(options.linksMin ?? 0)],
       ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
       ...(options.shares ?? []).flatMap((path) => ["--share", path]),

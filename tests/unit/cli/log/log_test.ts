@@ -83,9 +83,9 @@ Deno.test("formatText() bounds each value and copes with every kind", () => {
   assertStringIncludes(line, "nothing=null nan=NaN list=[1,2]");
 });
 
-Deno.test("openLog() filters by level and takes braces as braces", async () => {
+Deno.test("openLog() filters by level and takes braces as braces", () => {
   const lines: string[] = [];
-  const log = await openLog({ level: "warn", format: "text", write: (line) => lines.push(line) });
+  const log = openLog({ level: "warn", format: "text", write: (line) => lines.push(line) });
   log.debug("no");
   log.info("no");
   log.warn("a {name} b", { name: "n" });
@@ -93,12 +93,24 @@ Deno.test("openLog() filters by level and takes braces as braces", async () => {
   assertEquals(lines.map((line) => line.slice(25)), ["WARN  a {name} b name=n", "ERROR it"]);
 });
 
-Deno.test("openLog() replaces an earlier log, in another format", async () => {
+Deno.test("openLog() replaces an earlier log, in another format", () => {
   const old: string[] = [], fresh: string[] = [];
-  await openLog({ level: "debug", format: "text", write: (line) => old.push(line) });
-  const log = await openLog({ level: "debug", format: "json", write: (line) => fresh.push(line) });
+  openLog({ level: "debug", format: "text", write: (line) => old.push(line) });
+  const log = openLog({ level: "debug", format: "json", write: (line) => fresh.push(line) });
   log.debug("hello", { n: 1 });
   assertEquals(old, []);
   const { level, message, n } = JSON.parse(fresh[0] ?? "");
   assertEquals({ level, message, n }, { level: "debug", message: "hello", n: 1 });
+});
+
+Deno.test("openLog() changes its level while it is open", () => {
+  const lines: string[] = [];
+  const log = openLog({ level: "warn", format: "text", write: (line) => lines.push(line) });
+  log.info("before");
+  log.level = "debug";
+  log.debug("during");
+  log.level = "error";
+  log.warn("after");
+  assertEquals([lines.length, log.level], [1, "error"]);
+  assertStringIncludes(lines[0]!, "during");
 });

@@ -96,6 +96,20 @@ Deno.test("Neighbours.step() dials every pinned address while there is room for 
   assertEquals(dials(links.step({ kind: "tick" }, 1_002)), [host(2)]);
 });
 
+Deno.test("Neighbours.step() leaves an address alone that a person names no more", () => {
+  const links = neighbours();
+  assertEquals(dials(links.step(add(1, true), 0)), [host(1)]);
+  links.step({ kind: "unpin-address", host: host(1), port: 8048 }, 0);
+  links.step({ kind: "dial-failed", host: host(1), port: 8048 }, 10);
+  assertEquals(links.pinned(), []);
+  assertEquals(dials(links.step({ kind: "tick" }, 60_000)), []);
+  assertEquals(dials(links.step(add(1, true), 60_000)), [host(1)]);
+  // A link that leads there stays.
+  links.step(up(1, { inbound: false, port: 8048 }), 60_010);
+  assertEquals(links.step({ kind: "unpin-address", host: host(1), port: 8048 }, 60_020), []);
+  assertEquals(links.linkCount, 1);
+});
+
 Deno.test("Neighbours.step() does not dial a pinned address when its node has a link already", () => {
   const links = neighbours({ linksMin: 3 });
   links.step(up(1), 0);

@@ -119,6 +119,25 @@ function names(message: MessageOf<"advertise">): string[] {
   return message.files.map(({ file }) => file.name);
 }
 
+Deno.test("Directories tells new directories what is here, and those that go goodbye", async () => {
+  await using client = await Client.open();
+  await addDownloaded(client.store, "a", content(CHUNK_BYTES, 1));
+  await using first = directoryOf(client, taking());
+  await using second = directoryOf(client, taking());
+  const directories = client.start([]);
+  assertEquals(directories.size, 0);
+  directories.setAddresses([first.address]);
+  assertEquals(names(await first.nth("advertise", 1)), ["a"]);
+  await first.until(() => answering(directories) === 1 ? true : undefined);
+  directories.setAddresses([second.address]);
+  await first.nth("leave", 1);
+  assertEquals(names(await second.nth("advertise", 1)), ["a"]);
+  assertEquals(directories.size, 1);
+  // What was there already is not told anew.
+  directories.setAddresses([second.address]);
+  assertEquals(directories.reports().map(({ directory }) => directory).length, 1);
+});
+
 Deno.test("Directories tells a directory all there is, then what changes", async () => {
   await using client = await Client.open();
   const [a, b] = [content(3 * CHUNK_BYTES, 1), content(CHUNK_BYTES, 2)];

@@ -265,8 +265,7 @@ async function receiving(
   const uploads = new Uploads(context);
   const observers: FetchObserver[] = [];
   const receiver = new PushReceiver(context, {
-    relaysFiles: false,
-    acceptBytes: 1_000_000,
+    accepting: { relaysFiles: false, acceptBytes: 1_000_000 },
     loadMeter: new LoadMeter({ uploads, uploadsMax: 1, room: () => 0 }),
     swarms: [],
     fetch: (_request, { observer, signal }) => {

@@ -42,6 +42,23 @@ Deno.test("remove() takes shares below with it", () => {
   assert(!set.remove("/srv"));
 });
 
+Deno.test("forget() takes back what is shared for one run, and nothing that is kept", () => {
+  const set = new ShareSet();
+  set.add("/once", { isKept: false });
+  set.add("/both", { isKept: false });
+  set.add("/both", { isKept: true });
+  set.add("/all", { isKept: true });
+  set.add("/all/below", { isKept: false });
+  assertEquals(["/once", "/both", "/all/below", "/none"].map((path) => set.forget(path)), [
+    true,
+    false,
+    true,
+    false,
+  ]);
+  const covers = ["/once", "/both", "/all/below"].map((path) => set.covers(path));
+  assertEquals(covers, [false, true, true]);
+});
+
 Deno.test("keptRows() leaves out what is shared for one run only", () => {
   const set = new ShareSet([{ path: "/kept", isExcluded: false }]);
   set.add("/once", { isKept: false });
