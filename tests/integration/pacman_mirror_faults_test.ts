@@ -213,8 +213,12 @@ Deno.test("pacman gets the database of its next server when the gateway's mirror
   await using mirror = Mirror.start(dir.path);
   await using next = Mirror.start(dir.path);
   await using machine = await Machine.start({ mirrors: [mirror], behind: [next] });
-  await machine.pacman.must("-Sy");
   const database = `${repository.folder}/core.db`;
+  const path = `${dir.path}${database}`;
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+  // pacman asks for what is newer by a second at least.
+  await Deno.utime(path, hoursAgo(2), hoursAgo(2));
+  await machine.pacman.must("-Sy");
   assertEquals(next.requestsOf(database).length, 0);
   await repository.add([{ name: "known", version: "2-1", payloadBytes: 20_000 }]);
   await mirror.die();
@@ -224,8 +228,7 @@ Deno.test("pacman gets the database of its next server when the gateway's mirror
   // The mirror is back with an older one, and knows dates only: where pacman asks for it, it gets that.
   mirror.comeBack();
   await machine.pacman.must("-Sy");
-  const path = `${dir.path}${database}`;
-  await Deno.utime(path, new Date(), new Date(Date.now() - 3_600_000));
+  await Deno.utime(path, new Date(), hoursAgo(1));
   mirror.misbehave({ validators: "date" });
   await machine.pacman.must("-Syy");
   const synced = await Deno.stat(`${machine.pacman.syncDir}/core.db`);
