@@ -118,6 +118,66 @@ pacman7Test(
   },
 );
 
+pacman7Test(
+  "a daemon takes no notice of what a killed pacman 7 leaves in the cache it shares",
+  async (chroot) => {
+    await using site = await Site.make(chroot, {
+      packages: ["killed", "other"].map((name) => ({
+        name,
+        payloadBytes: 500_000,
+        signature: "file",
+      })),
+    });
+    await using machine = await site.machine({ sharesCache: true });
+    const { daemon, pacman } = machine;
+    const end = site.mirror.misbehave({ silentAfterBytes: 100_000 }, { path: /killed.*\.zst$/ });
+    let left: string | undefined;
+    {
+      await using run = pacman.start(["-S", "killed"]);
+      // In a directory of its download user, which only the two of them can look into.
+      await waitUntil(async () => (left = await downloadIn(pacman.cacheDir)) !== undefined, {
+        what: "pacman to have got some of the package",
+      });
+      run.kill("SIGKILL");
+      await run.ended();
+    }
+    end();
+    // What else it leaves, as pacman says itself.
+    await Deno.remove(`${pacman.syncDir}/../db.lck`);
+    const folder = left!.replace(/\/[^/]+$/, "");
+    assertEquals((await Deno.stat(folder)).mode! & 0o777, 0o700);
+    // Somebody may look at it, or write there, and what else comes is found as before.
+    await Deno.writeTextFile(`${folder}/also.pkg.tar.zst`, "never checked");
+    await pacman.must("-S", "other");
+    const other = site.packages.find(({ name }) => name === "other")!;
+    const names = [other.fileName, `${other.fileName}.sig`];
+    for (const name of names) await daemon.holds(name);
+    // So it is for a daemon that starts beside it.
+    await using later = await startDaemon({ shares: [pacman.cacheDir], logLevel: "info" });
+    for (const name of names) await later.holds(name);
+    await pacman.must("-S", "killed");
+    const all = site.packages.flatMap(({ fileName }) => [fileName, `${fileName}.sig`]).sort();
+    for (const one of [daemon, later]) {
+      for (const name of all) await one.holds(name);
+      assertEquals((await one.list()).map(({ name }) => name).sort(), all);
+      assertEquals(one.log.filter((line) => /\b(warn|error)\b/i.test(line)), []);
+    }
+    assertEquals(await downloadIn(pacman.cacheDir), left);
+  },
+);
+
+/** The file that pacman is downloading, or was, if any of it is there. */
+async function downloadIn(cacheDir: string): Promise<string | undefined> {
+  for await (const { name } of Deno.readDir(cacheDir)) {
+    if (!name.startsWith("download-")) continue;
+    for await (const file of Deno.readDir(`${cacheDir}/${name}`)) {
+      const path = `${cacheDir}/${name}/${file.name}`;
+      if ((await Deno.stat(path)).size > 0) return path;
+    }
+  }
+  return undefined;
+}
+
 /** A repository whose packages are signed, as files beside them, and a mirror of it. */
 class Site implements AsyncDisposable {
   readonly packages: readonly BuiltPackage[];
