@@ -40,6 +40,18 @@ export interface DirectoryConfig {
   readonly log: Logger;
 }
 
+/** What a directory knows of itself at one moment; counts are since its start. */
+export interface DirectoryFigures extends ReturnType<Directory["status"]> {
+  /** Connections that are open, in and out. */
+  readonly connections: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Nodes that are just being asked to take a copy. */
+  readonly copiesPending: number;
+  /** Leases of files in flight. */
+  readonly leases: number;
+}
+
 /** A directory that listens. */
 export class DirectoryServer {
   readonly run: DirectoryRun;
@@ -102,6 +114,14 @@ export class DirectoryServer {
   /** Resolves with the reason when the server cannot go on by itself. */
   get failed(): Promise<Error> {
     return this.#failed.promise;
+  }
+
+  /** What it knows of itself, at a cost that does not grow with what is listed. */
+  figures(): DirectoryFigures {
+    const { size, bytesIn, bytesOut } = this.#connections;
+    const { index } = this.run;
+    const { uploadsPending: copiesPending, leases } = index;
+    return { ...index.status(), connections: size, bytesIn, bytesOut, copiesPending, leases };
   }
 
   start(): void {
@@ -191,7 +211,7 @@ export interface RunningDirectory {
   /** Why it cannot do its work just now; undefined when it can. */
   problem(): string | undefined;
   /** What it knows of itself, for monitors. */
-  figures(): unknown;
+  figures(): DirectoryFigures;
   stop(): Promise<void>;
 }
 
@@ -216,6 +236,6 @@ export function startDirectory(config: DirectoryConfig): RunningDirectory {
   };
   // What ends its port ends it.
   const problem = () => undefined;
-  const figures = () => ({});
+  const figures = () => server.figures();
   return { instance, address, failed, problem, figures, stop };
 }

@@ -307,3 +307,24 @@ Deno.test("DirectorySession ends a connection that is silent, or open for too lo
   await over;
   long.near.close();
 });
+
+Deno.test("DirectoryServer.figures() tells of its clients, what they list, and what they ask", async () => {
+  await using running = directory();
+  const { server } = running;
+  const before = server.figures();
+  assertEquals([before.clients, before.filesListed, before.connections], [0, 0, 0]);
+  await using client = new Client(running, { session: "f1" });
+  const connection = await client.open();
+  await connection.batch(client.refresh(), {
+    files: [1, 2, 3].map((n) => listedFile(n)),
+    removed: [],
+  });
+  await connection.holders({ by: "root", value: listedFile(1).file.root }, 8);
+  await until("the check", () => server.figures().clientsReachable === 1);
+  await until("its end", () => server.figures().connections === 1);
+  const after = server.figures();
+  assertEquals([after.clients, after.filesListed, after.roots], [1, 3, 3]);
+  assertEquals([after.batches, after.queries, after.denied, after.leases], [1, 1, 0, 0]);
+  assert(after.bytesIn > before.bytesIn && after.bytesOut > before.bytesOut);
+  connection.close();
+});
