@@ -14,6 +14,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gpgconf: "gnupg",
   curl: "curl",
   debootstrap: "debootstrap",
+  promtool: "prometheus",
 };
 
 /** How a program is started. */
