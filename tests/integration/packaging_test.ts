@@ -161,6 +161,7 @@ Deno.test("PKGBUILD makes a package with everything in its place", async () => {
     "usr/bin/pacsrv": "-rwxr-xr-x",
     "usr/lib/systemd/system/pacsrv.service": "-rw-r--r--",
     "usr/lib/sysusers.d/pacsrv.conf": "-rw-r--r--",
+    "usr/share/doc/pacsrv/grafana-dashboard.json": "-rw-r--r--",
     "usr/share/doc/pacsrv/pacman.conf.example": "-rw-r--r--",
     "usr/share/licenses/pacsrv/LICENSE": "-rw-r--r--",
     ...Object.fromEntries([
