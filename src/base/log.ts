@@ -25,6 +25,14 @@ export interface LeveledLogger extends Logger {
   level: LogLevel;
 }
 
+/** Changes the level; `say` tells of it, where the level before or the one after lets that through. */
+export function changeLevel(log: LeveledLogger, level: LogLevel, say: () => void): void {
+  const both = [log.level, level].map((one) => LOG_LEVELS.indexOf(one));
+  log.level = LOG_LEVELS[Math.min(...both)]!;
+  say();
+  log.level = level;
+}
+
 /** Swallows everything: for a fetch that must stay silent. */
 export const silentLogger: Logger = {
   debug() {},

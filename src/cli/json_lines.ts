@@ -12,6 +12,7 @@ import type {
   HolderReport,
   InfoReport,
   LeftOut,
+  LogReport,
   PeerFileReport,
   PeerReport,
   PushReport,
@@ -127,5 +128,6 @@ export interface JsonLines {
   readonly "status --directory": DirectoryStatus;
   readonly "verify": VerifyReport;
   readonly "doctor": Finding;
+  readonly "log": LogReport;
   readonly "config check": ConfigProblem;
 }

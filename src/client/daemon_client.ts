@@ -314,7 +314,7 @@ async function readToken(path: string): Promise<Uint8Array> {
     return fromHex((await Deno.readTextFile(path)).trim());
   } catch (cause) {
     throw new FetchFailure("failed", `Cannot read the daemon's token: ${messageOf(cause)}`, {
-      hint: "Only the user that runs the daemon may change what it shares.",
+      hint: "Only the user that runs the daemon may change what it does.",
       cause,
     });
   }

@@ -1,6 +1,7 @@
 /** What a daemon is started with, once flags and configuration file are read and checked. */
 
 import type { HostPort } from "../base/address.ts";
+import type { LeveledLogger } from "../base/log.ts";
 import type { NodeOptions } from "./node/node.ts";
 
 /** How a daemon speaks HTTP. */
@@ -20,6 +21,7 @@ export interface GatewayConfig {
 export interface DaemonConfig extends Required<GivenNodeOptions> {
   /** Directory for downloads, catalogue, token; made when missing. */
   readonly dataDir: string;
+  readonly log: LeveledLogger;
   readonly node: HostPort;
   readonly client: HostPort;
   /** Absolute paths of files and directories to share in place. */

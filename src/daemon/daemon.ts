@@ -90,6 +90,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   const answerer: Answerer = new Answerer({
     node,
     version: VERSION,
+    log,
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
     gatewayAddress: () =>
       gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),

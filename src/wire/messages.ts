@@ -48,7 +48,7 @@ export const NODE_MAGIC = 0x50535256;
 /** "PSCL": the first four bytes of the payload of every CLIENT_HELLO. */
 export const CLIENT_MAGIC = 0x5053434c;
 /** The protocol of the client port that this program speaks. */
-export const CLIENT_VERSION = 3;
+export const CLIENT_VERSION = 4;
 
 /** The protocols of the node port that this program speaks; the initiator says which. */
 export const NODE_VERSIONS = [1, 2, 3, 4] as const;
@@ -389,6 +389,7 @@ export const MESSAGES = {
         "files",
         "explain",
         "reach",
+        "log",
       ]),
       /** The verb's arguments as JSON. */
       json: longText(limits.askBytesMax),
@@ -464,4 +465,5 @@ export const CHANGING_VERBS: ReadonlySet<Verb> = new Set([
   "unshare",
   "verify",
   "push",
+  "log",
 ]);

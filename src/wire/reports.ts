@@ -6,6 +6,7 @@
 import type { FlightId, NodeId, Root } from "../base/ids.ts";
 import type { FetchRecord } from "../base/fetch_record.ts";
 import type { FileTrust, SyncDatabaseReport } from "../base/package_index.ts";
+import type { LogLevel } from "../base/log.ts";
 import type { DialBackAnswer } from "./directory_messages.ts";
 
 export type { SyncDatabaseReport } from "../base/package_index.ts";
@@ -38,6 +39,8 @@ export interface StatusReport {
   /** Whether the network has a key. */
   readonly keyed: boolean;
   readonly uptimeMs: number;
+  /** The lowest level that it logs. */
+  readonly logLevel: LogLevel;
   /** Links that are up. */
   readonly links: number;
   /** How many nodes and hosts are kept out because they misbehaved. */
@@ -446,6 +449,14 @@ export interface LeftOut {
   readonly hint: string;
 }
 
+/** `log`: one of these. */
+export interface LogReport {
+  /** The lowest level that is logged now. */
+  readonly level: LogLevel;
+  /** The one before; null where none was to be set. */
+  readonly before: LogLevel | null;
+}
+
 /** Arguments of the ASK verbs. */
 export interface AskArguments {
   readonly status: Record<string, never>;
@@ -463,6 +474,7 @@ export interface AskArguments {
   readonly files: { readonly peer: string };
   readonly explain: { readonly target: string };
   readonly reach: Record<string, never>;
+  readonly log: { readonly level: LogLevel };
 }
 
 /** Items of the answers. */
@@ -480,4 +492,5 @@ export interface AnswerItems {
   readonly files: PeerFileReport;
   readonly explain: ExplainReport;
   readonly reach: ReachReport;
+  readonly log: LogReport;
 }

@@ -55,6 +55,7 @@ Deno.test("every command prints with --json the fields that JSON.md has, and no 
   await run(daemon, "peers");
   await run(daemon, "status");
   await run(daemon, "verify");
+  await run(daemon, "log debug");
   await run(holder, `unshare ${shared}/two.iso`);
   await run(holder, `share ${shared}/two.iso`);
   const asked = await runPacsrv(["status", "--directory", directory.address, "--json"]);

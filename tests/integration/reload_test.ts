@@ -131,3 +131,30 @@ Deno.test("a share of the file that pacsrv share names too stays when the file d
   const files = await daemon.list();
   assertEquals(files.map(({ name }) => name).sort(), ["none.bin", "one.bin"]);
 });
+
+Deno.test("pacsrv log changes the level until the settings are read again", async () => {
+  await using dir = await TempDir.make();
+  const config = await dir.sub("pacsrv.toml");
+  await Deno.writeTextFile(config, `log-level = "warn"\n`);
+  await using daemon = await startDaemon({ config });
+  const run = async (...words: string[]) => {
+    const { code, stdout, stderr } = await daemon.run(["log", ...words]);
+    assertEquals([code, stderr], [0, ""]);
+    return stdout.trim();
+  };
+  assertEquals(await run(), "log level warn");
+  assertEquals(await run("debug"), "log level debug; it was warn");
+  await daemon.logged(/a client changed the log level/);
+  assertEquals(await run("--json"), `{"level":"debug","before":null}`);
+  assertMatch(await hangUp(daemon), /changed="log-level debug to warn"/);
+  assertEquals(await run(), "log level warn");
+  const wrong = await daemon.run(["log", "loud"]);
+  assertEquals([wrong.code, wrong.stdout], [2, ""]);
+
+  // Another user of this machine sees it, and changes nothing.
+  await Deno.remove(`${daemon.dataDir}/client.token`);
+  assertEquals(await run(), "log level warn");
+  const refused = await daemon.run(["log", "debug"]);
+  assertEquals(refused.code, 1, refused.stderr);
+  assertEquals(await run(), "log level warn");
+});

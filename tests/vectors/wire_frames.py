@@ -243,12 +243,12 @@ def frames():
     yield {"kind": "gained", "origin": BOB, "ranges": ranges}, frame(
         0x3B, bytes.fromhex(BOB) + items([rng(r) for r in ranges]))
 
-    yield {"kind": "client-hello", "magic": 0x5053434C, "version": 3, "nonce": raw(NONCE_I)}, frame(
-        0x40, b"PSCL" + u16(3) + NONCE_I)
+    yield {"kind": "client-hello", "magic": 0x5053434C, "version": 4, "nonce": raw(NONCE_I)}, frame(
+        0x40, b"PSCL" + u16(4) + NONCE_I)
     path = "/var/lib/pacsrv/client.token"
-    yield {"kind": "client-welcome", "magic": 0x5053434C, "version": 3, "nodeId": BOB,
+    yield {"kind": "client-welcome", "magic": 0x5053434C, "version": 4, "nodeId": BOB,
            "nonce": raw(NONCE_R), "tokenPath": path}, frame(
-        0x41, b"PSCL" + u16(3) + bytes.fromhex(BOB) + NONCE_R + text(path))
+        0x41, b"PSCL" + u16(4) + bytes.fromhex(BOB) + NONCE_R + text(path))
     yield simple("client-auth", 0x42, {"mac": raw(client_mac(b"client"))})
     yield simple("client-auth-ok", 0x43, {"mac": raw(client_mac(b"daemon"))})
     yield {"kind": "heartbeat"}, frame(0x44, b"")

@@ -4,7 +4,7 @@
  */
 
 import { HintedError, messageOf } from "../../base/errors.ts";
-import { type LeveledLogger, LOG_LEVELS, type LogLevel } from "../../base/log.ts";
+import { changeLevel, type LeveledLogger } from "../../base/log.ts";
 import type { LogSettings, SettingsRead } from "./service_settings.ts";
 import { changesOf, changesText, settingsAfter, type SettingTexts } from "./setting_changes.ts";
 
@@ -81,16 +81,10 @@ export class Reload<T extends LogSettings> {
     const later = changes.filter(({ takes }) => takes === "restart");
     for (const { key } of now) live[key]?.(settings);
     this.#running = settingsAfter(this.#running, now);
-    // Said where either of the two levels lets it through.
-    log.level = lower(log.level, settings.logLevel);
-    log.info("read the settings again", { changed: changesText(now) || "nothing" });
-    if (later.length > 0) {
+    changeLevel(log, settings.logLevel, () => {
+      log.info("read the settings again", { changed: changesText(now) || "nothing" });
+      if (later.length === 0) return;
       log.warn("a restart is needed for a change to take effect", { settings: changesText(later) });
-    }
-    log.level = settings.logLevel;
+    });
   }
-}
-
-function lower(a: LogLevel, b: LogLevel): LogLevel {
-  return LOG_LEVELS[Math.min(LOG_LEVELS.indexOf(a), LOG_LEVELS.indexOf(b))]!;
 }

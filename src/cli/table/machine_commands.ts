@@ -1,6 +1,7 @@
 /** The commands that tell of this machine: its daemon, its fetches, its setup. */
 
 import { limits } from "../../base/limits.ts";
+import { LOG_LEVELS } from "../../base/log.ts";
 import { type CommandSpec, flag } from "../arguments/arguments.ts";
 import { DAEMON, DIRECTORY } from "./service_commands.ts";
 import { CLIENT, JSON_LINES, NETWORK_NAME, WIDE } from "./shared_flags.ts";
@@ -103,6 +104,23 @@ export const DOCTOR: CommandSpec = {
     { line: "pacsrv doctor --config /etc/pacsrv.toml", note: "check everything" },
   ],
   load: async () => (await import("../doctor/doctor.ts")).doctorFor(DAEMON),
+};
+
+export const LOG_LEVEL: CommandSpec = {
+  name: "log",
+  summary: "Show or change the log level of the daemon",
+  positional: { name: LOG_LEVELS.join("|"), min: 0, max: 1 },
+  about: [
+    "Without a level, prints the lowest level that the daemon logs. With one, changes it, and prints " +
+    "both. It holds until the daemon is started again, or reads its settings again (SIGHUP); " +
+    "log-level in its configuration is for good. Only the user that runs the daemon may change it.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [
+    { line: "pacsrv log debug", note: "log everything for a while" },
+    { line: "pacsrv log", note: "show the level" },
+  ],
+  load: async () => (await import("../commands/log.ts")).runLog,
 };
 
 export const CONFIG_CHECK: CommandSpec = {

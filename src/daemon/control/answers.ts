@@ -8,6 +8,7 @@ import { chunkCount } from "../../base/geometry.ts";
 import { copiesOf, isRecordOf } from "../../base/fetch_record.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { changeLevel, type LeveledLogger, LOG_LEVELS } from "../../base/log.ts";
 import { checkName } from "../../base/names.ts";
 import { FILE_TRUSTS } from "../../base/package_index.ts";
 import type { LocalIdentity } from "../../net/handshake.ts";
@@ -22,6 +23,7 @@ import type {
   ExplainReport,
   FileReport,
   LeftOut,
+  LogReport,
   PeerReport,
   ShareReport,
   StaleDatabaseReport,
@@ -38,6 +40,7 @@ import { unshare } from "./unshare.ts";
 interface AnswererOptions {
   readonly node: Node;
   readonly version: string;
+  readonly log: LeveledLogger;
   readonly clientAddress: () => string;
   /** Where the gateway listens, as HOST:PORT; null without one. */
   readonly gatewayAddress: () => string | null;
@@ -142,6 +145,9 @@ export class Answerer {
       case "explain":
         yield* explain(this.#options.node, textOf(args, "target"));
         return;
+      case "log":
+        yield this.#setLogLevel(textOf(args, "level"));
+        return;
       case "reach":
         yield* await this.#options.node.askDialBacks();
         return;
@@ -184,6 +190,7 @@ export class Answerer {
       dataDir: store.dataDir,
       network: identity.network,
       keyed: identity.networkKey !== undefined,
+      logLevel: this.#options.log.level,
       uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
       links: node.links.size,
       banned: node.links.overlay.neighbours.bans(clock.nowMs()).length,
@@ -317,6 +324,18 @@ export class Answerer {
   async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {
     const timeoutMs = boundedTimeout(args["timeoutMs"]);
     return await this.#options.node.discovery.locate(soughtOf(args), { timeoutMs, signal });
+  }
+
+  /** Until it is set again, by a reload as well. */
+  #setLogLevel(text: string): LogReport {
+    const level = LOG_LEVELS.find((one) => one === text);
+    if (level === undefined) {
+      throw new UsageError(`Cannot log at ${text}: it is not one of ${LOG_LEVELS.join(", ")}`);
+    }
+    const { log } = this.#options;
+    const before = log.level;
+    changeLevel(log, level, () => log.info("a client changed the log level", { before, level }));
+    return { level, before };
   }
 
   #share(path: string): ShareReport {

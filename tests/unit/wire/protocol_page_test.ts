@@ -252,6 +252,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       network: 1,
       keyed: 1,
       uptimeMs: 1,
+      logLevel: 1,
       links: 1,
       banned: 1,
       files: 1,
@@ -333,6 +334,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     },
     push: { peer: 1, nodeId: 1, name: 1, root: 1, result: 1, bytes: 1 },
     reach: { peer: 1, nodeId: 1, answer: 1 },
+    log: { level: 1, before: 1 },
     files: { name: 1, root: 1, sizeBytes: 1, type: 1, chunks: 1, chunksHave: 1, sha256: 1 },
     explain: {
       name: 1,
@@ -356,9 +358,10 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
   };
   const shown = blocks(clientApi, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
-  const { status, list, peers, search, info, where, reach, files, push, verify, explain } = items;
+  const { status, list, peers, search, info, where, reach, log, files, push, verify, explain } =
+    items;
   const inOrder = [
-    ...[status, list, peers, search, info, where, reach, files, push, share, verify, explain],
+    ...[status, list, peers, search, info, where, reach, log, files, push, share, verify, explain],
   ];
   assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;

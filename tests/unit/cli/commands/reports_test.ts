@@ -176,6 +176,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
     network: "office",
     keyed: true,
     uptimeMs: 3_600_000,
+    logLevel: "info",
     links: 1,
     banned: 2,
     files: { shared: 2, downloaded: 1, partial: 1, bytes: 5_000, hashing: 3 },

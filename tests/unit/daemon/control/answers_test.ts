@@ -1,6 +1,7 @@
 /** The answers to a client, from a real node and store. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { silentLogger } from "../../../../src/base/log.ts";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
@@ -25,6 +26,7 @@ function answererOf(node: Node): Answerer {
   return new Answerer({
     node,
     version: "1",
+    log: { ...silentLogger, level: "info" },
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     staleDatabases: () => [],

@@ -1,6 +1,7 @@
 /** Answers on a real client port, as a client hears them. */
 
 import { assertEquals } from "@std/assert";
+import { silentLogger } from "../../../../src/base/log.ts";
 import { type Clock, systemClock } from "../../../../src/base/clock.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
@@ -65,6 +66,7 @@ async function withServer(
   const answerer = new Answering({
     node,
     version: "1",
+    log: { ...silentLogger, level: "info" },
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     staleDatabases: () => [],

@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { silentLogger } from "../../../../src/base/log.ts";
 import { DatabaseSync } from "node:sqlite";
 import { createHash } from "node:crypto";
 import { FetchFailure } from "../../../../src/base/errors.ts";
@@ -183,6 +184,7 @@ class Daemon implements AsyncDisposable {
     const answerer = new Answerer({
       node,
       version: "1",
+      log: { ...silentLogger, level: "info" },
       clientAddress: () => "127.0.0.1:1",
       gatewayAddress: () => null,
       staleDatabases: () => [],
