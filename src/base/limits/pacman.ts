@@ -20,8 +20,11 @@ export const pacmanLimits = {
   syncHeaderBytesMax: 64 * KIB,
   /** A database that takes longer to read is given up: Arch Linux's biggest takes half a second. */
   syncReadMs: 60_000,
-  /** How long a start, or a fetch of a name that is not known, waits for databases to be read. */
-  syncSettleMs: 1_000,
+  /**
+   * How long a start, or a fetch of a name that is not known, waits for databases to be read: who asks
+   * right after a sync would else read all of it alone, though others get it too.
+   */
+  syncSettleMs: 3_000,
   /** How often it is looked whether a database changed. */
   syncCheckMs: 2_000,
 
