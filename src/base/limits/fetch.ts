@@ -107,11 +107,11 @@ export const fetchLimits = {
   /** A node of one fetch has this long to get its first link before that time begins. */
   hedgeLinkMs: 500,
   /**
-   * Before a node with links or directories asks a mirror for all of a file, it listens so long who gets it
-   * too: five busy machines on two cores need as long to hear of each other. The mirror gives the first
-   * bytes meanwhile.
+   * Before a node with links or directories asks a mirror for all of a file, it listens who gets it too, at
+   * most so long: mostly all have said within milliseconds that they do not, but those who are busy, far or
+   * of an older version take longer. The mirror gives the first bytes meanwhile.
    */
-  crowdListenMs: 150,
+  crowdListenMs: 250,
   /** It waits so long for what directories say of that, and for those whom they name. */
   crowdNamedMs: 1_000,
   /** Where somebody else seeks it at the same time, it waits so long for the two to be connected. */

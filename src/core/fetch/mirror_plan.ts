@@ -29,7 +29,8 @@
  *  9. It stops giving ranges when its speed is known and peers are clearly faster, not just faster:
  *     it would be asked and left in turns.
  * 10. Where other nodes get the file at the same time, each reads a share from its mirror
- *     (`core/crowd`). Who they are shows within `crowdListenMs`; where somebody seeks the file just
+ *     (`core/crowd`). Who they are shows within `crowdListenMs`, or sooner, when all who were asked say
+ *     that they have nothing: whoever comes later finds this node. Where somebody seeks the file just
  *     then, or all of them are gone and may offer it by now, within `crowdExpectMs`; where directories
  *     are asked for them, when those have answered and whom they name was dialled, within
  *     `crowdNamedMs`. Meanwhile the mirror gives the head alone, and nothing where fellows are
@@ -101,6 +102,8 @@ export interface PlanView {
   readonly peers: PeersView | null;
   /** Null where nothing is shared while it comes. */
   readonly crowd: CrowdView | null;
+  /** Whether all who can be asked have said to the last query that they have nothing. */
+  readonly isNobodyThere: boolean;
   /** Bytes of the file; null while nobody knows. */
   readonly sizeBytes: number | null;
   /** Whether any byte that did not come from a mirror may be released. */
@@ -230,7 +233,8 @@ export class MirrorPlan {
       return nowMs - startMs < limits.crowdIdentityMs ? head : { kind: "whole" };
     }
     if (crowd.isExpected) return { kind: "nothing" };
-    return nowMs - crowd.sinceMs < limits.crowdListenMs ? head : { kind: "whole" };
+    const isListening = nowMs - crowd.sinceMs < limits.crowdListenMs && !view.isNobodyThere;
+    return isListening ? head : { kind: "whole" };
   }
 
   #isShared({ crowd }: PlanView): boolean {

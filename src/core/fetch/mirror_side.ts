@@ -296,6 +296,7 @@ export class MirrorSide {
       givesRanges: mirror.givesRanges,
       peers: swarm === null ? null : this.#peersView(peers.followed!, swarm),
       crowd: facts.crowd,
+      isNobodyThere: facts.searchOutcome === "nothing",
       sizeBytes: mirror.sizeBytes ?? this.#request.sizeBytes,
       needsWord: root === null && sha256 === null && !isProved,
       isReleased: isProved && (swarm?.bytesDone ?? 0) > 0,

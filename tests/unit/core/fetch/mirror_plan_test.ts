@@ -34,6 +34,7 @@ const VIEW: PlanView = {
   givesRanges: true,
   peers: null,
   crowd: null,
+  isNobodyThere: false,
   sizeBytes: null,
   isReleased: false,
   needsWord: false,
@@ -295,6 +296,13 @@ Deno.test("MirrorPlan.decide() listens for fellows where there are links or dire
   }
 });
 
+Deno.test("MirrorPlan.decide() listens no longer when all have said that they have nothing", () => {
+  const early = { nowMs: limits.hedgeMs, crowd: CROWD, sizeBytes: SIZE, hasLinks: true };
+  assertEquals(decide(early, { ...early, isNobodyThere: true }), [headBytes(SIZE), "whole"]);
+  const sought = { ...early, isNobodyThere: true, crowd: { ...CROWD, isExpected: true } };
+  assertEquals(decide(sought), ["nothing"]);
+});
+
 Deno.test("MirrorPlan.decide() takes nothing while fellows are being named, then all or a share", () => {
   const naming = {
     crowd: { ...CROWD, isExpected: true },
@@ -377,7 +385,13 @@ Deno.test("rule 10: MirrorPlan.decide() shares with fellows, also what was begun
 
 Deno.test("rule 10: MirrorPlan.decide() goes on by parts when all fellows left, as far as it can", () => {
   const shared = { nowMs: 100, crowd: { ...CROWD, fellows: 1 } };
-  assertEquals(decideCrowd(shared, { nowMs: 200, crowd: CROWD }), ["shared", "shared"]);
+  assertEquals(decideCrowd(shared, { nowMs: limits.crowdListenMs, crowd: CROWD }), [
+    "shared",
+    "shared",
+  ]);
   const cannot = { ...CROWD, canRead: false };
-  assertEquals(decideCrowd(shared, { nowMs: 200, crowd: cannot }), ["shared", "whole"]);
+  assertEquals(decideCrowd(shared, { nowMs: limits.crowdListenMs, crowd: cannot }), [
+    "shared",
+    "whole",
+  ]);
 });
