@@ -37,6 +37,7 @@ export interface DaemonConfig extends Required<GivenNodeOptions> {
 type GivenNodeOptions = Omit<
   NodeOptions,
   | "clock"
+  | "configuredMirrors"
   | "isAlone"
   | "knownNodes"
   | "listen"

@@ -11,9 +11,11 @@ import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../gateway/server/known_hosts.ts";
+import { ConfiguredMirrors } from "./trust/configured_mirrors.ts";
 import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
 import { ownAddresses } from "../net/own_addresses.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
+import { CurrentConf } from "../pacman/current_conf.ts";
 import { SignatureNeeds } from "../pacman/signature_need.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
@@ -74,8 +76,10 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     : cleanup.use(await SyncDatabases.open(config.syncDbDir, { log }));
   const nodeId = await openNodeId(store.dataDir);
   const token = await openToken(store.dataDir);
+  const pacmanConf = new CurrentConf(config.pacmanConfPath, clock);
   const node = new Node({
     ...config,
+    configuredMirrors: new ConfiguredMirrors(() => gateway?.mirrors, pacmanConf),
     nodeId,
     listen: config.node,
     trust: databases,
@@ -108,7 +112,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   clients.start();
   const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
-    : openGateway(config, config.gateway, { node, databases, clock });
+    : openGateway(config, config.gateway, { node, databases, pacmanConf, clock });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
   const live = new LiveSettings({ node, gateway, log });
   // Beside what was shared before; hashing goes on in the background.
@@ -153,15 +157,16 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 }
 
 function openGateway(
-  { mirrorDelayMs, pacmanConfPath }: DaemonConfig,
+  { mirrorDelayMs }: DaemonConfig,
   config: GatewayConfig,
-  { node, databases, clock }: {
+  { node, databases, pacmanConf, clock }: {
     readonly clock: Clock;
     readonly node: Node;
     readonly databases: SyncDatabases | undefined;
+    readonly pacmanConf: CurrentConf;
   },
 ): Gateway {
-  const needs = new SignatureNeeds(pacmanConfPath, clock);
+  const needs = new SignatureNeeds(pacmanConf);
   return new Gateway({
     clock,
     host: {

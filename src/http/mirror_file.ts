@@ -38,6 +38,7 @@ import {
   type MirrorValidators,
   rangeHeaders,
 } from "./mirror_request.ts";
+import type { NamedMirrors } from "./named_mirrors.ts";
 import { type ByteRange, type RangeSource, Retries } from "./resumable_read.ts";
 
 /** What is known of a file before a mirror is asked. */
@@ -50,8 +51,8 @@ export interface MirrorFileOptions {
   readonly isUncached?: boolean;
   /** Through whom the request came, as mirrors are told (Via); by default nobody is named. */
   readonly via?: readonly string[];
-  /** Whether mirrors inside this machine's network are not asked: a stranger named them. */
-  readonly publicOnly?: boolean;
+  /** Which are asked inside this machine's network, where a stranger named them; by default all. */
+  readonly insideOnly?: NamedMirrors | undefined;
 }
 
 /** What a mirror says of its file, without the file. */
@@ -88,7 +89,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** Bytes that the file has to have; null when nobody said so. */
   readonly #wantedBytes: number | null;
   readonly #keptFree: number;
-  readonly #publicOnly: boolean;
+  readonly #insideOnly: NamedMirrors | undefined;
   /** Headers of every request. */
   readonly #headers: Readonly<Record<string, string>>;
   #sizeBytes: number | null;
@@ -104,7 +105,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     this.#client = client;
     this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
     this.#keptFree = options.slotsKeptFree ?? 0;
-    this.#publicOnly = options.publicOnly ?? false;
+    this.#insideOnly = options.insideOnly;
     const { via = [], isUncached = false } = options;
     this.#headers = {
       ...(via.length === 0 ? {} : { via: via.join(", ") }),
@@ -320,7 +321,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       const asked = { ...question, headers: { ...this.#headers, ...question.headers } };
       const head = await ask(state.address, asked, {
         clients: this.#client,
-        publicOnly: this.#publicOnly,
+        insideOnly: this.#insideOnly,
         abort,
         answerMs,
         clock,

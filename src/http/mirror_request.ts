@@ -10,6 +10,7 @@ import { authorizationOf, parseUrl } from "../base/mirror_url.ts";
 import { limits } from "../base/limits.ts";
 import { VERSION } from "../base/version.ts";
 import { MirrorError } from "./mirror_error.ts";
+import type { NamedMirrors } from "./named_mirrors.ts";
 import { leadsInside } from "./public_proxy.ts";
 import type { ByteRange } from "./resumable_read.ts";
 
@@ -98,10 +99,10 @@ export function isStrong(etag: string | null): etag is string {
 export async function ask(
   address: MirrorAddress,
   question: MirrorQuestion,
-  { clients, publicOnly = false, abort, answerMs, clock }: {
+  { clients, insideOnly, abort, answerMs, clock }: {
     readonly clients: MirrorClients;
-    /** Whether the mirror itself must not be inside this machine's network. */
-    readonly publicOnly?: boolean;
+    /** The mirrors that may be inside this machine's network; by default this one, and its redirects. */
+    readonly insideOnly?: NamedMirrors | undefined;
     readonly abort: AbortController;
     readonly answerMs: number;
     readonly clock: Clock;
@@ -113,8 +114,10 @@ export async function ask(
   const timer = clock.after(answerMs, () => abort.abort(silent));
   try {
     let { url } = address;
-    let isGuarded = publicOnly;
-    if (publicOnly) await checkOutside(url, mirror, "it is");
+    const mayBeInside = (asked: Pick<MirrorAddress, "url" | "authorization">) =>
+      insideOnly?.has(asked) ?? true;
+    let isGuarded = !mayBeInside(address);
+    if (isGuarded) await checkOutside(url, mirror, "it is");
     for (let redirects = 0; redirects <= limits.mirrorRedirectsMax; redirects++) {
       const headers = new Headers(question.headers);
       headers.set("accept", "*/*");
@@ -122,9 +125,8 @@ export async function ask(
       // says of a .gz that it is one, as Content-Encoding, means the file itself: nothing is unpacked.
       headers.set("accept-encoding", "identity");
       headers.set("user-agent", `pacsrv/${VERSION}`);
-      if (address.authorization !== null && url.origin === address.url.origin) {
-        headers.set("authorization", address.authorization);
-      }
+      const authorization = authorizationAt(url, address);
+      if (authorization !== null) headers.set("authorization", authorization);
       const { method } = question;
       const { signal } = abort;
       const client = isGuarded ? clients.publicClient : clients.client;
@@ -133,7 +135,8 @@ export async function ask(
       await response.body?.cancel();
       url = redirected(response, { url, mirror });
       // A mirror inside this network may well have others there.
-      isGuarded ||= !await leadsInside(address.url.hostname);
+      isGuarded ||= !mayBeInside({ url, authorization: authorizationAt(url, address) }) ||
+        !await leadsInside(address.url.hostname);
       if (isGuarded) await checkOutside(url, mirror, "it redirects");
     }
     throw new MirrorError(
@@ -148,6 +151,11 @@ export async function ask(
   } finally {
     timer.cancel();
   }
+}
+
+/** What is sent of the mirror's user and password to a URL that it redirects to. */
+function authorizationAt(url: URL, address: MirrorAddress): string | null {
+  return url.origin === address.url.origin ? address.authorization : null;
 }
 
 /** What an answer holds of the file. */

@@ -107,7 +107,9 @@ export const DAEMON: CommandSpec = {
     flag("--pacman-conf FILE", {
       defaultText: "/etc/pacman.conf of the root of --sync-db",
       help: "pacman's configuration. Where it requires signatures (SigLevel), the gateway gives " +
-        "pacman no package whose signature it cannot give. Without that file they are required.",
+        "pacman no package whose signature it cannot give. Without that file they are required. Its " +
+        "servers are mirrors from which users without the token may have packages fetched, inside " +
+        "the network too.",
     }),
     flag("--gateway-wait SECONDS", {
       default: String(limits.gatewayWaitMs / 1000),

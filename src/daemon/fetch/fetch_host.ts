@@ -6,6 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Mirrors } from "../../http/mirrors.ts";
+import type { NamedMirrors } from "../../http/named_mirrors.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
@@ -37,8 +38,8 @@ export interface FetchHost {
   readonly mirrors: Mirrors;
   /** What its fetches read from mirrors. */
   readonly mirrorReads: CoalescedReads;
-  /** Whether mirrors inside this network are not asked; they are by default. */
-  readonly publicMirrorsOnly?: boolean;
+  /** The mirrors inside this network that are asked; all by default. */
+  readonly insideMirrors?: NamedMirrors | undefined;
   /** What other fetches found to be wrong. */
   readonly rejectedFiles: RejectedFiles;
   readonly offerPolicy: Pick<OfferPolicy, "trustOf">;

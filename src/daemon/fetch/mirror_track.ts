@@ -12,6 +12,7 @@ import { Changes } from "../../base/changes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import { MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
+import type { NamedMirrors } from "../../http/named_mirrors.ts";
 import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
@@ -35,8 +36,8 @@ interface MirrorTrackHost {
   readonly mirrors: Mirrors;
   /** What other fetches read from mirrors. */
   readonly mirrorReads: CoalescedReads;
-  /** Whether mirrors inside this network are not asked; they are by default. */
-  readonly publicMirrorsOnly?: boolean;
+  /** The mirrors inside this network that are asked; all by default. */
+  readonly insideMirrors?: NamedMirrors | undefined;
   readonly log: Logger;
 }
 
@@ -108,7 +109,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     this.file = host.mirrors.file(mirrors, {
       ...expected,
       via,
-      publicOnly: host.publicMirrorsOnly ?? false,
+      insideOnly: host.insideMirrors,
     });
     this.#source = host.mirrorReads.join(this);
   }

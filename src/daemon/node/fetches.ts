@@ -6,6 +6,7 @@ import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { mirrorDelayOf } from "../../core/fetch/fetch_timeouts.ts";
+import { NamedMirrors } from "../../http/named_mirrors.ts";
 import { Mirrors } from "../../http/mirrors.ts";
 import { linkProblemOf } from "../../net/link_problem.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
@@ -20,6 +21,7 @@ import { RelayRequests } from "../push/relay_requests.ts";
 import type { SwarmContext } from "../swarm/swarm_events.ts";
 import { Swarms } from "../swarm/swarms.ts";
 import { applySyncDb } from "../trust/apply_sync_db.ts";
+import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
 import { RejectedFiles } from "../trust/rejected_files.ts";
 import type { UnprovenFiles } from "../trust/unproven_files.ts";
 import type { Discovery } from "./discovery.ts";
@@ -38,6 +40,8 @@ interface FetchesOptions {
   readonly isAlone: boolean;
   /** How long peers alone are asked before a mirror is, unless a request says; null: the default. */
   readonly mirrorDelayMs: number | null;
+  /** The mirrors that its configuration names; none by default. */
+  readonly configuredMirrors?: ConfiguredMirrors | undefined;
 }
 
 /** Whether a fetch came upon bytes of its own that are not what they were, or are missing since. */
@@ -53,7 +57,8 @@ function isRotten(
 export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase">, ProvingOptions {
   /**
    * Whether it is for a user of this machine who has not proved the daemon's token: he has it ask no
-   * mirror for what nothing proves, name nothing for others, nor take all places. By default it is not.
+   * mirror for what nothing proves, none inside the network but those of the configuration, name nothing
+   * for others, nor take all places. By default it is not.
    */
   readonly isForStranger?: boolean;
   /** Is given the fetch, to which holders at hand may be offered. */
@@ -61,7 +66,10 @@ export interface FetchingOptions extends Omit<FetchOptions, "isOfDatabase">, Pro
 }
 
 /** The same once it is known what a database says. */
-type FetchOnOptions = FetchingOptions & Pick<FetchOptions, "isOfDatabase">;
+type FetchOnOptions = FetchingOptions & Pick<FetchOptions, "isOfDatabase"> & {
+  /** The mirrors inside this network that are asked; undefined: all. */
+  readonly insideMirrors: NamedMirrors | undefined;
+};
 
 /** All fetches of one node. */
 export class Fetches {
@@ -76,6 +84,7 @@ export class Fetches {
   readonly #mirrorReads = new CoalescedReads();
   /** What nodes had no part in. */
   readonly #readsOfMirrorsAlone = new CoalescedReads();
+  readonly #readsOfStrangers = new CoalescedReads();
   readonly #relayRequests: RelayRequests;
   readonly #proved: ProvedFetches<FetchOnOptions>;
   readonly #running = new Set<Fetch>();
@@ -124,6 +133,7 @@ export class Fetches {
     const { trust, mirrorDelayMs } = this.#options;
     if (this.#mayBeNewer(request)) await trust?.settle?.();
     const { isForStranger = false } = options;
+    const insideMirrors = isForStranger ? await this.#configuredMirrors() : undefined;
     const kept = isForStranger ? limits.fetchesTrustedMin : 0;
     if (this.#running.size >= limits.fetchesMax - kept) {
       throw new FetchFailure(
@@ -141,7 +151,7 @@ export class Fetches {
       );
     }
     const asked = { ...known.request, mirrorDelayMs: mirrorDelayOf(request, mirrorDelayMs) };
-    const how = { ...options, isOfDatabase: known.isOfDatabase };
+    const how = { ...options, insideMirrors, isOfDatabase: known.isOfDatabase };
     return await this.#proved.fetch(asked, how);
   }
 
@@ -150,11 +160,10 @@ export class Fetches {
     asked: FetchRequest,
     how: FetchOnOptions,
   ): Promise<Done> {
-    const { isForStranger = false, mirrorsAlone = false } = how;
     let { again } = how;
     for (let left: number = limits.fetchesAgainMax;; left--) {
       const fetch = new Fetch(
-        this.#fetchHost({ isForStranger, mirrorsAlone }),
+        this.#fetchHost(how),
         asked,
         again === undefined ? how : { ...how, again },
       );
@@ -180,6 +189,11 @@ export class Fetches {
 
   #isRottenHere(error: unknown, root: Root): error is EnvironmentError {
     return isRotten(error, { isPartHere: this.#context.store.download(root) !== undefined });
+  }
+
+  /** The mirrors that users without the token may have asked inside the network. */
+  async #configuredMirrors(): Promise<NamedMirrors> {
+    return await this.#options.configuredMirrors?.current() ?? new NamedMirrors([]);
   }
 
   async #run(fetch: Fetch, { begun, signal }: FetchingOptions): Promise<Done> {
@@ -212,12 +226,7 @@ export class Fetches {
     this.mirrors.close();
   }
 
-  #fetchHost(
-    { isForStranger: publicMirrorsOnly, mirrorsAlone }: {
-      readonly isForStranger: boolean;
-      readonly mirrorsAlone: boolean;
-    },
-  ) {
+  #fetchHost({ insideMirrors, mirrorsAlone = false }: FetchOnOptions) {
     const { discovery, flights, isAlone } = this.#options;
     const { directories, links } = discovery;
     return {
@@ -228,13 +237,12 @@ export class Fetches {
       coming: (name: string) => comingFiles(this.#context, { by: "name", value: name }),
       hasNetworkKey: this.#context.identity.networkKey !== undefined,
       mirrors: this.mirrors,
-      publicMirrorsOnly,
+      insideMirrors,
       // What mirrors inside give to others is not for who may not ask them.
-      mirrorReads: publicMirrorsOnly
-        ? new CoalescedReads()
-        : mirrorsAlone
-        ? this.#readsOfMirrorsAlone
-        : this.#mirrorReads,
+      mirrorReads: this.#mirrorReadsOf({
+        isForStranger: insideMirrors !== undefined,
+        mirrorsAlone,
+      }),
       rejectedFiles: this.#rejectedFiles,
       isAlone,
       directories,
@@ -254,6 +262,16 @@ export class Fetches {
       dialProblem: (error: unknown) =>
         linkProblemOf(error, { ...this.#context.identity, what: "node" }).text,
     };
+  }
+
+  #mirrorReadsOf(
+    { isForStranger, mirrorsAlone }: {
+      readonly isForStranger: boolean;
+      readonly mirrorsAlone: boolean;
+    },
+  ): CoalescedReads {
+    if (isForStranger) return mirrorsAlone ? new CoalescedReads() : this.#readsOfStrangers;
+    return mirrorsAlone ? this.#readsOfMirrorsAlone : this.#mirrorReads;
   }
 
   /** Right after `pacman -Sy` a name may stand in a database that is just being read. */

@@ -28,6 +28,7 @@ import type { NodeContext } from "../discovery/node_context.ts";
 import type { Fetch } from "../fetch/fetch.ts";
 import { ChunkHasher } from "../swarm/chunk_hasher.ts";
 import type { SwarmContext } from "../swarm/swarm_events.ts";
+import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
 import { OfferPolicy } from "../trust/offer_policy.ts";
 import { Uploads } from "../upload/uploads.ts";
 import { askDialBacks } from "./dial_backs.ts";
@@ -60,6 +61,8 @@ export interface NodeOptions {
   readonly uploadsLoaded?: number;
   /** How long peers alone are asked before a mirror is, unless a request says; null: the default. */
   readonly mirrorDelayMs?: number | null;
+  /** The mirrors that users without the token may have asked inside the network; none by default. */
+  readonly configuredMirrors?: ConfiguredMirrors;
   /** Whether it lasts for one fetch only, and is no daemon's. */
   readonly isAlone?: boolean;
   readonly peers: readonly HostPort[];
@@ -175,6 +178,7 @@ export class Node {
       uploadsLoaded: options.uploadsLoaded ?? limits.uploadsLoadedDefault,
       isAlone: options.isAlone ?? false,
       mirrorDelayMs: options.mirrorDelayMs ?? null,
+      configuredMirrors: options.configuredMirrors,
     });
     const { loadMeter, pushReceiver } = this.transfers;
     const { directories } = discovery;

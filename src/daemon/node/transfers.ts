@@ -9,6 +9,7 @@ import { PushReceiver } from "../push/push_receiver.ts";
 import { Pushes } from "../push/pushes.ts";
 import type { Flights } from "../crowd/flights.ts";
 import type { SwarmContext } from "../swarm/swarm_events.ts";
+import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
 import type { OfferPolicyChange } from "../trust/offer_policy.ts";
 import { LoadMeter } from "../upload/load_meter.ts";
 import type { Uploads } from "../upload/uploads.ts";
@@ -23,6 +24,7 @@ interface TransfersOptions {
   readonly uploadsLoaded: number;
   readonly isAlone: boolean;
   readonly mirrorDelayMs: number | null;
+  readonly configuredMirrors: ConfiguredMirrors | undefined;
   readonly trust: PackageIndex | undefined;
   readonly swarmContext: SwarmContext;
   readonly flights: Flights;

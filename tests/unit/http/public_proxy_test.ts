@@ -5,6 +5,7 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { MirrorClient } from "../../../src/http/mirror_client.ts";
 import { ask, mirrorAddress } from "../../../src/http/mirror_request.ts";
 import { MirrorError } from "../../../src/http/mirror_error.ts";
+import { NamedMirrors } from "../../../src/http/named_mirrors.ts";
 import { PublicProxy } from "../../../src/http/public_proxy.ts";
 
 /** An HTTP server on the loopback address that counts its requests. */
@@ -59,11 +60,11 @@ Deno.test("ask() follows no redirect of a public mirror inside, and those of one
   const answered = (
     url: string,
     clients: Pick<MirrorClient, "client" | "publicClient">,
-    publicOnly = false,
+    insideOnly?: NamedMirrors,
   ) =>
     ask(mirrorAddress(url), question, {
       clients,
-      publicOnly,
+      insideOnly,
       abort: new AbortController(),
       answerMs: 10_000,
       clock: client.clock,
@@ -80,7 +81,7 @@ Deno.test("ask() follows no redirect of a public mirror inside, and those of one
 
   // Nor is one asked that is inside, where a stranger names it.
   await assertRejects(
-    () => answered(`http://127.0.0.1:${mirror.port}/file`, client, true),
+    () => answered(`http://127.0.0.1:${mirror.port}/file`, client, new NamedMirrors([])),
     MirrorError,
     "it is inside this network",
   );
@@ -88,4 +89,48 @@ Deno.test("ask() follows no redirect of a public mirror inside, and those of one
 
   const { response } = await answered(`http://127.0.0.1:${mirror.port}/file`, client);
   assertEquals(await response.text(), "secret");
+});
+
+Deno.test("ask() follows a mirror that the configuration names to other such URLs only", async () => {
+  await using other = serve(() => new Response("secret"));
+  await using mirror = serve((request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname.startsWith("/repo/away")) {
+      return new Response(null, {
+        status: 302,
+        headers: { location: `http://127.0.0.1:${other.port}/repo/a` },
+      });
+    }
+    if (pathname === "/repo/up") {
+      return new Response(null, { status: 302, headers: { location: "/admin" } });
+    }
+    if (pathname === "/repo/on") {
+      return new Response(null, { status: 302, headers: { location: "/repo/pool/a" } });
+    }
+    return new Response(pathname);
+  });
+  using client = new MirrorClient({ log: silentLogger });
+  const base = `http://127.0.0.1:${mirror.port}/repo`;
+  const insideOnly = new NamedMirrors([base]);
+  const text = async (path: string) => {
+    const { response } = await ask(
+      mirrorAddress(`${base}/${path}`),
+      { method: "GET", headers: {} },
+      {
+        clients: client,
+        insideOnly,
+        abort: new AbortController(),
+        answerMs: 10_000,
+        clock: client.clock,
+      },
+    );
+    return await response.text();
+  };
+  assertEquals(await text("a"), "/repo/a");
+  assertEquals(await text("on"), "/repo/pool/a");
+  for (const path of ["away", "up"]) {
+    await assertRejects(() => text(path), MirrorError, "it redirects inside this network");
+  }
+  await assertRejects(() => text("../admin"), MirrorError, "it is inside this network");
+  assertEquals(other.requests, 0);
 });

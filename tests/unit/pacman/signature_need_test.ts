@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { limits } from "../../../src/base/limits.ts";
+import { CurrentConf } from "../../../src/pacman/current_conf.ts";
 import { readPacmanConf } from "../../../src/pacman/pacman_conf.ts";
 import { signatureLevel } from "../../../src/pacman/signature_level.ts";
 import { SignatureNeeds } from "../../../src/pacman/signature_need.ts";
@@ -37,9 +38,12 @@ Deno.test("signatureLevel() reads SigLevel as pacman does", async () => {
 
 Deno.test("SignatureNeeds.isNeeded() follows the configuration, and requires what nobody says", async () => {
   const clock = new ManualClock();
-  assertEquals(await new SignatureNeeds("/nowhere/pacman.conf", clock).isNeeded("core"), true);
+  assertEquals(
+    await new SignatureNeeds(new CurrentConf("/nowhere/pacman.conf", clock)).isNeeded("core"),
+    true,
+  );
   await withConf("[options]\nSigLevel = Required\n[own]\nSigLevel = Optional\n", async (path) => {
-    const needs = new SignatureNeeds(path, clock);
+    const needs = new SignatureNeeds(new CurrentConf(path, clock));
     const all = async () => {
       const names = ["core", "own", null];
       return await Promise.all(names.map((name) => needs.isNeeded(name)));
