@@ -5,7 +5,7 @@
 
 import { Registry } from "prom-client";
 import type { HostPort } from "../base/address.ts";
-import { systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { formatAddress } from "../wire/host.ts";
@@ -43,14 +43,16 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
   readonly #health = new Health();
   readonly #registry = new Registry();
   readonly #kind: MonitoredKind<S>;
+  readonly #clock: Clock;
   readonly #loop: Disposable;
   #service: S | undefined;
   #figures: FiguresOf<S> | undefined;
   #last: { readonly atMs: number; readonly text: Promise<string> } | undefined;
   #server: MetricsServer | undefined;
 
-  private constructor(kind: MonitoredKind<S>) {
+  private constructor(kind: MonitoredKind<S>, clock: Clock) {
     this.#kind = kind;
+    this.#clock = clock;
     this.#loop = registerProcess(this.#registry, { health: this.#health });
     register(this.#registry, kind.families, () => this.#figures);
   }
@@ -62,14 +64,19 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
    */
   static async open<S extends MonitoredService>(
     { listen, names }: MonitorConfig,
-    { log, kind }: { readonly log: Logger; readonly kind: MonitoredKind<S> },
+    { log, kind, clock = systemClock }: {
+      readonly log: Logger;
+      readonly kind: MonitoredKind<S>;
+      readonly clock?: Clock;
+    },
   ): Promise<Monitor<S>> {
-    const monitor = new Monitor(kind);
+    const monitor = new Monitor(kind, clock);
     try {
       monitor.#server = await MetricsServer.open({
         listen,
         names,
         log,
+        clock,
         health: monitor.#health,
         metrics: () => monitor.#metrics(),
       });
@@ -107,7 +114,7 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
   }
 
   async #metrics(): Promise<{ text: string; type: string }> {
-    const nowMs = systemClock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (this.#last === undefined || nowMs - this.#last.atMs >= limits.metricsTextMs) {
       this.#last = { atMs: nowMs, text: this.#read() };
     }

@@ -7,7 +7,7 @@ import { startDaemon } from "./support/daemon.ts";
 import { startDirectory } from "./support/directory.ts";
 import { randomFile, TempDir } from "./support/files.ts";
 import { Mirror } from "./support/mirror.ts";
-import { tool, ToolProcess } from "./support/tool.ts";
+import { runTool, ToolProcess } from "./support/tool.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const MIB = 1024 * 1024;
@@ -157,7 +157,8 @@ Deno.test("Prometheus scrapes daemons and a directory, and the dashboard shows t
     const text = await (await fetch(`http://${target}/metrics`)).text();
     await Deno.writeTextFile(`${dir.path}/metrics`, text);
     const script = 'promtool check metrics < "$1" 2>&1';
-    assertEquals(await tool("sh", ["-c", script, "sh", `${dir.path}/metrics`]), "");
+    const { code, stdout } = await runTool("sh", ["-c", script, "sh", `${dir.path}/metrics`]);
+    assertEquals([code, stdout], [0, ""]);
     assert(!/of-peer|of-mirror|of-nobody/.test(text), "no file is named");
   }
 

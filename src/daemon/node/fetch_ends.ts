@@ -3,13 +3,17 @@
 import { FetchFailure } from "../../base/errors.ts";
 import type { FetchFigures } from "../fetch/fetch_recorder.ts";
 
-/** How a fetch can end; "stopped": nobody wanted it any more. */
+/**
+ * How a fetch can end; "stopped": nobody wanted it any more, "refused": it was not begun, for others
+ * run or what it asks for is not to be had that way.
+ */
 const FETCH_OUTCOMES = [
   "done",
   "not_found",
   "check_failed",
   "timed_out",
   "stopped",
+  "refused",
   "failed",
 ] as const;
 type FetchOutcome = (typeof FETCH_OUTCOMES)[number];
@@ -52,6 +56,11 @@ export class FetchEnds {
   /** A fetch is over, and what it brought is known; it may be done again under the same request. */
   brings(bytes: BytesBrought): void {
     this.#brought = sumOf(this.#brought, bytes);
+  }
+
+  /** A request is not taken. */
+  refused(): void {
+    this.#outcomes.refused++;
   }
 
   /** A request is over. */
