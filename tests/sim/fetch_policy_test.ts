@@ -88,7 +88,14 @@ function hurriedWorld(
   return {
     ...worldOf(1),
     ...{ contents: [right, offered], right, mirrors: [], here: null, comesHere: null },
-    ...{ linkCount: 2, isAlone: false, sharesPlace: false, stopsMs: Infinity, isStrict: true },
+    ...{
+      linkCount: 2,
+      isAlone: false,
+      sharesPlace: false,
+      mirrorsAlone: false,
+      stopsMs: Infinity,
+      isStrict: true,
+    },
     client: { holdMs: 8_000 },
     request: requestFor("file.pkg.tar.zst", { deliver: true, sha256: right.sha256 }),
     peers: peers.map((peer, i) => ({

@@ -59,6 +59,16 @@ export interface FetchRunResult {
   readonly faults: readonly string[];
 }
 
+/** What a fetch has nothing of where mirrors alone are asked. */
+const OF_NODES: ReadonlySet<FetchEffect["kind"]> = new Set<FetchEffect["kind"]>([
+  "flood",
+  "ask-directories",
+  "ask-relays",
+  "dial-nodes",
+  "dial",
+  "follow",
+]);
+
 /** Runs the fetch of a world to its end. */
 export function runFetch(world: World, Policy: PolicyClass = FetchPolicy): FetchRunResult {
   return new FetchRun(world, Policy).run();
@@ -122,6 +132,7 @@ class FetchRun implements ViewPlaces {
       nowMs: 0,
       searchMs: searchTimeMs(request, { isAlone }),
       sharesPlace,
+      mirrorsAlone: world.mirrorsAlone,
       ...(world.client === null ? {} : { client: world.client }),
     }, (line) => this.#say(line));
     this.#reader = new SimReader(world, this.#mirrors, this.#faults);
@@ -259,6 +270,8 @@ class FetchRun implements ViewPlaces {
   }
 
   #apply(effect: FetchEffect): void {
+    const isOfNodes = OF_NODES.has(effect.kind);
+    if (this.#world.mirrorsAlone && isOfNodes) this.#faults.push(`it does not ${effect.kind}`);
     switch (effect.kind) {
       case "look-up":
         return this.#later(2, () => this.#lookUp(effect));
@@ -363,8 +376,10 @@ class FetchRun implements ViewPlaces {
   }
 
   #lookUp({ comparesWithMirror }: OfKind<FetchEffect, "look-up">): void {
-    const { request } = this.#world;
+    const { request, mirrorsAlone } = this.#world;
     let hasWrongCopy = false;
+    // What is here nothing proves.
+    if (mirrorsAlone) return this.#tell({ kind: "looked-up", file: undefined, hasWrongCopy });
     for (const content of this.#complete) {
       if (request.root !== null && request.root !== content.root) continue;
       if (request.sizeBytes !== null && request.sizeBytes !== content.sizeBytes) continue;

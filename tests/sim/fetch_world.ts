@@ -78,6 +78,8 @@ export interface World {
   readonly isAlone: boolean;
   /** Whether mirror and peers write to one place. */
   readonly sharesPlace: boolean;
+  /** Whether nodes are not believed what the file is. */
+  readonly mirrorsAlone: boolean;
   /** Whether whoever reads can never give back what it was shown. */
   readonly isStrict: boolean;
   /** Such a reader, where it cannot wait for the check of the whole. */
@@ -139,8 +141,10 @@ export function worldOf(seed: number): World {
     background: false,
   };
   const isStrict = chance(0.7);
-  // Of a seed of its own: the world is the same without.
+  // Of seeds of their own: the world is the same without.
   const isInHurry = isStrict && seededRandom(seed ^ 0x5eed).unit() < 0.5;
+  const isUnknown = request.root === null && request.sha256 === null && mirrors.length > 0;
+  const mirrorsAlone = isUnknown && seededRandom(seed ^ 0xa10e).unit() < 0.3;
   return {
     seed,
     random,
@@ -154,6 +158,7 @@ export function worldOf(seed: number): World {
     linkCount: chance(0.9) ? 1 + below(4) : 0,
     isAlone: chance(0.3),
     sharesPlace: chance(0.15),
+    mirrorsAlone,
     isStrict,
     client: isInHurry ? { holdMs: mirrors.length > 0 ? null : HOLD_MS } : null,
     stopsMs: chance(0.05) ? below(10_000) : NEVER,

@@ -113,12 +113,14 @@ export function nobodyLeft(
     readonly isWithdrawn: boolean;
     /** Why no mirror gives it; null when none was asked. */
     readonly refusal: MirrorRefusal | null;
+    /** Whether nodes were asked, too. */
+    readonly asksNodes: boolean;
   },
 ): FetchFailure {
   const nobody = nobodyHas(request, seen);
   const failure = seen.refusal === null || nobody.exit !== "notFound"
     ? nobody
-    : refused(request, seen.refusal, { nobody, unreached: seen.unreached });
+    : refused(request, seen.refusal, { nobody, ...seen });
   const { withheldPath } = seen;
   // What a mirror refused is told to clients of the gateway, which are not to know paths of this machine.
   const isForOthers = failure.upstream !== undefined && failure.exit !== "notFound";
@@ -141,16 +143,23 @@ function besideWithheld(failure: FetchFailure, path: string): FetchFailure {
 function refused(
   request: FetchRequest,
   { status, retryAfter, message }: MirrorRefusal,
-  { nobody, unreached }: { readonly nobody: FetchFailure; readonly unreached: UnreachedView },
+  { nobody, unreached, asksNodes }: {
+    readonly nobody: FetchFailure;
+    readonly unreached: UnreachedView;
+    readonly asksNodes: boolean;
+  },
 ): FetchFailure {
   const isMissing = status === 404 || status === 410;
   const others = unreached.count === 0 ? undefined : unreachedText(unreached);
+  const file = label(request);
+  const withNodes = isMissing
+    ? `Cannot fetch ${file}: ${others ?? "nobody has it"}, and no mirror ` +
+      (others === undefined ? "does" : "has it")
+    : `${message}; and ${others ?? `nobody else has ${file}`}`;
+  const withoutNodes = isMissing ? `Cannot fetch ${file}: no mirror has it` : message;
   return new FetchFailure(
     isMissing ? "notFound" : "failed",
-    isMissing
-      ? `Cannot fetch ${label(request)}: ${others ?? "nobody has it"}, and no mirror ` +
-        (others === undefined ? "does" : "has it")
-      : `${message}; and ${others ?? `nobody else has ${label(request)}`}`,
+    asksNodes ? withNodes : withoutNodes,
     {
       upstream: { status, retryAfter },
       cause: nobody,

@@ -60,6 +60,15 @@ import { rangeOutside } from "./wanted_range.ts";
 /** The phases of a fetch. */
 type FetchPhase = "new" | "looking" | "fetching" | "over";
 
+/** What nodes say of files: nothing of it counts where they are not believed (rule 11). */
+const OF_NODES: ReadonlySet<FetchPolicyEvent["kind"]> = new Set<FetchPolicyEvent["kind"]>([
+  "offered",
+  "in-flight",
+  "appeared",
+  "hit",
+  "listed",
+]);
+
 /** The policy of one fetch. */
 export class FetchPolicy {
   readonly #request: FetchRequest;
@@ -199,6 +208,7 @@ export class FetchPolicy {
   }
 
   #take(turn: Turn, event: FetchPolicyEvent): void {
+    if (!this.#peers.asksNodes && OF_NODES.has(event.kind)) return;
     switch (event.kind) {
       case "start":
         this.#phase = "looking";
@@ -483,6 +493,7 @@ export class FetchPolicy {
       here: peers.followed === null ? undefined : facts.swarm ?? undefined,
       isWithdrawn: peers.followed !== null && (facts.swarm?.isWithdrawn ?? false),
       refusal: facts.mirror?.refusal ?? null,
+      asksNodes: peers.asksNodes,
     });
     this.#fail(turn, failure);
   }

@@ -33,7 +33,8 @@
  *     `unreachedMs` of the beginning: what a firewall drops takes its time to fail.
  * 15. When all nodes and directories that can be asked have said that they have nothing, nor are about
  *     to, and nobody was heard of, the search is over.
- * 16. Where nodes are not believed what the file is, none is asked, dialled or searched for.
+ * 16. Where nodes are not believed what the file is, none is asked, dialled or searched for, and what
+ *     one says of its own accord does not count (rule 11 of `fetch_policy.ts`).
  */
 
 import type { OfKind } from "../../base/errors.ts";

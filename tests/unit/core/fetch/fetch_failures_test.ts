@@ -11,6 +11,7 @@ import { requestFor } from "../../../support/fetch_request.ts";
 
 const REQUEST = requestFor("a.bin", { deliver: true, timeoutMs: 700 });
 const NOTHING = {
+  asksNodes: true,
   anyFalse: false,
   isMirrorFalse: false,
   hasWrongCopy: false,
@@ -197,4 +198,13 @@ Deno.test("nobodyLeft() tells of a damaged copy that is here, and what can be do
   const forbidden = { status: 403, retryAfter: null, message: "Forbidden" };
   const { message } = nobodyLeft(REQUEST, { ...NOTHING, ...around, refusal: forbidden });
   assert(!message.includes("/srv/"), message);
+});
+
+Deno.test("nobodyLeft() says nothing of nodes that were not asked", () => {
+  const refusal = { status: 404, retryAfter: null, message: "Cannot ask mirror m" };
+  const seen = { ...NOTHING, ...alone(), asksNodes: false };
+  const missing = nobodyLeft(REQUEST, { ...seen, refusal });
+  assertEquals([missing.exit, /: no mirror has it$/.test(missing.message)], ["notFound", true]);
+  const { exit, message } = nobodyLeft(REQUEST, { ...seen, refusal: { ...refusal, status: 504 } });
+  assertEquals([exit, message], ["failed", "Cannot ask mirror m"]);
 });
