@@ -5,7 +5,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { sha256Of, TempDir } from "./support/files.ts";
-import { curl, Machine } from "./support/machine.ts";
+import { curl, fetchCommand, Machine } from "./support/machine.ts";
 import { Mirror } from "./support/mirror.ts";
 import { Repository } from "./support/repository.ts";
 import { waitUntil } from "./support/wait.ts";
@@ -66,6 +66,27 @@ for (const hasMirror of [true, false]) {
     assert(hasMirror === mirror.packageBytes < 2 * built.sizeBytes, String(mirror.packageBytes));
   });
 }
+
+Deno.test("pacman gets a tampered package once and no more by XferCommand", async () => {
+  await using dir = await TempDir.make();
+  const { repository, built, liar } = await tampered(dir);
+  await using _ = liar;
+  await using mirror = Mirror.start(repository.root);
+  const args = ["--mirror-delay", "5"];
+  await using machine = await Machine.start({ peers: [liar.node], isTrusting: false, args });
+  const { daemon, pacman } = machine;
+  await daemon.linked(1);
+  await pacman.configure({
+    repositories: { core: [`${mirror.url}/$repo/os/$arch`] },
+    xferCommand: await fetchCommand(await dir.sub("pacsrv"), daemon),
+  });
+  await pacman.must("-Sy");
+  const first = await pacman.run("-S", "wanted");
+  assertMatch(`${first.stdout}${first.stderr}`, /corrupt|invalid/);
+  await pacman.must("-S", "wanted");
+  await pacman.assertInstalled([built]);
+  assertEquals((await daemon.list()).map(({ trust }) => trust), ["mirror"]);
+});
 
 /** A daemon that gets files from the liar alone, if it has them, and `fetch URL` through it. */
 class Fetching implements AsyncDisposable {
