@@ -48,6 +48,9 @@ export const cliLimits = {
   /** A cell that loses its middle says nothing when it gets shorter. */
   cutColumnsMin: 12,
 
+  /** `status --watch` asks again: as often as a person takes in what changed. */
+  watchShownMs: 1_000,
+
   // Doctor
   /** What does not answer `pacsrv doctor` by then counts as silent. */
   doctorAnswerMs: 3_000,

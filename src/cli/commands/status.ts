@@ -36,7 +36,12 @@ import { asking, printItems } from "./ask.ts";
  */
 export async function runStatus(args: Arguments): Promise<ExitName> {
   const isDirectory = args.isGiven("directory");
+  const isWatched = args.has("watch");
   refuseMisuse([
+    [
+      isWatched && (isDirectory || args.has("files")),
+      "--watch with --directory or --files: it shows the daemon",
+    ],
     [
       isDirectory && args.has("files"),
       "--files with --directory",
@@ -53,6 +58,10 @@ export async function runStatus(args: Arguments): Promise<ExitName> {
       "The daemon knows its own network.",
     ],
   ]);
+  if (isWatched) {
+    const { watch } = await import("./watch.ts");
+    return await watch(args, { verb: "status", text: statusText });
+  }
   if (isDirectory) return await runDirectoryStatus(args);
   if (!args.has("files")) return await runDaemonStatus(args);
   const { runStatusOfFiles } = await import("./files.ts");

@@ -39,6 +39,11 @@ export const STATUS: CommandSpec = {
     flag("--files", {
       help: "Print one line per file instead: trust, size, name, path.",
     }),
+    flag("--watch", {
+      help:
+        "Show it again each second until Ctrl-C: in place on a terminal; with --json, and where " +
+        "the output is no terminal, as one JSON object per line.",
+    }),
     flag("--directory HOST:PORT", {
       help: "Ask this directory instead of the daemon. The default port is 8047.",
     }),
@@ -46,6 +51,7 @@ export const STATUS: CommandSpec = {
   ],
   examples: [
     { line: "pacsrv status", note: "the daemon" },
+    { line: "pacsrv status --watch", note: "the daemon, again each second" },
     { line: "pacsrv status --files", note: "what each file is trusted by" },
     { line: "pacsrv status --directory 10.0.0.2", note: "a directory" },
   ],

@@ -117,6 +117,16 @@ export function outputColumns(): number | null {
   return Deno.stdout.isTerminal() ? terminalColumns() : null;
 }
 
+/** Rows of the terminal behind stderr; 24 where it does not say. */
+export function terminalRows(): number {
+  try {
+    const { rows } = Deno.consoleSize();
+    return rows > 0 ? rows : 24;
+  } catch {
+    return 24;
+  }
+}
+
 /** Columns of the terminal behind stderr; 80 where it does not say. */
 export function terminalColumns(): number {
   try {
