@@ -1,4 +1,4 @@
-/** A map that holds so many entries and no more: the oldest goes to make room. */
+/** Maps that hold so many entries and no more: the oldest goes to make room. */
 
 /**
  * Entries by key, in the order in which they were set or last touched. For what somebody outside
@@ -66,5 +66,54 @@ export class BoundedMap<K, V> {
 
   values(): MapIterator<V> {
     return this.#entries.values();
+  }
+}
+
+/** A bounded map whose entries count for some time. */
+export class TimedMap<V> {
+  readonly #forMs: number;
+  readonly #onOver: (key: string, value: V) => void;
+  /** The oldest first: all of them count equally long. */
+  readonly #entries: BoundedMap<string, { readonly value: V; readonly untilMs: number }>;
+
+  /** @param options `onOver` is called with what does not count any more; not with what is deleted. */
+  constructor(options: {
+    readonly forMs: number;
+    readonly max: number;
+    readonly onOver?: (key: string, value: V) => void;
+  }) {
+    const { forMs, max, onOver = () => {} } = options;
+    this.#forMs = forMs;
+    this.#onOver = onOver;
+    this.#entries = new BoundedMap(max, { onEvict: (key, { value }) => onOver(key, value) });
+  }
+
+  set(key: string, value: V, nowMs: number): void {
+    this.tick(nowMs);
+    this.#entries.set(key, { value, untilMs: nowMs + this.#forMs });
+  }
+
+  get(key: string, nowMs: number): V | undefined {
+    const entry = this.#entries.get(key);
+    return entry !== undefined && entry.untilMs > nowMs ? entry.value : undefined;
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** What counts, from the oldest on; entries may be deleted meanwhile. */
+  *entries(nowMs: number): Iterable<readonly [key: string, value: V]> {
+    this.tick(nowMs);
+    for (const [key, { value }] of this.#entries) yield [key, value];
+  }
+
+  /** Drops what is over; the oldest come first. */
+  tick(nowMs: number): void {
+    for (const [key, { value, untilMs }] of this.#entries) {
+      if (untilMs > nowMs) break;
+      this.#entries.delete(key);
+      this.#onOver(key, value);
+    }
   }
 }

@@ -1,9 +1,9 @@
 /** The logger that every layer is handed; where lines go and how they look the CLI decides. */
 
-import { BoundedMap } from "./bounded_map.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { limits } from "./limits.ts";
 import { networkOf } from "./rate_limit.ts";
+import { TimedMap } from "./bounded_map.ts";
 
 /** Values that go with a line, each under a name. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -41,10 +41,13 @@ export const silentLogger: Logger = {
   error() {},
 };
 
-/** Remembers what was logged in the last `limits.logQuietMs`. */
+/** Of what is remembered that it was logged. */
+const QUIET = { forMs: limits.logQuietMs, max: limits.logKeysMax };
+
+/** Remembers what was logged in the last `limits.logQuietMs`. What is one thing the caller says. */
 export class LogThrottle {
   readonly #clock: Clock;
-  readonly #loggedMs = new BoundedMap<string, number>(limits.logKeysMax);
+  readonly #logged = new TimedMap<true>(QUIET);
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -52,23 +55,20 @@ export class LogThrottle {
 
   /** Whether `key` was not asked about within that time. */
   isFirst(key: string): boolean {
-    if (this.#loggedMs.has(key)) return false;
-    this.#loggedMs.set(key, this.#clock.nowMs());
+    const nowMs = this.#clock.nowMs();
+    if (this.#logged.get(key, nowMs)) return false;
+    this.#logged.set(key, true, nowMs);
     return true;
   }
 
   /** Forgets what is old. */
   tick(nowMs: number): void {
-    for (const [key, loggedMs] of this.#loggedMs) {
-      if (nowMs - loggedMs < limits.logQuietMs) return;
-      this.#loggedMs.delete(key);
-    }
+    this.#logged.tick(nowMs);
   }
 }
 
-/** What was written of one host since some time. */
+/** What was written of one host within that time. */
 interface HostLines {
-  readonly sinceMs: number;
   readonly written: Set<string>;
   leftOut: number;
   /** The last that was left out. */
@@ -90,8 +90,9 @@ export class PeerLog implements Logger {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #isThisMachine: (host: string) => boolean;
-  readonly #hosts = new BoundedMap<string, HostLines>(limits.logKeysMax, {
-    onEvict: (host, lines) => this.#count(host, lines),
+  readonly #hosts = new TimedMap<HostLines>({
+    ...QUIET,
+    onOver: (host, lines) => this.#count(host, lines),
   });
 
   /** @param options `isThisMachine`: its hosts get more lines, for many nodes may run there. */
@@ -122,24 +123,19 @@ export class PeerLog implements Logger {
 
   /** Writes the counts that are due, and forgets what is old. */
   tick(nowMs: number): void {
-    for (const [host, lines] of this.#hosts) {
-      if (nowMs - lines.sinceMs < limits.logQuietMs) return;
-      this.#hosts.delete(host);
-      this.#count(host, lines);
-    }
+    this.#hosts.tick(nowMs);
   }
 
   #mayWrite(message: string, fields: LogFields | undefined): boolean {
     const host = hostOf(fields);
     if (host === undefined) return true;
-    const key = networkOf(host);
-    const lines = this.#hosts.get(key) ?? {
-      sinceMs: this.#clock.nowMs(),
+    const key = networkOf(host), nowMs = this.#clock.nowMs();
+    const lines = this.#hosts.get(key, nowMs) ?? {
       written: new Set<string>(),
       leftOut: 0,
       lastMessage: "",
     };
-    if (lines.written.size === 0) this.#hosts.set(key, lines);
+    if (lines.written.size === 0) this.#hosts.set(key, lines, nowMs);
     const max = this.#isThisMachine(host) ? limits.logLinesHereMax : limits.logLinesPerHostMax;
     const line = lineKey(message, fields!);
     if (!lines.written.has(line) && lines.written.size < max) {

@@ -6,12 +6,12 @@
 
 import { createHash } from "node:crypto";
 import type { HostPort } from "../../base/address.ts";
-import { BoundedMap } from "../../base/bounded_map.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import type { FlightId, NodeId, QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameType } from "../../base/names.ts";
+import { TimedMap } from "../../base/bounded_map.ts";
 import { splitPath } from "../../store/files/stored_file.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";
@@ -90,23 +90,23 @@ export interface Asker {
 
 /** The requesters that wait for files of this node; who asks no more is forgotten. */
 export class Askers {
-  readonly #askers = new BoundedMap<string, Asker & { readonly untilMs: number }>(
-    limits.callbacksMax,
-  );
+  readonly #askers = new TimedMap<Asker>({
+    forMs: limits.comingHeardMs,
+    max: limits.callbacksMax,
+  });
 
   add(asker: Asker, nowMs: number): void {
     const { address: { host, port }, sought: { value } } = asker;
-    const untilMs = nowMs + limits.comingHeardMs;
-    this.#askers.set(`${formatAddress(host, port)}/${value}`, { ...asker, untilMs });
+    this.#askers.set(`${formatAddress(host, port)}/${value}`, asker, nowMs);
   }
 
   /** Gives those that wait for a name, and forgets them. */
   take(name: string, nowMs: number): Asker[] {
     const taken: Asker[] = [];
-    for (const [key, asker] of [...this.#askers]) {
-      if (asker.untilMs > nowMs && asker.sought.value !== name) continue;
+    for (const [key, asker] of this.#askers.entries(nowMs)) {
+      if (asker.sought.value !== name) continue;
       this.#askers.delete(key);
-      if (asker.untilMs > nowMs) taken.push(asker);
+      taken.push(asker);
     }
     return taken;
   }

@@ -26,6 +26,8 @@ interface Placed {
 type UploadPlace<U> = { readonly kind: "free" | "none" } | {
   readonly kind: "instead";
   readonly of: U;
+  /** Why that one goes, as it is told. */
+  readonly reason: "idle" | "others wait";
 };
 
 /** The place for a requester at `host`. */
@@ -39,11 +41,12 @@ export function uploadPlace<U extends Placed>(
   const isHostFull = ofHost.length >= limits.uploadsPerHostMax;
   if (!isHostFull && all.length < limits.uploadsMax) return { kind: "free" };
   const rivals = isHostFull ? ofHost : all;
-  const of = longestIdle(rivals, nowMs) ??
-    slowestOfMost(rivals, host, networkOf, nowMs) ??
+  const idle = longestIdle(rivals, nowMs);
+  if (idle !== undefined) return { kind: "instead", of: idle, reason: "idle" };
+  const of = slowestOfMost(rivals, host, networkOf, nowMs) ??
     slowestOfMost(rivals, host, widerNetworkOf, nowMs) ??
     slowest(rivals.filter((one) => isSlow(one, nowMs)), nowMs);
-  return of === undefined ? { kind: "none" } : { kind: "instead", of };
+  return of === undefined ? { kind: "none" } : { kind: "instead", of, reason: "others wait" };
 }
 
 function longestIdle<U extends Placed>(uploads: readonly U[], nowMs: number): U | undefined {

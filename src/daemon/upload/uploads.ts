@@ -141,10 +141,7 @@ export class Uploads {
 
   #makeRoomFor(host: string): boolean {
     const place = this.#placeFor(host);
-    if (place.kind === "instead") {
-      const isIdle = place.of.idleMs(this.#context.clock.nowMs()) > limits.uploadEvictMs;
-      this.#end(place.of, isIdle ? "idle" : "others wait");
-    }
+    if (place.kind === "instead") this.#end(place.of, place.reason);
     return place.kind !== "none";
   }
 

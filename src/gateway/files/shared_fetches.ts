@@ -10,8 +10,8 @@ import { FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import type { PackageFile } from "../../base/package_index.ts";
+import { TimedMap } from "../../base/bounded_map.ts";
 import { kindOf } from "../server/request_path.ts";
-import { TimedMap } from "./timed_map.ts";
 import { type FetchingNode, SharedFetch, type SoughtFile } from "./shared_fetch.ts";
 
 /** What a client wants. */

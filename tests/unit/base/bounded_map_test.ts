@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BoundedMap } from "../../../src/base/bounded_map.ts";
+import { BoundedMap, TimedMap } from "../../../src/base/bounded_map.ts";
 
 Deno.test("set() evicts the oldest entry when there is one too many, and tells of it", () => {
   const evicted: [string, number][] = [];
@@ -41,4 +41,30 @@ Deno.test("delete() and clear() remove entries without telling of it", () => {
   assertEquals([...map.values()], [97, 99]);
   map.clear();
   assertEquals([map.size, evicted], [0, []]);
+});
+
+Deno.test("TimedMap gives what it was given for so long, from the last time on", () => {
+  const over: string[] = [];
+  const map = new TimedMap<number>({ forMs: 100, max: 9, onOver: (key) => over.push(key) });
+  map.set("a", 1, 0);
+  map.set("b", 2, 50);
+  assertEquals([map.get("a", 99), map.get("a", 100), map.get("b", 100)], [1, undefined, 2]);
+  map.set("b", 3, 60);
+  assertEquals([...map.entries(159)], [["b", 3]]);
+  assertEquals(over, ["a"]);
+  map.set("b", 4, 200);
+  map.set("c", 5, 250);
+  assertEquals(over, ["a", "b"]);
+  map.delete("b");
+  map.tick(400);
+  assertEquals(over, ["a", "b", "c"]);
+});
+
+Deno.test("TimedMap drops the oldest when there is too much, and lets entries be deleted meanwhile", () => {
+  const over: string[] = [];
+  const map = new TimedMap<number>({ forMs: 100, max: 2, onOver: (key) => over.push(key) });
+  for (const [index, key] of ["a", "b", "a", "c"].entries()) map.set(key, index, index);
+  assertEquals(over, ["b"]);
+  for (const [key] of map.entries(5)) map.delete(key);
+  assertEquals([...map.entries(5)], []);
 });
