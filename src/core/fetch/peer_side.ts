@@ -25,7 +25,7 @@
  *     waited for, and sought every `floodForComingMs` until somebody has its root: as long as they are
  *     heard, and it comes further there within `starvedMs`. This node may be one of them. Of some nothing
  *     more is known than that they are behind some link.
- * 12. A fetch that has no link, or has lost its sources, has known nodes dialled: see `dial_rounds.ts`.
+ * 12. A fetch that has no link, or has lost its sources, has known nodes dialled: see `search_plan.ts`.
  * 13. Where root or SHA-256 are given, and all who gave what is followed say that they offer it no
  *     more, it is waited for only as long as they may need to find it unchanged.
  * 14. Where holders answer to which no connection comes about, linked nodes are asked to pass the file
@@ -53,12 +53,11 @@ import {
   type Turn,
 } from "./fetch_events.ts";
 import type { UnreachedView } from "./fetch_failures.ts";
-import { DialRounds } from "./dial_rounds.ts";
 import { type ComingView, FilesComing } from "./files_coming.ts";
 import { FetchTimeouts, findUnchangedMs, type Supply } from "./fetch_timeouts.ts";
 import { Holders } from "./holders.ts";
 import { Relays } from "./relays.ts";
-import { SearchPlan, type SearchStep } from "./search_plan.ts";
+import { DialRounds, SearchPlan, type SearchStep } from "./search_plan.ts";
 
 /** Which candidate is followed. */
 interface Following {
