@@ -15,6 +15,8 @@ const VARIABLES: readonly string[] = [
   "FORCE_COLOR",
   "TERM",
   "COLUMNS",
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
 ];
 
 /** What pacsrv asks the system: its user, for where data lies, its load, free space and addresses. */
@@ -45,6 +47,8 @@ const V8_FLAGS = "--max-semi-space-size=4";
 export function runFlags(): string[] {
   return [
     "--no-prompt",
+    // For the datagrams that tell systemd how a service does.
+    "--unstable-net",
     "--allow-net",
     "--allow-read",
     "--allow-write",

@@ -10,6 +10,12 @@ export const cliLimits = {
   logValueCharsMax: 1_024,
   /** A person who ends a daemon or a directory waits 2 s at most, the end of the process included. */
   serviceStopMs: 1_800,
+  /** What systemd shows of a service fits a line. */
+  managerStatusBytesMax: 512,
+  /** Beats in the time that a watchdog waits: one may be late. */
+  watchdogBeatsLeast: 2,
+  /** A watchdog that waits for less is no watchdog, but a load. */
+  watchdogMsLeast: 100,
 
   // Fetch
   /** `fetch --timeout` travels to the daemon as a u32 of milliseconds. */

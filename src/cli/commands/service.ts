@@ -22,6 +22,7 @@ import {
   readSettings,
   type ServiceSettings,
 } from "../settings/service_settings.ts";
+import { ServiceManager } from "../terminal/service_manager.ts";
 import { onSignals } from "../terminal/signals.ts";
 import { printLine } from "../terminal/terminal.ts";
 
@@ -133,6 +134,9 @@ async function runService<T extends DaemonSettings | DirectorySettings, S extend
     log.info("ended before the start", { signal: endsBy });
     return "done";
   }
+  using manager = ServiceManager.open((reason) => {
+    log.warn("cannot tell the service manager how it goes", { reason });
+  });
   // It answers before the service does, and until after its end.
   await using monitor = await openMonitor(settings, { log, kind: options.kind });
   const starting = options.start(settings, log);
@@ -140,6 +144,7 @@ async function runService<T extends DaemonSettings | DirectorySettings, S extend
   if (typeof first === "string") {
     log.info("stopping before the start was complete", { signal: first });
     monitor?.stopping();
+    manager?.stopping();
     return await stopInTime(starting.then((service) => service.stop()), log);
   }
   const { parts } = options;
@@ -151,21 +156,26 @@ async function runService<T extends DaemonSettings | DirectorySettings, S extend
     log,
     ...(parts === undefined ? {} : { parts }),
   });
+  const ready = options.ready(first, monitor?.address);
+  const tellReady = () => manager?.ready(reload.problem ?? ready.replace(/^ready /, ""));
   hungUp = () => {
-    reload.run();
+    manager?.reloading();
+    reload.run().then(() => endsBy === undefined && tellReady());
     first.rescan?.();
   };
   // What was written since it was read, before anybody could know.
   if (isHungUp) hungUp();
   monitor?.started(first);
   try {
-    await printLine(options.ready(first, monitor?.address));
+    await printLine(ready);
   } catch (error) {
     log.warn("nobody reads the ready line", { error: messageOf(error) });
   }
+  tellReady();
   const end = await Promise.race([ended, first.failed]);
   reload.end();
   monitor?.stopping();
+  manager?.stopping();
   if (typeof end === "string") {
     log.info("stopping", { signal: end });
     return await stopInTime(first.stop(), log);

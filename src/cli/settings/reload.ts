@@ -30,6 +30,7 @@ export class Reload<T extends LogSettings> {
   #work: Promise<void> | undefined;
   #isAskedAgain = false;
   #isEnded = false;
+  #problem: string | undefined;
 
   constructor(options: ReloadOptions<T>) {
     this.#options = options;
@@ -41,6 +42,11 @@ export class Reload<T extends LogSettings> {
     this.#isAskedAgain = true;
     this.#work ??= this.#runAll().finally(() => this.#work = undefined);
     await this.#work;
+  }
+
+  /** Why the last reading changed nothing; undefined when it was right. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Nothing takes effect any more. */
@@ -59,8 +65,10 @@ export class Reload<T extends LogSettings> {
     const { log, read } = this.#options;
     try {
       const { settings, texts } = await read();
+      this.#problem = undefined;
       if (!this.#isEnded) this.#apply(settings, texts);
     } catch (error) {
+      this.#problem = messageOf(error);
       const hint = error instanceof HintedError ? error.hint : undefined;
       log.error("cannot use the settings; all stay as they were", {
         error: messageOf(error),
