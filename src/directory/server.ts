@@ -37,6 +37,10 @@ export interface DirectoryConfig {
   readonly refreshMs: number;
   /** Questions a second that one host may ask. */
   readonly queriesPerSecond: number;
+  /** Clients that it has at most; by default `limits.directoryClientsMax`. */
+  readonly clientsMax?: number;
+  /** Files that they may list together; by default `limits.listingsMax`. */
+  readonly listingsMax?: number;
   readonly log: Logger;
 }
 
@@ -75,12 +79,13 @@ export class DirectoryServer {
     options: { readonly transport: Transport; readonly random: Random; readonly clock: Clock },
   ) {
     const { transport, random, clock } = options;
-    const { network, networkKey, otherKeys = [], replicas, refreshMs, queriesPerSecond, log } =
-      config;
+    const { network, networkKey, otherKeys = [], log } = config;
+    const { replicas, refreshMs, queriesPerSecond, clientsMax, listingsMax } = config;
+    const room = { clientsMax, listingsMax };
     const instance = newNodeId(random);
     this.run = new DirectoryRun({
       instance,
-      index: new Directory({ random, replicas, refreshMs, queriesPerSecond }),
+      index: new Directory({ random, replicas, refreshMs, queriesPerSecond, ...room }),
       clock,
       log,
       apply: (effect) => this.#apply(effect),

@@ -133,6 +133,8 @@ export async function directorySettingsOf(args: Arguments): Promise<DirectorySet
     replicas: args.value("replicas", wholeNumber(0, limits.replicasMax)),
     refreshMs: args.value("refresh", refreshSeconds) * 1000,
     queriesPerSecond: args.value("max-queries", wholeNumber(1, limits.directoryQueriesCeiling)),
+    clientsMax: args.value("max-clients", wholeNumber(1, limits.directoryClientsMax)),
+    listingsMax: args.value("max-files", wholeNumber(1, limits.listingsMax)),
     monitor: readMonitor(args),
     ...readLogSettings(args),
   };

@@ -194,6 +194,17 @@ export const DIRECTORY: CommandSpec = {
       help: "Queries per second from one address. A search counts as " +
         `${limits.directorySearchCost}, or more if it compares or returns much.`,
     }),
+    flag("--max-clients N", {
+      default: String(limits.directoryClientsMax),
+      help: "Nodes that report to it at most. In a full directory the network, and in it the " +
+        "address, with the most gives one to a network, or an address, that has fewer.",
+    }),
+    flag("--max-files N", {
+      default: String(limits.listingsMax),
+      help:
+        "Files that all nodes may list together, each at up to 1 KB of memory. Room is shared " +
+        "in the same way.",
+    }),
     ...METRICS,
     CONFIG,
     ...LOG,

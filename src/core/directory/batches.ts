@@ -24,6 +24,8 @@ import type { FileOffer, ListedFile } from "../../wire/structures.ts";
 interface BatchesOptions {
   readonly clients: Clients;
   readonly listings: Listings;
+  /** How many clients there may be. */
+  readonly clientsMax: number;
   readonly refreshMs: number;
   /** Takes a client in, or what it says of itself. */
   admit(event: DirectoryEventOf<"refresh">): Client;
@@ -178,10 +180,7 @@ export class Batches {
     const last = at.known?.sequence ?? past.sequenceOf(key);
     if (sequence <= last) return oldSequence(sequence, last);
     if (at.known !== undefined) return undefined;
-    const { directoryClientsMax, directoryClientsPerHostMax } = limits;
-    if (clients.size >= directoryClientsMax) {
-      return denialOf("clients", directoryClientsMax, "the directory has all clients it can have");
-    }
+    const { directoryClientsPerHostMax } = limits;
     // A wrong session keeps its place a while: else one host could have others dialled for ever.
     if (clients.at(host).size + past.wrongAt(host) >= directoryClientsPerHostMax) {
       return denialOf(
@@ -190,6 +189,18 @@ export class Batches {
         "there are as many clients at this address as can be",
       );
     }
+    return this.#roomDenial(host);
+  }
+
+  /** Has a client give its place to a newcomer at `host`, if there is none; or says why not. */
+  #roomDenial(host: string): Denial | undefined {
+    const { clients, clientsMax } = this.#options;
+    if (clients.size < clientsMax) return undefined;
+    const giver = clients.giverFor(host);
+    if (giver === undefined) {
+      return denialOf("clients", clientsMax, "the directory has all clients it can have");
+    }
+    this.#options.forget(giver);
     return undefined;
   }
 

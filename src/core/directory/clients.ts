@@ -1,14 +1,19 @@
 /**
- * The clients of a directory: by key and by host, with their bounds, and who may not come back.
+ * The clients of a directory: by key and by host, and who may not come back.
  * What they list is in `listing_table.ts`; when they are asked or forgotten is decided in
  * `directory.ts`.
+ *
+ * With all places taken, the network (an IPv4 /24, an IPv6 /48) with the most clients gives one to a
+ * newcomer whose network would still have fewer; within one network, the address with the most. The
+ * youngest goes: who has been here the longest is the most likely to stay.
  */
 
 import { BoundedMap } from "../../base/bounded_map.ts";
-import { Counts } from "../../base/counts.ts";
+import { Counts, groupToGive } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Random, randomBelow, shuffled } from "../../base/random.ts";
+import { widerNetworkOf } from "../../base/rate_limit.ts";
 import type { Reach } from "../../wire/directory_messages.ts";
 import type { Load } from "../../wire/structures.ts";
 import { type Balance, clampLoad, type Loaded } from "./balance.ts";
@@ -19,6 +24,8 @@ import { NONE } from "./rows.ts";
 /** Clients at one address. */
 export interface Host {
   readonly host: string;
+  /** With which others it shares what is short. */
+  readonly network: string;
   readonly clients: Set<Client>;
   listings: number;
   /** Bytes of names and types that they list. */
@@ -118,6 +125,18 @@ export class Clients {
     return this.#hosts.get(host)?.clients ?? new Set();
   }
 
+  /** Who gives its place to a newcomer at `host`, as the head of this file says. */
+  giverFor(host: string): Client | undefined {
+    const own = widerNetworkOf(host);
+    // All of them in the order in which they came.
+    const all = [...this.#byKey.values()];
+    const network = groupToGive(all.map((one) => one.host.network), own);
+    const rivals = all.filter((one) => one.host.network === (network ?? own));
+    const address = groupToGive(rivals.map((one) => one.host.host), host);
+    if (address !== undefined) return rivals.findLast((one) => one.host.host === address);
+    return network === undefined ? undefined : rivals.at(-1);
+  }
+
   /** Up to `count` clients that fit, at random; where there are many, not all are looked at. */
   some(count: number, random: Random, fits: (client: Client) => boolean): Client[] {
     const { neighboursComparedMax } = limits;
@@ -137,7 +156,7 @@ export class Clients {
 
   /** Takes a client in that is not known. */
   add({ host, ...options }: NewClient): Client {
-    const at = this.#hosts.get(host) ?? { host, clients: new Set(), listings: 0, textBytes: 0 };
+    const at = this.#hosts.get(host) ?? newHost(host);
     this.#hosts.set(host, at);
     const id = this.#freeIds.pop() ?? this.#byId.length;
     const client: Client = {
@@ -211,6 +230,16 @@ export class Clients {
     }
     client.takerAt = NONE;
   }
+}
+
+function newHost(host: string): Host {
+  return {
+    host,
+    network: widerNetworkOf(host),
+    clients: new Set(),
+    listings: 0,
+    textBytes: 0,
+  };
 }
 
 /**

@@ -74,9 +74,10 @@ export class Directory {
     const random = this.#random = seededRandom(seeds.getInt32(4));
     const balance = new Balance({ random, isOn: replicas > 0, refreshMs });
     this.#clients = new Clients(balance);
-    const { listingsMax } = options;
-    const room = listingsMax === undefined ? {} : { max: listingsMax };
-    this.#listings = new Listings(new ListingTable(seeds.getInt32(0)), this.#clients, room);
+    const { clientsMax = limits.directoryClientsMax, listingsMax = limits.listingsMax } = options;
+    this.#listings = new Listings(new ListingTable(seeds.getInt32(0)), this.#clients, {
+      max: listingsMax,
+    });
     this.#lookUp = new LookUp({
       random,
       listings: this.#listings.table,
@@ -92,6 +93,7 @@ export class Directory {
     this.#batches = new Batches({
       clients: this.#clients,
       listings: this.#listings,
+      clientsMax,
       refreshMs,
       admit: (event) => this.#admit(event),
       forget: (client) => this.#forget(client),

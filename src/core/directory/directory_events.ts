@@ -40,7 +40,9 @@ export interface DirectoryOptions {
   /** Questions a second from one address. */
   readonly queriesPerSecond: number;
   /** How many listings there may be; by default `limits.listingsMax`. */
-  readonly listingsMax?: number;
+  readonly listingsMax?: number | undefined;
+  /** How many clients there may be; by default `limits.directoryClientsMax`. */
+  readonly clientsMax?: number | undefined;
 }
 
 /** What stands against a batch or a question. */

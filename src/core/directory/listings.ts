@@ -12,7 +12,6 @@ import { utf8 } from "../../base/bytes.ts";
 import { PeerFault } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import { widerNetworkOf } from "../../base/rate_limit.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import type { Client, Clients, Host } from "./clients.ts";
 import { type Denial, denialOf, type RemovedFile } from "./directory_events.ts";
@@ -25,15 +24,15 @@ export class Listings {
   readonly #clients: Pick<Clients, "hosts">;
   readonly #max: number;
 
-  /** @param options `max`: how many listings there may be; by default `limits.listingsMax`. */
+  /** @param options `max`: how many listings there may be. */
   constructor(
     table: ListingTable,
     clients: Pick<Clients, "hosts">,
-    options: { readonly max?: number } = {},
+    options: { readonly max: number },
   ) {
     this.table = table;
     this.#clients = clients;
-    this.#max = options.max ?? limits.listingsMax;
+    this.#max = options.max;
   }
 
   /** Lists a file, or brings it up to date; or says which limit stands against it. */
@@ -133,11 +132,11 @@ function hostToGive(hosts: Iterable<Host>, newcomer: Host): Host | undefined {
   const ofNetwork = new Map<string, number>();
   const most = new Map<string, Host>();
   for (const host of hosts) {
-    const network = widerNetworkOf(host.host);
+    const { network } = host;
     ofNetwork.set(network, (ofNetwork.get(network) ?? 0) + host.listings);
     if (host.listings > (most.get(network)?.listings ?? 0)) most.set(network, host);
   }
-  const own = widerNetworkOf(newcomer.host);
+  const own = newcomer.network;
   let biggest = own;
   for (const [network, listings] of ofNetwork) {
     if (listings > (ofNetwork.get(biggest) ?? 0) + 1) biggest = network;

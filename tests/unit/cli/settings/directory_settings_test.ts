@@ -28,6 +28,8 @@ Deno.test("readDirectorySettings() gives the defaults when nothing is said", asy
     replicas: limits.replicasDefault,
     refreshMs: limits.directoryRefreshMs,
     queriesPerSecond: limits.directoryQueriesPerSecond,
+    clientsMax: limits.directoryClientsMax,
+    listingsMax: limits.listingsMax,
     monitor: undefined,
     logLevel: "info",
     logFormat: "text",
@@ -37,6 +39,7 @@ Deno.test("readDirectorySettings() gives the defaults when nothing is said", asy
 Deno.test("readDirectorySettings() takes what is said, in its units", async () => {
   const found = await settings(
     ...["--listen", "127.0.0.1:0", "--refresh", "5", "--replicas", "0", "--max-queries", "7"],
+    ...["--max-clients", "8", "--max-files", "9"],
     ...["--network", "office", "--log-level", "debug", "--log-format", "json"],
   );
   assertEquals(found, {
@@ -47,6 +50,8 @@ Deno.test("readDirectorySettings() takes what is said, in its units", async () =
     replicas: 0,
     refreshMs: 5_000,
     queriesPerSecond: 7,
+    clientsMax: 8,
+    listingsMax: 9,
     monitor: undefined,
     logLevel: "debug",
     logFormat: "json",

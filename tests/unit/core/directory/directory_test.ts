@@ -587,15 +587,12 @@ Deno.test("Directory.step() refuses the client past the most at one address, wro
   assertEquals(fixture.refresh(next, { whole: true }).at(-1)!.kind, "check");
 });
 
-Deno.test("Directory.step() refuses the client past the most in all", () => {
-  const fixture = new DirectoryFixture();
-  const max = limits.directoryClientsMax;
-  for (let number = 0; number < max; number++) {
-    fixture.refresh(fixture.client(number), { whole: true });
-  }
-  const next = fixture.client(max);
-  assertDenied(answerIn(fixture.refresh(next, { whole: true })), "clients", max);
-  assertEquals(fixture.directory.status().clients, max);
+Deno.test("Directory.step() refuses the client past the most in all where nobody has more", () => {
+  const fixture = new DirectoryFixture({ clientsMax: 3 });
+  const client = (number: number) => fixture.client(number, { host: `10.0.${number}.1` });
+  for (const number of [1, 2, 3]) fixture.refresh(client(number), { whole: true });
+  assertDenied(answerIn(fixture.refresh(client(4), { whole: true })), "clients", 3);
+  assertEquals(fixture.directory.status().clients, 3);
   assertEquals(fixture.directory.status().denied, 1);
 });
 
@@ -779,6 +776,44 @@ Deno.test("Directory.neighbours() names clients that can be dialled, at random, 
 });
 
 // Room
+
+Deno.test("Directory.step() has the network with the most clients give places to others", () => {
+  const fixture = new DirectoryFixture({ clientsMax: 6 });
+  const come = (number: number, host: string) => {
+    const client = fixture.client(number, { host });
+    const answer = fixture.list(client, [fileOf(number)]);
+    return answer.kind === "listed" ? client : undefined;
+  };
+  const isHere = (number: number) => fixture.metadata(`file-${number}.bin`).length === 1;
+  for (const number of [1, 2, 3, 4]) come(number, "203.0.113.1");
+  come(5, "203.0.113.2");
+  come(6, "198.51.100.1");
+  // The youngest of the address with the most goes.
+  assert(come(7, "10.0.0.1") !== undefined);
+  assertEquals([3, 4, 5, 6, 7].map(isHere), [true, false, true, true, true]);
+  assert(come(8, "10.0.0.2") !== undefined);
+  assertEquals([2, 3, 5, 6, 7].map(isHere), [true, false, true, true, true]);
+  // Within a network, an address that has none yet gets one of the address with the most.
+  assert(come(9, "203.0.113.3") !== undefined);
+  assertEquals([1, 2, 5, 7, 8, 9].map(isHere), [true, false, true, true, true, true]);
+  // Who has as many as others gets no more.
+  assertDenied(
+    answerIn(fixture.refresh(fixture.client(10, { host: "203.0.113.1" }), { whole: true })),
+    "clients",
+    6,
+  );
+  assertEquals(fixture.directory.status().clients, 6);
+});
+
+Deno.test("Directory.step() has the youngest of a network go where each address has one", () => {
+  const fixture = new DirectoryFixture({ clientsMax: 3 });
+  for (const number of [1, 2, 3]) {
+    fixture.list(fixture.client(number, { host: `203.0.113.${number}` }), [fileOf(number)]);
+  }
+  fixture.list(fixture.client(4, { host: "10.0.0.1" }), [fileOf(4)]);
+  const here = [1, 2, 3, 4].map((number) => fixture.metadata(`file-${number}.bin`).length);
+  assertEquals(here, [1, 1, 0, 1]);
+});
 
 /** As many files as `count`, from the first number on. */
 const filesFrom = (first: number, count: number) =>
