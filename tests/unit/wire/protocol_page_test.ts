@@ -3,15 +3,20 @@
  * limits and JSON shapes.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { FILE_TRUSTS } from "../../../src/base/package_index.ts";
 import { toHex } from "../../../src/base/bytes.ts";
+import { PeerFault } from "../../../src/base/errors.ts";
+import { chunkCount } from "../../../src/base/geometry.ts";
 import { limits } from "../../../src/base/limits.ts";
+import { NETWORK_NAME } from "../../../src/cli/table/shared_flags.ts";
 import type { DenialLimit } from "../../../src/core/directory/directory_events.ts";
+import { checkOffer } from "../../../src/daemon/discovery/offer_exchange.ts";
+import { EMPTY_ROOT } from "../../../src/store/hashing/merkle.ts";
 import { payloadBytesMax } from "../../../src/wire/codec.ts";
 import { DIRECTORY_MESSAGES } from "../../../src/wire/directory_messages.ts";
 import { codeOf, type FrameKind } from "../../../src/wire/framer.ts";
-import { MESSAGES } from "../../../src/wire/messages.ts";
+import { type MessageOf, MESSAGES } from "../../../src/wire/messages.ts";
 import {
   type AnswerItems,
   type CopiesReport,
@@ -119,6 +124,35 @@ Deno.test("PROTOCOL.md and CLIENT_API.md have the limits as they are", () => {
     const key = name!.replaceAll("`", "") as keyof typeof limits;
     assertEquals(value, limits[key]?.toLocaleString("en"), key);
   }
+});
+
+Deno.test("PROTOCOL.md names the default network, the root of no bytes and what ends a key", () => {
+  const network = NETWORK_NAME.find(({ name }) => name === "network")?.default;
+  assertStringIncludes(protocol, `The name of the network is \`${network}\` unless`);
+  assertStringIncludes(
+    protocol,
+    `the root of the empty file is here the SHA-256 of nothing,\n  \`${EMPTY_ROOT}\``,
+  );
+  assertStringIncludes(protocol, "without its final\nnewline (`\\n` or `\\r\\n`, one of them)");
+});
+
+Deno.test("PROTOCOL.md says which offers are faults", () => {
+  const { file } = wireVectors.find(({ kind }) => kind === "offer")!.message as MessageOf<"offer">;
+  const none = new Uint8Array();
+  const check = (given: Partial<typeof file>, bitfield = none) => () =>
+    checkOffer({ kind: "offer", file: { ...file, ...given }, bitfield }, false);
+  check({ chunksHave: 0, whole: false })();
+  check({ sizeBytes: 0, chunksHave: 0, whole: true })();
+  check({ type: "any \u0007" })();
+  for (
+    const fault of [
+      check({ sizeBytes: 0, chunksHave: 0, whole: false }),
+      check({ sizeBytes: 0, chunksHave: 1, whole: true }),
+      check({ chunksHave: 1, whole: true }),
+      check({ chunksHave: chunkCount(file.sizeBytes), whole: false }),
+      check({ chunksHave: 1, whole: false }, new Uint8Array(9)),
+    ]
+  ) assertThrows(fault, PeerFault);
 });
 
 Deno.test("PROTOCOL.md names what a directory may deny for", () => {
