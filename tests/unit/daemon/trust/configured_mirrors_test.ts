@@ -9,8 +9,8 @@ Deno.test("ConfiguredMirrors.current() follows the flags and pacman's configurat
   const dir = await Deno.makeTempDir();
   try {
     const path = `${dir}/pacman.conf`;
-    let flags: readonly string[] | undefined;
-    const mirrors = new ConfiguredMirrors(() => flags, new CurrentConf(path, clock));
+    const flags: { mirrors?: readonly string[] } = {};
+    const mirrors = new ConfiguredMirrors(() => flags.mirrors, new CurrentConf(path, clock));
     const named = async () => {
       const current = await mirrors.current();
       return ["flag", "server", "cache", "other"].filter((host) =>
@@ -18,7 +18,7 @@ Deno.test("ConfiguredMirrors.current() follows the flags and pacman's configurat
       );
     };
     assertEquals(await named(), []);
-    flags = ["http://flag.lan/$repo/os/$arch"];
+    flags.mirrors = ["http://flag.lan/$repo/os/$arch"];
     assertEquals(await named(), ["flag"]);
     await Deno.writeTextFile(`${dir}/list`, "Server = http://server.lan/$repo/os/$arch\n");
     await Deno.writeTextFile(
