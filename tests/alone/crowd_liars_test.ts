@@ -2,7 +2,8 @@
 // right bytes, the mirror gives no more than two copies, nobody waits for long, and no honest machine is
 // blamed for what another one did.
 
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, AssertionError } from "@std/assert";
+import { CHUNK_BYTES } from "../../src/base/geometry.ts";
 import type { NodeId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { FetchRequest } from "../../src/wire/fetching.ts";
@@ -277,29 +278,63 @@ Deno.test("pacsrv daemon gives a client nothing that a fellow gave and nobody pr
   await readRight(daemon, { wish, right });
 });
 
-/** Has a daemon give a client a file, up to its end or until it is stopped: all of it must be right. */
+Deno.test("pacsrv daemon asks fellows for nothing that an earlier fetch left, and gives it right", async () => {
+  await using running = await startCrowd({ machines: 2, sizes: [4 * MB], ...LINE });
+  const { crowd } = running;
+  const path = pathOf(crowd, 0);
+  const right = await Deno.readFile(path);
+  const [daemon] = crowd.daemons as [DaemonProcess, DaemonProcess];
+  const wish = requestFor(crowd.packages.all[0]!.name, {
+    deliver: true,
+    mirrors: [crowd.urlOf(0)],
+    sha256: await sha256Of(path),
+    sizeBytes: right.length,
+  });
+  const slow = await crowd.mirror.misbehave({ silentAfterBytes: 600_000 });
+  const left = await readRight(daemon, { wish, right, stopAt: 500_000 });
+  // Only then is what came put away.
+  await daemon.logged("a client's request failed");
+  await slow();
+  await using liar = await startLiar(crowd, 0, { has: [0], isWrong: () => true });
+  await readRight(daemon, { wish, right });
+  const chunksLeft = Math.floor(left / CHUNK_BYTES);
+  const asked = liar.sessions.flatMap(({ requested }) => requested);
+  assertGreater(asked.length, 0, "it was asked for something");
+  assertEquals(asked.filter(({ first }) => first < chunksLeft), []);
+});
+
+/**
+ * Has a daemon give a client a file, up to its end or until it is stopped: all of it must be right.
+ * Returns how far it came.
+ */
 async function readRight(
   daemon: DaemonProcess,
-  { wish, right, signal }: {
+  { wish, right, signal: given, stopAt = Infinity }: {
     readonly wish: FetchRequest;
     readonly right: Uint8Array;
     readonly signal?: AbortSignal;
+    /** Bytes. */
+    readonly stopAt?: number;
   },
-): Promise<void> {
+): Promise<number> {
   await using client = await connectTo(daemon);
+  const stop = new AbortController();
+  const signal = given === undefined ? stop.signal : AbortSignal.any([given, stop.signal]);
   let end = 0;
   try {
-    for await (const event of client.get(wish, signal === undefined ? {} : { signal })) {
+    for await (const event of client.get(wish, { signal })) {
       if (event.kind !== "data") continue;
       const { bytes, offset } = event;
       end = Math.max(end, offset + bytes.length);
       const isRight = bytes.every((byte, index) => byte === right[offset + index]);
       assert(isRight, `bytes from ${offset} on are not those of the file`);
+      if (end >= stopAt) stop.abort();
     }
     assertEquals(end, right.length);
   } catch (error) {
-    if (signal?.aborted !== true) throw error;
+    if (error instanceof AssertionError || !signal.aborted) throw error;
   }
+  return end;
 }
 
 async function startLiar(

@@ -5,11 +5,12 @@
  * `core/fetch` and `core/crowd`.
  */
 
-import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
 import { flightOfMirror, flightOfSha256 } from "../../core/crowd/flight_id.ts";
 import type { CrowdFacts, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
+import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
 import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { Flight, FlightObserver } from "../crowd/flight.ts";
@@ -212,7 +213,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     this.#options.track.changes.tell();
     const isLeft = this.#hadFellows && this.fellows === 0;
     // Many machines are through at the same moment: none of them need read the whole file again.
-    if (this.fellows > 0) this.#options.track.unverified?.wantLeaves();
+    if (this.fellows > 0) this.#openPlace();
     this.#hadFellows = this.fellows > 0;
     if (isLeft) {
       // They may have all of it by now, and offer it.
@@ -316,10 +317,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     this.#canRead = true;
     this.#askDirectories(flight);
     this.#mending = this.#newMending(flight);
-    const { firstChunk, nextChunk } = track;
-    if (nextChunk > firstChunk) {
-      flight.gave(HERE, { first: firstChunk, count: nextChunk - firstChunk });
-    }
+    if (track.isOpen) this.#tellOfEarlier(track.unverified!);
   }
 
   #askDirectories(flight: Flight): void {
@@ -355,16 +353,34 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     });
   }
 
+  /** Before fellows are asked for anything: what is there of an earlier fetch nobody may write over. */
+  #openPlace(): void {
+    try {
+      this.#place(this.#flight!.file.sizeBytes);
+    } catch (error) {
+      this.failed(error as Error);
+    }
+  }
+
   /** The unverified download of the mirrors, opened when something is to be written there. */
   #place(sizeBytes: number) {
     const { track } = this.#options;
-    const before = track.unverified;
+    const wasOpen = track.isOpen;
     const unverified = track.prepare(sizeBytes);
     if (this.fellows > 0) unverified.wantLeaves();
-    if (before !== null) return unverified;
-    // An earlier fetch may have left its beginning.
-    const chunks = Math.floor(unverified.nextMissing(0) / CHUNK_BYTES);
-    if (chunks > 0) this.#flight?.gave(HERE, { first: 0, count: chunks });
+    if (!wasOpen) this.#tellOfEarlier(unverified);
     return unverified;
+  }
+
+  /** What is here before the flight: an earlier fetch left it, or the mirror gave it until now. */
+  #tellOfEarlier({ have }: UnverifiedDownload): void {
+    const flight = this.#flight;
+    if (flight === null) return;
+    const { sizeBytes } = flight.file;
+    for (const { start, end } of [...have]) {
+      const first = Math.ceil(start / CHUNK_BYTES);
+      const last = end === sizeBytes ? chunkCount(sizeBytes) : Math.floor(end / CHUNK_BYTES);
+      if (last > first) flight.gave(HERE, { first, count: last - first });
+    }
   }
 }

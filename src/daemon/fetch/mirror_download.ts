@@ -5,7 +5,7 @@
  * or where the whole is checked at its end.
  */
 
-import { CHUNK_BYTES } from "../../base/geometry.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { nameOfUrl } from "../../base/mirror_url.ts";
 import type { MirrorAnswer } from "../../http/coalesced_reads.ts";
 import { isStrong } from "../../http/mirror_request.ts";
@@ -125,6 +125,12 @@ export class MirrorDownload {
     this.#begun.overwritten(offset, bytes.length);
   }
 
+  /** Has chunks count as missing: what a mirror has begun to give of them it gives whole. */
+  drop(range: ChunkRange): void {
+    this.#unverified!.drop(range);
+    this.#begun.overwritten(range.first * CHUNK_BYTES, range.count * CHUNK_BYTES);
+  }
+
   /** Throws away what is there: what comes next is another file. */
   restart(): void {
     this.received.clear();
@@ -171,7 +177,7 @@ class BegunChunk {
     this.#isOverwritten = false;
   }
 
-  /** Others wrote. */
+  /** Others wrote, or what is there counts as missing. */
   overwritten(offset: number, length: number): void {
     const isMeant = offset < this.#offset + this.#length && offset + length > this.#offset;
     this.#isOverwritten ||= isMeant;

@@ -75,6 +75,13 @@ export class MirrorSpan {
     return this.#nextChunk;
   }
 
+  /** The chunk behind the last one that came whole, whether that was told or not. */
+  get wholeTo(): number {
+    return this.#position === this.#sizeBytes
+      ? chunkCount(this.#position)
+      : Math.floor(this.#position / CHUNK_BYTES);
+  }
+
   /** Whether it is the end of a file of which the beginning is not wanted. */
   get isTail(): boolean {
     return this.start > 0 && this.#chunks === null;
@@ -102,9 +109,7 @@ export class MirrorSpan {
 
   /** The chunks that are whole and were not told yet; they are now. Undefined when there are none. */
   newChunks(): ChunkRange | undefined {
-    const end = this.#position === this.#sizeBytes
-      ? chunkCount(this.#position)
-      : Math.floor(this.#position / CHUNK_BYTES);
+    const end = this.wholeTo;
     const first = this.#nextChunk;
     if (end <= first) return undefined;
     this.#nextChunk = end;

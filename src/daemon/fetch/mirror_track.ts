@@ -7,7 +7,7 @@
  */
 
 import { limits } from "../../base/limits.ts";
-import type { ChunkRange } from "../../base/geometry.ts";
+import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
@@ -247,12 +247,15 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   }
 
   /**
-   * Writes chunks that fellows brought, to the place that was opened for them.
+   * Writes chunks that fellows brought, to the place that was opened for them. What came in order stays
+   * as it is: it will be told as the mirror's, and those who wait are given it.
    *
    * @throws {EnvironmentError} when the disk refuses.
    */
   writeOthers(offset: number, bytes: Uint8Array): void {
-    this.#download.writeOthers(offset, bytes);
+    const from = Math.max(offset, this.#span.wholeTo * CHUNK_BYTES);
+    if (from >= offset + bytes.length) return;
+    this.#download.writeOthers(from, bytes.subarray(from - offset));
   }
 
   /** Fellows brought what was missing: all is here. */
@@ -269,7 +272,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** Something of it turned out to be wrong, and is missing again. */
   unfilled(range: ChunkRange): void {
     this.#isFilled = false;
-    this.unverified!.drop(range);
+    this.#download.drop(range);
   }
 
   /**

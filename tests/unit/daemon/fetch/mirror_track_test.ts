@@ -460,3 +460,56 @@ Deno.test("MirrorTrack goes on at the beginning of a chunk where others may writ
     assert(next.bytes >= FAR - CHUNK_BYTES, `${next.bytes}`);
     await next.end("discard");
   }));
+
+Deno.test("MirrorTrack keeps what a mirror gave in order, whatever others write there", () =>
+  withRig(async (rig) => {
+    await using server = new FileServer(ONE);
+    await rig.leaveOff([server], { sha256: SHA256 });
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.prepare(ONE.length);
+    const begun = track.bytes;
+    track.writeOthers(0, new Uint8Array(begun + 2 * CHUNK_BYTES).fill(7));
+    const first = new Uint8Array(begun + CHUNK_BYTES);
+    const count = first.length / CHUNK_BYTES;
+    track.unverified!.reader(ONE.length).readRun({ first: 0, count }, first, 0);
+    assert(first.subarray(0, begun).every((byte, at) => byte === ONE[at]), "the mirror's is kept");
+    assert(first.subarray(begun).every((byte) => byte === 7), "others write what is missing");
+    track.readTo(Infinity);
+    await owner.until(() => track.isWhole || track.refusal !== null);
+    assertEquals(which(bytesOf(track)), "one");
+    await track.end("discard");
+  }));
+
+Deno.test("MirrorTrack gives all of a chunk that others gave wrong and that is dropped in its middle", () =>
+  withRig(async (rig) => {
+    const begun = 2.5 * CHUNK_BYTES;
+    const goesOn = Promise.withResolvers<void>();
+    await using server = new FileServer(ONE, (request, { bytes }) => {
+      if (request.headers.has("range")) return undefined;
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        async start(controller) {
+          controller.enqueue(bytes.slice(0, begun));
+          await goesOn.promise;
+          controller.enqueue(bytes.slice(begun));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-length": `${bytes.length}` } });
+    });
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.prepare(ONE.length);
+    track.writeOthers(2 * CHUNK_BYTES, new Uint8Array(3 * CHUNK_BYTES).fill(7));
+    track.readTo(Infinity);
+    while (track.bytes < begun) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const end = track.changes.listen(resolve);
+      await promise;
+      end();
+    }
+    track.unfilled({ first: 2, count: 3 });
+    goesOn.resolve();
+    await owner.until(() => track.isWhole || track.refusal !== null);
+    assert(track.isWholeFile, "no part of it is missing");
+    assertEquals(which(bytesOf(track)), "one");
+    await track.end("discard");
+  }));
