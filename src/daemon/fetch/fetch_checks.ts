@@ -159,8 +159,7 @@ export class FetchChecks {
     const { sha256 } = this.#request;
     const isRight = file.sizeBytes === candidate.sizeBytes &&
       await hasSha256(store, file, { sha256, signal: this.#ending.signal });
-    const isSame = await this.#isAsMirrorGave(readerOf(store, file));
-    const isMirrors = isSame ?? await this.#isMeant(file, options);
+    const isMirrors = await this.#isMirrors(file, options);
     return { kind, candidate, file, isRight, isMirrors };
   }
 
@@ -233,14 +232,37 @@ export class FetchChecks {
     return isMeant;
   }
 
-  /** Whether a file that is here has the same chunks as the mirror gave; null when it gave none. */
+  /** Whether a file that is here is that of the mirrors, as far as they give or say anything of it. */
+  async #isMirrors(
+    file: FileDefinition,
+    options: { readonly comparesWithMirror: boolean },
+  ): Promise<boolean> {
+    const reader = readerOf(this.#host.store, file);
+    const isSame = await this.#isAsMirrorGave(reader);
+    if (isSame !== null) return isSame;
+    const isMeant = await this.#isMeant(file, options);
+    // It may have begun to give meanwhile.
+    return isMeant && (await this.#isAsMirrorGave(reader) ?? true);
+  }
+
+  /**
+   * Whether a file that is here has the same chunks as the mirror gave; null when it gave none. It goes
+   * on giving meanwhile, and that is released as well: all of it is compared.
+   */
   async #isAsMirrorGave(reader: FileReader): Promise<boolean | null> {
-    const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0 } =
-      this.#options.track ?? {};
-    if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
-    const range = { first: firstChunk, count: nextChunk - firstChunk };
-    const given = chunksOf(unverified.reader(sizeBytes), range);
-    return await differenceOf(given, chunksOf(reader, range)) === undefined;
+    const { track } = this.#options;
+    let done: { readonly nextChunk: number; readonly beginnings: number } | null = null;
+    for (;;) {
+      const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0, beginnings = 0 } =
+        track ?? {};
+      if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
+      const first: number = done?.beginnings === beginnings ? done.nextChunk : firstChunk;
+      if (first === nextChunk) return true;
+      const range = { first, count: nextChunk - first };
+      const given = chunksOf(unverified.reader(sizeBytes), range);
+      if (await differenceOf(given, chunksOf(reader, range)) !== undefined) return false;
+      done = { nextChunk, beginnings };
+    }
   }
 }
 
