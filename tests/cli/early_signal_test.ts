@@ -17,6 +17,20 @@ Deno.addSignalListener = (signal, listener) => {
 };
 `;
 
+/** A command of pacsrv that says when it listens to SIGTERM; 3 is a pipe to which nobody writes. */
+async function startTelling(args: readonly string[], dir: string): Promise<Deno.ChildProcess> {
+  await Deno.writeTextFile(`${dir}/tells.js`, TELLS);
+  const [run, ...program] = pacsrvArgs();
+  const words = [Deno.execPath(), run!, "--preload", `${dir}/tells.js`, ...program, ...args];
+  return new Deno.Command("sh", {
+    args: ["-c", 'mkfifo pipe && exec 3<>pipe && exec "$@"', "sh", ...words],
+    cwd: dir,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
 for (const command of ["daemon", "directory"]) {
   Deno.test({
     name: `${command} ends with 0 by a signal that comes before it has loaded anything`,
@@ -29,17 +43,7 @@ for (const command of ["daemon", "directory"]) {
           : ["--listen", "127.0.0.1:0"];
         // Flags before the command make no difference.
         const args = [...own, command, "--log-level", "info"];
-        await Deno.writeTextFile(`${dir}/tells.js`, TELLS);
-        const [run, ...program] = pacsrvArgs();
-        const words = [run!, "--preload", `${dir}/tells.js`, ...program, ...args];
-        const process = new Deno.Command(Deno.execPath(), {
-          args: words,
-          cwd: dir,
-          stdin: "null",
-          stdout: "piped",
-          stderr: "piped",
-        });
-        await using service = new LineProcess(process.spawn());
+        await using service = new LineProcess(await startTelling(args, dir));
         assertEquals(await service.line(), "listens");
         service.process.kill("SIGTERM");
         const { code, stderr } = await service.ended();
@@ -51,6 +55,24 @@ for (const command of ["daemon", "directory"]) {
     },
   });
 }
+
+Deno.test({
+  name: "a daemon whose configuration does not come ends with 0 by a signal",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const dir = await Deno.realPath(await Deno.makeTempDir());
+    try {
+      const args = ["daemon", "--data", "data", "--config", "/dev/fd/3"];
+      await using service = new LineProcess(await startTelling(args, dir));
+      assertEquals(await service.line(), "listens");
+      service.process.kill("SIGTERM");
+      const { code, stderr } = await service.ended();
+      assertEquals([code, stderr], [0, ""]);
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
+});
 
 Deno.test("keepEarlySignals() gives what came until it is released, for services only", async () => {
   assertEquals(keepEarlySignals(["fetch", "x"]), undefined);

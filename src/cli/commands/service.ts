@@ -127,7 +127,12 @@ async function runService<T extends DaemonSettings | DirectorySettings, S extend
   for (const signal of options.early?.release() ?? []) take(signal);
   const { args, settingsOf } = options;
   const read = () => readSettings(args, settingsOf);
-  const { settings, texts } = await read();
+  const reading = read();
+  await Promise.race([reading, ended]);
+  // What is read may never come, as from a pipe to which nobody writes: there is no log to say so.
+  const known = endsBy === undefined ? await reading : await inTime(reading);
+  if (known === "late") return "done";
+  const { settings, texts } = known;
   const { openLog } = await import("../log/log_sink.ts");
   const log = openLog({ level: settings.logLevel, format: settings.logFormat });
   if (endsBy !== undefined) {
@@ -195,9 +200,14 @@ async function openMonitor<S extends Service>(
 }
 
 async function stopInTime(stopping: Promise<void>, log: Logger): Promise<ExitName> {
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  using _ = systemClock.after(limits.serviceStopMs, () => resolve("late"));
-  if (await Promise.race([stopping, late]) !== "late") return "done";
+  if (await inTime(stopping) !== "late") return "done";
   log.error(`not stopped within ${limits.serviceStopMs} ms; ending anyway`);
   return "failed";
+}
+
+/** What `work` gives, unless it takes longer than a person waits for the end of a service. */
+async function inTime<T>(work: Promise<T>): Promise<T | "late"> {
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  using _ = systemClock.after(limits.serviceStopMs, () => resolve("late"));
+  return await Promise.race([work, late]);
 }

@@ -3,12 +3,16 @@
 import { UsageError } from "../../base/errors.ts";
 import { systemError } from "../terminal/system_error.ts";
 
+/** Where the pipes of shells are, as of `--config <(command)`: whoever writes to them is there already. */
+const OPEN_PIPES = ["/dev/", "/proc/"];
+
 /**
  * The bytes of a file of at most `bytesMax`.
  *
  * The bound holds also for what has no size of its own, such as a device or a pipe.
  *
- * @throws {UsageError} when it has more.
+ * @throws {UsageError} when it has more, or is a pipe with a name: to open one takes until somebody
+ * writes to it, which may be never.
  * @throws {EnvironmentError} when it cannot be read.
  */
 export async function readBounded(
@@ -19,6 +23,10 @@ export async function readBounded(
   const buffer = new Uint8Array(bytesMax + 1);
   let length = 0;
   try {
+    const isOpenPipe = OPEN_PIPES.some((folder) => path.startsWith(folder));
+    if (!isOpenPipe && (await Deno.stat(path)).isFifo) {
+      throw new UsageError(`Cannot read ${what} ${path}: it is a pipe`);
+    }
     using file = await Deno.open(path);
     if ((await file.stat()).isDirectory) {
       throw new UsageError(`Cannot read ${what} ${path}: it is a directory`);

@@ -150,6 +150,20 @@ Deno.test("readConfig() bounds the file before it reads it, whatever it is", asy
   });
 });
 
+Deno.test({
+  name: "readConfig() does not wait for a writer of a pipe, but reads that of a shell",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await inFolder(async (dir) => {
+      const path = `${dir}/pipe.toml`;
+      await new Deno.Command("mkfifo", { args: [path] }).output();
+      const pipe = await assertRejects(() => readConfig(path, command), UsageError);
+      assertStringIncludes(pipe.message, `${path}: it is a pipe`);
+    });
+    assertEquals((await readConfig("/dev/null", command)).values.size, 0);
+  },
+});
+
 Deno.test("readConfig() resolves paths against the file, not against the process", async () => {
   await inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/p.toml`, `data = "d"\nshare = ["../s"]`);
