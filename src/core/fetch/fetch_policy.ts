@@ -24,8 +24,8 @@
  *     What fellows gave of it (`core/crowd`) is mended first, and where there is no SHA-256, compared
  *     with the mirror in part; none of it is released before.
  *  8. What the swarm brought is the file when it is settled that its candidate leads, a mirror that
- *     must be heard was heard, and it has the SHA-256 that is wanted; else the candidate is thrown
- *     away with those who offered it.
+ *     must be heard was heard, all that the mirror gave until then was compared, and it has the
+ *     SHA-256 that is wanted; else the candidate is thrown away with those who offered it.
  *  9. The fetch fails when nobody can be asked any more or was waited for long enough and no mirror
  *     may give the file; when its time is out; when it is stopped; and when the disk refuses.
  * 10. For a client that cannot wait for the check of the whole, `client_hold.ts` says what is released

@@ -29,6 +29,8 @@ type Check =
     readonly candidate: Candidate;
     /** Whether its SHA-256 is just computed. */
     isHashing: boolean;
+    /** Whether it was, and is what is wanted. */
+    isHashed: boolean;
     isSettled: boolean;
   };
 
@@ -288,7 +290,7 @@ export class Verification {
     if (!isSwarmComplete || followed === null) return null;
     this.#waiting.isSwarmComplete = false;
     const isSettled = this.#peers.candidates.isCertain(followed);
-    return { kind: "swarm", candidate: followed, isHashing: false, isSettled };
+    return { kind: "swarm", candidate: followed, isHashing: false, isHashed: false, isSettled };
   }
 
   hereChecked(
@@ -433,7 +435,10 @@ export class Verification {
     }
     // What the mirror gave of it is compared with the leaves first: it may have been released.
     const { mirror, importedTo } = turn.facts;
-    if (this.mayImport && mirror !== null && importedTo < mirror.nextChunk && !mirror.isWhole) {
+    // Of what is just being thrown away nothing is compared again.
+    if (this.#isRejecting) return;
+    const isLeft = mirror !== null && importedTo < mirror.nextChunk;
+    if (this.mayImport && isLeft && (check.isHashed || !mirror.isWhole)) {
       return turn.emit({ kind: "import", isFromFirst: false });
     }
     if (this.#needsMirror(turn, followed)) {
@@ -442,7 +447,7 @@ export class Verification {
       return;
     }
     const isChecked = this.#request.sha256 !== null && turn.facts.swarm!.isFull;
-    if (!isChecked) return this.#swarmIsRight(turn, followed);
+    if (!isChecked || check.isHashed) return this.#swarmIsRight(turn, followed);
     check.isHashing = true;
     turn.emit({ kind: "check-peers", key: followed.key });
   }
@@ -453,13 +458,17 @@ export class Verification {
   ): void {
     const { followed } = this.#peers;
     // It may be of a candidate that was left meanwhile.
-    if (this.#check?.kind !== "swarm" || followed === null || followed.key !== key) return;
-    this.#check = null;
+    const check = this.#check;
+    if (check?.kind !== "swarm" || followed === null || followed.key !== key) return;
     if (!isRight) {
+      this.#check = null;
       return this.#reject(turn, followed, "it does not have the SHA-256 that is wanted");
     }
     note(turn, "The SHA-256 of what peers gave is right");
-    this.#swarmIsRight(turn, followed);
+    check.isHashing = false;
+    check.isHashed = true;
+    // The mirror may have given more while it was computed.
+    this.#checkSwarm(turn, check);
   }
 
   #swarmIsRight(turn: Turn, followed: Candidate): void {

@@ -182,6 +182,44 @@ Deno.test("FetchPolicy ends with what peers gave when it has the SHA-256, and th
   }
 });
 
+/** A fetch with a mirror that gave some chunks, of which so many were compared with the leaves. */
+function besideMirror(
+  request: Partial<FetchRequest>,
+  nextChunk: number,
+  importedTo: number,
+): Policy {
+  const policy = new Policy({ mirrors: ["http://mirror.example.org/file"], ...request });
+  policy.mirror = { ...MIRROR, sizeBytes: SIZE, isOpen: true, nextChunk };
+  policy.importedTo = importedTo;
+  policy.offer(A, 1);
+  return policy;
+}
+
+Deno.test("FetchPolicy compares what a mirror gave while the SHA-256 was computed before it ends", () => {
+  for (const isWhole of [false, true]) {
+    const policy = besideMirror({ sha256: SHA256 }, 2, 2);
+    assert(policy.complete().includes("check-peers"));
+    policy.mirror = { ...policy.mirror!, nextChunk: 3, isWhole };
+    policy.tell({ kind: "mirror-arrived", range: { first: 2, count: 1 } });
+    const kinds = policy.tell({ kind: "peers-checked", key: `${A}:${SIZE}`, isRight: true });
+    assert(kinds.includes("import") && !kinds.includes("finish"), `${kinds}`);
+    policy.importedTo = 3;
+    assert(policy.tell({ kind: "imported", range: { first: 2, count: 1 } }).includes("finish"));
+  }
+});
+
+Deno.test("FetchPolicy waits until wrong chunks of a mirror are thrown away, and compares them once", () => {
+  const policy = besideMirror({ root: A }, 2, 0);
+  const culprit = "mirror.example.org";
+  const kinds = policy.tell({ kind: "mirror-differs", why: "", culprit, hasLeftSwarm: false });
+  assert(kinds.includes("reject-mirror"));
+  const before = policy.complete();
+  assert(!before.includes("import") && !before.includes("finish"), `${before}`);
+  policy.mirror = MIRROR;
+  policy.tell({ kind: "mirror-restarted", reason: "" });
+  assert(policy.tell({ kind: "mirror-rejected" }).includes("finish"));
+});
+
 Deno.test("FetchPolicy takes no check of a candidate for that of another one", () => {
   const policy = new Policy({ sha256: SHA256 });
   policy.offer(A, 1);
