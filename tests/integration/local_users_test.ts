@@ -16,7 +16,7 @@ Deno.test("pacsrv daemon asks no mirror for a user without its token, and his ow
   await using dir = await TempDir.make();
   await randomFile(await dir.sub("mirror", NAME), 200_000, 7);
   await using mirror = Mirror.start(await dir.sub("mirror"));
-  await using daemon = await startDaemon();
+  await using daemon = await startDaemon({ args: ["--metrics", "127.0.0.1:0"] });
   await Deno.rename(`${daemon.dataDir}/client.token`, `${dir.path}/away`);
   {
     await using client = await connectTo(daemon);
@@ -34,6 +34,9 @@ Deno.test("pacsrv daemon asks no mirror for a user without its token, and his ow
   assertStringIncludes(stderr, "fetching directly from");
   await assertSameFile(output, await dir.sub("mirror", NAME));
   assertEquals(await daemon.list(), []);
+  const figures = await (await fetch(`http://${daemon.metrics}/metrics`)).text();
+  assertStringIncludes(figures, 'pacsrv_fetches_total{outcome="not_allowed"} 2\n');
+  assertStringIncludes(figures, 'pacsrv_fetches_total{outcome="refused"} 0\n');
 
   // Who can read it has the daemon fetch, keep and offer it.
   await Deno.rename(`${dir.path}/away`, `${daemon.dataDir}/client.token`);

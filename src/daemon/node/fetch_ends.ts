@@ -4,8 +4,8 @@ import { FetchFailure } from "../../base/errors.ts";
 import type { FetchFigures } from "../fetch/fetch_recorder.ts";
 
 /**
- * How a fetch can end; "stopped": nobody wanted it any more, "refused": it was not begun, for others
- * run or what it asks for is not to be had that way.
+ * How a fetch can end; "stopped": nobody wanted it any more. The last two were not begun: "refused",
+ * for too many run, "not_allowed", for who asks may not have it that way, which is no fault.
  */
 const FETCH_OUTCOMES = [
   "done",
@@ -13,8 +13,9 @@ const FETCH_OUTCOMES = [
   "check_failed",
   "timed_out",
   "stopped",
-  "refused",
   "failed",
+  "refused",
+  "not_allowed",
 ] as const;
 type FetchOutcome = (typeof FETCH_OUTCOMES)[number];
 
@@ -59,8 +60,8 @@ export class FetchEnds {
   }
 
   /** A request is not taken. */
-  refused(): void {
-    this.#outcomes.refused++;
+  refused(as: "refused" | "not_allowed"): void {
+    this.#outcomes[as]++;
   }
 
   /** A request is over. */

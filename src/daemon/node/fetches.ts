@@ -136,7 +136,7 @@ export class Fetches {
     const insideMirrors = isForStranger ? await this.#configuredMirrors() : undefined;
     const kept = isForStranger ? limits.fetchesTrustedMin : 0;
     if (this.#running.size >= limits.fetchesMax - kept) {
-      this.ends.refused();
+      this.ends.refused("refused");
       throw new FetchFailure(
         "failed",
         `Cannot fetch: ${this.#running.size} fetches are running, at most ${limits.fetchesMax}`,
@@ -145,7 +145,7 @@ export class Fetches {
     }
     const known = applySyncDb(isForStranger ? unnamedRoot(request) : request, trust);
     if (isForStranger && request.mirrors.length > 0 && !known.isOfDatabase) {
-      this.ends.refused();
+      this.ends.refused("not_allowed");
       throw new FetchFailure(
         "failed",
         "The daemon asks mirrors only for files that a package database names, except for its owner",

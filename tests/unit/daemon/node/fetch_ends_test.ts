@@ -28,15 +28,18 @@ Deno.test("FetchEnds counts each outcome, none left out, and tells of each end",
   ends.ended(end);
   ends.ended({ ...end, outcome: "done" });
   ends.ended(end);
-  ends.refused();
+  ends.refused("refused");
+  ends.refused("not_allowed");
+  ends.refused("not_allowed");
   assertEquals(ends.outcomes, {
     done: 1,
     not_found: 2,
     check_failed: 0,
     timed_out: 0,
     stopped: 0,
-    refused: 1,
     failed: 0,
+    refused: 1,
+    not_allowed: 2,
   });
   assertEquals(heard.map(({ outcome }) => outcome), ["not_found", "done", "not_found"]);
 });
