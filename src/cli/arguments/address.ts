@@ -76,6 +76,20 @@ export function splitAddress(address: string): { host: string; port: string } {
   return { host, port: address.slice(colon + 1) };
 }
 
+/**
+ * A name as it stands in the `Host` of a request, in lower case, without a port.
+ *
+ * @throws {UsageError} when no machine can have that name.
+ */
+export function parseHostName(text: string, what: string): string {
+  const name = text.toLowerCase().replace(/\.$/, "");
+  if (isHostName(name)) return name;
+  const said = JSON.stringify(text.slice(0, 300));
+  throw new UsageError(`Cannot use ${what} ${said}: it is no name of a machine`, {
+    hint: "Write the name alone, without a port, for instance cache.lan.",
+  });
+}
+
 /** Whether only this machine reaches `host`. */
 export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");

@@ -12,7 +12,7 @@ import { parseUrl, withoutSecrets } from "../../base/mirror_url.ts";
 import type { DaemonConfig, GatewayConfig } from "../../daemon/config.ts";
 import type { DirectoryConfig } from "../../directory/server.ts";
 import type { MonitorConfig } from "../../metrics/monitor.ts";
-import { addressParser } from "../arguments/address.ts";
+import { addressParser, parseHostName } from "../arguments/address.ts";
 import { type Arguments, configKeys } from "../arguments/arguments.ts";
 import { about } from "../arguments/setting_faults.ts";
 import {
@@ -189,7 +189,7 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
   const waitMs = args.value("gateway-wait", secondsUpTo(limits.gatewayWaitMsMax));
   const staleMs = args.value("stale-databases", parseAge(limits.staleDatabasesMsMax));
   const listen = args.optional("gateway", addressParser(GATEWAY_PORT));
-  const names = args.values("gateway-name", hostName);
+  const names = args.values("gateway-name", parseHostName);
   if (listen !== undefined) return { listen, mirrors, waitMs, staleMs, names };
   const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name"];
   const idle = flags.find((name) => args.isSet(name));
@@ -202,14 +202,9 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
   );
 }
 
-/** A name that a server answers to, as it stands in a `Host`. */
-function hostName(text: string): string {
-  return text.toLowerCase().replace(/\.$/, "");
-}
-
 function readMonitor(args: Arguments): MonitorConfig | undefined {
   const listen = args.optional("metrics", addressParser(METRICS_PORT));
-  const names = args.values("metrics-name", hostName);
+  const names = args.values("metrics-name", parseHostName);
   if (listen !== undefined) return { listen, names };
   if (!args.isSet("metrics-name")) return undefined;
   throw about(

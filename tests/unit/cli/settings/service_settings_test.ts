@@ -101,6 +101,10 @@ Deno.test("readDaemonSettings() reads the port for monitors, and its names", asy
   for (
     const [words, message] of [
       [["--metrics-name", "a"], "Cannot use --metrics-name without --metrics: it is for that port"],
+      [
+        ["--metrics", host, "--metrics-name", "node7.lan:8052"],
+        'Cannot use --metrics-name "node7.lan:8052": it is no name of a machine',
+      ],
       [["--metrics", "a:b"], 'Cannot use --metrics "a:b": the port is not a number'],
       [["--metrics", ":70000"], 'Cannot use --metrics ":70000": port 70000 is above 65535'],
     ] as const
@@ -118,6 +122,10 @@ Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the database
     (await assertRejects(() => settings(...words), UsageError)).message;
   assertEquals(await read(), { gateway: undefined, syncDbDir: undefined });
   const host = "127.0.0.1";
+  assertStringIncludes(
+    await refused("--gateway", host, "--gateway-name", "http://cache.lan"),
+    "it is no name of a machine",
+  );
   assertEquals(await read("--gateway", host, "--sync-db", "/x"), {
     gateway: {
       listen: { host, port: 8050 },
