@@ -7,6 +7,7 @@
 
 import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import { Expectation } from "../../core/crowd/expectation.ts";
 import { flightOfMirror, flightOfSha256 } from "../../core/crowd/flight_id.ts";
 import type { CrowdFacts, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
@@ -55,8 +56,9 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
   /** What directories are asked; null before the flight. */
   #search: FellowSearch | null = null;
   #sinceMs: number | null = null;
-  /** When somebody sought the file, when something came, last. */
-  #times = { soughtMs: -Infinity, cameMs: -Infinity };
+  readonly #expectation = new Expectation();
+  /** When something came last. */
+  #cameMs = -Infinity;
   #canRead = true;
   /** Whether the file at the mirror became another one: what has its SHA-256 as an id is mixed up. */
   #isAnother = false;
@@ -88,7 +90,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   get isExpected(): boolean {
     if (this.fellows > 0) return false;
-    return this.#nowMs - this.#times.soughtMs < limits.crowdExpectMs || this.#isNaming;
+    return this.#expectation.isOn(this.#nowMs) || this.#isNaming;
   }
 
   get canRead(): boolean {
@@ -96,7 +98,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
   }
 
   get isComing(): boolean {
-    const sinceMs = Math.max(this.#times.cameMs, this.#sinceMs ?? -Infinity);
+    const sinceMs = Math.max(this.#cameMs, this.#sinceMs ?? -Infinity);
     return this.fellows > 0 && this.#nowMs - sinceMs < limits.crowdStarvedMs;
   }
 
@@ -201,7 +203,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   arrived(range: ChunkRange, provider: Provider): void {
     const { journal, track } = this.#options;
-    this.#times.cameMs = this.#nowMs;
+    this.#cameMs = this.#nowMs;
     const { sizeBytes } = this.#flight!.file;
     journal.received(provider, range, { sizeBytes, track: "mirror" });
     const { unverified } = track;
@@ -217,7 +219,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     this.#hadFellows = this.fellows > 0;
     if (isLeft) {
       // They may have all of it by now, and offer it.
-      this.#times.soughtMs = this.#nowMs;
+      this.#expectation.left(this.#nowMs);
       this.#options.searchAgain();
     }
     this.#options.tell({ kind: "crowd-changed" });
@@ -289,7 +291,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   #sought(name: string): void {
     if (name !== this.#request.name || this.fellows > 0) return;
-    this.#times.soughtMs = this.#nowMs;
+    this.#expectation.sought(this.#nowMs);
     this.#options.tell({ kind: "crowd-changed" });
   }
 
