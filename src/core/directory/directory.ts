@@ -77,6 +77,7 @@ export class Directory {
     const { clientsMax = limits.directoryClientsMax, listingsMax = limits.listingsMax } = options;
     this.#listings = new Listings(new ListingTable(seeds.getInt32(0)), this.#clients, {
       max: listingsMax,
+      isAskedFor: (root) => this.#replication.isAskedFor(root),
     });
     this.#lookUp = new LookUp({
       random,

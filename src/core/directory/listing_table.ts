@@ -108,6 +108,11 @@ export class ListingTable {
     return this.#rows.get(row, LISTER);
   }
 
+  /** The listing of the same lister that was named next; after the last comes the first. */
+  after(row: ListingRow): ListingRow {
+    return this.#ofLister.next(row);
+  }
+
   chunksHave(row: ListingRow): number {
     return this.#rows.get(row, CHUNKS);
   }

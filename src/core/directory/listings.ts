@@ -4,13 +4,14 @@
  *
  * With all room taken, who lists little is served first: of the network (an IPv4 /24, an IPv6 /48)
  * with the most listings the address with the most gives some to a newcomer whose network has fewer;
- * within one network, the address with the most to one that has fewer. What it named longest ago goes.
- * Its client learns of that by the count in the next answer, as after any loss.
+ * within one network, the address with the most to one that has fewer. What it named longest ago goes
+ * first, and last what somebody asked for lately. Its client learns of that by the count in the next answer, as after any loss.
  */
 
 import { utf8 } from "../../base/bytes.ts";
 import { PeerFault } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
+import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ListedFile } from "../../wire/structures.ts";
 import type { Client, Clients, Host } from "./clients.ts";
@@ -23,16 +24,21 @@ export class Listings {
   readonly table: ListingTable;
   readonly #clients: Pick<Clients, "hosts">;
   readonly #max: number;
+  readonly #isAskedFor: (root: Root) => boolean;
 
-  /** @param options `max`: how many listings there may be. */
+  /**
+   * @param options `max`: how many listings there may be; `isAskedFor`: whether somebody asked for a root
+   * lately.
+   */
   constructor(
     table: ListingTable,
     clients: Pick<Clients, "hosts">,
-    options: { readonly max: number },
+    options: { readonly max: number; readonly isAskedFor: (root: Root) => boolean },
   ) {
     this.table = table;
     this.#clients = clients;
     this.#max = options.max;
+    this.#isAskedFor = options.isAskedFor;
   }
 
   /** Lists a file, or brings it up to date; or says which limit stands against it. */
@@ -82,12 +88,28 @@ export class Listings {
     if (giver === undefined) return false;
     // Not one by one: all addresses are looked at for each.
     const least = giver.listings - Math.min(limits.listingsGivenMax, giver.listings >> 1);
-    for (const client of [...giver.clients].sort((a, b) => b.listings - a.listings)) {
-      while (giver.listings > least && client.firstListing !== NONE) {
-        this.#unlist(client, client.firstListing);
+    this.#take(giver, { least, isSpared: this.#isAskedFor });
+    this.#take(giver, { least, isSpared: () => false });
+    return true;
+  }
+
+  /** Takes listings of an address away until so few are left: of its client with most first. */
+  #take(
+    host: Host,
+    { least, isSpared }: {
+      readonly least: number;
+      readonly isSpared: (root: Root) => boolean;
+    },
+  ): void {
+    const { files } = this.table;
+    for (const client of [...host.clients].sort((a, b) => b.listings - a.listings)) {
+      let row = client.firstListing;
+      for (let left = client.listings; left > 0 && host.listings > least; left--) {
+        const next = this.table.after(row);
+        if (!isSpared(files.rootOf(this.table.fileOf(row)))) this.#unlist(client, row);
+        row = next;
       }
     }
-    return true;
   }
 
   /** Drops what the client named longest ago, if that was before its batch. */

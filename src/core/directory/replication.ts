@@ -115,6 +115,11 @@ export class Replication<T extends Taker> {
     if (this.#demands.size > limits.demandsMax) this.#forgetOldest();
   }
 
+  /** Whether somebody asked for a root lately. */
+  isAskedFor(root: Root): boolean {
+    return this.#demands.has(root);
+  }
+
   /** Since when, within the last minute, a node asks for a root; Infinity where too many ask. */
   askedForMs(root: Root, asker: NodeId, nowMs: number): number {
     const askers = this.#demands.get(root)?.askers;

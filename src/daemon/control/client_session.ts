@@ -271,7 +271,10 @@ export class ClientSession implements FrameHandler {
       ? "usage"
       : "failed";
     if (failure === "failed") {
-      this.#options.node.context.log.warn("a client's request failed", { error: messageOf(error) });
+      // It names its host, so that what any user may ask for does not fill the log.
+      const { host } = this.remote;
+      const fields = { host, error: messageOf(error) };
+      this.#options.node.context.log.warn("a client's request failed", fields);
     }
     const hint = (error as { hint?: string }).hint ?? "";
     return {

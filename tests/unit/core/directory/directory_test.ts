@@ -839,6 +839,19 @@ Deno.test("Directory.step() has the network that lists most give room to one tha
   assertEquals(fixture.metadata("file-1.bin").length, 1);
 });
 
+Deno.test("Directory.step() has what somebody asked for give room last", () => {
+  const fixture = new DirectoryFixture({ listingsMax: 1_000 });
+  const big = fixture.client(1, { host: "203.0.113.1" });
+  fixture.list(big, filesFrom(10_000, 1_000));
+  // The one that was named first would go first.
+  assertEquals(fixture.holders("file-10000.bin").length, 1);
+  fixture.list(fixture.client(2, { host: "10.0.0.1" }), filesFrom(1, 400));
+  const left = [10_000, 10_001, 10_999].map((number) =>
+    fixture.metadata(`file-${number}.bin`).length
+  );
+  assertEquals(left, [1, 0, 1]);
+});
+
 Deno.test("Directory.step() has one address of a network give room to others of it", () => {
   const fixture = new DirectoryFixture({ listingsMax: 1_000 });
   fixture.list(fixture.client(1, { host: "10.0.0.1" }), filesFrom(10_000, 990));
