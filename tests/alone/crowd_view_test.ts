@@ -29,7 +29,9 @@ Deno.test("pacsrv fetch --background leaves the mirror to those who wait", async
     crowd.daemons[index]!.fetch([url, "-o", outputs[index]!, ...args]);
   await using first = fetching(0, "--background");
   await using second = fetching(1, "--mirror-delay", "600");
-  await Promise.all([first, second].map((fetch) => fetch.event("searching")));
+  // One may hear of the other before it has said that it searches.
+  const begun = /"event":"(searching|progress)"/;
+  await Promise.all([first, second].map(({ process }) => process.stdout.matching(begun)));
   assertEquals(await crowd.copiesOf(0), 0);
   await using third = fetching(2);
   const done = await Promise.all([first, second, third].map((fetch) => fetch.done()));
