@@ -372,6 +372,8 @@ export class PeerSide {
   /** Rule 2: the candidate is here already. */
   isHere(): void {
     this.#following.isTrying = false;
+    // Those who offer another one were not told to give it.
+    this.#sentAway = true;
   }
 
   /** Rule 4: those that were sent away are dialled, and asked. */

@@ -714,3 +714,29 @@ Deno.test("FetchPolicy asks the mirror alone, at once and for all, where nodes a
   policy.mirror = { ...MIRROR, refusal: { status: 502, retryAfter: null, message: "none" } };
   assert(policy.tell({ kind: "mirror-changed" }).includes("fail"));
 });
+
+Deno.test("FetchPolicy calls those back who offered another file while one that is here was checked", () => {
+  const policy = new Policy({ sha256: SHA256 });
+  const offer = (root: Root, node: number) =>
+    policy.tell({
+      kind: "offered",
+      nodeId: String(node).padStart(32, "0") as NodeId,
+      address: { host: `192.0.2.${node}`, port: 8_048 },
+      files: [{ root, name: "file", type: "", sizeBytes: SIZE, chunksHave: CHUNKS, whole: true }],
+    });
+  assert(offer(A, 1).includes("follow"));
+  const { candidate } = policy.effects.find((effect) => effect.kind === "follow")!;
+  policy.tell({ kind: "is-here", candidate });
+  offer(B, 2);
+  const kinds = policy.tell({
+    kind: "here-checked",
+    candidate,
+    file: { root: A, name: "file", sizeBytes: SIZE },
+    isRight: false,
+    isMirrors: false,
+  });
+  assert(kinds.includes("follow"));
+  policy.swarm = { ...SWARM, sourceCount: 0, hadSources: false };
+  const after = policy.tell({ kind: "joined" });
+  assert(after.includes("dial") && after.includes("flood"), after.join(" "));
+});
