@@ -1,9 +1,9 @@
 /** The logger that every layer is handed; where lines go and how they look the CLI decides. */
 
+import { TimedMap } from "./bounded_map.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { limits } from "./limits.ts";
 import { networkOf } from "./rate_limit.ts";
-import { TimedMap } from "./bounded_map.ts";
 
 /** Values that go with a line, each under a name. */
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -15,11 +15,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { HostPort } from "../base/address.ts";
 import { type Clock, sleep, systemClock, type Timer } from "../base/clock.ts";
-import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Logger, LogThrottle } from "../base/log.ts";
 import { hostProblem, machineNames } from "../gateway/server/known_hosts.ts";
-import { formatAddress } from "../wire/host.ts";
+import { listenError } from "../gateway/server/listen_error.ts";
 import type { Health } from "./health.ts";
 
 interface MetricsServerOptions {
@@ -89,7 +89,9 @@ export class MetricsServer implements AsyncDisposable {
     try {
       await listening(server, options.listen);
     } catch (error) {
-      throw listenError(error, options.listen);
+      throw listenError(error, options.listen, {
+        inUseHint: "Choose another port with --metrics HOST:PORT.",
+      });
     }
     return new MetricsServer(server, options);
   }
@@ -205,20 +207,4 @@ function listening(server: Server, { host, port }: HostPort): Promise<void> {
       resolve();
     });
   });
-}
-
-function listenError(cause: unknown, { host, port }: HostPort): EnvironmentError {
-  const where = formatAddress(host, port);
-  const code = (cause as { readonly code?: unknown }).code;
-  if (code === "EADDRINUSE") {
-    return new EnvironmentError("in-use", `Cannot listen on ${where}: the port is in use`, {
-      hint: "Choose another port with --metrics HOST:PORT.",
-      cause,
-    });
-  }
-  return new EnvironmentError(
-    code === "EACCES" ? "no-permission" : "unreachable",
-    `Cannot listen on ${where}: ${messageOf(cause)}`,
-    { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
-  );
 }

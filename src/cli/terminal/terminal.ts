@@ -119,20 +119,18 @@ export function outputColumns(): number | null {
 
 /** Rows of the terminal behind stderr; 24 where it does not say. */
 export function terminalRows(): number {
-  try {
-    const { rows } = Deno.consoleSize();
-    return rows > 0 ? rows : 24;
-  } catch {
-    return 24;
-  }
+  return consoleSizeOf("rows") ?? 24;
 }
 
 /** Columns of the terminal behind stderr; 80 where it does not say. */
 export function terminalColumns(): number {
+  return consoleSizeOf("columns") ?? 80;
+}
+
+function consoleSizeOf(side: "rows" | "columns"): number | undefined {
   try {
-    const { columns } = Deno.consoleSize();
-    return columns > 0 ? columns : 80;
+    return Deno.consoleSize()[side] || undefined;
   } catch {
-    return 80;
+    return undefined;
   }
 }

@@ -5,7 +5,8 @@
  * With all room taken, who lists little is served first: of the network (an IPv4 /24, an IPv6 /48)
  * with the most listings the address with the most gives some to a newcomer whose network has fewer;
  * within one network, the address with the most to one that has fewer. What it named longest ago goes
- * first, and last what somebody asked for lately. Its client learns of that by the count in the next answer, as after any loss.
+ * first, and last what somebody asked for lately. Its client learns of that by the count in the next
+ * answer, as after any loss.
  */
 
 import { utf8 } from "../../base/bytes.ts";

@@ -27,10 +27,8 @@ type Check =
   | {
     readonly kind: "swarm";
     readonly candidate: Candidate;
-    /** Whether its SHA-256 is just computed. */
-    isHashing: boolean;
-    /** Whether it was, and is what is wanted. */
-    isHashed: boolean;
+    /** How far its SHA-256 is; "right": it is what is wanted. */
+    hash: "due" | "running" | "right";
     isSettled: boolean;
   };
 
@@ -290,7 +288,7 @@ export class Verification {
     if (!isSwarmComplete || followed === null) return null;
     this.#waiting.isSwarmComplete = false;
     const isSettled = this.#peers.candidates.isCertain(followed);
-    return { kind: "swarm", candidate: followed, isHashing: false, isHashed: false, isSettled };
+    return { kind: "swarm", candidate: followed, hash: "due", isSettled };
   }
 
   hereChecked(
@@ -422,7 +420,7 @@ export class Verification {
   /** Rule 8. */
   #checkSwarm(turn: Turn, check: OfKind<Check, "swarm">): void {
     const { candidates } = this.#peers;
-    if (check.isHashing) return;
+    if (check.hash === "running") return;
     if (!check.isSettled) {
       if (candidates.unsettledMs(turn.nowMs) > 0) return;
       check.isSettled = true;
@@ -433,22 +431,23 @@ export class Verification {
       this.#check = null;
       return this.checkOn(turn);
     }
-    // What the mirror gave of it is compared with the leaves first: it may have been released.
-    const { mirror, importedTo } = turn.facts;
     // Of what is just being thrown away nothing is compared again.
     if (this.#isRejecting) return;
+    const isRight = check.hash === "right";
+    // What the mirror gave of it is compared with the leaves first: it may have been released.
+    const { mirror, importedTo } = turn.facts;
     const isLeft = mirror !== null && importedTo < mirror.nextChunk;
-    if (this.mayImport && isLeft && (check.isHashed || !mirror.isWhole)) {
+    if (this.mayImport && isLeft && (isRight || !mirror.isWhole)) {
       return turn.emit({ kind: "import", isFromFirst: false });
     }
     if (this.#needsMirror(turn, followed)) {
       // Nothing else can tell, and it is here: the mirror is right (rule 5).
-      if (turn.facts.mirror!.isWhole && !this.#isRejecting) this.#check = this.#checkMirror(turn);
+      if (mirror!.isWhole) this.#check = this.#checkMirror(turn);
       return;
     }
     const isChecked = this.#request.sha256 !== null && turn.facts.swarm!.isFull;
-    if (!isChecked || check.isHashed) return this.#swarmIsRight(turn, followed);
-    check.isHashing = true;
+    if (!isChecked || isRight) return this.#swarmIsRight(turn, followed);
+    check.hash = "running";
     turn.emit({ kind: "check-peers", key: followed.key });
   }
 
@@ -465,8 +464,7 @@ export class Verification {
       return this.#reject(turn, followed, "it does not have the SHA-256 that is wanted");
     }
     note(turn, "The SHA-256 of what peers gave is right");
-    check.isHashing = false;
-    check.isHashed = true;
+    check.hash = "right";
     // The mirror may have given more while it was computed.
     this.#checkSwarm(turn, check);
   }

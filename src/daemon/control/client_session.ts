@@ -207,9 +207,12 @@ export class ClientSession implements FrameHandler {
     let done = await this.#options.node.fetch(request, how);
     for (let left: number = limits.fetchesAgainMax;; left--) {
       const lost = await delivery.finished(signal);
+      if (signal.aborted) return done;
       const { root } = done;
-      if (lost === null && !signal.aborted) this.#noteGiven(request, root);
-      if (lost === null || signal.aborted) return done;
+      if (lost === null) {
+        this.#noteGiven(request, root);
+        return done;
+      }
       if (left === 0 || root === UNKNOWN_ROOT) throw lost;
       done = await this.#options.node.fetch(request, {
         ...how,

@@ -6,12 +6,12 @@
 
 import { createHash } from "node:crypto";
 import type { HostPort } from "../../base/address.ts";
+import { TimedMap } from "../../base/bounded_map.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
 import type { FlightId, NodeId, QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameType } from "../../base/names.ts";
-import { TimedMap } from "../../base/bounded_map.ts";
 import { splitPath } from "../../store/files/stored_file.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";

@@ -251,17 +251,22 @@ export class FetchChecks {
    */
   async #isAsMirrorGave(reader: FileReader): Promise<boolean | null> {
     const { track } = this.#options;
-    let done: { readonly nextChunk: number; readonly beginnings: number } | null = null;
+    if (track === null) return null;
+    let { beginnings } = track;
+    // The chunk behind the last one that was compared.
+    let done = track.firstChunk;
     for (;;) {
-      const { unverified = null, sizeBytes = null, firstChunk = 0, nextChunk = 0, beginnings = 0 } =
-        track ?? {};
+      const { unverified, sizeBytes, firstChunk, nextChunk } = track;
       if (unverified === null || sizeBytes === null || nextChunk === firstChunk) return null;
-      const first: number = done?.beginnings === beginnings ? done.nextChunk : firstChunk;
-      if (first === nextChunk) return true;
-      const range = { first, count: nextChunk - first };
+      if (track.beginnings !== beginnings) {
+        beginnings = track.beginnings;
+        done = firstChunk;
+      }
+      if (done === nextChunk) return true;
+      const range = { first: done, count: nextChunk - done };
       const given = chunksOf(unverified.reader(sizeBytes), range);
       if (await differenceOf(given, chunksOf(reader, range)) !== undefined) return false;
-      done = { nextChunk, beginnings };
+      done = nextChunk;
     }
   }
 }

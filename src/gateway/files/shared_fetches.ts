@@ -4,13 +4,13 @@
  * is searched, and lets those end that nobody waits for.
  */
 
+import { TimedMap } from "../../base/bounded_map.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { FetchFailure } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
 import type { PackageFile } from "../../base/package_index.ts";
-import { TimedMap } from "../../base/bounded_map.ts";
 import { kindOf } from "../server/request_path.ts";
 import { type FetchingNode, SharedFetch, type SoughtFile } from "./shared_fetch.ts";
 

@@ -10,10 +10,10 @@
 import type { HostPort } from "../../base/address.ts";
 import { Changes } from "../../base/changes.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger, LogThrottle } from "../../base/log.ts";
-import { formatAddress } from "../../wire/host.ts";
+import { listenError } from "./listen_error.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
 interface HttpServerOptions {
@@ -171,7 +171,6 @@ function serve(
     answer(request: Request, info: Deno.ServeHandlerInfo): Promise<Response>;
   },
 ): Deno.HttpServer<Deno.NetAddr> {
-  const where = formatAddress(address.host, address.port);
   try {
     return Deno.serve({
       hostname: address.host,
@@ -182,17 +181,9 @@ function serve(
       onError: () => plainAnswer(500, "The gateway failed: see the log of the daemon"),
     }, (request, info) => options.answer(request, info));
   } catch (cause) {
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new EnvironmentError("in-use", `Cannot listen on ${where}: the port is in use`, {
-        hint: "Another gateway may be running. Choose another port with --gateway HOST:PORT.",
-        cause,
-      });
-    }
-    throw new EnvironmentError(
-      cause instanceof Deno.errors.PermissionDenied ? "no-permission" : "unreachable",
-      `Cannot listen on ${where}: ${messageOf(cause)}`,
-      { hint: "The host must be an address of this machine, the port free, from 1024 on.", cause },
-    );
+    throw listenError(cause, address, {
+      inUseHint: "Another gateway may be running. Choose another port with --gateway HOST:PORT.",
+    });
   }
 }
 

@@ -411,30 +411,42 @@ function whole(bytes: Uint8Array, length: number): Uint8Array {
   return sent;
 }
 
+/** In the middle of a chunk. */
+const MIDDLE = 2.5 * CHUNK_BYTES;
+
+/** Has ONE, and gives no more than the first bytes of the whole of it until `goesOn`. */
+function stoppingServer(stopsAt: number, goesOn: Promise<void>): FileServer {
+  return new FileServer(ONE, (request, { bytes }) => {
+    if (request.headers.has("range")) return undefined;
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      async start(controller) {
+        controller.enqueue(bytes.slice(0, stopsAt));
+        await goesOn;
+        controller.enqueue(bytes.slice(stopsAt));
+        controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-length": `${bytes.length}` } });
+  });
+}
+
+/** Waits until so many bytes came in order. */
+async function reached(track: MirrorTrack, bytes: number): Promise<void> {
+  while (track.bytes < bytes) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = track.changes.listen(resolve);
+    await promise;
+    end();
+  }
+}
+
 Deno.test("MirrorTrack gives all of a chunk that others wrote while the mirror was in the middle of it", () =>
   withRig(async (rig) => {
-    const begun = 2.5 * CHUNK_BYTES;
     const goesOn = Promise.withResolvers<void>();
-    await using server = new FileServer(ONE, (request, { bytes }) => {
-      if (request.headers.has("range")) return undefined;
-      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-        async start(controller) {
-          controller.enqueue(bytes.slice(0, begun));
-          await goesOn.promise;
-          controller.enqueue(bytes.slice(begun));
-          controller.close();
-        },
-      });
-      return new Response(body, { headers: { "content-length": `${bytes.length}` } });
-    });
+    await using server = stoppingServer(MIDDLE, goesOn.promise);
     const { track, owner } = rig.begin([server], { sha256: SHA256 });
     track.readTo(Infinity);
-    while (track.bytes < begun) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const end = track.changes.listen(resolve);
-      await promise;
-      end();
-    }
+    await reached(track, MIDDLE);
     const others = new Uint8Array(3 * CHUNK_BYTES).fill(7);
     track.writeOthers(2 * CHUNK_BYTES, others);
     goesOn.resolve();
@@ -482,30 +494,13 @@ Deno.test("MirrorTrack keeps what a mirror gave in order, whatever others write 
 
 Deno.test("MirrorTrack gives all of a chunk that others gave wrong and that is dropped in its middle", () =>
   withRig(async (rig) => {
-    const begun = 2.5 * CHUNK_BYTES;
     const goesOn = Promise.withResolvers<void>();
-    await using server = new FileServer(ONE, (request, { bytes }) => {
-      if (request.headers.has("range")) return undefined;
-      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-        async start(controller) {
-          controller.enqueue(bytes.slice(0, begun));
-          await goesOn.promise;
-          controller.enqueue(bytes.slice(begun));
-          controller.close();
-        },
-      });
-      return new Response(body, { headers: { "content-length": `${bytes.length}` } });
-    });
+    await using server = stoppingServer(MIDDLE, goesOn.promise);
     const { track, owner } = rig.begin([server], { sha256: SHA256 });
     track.prepare(ONE.length);
     track.writeOthers(2 * CHUNK_BYTES, new Uint8Array(3 * CHUNK_BYTES).fill(7));
     track.readTo(Infinity);
-    while (track.bytes < begun) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const end = track.changes.listen(resolve);
-      await promise;
-      end();
-    }
+    await reached(track, MIDDLE);
     track.unfilled({ first: 2, count: 3 });
     goesOn.resolve();
     await owner.until(() => track.isWhole || track.refusal !== null);
