@@ -144,6 +144,13 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#inOrder()[0]?.url ?? null;
   }
 
+  /** What the mirror that gave last says of the file; null before any gave something. */
+  get validators(): (MirrorValidators & { readonly mirror: string }) | null {
+    const last = this.#last;
+    if (last === null) return null;
+    return { mirror: last.address.label, etag: last.etag, lastModified: this.#lastModified };
+  }
+
   /** Whether the mirror at this URL, as it was given, may be asked. */
   asks(url: string): boolean {
     return this.#states.some((state) => state.url === url && state.refusal === null);

@@ -108,9 +108,8 @@ for (const trust of ["sync-db", "key"] as const) {
       const isError = exit !== 0 || status >= 400;
       assert(isRight || isOther || isError, `m${machine}: ${exit}, ${status}, ${sha256}`);
     }
-    // One of each, and what was thrown away of the first; mostly 1.5 to 1.7. A machine that learns of it
-    // when the others are through reads all of the second one itself.
-    assertCopies(report, 4);
+    // One of each, and a little of what was under way when they learned of it.
+    assertCopies(report, 2.2);
   });
 }
 

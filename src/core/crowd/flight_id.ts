@@ -14,7 +14,7 @@ export function flightOfSha256(sha256: string, sizeBytes: number): FlightId {
 }
 
 /** What a mirror says by which its file can be told from another of the same name. */
-interface FlightValidators {
+export interface FlightValidators {
   /** Whose ETag it is: HOST or HOST:PORT. */
   readonly mirror: string;
   readonly etag: string | null;

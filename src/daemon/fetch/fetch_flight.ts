@@ -9,6 +9,7 @@ import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts
 import { limits } from "../../base/limits.ts";
 import { Expectation } from "../../core/crowd/expectation.ts";
 import { flightOfMirror, flightOfSha256 } from "../../core/crowd/flight_id.ts";
+import { FlightsElsewhere } from "../../core/crowd/flights_elsewhere.ts";
 import type { CrowdFacts, FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import { MirrorError } from "../../http/mirror_error.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
@@ -62,6 +63,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
   #canRead = true;
   /** Whether the file at the mirror became another one: what has its SHA-256 as an id is mixed up. */
   #isAnother = false;
+  #elsewhere: FlightsElsewhere | null = null;
   #mending: CrowdMending | null = null;
   /** Whether fellows were there when they changed last. */
   #hadFellows = false;
@@ -139,9 +141,13 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
   /** What a holder is answered that has the same file in flight; null when it has not. */
   offered(holder: OfferingHolder, inFlight: readonly MessageOf<"in-flight">[]): Verdict | null {
     const flight = this.#flight;
-    const id = flight?.file.id;
-    if (flight === null || id === undefined) return null;
-    if (!inFlight.some((offer) => offer.flight === id)) return null;
+    if (flight === null) return null;
+    const { id } = flight.file;
+    if (!inFlight.some((offer) => offer.flight === id)) {
+      this.#elsewhere?.heard(inFlight);
+      this.#followOthers();
+      return null;
+    }
     // Those that come later find room at it, and so the graph stays connected.
     if (flight.fellowCount >= limits.fellowsSoughtMax) return null;
     const { nodeId, address } = holder;
@@ -163,12 +169,16 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
   /** The mirror gave chunks in order. */
   gave(provider: Provider, range: ChunkRange): void {
     this.#flight?.gave(provider, range);
+    this.#followOthers();
   }
 
   /** What came is of no use: the file at the mirror is another one. */
   restarted(reason: string): void {
     this.#flight?.close(reason);
     this.#flight = null;
+    this.#elsewhere = null;
+    // Nobody can be waited for before the mirror has said what its file is known by now.
+    this.#sinceMs = null;
     this.#isAnother = true;
   }
 
@@ -208,20 +218,20 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     journal.received(provider, range, { sizeBytes, track: "mirror" });
     const { unverified } = track;
     unverified?.hashOn(limits.crowdHashBytes);
+    if (provider.kind === "mirror") this.#followOthers();
     if (unverified?.isWhole) track.filled();
   }
 
   fellowsChanged(): void {
     this.#options.track.changes.tell();
     const isLeft = this.#hadFellows && this.fellows === 0;
+    const isLeftByMany = this.#elsewhere?.fellows(this.fellows) === true;
     // Many machines are through at the same moment: none of them need read the whole file again.
     if (this.fellows > 0) this.#openPlace();
     this.#hadFellows = this.fellows > 0;
-    if (isLeft) {
-      // They may have all of it by now, and offer it.
-      this.#expectation.left(this.#nowMs);
-      this.#options.searchAgain();
-    }
+    // They may have all of it by now, and offer it.
+    if (isLeft) this.#expectation.left(this.#nowMs);
+    if (isLeft || isLeftByMany) this.#options.searchAgain();
     this.#options.tell({ kind: "crowd-changed" });
   }
 
@@ -263,6 +273,16 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
       await this.#options.track.becameAnother(error);
       return undefined;
     }
+  }
+
+  /** Starts over where others did, whose file the mirror has now. */
+  #followOthers(): void {
+    const { validators } = this.#options.track.file;
+    if (validators === null || this.#elsewhere?.isFollowing(validators) !== true) return;
+    const { mirror } = validators;
+    const what = `Those who got it too found that mirror ${mirror} has another file now`;
+    this.#elsewhere = null;
+    this.mirrorFailed(new MirrorError("changed", what, { mirror }));
   }
 
   #becameAnother(error: MirrorError): void {
@@ -317,6 +337,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     if (flight === undefined) return;
     this.#flight = flight;
     this.#canRead = true;
+    if (!this.#isAnother) this.#elsewhere = new FlightsElsewhere(file);
     this.#askDirectories(flight);
     this.#mending = this.#newMending(flight);
     if (track.isOpen) this.#tellOfEarlier(track.unverified!);
