@@ -17,6 +17,7 @@ import { manyCase } from "./many_case.ts";
 import { writeMarkdown } from "./markdown.ts";
 import { mountMemory, runInNamespace } from "./namespace.ts";
 import { pingCase } from "./ping_case.ts";
+import { keyCase } from "./key_case.ts";
 import { endAll, isEnding } from "./processes.ts";
 import { installProduct } from "./product.ts";
 import { plainTable, type Table, verdict } from "./report.ts";
@@ -32,6 +33,7 @@ const CASES: readonly BenchCase[] = [
   transferCase,
   utpCase,
   daemonCase,
+  keyCase,
   costCase,
   manyCase,
   pingCase,

@@ -6,6 +6,7 @@ import { seededRandom, shuffled, systemRandom } from "../../src/base/random.ts";
 import { SimNetwork } from "../../tests/sim/network.ts";
 import { build, randomGraph } from "../../tests/sim/topology.ts";
 import type { Bench, BenchCase } from "./bench.ts";
+import { foundAfterMs } from "./found.ts";
 import { DaemonProcess } from "./product.ts";
 import { Requester } from "./requester.ts";
 import type { Row, Table } from "./report.ts";
@@ -16,7 +17,6 @@ const DAEMONS = 10;
 const HOLDER = DAEMONS / 2;
 const SEARCHES = 20;
 const FILE_BYTES = 100;
-const LINKS_MS = 30_000;
 
 const NODES = 1_000;
 const DEGREE = 3;
@@ -86,32 +86,6 @@ async function searchLoopback(bench: Bench): Promise<Table> {
       "from the first daemon to the holder. Each search is for another file.",
     ],
   };
-}
-
-/** Asks the daemon for a file by name; the time until it says that it is found. */
-async function foundAfterMs(daemon: DaemonProcess, name: string): Promise<number> {
-  await using client = await daemon.connect();
-  const startMs = performance.now();
-  let foundMs: number | undefined;
-  for await (
-    const event of client.get({
-      name,
-      root: null,
-      sha256: null,
-      sizeBytes: null,
-      chunks: { first: 0, count: 1 },
-      deliver: false,
-      timeoutMs: LINKS_MS,
-      searchMs: 0,
-      mirrors: [],
-      mirrorDelayMs: null,
-      background: false,
-    })
-  ) {
-    if (event.kind === "found") foundMs ??= performance.now() - startMs;
-  }
-  if (foundMs === undefined) throw new Error(`The daemon did not say that it found ${name}`);
-  return foundMs;
 }
 
 /** Who is linked with whom, once every daemon has the links that it was told to make. */

@@ -30,7 +30,6 @@ export const transferCase: BenchCase = {
 /** Seconds by contestant, one a round. */
 interface Times {
   readonly fetch: FetchRun[];
-  readonly fetchKeyed: FetchRun[];
   readonly libtorrent: LeechTimes[];
   readonly libtorrentHigh: LeechTimes[];
   readonly aria2: number[];
@@ -53,16 +52,6 @@ async function runIn(bench: Bench, place: Place): Promise<Table> {
     await DaemonProcess.start(product, { dataDir: `${work}/daemon`, shares: [file] }),
   );
   await daemon.untilShared(1, { limitMs });
-  const keyFile = `${work}/network.key`;
-  await Deno.writeTextFile(keyFile, "a secret of the benchmark's network", { mode: 0o600 });
-  const keyed = cleanup.use(
-    await DaemonProcess.start(product, {
-      dataDir: `${work}/keyed`,
-      shares: [file],
-      args: ["--network-key-file", keyFile],
-    }),
-  );
-  await keyed.untilShared(1, { limitMs });
   const libtorrent = cleanup.use(
     await LibtorrentSeeder.start(file, { torrent: `${work}/v2.torrent` }),
   );
@@ -98,12 +87,6 @@ async function runIn(bench: Bench, place: Place): Promise<Table> {
         isChecked = true;
         return run;
       }),
-    fetchKeyed: () =>
-      into((out) => {
-        const from = { kind: "alone", peers: [keyed.node] } as const;
-        const output = `${out}/${NAME}`;
-        return fetchFile(product, NAME, { from, output, limitMs, sources: 1, keyFile });
-      }),
     libtorrent: () => into((out) => libtorrent.leech(out, { preset: "default", limitMs })),
     libtorrentHigh: () => into((out) => libtorrent.leech(out, { preset: "high", limitMs })),
     aria2: () => into((out) => aria2.leech(out, { limitMs })),
@@ -136,7 +119,6 @@ const NOTES: Readonly<Record<Place, string>> = {
 function rowsOf(times: Times, place: Place): Row[] {
   const whole = times.fetch.map(({ wallS }) => wallS);
   const transfer = times.fetch.map(({ transferS }) => transferS);
-  const keyed = times.fetchKeyed;
   const over = times.fetchOver.map(({ wallS }) => wallS);
   const { aria2, aria2Tiny, curl } = times;
   const aria2Transfer = aria2.map((value, i) => value - aria2Tiny[i]!);
@@ -181,23 +163,7 @@ function rowsOf(times: Times, place: Place): Row[] {
       ratios(curl, whole),
       place === "disk" ? 0.7 : undefined,
     ),
-    ratio("in a network with a key: times as fast", ratios(transfer, keyed.map(transferOf)), 0.6),
-    {
-      what: "in a network with a key: found later",
-      unit: "ms",
-      values: keyed.map((run, i) => foundMs(run) - foundMs(times.fetch[i]!)),
-      bar: { kind: "at-most", value: 5 },
-    },
     ratio("of hash + receive + write alone", ratios(limit, whole), 0.8),
     ratio("of the same, the transfer alone", ratios(limit, transfer)),
   ];
-}
-
-function transferOf({ transferS }: FetchRun): number {
-  return transferS;
-}
-
-/** From the start of the command until it knew who has the file. */
-function foundMs({ foundEpochMs, startEpochMs }: FetchRun): number {
-  return foundEpochMs - startEpochMs;
 }
