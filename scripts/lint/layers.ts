@@ -7,7 +7,7 @@ import { folderOf, layerOf, resolveImport } from "./paths.ts";
 /** Which folders of src/ a file of a folder of src/ may import, besides its own. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: ["client", "metrics", "daemon", "directory", "pacman", "http", "base"],
-  metrics: ["daemon", "directory", "gateway", "wire", "base"],
+  metrics: ["daemon", "directory", "net", "wire", "base"],
   daemon: ["core", "store", "gateway", "pacman", "http", "net", "wire", "base"],
   gateway: ["http", "net", "wire", "base"],
   pacman: ["base"],

@@ -10,7 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { Gateway } from "../gateway/gateway.ts";
-import { machineNames } from "../gateway/server/known_hosts.ts";
+import { machineNames } from "../net/known_hosts.ts";
 import { ConfiguredMirrors } from "./trust/configured_mirrors.ts";
 import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
 import { ownAddresses } from "../net/own_addresses.ts";

@@ -7,7 +7,7 @@ import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Gateway } from "../gateway/gateway.ts";
-import { machineNames } from "../gateway/server/known_hosts.ts";
+import { machineNames } from "../net/known_hosts.ts";
 import type { Accepting } from "./push/push_receiver.ts";
 import type { Node } from "./node/node.ts";
 

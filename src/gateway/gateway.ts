@@ -12,6 +12,7 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { LogThrottle } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
+import { hostProblem } from "../net/known_hosts.ts";
 import type { StaleDatabaseReport } from "../wire/reports.ts";
 import { formatAddress } from "../wire/host.ts";
 import { Answers, type GatewayHost } from "./answers.ts";
@@ -19,7 +20,6 @@ import { Garbage } from "./garbage.ts";
 import { mirrorUrls } from "./mirrors/mirror_urls.ts";
 import { ClientLeft, Delivery, type Exchange, GatewayCounters } from "./server/exchange.ts";
 import { closeAfterResponse, hasBody, HttpServer } from "./server/http_server.ts";
-import { hostProblem } from "./server/known_hosts.ts";
 import { plainAnswer } from "./server/plain_answer.ts";
 import { readPath } from "./server/request_path.ts";
 import { loopProblem, readVia, viaWith } from "./server/via.ts";
@@ -41,6 +41,7 @@ interface GatewayOptions {
 }
 
 const METHODS: readonly string[] = ["GET", "HEAD"];
+const SERVER = { what: "this gateway", flag: "--gateway-name" };
 
 /** One HTTP server and what answers its requests. */
 export class Gateway {
@@ -138,7 +139,7 @@ export class Gateway {
   async #answer(request: Request, client: string): Promise<Response> {
     this.counters.requests++;
     const isHead = request.method === "HEAD";
-    const wrongHost = hostProblem(request.headers.get("host"), this.names);
+    const wrongHost = hostProblem(request.headers.get("host"), this.names, SERVER);
     if (wrongHost !== undefined) {
       const answer = plainAnswer(wrongHost.status, wrongHost.text, { isHead });
       return hasBody(request) ? closeAfterResponse(answer) : answer;

@@ -18,8 +18,8 @@ import { type Clock, sleep, systemClock, type Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Logger, LogThrottle } from "../base/log.ts";
-import { hostProblem, machineNames } from "../gateway/server/known_hosts.ts";
-import { listenError } from "../gateway/server/listen_error.ts";
+import { hostProblem, machineNames } from "../net/known_hosts.ts";
+import { listenError } from "../net/listen_error.ts";
 import type { Health } from "./health.ts";
 
 interface MetricsServerOptions {

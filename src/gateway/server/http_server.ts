@@ -13,7 +13,7 @@ import { type Clock, sleep } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger, LogThrottle } from "../../base/log.ts";
-import { listenError } from "./listen_error.ts";
+import { listenError } from "../../net/listen_error.ts";
 import { plainAnswer } from "./plain_answer.ts";
 
 interface HttpServerOptions {

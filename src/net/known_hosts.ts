@@ -1,13 +1,11 @@
 /**
- * Which names the gateway answers to. A page in a browser can have its own name lead to this machine
+ * Which names an HTTP server of this machine answers to. A page in a browser can have its own name lead to this machine
  * (DNS rebinding), and read what it is answered, for it has the same origin; its requests then have
  * that name as their `Host`. So only these are answered: addresses, which no such page has,
  * `localhost`, the name of this machine, and those that a person gave.
  */
 
-import { isIp } from "../../wire/host.ts";
-
-const GATEWAY = { what: "this gateway", flag: "--gateway-name" };
+import { isIp } from "../wire/host.ts";
 
 /** Why a request is not answered: status and one line for its client. */
 interface HostProblem {
@@ -24,7 +22,7 @@ interface HostProblem {
 export function hostProblem(
   header: string | null,
   names: readonly string[],
-  server: { readonly what: string; readonly flag: string } = GATEWAY,
+  server: { readonly what: string; readonly flag: string },
 ): HostProblem | undefined {
   if (header === null) return { status: 400, text: "Cannot serve it: the request names no host" };
   const host = header.trim().toLowerCase().replace(/:\d*$/, "");

@@ -1,8 +1,8 @@
 /** Why an HTTP server cannot listen, in words for a person. */
 
-import type { HostPort } from "../../base/address.ts";
-import { EnvironmentError, messageOf } from "../../base/errors.ts";
-import { formatAddress } from "../../wire/host.ts";
+import type { HostPort } from "../base/address.ts";
+import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { formatAddress } from "../wire/host.ts";
 
 /**
  * The error of a server of the runtime, or of its `node:http`.

@@ -1,9 +1,10 @@
-/** Which names the gateway answers to. */
+/** Which names a server of this machine answers to. */
 
 import { assertEquals } from "@std/assert";
-import { hostProblem } from "../../../../src/gateway/server/known_hosts.ts";
+import { hostProblem } from "../../../src/net/known_hosts.ts";
 
 const NAMES = ["box", "cache.lan"];
+const SERVER = { what: "this gateway", flag: "--gateway-name" };
 
 for (
   const host of [
@@ -12,7 +13,7 @@ for (
   ]
 ) {
   Deno.test(`hostProblem() finds nothing wrong with ${host}`, () => {
-    assertEquals(hostProblem(host, NAMES), undefined);
+    assertEquals(hostProblem(host, NAMES, SERVER), undefined);
   });
 }
 
@@ -28,10 +29,10 @@ for (
   ]
 ) {
   Deno.test(`hostProblem() is 421 for ${JSON.stringify(host)}`, () => {
-    assertEquals(hostProblem(host, NAMES)?.status, 421);
+    assertEquals(hostProblem(host, NAMES, SERVER)?.status, 421);
   });
 }
 
 Deno.test("hostProblem() is 400 for a request that names no host", () => {
-  assertEquals(hostProblem(null, NAMES)?.status, 400);
+  assertEquals(hostProblem(null, NAMES, SERVER)?.status, 400);
 });
