@@ -62,7 +62,7 @@ export class DemoDaemon {
     const out = linesOf(process.stdout);
     const log = linesOf(process.stderr);
     const { value: line = "" } = await out.next();
-    const ready = /^ready node=(\S+) client=(\S+) id=(\S+) shared=\d+$/.exec(line);
+    const ready = /^ready node=(\S+) client=(\S+) id=(\S+)(?: metrics=\S+)? shared=\d+$/.exec(line);
     if (ready === null) {
       const said = (await Array.fromAsync(log)).join("\n");
       await process.status;
@@ -70,6 +70,10 @@ export class DemoDaemon {
     }
     const [, node, client, nodeId] = ready as unknown as [string, string, string, string];
     return new DemoDaemon(name, process, { node, client, nodeId }, { log, rest: drain(out) });
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** Whether it was ended by this program. */

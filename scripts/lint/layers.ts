@@ -34,8 +34,8 @@ export type Floors = Readonly<Record<string, readonly (readonly string[])[]>>;
  */
 export const FLOORS: Floors = {
   cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
-    "table",
-  ]],
+    "overview",
+  ], ["table"]],
   core: [["overlay", "download", "crowd", "directory"], ["fetch"]],
   daemon: [
     ["trust"],

@@ -20,6 +20,7 @@ import { SignatureNeeds } from "../pacman/signature_need.ts";
 import { SyncDatabases } from "../pacman/sync_databases.ts";
 import { ChunkStore } from "../store/chunk_store.ts";
 import { formatAddress } from "../wire/host.ts";
+import type { PeerReport, StatusReport } from "../wire/reports.ts";
 import { Answerer } from "./control/answers.ts";
 import { ClientServer } from "./control/client_server.ts";
 import type { DaemonConfig, GatewayConfig } from "./config.ts";
@@ -46,6 +47,9 @@ export interface RunningDaemon {
   problem(): string | undefined;
   /** What it knows of itself, for monitors. */
   figures(): DaemonFigures;
+  /** Its state, and its links: what `status` and `peers` answer. */
+  status(): StatusReport;
+  peers(): PeerReport[];
   /** Calls back at the end of each fetch. */
   onFetchEnd(listener: (end: FetchEnd) => void): void;
   /** What can be changed while it runs. */
@@ -146,6 +150,8 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
       if (gateway?.isListening === false) return "its gateway cannot listen just now: see the log";
       return undefined;
     },
+    status: () => answerer.status(),
+    peers: () => [...answerer.peers()],
     figures: () => daemonFigures({ node, clients, gateway }),
     onFetchEnd: (listener) => node.transfers.fetches.ends.listen(listener),
     rescan: () => {

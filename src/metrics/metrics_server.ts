@@ -1,14 +1,17 @@
 /**
- * The HTTP server of the port for monitoring: `/metrics`, `/healthz`, `/readyz`. It is for few
- * clients that ask seldom, and stands beside what it tells of, so it is kept small:
+ * The HTTP server of the port for monitoring: `/metrics`, `/healthz`, `/readyz`, and the page of a
+ * service that has one at `/`. It is for few clients that ask seldom, and stands beside what it tells
+ * of, so it is kept small:
  *
  *  1. GET and HEAD of these paths; any other path is 404, any other method 405.
  *  2. `Host` is an address, `localhost`, the name of this machine or one that a person gave, or the
  *     request is refused: a page in a browser cannot read what this machine does.
- *  3. One request a connection, and `limits.metricsConnectionMs` for it, read or not.
+ *  3. One request a connection, and `limits.metricsConnectionMs` for it, read or not; but for streams,
+ *     which are counted and bounded by themselves (`page/state_streams.ts`).
  *  4. With `limits.metricsConnectionsMax` open, the oldest gives way to the next: who opens many and
  *     asks nothing keeps nobody out.
- *  5. After `limits.metricsQuietMs` without a connection the port is opened anew.
+ *  5. After `limits.metricsQuietMs` without a connection the port is opened anew; streams stay.
+ *  6. A browser runs and shows nothing beside what the page brings, and no other page gets any of it.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -21,6 +24,8 @@ import { type Logger, LogThrottle } from "../base/log.ts";
 import { hostProblem, machineNames } from "../net/known_hosts.ts";
 import { listenError } from "../net/listen_error.ts";
 import type { Health } from "./health.ts";
+import { PAGE_FILES } from "./page/page_files.ts";
+import type { StateStreams } from "./page/state_streams.ts";
 
 interface MetricsServerOptions {
   readonly listen: HostPort;
@@ -30,6 +35,8 @@ interface MetricsServerOptions {
   readonly health: Health;
   /** The figures, as text, and what kind of text. */
   readonly metrics: () => Promise<{ readonly text: string; readonly type: string }>;
+  /** What keeps the page up to date; without them there is none. */
+  readonly streams?: StateStreams | undefined;
   readonly clock?: Clock;
 }
 
@@ -38,7 +45,25 @@ interface Answer {
   readonly status: number;
   readonly text: string;
   readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** What a browser may do with an answer: nothing that the page does not need. */
+const SECURITY_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+} as const;
+
+/** To who asks for a stream when there are enough. */
+const NO_ROOM: Answer = {
+  status: 503,
+  text: `Cannot open one more stream: ${limits.pageStreamsMax} are open, the most at once\n`,
+  headers: { "retry-after": String(limits.pageRetrySeconds) },
+};
 
 const METHODS: readonly string[] = ["GET", "HEAD"];
 const PLAIN = "text/plain; charset=utf-8";
@@ -49,12 +74,16 @@ export class MetricsServer implements AsyncDisposable {
   readonly address: HostPort;
   readonly #options: MetricsServerOptions;
   readonly #clock: Clock;
-  readonly #server: Server;
   readonly #throttle: LogThrottle;
   /** When each open connection is ended at the latest, the oldest first. */
   readonly #open = new Map<Socket, Timer>();
+  /** Connections whose answer has no end. */
+  readonly #streaming = new Set<Socket>();
   readonly #stopping = new AbortController();
   readonly #names: readonly string[];
+  /** Ends of servers before this one, whose connections may outlive them. */
+  readonly #closed = new Set<Promise<void>>();
+  #server: Server;
   #quiet: Timer;
 
   private constructor(server: Server, options: MetricsServerOptions) {
@@ -62,15 +91,9 @@ export class MetricsServer implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#throttle = new LogThrottle(this.#clock);
     this.#names = [...options.names, ...machineNames()];
-    this.#server = server;
+    this.#server = this.#served(server);
     const { address: host, port } = server.address() as AddressInfo;
     this.address = { host, port };
-    server.on("connection", (socket: Socket) => this.#opened(socket));
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      this.#respond(request, response);
-    });
-    server.on("error", (error) => this.#warn("cannot take connections of monitors", error));
-    server.on("close", () => this.#listenAgain());
     this.#quiet = this.#reopenWhenQuiet();
   }
 
@@ -80,12 +103,7 @@ export class MetricsServer implements AsyncDisposable {
    * @throws {EnvironmentError} with a hint when the port cannot be had.
    */
   static async open(options: MetricsServerOptions): Promise<MetricsServer> {
-    const server = createServer({
-      maxHeaderSize: limits.metricsHeadBytesMax,
-      headersTimeout: limits.metricsConnectionMs,
-      requestTimeout: limits.metricsConnectionMs,
-      keepAlive: false,
-    });
+    const server = newServer();
     try {
       await listening(server, options.listen);
     } catch (error) {
@@ -100,17 +118,35 @@ export class MetricsServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     this.#quiet.cancel();
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of [...this.#open.keys()]) this.#end(socket);
-    await closed;
+    this.#close();
+    for (const socket of [...this.#open.keys(), ...this.#streaming]) this.#end(socket);
+    await Promise.all(this.#closed);
   }
 
-  /** Rule 5. Its end has it listen again. */
+  /** Rule 5. */
   #reopenWhenQuiet(): Timer {
     return this.#clock.after(limits.metricsQuietMs, () => {
       this.#quiet = this.#reopenWhenQuiet();
-      this.#server.close();
+      this.#close();
+      this.#listenAgain();
     });
+  }
+
+  /** Takes no more connections; those that there are go on. */
+  #close(): void {
+    const server = this.#server;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      .finally(() => this.#closed.delete(closed));
+    this.#closed.add(closed);
+  }
+
+  #served(server: Server): Server {
+    server.on("connection", (socket: Socket) => this.#opened(socket));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      this.#respond(request, response);
+    });
+    server.on("error", (error) => this.#warn("cannot take connections of monitors", error));
+    return server;
   }
 
   #opened(socket: Socket): void {
@@ -118,7 +154,7 @@ export class MetricsServer implements AsyncDisposable {
     this.#quiet = this.#reopenWhenQuiet();
     const timer = this.#clock.after(limits.metricsConnectionMs, () => this.#end(socket));
     this.#open.set(socket, timer);
-    socket.on("close", () => this.#closed(socket));
+    socket.on("close", () => this.#ended(socket));
     // Clients may leave at any time; that is an end as well.
     socket.on("error", () => this.#end(socket));
     const [oldest] = this.#open.keys();
@@ -126,30 +162,54 @@ export class MetricsServer implements AsyncDisposable {
   }
 
   #end(socket: Socket): void {
-    this.#closed(socket);
+    this.#ended(socket);
     socket.destroy();
   }
 
-  #closed(socket: Socket): void {
+  #ended(socket: Socket): void {
     this.#open.get(socket)?.cancel();
     this.#open.delete(socket);
+    this.#streaming.delete(socket);
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, text, type = PLAIN } = await this.#answerAnyway(request);
+    const isHead = request.method === "HEAD";
+    const wanted = await this.#answerAnyway(request);
+    // Looked at in the turn that takes the place: many may ask at once.
+    const answer = wanted === "stream" && this.#options.streams!.isFull ? NO_ROOM : wanted;
+    if (answer === "stream") return await this.#stream(response, { isHead });
+    const { status, text, type = PLAIN, headers = {} } = answer;
     const body = new TextEncoder().encode(text);
     response.writeHead(status, {
+      ...SECURITY_HEADERS,
+      ...headers,
       "content-type": type,
       "content-length": body.length,
       "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
       "connection": "close",
-      ...(status === 405 ? { allow: METHODS.join(", ") } : {}),
     });
-    response.end(request.method === "HEAD" ? undefined : body);
+    response.end(isHead ? undefined : body);
   }
 
-  async #answerAnyway(request: IncomingMessage): Promise<Answer> {
+  async #stream(response: ServerResponse, { isHead }: { isHead: boolean }): Promise<void> {
+    response.writeHead(200, {
+      ...SECURITY_HEADERS,
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "connection": "close",
+    });
+    if (isHead) return void response.end();
+    const { socket } = response;
+    // Who left by now gets nothing.
+    if (socket === null || socket.destroyed) return;
+    this.#open.get(socket)?.cancel();
+    this.#open.delete(socket);
+    this.#streaming.add(socket);
+    response.flushHeaders();
+    await this.#options.streams!.add(response);
+  }
+
+  async #answerAnyway(request: IncomingMessage): Promise<Answer | "stream"> {
     try {
       return await this.#answer(request);
     } catch (error) {
@@ -158,14 +218,17 @@ export class MetricsServer implements AsyncDisposable {
     }
   }
 
-  async #answer({ method = "", url = "", headers }: IncomingMessage): Promise<Answer> {
+  async #answer(request: IncomingMessage): Promise<Answer | "stream"> {
+    const { method = "", url = "", headers } = request;
     const server = { what: "this machine", flag: "--metrics-name" };
     const wrongHost = hostProblem(headers.host ?? null, this.#names, server);
     if (wrongHost !== undefined) return { ...wrongHost, text: `${wrongHost.text}\n` };
     if (!METHODS.includes(method)) {
-      return { status: 405, text: "Cannot serve it: only GET and HEAD are\n" };
+      const headers = { allow: METHODS.join(", ") };
+      return { status: 405, text: "Cannot serve it: only GET and HEAD are\n", headers };
     }
-    switch (url.split("?", 1)[0]) {
+    const [path = ""] = url.split("?", 1);
+    switch (path) {
       case "/metrics":
         return { status: 200, ...await this.#options.metrics() };
       case "/healthz":
@@ -176,15 +239,35 @@ export class MetricsServer implements AsyncDisposable {
         return { status: 503, text: `not ready: ${problem}\n` };
       }
       default:
-        return { status: 404, text: "Cannot find it: here are /metrics, /healthz and /readyz\n" };
+        return this.#answerOfPage(path, headers["sec-fetch-site"]);
     }
+  }
+
+  /** @param site Where the page of a browser comes from that asks for it. */
+  #answerOfPage(path: string, site: unknown): Answer | "stream" {
+    const { streams } = this.#options;
+    const file = streams === undefined ? undefined : PAGE_FILES.get(path);
+    if (file !== undefined) return { status: 200, ...file };
+    if (streams === undefined || path !== "/events") {
+      const page = streams === undefined ? "" : ", / (the page)";
+      return {
+        status: 404,
+        text: `Cannot find it: here are /metrics, /healthz, /readyz${page}\n`,
+      };
+    }
+    // It could not read them, but would take all places.
+    if (site === "cross-site" || site === "same-site") {
+      return { status: 403, text: "Cannot give events to the page of another server\n" };
+    }
+    return "stream";
   }
 
   async #listenAgain(): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted && !this.#server.listening) {
+    while (!signal.aborted) {
+      const server = this.#server = this.#served(newServer());
       try {
-        return await listening(this.#server, this.address);
+        return await listening(server, this.address);
       } catch (error) {
         if (!signal.aborted) this.#warn("cannot listen for monitors for a moment", error);
         await sleep(this.#clock, limits.metricsPauseMs, { signal }).catch(() => {});
@@ -197,6 +280,15 @@ export class MetricsServer implements AsyncDisposable {
     if (this.#stopping.signal.aborted || !this.#throttle.isFirst(message)) return;
     this.#options.log.warn(message, { error: messageOf(error) });
   }
+}
+
+function newServer(): Server {
+  return createServer({
+    maxHeaderSize: limits.metricsHeadBytesMax,
+    headersTimeout: limits.metricsConnectionMs,
+    requestTimeout: limits.metricsConnectionMs,
+    keepAlive: false,
+  });
 }
 
 function listening(server: Server, { host, port }: HostPort): Promise<void> {

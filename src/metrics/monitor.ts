@@ -6,12 +6,14 @@
 import { Registry } from "prom-client";
 import type { HostPort } from "../base/address.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { formatAddress } from "../wire/host.ts";
 import { type Family, register } from "./families.ts";
 import { Health } from "./health.ts";
 import { MetricsServer } from "./metrics_server.ts";
+import { type PageState, StateStreams } from "./page/state_streams.ts";
 import { registerProcess } from "./process_families.ts";
 
 /** Where a service is monitored. */
@@ -34,6 +36,8 @@ type FiguresOf<S extends MonitoredService> = ReturnType<S["figures"]>;
 /** What monitors are told of services of a kind. */
 export interface MonitoredKind<S extends MonitoredService> {
   readonly families: readonly Family<FiguresOf<S>>[];
+  /** What the page shows of it, by sections; without it there is no page. */
+  readonly page?: (service: S) => Promise<PageState>;
   /** Has `registry` write also what is not of one moment. */
   observe?(registry: Registry, service: S): void;
 }
@@ -49,6 +53,7 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
   #figures: FiguresOf<S> | undefined;
   #last: { readonly atMs: number; readonly text: Promise<string> } | undefined;
   #server: MetricsServer | undefined;
+  #streams: StateStreams | undefined;
 
   private constructor(kind: MonitoredKind<S>, clock: Clock) {
     this.#kind = kind;
@@ -71,6 +76,13 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
     },
   ): Promise<Monitor<S>> {
     const monitor = new Monitor(kind, clock);
+    if (kind.page !== undefined) {
+      monitor.#streams = new StateStreams({
+        clock,
+        read: () => monitor.#readPage(),
+        failed: (error) => log.warn("cannot show the page", { error: messageOf(error) }),
+      });
+    }
     try {
       monitor.#server = await MetricsServer.open({
         listen,
@@ -79,6 +91,7 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
         clock,
         health: monitor.#health,
         metrics: () => monitor.#metrics(),
+        streams: monitor.#streams,
       });
     } catch (error) {
       await monitor[Symbol.asyncDispose]();
@@ -110,7 +123,15 @@ export class Monitor<S extends MonitoredService> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#loop[Symbol.dispose]();
+    this.#streams?.[Symbol.dispose]();
     await this.#server?.[Symbol.asyncDispose]();
+  }
+
+  /** The page says why there is nothing to see while the service does not run. */
+  async #readPage(): Promise<PageState> {
+    const service = this.#service;
+    const problem = this.#health.problem ?? null;
+    return service === undefined ? { problem } : { problem, ...await this.#kind.page!(service) };
   }
 
   async #metrics(): Promise<{ text: string; type: string }> {

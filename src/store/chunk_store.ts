@@ -16,6 +16,7 @@ import { FetchHistory } from "./catalogue/fetch_history.ts";
 import { GivenFiles } from "./catalogue/given_files.ts";
 import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
 import { RottenFile, Sha256Index } from "./catalogue/sha256_index.ts";
+import { SavingsLog } from "./catalogue/savings_log.ts";
 import { Statistics } from "./catalogue/statistics.ts";
 import { StoreContext } from "./catalogue/store_context.ts";
 import { Downloads } from "./downloads/downloads.ts";
@@ -51,6 +52,8 @@ export class ChunkStore implements AsyncDisposable {
   readonly shares: Shares;
   /** How fetches went. */
   readonly history: FetchHistory;
+  /** Where their bytes came from, by the hour. */
+  readonly savings: SavingsLog;
   /** Who was given what nothing proves. */
   readonly givenFiles: GivenFiles;
   readonly #context: StoreContext;
@@ -70,6 +73,7 @@ export class ChunkStore implements AsyncDisposable {
     this.#statistics = new Statistics(contents?.statistics);
     this.#sha256s = new Sha256Index(context, this.#hasher, contents?.sha256s);
     this.history = new FetchHistory(context, contents?.trusts);
+    this.savings = new SavingsLog(contents?.savings);
     this.givenFiles = new GivenFiles(contents?.givenFiles ?? [], {
       remember: (write) => context.remember(write),
     });
@@ -465,7 +469,10 @@ export class ChunkStore implements AsyncDisposable {
 
   /** Writes the counters to the disk; {@linkcode close} does so too. */
   flushStatistics(): void {
-    this.#context.remember((catalogue) => this.#statistics.flush(catalogue));
+    this.#context.remember((catalogue) => {
+      this.#statistics.flush(catalogue);
+      this.savings.flush(catalogue);
+    });
   }
 
   /** Stops everything, makes the last checkpoints, and gives the data directory free. */

@@ -65,6 +65,8 @@ export interface StatusReport {
   readonly withheld: readonly { readonly path: string; readonly root: Root }[];
   /** What it counted. */
   readonly counters: Counters;
+  /** All fetches in progress, the last begun first. */
+  readonly fetches: readonly FetchingReport[];
   /** Fetches in progress that nodes give to. */
   readonly transfers: readonly TransferReport[];
   /** What it is getting from mirrors together with others, or still gives those. */
@@ -106,6 +108,22 @@ export interface SavingsReport {
    * Bytes that peers gave of fetches that named a mirror, of the gateway, or of packages that a
    * database names: no mirror had to give them.
    */
+  readonly bytesSaved: number;
+  /** The last 24 hours by the clock, those in which a fetch ended, the first one first. */
+  readonly hours: readonly SavingsSpanReport[];
+  /** The last 30 days in the time zone of the daemon, likewise. */
+  readonly days: readonly SavingsSpanReport[];
+}
+
+/** Where the bytes came from of fetches that ended within an hour or a day. */
+export interface SavingsSpanReport {
+  /** When it began, ISO 8601. */
+  readonly startsAt: string;
+  /** Bytes that nodes gave. */
+  readonly bytesPeers: number;
+  /** Bytes that mirrors gave. */
+  readonly bytesMirror: number;
+  /** Bytes that no mirror had to give. */
   readonly bytesSaved: number;
 }
 
@@ -204,7 +222,36 @@ export interface Counters {
   readonly totalFilesServed: number;
 }
 
-/** A fetch in progress. */
+/** A fetch in progress, whoever gives. */
+export interface FetchingReport {
+  /** "" while only the root is known. */
+  readonly name: string;
+  /** Null while it is not known. */
+  readonly root: Root | null;
+  /** How long it runs. */
+  readonly elapsedMs: number;
+  /** Bytes that are to be here in the end; null while nobody gives it. */
+  readonly bytesTotal: number | null;
+  /** Bytes of these that are here, those of an earlier fetch included. */
+  readonly bytesDone: number;
+  /** How fast they come. */
+  readonly bytesPerSecond: number;
+  /** Who gave bytes of it, each byte once, those that gave most first. */
+  readonly sources: readonly {
+    /** A node, a mirror, or this machine. */
+    readonly kind: "peer" | "mirror" | "here";
+    /** HOST:PORT of a peer, HOST or HOST:PORT of a mirror, "" for this machine. */
+    readonly source: string;
+    /** Null for all but peers. */
+    readonly nodeId: NodeId | null;
+    /** Bytes that it was the first to give. */
+    readonly bytes: number;
+    /** How fast it gives. */
+    readonly bytesPerSecond: number;
+  }[];
+}
+
+/** A fetch in progress to which nodes give. */
 export interface TransferReport {
   readonly root: Root;
   readonly name: string;

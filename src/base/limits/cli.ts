@@ -57,6 +57,18 @@ export const cliLimits = {
   /** `status --watch` asks again: as often as a person takes in what changed. */
   watchShownMs: 1_000,
 
+  // The first view of a node: the page, and `pacsrv top`
+  /** Fetches and uploads that are shown: more is no view any more. */
+  overviewFetchesMax: 24,
+  /** Sources of a fetch that are shown: those that give most; more bars tell nothing more. */
+  overviewSourcesMax: 8,
+  /** Links that are shown: as many as a large network makes a node have. */
+  overviewLinksMax: 512,
+  /** Nodes in the picture: beyond, they are no more than a pattern. */
+  overviewPictureMax: 160,
+  /** What is wrong is read by a person, and has one cause mostly. */
+  overviewFindingsMax: 24,
+
   // Doctor
   /** What does not answer `pacsrv doctor` by then counts as silent. */
   doctorAnswerMs: 3_000,

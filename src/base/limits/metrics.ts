@@ -19,6 +19,14 @@ export const metricsLimits = {
    * between scrapes, which would find the port closed for that moment again and again.
    */
   metricsQuietMs: 47_000,
+  /** How often the page is told what changed: as often as a person takes in. */
+  pageBeatMs: 1_000,
+  /** Pages at once: some persons with some tabs. Each costs a connection and the room of one state. */
+  pageStreamsMax: 32,
+  /** A page that takes nothing for so long is asleep, or gone; it comes back by itself. */
+  pageStuckMs: 30_000,
+  /** When a page that found no room may ask again. */
+  pageRetrySeconds: 10,
   /** How often the event loop is looked at: what holds it up for as long is seen for certain. */
   eventLoopBeatMs: 100,
 } as const;

@@ -105,6 +105,12 @@ export const storeLimits = {
   idleFetchRecordsMax: fetchLimits.fetchRecordsMax / 4,
 
   // Statistics
+  /** What a chart of hours shows: a day says when the machines ask. */
+  savingsHours: 24,
+  /** What a chart of days shows: a month has the weekly updates in it. */
+  savingsDays: 30,
+  /** Hours that are remembered: those of all these days, and of the one that began. */
+  savingsHoursKept: 31 * 24,
   /** How often counters are written to the disk: what a crash loses of them at most. */
   statisticsFlushMs: 60_000,
 } as const;

@@ -35,6 +35,8 @@ export const transferLimits = {
   recordStepLengthMax: 300,
   /** Providers that a fetch record names; the others are summed up. */
   recordProvidersMax: 64,
+  /** Providers that are told of a fetch that runs: as many as a person compares. */
+  fetchingSourcesMax: 32,
   /** Rejected roots that a fetch record names. */
   recordRootsMax: 16,
 

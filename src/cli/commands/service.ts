@@ -9,10 +9,11 @@ import { type ExitName, messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { LeveledLogger, Logger } from "../../base/log.ts";
 import { formatAddress } from "../arguments/address.ts";
-import type { Arguments, EarlySignals } from "../arguments/arguments.ts";
+import type { Arguments, CommandRun, EarlySignals } from "../arguments/arguments.ts";
 import type { RunningDaemon } from "../../daemon/daemon.ts";
 import type { RunningDirectory } from "../../directory/server.ts";
 import type { Monitor, MonitoredKind, MonitoredService } from "../../metrics/monitor.ts";
+import type { PageState } from "../../metrics/page/state_streams.ts";
 import { type LiveKeys, Reload } from "../settings/reload.ts";
 import {
   type DaemonSettings,
@@ -38,8 +39,22 @@ interface Service extends MonitoredService {
 /** The keys that are of the gateway, and wait for it. */
 const GATEWAY_KEYS = ["mirror", "gateway-name"].map((key) => [key, "gateway"] as const);
 
-/** Runs a daemon until a signal, or until it dies of itself. */
-export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitName> {
+/**
+ * The command that runs a daemon until a signal, or until it dies of itself.
+ *
+ * @param page What the page of its port for monitoring shows.
+ */
+export function daemonWith(page: (daemon: RunningDaemon) => Promise<PageState>): CommandRun {
+  return (args, early) => runDaemon(args, { early, page });
+}
+
+function runDaemon(
+  args: Arguments,
+  { early, page }: {
+    readonly early: EarlySignals | undefined;
+    readonly page: (daemon: RunningDaemon) => Promise<PageState>;
+  },
+): Promise<ExitName> {
   return runService<DaemonSettings, RunningDaemon>("daemon", {
     args,
     early,
@@ -48,7 +63,7 @@ export function runDaemon(args: Arguments, early?: EarlySignals): Promise<ExitNa
       const { startDaemon } = await import("../../daemon/daemon.ts");
       return await startDaemon({ ...settings, log });
     },
-    kind: async () => (await import("../../metrics/daemon_families.ts")).DAEMON,
+    kind: async () => ({ ...(await import("../../metrics/daemon_families.ts")).DAEMON, page }),
     ready: ({ node, client, nodeId, gateway, filesShared }, metrics) =>
       `ready node=${formatAddress(node)} client=${formatAddress(client)} id=${nodeId}` +
       optionalAddress("gateway", gateway) + optionalAddress("metrics", metrics) +

@@ -223,17 +223,22 @@ function staleLine({ path, ageMs, sinceMs }: StaleDatabaseReport): string {
 }
 
 function directoryLine(one: DirectoryReport): string {
-  const { directory, sameAs, answers, reach, denied, filesListed, answeredMs } = one;
-  if (sameAs !== null) return `${directory}  is the directory at ${sameAs}, which is used`;
+  return `${one.directory}  ${directoryState(one)}`;
+}
+
+/** How the daemon gets on with a directory, in words. */
+export function directoryState(one: DirectoryReport): string {
+  const { sameAs, answers, reach, denied, filesListed, answeredMs } = one;
+  if (sameAs !== null) return `is the directory at ${sameAs}, which is used`;
   const trouble = one.problem === null ? "" : `: ${one.problem.text}`;
-  if (answeredMs === null) return `${directory}  does not answer, and never did${trouble}`;
+  if (answeredMs === null) return `does not answer, and never did${trouble}`;
   const age = `last answer ${formatDuration(answeredMs)} ago`;
-  if (!answers) return `${directory}  does not answer, ${age}${trouble}`;
+  if (!answers) return `does not answer, ${age}${trouble}`;
   const reached = reach === null ? "" : `${REACHES[reach] ?? reach}, `;
   const refused = denied === null ? "" : `refused: ${denied}, `;
   const isFull = filesListed >= limits.listingsPerClientMax;
   const listed = `${count(filesListed, "file")} listed${isFull ? ", the most that may be" : ""}`;
-  return `${directory}  answers, ${refused}${reached}${listed}, ${age}`;
+  return `answers, ${refused}${reached}${listed}, ${age}`;
 }
 
 function givenPeerLine({ peer, state, problem, nodeId }: GivenPeerReport): string {

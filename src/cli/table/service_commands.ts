@@ -153,7 +153,13 @@ export const DAEMON: CommandSpec = {
     },
   ],
   takesSignals: true,
-  load: async () => (await import("../commands/service.ts")).runDaemon,
+  load: async () => {
+    const { daemonWith } = await import("../commands/service.ts");
+    // Loaded when somebody looks.
+    return daemonWith(async (daemon) =>
+      (await import("../overview/page_state.ts")).pageState(daemon, Date.now())
+    );
+  },
 };
 
 export const DIRECTORY: CommandSpec = {

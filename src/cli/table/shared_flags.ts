@@ -91,14 +91,15 @@ export const METRICS: readonly FlagSpec[] = [
     defaultText: "none",
     help:
       "Address for monitors, over HTTP: /metrics (figures for Prometheus), /healthz (200 while it " +
-      "runs), /readyz (200 while it can do its work, else 503 with the reason). The default host is " +
-      "127.0.0.1, the default port 8052. Port 0 picks a free port. Anyone who can connect can read " +
-      "the figures; they name no file and no node.",
+      "runs), /readyz (200 while it can do its work, else 503 with the reason), and of a daemon / (a " +
+      "page for a browser). The default host is 127.0.0.1, the default port 8052. Port 0 picks a free " +
+      "port. Anyone who can connect can read all of it: the figures name no file and no node, the page " +
+      "names both.",
   }),
   flag("--metrics-name NAME", {
     repeatable: true,
     help:
-      "A name by which monitors reach --metrics, such as node7.lan. Addresses, localhost and the " +
+      "A name by which monitors and browsers reach --metrics, such as node7.lan. Addresses, localhost and the " +
       "name of this machine are answered anyway, and no other. Repeatable.",
   }),
 ];

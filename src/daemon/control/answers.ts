@@ -5,64 +5,44 @@ import { utf8 } from "../../base/bytes.ts";
 import { formatRanges } from "../../base/bitfield.ts";
 import { messageOf, onlyWithheld, unreachable, UsageError } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
-import { copiesOf, isRecordOf } from "../../base/fetch_record.ts";
+import { isRecordOf } from "../../base/fetch_record.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { changeLevel, type LeveledLogger, LOG_LEVELS } from "../../base/log.ts";
+import { changeLevel, LOG_LEVELS } from "../../base/log.ts";
 import { checkName } from "../../base/names.ts";
-import { FILE_TRUSTS } from "../../base/package_index.ts";
-import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import { formatAddress } from "../../wire/host.ts";
 import type { Verb } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type {
   AnswerItems,
-  CopiesReport,
   ExplainReport,
   FileReport,
   LeftOut,
   LogReport,
   PeerReport,
   ShareReport,
-  StaleDatabaseReport,
   StatusReport,
-  SyncDatabaseReport,
   VerifyReport,
 } from "../../wire/reports.ts";
 import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
 import { filesOf, isNamedBy, noFile, withheldFile } from "./named_files.ts";
+import { type StatusOptions, StatusReader } from "./status.ts";
 import { unshare } from "./unshare.ts";
-
-interface AnswererOptions {
-  readonly node: Node;
-  readonly version: string;
-  readonly log: LeveledLogger;
-  readonly clientAddress: () => string;
-  /** Where the gateway listens, as HOST:PORT; null without one. */
-  readonly gatewayAddress: () => string | null;
-  readonly staleDatabases: () => readonly StaleDatabaseReport[];
-  readonly syncDatabases: () => readonly SyncDatabaseReport[];
-}
 
 /** Items of any verb. */
 export type AnswerItem = AnswerItems[Verb];
 
 /** Answers questions about one daemon. */
 export class Answerer {
-  readonly #options: AnswererOptions;
-  readonly #startedMs: number;
-  /** What the statistics said at the start. */
-  readonly #statisticsThen: ReadonlyMap<string, number>;
+  readonly #options: StatusOptions;
+  readonly #status: StatusReader;
 
-  constructor(options: AnswererOptions) {
+  constructor(options: StatusOptions) {
     this.#options = options;
-    const { context } = options.node;
-    this.#startedMs = context.clock.nowMs();
-    this.#statisticsThen = context.store.statistics();
+    this.#status = new StatusReader(options);
   }
 
   get #store(): ChunkStore {
@@ -86,13 +66,13 @@ export class Answerer {
     const args = parseArguments(json);
     switch (verb) {
       case "status":
-        yield this.#status();
+        yield this.status();
         return;
       case "list":
         yield* this.#list();
         return;
       case "peers":
-        yield* this.#peers();
+        yield* this.peers();
         return;
       case "search": {
         using found = await this.#options.node.discovery.list(globOf(args), {
@@ -156,98 +136,9 @@ export class Answerer {
     }
   }
 
-  #status(): StatusReport {
-    const { node, version } = this.#options;
-    const { clock, connections, identity, offerPolicy, store } = node.context;
-    const { fetches, uploads } = node.transfers;
-    const files = { shared: 0, downloaded: 0, partial: 0, bytes: 0 };
-    const trust = zeroOfEach(FILE_TRUSTS);
-    for (const file of store.fileDefinitions()) {
-      if (file.origin === "partial") continue;
-      files[file.origin]++;
-      files.bytes += file.sizeBytes;
-      trust[offerPolicy.trustOf(file)]++;
-    }
-    const partial = store.partialFiles();
-    files.partial += partial.count;
-    files.bytes += partial.bytes;
-    for (const { bytes } of store.leftovers()) {
-      files.partial++;
-      files.bytes += bytes;
-    }
-    const damaged = store.shares.damaged();
-    trust.damaged = damaged.length;
-    const { counters } = node.links.overlay;
-    const totals = store.statistics();
-    const total = (name: string) => totals.get(name) ?? 0;
-    return {
-      version,
-      nodeId: node.nodeId,
-      node: formatAddress(node.address.host, node.address.port),
-      acceptsConnections: identity.listenPort !== 0,
-      clone: cloneReport(identity, clock.nowMs()),
-      client: this.#options.clientAddress(),
-      dataDir: store.dataDir,
-      network: identity.network,
-      keyed: identity.networkKey !== undefined,
-      logLevel: this.#options.log.level,
-      uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
-      links: node.links.size,
-      banned: node.links.overlay.neighbours.bans(clock.nowMs()).length,
-      files: { ...files, hashing: store.shares.filesWaiting },
-      withheld: damaged.slice(0, limits.withheldReportedMax)
-        .map(({ path, root }) => ({ path, root })),
-      counters: {
-        queriesSeen: counters.queriesSeen,
-        queriesForwarded: counters.forwarded,
-        queriesDropped: counters.droppedDuplicate + counters.droppedRate,
-        queriesAnswered: counters.answered,
-        messagesSent: counters.messagesSent,
-        bytesIn: connections.bytesIn,
-        bytesOut: connections.bytesOut,
-        strikes: node.strikes,
-        filesServed: uploads.filesServed,
-        filesRelayed: node.transfers.pushReceiver.relays.files,
-        relaysRefused: node.transfers.pushReceiver.relays.refused,
-        totalBytesIn: total("bytesIn"),
-        totalBytesOut: total("bytesOut"),
-        totalStrikes: total("strikes"),
-        totalFilesServed: total("filesServed"),
-      },
-      transfers: [...fetches.swarms].map((swarm) => swarm.report()),
-      flights: [...node.flights].filter(({ isOver }) => !isOver).map((flight) => flight.report()),
-      uploads: uploads.reports(),
-      peers: node.links.givenPeers(),
-      directories: node.discovery.directories.reports(),
-      gateway: this.#options.gatewayAddress(),
-      staleDatabases: this.#options.staleDatabases(),
-      syncDatabases: this.#options.syncDatabases(),
-      savings: {
-        files: total("savedFiles"),
-        bytesLocal: total("bytesLocal"),
-        bytesPeers: total("bytesPeers"),
-        bytesMirror: total("bytesMirror"),
-        bytesSaved: total("bytesSaved"),
-      },
-      copies: {
-        sinceStart: this.#copies((name) => total(name) - (this.#statisticsThen.get(name) ?? 0)),
-        allRuns: this.#copies(total),
-      },
-      trust,
-    };
-  }
-
-  /** What mirrors gave for fetches that ended, as `total` says, and for those that run. */
-  #copies(total: (name: string) => number): CopiesReport {
-    let bytesMirrors = total("bytesMirrors");
-    let bytesUnique = total("bytesUnique");
-    for (const fetch of this.#options.node.fetches) {
-      const record = fetch.soFar();
-      bytesMirrors += record.bytesMirrors;
-      bytesUnique += record.bytesPeers + record.bytesMirror;
-    }
-    const copies = copiesOf({ bytesMirrors, bytesUnique });
-    return { bytesMirrors, bytesUnique, copies };
+  /** The state of the daemon. */
+  status(): StatusReport {
+    return this.#status.read();
   }
 
   *#list(): Generator<FileReport> {
@@ -275,7 +166,8 @@ export class Answerer {
     for (const file of store.shares.damaged()) yield { ...file, have: "none", trust: "damaged" };
   }
 
-  *#peers(): Generator<PeerReport> {
+  /** Its links, whom it keeps out, and what it was told of in vain. */
+  *peers(): Generator<PeerReport> {
     const { context: { clock }, links: { overlay } } = this.#options.node;
     const nowMs = clock.nowMs();
     for (const link of overlay.neighbours.links()) {
@@ -409,20 +301,6 @@ const LIST_IS_FULL: LeftOut = {
   why: `a node lists ${limits.listingsPerClientMax.toLocaleString("en")} files at the most`,
   hint: "`pacsrv search PATTERN` finds the others by their names.",
 };
-
-/** The other node that has this node's id, if it was met lately. */
-function cloneReport(
-  { ownNonces }: Pick<LocalIdentity, "ownNonces">,
-  nowMs: number,
-): StatusReport["clone"] {
-  const met = ownNonces?.clone ?? null;
-  if (met === null || nowMs - met.atMs >= limits.cloneToldMs) return null;
-  return { host: met.host, agoMs: Math.round(nowMs - met.atMs) };
-}
-
-function zeroOfEach<K extends string>(keys: readonly K[]): Record<K, number> {
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
-}
 
 function parseArguments(json: string): Record<string, unknown> {
   let args: unknown;

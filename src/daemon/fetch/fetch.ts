@@ -21,6 +21,7 @@ import { applyToView, type PeersPlace, type ViewPlaces } from "../../core/fetch/
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { FetchObserver, FetchRequest } from "../../wire/fetching.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
+import type { FetchingReport } from "../../wire/reports.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { DirectoryAnswer } from "../directories/directories.ts";
 import { fileOffer } from "../discovery/offers.ts";
@@ -225,6 +226,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     this.#loop.guard(() => {
       this.#choice.following(this.#loop.policy.followed);
       this.#progress.tell(nowMs);
+      this.#report.recorder.tick(nowMs);
     });
     this.#mirror?.tick();
     this.#look();
@@ -247,6 +249,23 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   /** How it went until now, for `explain` while it runs. */
   soFar(): FetchRecord {
     return this.#report.record("still coming", null);
+  }
+
+  /** How far it is, and who gives. */
+  fetching(): FetchingReport {
+    const { last } = this.#progress;
+    const { recorder, startMs } = this.#report;
+    const { name } = this.request;
+    const isComing = last?.kind === "progress";
+    return {
+      name: name || (this.#followed.swarm?.file.name ?? ""),
+      root: this.root,
+      elapsedMs: Math.round(this.#host.clock.nowMs() - startMs),
+      bytesTotal: isComing ? last.bytesTotal : null,
+      bytesDone: isComing ? last.bytesDone : 0,
+      bytesPerSecond: isComing ? last.bytesPerSecond : 0,
+      sources: recorder.sources(),
+    };
   }
 
   /** The figures of that. */

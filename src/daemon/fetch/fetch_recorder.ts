@@ -14,7 +14,9 @@ import type { FetchRecord, ProviderRecord } from "../../base/fetch_record.ts";
 import type { FileTrust } from "../../base/package_index.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { Done } from "../../wire/messages.ts";
+import type { FetchingReport } from "../../wire/reports.ts";
 import type { Provider } from "../swarm/provider.ts";
+import { RateMeter } from "../swarm/rate_meter.ts";
 import { type LedgerEntry, providerKey, TransferLedger } from "../swarm/transfer_ledger.ts";
 
 /** What only the fetch itself knows when it ends. */
@@ -66,6 +68,8 @@ export class FetchRecorder {
   /** Both together: who gave a chunk first, in either place; and all that was thrown away. */
   readonly #both = new TransferLedger();
   readonly #rootsRejected = new Set<Root>();
+  /** How fast each provider gives, by its key: no more than the ledgers have. */
+  readonly #rates = new Map<string, RateMeter>();
   #firstByteMs: number | null = null;
 
   constructor(nowMs: number) {
@@ -138,6 +142,33 @@ export class FetchRecorder {
   fellows(): Done["sources"] | null {
     if (this.#tracks.mirror.sum("peer") === 0) return null;
     return this.#came.peers().filter(({ bytes, strikes }) => bytes + strikes > 0);
+  }
+
+  /** Lets time pass: how fast each gives. */
+  tick(nowMs: number): void {
+    for (const { provider, bytes } of this.#came) {
+      const key = providerKey(provider);
+      let rate = this.#rates.get(key);
+      if (rate === undefined) this.#rates.set(key, rate = new RateMeter());
+      rate.add(bytes, nowMs);
+    }
+  }
+
+  /** Who gave what counts until now, most bytes first. */
+  sources(): FetchingReport["sources"] {
+    return [...this.#came].filter(({ bytes }) => bytes > 0)
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, limits.fetchingSourcesMax)
+      .map(({ provider, bytes }) => ({
+        kind: provider.kind,
+        source: provider.kind === "here" ? "" : provider.label,
+        nodeId: provider.nodeId,
+        bytes,
+        bytesPerSecond: Math.max(
+          0,
+          Math.round(this.#rates.get(providerKey(provider))?.bytesPerSecond ?? 0),
+        ),
+      }));
   }
 
   /** How much came from where, and when, until now; without who gave it. */
@@ -261,6 +292,7 @@ export function keepRecord(store: ChunkStore, record: FetchRecord): void {
   store.addStatistic("bytesMirrors", record.bytesMirrors);
   store.addStatistic("bytesUnique", record.bytesPeers + record.bytesMirror);
   if (record.outcome !== "done" || record.bytesPeers + record.bytesMirror === 0) return;
+  store.savings.add(Date.parse(record.endedAt), record);
   store.addStatistic("savedFiles", 1);
   store.addStatistic("bytesLocal", record.bytesLocal);
   store.addStatistic("bytesPeers", record.bytesPeers);

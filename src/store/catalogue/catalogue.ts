@@ -52,6 +52,15 @@ export interface GivenFile {
   readonly doubtedUnixMs: number | null;
 }
 
+/** What came within some time. */
+export interface SavingsSpan {
+  /** When it began, in milliseconds since 1970. */
+  readonly startUnixMs: number;
+  readonly bytesPeers: number;
+  readonly bytesMirror: number;
+  readonly bytesSaved: number;
+}
+
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
 const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
@@ -350,6 +359,31 @@ export class Catalogue implements Disposable {
 
   putStatistics(values: ReadonlyMap<string, number>): void {
     this.#write("INSERT OR REPLACE INTO statistics VALUES (?, ?)", values);
+  }
+
+  /** What came in the hours that are remembered, in no particular order. */
+  savings(): SavingsSpan[] {
+    return this.#rows("SELECT hour, peers, mirror, saved FROM savings", (row) => ({
+      startUnixMs: row["hour"] as number,
+      bytesPeers: row["peers"] as number,
+      bytesMirror: row["mirror"] as number,
+      bytesSaved: row["saved"] as number,
+    }));
+  }
+
+  /** Adds or replaces hours; the oldest go when there are more than `keptMax`. */
+  putSavings(spans: readonly SavingsSpan[], { keptMax }: { readonly keptMax: number }): void {
+    this.#transaction(() => {
+      this.#write(
+        "INSERT OR REPLACE INTO savings VALUES (?, ?, ?, ?)",
+        spans.map((one) => [one.startUnixMs, one.bytesPeers, one.bytesMirror, one.bytesSaved]),
+      );
+      this.#write(
+        "DELETE FROM savings WHERE hour IN " +
+          "(SELECT hour FROM savings ORDER BY hour DESC LIMIT -1 OFFSET ?)",
+        [[keptMax]],
+      );
+    });
   }
 
   close(): void {

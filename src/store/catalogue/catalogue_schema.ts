@@ -84,6 +84,16 @@ export const SCHEMA: readonly string[] = [
     UNIQUE (client, name)
   );
   `,
+  `
+  -- Where the bytes of fetches came from that ended within an hour, which began so many milliseconds
+  -- after the start of 1970.
+  CREATE TABLE savings (
+    hour REAL PRIMARY KEY,
+    peers INTEGER NOT NULL,
+    mirror INTEGER NOT NULL,
+    saved INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -3,7 +3,7 @@
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { Catalogue, type GivenFile, type PartialRow } from "./catalogue.ts";
+import { Catalogue, type GivenFile, type PartialRow, type SavingsSpan } from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { codeOf, environmentError } from "../files/io.ts";
 import { joinPath, type OnWarning, splitPath, type StoredFile } from "../files/stored_file.ts";
@@ -14,6 +14,8 @@ export interface CatalogueContents {
   readonly partials: readonly PartialRow[];
   readonly sha256s: ReadonlyMap<Root, string>;
   readonly statistics: ReadonlyMap<string, number>;
+  /** What came in which hour. */
+  readonly savings: readonly SavingsSpan[];
   /** By what finished fetches trusted their files. */
   readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
   readonly givenFiles: readonly GivenFile[];
@@ -61,6 +63,7 @@ async function openAndRead(directory: DataDirectory) {
       partials: catalogue.partials(),
       sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
+      savings: catalogue.savings(),
       trusts: catalogue.recordTrusts(),
       givenFiles: catalogue.givenFiles(),
     };

@@ -23,8 +23,10 @@ import {
   type Counters,
   type DirectoryReport,
   type ExplainReport,
+  type FetchingReport,
   type FlightReport,
   type SavingsReport,
+  type SavingsSpanReport,
   type StaleDatabaseReport,
   type StatusReport,
   type SyncDatabaseReport,
@@ -242,6 +244,30 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     bytesPeers: 1,
     bytesMirror: 1,
     bytesSaved: 1,
+    hours: 1,
+    days: 1,
+  };
+  const span: Keys<SavingsSpanReport> = {
+    startsAt: 1,
+    bytesPeers: 1,
+    bytesMirror: 1,
+    bytesSaved: 1,
+  };
+  const fetching: Keys<FetchingReport> = {
+    name: 1,
+    root: 1,
+    elapsedMs: 1,
+    bytesTotal: 1,
+    bytesDone: 1,
+    bytesPerSecond: 1,
+    sources: 1,
+  };
+  const fetchingSource: Keys<FetchingReport["sources"][number]> = {
+    kind: 1,
+    source: 1,
+    nodeId: 1,
+    bytes: 1,
+    bytesPerSecond: 1,
   };
   const copies: Keys<CopiesReport> = { bytesMirrors: 1, bytesUnique: 1, copies: 1 };
   const fellow: Keys<FlightReport["fellows"][number]> = {
@@ -292,6 +318,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       files: 1,
       withheld: 1,
       counters: 1,
+      fetches: 1,
       transfers: 1,
       flights: 1,
       uploads: 1,
@@ -404,6 +431,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     [
       one.counters,
       one.files,
+      one.fetches[0],
+      one.fetches[0].sources[0],
       one.transfers[0],
       one.transfers[0].sources[0],
       one.flights[0],
@@ -413,6 +442,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       one.staleDatabases[0],
       one.syncDatabases[0],
       one.savings,
+      one.savings.hours[0],
+      one.savings.days[0],
       one.copies.sinceStart,
       one.copies.allRuns,
       one.trust,
@@ -422,6 +453,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     [
       counters,
       counts,
+      fetching,
+      fetchingSource,
       transfer,
       source,
       flight,
@@ -431,6 +464,8 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       stale,
       database,
       savings,
+      span,
+      span,
       copies,
       copies,
       trusts,

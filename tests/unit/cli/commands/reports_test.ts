@@ -197,6 +197,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       totalStrikes: 5,
       totalFilesServed: 6,
     },
+    fetches: [],
     transfers: [{
       root,
       name: "a\nb",
@@ -262,6 +263,8 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       bytesPeers: 2_000,
       bytesMirror: 3_000,
       bytesSaved: 2_500,
+      hours: [],
+      days: [],
     },
     copies: {
       sinceStart: { bytesMirrors: 0, bytesUnique: 0, copies: null },
