@@ -2,18 +2,20 @@
 // of this very deno, so that users who see nothing of this one's home can run it: pacman's downloads
 // have a user of their own. `deno install --global` is of no use here: it resolves imports by a copy of
 // deno.json alone, so not from npm, and its command needs a `deno` on the PATH, which npx does not give.
+// Packages are laid out by the same functions (scripts/stage.ts).
 
 import { parseArgs } from "node:util";
 import { COMPLETION_FILES } from "./manual/completion_files.ts";
 import { runFlags } from "./run_flags.ts";
-import { ROOT_URL, rootPath } from "./std_source.ts";
+import { rootPath } from "./std_source.ts";
 
-const HELP = `deno task install --root DIR
+const HELP = `deno task install --root DIR [--destdir DIR]
 
 Puts the command pacsrv into DIR/bin and what it runs into DIR/lib/pacsrv, in place of what an
 earlier install put there; its man pages and what completes it in bash, zsh and fish into DIR/share
 (not on Windows). The checkout may be moved or deleted afterwards. Deno and the libraries lie in
 DIR/lib/pacsrv as well: every user who can get to DIR can run the command, and needs nothing else.
+With --destdir all of it is written below that folder, for a package: it runs once it lies in DIR.
 
 Exit codes: 0 done, 1 failed, 2 usage.`;
 
@@ -31,10 +33,15 @@ const PARTS: readonly string[] = [
 /** Installs into the folder in `args` with the given flags of deno, and gives the exit code. */
 export async function installTask(args: string[], denoFlags: string[]): Promise<number> {
   let root: string;
+  let destdir: string;
   try {
     const { values } = parseArgs({
       args,
-      options: { root: { type: "string" }, help: { type: "boolean" } },
+      options: {
+        root: { type: "string" },
+        destdir: { type: "string" },
+        help: { type: "boolean" },
+      },
     });
     if (values.help) {
       console.log(HELP);
@@ -42,26 +49,48 @@ export async function installTask(args: string[], denoFlags: string[]): Promise<
     }
     if (!values.root) throw new Error("Cannot install: --root DIR says where to");
     root = absolutePath(values.root);
+    destdir = values.destdir === undefined ? "" : absolutePath(values.destdir);
+    if (destdir !== "" && Deno.build.os === "windows") {
+      throw new Error("Cannot install: --destdir is for packages, which Windows has none of");
+    }
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
     return 2;
   }
-  const lib = `${root}/lib/pacsrv`;
-  for (const folder of ["bin", "lib"]) await makeFolder(`${root}/${folder}`);
+  return await installSource({ root, destdir }, denoFlags);
+}
+
+/** Where a program is to run, and the folder that stands for / until it lies there. */
+interface Place {
+  readonly root: string;
+  /** Empty where it is installed right there. */
+  readonly destdir: string;
+}
+
+/** Installs a copy of the source that runs with a copy of this deno, and gives the exit code. */
+export async function installSource(
+  { root, destdir }: Place,
+  denoFlags: readonly string[],
+): Promise<number> {
+  const written = `${destdir}${root}`;
+  const lib = `${written}/lib/pacsrv`;
+  for (const folder of ["bin", "lib"]) await makeFolder(`${written}/${folder}`);
   await copyProgram(lib, denoFlags);
-  // The flags name files of the checkout; the same files lie in the copy.
-  const flags = denoFlags.map((flag) => flag.replace(rootPath("."), `${lib}/`));
+  const flags = flagsOf(lib, denoFlags);
   const code = await fetchLibraries(lib, flags);
   if (code !== 0) {
     console.error(`Cannot install: the libraries could not be fetched (exit code ${code}).`);
     return 1;
   }
+  // What is kept by the path of a file, which it will not have.
+  if (destdir !== "") await removeTree(`${cacheOf(lib)}/gen`);
   const command = ["run", "--quiet", ...flags, ...runFlags(), `${lib}/main.ts`];
   if (Deno.build.os !== "windows") {
-    await writeShare(root, { command, denoFlags });
+    await writeShare(`${written}/share`, { command: [Deno.execPath(), ...command], denoFlags });
     await openToAll(lib);
   }
-  console.log(await writeCommand(root, { lib, denoArgs: command }));
+  const denoArgs = command.map((word) => word.replace(lib, `${root}/lib/pacsrv`));
+  console.log(await writeCommand(written, { lib: `${root}/lib/pacsrv`, denoArgs }));
   return 0;
 }
 
@@ -100,7 +129,7 @@ function cacheOf(lib: string): string {
 }
 
 /** Makes a folder, and those above it that are missing, for all users; leaves the others as they are. */
-async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   const isThere = await Deno.stat(path).then(() => true, () => false);
   if (isThere) return;
   await makeFolder(path.replace(/[/\\][^/\\]*$/, ""));
@@ -118,34 +147,41 @@ async function openToAll(path: string): Promise<void> {
   for await (const { name } of Deno.readDir(path)) await openToAll(`${path}/${name}`);
 }
 
-/** Writes the man pages and the completion scripts to where man and the shells look for them. */
-async function writeShare(
-  root: string,
-  { command, denoFlags }: { readonly command: string[]; readonly denoFlags: string[] },
+/**
+ * Writes the man pages and the completion scripts to where man and the shells look for them.
+ *
+ * @param share The folder `share` of a prefix.
+ * @param parts.command The words that run the program.
+ */
+export async function writeShare(
+  share: string,
+  parts: { readonly command: readonly string[]; readonly denoFlags: readonly string[] },
 ): Promise<void> {
-  const man = `${root}/share/man/man1`;
+  const man = `${share}/man/man1`;
   await makeFolder(man);
-  await outputOf(["run", "--allow-all", ...denoFlags, rootPath("scripts/man.ts"), "--out", man]);
+  const pages = ["run", "--allow-all", ...parts.denoFlags, rootPath("scripts/man.ts")];
+  await outputOf([Deno.execPath(), ...pages, "--out", man]);
   for await (const { name } of Deno.readDir(man)) {
     if (name.startsWith("pacsrv")) await openToAll(`${man}/${name}`);
   }
   for (const [shell, file] of Object.entries(COMPLETION_FILES)) {
-    const path = `${root}/share/${file}`;
+    const path = `${share}/${file}`;
     await makeFolder(path.replace(/\/[^/]*$/, ""));
-    await Deno.writeFile(path, await outputOf([...command, "completions", shell]));
+    await Deno.writeFile(path, await outputOf([...parts.command, "completions", shell]));
     await openToAll(path);
   }
 }
 
-/** What deno prints with these arguments. */
-async function outputOf(args: string[]): Promise<Uint8Array> {
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+/** What a command prints. */
+async function outputOf(words: readonly string[]): Promise<Uint8Array> {
+  const [program, ...args] = words;
+  const { code, stdout } = await new Deno.Command(program!, {
     args,
     stdin: "null",
     stderr: "inherit",
   }).output();
   if (code !== 0) {
-    throw new Error(`Cannot install: deno ${args.at(-1)} ended with exit code ${code}`);
+    throw new Error(`Cannot install: ${words.join(" ")} ended with exit code ${code}`);
   }
   return stdout;
 }
@@ -186,7 +222,7 @@ function quoteForShell(word: string): string {
 }
 
 /** A path as a person gave it, relative to where they are, without a slash at the end. */
-function absolutePath(path: string): string {
+export function absolutePath(path: string): string {
   const isAbsolute = path.startsWith("/") || /^([A-Za-z]:)?[\\/]/.test(path);
   const here = Deno.env.get("INIT_CWD") ?? Deno.cwd();
   const whole = isAbsolute ? path : `${here}/${path}`;
@@ -199,25 +235,69 @@ async function copyProgram(lib: string, denoFlags: readonly string[]): Promise<v
   await removeTree(fresh);
   await Deno.mkdir(`${fresh}/scripts`, { recursive: true });
   for (const part of PARTS) await copyTree(rootPath(part), `${fresh}/${part}`);
-  // The checkout's tasks, lint rules and the like have no meaning in the copy.
-  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT_URL)));
-  const { name, version, exports, imports, compilerOptions } = config;
-  const kept = { name, version, exports, imports, compilerOptions };
-  await Deno.writeTextFile(`${fresh}/deno.json`, JSON.stringify(kept, undefined, 2) + "\n");
+  await trimImports(fresh, denoFlags);
   await Deno.copyFile(Deno.execPath(), denoOf(fresh));
   if (Deno.build.os !== "windows") await Deno.chmod(denoOf(fresh), 0o755);
-  await copyLibraries(cacheOf(fresh), denoFlags);
+  await copyLibraries(fresh, denoFlags);
   await removeTree(lib);
   await Deno.rename(fresh, lib);
 }
 
+/**
+ * Leaves of the imports and of the lock file only what the program uses: deno has in its cache all that
+ * they name, and most of that is for tests, the benchmark and the gate.
+ */
+async function trimImports(lib: string, denoFlags: readonly string[]): Promise<void> {
+  const flags = flagsOf(lib, denoFlags);
+  const entries = [`${lib}/main.ts`, ...await Array.fromAsync(workersBelow(`${lib}/src`))];
+  const used = new Set<string>();
+  for (const entry of entries) {
+    const { modules } = await info([...flags, entry]);
+    for (const { dependencies = [] } of modules) {
+      for (const { specifier } of dependencies) used.add(specifier);
+    }
+  }
+  const kept = (imports: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(imports).filter(([name]) =>
+        used.has(name) || used.values().some((word) => word.startsWith(`${name}/`))
+      ),
+    );
+  // The checkout's tasks, lint rules and the like have no meaning in the copy.
+  const config = JSON.parse(await Deno.readTextFile(`${lib}/deno.json`));
+  const { name, version, exports, imports, compilerOptions } = config;
+  await writeJson(`${lib}/deno.json`, {
+    ...{ name, version, exports },
+    ...{ imports: kept(imports), compilerOptions },
+  });
+  const map = `${lib}/scripts/npm_imports.json`;
+  await writeJson(map, { imports: kept(JSON.parse(await Deno.readTextFile(map)).imports) });
+  // What is left in the lock file stays as it is pinned.
+  const thawed = flags.filter((flag) => flag !== "--frozen");
+  await outputOf([Deno.execPath(), "cache", "--quiet", ...thawed, "--frozen=false", ...entries]);
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value, undefined, 2) + "\n");
+}
+
+/** The flags, which name files of the checkout, for the same files of a copy. */
+function flagsOf(lib: string, denoFlags: readonly string[]): string[] {
+  return denoFlags.map((flag) => flag.replace(rootPath("."), `${lib}/`));
+}
+
+/** What `deno info` says. */
+async function info(args: readonly string[]) {
+  const text = await outputOf([Deno.execPath(), "info", "--json", ...args]);
+  return JSON.parse(new TextDecoder().decode(text));
+}
+
 /** Copies the packages of npm that are in this user's cache: then nothing has to be downloaded. */
-async function copyLibraries(cache: string, denoFlags: readonly string[]): Promise<void> {
+async function copyLibraries(lib: string, denoFlags: readonly string[]): Promise<void> {
+  const cache = cacheOf(lib);
   await Deno.mkdir(cache, { recursive: true });
-  const info = async (...args: string[]) =>
-    JSON.parse(new TextDecoder().decode(await outputOf(["info", "--json", ...args])));
-  const { npmCache } = await info();
-  const { npmPackages = {} } = await info(...denoFlags, rootPath("main.ts"));
+  const { npmCache } = await info([]);
+  const { npmPackages = {} } = await info([...flagsOf(lib, denoFlags), `${lib}/main.ts`]);
   const packages: readonly { localPath: string }[] = Object.values(npmPackages);
   for (const { localPath } of packages) {
     if (!localPath.startsWith(npmCache)) continue;
