@@ -8,6 +8,7 @@
 // Exit codes: 0 done, 1 failed, 2 usage.
 
 import { parseArgs } from "node:util";
+import { dateOfBuild } from "./build_date.ts";
 import { VERSION } from "../src/base/version.ts";
 import { manPages } from "./manual/man_pages.ts";
 import { rootPath } from "./std_source.ts";
@@ -27,11 +28,6 @@ export async function writeManPages(args: string[]): Promise<number> {
     await Deno.writeTextFile(`${out}/${name}`, text);
   }
   return 0;
-}
-
-function dateOfBuild(): Date {
-  const epoch = Number(Deno.env.get("SOURCE_DATE_EPOCH") || NaN);
-  return Number.isFinite(epoch) ? new Date(epoch * 1000) : new Date();
 }
 
 if (import.meta.main) Deno.exit(await writeManPages(Deno.args));

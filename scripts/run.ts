@@ -4,8 +4,10 @@
 
 import { waitFor } from "./child.ts";
 import { compileTask } from "./compile.ts";
+import { debTask } from "./deb.ts";
 import { installTask } from "./install.ts";
 import { runFlags } from "./run_flags.ts";
+import { stageTask } from "./stage.ts";
 import { chooseStdSource, DENO_ARGS_VARIABLE, denoFlags, rootPath } from "./std_source.ts";
 import { runTests } from "./test_task.ts";
 
@@ -33,6 +35,8 @@ const TASKS: Readonly<Record<string, Task>> = {
     deno(["run", "--allow-all", ...flags, rootPath("scripts/picture.ts"), ...args]),
   install: installTask,
   compile: compileTask,
+  stage: stageTask,
+  deb: debTask,
   pacsrv: (args, flags) =>
     deno(["run", "--quiet", ...flags, ...runFlags(), rootPath("main.ts"), ...args]),
   lock: renewLock,

@@ -12,6 +12,7 @@ export const PAGES: readonly string[] = [
   "src/gateway/GUIDE.md",
   "src/wire/PROTOCOL.md",
   "src/wire/CLIENT_API.md",
+  "scripts/packaging/README.md",
 ];
 
 /** Set, the tests write what is made from the code into the pages, before they look. */

@@ -3,10 +3,11 @@
 // the compiler, whose base binary is not on every machine: a stand-in makes the binary.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { dirname } from "@std/path";
 import { chooseTargets } from "../../scripts/compile.ts";
+import { denoArgs } from "../../scripts/deno_args.ts";
 import { COMPLETION_FILES } from "../../scripts/manual/completion_files.ts";
 import { manPages } from "../../scripts/manual/man_pages.ts";
+import { PAGES, stageTask, SYSTEM_FILES } from "../../scripts/stage.ts";
 import { rootPath } from "../../scripts/std_source.ts";
 import { parseCommandLine } from "../../src/cli/arguments/command_line.ts";
 import { findCommand } from "../../src/cli/command_table.ts";
@@ -14,19 +15,10 @@ import { parseConfig } from "../../src/cli/settings/config.ts";
 import { readPacmanConf } from "../../src/pacman/pacman_conf.ts";
 import { startDaemon } from "./support/daemon.ts";
 import { TempDir } from "./support/files.ts";
+import { writeProgram } from "./support/stand_in_program.ts";
 import { runTool, tool } from "./support/tool.ts";
 
 const FOLDER = "scripts/packaging";
-/** The pages of the package. */
-const PAGES: readonly string[] = [
-  "README.md",
-  "CHANGELOG.md",
-  "scripts/picture/fetch.svg",
-  "src/cli/COMMANDS.md",
-  "src/daemon/OPERATING.md",
-  "src/directory/GUIDE.md",
-  "src/gateway/GUIDE.md",
-];
 const BUILD_MS = 120_000;
 /** Tenths of systemd's scale from 0 (nothing is open) to 10. */
 const EXPOSURE_TENTHS = 15;
@@ -188,9 +180,9 @@ Deno.test("pacsrv.install names only files of the package", async () => {
   const path = rootPath(`${FOLDER}/pacsrv.install`);
   const text = await tool("bash", ["-euc", 'source "$1"; post_install', "-", path]);
   assertStringIncludes(text, "systemctl enable --now pacsrv");
-  const build = await textOf("PKGBUILD");
-  for (const [name] of text.matchAll(/pacman\.conf\.example|pacsrv\.toml/g)) {
-    assertStringIncludes(build, name);
+  const paths = Object.values(SYSTEM_FILES).map((path) => `/${path}`);
+  for (const [path] of text.matchAll(/\/(?:etc|usr)\/\S*pacsrv[\w/.-]*\w/g)) {
+    assert(paths.includes(path), path);
   }
 });
 
@@ -203,40 +195,35 @@ async function textOf(name: string): Promise<string> {
   return await Deno.readTextFile(rootPath(`${FOLDER}/${name}`));
 }
 
-/** The folder of a packager: PKGBUILD, and the source as it is released. */
+/** The folder of a packager: PKGBUILD, and of the source what its functions name themselves. */
 async function makeSources(dir: string, version: string): Promise<void> {
   const source = `pacsrv-${version}`;
-  await Deno.mkdir(`${dir}/${source}/${FOLDER}`, { recursive: true });
-  for (const file of [...PAGES, "LICENSE", "deno.json"]) {
-    await Deno.mkdir(dirname(`${dir}/${source}/${file}`), { recursive: true });
-    await Deno.copyFile(rootPath(file), `${dir}/${source}/${file}`);
-  }
-  for (const { name } of Deno.readDirSync(rootPath(FOLDER))) {
-    await Deno.copyFile(rootPath(`${FOLDER}/${name}`), `${dir}/${source}/${FOLDER}/${name}`);
-  }
+  await Deno.mkdir(`${dir}/${source}`);
+  await Deno.copyFile(rootPath("LICENSE"), `${dir}/${source}/LICENSE`);
   await tool("bsdtar", ["-czf", `${dir}/${source}.tar.gz`, "-C", dir, source]);
   await Deno.remove(`${dir}/${source}`, { recursive: true });
   for (const name of ["PKGBUILD", "pacsrv.install"]) {
     await Deno.copyFile(rootPath(`${FOLDER}/${name}`), `${dir}/${name}`);
   }
-  // Takes only the command lines that scripts/compile.ts and scripts/man.ts take.
-  const program =
-    `case "$1" in completions) echo "script for $2";; *) echo pacsrv ${version};; esac`;
+  await Deno.mkdir(`${dir}/bin`);
+  await writeProgram(`${dir}/bin/pacsrv`);
+  // What the task lays out with this program; who builds cannot run the deno of the test.
+  const staged = `${dir}/staged`;
+  assertEquals(await stageTask(["--out", staged, "--program", `${dir}/bin/pacsrv`], denoArgs()), 0);
   const script = [
     "#!/bin/bash",
     "set -eu",
-    'if [[ "$*" == "task man --out dist/man" ]]; then',
-    "  mkdir -p dist/man",
-    ...manNames().map((name) => `  echo page > dist/man/${name}`),
+    'if [[ "${*:1:5}" == "task stage --out dist/root --program" && $# == 6 ]]; then',
+    `  cmp "$6" ${staged}/usr/bin/pacsrv`,
+    `  cp -r ${staged} dist/root`,
     "  exit",
     "fi",
-    '[[ "$1 $2 $3" == "task compile --target" && $# == 4 ]]',
+    // Takes only the command line that scripts/compile.ts takes.
+    '[[ "${*:1:3}" == "task compile --target" && $# == 4 ]]',
     "mkdir -p dist",
-    `printf '#!/bin/sh\\n%s\\n' '${program}' > "dist/pacsrv-$4"`,
-    'chmod 755 "dist/pacsrv-$4"',
+    `cp ${dir}/bin/pacsrv "dist/pacsrv-$4"`,
     "",
   ];
-  await Deno.mkdir(`${dir}/bin`);
   await Deno.writeTextFile(`${dir}/bin/deno`, script.join("\n"));
   await Deno.chmod(`${dir}/bin/deno`, 0o755);
 }

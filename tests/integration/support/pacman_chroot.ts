@@ -1,47 +1,17 @@
-// pacman 7 as people have it: Debian's build of it in a small system of its own, which pacman is run
-// in by chroot(8), with the sandbox of its downloads. The system is made once and kept in the user's
-// cache; each machine of a test is a folder in it.
+// pacman 7 as people have it: Debian's build of it, which is run by chroot(8) in a small Debian with the
+// sandbox of its downloads. Each machine of a test is a folder in there.
 
+import { DebianRoot } from "./debian_root.ts";
 import { TempDir } from "./files.ts";
-import { runTool, tool } from "./tool.ts";
-
-const SUITE = "trixie";
-/** Of what is in it: another number has it made anew. */
-const REVISION = 1;
-/** The user to whom pacman leaves its downloads. */
-const DOWNLOAD_USER = "alpm";
-/** It takes half a minute where the archive is near. */
-const MAKE_MS = 600_000;
-/** What debootstrap says when it does not get the first file of the archive. */
-const NO_ARCHIVE = "Failed getting release file";
 
 /** A small system with pacman 7. */
 export class PacmanChroot {
+  readonly downloadUser: string;
   readonly path: string;
-  readonly downloadUser = DOWNLOAD_USER;
 
-  private constructor(path: string) {
+  constructor({ path, downloadUser }: DebianRoot) {
     this.path = path;
-  }
-
-  /**
-   * The one that is kept, made if there is none; or why there can be none here.
-   *
-   * @throws {Error} when it could be made and was not.
-   */
-  static async get(): Promise<PacmanChroot | string> {
-    if (Deno.build.os !== "linux") return "it is a Linux system";
-    if (Deno.uid() !== 0) return "only root can make and enter it";
-    const home = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`;
-    const folder = `${home}/pacsrv-tests`;
-    const path = `${folder}/pacman-${SUITE}-${REVISION}`;
-    await Deno.mkdir(folder, { recursive: true });
-    using lock = await Deno.open(`${folder}/lock`, { create: true, write: true });
-    // Files of tests run side by side: the first makes it, the others wait.
-    await lock.lock(true);
-    const isThere = await Deno.stat(path).then(() => true, () => false);
-    const problem = isThere ? undefined : await make(path);
-    return problem ?? new PacmanChroot(path);
+    this.downloadUser = downloadUser;
   }
 
   /** A new folder in it, of which programs in there have the path from `inside` on. */
@@ -59,42 +29,17 @@ export class PacmanChroot {
   }
 }
 
-/** Makes one at `path`, whole or not at all; with why the archive gives nothing, if it does not. */
-async function make(path: string): Promise<string | undefined> {
-  console.log(`Making ${path} for the tests with pacman 7, once`);
-  const making = `${path}.making`;
-  await remove(making);
-  const { code, stdout, stderr } = await runTool(
-    "debootstrap",
-    ["--variant=minbase", "--include=pacman-package-manager", SUITE, making],
-    { timeoutMs: MAKE_MS },
-  );
-  const said = `${stdout}${stderr}`;
-  if (code !== 0) {
-    await remove(making);
-    if (said.includes(NO_ARCHIVE)) return "Debian's archive cannot be reached";
-    throw new Error(`debootstrap: exit code ${code}\n${said}`);
-  }
-  const user = ["--system", "--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin"];
-  await tool("chroot", [making, "useradd", ...user, DOWNLOAD_USER]);
-  await Deno.rename(making, path);
-  return undefined;
-}
-
-/** Removes what a maker left that was killed, or failed. */
-async function remove(path: string): Promise<void> {
-  // What it had mounted there; most often nothing.
-  for (const mounted of ["proc", "sys"]) await runTool("umount", ["--lazy", `${path}/${mounted}`]);
-  await tool("rm", ["-rf", "--one-file-system", path]);
-}
-
-const chroot = await PacmanChroot.get();
-if (typeof chroot === "string") {
-  console.log(`SKIPPED ARE ALL TESTS WITH PACMAN 7, WHICH PEOPLE HAVE: ${chroot}`);
+const root = await DebianRoot.get();
+if (typeof root === "string") {
+  console.log(`SKIPPED ARE ALL TESTS WITH PACMAN 7, WHICH PEOPLE HAVE: ${root}`);
 }
 
 /** A test with pacman 7; ignored, with the reason printed, where there can be none. */
 export function pacman7Test(name: string, fn: (chroot: PacmanChroot) => Promise<void>): void {
-  const ignore = typeof chroot === "string";
-  Deno.test({ name, ignore, fn: async () => ignore ? undefined : await fn(chroot) });
+  const ignore = typeof root === "string";
+  Deno.test({
+    name,
+    ignore,
+    fn: async () => ignore ? undefined : await fn(new PacmanChroot(root)),
+  });
 }

@@ -15,6 +15,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   curl: "curl",
   debootstrap: "debootstrap",
   promtool: "prometheus",
+  nsenter: "util-linux",
+  unshare: "util-linux",
+  "dpkg-shlibdeps": "dpkg-dev",
 };
 
 /** How a program is started. */
@@ -51,6 +54,10 @@ export class ToolProcess implements AsyncDisposable {
     }
     this.stdout = new Lines(this.#child.stdout);
     this.stderr = new Lines(this.#child.stderr);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Sends a signal to it and to all that it started, as a terminal does at ^C. */
