@@ -70,9 +70,16 @@ export class BootedSystem implements AsyncDisposable {
 
   /** Why there can be none here; undefined if there can. */
   static async problem(): Promise<string | undefined> {
-    return await cgroupsFolder() === undefined
-      ? "there are no control groups of version 2"
-      : undefined;
+    const folder = await cgroupsFolder();
+    if (folder === undefined) return "there are no control groups of version 2";
+    const path = newGroup(folder);
+    try {
+      await Deno.mkdir(path);
+      await Deno.remove(path);
+      return undefined;
+    } catch (error) {
+      return `no control group can be made: ${(error as Error).message}`;
+    }
   }
 
   /**
@@ -83,7 +90,7 @@ export class BootedSystem implements AsyncDisposable {
   static async boot(root: DebianRoot, dir: TempDir): Promise<BootedSystem> {
     const shared = await dir.folder("shared");
     const changes = await dir.folder("changes");
-    const cgroup = `${await cgroupsFolder()}/pacsrv-test-${crypto.randomUUID()}`;
+    const cgroup = newGroup((await cgroupsFolder())!);
     await Deno.mkdir(cgroup);
     const unshare = ["unshare", "--cgroup", "--mount", "--pid", "--fork", "--kill-child"];
     const words = [...unshare, "--uts", "--ipc", "--net", "sh", "-c", BOOT, "sh"];
@@ -156,6 +163,11 @@ async function cgroupsFolder(): Promise<string | undefined> {
     if (isThere) return path;
   }
   return undefined;
+}
+
+/** The path of one that is not there yet. */
+function newGroup(folder: string): string {
+  return `${folder}/pacsrv-test-${crypto.randomUUID()}`;
 }
 
 /** Removes a control group with those in it, from the innermost on. */
