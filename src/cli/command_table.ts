@@ -9,7 +9,7 @@ import { type CommandSpec, SHELLS } from "./arguments/arguments.ts";
 import { suggestion } from "./arguments/suggest.ts";
 import { FETCH } from "./table/fetch_commands.ts";
 import { LIST, PUSH, SHARE, UNSHARE, VERIFY } from "./table/file_commands.ts";
-import { CONFIG_CHECK, DOCTOR, EXPLAIN, LOG_LEVEL, STATUS } from "./table/machine_commands.ts";
+import { CONFIG_CHECK, DOCTOR, EXPLAIN, LOG_LEVEL, STATUS, TOP } from "./table/machine_commands.ts";
 import { FILES, INFO, PEERS, SEARCH, WHERE } from "./table/network_commands.ts";
 import { DAEMON, DIRECTORY } from "./table/service_commands.ts";
 
@@ -51,6 +51,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   PEERS,
   EXPLAIN,
   STATUS,
+  TOP,
   VERIFY,
   DOCTOR,
   LOG_LEVEL,

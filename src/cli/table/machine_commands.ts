@@ -58,6 +58,22 @@ export const STATUS: CommandSpec = {
   load: async () => (await import("../commands/status.ts")).runStatus,
 };
 
+export const TOP: CommandSpec = {
+  name: "top",
+  summary: "Watch the daemon on the whole terminal",
+  about: [
+    "Shows on the whole terminal, again each second: what is wrong and what to do about it, files on " +
+    "their way here with a bar for each source, those on their way to others, what was saved in each of " +
+    "the last 24 hours, links and directories (trackers). It is what the page of --metrics shows in a " +
+    "browser. What there is no room for is counted.",
+    "q or Ctrl-C ends it. Without a terminal it is an error: status --watch --json prints lines.",
+  ],
+  flags: [CLIENT],
+  examples: [{ line: "pacsrv top", note: "what this machine is doing" }],
+  takesSignals: true,
+  load: async () => (await import("../overview/top.ts")).runTop,
+};
+
 export const EXPLAIN: CommandSpec = {
   name: "explain",
   summary: "Show how a file was fetched: providers, decisions, bytes",
