@@ -36,9 +36,9 @@ export const FLOORS: Floors = {
   cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
     "overview",
   ], ["table"]],
-  core: [["overlay", "download", "crowd", "directory"], ["fetch"]],
+  core: [["overlay", "lan", "download", "crowd", "directory"], ["fetch"]],
   daemon: [
-    ["trust"],
+    ["trust", "lan"],
     ["discovery", "swarm"],
     ["upload", "directories"],
     ["push", "crowd"],

@@ -11,6 +11,7 @@ import { downloadLimits } from "./limits/download.ts";
 import { fetchLimits } from "./limits/fetch.ts";
 import { gatewayLimits } from "./limits/gateway.ts";
 import { httpLimits } from "./limits/http.ts";
+import { lanLimits } from "./limits/lan.ts";
 import { metricsLimits } from "./limits/metrics.ts";
 import { netLimits } from "./limits/net.ts";
 import { overlayLimits } from "./limits/overlay.ts";
@@ -24,6 +25,7 @@ export const limits = {
   ...wireLimits,
   ...netLimits,
   ...overlayLimits,
+  ...lanLimits,
   ...downloadLimits,
   ...transferLimits,
   ...crowdLimits,

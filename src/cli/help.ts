@@ -38,6 +38,7 @@ data = "/var/lib/pacsrv"
 node = "0.0.0.0:8048"
 client = "127.0.0.1:8049"
 peer = ["10.0.0.2:8048", "mirror.example.org"]
+discover = "all"                      # nodes of this LAN
 directory = ["10.0.0.1", "10.0.1.1:8047"]
 share = ["/srv/files", "isos"]          # relative to this file's directory
 network = "office"

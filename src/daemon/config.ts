@@ -2,6 +2,7 @@
 
 import type { HostPort } from "../base/address.ts";
 import type { LeveledLogger } from "../base/log.ts";
+import type { Discover } from "./lan/lan_discovery.ts";
 import type { NodeOptions } from "./node/node.ts";
 
 /** How a daemon speaks HTTP. */
@@ -24,6 +25,8 @@ export interface DaemonConfig extends Required<GivenNodeOptions> {
   readonly log: LeveledLogger;
   readonly node: HostPort;
   readonly client: HostPort;
+  /** Where nodes are looked for by multicast. */
+  readonly discover: Discover;
   /** Absolute paths of files and directories to share in place. */
   readonly shares: readonly string[];
   /** Undefined: no gateway. */

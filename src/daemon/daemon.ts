@@ -26,6 +26,7 @@ import { ClientServer } from "./control/client_server.ts";
 import type { DaemonConfig, GatewayConfig } from "./config.ts";
 import { type DaemonFigures, daemonFigures } from "./control/figures.ts";
 import type { FetchEnd } from "./node/fetch_ends.ts";
+import { LanSwitch } from "./lan/lan_switch.ts";
 import { KnownNodes } from "./node/known_nodes.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { Node } from "./node/node.ts";
@@ -95,8 +96,20 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     transport: tcpTransport,
   });
   cleanup.defer(() => node.stop());
+  const lan = new LanSwitch({
+    clock,
+    log,
+    listen: { host: node.address.host, port: node.context.identity.listenPort },
+    secrets: config,
+    // Whoever wants links to named nodes alone gets no other.
+    keepsNext: config.linksMin > 0,
+    found: (address) => node.links.step({ kind: "add-address", ...address, pinned: false }),
+    keep: (address) => node.links.keepNext(address),
+    isLinked: (address) => node.links.isLinked(address),
+  });
   const answerer: Answerer = new Answerer({
     node,
+    lan: () => lan.report(),
     version: VERSION,
     log,
     clientAddress: () => formatAddress(clients.address.host, clients.address.port),
@@ -114,11 +127,15 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
+  // Before the node ends: whom it tells goodbye does not dial it again.
+  cleanup.defer(() => lan.stop());
+  // It takes a moment, and nobody waits for it.
+  void lan.set(config.discover);
   const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
     : openGateway(config, config.gateway, { node, databases, pacmanConf, clock });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
-  const live = new LiveSettings({ node, gateway, log });
+  const live = new LiveSettings({ node, lan, gateway, log });
   // Beside what was shared before; hashing goes on in the background.
   live.setShares(config.shares);
   startSharing(config, store);

@@ -9,10 +9,13 @@ import type { Logger } from "../base/log.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../net/known_hosts.ts";
 import type { Accepting } from "./push/push_receiver.ts";
+import type { Discover } from "./lan/lan_discovery.ts";
+import type { LanSwitch } from "./lan/lan_switch.ts";
 import type { Node } from "./node/node.ts";
 
 interface LiveSettingsOptions {
   readonly node: Node;
+  readonly lan: LanSwitch;
   /** Undefined: there is none, and nothing of it can be changed. */
   readonly gateway: Gateway | undefined;
   readonly log: Logger;
@@ -32,6 +35,11 @@ export class LiveSettings {
   /** New nodes are dialled; a link with one that is gone from the list may stay. */
   setPeers(peers: readonly HostPort[]): void {
     this.#options.node.links.setPeers(peers);
+  }
+
+  /** Nodes that were found stay linked. */
+  setDiscover(discover: Discover): void {
+    void this.#options.lan.set(discover);
   }
 
   /** New directories are told what is here, the others are told goodbye. */

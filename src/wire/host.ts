@@ -82,6 +82,25 @@ export function plainHost(host: string): string {
   return bytes?.length === 4 ? bytes.join(".") : host;
 }
 
+/**
+ * Whether `host` is in the network of `bits` bits to which `address` belongs, or is an address of an
+ * IPv6 link (fe80::/10), as every one on it has.
+ */
+export function isInNetwork(host: string, address: string, bits: number): boolean {
+  const [one, other] = [parsePlain(host), parsePlain(address)];
+  if (one === undefined || other === undefined || one.length !== other.length) return false;
+  return isLinkLocal(host) || one.every((byte, i) => {
+    const shift = 8 - Math.min(8, Math.max(0, bits - 8 * i));
+    return byte >> shift === other[i]! >> shift;
+  });
+}
+
+/** Whether `host` is an IPv6 address that means something on one link only (fe80::/10). */
+export function isLinkLocal(host: string): boolean {
+  const bytes = parsePlain(host);
+  return bytes?.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
+}
+
 /** The 4 or 16 bytes of an address; undefined for anything else, a zone (`%eth0`) included. */
 function parseHost(host: string): readonly number[] | undefined {
   return host.includes(":") ? parseV6(host) : parseV4(host);

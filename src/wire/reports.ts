@@ -75,6 +75,8 @@ export interface StatusReport {
   readonly uploads: readonly UploadReport[];
   /** The nodes that the daemon was told to keep links with. */
   readonly peers: readonly GivenPeerReport[];
+  /** What it found on the LAN; null when it does not look there (`--discover`). */
+  readonly lan: LanReport | null;
   /** The directories that the daemon was told of. */
   readonly directories: readonly DirectoryReport[];
   /** Where its gateway listens, as HOST:PORT; null without one. */
@@ -89,6 +91,32 @@ export interface StatusReport {
   readonly copies: { readonly sinceStart: CopiesReport; readonly allRuns: CopiesReport };
   /** How many complete files are trusted by what. */
   readonly trust: Readonly<Record<FileTrust, number>>;
+}
+
+/** How a daemon finds nodes on the networks that its machine is on. */
+export interface LanReport {
+  /** Each interface with a family of addresses, as "eth0 IPv4". */
+  readonly segments: readonly {
+    /** The interface and the family. */
+    readonly segment: string;
+    /** Why nobody is looked for there; null when somebody is. */
+    readonly problem: string | null;
+  }[];
+  /** How many nodes of its network announce themselves. */
+  readonly nodes: number;
+  /** How many nodes of other networks do. */
+  readonly strangers: number;
+  /** The nodes that were heard last. */
+  readonly heard: readonly {
+    /** Where it accepts connections, as HOST:PORT. */
+    readonly peer: string;
+    /** Whether it is of the network of this node: "own" or "other". */
+    readonly network: "own" | "other";
+    /** Where it was heard. */
+    readonly segment: string;
+    /** How long ago it was heard. */
+    readonly heardMs: number;
+  }[];
 }
 
 /**

@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "@std/fs": "walks and makes directories",
   "@std/path": "paths of every system",
   "axe-core": "tests: whether the page is accessible",
+  "dns-packet": "packets of multicast DNS; loaded only with --discover",
   "fast-check": "tests: properties",
   "fastest-levenshtein": '"Did you mean ...?"; loaded only after a mistake',
   "playwright-core": "tests and picture: drives a browser without a window",

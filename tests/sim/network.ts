@@ -88,6 +88,11 @@ export class SimNetwork {
     this.#time.run(forMs);
   }
 
+  /** Calls back after a time. */
+  later(waitMs: number, run: () => void): void {
+    this.#time.later(waitMs, run);
+  }
+
   /** Lets time pass until something holds; false when it does not within `withinMs`. */
   runUntil(holds: () => boolean, withinMs: number): boolean {
     return this.#time.runUntil(holds, withinMs);

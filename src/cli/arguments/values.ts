@@ -127,6 +127,19 @@ export function parseNetwork(text: string, what: string): string {
   return text;
 }
 
+/** Interfaces on which nodes are looked for: "all", "none", or their names with commas between. */
+export function parseDiscover(text: string, what: string): "all" | readonly string[] {
+  if (text === "all") return "all";
+  if (text === "none") return [];
+  const names = text.split(",").map((name) => name.trim());
+  const wrong = names.find((name) =>
+    name === "" || name === "all" || name === "none" || /[\s/%]/.test(name) ||
+    utf8(name).length > limits.lanInterfaceBytesMax
+  );
+  if (wrong === undefined) return [...new Set(names)];
+  throw invalid(what, text, "it is not all, none, or names of interfaces as in eth0,wlan0");
+}
+
 function invalid(what: string, text: string, reason: string): UsageError {
   const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
   return new UsageError(`Cannot use ${what} ${JSON.stringify(shown)}: ${reason}`);

@@ -70,6 +70,7 @@ function runDaemon(
       ` shared=${filesShared}`,
     live: ({ live }) => ({
       "peer": ({ peers }) => live.setPeers(peers),
+      "discover": ({ discover }) => live.setDiscover(discover),
       "directory": ({ directories }) => live.setDirectories(directories),
       "share": ({ shares }) => live.setShares(shares),
       "accept-uploads": (settings) => live.setAccepting(settings),

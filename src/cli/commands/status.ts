@@ -142,12 +142,26 @@ export function statusText(status: StatusReport): string {
     // A daemon of an older version does not tell.
     ...section("stale databases", (status.staleDatabases ?? []).map(staleLine)),
     ...section("peers", status.peers.map(givenPeerLine)),
+    ...section("lan", lanLines(status)),
     ...section("directories", status.directories.map(directoryLine)),
     ...section("fetches", status.transfers.flatMap(transferLines)),
     ...section("in flight", status.flights.flatMap(flightLines)),
     ...section("uploads", status.uploads.map(uploadLine)),
   ];
   return formatFacts(facts, FACT_COLUMN) + lines.map((line) => `${escapeText(line)}\n`).join("");
+}
+
+/** Whom it hears on the LAN, and where it cannot look. */
+function lanLines({ lan }: StatusReport): string[] {
+  // A daemon of an older version does not tell.
+  if (!lan) return [];
+  const others = lan.strangers === 0 ? "" : `, ${lan.strangers} of other networks`;
+  return [
+    `${count(lan.nodes, "node")} of this network${others}`,
+    ...lan.segments.flatMap(({ segment, problem }) =>
+      problem === null ? [] : [`not on ${segment}: ${problem}`]
+    ),
+  ];
 }
 
 /** That nobody connects to it, and that another node has its id, where that is so. */

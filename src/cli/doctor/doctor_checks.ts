@@ -40,9 +40,11 @@ export function checkNetwork(daemon: DaemonFacts): Finding[] {
   const nobody = "no link to another node and no directory that answers: there is nobody to ask";
   // Whom it was told of is named below, each with what is to be done.
   const isToldOfSome = given.length > 0 || directories.length > 0;
-  const whom = isToldOfSome
-    ? ["pacsrv peers"]
-    : [`peer = ["HOST:8048"]`, `directory = ["HOST:8047"]`];
+  const whom = isToldOfSome ? ["pacsrv peers"] : [
+    `peer = ["HOST:8048"]`,
+    `directory = ["HOST:8047"]`,
+    ...daemon.lan ? [] : [`discover = "all"`],
+  ];
   return [
     ...checkNodeId(daemon),
     checkNodePort(daemon, answering),
@@ -51,9 +53,36 @@ export function checkNetwork(daemon: DaemonFacts): Finding[] {
       `${count(peers.length, "link")}, ` +
         `${count(answering.length, "directory", "directories")} answering`,
     ),
+    ...checkLan(daemon),
     ...given.flatMap(checkPeer),
     ...directories.flatMap(checkDirectory),
   ];
+}
+
+/** Whom the daemon hears on its LANs. */
+function checkLan({ lan }: DaemonFacts): Finding[] {
+  // A daemon of an older version does not tell.
+  if (!lan) return [];
+  const { segments, nodes, strangers, heard } = lan;
+  const on = segments.filter(({ problem }) => problem === null).map(({ segment }) => segment);
+  const not = segments.flatMap(({ segment, problem }) =>
+    problem === null ? [] : [`${segment} (${problem})`]
+  );
+  if (on.length === 0) {
+    const why = not.length === 0 ? "no interface with others on it" : not.join(", ");
+    return [warning("lan", `cannot look for nodes on the LAN: ${why}`, `discover = "none"`)];
+  }
+  const own = heard.filter(({ network }) => network === "own").map(({ peer }) => peer);
+  const more = nodes > own.length ? ` and ${nodes - own.length} more` : "";
+  const others = strangers === 0 ? "" : `; ${strangers} of other networks`;
+  const where = `on ${on.join(", ")}${not.length === 0 ? "" : `; not on ${not.join(", ")}`}`;
+  const who = own.length === 0 ? "" : `: ${own.join(", ")}${more}`;
+  const text = `hears ${count(nodes, "node")} of its network${who}${others}; ${where}`;
+  if (nodes > 0) return [ok("lan", text)];
+  const fix = strangers === 0
+    ? "Open UDP port 5353 in the firewalls, on this machine and on the others."
+    : "Give all machines of one network the same network and network-key-file.";
+  return [note("lan", text, fix)];
 }
 
 function checkNodeId({ clone }: DaemonFacts): Finding[] {

@@ -28,6 +28,7 @@ type StatusFact =
   | "clone"
   | "client"
   | "gateway"
+  | "lan"
   | "dataDir"
   | "directories"
   | "staleDatabases"

@@ -26,10 +26,11 @@ export const DAEMON: CommandSpec = {
     "shares, those that it still has to hash included (status says how many these are; of a large " +
     "directory, what was found by then). The log goes to stderr. " +
     "SIGHUP rescans the shared directories (changes are noticed without it, too) and reads the " +
-    "settings again: peer, directory, share, mirror, gateway-name, accept-uploads, relay-files and " +
+    "settings again: peer, discover, directory, share, mirror, gateway-name, accept-uploads, relay-files and " +
     "log-level take effect at once and nothing in flight breaks. The log says what changed and what " +
     "needs a restart; with an error in the file nothing changes.",
-    "To join a network, name one of its nodes with --peer: the daemon learns of others from it. " +
+    "To join a network, name one of its nodes with --peer: the daemon learns of others from it. On a " +
+    "LAN none has to be named: --discover all. " +
     "Name directories (trackers) with --directory.",
     "Sharing never copies: files stay where they are. Files fetched through the daemon are kept " +
     "in the data directory and offered to others.",
@@ -51,6 +52,11 @@ export const DAEMON: CommandSpec = {
       help: "Address for clients on this machine. Port 0 picks a free port.",
     },
     PEER,
+    flag("--discover all|INTERFACE,...|none", {
+      default: "none",
+      help: "Find nodes of the same network on the LANs of this machine, and be found there, by " +
+        "multicast DNS (UDP port 5353): on all interfaces, or on those named.",
+    }),
     DIRECTORIES,
     flag("--share PATH", {
       repeatable: true,

@@ -13,6 +13,7 @@ import type { SavingsSpan } from "../../store/catalogue/catalogue.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type {
   CopiesReport,
+  LanReport,
   SavingsReport,
   SavingsSpanReport,
   StaleDatabaseReport,
@@ -26,6 +27,8 @@ export interface StatusOptions {
   readonly node: Node;
   readonly version: string;
   readonly log: LeveledLogger;
+  /** What was found on the LAN; null where nobody looks. */
+  readonly lan: () => LanReport | null;
   readonly clientAddress: () => string;
   /** Where the gateway listens, as HOST:PORT; null without one. */
   readonly gatewayAddress: () => string | null;
@@ -120,6 +123,7 @@ export class StatusReader {
       flights: [...node.flights].filter(({ isOver }) => !isOver).map((flight) => flight.report()),
       uploads: uploads.reports(),
       peers: node.links.givenPeers(),
+      lan: this.#options.lan(),
       directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
       staleDatabases: this.#options.staleDatabases(),

@@ -79,6 +79,8 @@ export class Links {
   readonly #given: GivenPeers;
   readonly #linkLog: LinkLog;
   #ownAddresses = "";
+  /** The node of the LAN that comes next. */
+  #next: HostPort | null = null;
 
   constructor(context: NodeContext, options: LinksOptions) {
     this.#context = context;
@@ -114,10 +116,24 @@ export class Links {
   /** Keeps links with these nodes from now on: new ones are dialled, links with others may stay. */
   setPeers(peers: readonly HostPort[]): void {
     const { added, removed } = this.#given.replace(peers);
-    for (const { host, port } of removed) this.step({ kind: "unpin-address", host, port });
+    for (const one of removed) if (!isSame(one, this.#next)) this.#unpin(one);
     for (const { host, port } of added) {
       this.step({ kind: "add-address", host, port, pinned: true });
     }
+  }
+
+  /** Keeps a link with this node of the LAN from now on, and not with the one before. */
+  keepNext(address: HostPort | null): void {
+    const before = this.#next;
+    this.#next = address;
+    if (before !== null && !this.#given.has(before)) this.#unpin(before);
+    if (address !== null) this.step({ kind: "add-address", ...address, pinned: true });
+  }
+
+  /** Whether there is a link with the node at an address that is kept. */
+  isLinked(address: HostPort): boolean {
+    return this.overlay.neighbours.pinned()
+      .some((one) => isSame(one, address) && one.isLinked);
   }
 
   /** Why there is no link to some of them. */
@@ -234,6 +250,10 @@ export class Links {
     this.step({ kind: "link-down", link, faulty: connection.reason instanceof PeerFault });
     this.changes.tell();
     this.#logEnd(connection, remote);
+  }
+
+  #unpin({ host, port }: HostPort): void {
+    this.step({ kind: "unpin-address", host, port });
   }
 
   #save(): void {
@@ -421,6 +441,10 @@ export class Links {
       reason: connection.reason.message,
     });
   }
+}
+
+function isSame(one: HostPort, other: HostPort | null): boolean {
+  return one.host === other?.host && one.port === other.port;
 }
 
 function isLinkMessage(

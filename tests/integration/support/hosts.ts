@@ -120,12 +120,15 @@ export class Hosts implements AsyncDisposable {
   }
 }
 
-const whyNot = await Hosts.problem();
-if (whyNot !== undefined) console.log(`Skipped are tests that need hosts of their own: ${whyNot}`);
+/** Why there can be no hosts here; undefined where there can. */
+export const hostsProblem = await Hosts.problem();
+if (hostsProblem !== undefined) {
+  console.log(`Skipped are tests that need hosts of their own: ${hostsProblem}`);
+}
 
 /** A test that needs {@linkcode Hosts}; ignored, with the reason printed, where there can be none. */
 export function hostsTest(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
-  Deno.test({ name, fn, ignore: whyNot !== undefined });
+  Deno.test({ name, fn, ignore: hostsProblem !== undefined });
 }
 
 function addressesOf(family: 4 | 6, index: number): [own: string, between: string, bits: number] {

@@ -323,6 +323,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       flights: 1,
       uploads: 1,
       peers: 1,
+      lan: 1,
       directories: 1,
       gateway: 1,
       staleDatabases: 1,

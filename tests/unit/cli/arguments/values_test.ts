@@ -9,6 +9,7 @@ import {
   parseAge,
   parseBytes,
   parseChunks,
+  parseDiscover,
   parseNetwork,
   parseSize,
   parseTtl,
@@ -158,4 +159,16 @@ Deno.test("parseSize(), parseTtl(), choiceOf() and parseNetwork() hold their bou
   assertEquals(parseNetwork("büro", "--network"), "büro");
   assertStringIncludes(refusal(() => parseNetwork("ü".repeat(33), "--network")), "66 bytes");
   refusal(() => parseNetwork("a\nb", "--network"));
+});
+
+Deno.test("parseDiscover() reads all, none, or names of interfaces", () => {
+  const parse = (text: string) => parseDiscover(text, "--discover");
+  assertEquals(parse("all"), "all");
+  assertEquals(parse("none"), []);
+  assertEquals(parse("eth0, wlan0,eth0"), ["eth0", "wlan0"]);
+  for (
+    const text of ["", "eth0,", "all,eth0", "none,eth0", "a b", "fe80::1%eth0", "x".repeat(65)]
+  ) {
+    assertStringIncludes(refusal(() => parse(text)), "all, none, or names of interfaces");
+  }
 });

@@ -226,6 +226,15 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       { peer: "p:2", nodeId: null, state: "dialling", problem: null },
       { peer: "p:3", nodeId: null, state: "failed", problem },
     ],
+    lan: {
+      segments: [
+        { segment: "eth0 IPv4", problem: null },
+        { segment: "eth0 IPv6", problem: "no\nroute" },
+      ],
+      nodes: 2,
+      strangers: 1,
+      heard: [],
+    },
     uploads: [{ root, name: "u", peer: "h:2", nodeId, bytes: 7 }],
     directories: [
       { ...directory, reach: "reachable", filesListed: 12, answeredMs: 3_210 },
@@ -315,6 +324,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "ex\\x1b[2Jtra  0 packages, /sync/ex.db; it is cut off\n",
       "d:8047  answers, reaches this node, 12 files listed, last answer 3.2 s ago\n",
       "e:8047  does not answer, last answer 1 min 1 s ago: nothing listens there\n",
+      "lan\n  2 nodes of this network, 1 of other networks\n  not on eth0 IPv6: no\\x0aroute\n",
       "p:1  linked with",
       "p:2  is being dialled\n",
       "p:3  no link for 1 min 1 s: nothing listens there\n",

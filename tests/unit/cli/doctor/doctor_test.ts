@@ -4,7 +4,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { splitAddress } from "../../../../src/cli/arguments/address.ts";
 import { NEVER_SYNCED } from "../../../../src/base/package_index.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
-import type { DirectoryReport, PeerReport, ReachReport } from "../../../../src/client/types.ts";
+import type {
+  DirectoryReport,
+  LanReport,
+  PeerReport,
+  ReachReport,
+} from "../../../../src/client/types.ts";
 import {
   checkClock,
   checkDaemon,
@@ -62,6 +67,7 @@ function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
     clone: null,
     client: "127.0.0.1:8049",
     gateway: "127.0.0.1:8050",
+    lan: null,
     dataDir: "/var/lib/pacsrv",
     peers: [PEER],
     given: [],
@@ -123,6 +129,35 @@ Deno.test("checkNetwork() wants somebody to ask, and a port that others reach", 
   for (const told of [{ directories: [silent] }, { given: [dead] }]) {
     assertEquals(checkNetwork(daemon({ peers: [], ...told }))[1]!.fix, ["pacsrv peers"]);
   }
+});
+
+Deno.test("checkNetwork() says who was heard on the LAN, and where nobody can be", () => {
+  const lanOf = (lan: Partial<LanReport>) => {
+    const whole = { segments: [], nodes: 0, strangers: 0, heard: [], ...lan };
+    const found = checkNetwork(daemon({ lan: whole })).find(({ check }) => check === "lan")!;
+    return [found.level, found.text, ...found.fix];
+  };
+  const segments = [
+    { segment: "eth0 IPv4", problem: null },
+    { segment: "tun0 IPv4", problem: "no route" },
+  ];
+  const one = { peer: "10.0.0.2:8048", network: "own", segment: "eth0 IPv4", heardMs: 5 } as const;
+  const other = { ...one, peer: "10.0.0.3:8048", network: "other" } as const;
+  assertEquals(lanOf({ segments, nodes: 3, strangers: 1, heard: [other, one] }), [
+    "ok",
+    "hears 3 nodes of its network: 10.0.0.2:8048 and 2 more; 1 of other networks; on eth0 IPv4; " +
+    "not on tun0 IPv4 (no route)",
+  ]);
+  const [level, , fix] = lanOf({ segments });
+  assertEquals(level, "note");
+  assertStringIncludes(fix!, "UDP port 5353");
+  assertStringIncludes(lanOf({ segments, strangers: 1, heard: [other] })[2]!, "network-key-file");
+  assertEquals(lanOf({ segments: segments.slice(1) }).slice(0, 2), [
+    "warning",
+    "cannot look for nodes on the LAN: tun0 IPv4 (no route)",
+  ]);
+  assertEquals(lanOf({})[0], "warning");
+  assertEquals(checkNetwork(daemon({ peers: [] }))[1]!.fix[2], `discover = "all"`);
 });
 
 Deno.test("checkNetwork() says what --no-callback means, and who helps", () => {

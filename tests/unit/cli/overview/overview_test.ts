@@ -49,6 +49,7 @@ const STATUS: StatusReport = {
   flights: [],
   uploads: [],
   peers: [],
+  lan: null,
   directories: [],
   gateway: null,
   staleDatabases: [],

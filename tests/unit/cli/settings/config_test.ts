@@ -25,6 +25,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     node = "0.0.0.0:8048"
     client = "127.0.0.1:8049"
     peer = ["10.0.0.2:8048", "b"]
+    discover = "eth0,wlan0"
     directory = "d"
     share = ["/srv/files", "isos"]
     network = "office"
@@ -55,6 +56,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     node: ["0.0.0.0:8048"],
     client: ["127.0.0.1:8049"],
     peer: ["10.0.0.2:8048", "b"],
+    discover: ["eth0,wlan0"],
     directory: ["d"],
     share: ["/srv/files", "/etc/pacsrv/isos"],
     network: ["office"],

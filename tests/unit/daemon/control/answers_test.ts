@@ -27,6 +27,7 @@ function answererOf(node: Node): Answerer {
     node,
     version: "1",
     log: { ...silentLogger, level: "info" },
+    lan: () => null,
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     staleDatabases: () => [],

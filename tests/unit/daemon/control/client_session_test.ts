@@ -67,6 +67,7 @@ async function withServer(
     node,
     version: "1",
     log: { ...silentLogger, level: "info" },
+    lan: () => null,
     clientAddress: () => "127.0.0.1:1",
     gatewayAddress: () => null,
     staleDatabases: () => [],

@@ -185,6 +185,7 @@ class Daemon implements AsyncDisposable {
       node,
       version: "1",
       log: { ...silentLogger, level: "info" },
+      lan: () => null,
       clientAddress: () => "127.0.0.1:1",
       gatewayAddress: () => null,
       staleDatabases: () => [],

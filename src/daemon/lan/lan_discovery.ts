@@ -1,0 +1,362 @@
+/**
+ * Finds nodes on the networks that this machine is on: carries out `core/lan` on the interfaces that a
+ * person did not exclude. Interfaces that come and go are noticed. Where there is no multicast the log
+ * says so once, and all else goes on.
+ */
+
+import type { HostPort } from "../../base/address.ts";
+import { BoundedMap } from "../../base/bounded_map.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import { toHex } from "../../base/bytes.ts";
+import { messageOf, unreachable } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Logger } from "../../base/log.ts";
+import { RateLimit } from "../../base/rate_limit.ts";
+import { type Random, systemRandom } from "../../base/random.ts";
+import { Lan } from "../../core/lan/lan.ts";
+import type { Asker, LanEffect, LanEvent } from "../../core/lan/lan_events.ts";
+import {
+  type Family,
+  isOnLink,
+  type LanInterface,
+  lanInterfaces,
+} from "../../net/lan_interfaces.ts";
+import { MDNS_PORT, MulticastSocket } from "../../net/multicast_socket.ts";
+import { formatAddress, isLinkLocal, plainHost } from "../../wire/host.ts";
+import {
+  decodeLanPacket,
+  encodeAnnouncement,
+  encodeQuestion,
+  type LanNode,
+} from "../../wire/lan_packet.ts";
+import type { LanReport } from "../../wire/reports.ts";
+import { type NetworkSecrets, networkTags } from "./network_tags.ts";
+
+/** On which interfaces nodes are looked for: all, or those named; none where none is named. */
+export type Discover = "all" | readonly string[];
+
+/** What finds and is found. */
+export interface LanDiscoveryOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random?: Random;
+  /** Where this node accepts connections; port 0: nobody can dial it. */
+  readonly listen: HostPort;
+  readonly secrets: NetworkSecrets;
+  /** Whether it keeps a link with the node that comes next. */
+  readonly keepsNext: boolean;
+  /** A node of the network may be dialled here. */
+  readonly found: (address: HostPort) => void;
+  /** A link with this node is to be kept, and not with the one before. */
+  readonly keep: (address: HostPort | null) => void;
+  readonly isLinked: (address: HostPort) => boolean;
+}
+
+/** An open segment, or why there is none. */
+interface OpenSegment {
+  readonly id: string;
+  readonly interface: LanInterface;
+  readonly socket: MulticastSocket;
+  readonly packets: RateLimit;
+}
+
+/** What runs while nodes are looked for. */
+interface Running {
+  readonly label: string;
+  readonly tags: readonly string[];
+  readonly lan: Lan;
+}
+
+/** Finds nodes of one network, for one node. */
+export class LanDiscovery {
+  readonly #options: LanDiscoveryOptions;
+  readonly #random: Random;
+  #discover: Discover = [];
+  #running: Running | undefined;
+  readonly #segments = new Map<string, OpenSegment>();
+  /** Why there is no multicast on a segment, by its id, and when it is tried again. */
+  readonly #problems = new Map<string, { readonly reason: string; readonly againMs: number }>();
+  /** What the log said. */
+  readonly #said = new BoundedMap<string, true>(limits.lanSaidMax);
+  #looking: Timer | undefined;
+  #wake: Timer | undefined;
+  /** Looks at the interfaces, one at a time. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: LanDiscoveryOptions) {
+    this.#options = options;
+    this.#random = options.random ?? systemRandom;
+  }
+
+  /** What it found out; null while it does not look. */
+  report(): LanReport | null {
+    const lan = this.#running?.lan;
+    if (lan === undefined) return null;
+    const nowMs = this.#options.clock.nowMs();
+    const { own: nodes, strangers } = lan.counts;
+    return {
+      segments: [
+        ...[...this.#segments.keys()].map((segment) => ({ segment, problem: null })),
+        ...Array.from(this.#problems, ([segment, { reason }]) => ({ segment, problem: reason })),
+      ],
+      nodes,
+      strangers,
+      heard: lan.nodes().slice(0, limits.lanReportedMax).map((one) => ({
+        peer: formatAddress(one.host, one.port),
+        network: one.isOwn ? "own" : "other",
+        segment: one.segment,
+        heardMs: Math.round(nowMs - one.heardAtMs),
+      })),
+    };
+  }
+
+  /** Looks for nodes on these interfaces from now on; resolves when it does. */
+  async set(discover: Discover): Promise<void> {
+    this.#discover = discover;
+    const { clock } = this.#options;
+    this.#looking ??= clock.every(limits.ownAddressesMs, () => void this.#lookAgain());
+    await this.#lookAgain();
+  }
+
+  /** Says goodbye where it announced itself, and ends; resolves soon, whatever the network does. */
+  async stop(): Promise<void> {
+    this.#looking?.cancel();
+    this.#looking = undefined;
+    await this.#work;
+    this.#wake?.cancel();
+    const running = this.#running;
+    if (running === undefined) return;
+    // What comes from now on is for nobody.
+    this.#running = undefined;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    using _ = this.#options.clock.after(limits.lanGoodbyeMs, resolve);
+    await Promise.race([this.#step(running, { kind: "stop" }), late]);
+    for (const segment of [...this.#segments.values()]) this.#close(segment);
+    this.#options.log.info("looks for no nodes on the LAN any more");
+  }
+
+  // Interfaces
+
+  async #lookAgain(): Promise<void> {
+    this.#work = this.#work.then(() => this.#look()).catch((error) => {
+      this.#options.log.warn("cannot look for nodes on the LAN", { error: messageOf(error) });
+    });
+    await this.#work;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking === undefined) return;
+    this.#running ??= await this.#begin();
+    const wanted = new Map(this.#wanted().map((one) => [one.id, one]));
+    for (const segment of [...this.#segments.values()]) {
+      const now = wanted.get(segment.id)?.interface;
+      if (now === undefined || !isSameInterface(now, segment.interface)) this.#close(segment);
+    }
+    const nowMs = this.#options.clock.nowMs();
+    for (const [id, { againMs }] of this.#problems) {
+      if (!wanted.has(id) || nowMs >= againMs) this.#problems.delete(id);
+    }
+    for (const { id, interface: on, family } of wanted.values()) {
+      if (this.#segments.has(id) || this.#problems.has(id)) continue;
+      await this.#open(id, on, family);
+    }
+    await this.#step(this.#running, {
+      kind: "segments",
+      segments: [...this.#segments.values()].map((one) => ({
+        id: one.id,
+        addresses: this.#addressesOn(one.interface),
+      })),
+    });
+    this.#say();
+  }
+
+  async #begin(): Promise<Running> {
+    const { secrets, keepsNext, isLinked } = this.#options;
+    const { accepted, dialled } = await networkTags(secrets);
+    // By 8 random bytes nobody else has it: RFC 6762, 8.1, wants no probing then.
+    const label = toHex(this.#random.bytes(8));
+    const lan = new Lan({ label, tag: dialled, random: this.#random, keepsNext, isLinked });
+    return { label, lan, tags: accepted };
+  }
+
+  /** The segments that there should be. */
+  #wanted(): { readonly id: string; readonly interface: LanInterface; readonly family: Family }[] {
+    const found = lanInterfaces().filter(({ name }) =>
+      this.#discover === "all" || this.#discover.includes(name)
+    );
+    return found.slice(0, limits.lanInterfacesMax).flatMap((one) =>
+      ([4, 6] as const).filter((family) => one.addresses[family].length > 0)
+        .map((family) => ({ id: `${one.name} IPv${family}`, interface: one, family }))
+    );
+  }
+
+  async #open(id: string, on: LanInterface, family: Family): Promise<void> {
+    const packets = new RateLimit(limits.lanPacketsPerSecond, limits.lanPacketsBurst);
+    try {
+      const socket = await MulticastSocket.open({
+        interface: on,
+        family,
+        received: (bytes, from) => this.#received(id, bytes, from),
+        failed: (reason) => this.#failed(id, reason),
+      });
+      this.#segments.set(id, { id, interface: on, socket, packets });
+    } catch (error) {
+      this.#problem(id, messageOf(error));
+    }
+  }
+
+  #failed(id: string, reason: string): void {
+    const segment = this.#segments.get(id);
+    if (segment === undefined) return;
+    this.#close(segment);
+    this.#problem(id, reason);
+    this.#say();
+  }
+
+  #problem(id: string, reason: string): void {
+    this.#problems.set(id, { reason, againMs: this.#options.clock.nowMs() + limits.lanRetryMs });
+  }
+
+  #close({ id, socket }: OpenSegment): void {
+    this.#segments.delete(id);
+    socket.close();
+  }
+
+  /** Says where it looks, and where it cannot, once: what comes and goes is not said again. */
+  #say(): void {
+    const { log, listen } = this.#options;
+    const on = [...this.#segments.keys()].join(", ");
+    const not = Array.from(this.#problems, ([id, { reason }]) => `${id}: ${reason}`).join("; ");
+    if (on !== "" && this.#isNews(`on ${on}`)) {
+      const hidden = [...this.#segments.values()]
+        .every((one) => this.#addressesOn(one.interface).length === 0);
+      log.info("looks for nodes of its network on the LAN (multicast DNS)", {
+        on,
+        ...(hidden ? { announces: `nothing: nobody there can reach ${listen.host}` } : {}),
+      });
+    }
+    const reason = on + not === "" ? "no interface with others on it" : not;
+    if (reason !== "" && this.#isNews(`not ${reason}`)) {
+      log.info("cannot look for nodes on the LAN; all else goes on", { reason });
+    }
+  }
+
+  #isNews(text: string): boolean {
+    const isNews = !this.#said.has(text);
+    this.#said.set(text, true);
+    return isNews;
+  }
+
+  /** Where others on an interface can dial this node. */
+  #addressesOn({ addresses }: LanInterface): string[] {
+    const { host, port } = this.#options.listen;
+    if (port === 0) return [];
+    const isAny = host === "::" || host === "0.0.0.0";
+    const families = host === "0.0.0.0" ? [4] as const : [4, 6] as const;
+    return families.flatMap((family) =>
+      addresses[family].map((one) => one.host)
+        // An address of the link alone would have to be dialled with its interface.
+        .filter((one) => !isLinkLocal(one) && (isAny || one === plainHost(host)))
+        .slice(0, limits.lanAddressesMax)
+    );
+  }
+
+  // Packets
+
+  #received(id: string, bytes: Uint8Array, from: HostPort): void {
+    const segment = this.#segments.get(id);
+    const running = this.#running;
+    if (segment === undefined || running === undefined) return;
+    // Also what came over another interface: see `multicast_socket.ts`.
+    if (!isOnLink(segment.interface, from.host)) return;
+    if (!segment.packets.take(this.#options.clock.nowMs())) return;
+    const packet = decodeLanPacket(bytes, running.label);
+    if (packet === undefined) return;
+    if (packet.kind === "question") {
+      const legacy = from.port === MDNS_PORT ? undefined : packet;
+      this.#tell({ kind: "asked", segment: id, question: packet, from: { ...from, legacy } });
+      return;
+    }
+    for (const label of packet.gone) this.#tell({ kind: "gone", label });
+    for (const node of packet.nodes) this.#heard(segment, node);
+  }
+
+  #heard({ id, interface: on }: OpenSegment, node: LanNode): void {
+    const onLink = node.addresses.filter((host) => isOnLink(on, host) && !isLinkLocal(host));
+    const host = onLink.find((one) => !one.includes(":")) ?? onLink[0];
+    if (host === undefined) return;
+    const { label, port, tags } = node;
+    this.#tell({ kind: "announced", segment: id, node: { label, host, port, tags } });
+  }
+
+  // Policy
+
+  #tell(event: LanEvent): void {
+    if (this.#running !== undefined) void this.#step(this.#running, event);
+  }
+
+  /** Carries out what the policy says of an event; resolves when all is sent, and never rejects. */
+  async #step(running: Running, event: LanEvent): Promise<void> {
+    const { clock } = this.#options;
+    const effects = running.lan.step(event, clock.nowMs());
+    this.#wakeLater(running.lan);
+    await Promise.all(effects.map((effect) => this.#apply(running, effect)));
+  }
+
+  #wakeLater(lan: Lan): void {
+    this.#wake?.cancel();
+    this.#wake = undefined;
+    if (this.#looking === undefined || lan.wakeMs === Infinity) return;
+    const { clock } = this.#options;
+    const waitMs = Math.max(1, Math.ceil(lan.wakeMs - clock.nowMs()));
+    this.#wake = clock.after(waitMs, () => this.#tell({ kind: "tick" }));
+  }
+
+  #apply(running: Running, effect: LanEffect): Promise<void> | void {
+    switch (effect.kind) {
+      case "announce": {
+        const { segment, to, withType } = effect;
+        return this.#announce(running, segment, { to, withType, ttlMs: limits.lanTtlMs });
+      }
+      case "goodbye":
+        return this.#announce(running, effect.segment, { ttlMs: 0 });
+      case "ask":
+        return this.#send(effect.segment, encodeQuestion(effect.known));
+      case "found":
+        return this.#options.found({ host: effect.host, port: effect.port });
+      case "keep":
+        return this.#options.keep(effect.address);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  async #announce(
+    { label, tags }: Running,
+    id: string,
+    { to, ...how }: {
+      readonly ttlMs: number;
+      readonly withType?: boolean;
+      readonly to?: Asker | undefined;
+    },
+  ): Promise<void> {
+    const segment = this.#segments.get(id);
+    if (segment === undefined) return;
+    const { port } = this.#options.listen;
+    const node: LanNode = { label, tags, port, addresses: this.#addressesOn(segment.interface) };
+    await this.#send(id, encodeAnnouncement(node, { ...how, legacy: to?.legacy }), to);
+  }
+
+  async #send(id: string, bytes: Uint8Array, to?: HostPort): Promise<void> {
+    try {
+      await this.#segments.get(id)?.socket.send(bytes, to);
+    } catch (error) {
+      // One host that cannot be reached says nothing of the rest.
+      if (to === undefined) this.#failed(id, messageOf(error));
+    }
+  }
+}
+
+function isSameInterface(one: LanInterface, other: LanInterface): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

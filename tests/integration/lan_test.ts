@@ -1,0 +1,180 @@
+// Nodes of a LAN that nobody told of each other, on real sockets: namespaces on one bridge, beside a
+// real avahi-daemon, with a stranger among them.
+
+import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
+import { limits } from "../../src/base/limits.ts";
+import { type DaemonOptions, type DaemonProcess, startDaemon } from "./support/daemon.ts";
+import { randomFile, TempDir } from "./support/files.ts";
+import { AvahiBrowser, type LanHost, lanTest, runOn, TestLan } from "./support/lan.ts";
+import { SOON_MS, waitUntil } from "./support/wait.ts";
+
+const NODE_PORT = 8_048;
+
+/** A daemon on a host that finds others by itself. */
+function on(
+  { namespace }: { readonly namespace: string },
+  options: DaemonOptions = {},
+): DaemonOptions {
+  return {
+    namespace,
+    node: `[::]:${NODE_PORT}`,
+    linksMin: 3,
+    ...options,
+    args: [...options.config === undefined ? ["--discover", "all"] : [], ...options.args ?? []],
+  };
+}
+
+async function linkedIds(daemon: DaemonProcess): Promise<string[]> {
+  return (await daemon.peers()).map(({ nodeId }) => nodeId).sort();
+}
+
+/** The line of the log that tells of a link with a node. */
+function linkedWith(id: string): RegExp {
+  return new RegExp(` linked .*nodeId=${id}`);
+}
+
+/** Milliseconds between two lines of a log, the first that match. */
+async function between(daemon: DaemonProcess, first: RegExp, second: RegExp): Promise<number> {
+  const [one, other] = await Promise.all([daemon.logged(first), daemon.logged(second)]);
+  return Date.parse(other.split(" ")[0]!) - Date.parse(one.split(" ")[0]!);
+}
+
+/**
+ * Sends rubbish to all nodes, then asks as an old resolver does, again and again, until so many hosts
+ * have answered; prints what came back.
+ */
+const STRANGER = (own: string, hosts: number) => `
+  import dgram from "node:dgram";
+  const socket = dgram.createSocket("udp4");
+  let heard = 0, bytes = 0, asked = 0;
+  const from = new Set();
+  socket.on("message", (packet, { address }) => { heard++; bytes += packet.length; from.add(address); });
+  socket.bind(0, async () => {
+    socket.setMulticastInterface("${own}");
+    const send = (packet) => new Promise((done) => socket.send(packet, 5353, "224.0.0.251", done));
+    for (let i = 0; i < 300; i++) await send(crypto.getRandomValues(new Uint8Array(i)));
+    const name = (text) => text.split(".").map((one) => String.fromCharCode(one.length) + one).join("");
+    const head = "\\x12\\x34\\0\\0\\0\\x01\\0\\0\\0\\0\\0\\0";
+    const question = Buffer.from(head + name("_pacsrv._tcp.local") + "\\0\\0\\x0c\\0\\x01", "latin1");
+    const startMs = performance.now();
+    for (let i = 0; i < 100 || from.size < ${hosts} && i < 1000; i++) {
+      await send(question);
+      asked += question.length;
+      await new Promise((done) => setTimeout(done, 10));
+    }
+    const tookMs = performance.now() - startMs;
+    console.log(JSON.stringify({ heard, bytes, asked, tookMs, from: [...from].sort() }));
+    socket.close();
+  });`;
+
+lanTest(
+  "nodes of a LAN find each other, and nobody else, beside avahi, and lose who ends",
+  async () => {
+    await using lan = await TestLan.make();
+    await using dir = await TempDir.make();
+    await using ends = new AsyncDisposableStack();
+    const hosts: LanHost[] = [];
+    for (const families of [[4, 6], [4], [4, 6], [6], [4, 6]] as const) {
+      hosts.push(
+        await lan.add(families),
+      );
+    }
+    const [first, second, third, sixth, strange] = hosts as [
+      LanHost,
+      LanHost,
+      LanHost,
+      LanHost,
+      LanHost,
+    ];
+    const avahi = ends.use(new AvahiBrowser(first));
+    const config = await dir.sub("pacsrv.toml");
+    await Deno.writeTextFile(config, 'discover = "all"\nlog-level = "debug"\n');
+    const start = async (options: DaemonOptions) => ends.use(await startDaemon(options));
+    const path = await dir.sub("found.bin");
+    await randomFile(path, 300_000, 1);
+    const daemons = await Promise.all([
+      start(on(first, { shares: [path] })),
+      start(on(second)),
+      start(on(third, { config })),
+    ]);
+    const [a, b, c] = daemons as [DaemonProcess, DaemonProcess, DaemonProcess];
+    const stranger = await start(on(strange, { args: ["--network", "other"] }));
+    const six = await start(on(sixth));
+
+    for (const one of daemons) {
+      for (const { id } of daemons) if (id !== one.id) await one.logged(linkedWith(id));
+    }
+    // It takes less than 2 s on a machine that has nothing else to do.
+    assertLessOrEqual(await between(b, / ready /, / linked /), SOON_MS);
+    // Who has IPv6 alone links with those who have it too.
+    for (const { id } of [a, c]) await six.logged(linkedWith(id));
+    for (const { host } of await six.peers()) assertMatch(host, /^fd78::/);
+
+    for (const { v4 } of [first, second, third, strange]) await avahi.sees(v4);
+    await avahi.sees(sixth.v6);
+    assertMatch(await avahi.sees(second.v4), /;8048;.*"net=[0-9a-f]{8}"/);
+
+    // Nothing was set up, and a file comes.
+    const out = await dir.sub("out.bin");
+    const fetched = await b.run(["fetch", "found.bin", "-o", out]);
+    assertEquals(fetched.code, 0, fetched.stderr);
+
+    // Two networks on one wire do not mix.
+    assertEquals(await linkedIds(stranger), []);
+    const { lan: strangers } = await stranger.status();
+    assertEquals([strangers!.nodes, strangers!.strangers], [0, 4]);
+    const doctor = await b.run(["doctor", "--pacman-conf", "/none"]);
+    assertMatch(
+      doctor.stdout,
+      /lan +hears [23] nodes of its network: .*8048.*; 1 of other networks; on eth0 IPv4/,
+    );
+
+    // Rubbish changes nothing, and an old resolver gets an answer of each node, and few more.
+    const v4 = [first, second, third, strange].map((one) => one.v4).sort();
+    const told = JSON.parse(await runOn(strange, STRANGER(strange.v4, v4.length)));
+    assertEquals(told.from, v4);
+    const answersMax = limits.lanUnicastsBurst + 1 + told.tookMs / limits.lanUnicastRestMs;
+    assertLessOrEqual(told.heard, v4.length * answersMax);
+    assertLessOrEqual(told.bytes / told.heard, 400);
+    assertEquals(a.log.filter((line) => / unlinked | (WARN|ERROR) /.test(line)), []);
+
+    // A change of the file takes effect while it runs: it says goodbye.
+    await Deno.writeTextFile(config, 'discover = "none"\nlog-level = "debug"\n');
+    const from = avahi.lines.all.length;
+    c.kill("SIGHUP");
+    await c.logged(/read the settings again.*discover/);
+    await c.logged("looks for no nodes on the LAN any more");
+    await avahi.lines.matching(/^-;/, { from });
+    await waitUntil(async () => (await a.status()).lan!.nodes === 2, { what: "c to be forgotten" });
+    assertEquals((await c.status()).lan, null);
+
+    // Who ends is gone.
+    const endedMs = Date.now();
+    await b.stop();
+    await waitUntil(
+      async () => !(await linkedIds(a)).includes(b.id) && (await a.status()).lan!.nodes === 1,
+      {
+        what: "b to be gone",
+        timeoutMs: SOON_MS,
+      },
+    );
+    assert(Date.now() - endedMs < SOON_MS);
+    assertEquals(a.log.filter((line) => / (WARN|ERROR) /.test(line)), []);
+  },
+);
+
+lanTest("a machine without a LAN says so in one line, and all else goes on", async () => {
+  await using lan = await TestLan.make();
+  await using daemon = await startDaemon(on(await lan.addAlone()));
+  await daemon.logged(
+    /INFO +cannot look for nodes on the LAN; all else goes on reason="no interface with others on it"/,
+  );
+  await using dir = await TempDir.make();
+  const path = await dir.sub("here.bin");
+  await randomFile(path, 1_000, 2);
+  assertEquals((await daemon.run(["share", path])).code, 0);
+  const { lan: report } = await daemon.status();
+  assertEquals(report, { segments: [], nodes: 0, strangers: 0, heard: [] });
+  assertEquals(daemon.log.filter((line) => line.includes("look for nodes")).length, 1);
+  await daemon.stop();
+});

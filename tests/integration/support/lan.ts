@@ -1,0 +1,118 @@
+// A LAN on this machine: network namespaces on one bridge, a wire with a host at each end of it.
+
+import { hostsProblem } from "./hosts.ts";
+import { Lines } from "./process.ts";
+import { tool, ToolProcess } from "./tool.ts";
+
+let made = 0;
+
+/** A host on the wire. */
+export interface LanHost {
+  readonly namespace: string;
+  /** Its addresses: 10.78.0.N, and fd78::N; one of them may not be there. */
+  readonly v4: string;
+  readonly v6: string;
+}
+
+/** Hosts on one wire, until they are disposed of. */
+export class TestLan implements AsyncDisposable {
+  readonly #prefix = `pacsrv-lan-${Deno.pid}-${made++}`;
+  readonly #namespaces: string[] = [];
+
+  static async make(): Promise<TestLan> {
+    const lan = new TestLan();
+    const bridge = await lan.#namespace();
+    // Who listens to what is not found out: it would take a while.
+    const options = ["type", "bridge", "mcast_snooping", "0", "forward_delay", "0"];
+    await ip("-n", bridge, "link", "add", "br0", ...options);
+    await ip("-n", bridge, "link", "set", "br0", "up");
+    return lan;
+  }
+
+  /** One more host, with an address in each of the families. */
+  async add(families: readonly (4 | 6)[] = [4, 6]): Promise<LanHost> {
+    const bridge = this.#namespaces[0]!;
+    const number = this.#namespaces.length;
+    const namespace = await this.#namespace();
+    const [v4, v6] = [`10.78.0.${number}`, `fd78::${number}`];
+    const port = `p${number}`;
+    const peer = ["peer", "name", "eth0", "netns", namespace];
+    await ip("-n", bridge, "link", "add", port, "type", "veth", ...peer);
+    await ip("-n", bridge, "link", "set", port, "master", "br0", "up");
+    if (families.includes(4)) await ip("-n", namespace, "addr", "add", `${v4}/24`, "dev", "eth0");
+    // Its address of the link is to count at once, too.
+    const dad = "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad";
+    await ip("netns", "exec", namespace, "sh", "-c", dad);
+    if (families.includes(6)) await ip("-n", namespace, "addr", "add", `${v6}/64`, "dev", "eth0");
+    await ip("-n", namespace, "link", "set", "eth0", "up");
+    return { namespace, v4, v6 };
+  }
+
+  /** A host on no wire at all. */
+  async addAlone(): Promise<{ readonly namespace: string }> {
+    return { namespace: await this.#namespace() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const namespace of this.#namespaces.toReversed()) await ip("netns", "del", namespace);
+  }
+
+  async #namespace(): Promise<string> {
+    const name = `${this.#prefix}-${this.#namespaces.length}`;
+    await ip("netns", "add", name);
+    this.#namespaces.push(name);
+    await ip("-n", name, "link", "set", "lo", "up");
+    return name;
+  }
+}
+
+/** A test that needs a {@linkcode TestLan}; ignored, with the reason printed, where there can be none. */
+export function lanTest(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, fn, ignore: hostsProblem !== undefined });
+}
+
+/** What a browser of services prints, a line for each change; disposing ends it and its daemon. */
+export class AvahiBrowser implements AsyncDisposable {
+  readonly lines: Lines;
+  readonly #process: ToolProcess;
+
+  /** Starts a real avahi-daemon on a host, which shares port 5353 there, and browses with it. */
+  constructor({ namespace }: LanHost) {
+    // With a bus of its own, which nobody else on this machine sees.
+    const script = `
+      set -e
+      mount -t tmpfs none /run
+      mkdir -p /run/dbus /run/avahi-daemon
+      dbus-daemon --system --nofork --nopidfile >&2 &
+      until [ -S /run/dbus/system_bus_socket ]; do sleep 0.02; done
+      avahi-daemon --no-drop-root --no-chroot --no-rlimits >&2 &
+      until avahi-browse -t _pacsrv._tcp >/dev/null 2>&1; do sleep 0.05; done
+      echo ready
+      exec avahi-browse --parsable --resolve _pacsrv._tcp`;
+    const command = ["netns", "exec", namespace, "unshare", "--mount", "bash", "-c", script];
+    this.#process = new ToolProcess("ip", command);
+    this.lines = this.#process.stdout;
+  }
+
+  /** Waits until it resolved a node at this address. */
+  async sees(address: string, options: { readonly timeoutMs?: number } = {}): Promise<string> {
+    return await this.lines.matching(
+      new RegExp(`^=;.*;${address.replaceAll(".", "\\.")};`),
+      options,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}
+
+/** Runs code of a test on a host; gives what it printed. */
+export async function runOn({ namespace }: LanHost, code: string): Promise<string> {
+  const args = ["netns", "exec", namespace, Deno.execPath(), "eval", "--no-config", "--no-lock"];
+  return await tool("ip", [...args, code]);
+}
+
+async function ip(...args: string[]): Promise<void> {
+  await tool("ip", args);
+}
