@@ -36,12 +36,12 @@ export const FLOORS: Floors = {
   cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
     "overview",
   ], ["table"]],
-  core: [["overlay", "lan", "download", "crowd", "directory"], ["fetch"]],
+  core: [["overlay", "lan", "download", "crowd", "directory", "keeping"], ["fetch"]],
   daemon: [
     ["trust", "lan"],
     ["discovery", "swarm"],
     ["upload", "directories"],
-    ["push", "crowd"],
+    ["push", "crowd", "keeping"],
     ["fetch"],
     ["node"],
     ["control"],

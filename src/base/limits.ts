@@ -11,6 +11,7 @@ import { downloadLimits } from "./limits/download.ts";
 import { fetchLimits } from "./limits/fetch.ts";
 import { gatewayLimits } from "./limits/gateway.ts";
 import { httpLimits } from "./limits/http.ts";
+import { keepingLimits } from "./limits/keeping.ts";
 import { lanLimits } from "./limits/lan.ts";
 import { metricsLimits } from "./limits/metrics.ts";
 import { netLimits } from "./limits/net.ts";
@@ -32,6 +33,7 @@ export const limits = {
   ...fetchLimits,
   ...directoryLimits,
   ...storeLimits,
+  ...keepingLimits,
   ...httpLimits,
   ...gatewayLimits,
   ...metricsLimits,

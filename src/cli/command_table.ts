@@ -8,7 +8,7 @@ import { UsageError } from "../base/errors.ts";
 import { type CommandSpec, SHELLS } from "./arguments/arguments.ts";
 import { suggestion } from "./arguments/suggest.ts";
 import { FETCH } from "./table/fetch_commands.ts";
-import { LIST, PUSH, SHARE, UNSHARE, VERIFY } from "./table/file_commands.ts";
+import { CLEAN, LIST, PIN, PUSH, SHARE, UNPIN, UNSHARE, VERIFY } from "./table/file_commands.ts";
 import { CONFIG_CHECK, DOCTOR, EXPLAIN, LOG_LEVEL, STATUS, TOP } from "./table/machine_commands.ts";
 import { FILES, INFO, PEERS, SEARCH, WHERE } from "./table/network_commands.ts";
 import { DAEMON, DIRECTORY } from "./table/service_commands.ts";
@@ -42,6 +42,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   FETCH,
   SHARE,
   UNSHARE,
+  PIN,
+  UNPIN,
+  CLEAN,
   LIST,
   SEARCH,
   INFO,

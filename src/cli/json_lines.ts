@@ -6,6 +6,7 @@
 import type { OfKind } from "../base/errors.ts";
 import type { DirectoryStatus } from "../client/directory_status.ts";
 import type {
+  CleanReport,
   ExplainReport,
   FetchEvent,
   FileReport,
@@ -15,6 +16,7 @@ import type {
   LogReport,
   PeerFileReport,
   PeerReport,
+  PinReport,
   PushReport,
   SearchReport,
   ShareReport,
@@ -114,6 +116,9 @@ export interface JsonLines {
   readonly "fetch finished": FinishedLine;
   readonly "share": ShareReport;
   readonly "unshare": ShareReport;
+  readonly "pin": PinReport;
+  readonly "unpin": PinReport;
+  readonly "clean": CleanReport;
   readonly "list": FileReport;
   readonly "search": SearchReport;
   readonly "info": InfoReport;

@@ -195,6 +195,7 @@ function openGateway(
     host: {
       // Its clients would turn to mirrors of their own.
       fetch: (request, options) => node.fetch(request, { ...options, hasMirror: true }),
+      use: () => node.store.keeping.use(),
       seekLinks: () => node.links.step({ kind: "in-need" }),
       isAlone: () => node.links.size === 0 && node.discovery.directories.size === 0,
       mayBeHere: (file) =>

@@ -6,6 +6,7 @@
 import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import type { KeepingSettings } from "../core/keeping/disk_marks.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../net/known_hosts.ts";
 import type { Accepting } from "./push/push_receiver.ts";
@@ -75,6 +76,11 @@ export class LiveSettings {
   /** What is on its way into the data directory comes all the same. */
   setAccepting(accepting: Accepting): void {
     this.#options.node.transfers.pushReceiver.accepting = accepting;
+  }
+
+  /** What is over it goes in the background; what is on its way comes all the same. */
+  setKeeping(keeping: KeepingSettings): void {
+    this.#options.node.keeper.settings = keeping;
   }
 
   /** Mirrors for the requests that come from now on. */

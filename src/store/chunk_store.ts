@@ -30,6 +30,7 @@ import { readCheckedFile } from "./checked_read.ts";
 import { Hasher } from "./hashing/hasher.ts";
 import { Mending } from "./mending.ts";
 import { type Leftover, leftovers, recover, type RecoverResult, tidy } from "./recover.ts";
+import { StoreKeeping } from "./keeping.ts";
 import { scrubRange, type VerifyResult, verifyStore } from "./scrub.ts";
 import { Shares } from "./shares/shares.ts";
 
@@ -50,6 +51,8 @@ interface ChunkStoreOptions {
 export class ChunkStore implements AsyncDisposable {
   /** The paths that are shared. */
   readonly shares: Shares;
+  /** The downloads, and what of them may go. */
+  readonly keeping: StoreKeeping;
   /** How fetches went. */
   readonly history: FetchHistory;
   /** Where their bytes came from, by the hour. */
@@ -83,6 +86,7 @@ export class ChunkStore implements AsyncDisposable {
       sha256s: this.#sha256s,
       readRun: (root, range, target, offset) => this.readChecked(root, range, target, offset),
     });
+    this.keeping = new StoreKeeping(context, this.#downloads, this.#unverifiedDownloads);
     this.#mending = new Mending(context, this.#downloads, this.#sha256s);
     this.shares = new Shares(context, this.#hasher);
     for (const file of contents?.storedFiles ?? []) context.index.add(file);
@@ -101,7 +105,10 @@ export class ChunkStore implements AsyncDisposable {
     const directory = DataDirectory.open(dataDir, { lock: !ephemeral });
     try {
       const opened = ephemeral ? undefined : await openCatalogue(directory, warn);
-      const context = new StoreContext({ directory, catalogue: opened?.catalogue, clock, warn });
+      const context = new StoreContext(
+        { directory, catalogue: opened?.catalogue, clock, warn },
+        opened?.contents,
+      );
       return new ChunkStore(context, opened?.contents);
     } catch (error) {
       directory.close();
@@ -342,6 +349,13 @@ export class ChunkStore implements AsyncDisposable {
     this.#mending.suspect(root, { first: 0, count: definition.chunks });
   }
 
+  /** Uses what is here of `root`, wherever it lies: it is not removed for room until that is disposed of. */
+  use(root: Root): Disposable {
+    const use = this.keeping.use();
+    use.add(root);
+    return use;
+  }
+
   /**
    * Closes the complete files of `root`, for who has read what it wanted: the next read opens them
    * again. A partial one stays open for its download.
@@ -450,7 +464,9 @@ export class ChunkStore implements AsyncDisposable {
         .catch((error) => this.#context.warn(messageOf(error), {}));
     });
     await this.#downloads.sortOut();
-    return await recover(this.#context, this.#hasher);
+    const recovered = await recover(this.#context, this.#hasher);
+    this.keeping.forgetGone();
+    return recovered;
   }
 
   /** Data in the data directory of fetches that nothing is known of, since the daemon was killed. */
@@ -467,11 +483,12 @@ export class ChunkStore implements AsyncDisposable {
     return this.#statistics.values();
   }
 
-  /** Writes the counters to the disk; {@linkcode close} does so too. */
+  /** Writes the counters, and when files were used, to the disk; {@linkcode close} does so too. */
   flushStatistics(): void {
     this.#context.remember((catalogue) => {
       this.#statistics.flush(catalogue);
       this.savings.flush(catalogue);
+      this.#context.kept.flush(catalogue);
     });
   }
 

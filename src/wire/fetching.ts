@@ -52,6 +52,16 @@ export interface FileReader {
   readonly sizeBytes: number;
   /** Reads a run of chunks that are here into `target` from `offset`; returns how many bytes. */
   readRun(range: ChunkRange, target: Uint8Array, offset: number): number;
+  /** Has the file stay here until that is disposed of, though room is made meanwhile. */
+  use?(): Disposable;
+}
+
+/** Files that somebody reads: they are not removed to make room until it is disposed of. */
+export interface UsedFiles extends Disposable {
+  /** Uses the file of a root as well. */
+  add(root: Root): void;
+  /** Uses as well what is not known by a root yet. */
+  addPath(path: string): void;
 }
 
 /** What a fetch tells besides its outcome. */

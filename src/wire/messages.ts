@@ -390,6 +390,9 @@ export const MESSAGES = {
         "explain",
         "reach",
         "log",
+        "pin",
+        "unpin",
+        "clean",
       ]),
       /** The verb's arguments as JSON. */
       json: longText(limits.askBytesMax),
@@ -463,6 +466,9 @@ export type Verb = MessageOf<"ask">["verb"];
 export const CHANGING_VERBS: ReadonlySet<Verb> = new Set([
   "share",
   "unshare",
+  "pin",
+  "unpin",
+  "clean",
   "verify",
   "push",
   "log",

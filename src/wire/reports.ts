@@ -85,6 +85,8 @@ export interface StatusReport {
   readonly staleDatabases: readonly StaleDatabaseReport[];
   /** The repositories' databases that it reads. */
   readonly syncDatabases: readonly SyncDatabaseReport[];
+  /** What the downloads take of the disk, what they may, and what was removed for it. */
+  readonly keeping: KeepingReport;
   /** Where the bytes of all fetches came from. */
   readonly savings: SavingsReport;
   /** What its fetches took from mirrors: since the daemon started, and over all runs. */
@@ -117,6 +119,34 @@ export interface LanReport {
     /** How long ago it was heard. */
     readonly heardMs: number;
   }[];
+}
+
+/** What the downloads take of the disk, and what they may; what is shared in place does not count. */
+export interface KeepingReport {
+  /** Bytes of all downloads, whole or in part. */
+  readonly bytes: number;
+  /** Bytes that are still to come for fetches under way. */
+  readonly comingBytes: number;
+  /** What all downloads may come to, `--keep`; null: as much as there is room for. */
+  readonly keepBytes: number | null;
+  /** What shall stay free on the disk, `--min-free`; null: nothing is said. */
+  readonly minFreeBytes: number | null;
+  /** What is free on it; null where nobody knows. */
+  readonly freeBytes: number | null;
+  /** How many versions of a package are kept, `--keep-versions`; null: all. */
+  readonly versions: number | null;
+  /** Downloads that are pinned. */
+  readonly pinned: number;
+  /** Downloads for which no room could be made, since the daemon started. */
+  readonly refused: number;
+  /** Downloads that were removed to make room, or as out of date, since it started. */
+  readonly cleanedFiles: number;
+  /** Their bytes. */
+  readonly cleanedBytes: number;
+  /** The same over all runs with this data directory. */
+  readonly totalCleanedFiles: number;
+  /** Their bytes, over all runs. */
+  readonly totalCleanedBytes: number;
 }
 
 /**
@@ -351,6 +381,8 @@ export interface FileReport {
   /** Chunks that are here: "all", or ranges as "0-31,64"; "none" when the file is withheld. */
   readonly have: string;
   readonly trust: FileTrust;
+  /** Whether it is pinned, so that it is not removed to make room. */
+  readonly pinned: boolean;
 }
 
 /** `peers`: one for each link, and one for each ban. */
@@ -506,6 +538,32 @@ export interface ShareReport {
   readonly result: string;
 }
 
+/** `pin` and `unpin`: one for each file of the name or root. */
+export interface PinReport {
+  readonly name: string;
+  readonly root: Root;
+  /** What holds now, for a person: "pinned", "not pinned any more". */
+  readonly result: string;
+}
+
+/** `clean`: one for each download that went, or would go, the first to go first. */
+export interface CleanReport {
+  readonly name: string;
+  /** Null while nobody knows it. */
+  readonly root: Root | null;
+  /** Bytes that were here of it. */
+  readonly bytes: number;
+  /**
+   * Why: "old-version" (newer ones are here), "old-part" (nobody went on with it), "held-by-others"
+   * (used longest ago of what other nodes have), "least-used" (of what nobody else is known to have).
+   */
+  readonly why: "old-version" | "old-part" | "held-by-others" | "least-used";
+  /** How many other nodes are known to have it. */
+  readonly others: number;
+  /** When it was fetched, given to somebody or read last, ISO 8601. */
+  readonly usedAt: string;
+}
+
 /** `reach`: one for each of some nodes that were asked to connect to this one. */
 export interface ReachReport {
   readonly peer: string;
@@ -542,6 +600,10 @@ export interface AskArguments {
   readonly share: { readonly paths: readonly string[]; readonly again?: boolean };
   /** `all`: a name may stand for several files. */
   readonly unshare: { readonly target: string; readonly all?: boolean };
+  readonly pin: { readonly target: string };
+  readonly unpin: { readonly target: string };
+  /** `dryRun`: nothing is removed. */
+  readonly clean: { readonly dryRun?: boolean };
   readonly verify: { readonly target?: string };
   readonly info: { readonly target: string; readonly timeoutMs?: number };
   readonly where: { readonly target: string; readonly timeoutMs?: number };
@@ -560,6 +622,9 @@ export interface AnswerItems {
   readonly search: SearchReport;
   readonly share: ShareReport;
   readonly unshare: ShareReport;
+  readonly pin: PinReport;
+  readonly unpin: PinReport;
+  readonly clean: CleanReport;
   readonly verify: VerifyReport;
   readonly info: InfoReport;
   readonly where: HolderReport;

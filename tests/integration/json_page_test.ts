@@ -20,7 +20,7 @@ Deno.test("every command prints with --json the fields that JSON.md has, and no 
   await using dir = await TempDir.make();
   const shared = await dir.folder("shared"), work = await dir.folder("work");
   for (const [i, name] of ["one.iso", "two.iso", "push.bin"].entries()) {
-    await randomFile(`${shared}/${name}`, 300_000, i);
+    await randomFile(`${shared}/${name}`, 320_000, i);
   }
   await using directory = await startDirectory();
   const directories = ["--directory", directory.address];
@@ -29,7 +29,8 @@ Deno.test("every command prints with --json the fields that JSON.md has, and no 
   await using daemon = await startDaemon({
     // One that nothing listens at.
     peers: [holder.node, "127.0.0.1:1"],
-    args: [...directories, "--accept-uploads", "1G", "--gateway", "127.0.0.1:0"],
+    // It keeps all of it, and a little more than it would after a cleaning.
+    args: [...directories, "--accept-uploads", "1G", "--gateway", "127.0.0.1:0", "--keep", "1M"],
   });
   await daemon.linked(1);
   const seen = new Set<string>();
@@ -56,6 +57,9 @@ Deno.test("every command prints with --json the fields that JSON.md has, and no 
   await run(daemon, "status");
   await run(daemon, "verify");
   await run(daemon, "log debug");
+  await run(daemon, "pin one.iso");
+  await run(daemon, "unpin one.iso");
+  await run(daemon, "clean --dry-run");
   await run(holder, `unshare ${shared}/two.iso`);
   await run(holder, `share ${shared}/two.iso`);
   const asked = await runPacsrv(["status", "--directory", directory.address, "--json"]);

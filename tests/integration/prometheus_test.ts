@@ -56,6 +56,7 @@ class Fleet implements AsyncDisposable {
           ...METRICS,
           ...["--directory", directory.address],
           ...["--gateway", "127.0.0.1:0", "--mirror", `${mirror.url}/$repo/os/$arch`],
+          ...["--keep", "1G", "--min-free", "1M"],
         ],
       }),
     );

@@ -7,6 +7,7 @@ import { type Logger, LogThrottle, silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import type { NodeContext } from "../../src/daemon/discovery/node_context.ts";
 import { Node, type NodeOptions } from "../../src/daemon/node/node.ts";
+import { HolderBook } from "../../src/core/keeping/holder_book.ts";
 import { OfferPolicy } from "../../src/daemon/trust/offer_policy.ts";
 import { Connections } from "../../src/net/connections.ts";
 import type { Transport } from "../../src/net/transport.ts";
@@ -41,15 +42,17 @@ export function testContext(
     readonly transport?: Transport;
   },
 ): NodeContext {
+  const nodeId = newNodeId(systemRandom);
   return {
     clock,
     log,
     store,
+    holders: new HolderBook(nodeId),
     throttle: new LogThrottle(),
     connections: new Connections(transport, { clock }),
     offerPolicy: new OfferPolicy({ clock, store, trust: undefined, log }),
     identity: {
-      nodeId: newNodeId(systemRandom),
+      nodeId,
       listenPort: 4_711,
       network: "test",
       networkKey: undefined,

@@ -48,6 +48,31 @@ export function parseBytes(text: string, what: string): number {
   return bytes;
 }
 
+/** A parser of an amount of bytes that is no less than `min`. */
+export function bytesFrom(min: number): Parser<number> {
+  return (text, what) => {
+    const bytes = parseBytes(text, what);
+    if (bytes >= min) return bytes;
+    throw invalid(what, text, `it is less than ${min} bytes`);
+  };
+}
+
+/** An amount of bytes, or a part of a disk: 1 to 99 and a `%`. */
+export function bytesOrPercent(
+  text: string,
+  what: string,
+): { kind: "bytes"; bytes: number } | { kind: "percent"; percent: number } {
+  const percent = /^([0-9]{1,3})%$/.exec(text)?.[1];
+  if (percent === undefined) {
+    if (!text.includes("%")) return { kind: "bytes", bytes: parseBytes(text, what) };
+    throw invalid(what, text, "it is not a whole number of percent, as in 10%");
+  }
+  if (Number(percent) >= 1 && Number(percent) <= 99) {
+    return { kind: "percent", percent: Number(percent) };
+  }
+  throw invalid(what, text, "it is not 1% to 99% of the disk");
+}
+
 /** A parser of seconds up to `maxMs`, also with a fraction; gives milliseconds. */
 export function secondsUpTo(maxMs: number): Parser<number> {
   return (text, what) => {

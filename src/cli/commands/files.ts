@@ -31,7 +31,7 @@ export function fileTable(files: readonly FileReport[], view?: TableView): strin
     { title: "NAME", cell: "name", narrow: "cut" },
     SIZE_COLUMN,
     { title: "CHUNKS HERE", cell: chunksHere, narrow: "cut" },
-    { title: "KIND", cell: "origin" },
+    { title: "KIND", cell: ({ origin, pinned }) => pinned ? `${origin}, pinned` : origin },
     { title: "TRUST", cell: "trust" },
     { title: "ROOT", cell: "root", narrow: "short" },
     { title: "PATH", cell: "path", drop: 1 },

@@ -9,6 +9,7 @@ import type {
   DirectoryReport,
   FlightReport,
   GivenPeerReport,
+  KeepingReport,
   StaleDatabaseReport,
   StatusReport,
   SyncDatabaseReport,
@@ -107,6 +108,7 @@ export function statusText(status: StatusReport): string {
       `${files.shared} shared, ${files.downloaded} downloaded, ${files.partial} partial: ` +
       `${formatBytes(files.bytes)}${files.hashing > 0 ? `; ${files.hashing} to be hashed` : ""}`,
     ],
+    ...keepingFacts(status.keeping),
     ["trust", trustText(status.trust)],
     [
       "queries",
@@ -161,6 +163,30 @@ function lanLines({ lan }: StatusReport): string[] {
     ...lan.segments.flatMap(({ segment, problem }) =>
       problem === null ? [] : [`not on ${segment}: ${problem}`]
     ),
+  ];
+}
+
+/** What is kept of the downloads, where there is anything to say of it. */
+function keepingFacts(keeping: KeepingReport | undefined): [string, string][] {
+  // A daemon of an older version does not tell.
+  if (keeping === undefined) return [];
+  const { bytes, keepBytes, minFreeBytes, freeBytes, versions, pinned, refused } = keeping;
+  const { cleanedFiles, cleanedBytes, totalCleanedFiles, totalCleanedBytes } = keeping;
+  const free = freeBytes === null ? "an unknown amount" : formatBytes(freeBytes);
+  const facts = [
+    ...(keepBytes === null ? [] : [`${formatBytes(bytes)} of ${formatBytes(keepBytes)}`]),
+    ...(minFreeBytes === null
+      ? []
+      : [`${free} free on the disk, of which ${formatBytes(minFreeBytes)} shall stay so`]),
+    ...(versions === null ? [] : [count(versions, "version") + " of a package"]),
+    ...(pinned === 0 ? [] : [`${pinned} pinned`]),
+    ...(refused === 0 ? [] : [`no room ${count(refused, "time")}`]),
+  ];
+  const cleaned = `${count(cleanedFiles, "file")}, ${formatBytes(cleanedBytes)}; over all runs ` +
+    `${count(totalCleanedFiles, "file")}, ${formatBytes(totalCleanedBytes)}`;
+  return [
+    ...(facts.length === 0 ? [] : [["kept", facts.join("; ")] as [string, string]]),
+    ...(totalCleanedFiles === 0 ? [] : [["cleaned", cleaned] as [string, string]]),
   ];
 }
 

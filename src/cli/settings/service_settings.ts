@@ -16,6 +16,8 @@ import { addressParser, parseHostName } from "../arguments/address.ts";
 import { type Arguments, configKeys } from "../arguments/arguments.ts";
 import { about } from "../arguments/setting_faults.ts";
 import {
+  bytesFrom,
+  bytesOrPercent,
   choiceOf,
   parseAge,
   parseBytes,
@@ -105,6 +107,11 @@ export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings>
     shares: args.list("share").map((path) => resolve(path)),
     ...readLinkBounds(args),
     ...readAccepting(args),
+    keeping: {
+      keepBytes: args.optional("keep", bytesFrom(limits.keepBytesMin)) ?? null,
+      minFree: args.optional("min-free", bytesOrPercent) ?? null,
+      versions: args.optional("keep-versions", wholeNumber(1, limits.keepVersionsMax)) ?? null,
+    },
     uploadsLoaded: args.value("max-load", wholeNumber(1, limits.uploadsLoadedMax)),
     mirrorDelayMs: args.optional("mirror-delay", secondsFromZero(limits.mirrorDelayMsMax)) ?? null,
     gateway: readGateway(args),

@@ -54,12 +54,65 @@ export const UNSHARE: CommandSpec = {
   load: async () => (await import("../commands/files.ts")).runUnshare,
 };
 
+export const PIN: CommandSpec = {
+  name: "pin",
+  summary: "Keep a download, whatever room is needed",
+  positional: { name: "NAME|ROOT", min: 1, max: 1 },
+  about: [
+    "The daemon never removes this download to make room, nor as an old version, until unpin. If " +
+    "several files have NAME, all of them are pinned. What is shared in place stays anyway. Needs " +
+    "read access to the daemon's data directory. Exit code 3: nothing here has that name or root.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv pin linux.iso", note: "keep it" }],
+  load: async () => (await import("../commands/keeping.ts")).runPin,
+};
+
+export const UNPIN: CommandSpec = {
+  name: "unpin",
+  summary: "Let a pinned download go when room is needed",
+  positional: { name: "NAME|ROOT", min: 1, max: 1 },
+  about: [
+    "Ends what pin did; nothing is removed at once. Needs read access to the daemon's data " +
+    "directory. Exit code 3: nothing here has that name or root.",
+  ],
+  flags: [CLIENT, JSON_LINES],
+  examples: [{ line: "pacsrv unpin linux.iso", note: "it may go" }],
+  load: async () => (await import("../commands/keeping.ts")).runUnpin,
+};
+
+export const CLEAN: CommandSpec = {
+  name: "clean",
+  summary: "Remove downloads that are not to be kept, or say which would go and why",
+  about: [
+    "Has the daemon clean now as it does by itself: down to " +
+    `${limits.keepLowPercent}% of --keep, and until ${
+      200 - limits.keepLowPercent
+    }% of --min-free are free. First go old versions (--keep-versions) and parts that nobody went on ` +
+    `with for ${
+      limits.partialKeptMs / 86_400_000
+    } days. Then what other nodes are known to have goes ` +
+    "before what nobody else is known to have, each from the one that was used longest ago: fetched, " +
+    "given to others or read. What is pinned, in use, on its way or shared in place stays. Who has " +
+    "what says a directory (tracker), which is asked first, or the last search. Prints what went, and " +
+    "why. Needs read access to the daemon's data directory.",
+  ],
+  flags: [
+    flag("--dry-run", { help: "Remove nothing; print what would go." }),
+    CLIENT,
+    JSON_LINES,
+    WIDE,
+  ],
+  examples: [{ line: "pacsrv clean --dry-run", note: "what would go, and why" }],
+  load: async () => (await import("../commands/keeping.ts")).runClean,
+};
+
 export const LIST: CommandSpec = {
   name: "list",
   summary: "List the daemon's files, and which chunks of them are here",
   about: [
     "One line per location of a file: name, size, chunks that are here, kind (shared, downloaded " +
-    "or partial), trust (see pacsrv help status), root, path. A " +
+    "or partial), trust (see pacsrv help status), root, path. What is pinned says so beside its kind. A " +
     "narrow terminal gets short roots and no paths, unless --wide is given; a pipe gets all of it.",
   ],
   flags: [CLIENT, JSON_LINES, WIDE],

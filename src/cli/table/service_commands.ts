@@ -26,8 +26,9 @@ export const DAEMON: CommandSpec = {
     "shares, those that it still has to hash included (status says how many these are; of a large " +
     "directory, what was found by then). The log goes to stderr. " +
     "SIGHUP rescans the shared directories (changes are noticed without it, too) and reads the " +
-    "settings again: peer, discover, directory, share, mirror, gateway-name, accept-uploads, relay-files and " +
-    "log-level take effect at once and nothing in flight breaks. The log says what changed and what " +
+    "settings again: peer, discover, directory, share, mirror, gateway-name, accept-uploads, " +
+    "relay-files, keep, min-free, keep-versions and log-level take effect at once and nothing in " +
+    "flight breaks. The log says what changed and what " +
     "needs a restart; with an error in the file nothing changes.",
     "To join a network, name one of its nodes with --peer: the daemon learns of others from it. On a " +
     "LAN none has to be named: --discover all. " +
@@ -77,7 +78,24 @@ export const DAEMON: CommandSpec = {
       default: "0",
       help:
         "Accept files that others push, up to this size of the data directory (500M, 2G). All " +
-        "downloads count. 0 accepts none. Nothing is removed to make room.",
+        "downloads count. 0 accepts none. Nothing is removed to make room for them.",
+    }),
+    flag("--keep BYTES", {
+      defaultText: "no limit",
+      help: "What all downloads in the data directory may come to (500M, 20G). Before a fetch " +
+        "begins, others go to make room for it, or it is refused: see pacsrv help clean. What is " +
+        "shared in place does not count and is never removed.",
+    }),
+    flag("--min-free BYTES|N%", {
+      defaultText: "none",
+      help:
+        "What shall stay free on the disk of the data directory, as bytes or as a part of it: " +
+        "downloads go to make it so.",
+    }),
+    flag("--keep-versions N", {
+      defaultText: "all",
+      help: "Of each package keep only the newest N versions among the downloads, and those that " +
+        "the databases of --sync-db name.",
     }),
     flag("--relay-files", {
       help:

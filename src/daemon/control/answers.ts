@@ -29,6 +29,7 @@ import type { HolderQuery } from "../discovery/holder_query.ts";
 import type { Node } from "../node/node.ts";
 import { peerFiles } from "../push/peer_questions.ts";
 import { filesOf, isNamedBy, noFile, withheldFile } from "./named_files.ts";
+import { pin } from "./pin.ts";
 import { type StatusOptions, StatusReader } from "./status.ts";
 import { unshare } from "./unshare.ts";
 
@@ -90,6 +91,13 @@ export class Answerer {
       case "unshare":
         yield unshare(this.#store, textOf(args, "target"), { isAll: args["all"] === true });
         return;
+      case "pin":
+      case "unpin":
+        yield* pin(this.#store, textOf(args, "target"), { isPinned: verb === "pin" });
+        return;
+      case "clean":
+        yield* await this.#options.node.keeper.clean({ isDryRun: args["dryRun"] === true });
+        return;
       case "verify":
         yield* this.#verify(args["target"], options.signal);
         return;
@@ -149,7 +157,8 @@ export class Answerer {
       const isWhole = file.origin !== "partial";
       if (!isWhole && download === undefined) continue;
       const have = isWhole ? "all" : formatRanges(download!.have);
-      yield { ...file, have, trust: offerPolicy.trustOf(file) };
+      const pinned = file.origin !== "shared" && store.keeping.isPinned(file.root);
+      yield { ...file, have, trust: offerPolicy.trustOf(file), pinned };
     }
     for (const { root, path, bytes } of store.leftovers()) {
       const chunks = chunkCount(bytes),
@@ -161,9 +170,12 @@ export class Answerer {
         chunksHave: 0,
         have: "none",
         trust: "unchecked",
+        pinned: false,
       };
     }
-    for (const file of store.shares.damaged()) yield { ...file, have: "none", trust: "damaged" };
+    for (const file of store.shares.damaged()) {
+      yield { ...file, have: "none", trust: "damaged", pinned: false };
+    }
   }
 
   /** Its links, whom it keeps out, and what it was told of in vain. */

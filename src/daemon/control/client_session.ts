@@ -203,7 +203,9 @@ export class ClientSession implements FrameHandler {
   async #deliver(request: FetchRequest, delivery: FileDelivery): Promise<Done> {
     const { signal } = this.#ended;
     const isForStranger = !this.#isTrusted;
-    const how = { observer: delivery, signal, isForStranger, provesCopies: true };
+    // What is read for the client stays until the client has it.
+    using use = this.#options.node.store.keeping.use();
+    const how = { observer: delivery, signal, isForStranger, provesCopies: true, use };
     let done = await this.#options.node.fetch(request, how);
     for (let left: number = limits.fetchesAgainMax;; left--) {
       const lost = await delivery.finished(signal);

@@ -4,6 +4,7 @@
  */
 
 import type { Gateway } from "../../gateway/gateway.ts";
+import type { CleanedCounts } from "../keeping/keeper.ts";
 import type { BytesBrought, FetchOutcomes } from "../node/fetch_ends.ts";
 import type { Node } from "../node/node.ts";
 import type { ClientServer } from "./client_server.ts";
@@ -37,6 +38,18 @@ export interface DaemonFigures {
   readonly bans: number;
   readonly storeBytes: Readonly<Record<"complete" | "partial", number>>;
   readonly storeFiles: Readonly<Record<"complete" | "partial", number>>;
+  /** What all downloads may come to; undefined: as much as there is room for. */
+  readonly quotaBytes: number | undefined;
+  /** What shall stay free on the disk; undefined: nothing is said. */
+  readonly minFreeBytes: number | undefined;
+  /** What is free there; undefined where nobody knows. */
+  readonly freeBytes: number | undefined;
+  readonly filesPinned: number;
+  /** Downloads that were removed to make room, or as out of date, by why; and their bytes. */
+  readonly filesCleaned: CleanedCounts;
+  readonly bytesCleaned: CleanedCounts;
+  /** Downloads for which no room could be made. */
+  readonly roomRefused: number;
   readonly filesShared: number;
   readonly filesHashing: number;
   readonly filesWithheld: number;
@@ -90,6 +103,7 @@ export function daemonFigures(
     strikes: node.strikes,
     bans: neighbours.bans(clock.nowMs()).length,
     ...storeFigures(node),
+    ...keepingFigures(node),
     clients: clients.clientCount,
     gateway: gateway === undefined ? undefined : {
       answers: { ...gateway.counters.answers },
@@ -104,6 +118,20 @@ function peersGiven({ links }: Node): DaemonFigures["peersGiven"] {
   const counts = { linked: 0, dialling: 0, failed: 0 };
   for (const { state } of links.givenPeers()) counts[state]++;
   return counts;
+}
+
+function keepingFigures({ keeper }: Node) {
+  const { keepBytes, minFreeBytes, freeBytes, pinned, refused } = keeper.report();
+  const { files, bytes } = keeper.cleaned;
+  return {
+    quotaBytes: keepBytes ?? undefined,
+    minFreeBytes: minFreeBytes ?? undefined,
+    freeBytes: freeBytes ?? undefined,
+    filesPinned: pinned,
+    filesCleaned: files,
+    bytesCleaned: bytes,
+    roomRefused: refused,
+  };
 }
 
 function storeFigures({ store }: Node) {

@@ -128,6 +128,7 @@ export class StatusReader {
       gateway: this.#options.gatewayAddress(),
       staleDatabases: this.#options.staleDatabases(),
       syncDatabases: this.#options.syncDatabases(),
+      keeping: node.keeper.report(),
       savings: this.#savings(total),
       copies: {
         sinceStart: this.#copies((name) => total(name) - (this.#statisticsThen.get(name) ?? 0)),

@@ -73,6 +73,10 @@ export class Flight {
   #timer: Timer | null = null;
   #state: "flying" | "landed" | "closed" = "flying";
   #landedMs = Infinity;
+  /** The complete file. */
+  #landed: FileReader | null = null;
+  /** While fellows are given the complete file. */
+  #use: Disposable | null = null;
   readonly #ends: (() => void)[] = [];
 
   constructor(
@@ -123,7 +127,10 @@ export class Flight {
       crowd: this.crowd,
       scheduler: this.#scheduler,
       tell: (event) => this.#step(event),
-      changed: () => this.#observer?.fellowsChanged(),
+      changed: () => {
+        this.#useWhileGiven();
+        this.#observer?.fellowsChanged();
+      },
       accused: (from, range) => this.accusations.add(from, range),
     });
   }
@@ -270,6 +277,8 @@ export class Flight {
     this.#state = "landed";
     this.#landedMs = this.#host.clock.nowMs();
     this.#observer = null;
+    this.#landed = reader;
+    this.#useWhileGiven();
     this.storage.land(reader);
     this.#fellows.land();
     this.#scheduler.end("the file is complete");
@@ -286,8 +295,19 @@ export class Flight {
     this.#scheduler.end(reason);
     this.#fellows.close(reason);
     this.storage.close();
+    this.#landed = null;
+    this.#useWhileGiven();
     this.secondLook.readAgain(null);
     for (const end of this.#ends) end();
+  }
+
+  /** What fellows are given must not be removed meanwhile. */
+  #useWhileGiven(): void {
+    if (this.#landed !== null && this.#fellows.size > 0) this.#use ??= this.#landed.use?.() ?? null;
+    else {
+      this.#use?.[Symbol.dispose]();
+      this.#use = null;
+    }
   }
 
   /** Lets time pass: a fellow that is silent for too long is left. */

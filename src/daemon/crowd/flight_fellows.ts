@@ -339,5 +339,7 @@ function uploadStoreOf(storage: FlightStorage): UploadContext["store"] {
     },
     scrubRange: () => Promise.resolve(),
     chunkClose: () => {},
+    // The flight uses it for all of them.
+    use: () => ({ [Symbol.dispose]: () => {} }),
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogThrottle } from "../../base/log.ts";
+import type { HolderBook } from "../../core/keeping/holder_book.ts";
 import type { Connections } from "../../net/connections.ts";
 import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
@@ -17,4 +18,6 @@ export interface NodeContext {
   readonly connections: Connections;
   readonly store: ChunkStore;
   readonly offerPolicy: OfferPolicy;
+  /** Which other nodes are known to have what whole. */
+  readonly holders: HolderBook;
 }

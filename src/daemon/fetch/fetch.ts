@@ -19,7 +19,7 @@ import { searchTimeMs } from "../../core/fetch/fetch_timeouts.ts";
 import { ReadableRanges, type ViewPart } from "../../core/fetch/readable_ranges.ts";
 import { applyToView, type PeersPlace, type ViewPlaces } from "../../core/fetch/view_effects.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import type { FetchObserver, FetchRequest } from "../../wire/fetching.ts";
+import type { FetchObserver, FetchRequest, UsedFiles } from "../../wire/fetching.ts";
 import type { Done, Hit, MessageOf } from "../../wire/messages.ts";
 import type { FetchingReport } from "../../wire/reports.ts";
 import type { Sought } from "../../wire/structures.ts";
@@ -68,6 +68,8 @@ export interface FetchOptions {
    * proves does not count as here. By default they are.
    */
   readonly mirrorsAlone?: boolean;
+  /** Is told what must stay here for the observer; by default that may go once the fetch is over. */
+  readonly use?: UsedFiles;
 }
 
 /** How a fetch that got its file ended. */
@@ -91,6 +93,9 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   readonly #mirror: MirrorDriver | null;
   readonly #checks: FetchChecks;
   readonly #choice: FetchChoice;
+  readonly #use: UsedFiles;
+  /** Whether nobody else ends the use of what it uses. */
+  readonly #ownsUse: boolean;
   readonly #outcome = Promise.withResolvers<Outcome>();
 
   constructor(host: FetchHost, asked: FetchRequest, options: FetchOptions) {
@@ -117,8 +122,11 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
       notReached: (dial) => tell({ kind: "not-reached", ...dial }),
       relayAnswered: (answer) => tell({ kind: "relay-answered", ...answer }),
     });
+    const use = this.#use = options.use ?? host.store.keeping.use();
+    this.#ownsUse = options.use === undefined;
     const followed = this.#followed = new FollowedSwarm(host, request, {
       observer: this,
+      use,
       path,
       tell,
     });
@@ -142,6 +150,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     this.#checks = new FetchChecks(host, request, {
       track,
       followed,
+      use,
       mirrorsAlone,
       isFollowed: (key) => this.#loop.policy.followed?.key === key,
       note: (what) => report.note(what),
@@ -282,6 +291,10 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   ): Verdict {
     const { nodeId, address } = holder;
     const files = offers.map(({ file }) => file);
+    const nowMs = this.#host.clock.nowMs();
+    for (const { root, whole } of files) {
+      this.#host.holders.heard(root, nodeId, { isWhole: whole, nowMs });
+    }
     if (inFlight.length > 0) this.#loop.tell({ kind: "in-flight", nodeId, files: inFlight });
     this.#loop.tell({ kind: "offered", nodeId, address, files });
     const { policy, facts } = this.#loop;
@@ -300,6 +313,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
   }
 
   listed({ files, holders }: DirectoryAnswer): void {
+    this.#host.holders.listed(holders, this.#host.clock.nowMs());
     this.#loop.tell({ kind: "listed", files, holders });
   }
 
@@ -546,6 +560,9 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     const { file, swarm } = this.#resultOf(result);
     this.#choice.took(file, result.kind);
     const done = this.#report.done(file, swarm);
+    const path = this.#mirror?.track.unverified?.path;
+    // What came of a part may still be read.
+    if (result.kind === "part" && path !== undefined) this.#use.addPath(path);
     // What a mirror gave of a part may be of use again.
     await this.#mirror?.end(result.kind === "part" ? "suspend" : "discard");
     await this.#followed.leave("finish");
@@ -597,6 +614,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     file: Pick<FileDefinition, "root" | "name" | "sizeBytes">,
   ): Promise<Done> {
     const { request } = this;
+    this.#use.add(file.root);
     const nowMs = this.#host.clock.nowMs();
     const { recorder: journal } = this.#report;
     const how = { request, view: this.#view, journal, nowMs };
@@ -620,5 +638,6 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
       this.#host.log.warn("cannot put the download away", { error: messageOf(end.reason) });
     }
     this.#mirror?.leave();
+    if (this.#ownsUse) this.#use[Symbol.dispose]();
   }
 }

@@ -10,7 +10,7 @@ import type { FetchEffect, FetchPolicyEvent } from "../../core/fetch/fetch_event
 import { fileOffer } from "../discovery/offers.ts";
 import { chunksOf, differenceOf } from "../../http/head_check.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
+import type { FetchRequest, FileReader, UsedFiles } from "../../wire/fetching.ts";
 import type { FetchHost } from "./fetch_host.ts";
 import {
   findLocalCopy,
@@ -35,6 +35,8 @@ type CheckEffect = Extract<FetchEffect, {
 interface FetchChecksOptions {
   readonly track: MirrorTrack | null;
   readonly followed: FollowedSwarm;
+  /** What the fetch uses. */
+  readonly use: UsedFiles;
   /** Whether a copy that nothing proves does not count as here. */
   readonly mirrorsAlone: boolean;
   /** Whether the candidate of a key is followed now. */
@@ -113,6 +115,7 @@ export class FetchChecks {
   async #lookUp(options: { readonly comparesWithMirror: boolean }): Promise<FetchPolicyEvent> {
     const { file, hasWrongCopy } = await findLocalCopy(this.#host.store, this.#request, {
       signal: this.#ending.signal,
+      use: this.#options.use,
       isMeant: (file) => this.#isMeant(file, options),
       note: this.#options.note,
     });
@@ -151,6 +154,7 @@ export class FetchChecks {
   ): Promise<FetchPolicyEvent> {
     const { store } = this.#host;
     const kind = "here-checked";
+    this.#options.use.add(candidate.root);
     await readyToRead(store, candidate.root, this.#ending.signal);
     const file = store.definition(candidate.root);
     if (file === undefined || !isReadable(store, file)) {
@@ -192,6 +196,7 @@ export class FetchChecks {
       signal: this.#ending.signal,
       mayPlace: (found) => {
         root = found;
+        this.#options.use.add(found);
         // Nobody would answer.
         if (this.#ending.signal.aborted) return Promise.resolve(false);
         const answer = this.#mayPlace = Promise.withResolvers<boolean>();

@@ -1,6 +1,7 @@
 /** What a fetch needs of the node that it runs on. Types only. */
 
 import type { Surroundings } from "../../core/fetch/fetch_failures.ts";
+import type { HolderBook } from "../../core/keeping/holder_book.ts";
 import type { HostPort } from "../../base/address.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
@@ -43,6 +44,8 @@ export interface FetchHost {
   /** What other fetches found to be wrong. */
   readonly rejectedFiles: RejectedFiles;
   readonly offerPolicy: Pick<OfferPolicy, "trustOf">;
+  /** Hears who has what. */
+  readonly holders: HolderBook;
   /** Whether the node lasts as long as this fetch, so that there is no daemon. */
   readonly isAlone: boolean;
   /** The nodes that can be asked directly, how many are being dialled, and why others cannot be had. */

@@ -6,7 +6,7 @@ import type { Candidate } from "../../core/fetch/candidates.ts";
 import type { FetchPolicyEvent } from "../../core/fetch/fetch_events.ts";
 import type { PeersPlace } from "../../core/fetch/view_effects.ts";
 import { wantedChunks } from "../../core/fetch/wanted_range.ts";
-import type { FetchRequest } from "../../wire/fetching.ts";
+import type { FetchRequest, UsedFiles } from "../../wire/fetching.ts";
 import { formatAddress } from "../../wire/host.ts";
 import type { MessageOf } from "../../wire/messages.ts";
 import type { OfferingHolder, Verdict } from "../discovery/searches.ts";
@@ -22,6 +22,8 @@ interface FollowedSwarmOptions {
   readonly observer: SwarmObserver;
   /** Where the data is written; by default, the store's own place. */
   readonly path: string | undefined;
+  /** What the fetch uses. */
+  readonly use: UsedFiles;
   readonly tell: (event: FetchPolicyEvent) => void;
 }
 
@@ -76,6 +78,7 @@ export class FollowedSwarm {
       tell({ kind: "occupied" });
       return this.#tellAfter(this.left());
     }
+    this.#options.use.add(root);
     if (this.#host.store.isComplete(root)) return tell({ kind: "is-here", candidate });
     const file = { root, name: this.#request.name || candidate.name, sizeBytes };
     let swarm: Swarm | undefined;

@@ -5,7 +5,7 @@ import { CHUNK_BYTES } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
-import type { FetchRequest, FileReader } from "../../wire/fetching.ts";
+import type { FetchRequest, FileReader, UsedFiles } from "../../wire/fetching.ts";
 import type { FetchRecorder } from "./fetch_recorder.ts";
 import { wantedBytes, wantedChunks } from "../../core/fetch/wanted_range.ts";
 import type { ReadableRanges } from "../../core/fetch/readable_ranges.ts";
@@ -30,8 +30,10 @@ interface LocalCopy {
 export async function findLocalCopy(
   store: ChunkStore,
   request: FetchRequest,
-  { signal, isMeant, note }: {
+  { signal, use, isMeant, note }: {
     readonly signal: AbortSignal;
+    /** Keeps what is looked at from being removed for room. */
+    readonly use: Pick<UsedFiles, "add">;
     /** Whether a file that fits is the one that is meant. */
     readonly isMeant: (file: FileDefinition) => Promise<boolean>;
     readonly note: (what: string) => void;
@@ -43,6 +45,7 @@ export async function findLocalCopy(
   for (const file of sameRootOrName(store, request)) {
     if (!store.isComplete(file.root)) continue;
     if (request.sizeBytes !== null && request.sizeBytes !== file.sizeBytes) continue;
+    use.add(file.root);
     try {
       await readyToRead(store, file.root, signal);
       if (!isReadable(store, file)) continue;
@@ -163,6 +166,7 @@ export function readerOf(
   return {
     sizeBytes,
     readRun: (range, target, offset) => store.readChecked(root, range, target, offset),
+    use: () => store.use(root),
   };
 }
 

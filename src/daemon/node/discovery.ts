@@ -116,12 +116,14 @@ export class Discovery {
 
   /** The same of who has what of a name or root. */
   async locate(sought: Sought, options: QueryOptions): Promise<HolderQuery> {
-    const { clock, store } = this.#context;
+    const { clock, holders, store } = this.#context;
+    const sinceMs = clock.nowMs();
     const query = new HolderQuery(sought, { clock, room: this.#searchesRoom.open() });
     using cleanup = new DisposableStack();
     cleanup.use(query);
     const loadPermille = permilleOf(this.#options.load());
-    for (const file of filesSought(this.#context, sought)) {
+    const here = filesSought(this.#context, sought);
+    for (const file of here) {
       const sha256 = store.sha256(file.root);
       query.here(fileOffer(file), this.#self, { sha256, loadPermille });
     }
@@ -129,6 +131,12 @@ export class Discovery {
     const endFlights = this.#askOfFlights(sought, query);
     const search = this.search(sought, query, { holdersMax: limits.holdersMax });
     await this.#collect(query, search, options, endFlights);
+    const nowMs = clock.nowMs();
+    // The last search counts, whatever was known before.
+    for (const { root } of here) holders.asked(root, { sinceMs });
+    for (const { root, nodeId, chunks, chunksHave } of query.holderReports()) {
+      if (root !== null) holders.heard(root, nodeId, { isWhole: chunks === chunksHave, nowMs });
+    }
     cleanup.move();
     return query;
   }

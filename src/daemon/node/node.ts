@@ -23,9 +23,12 @@ import { isLoopback } from "../../wire/host.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { ReachReport } from "../../wire/reports.ts";
+import { KEEP_ALL, type KeepingSettings } from "../../core/keeping/disk_marks.ts";
+import { HolderBook } from "../../core/keeping/holder_book.ts";
 import { Flights } from "../crowd/flights.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import type { Fetch } from "../fetch/fetch.ts";
+import { Keeper } from "../keeping/keeper.ts";
 import { ChunkHasher } from "../swarm/chunk_hasher.ts";
 import type { SwarmContext } from "../swarm/swarm_events.ts";
 import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
@@ -57,6 +60,8 @@ export interface NodeOptions {
   readonly acceptBytes?: number;
   /** Whether linked nodes may have it fetch files that they cannot have otherwise. */
   readonly relaysFiles?: boolean;
+  /** What of the downloads is kept; all by default. */
+  readonly keeping?: KeepingSettings;
   /** Uploads at once with which this node counts as fully loaded. */
   readonly uploadsLoaded?: number;
   /** How long peers alone are asked before a mirror is, unless a request says; null: the default. */
@@ -93,6 +98,8 @@ export class Node {
   readonly questions: Questions;
   /** What is just coming from mirrors. */
   readonly flights: Flights;
+  /** Makes room for what is fetched. */
+  readonly keeper: Keeper;
   /** Strikes that peers were given. */
   strikes = 0;
   readonly #oldVersions = new OldVersions();
@@ -128,6 +135,7 @@ export class Node {
         faulty: (host) => this.links.step({ kind: "host-faulty", host }),
       }),
       offerPolicy: new OfferPolicy({ clock, store, trust, log }),
+      holders: new HolderBook(nodeId),
       identity: {
         nodeId,
         listenPort: options.isReachable ? address.port : 0,
@@ -167,6 +175,11 @@ export class Node {
       outerClock: options.outerClock ?? clock,
       load: () => this.transfers.loadMeter.load(clock.nowMs()),
     });
+    const keeper = this.keeper = new Keeper(context, {
+      settings: options.keeping ?? KEEP_ALL,
+      trust,
+      directories: discovery.directories,
+    });
     this.transfers = new Transfers(context, {
       swarmContext,
       flights,
@@ -175,6 +188,7 @@ export class Node {
       trust,
       acceptBytes: options.acceptBytes ?? 0,
       relaysFiles: options.relaysFiles ?? false,
+      keeper,
       uploadsLoaded: options.uploadsLoaded ?? limits.uploadsLoadedDefault,
       isAlone: options.isAlone ?? false,
       mirrorDelayMs: options.mirrorDelayMs ?? null,
@@ -230,6 +244,7 @@ export class Node {
     this.#port.start();
     this.links.start();
     this.discovery.directories.start();
+    this.keeper.start();
     const { clock, store } = this.context;
     this.#timers.use(clock.every(limits.overlayTickMs, () => this.#tick()));
     this.#timers.use(clock.every(limits.statisticsFlushMs, () => store.flushStatistics()));
@@ -245,6 +260,7 @@ export class Node {
       this.links.stop(),
       this.discovery.stop(),
       this.transfers.stop(),
+      this.keeper.stop(),
       offerPolicy[Symbol.asyncDispose](),
     ]);
     for (const end of ends) {

@@ -13,6 +13,7 @@ import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
 import type { OfferPolicyChange } from "../trust/offer_policy.ts";
 import { LoadMeter } from "../upload/load_meter.ts";
 import type { Uploads } from "../upload/uploads.ts";
+import type { Keeper } from "../keeping/keeper.ts";
 import type { Discovery } from "./discovery.ts";
 import { Fetches } from "./fetches.ts";
 
@@ -21,6 +22,7 @@ interface TransfersOptions {
   readonly discovery: Discovery;
   readonly acceptBytes: number;
   readonly relaysFiles: boolean;
+  readonly keeper: Pick<Keeper, "roomBytes">;
   readonly uploadsLoaded: number;
   readonly isAlone: boolean;
   readonly mirrorDelayMs: number | null;
@@ -54,6 +56,7 @@ export class Transfers {
     this.pushReceiver = new PushReceiver(context, {
       accepting: { acceptBytes, relaysFiles },
       loadMeter: this.loadMeter,
+      keeper: options.keeper,
       swarms: this.fetches.swarms,
       fetch: (request, how) => this.fetches.fetch(request, how),
     });

@@ -1,11 +1,12 @@
 /**
  * Taking files that others ask this node to take: whether, and then how. A person allows so many
- * bytes for it; all that was ever downloaded counts against them, and what is on its way. A person also
+ * bytes for it; all downloads that are here count against them, and what is on its way. A person also
  * says whether linked nodes may have it fetch a file from elsewhere, which they cannot have otherwise:
  * this node is a holder like any other then, and no proxy.
  *
  * The file comes in by an ordinary fetch of its root, so nothing is believed that is not checked.
- * Nothing is ever removed to make room.
+ * Nothing is removed to make room for it: others could have this node give up what it has. What is taken
+ * stays within what is kept (`daemon/keeping`) without that.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -38,6 +39,8 @@ interface PushReceiverOptions {
   readonly accepting: Accepting;
   /** A node that is fully loaded takes nothing. */
   readonly loadMeter: LoadMeter;
+  /** Knows how much of what is kept at most is left. */
+  readonly keeper: { readonly roomBytes: number };
   /** The files that are being fetched. */
   readonly swarms: Iterable<Swarm>;
   /** Fetches a file; `begun` is given the fetch, to which holders at hand may be offered. */
@@ -92,7 +95,15 @@ export class PushReceiver {
   /** Bytes that may still be taken. */
   get room(): number {
     const { acceptBytes } = this.accepting;
-    return acceptBytes === 0 ? 0 : Math.max(0, acceptBytes - this.#takenBytes());
+    if (acceptBytes === 0) return 0;
+    const comingBytes = this.#comingBytes();
+    return Math.max(
+      0,
+      Math.min(
+        acceptBytes - this.#context.store.downloadedBytes(),
+        this.#options.keeper.roomBytes,
+      ) - comingBytes,
+    );
   }
 
   /**
@@ -134,8 +145,7 @@ export class PushReceiver {
     if (isUnwilling) return { answer: "unwilling" };
     const files = store.downloadedFiles + this.#underWay.size + 1;
     if (
-      this.#takenBytes() + this.#bytesLeft(file) > acceptBytes ||
-      files * limits.takenFileBytesMin > acceptBytes
+      this.#bytesLeft(file) > this.room || files * limits.takenFileBytesMin > acceptBytes
     ) return { answer: "no-room" };
     const askerHost = isDirectory && !serves ? null : host;
     const isFull = this.#underWay.size >= limits.pushesTakenMax || this.#hasMany(askerHost) ||
@@ -258,8 +268,9 @@ export class PushReceiver {
     return ofHost.length >= limits.pushesTakenPerHostMax;
   }
 
-  #takenBytes(): number {
-    let bytes = this.#context.store.downloadedBytes();
+  /** What those on their way are still to bring. */
+  #comingBytes(): number {
+    let bytes = 0;
     for (const incoming of this.#underWay.values()) bytes += this.#bytesLeft(incoming);
     return bytes;
   }

@@ -107,6 +107,8 @@ export class Pushes {
       log.info("cannot give a file", { name, peer, error: messageOf(error) });
     }
     const isThere = await this.#isWholeAt(address, listed, signal);
+    const { clock, holders } = this.#context;
+    holders.heard(root, nodeId, { isWhole: isThere, nowMs: clock.nowMs() });
     yield report(nodeId, isThere ? "done" : "failed", bytes);
   }
 

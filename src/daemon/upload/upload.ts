@@ -41,6 +41,8 @@ interface UploadStore extends LeafStore {
   /** Checks chunks that somebody says are wrong. */
   scrubRange(root: Root, range: ChunkRange): Promise<unknown>;
   chunkClose(root: Root): void;
+  /** Has the file stay here until that is disposed of. */
+  use(root: Root): Disposable;
 }
 
 /** What an upload works with. */
@@ -122,6 +124,7 @@ export class Upload implements FrameHandler, BulkSource {
   readonly #context: UploadContext;
   readonly #connection: Connection;
   #queue: ChunkRange[] = [];
+  #use: Disposable | null = null;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   readonly #news: ChunkNews;
   readonly #leaves: LeafAnswers;
@@ -190,6 +193,7 @@ export class Upload implements FrameHandler, BulkSource {
 
   /** Gives the connection what is asked for; the frames that ask come from elsewhere. */
   attach(): void {
+    this.#use ??= this.#context.store.use(this.file.root);
     this.#connection.setBulk(this);
     this.#connection.wake();
   }
@@ -199,6 +203,8 @@ export class Upload implements FrameHandler, BulkSource {
     this.#leaves.end();
     this.#releaseBuffer();
     this.#context.store.chunkClose(this.file.root);
+    this.#use?.[Symbol.dispose]();
+    this.#use = null;
   }
 
   /** Remembers chunks that this partial holder gained; {@linkcode flushGained} tells them. */

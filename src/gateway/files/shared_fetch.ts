@@ -10,7 +10,13 @@ import type { Clock } from "../../base/clock.ts";
 import { errorOf, type FetchFailure, isNoLongerHere } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
-import type { FetchNotice, FetchObserver, FetchRequest, FileReader } from "../../wire/fetching.ts";
+import type {
+  FetchNotice,
+  FetchObserver,
+  FetchRequest,
+  FileReader,
+  UsedFiles,
+} from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { Root } from "../../base/ids.ts";
 import type { FileSupply } from "../server/file_body.ts";
@@ -41,8 +47,12 @@ export interface FetchingNode {
       readonly mirrorsAlone?: boolean;
       /** Bytes of this root that were shown are not here any more: they are had again. */
       readonly again?: { readonly root: Root; readonly why: string };
+      /** Is told what must stay here for those who wait. */
+      readonly use: UsedFiles;
     },
   ): Promise<Done>;
+  /** Begins a use of files: what it is told of is not removed for room until it is disposed of. */
+  use(): UsedFiles;
   /** Whether there is no link and no directory: nobody to ask. */
   isAlone(): boolean;
   /** Dials whom it knows, if it has no links: somebody wants a file that only others may have. */
@@ -115,6 +125,8 @@ export class SharedFetch implements FetchObserver, FileSupply {
   #hasFound = false;
   #finding = NOTHING;
   readonly #subscribers: Subscribers;
+  /** While it goes on, or somebody reads from it. */
+  #use: UsedFiles | null = null;
   /** How the fetch behind it ended; null while it goes on. */
   #outcome: { readonly done: Done | null; readonly failure: Error | null } | null = null;
 
@@ -208,8 +220,13 @@ export class SharedFetch implements FetchObserver, FileSupply {
   /** Somebody waits for it or reads from it; the returned function ends that, once. */
   subscribe(): () => void {
     const end = this.#subscribers.add();
+    if (this.#use === null && this.root !== null) {
+      this.#use = this.#node.use();
+      this.#use.add(this.root);
+    }
     return () => {
       end();
+      this.#endUse();
       // Nobody else knows of it.
       if (this.aloneSinceMs !== null) this.#again?.abort();
     };
@@ -283,6 +300,12 @@ export class SharedFetch implements FetchObserver, FileSupply {
     return this.#outcome?.done ?? null;
   }
 
+  #endUse(): void {
+    if (this.#outcome === null || this.aloneSinceMs === null) return;
+    this.#use?.[Symbol.dispose]();
+    this.#use = null;
+  }
+
   /** Has the file again that was here and cannot be read at `offset`; false when that makes no sense. */
   #haveAgain(offset: number, why: string): boolean {
     // What still runs sees by itself that something is missing.
@@ -299,9 +322,11 @@ export class SharedFetch implements FetchObserver, FileSupply {
   }
 
   async #run(again?: { readonly root: Root; readonly why: string }): Promise<void> {
+    const use = this.#use ??= this.#node.use();
     try {
       const done = await this.#node.fetch(this.request, {
         observer: this,
+        use,
         signal: (this.#again ?? this.#abort).signal,
         client: { holdMs: this.#holdMs },
         ...(this.#mirrorsAlone && again === undefined ? { mirrorsAlone: true } : {}),
@@ -314,6 +339,7 @@ export class SharedFetch implements FetchObserver, FileSupply {
     } catch (error) {
       this.#outcome = { done: null, failure: errorOf(error) };
     }
+    this.#endUse();
     this.changes.tell();
   }
 }

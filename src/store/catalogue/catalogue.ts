@@ -61,6 +61,15 @@ export interface SavingsSpan {
   readonly bytesSaved: number;
 }
 
+/** What is remembered of a download beside what it is. */
+export interface KeptRow {
+  readonly root: Root;
+  /** When it was used last, in milliseconds since 1970. */
+  readonly usedUnixMs: number;
+  /** Whether a person wants it kept. */
+  readonly isPinned: boolean;
+}
+
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
 const RECORD_KINDS = { failed: 0, brought: 1, here: 2, "in-vain": 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
@@ -281,6 +290,26 @@ export class Catalogue implements Disposable {
     this.#write("DELETE FROM given WHERE client = ? AND name = ?", [[client, name]]);
   }
 
+  /** When downloads were used, and which are pinned. */
+  kept(): KeptRow[] {
+    return this.#rows("SELECT root, used, pinned FROM kept", (row) => ({
+      root: row["root"] as Root,
+      usedUnixMs: row["used"] as number,
+      isPinned: row["pinned"] === 1,
+    }));
+  }
+
+  putKept(files: readonly KeptRow[]): void {
+    const rows = files.map((
+      { root, usedUnixMs, isPinned },
+    ) => [root, usedUnixMs, isPinned ? 1 : 0]);
+    this.#write("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", rows);
+  }
+
+  removeKept(roots: readonly Root[]): void {
+    this.#write("DELETE FROM kept WHERE root = ?", roots.map((root) => [root]));
+  }
+
   /** SHA-256 of whole files, by root. */
   sha256s(): Map<Root, string> {
     return new Map(
@@ -326,6 +355,14 @@ export class Catalogue implements Disposable {
         [[limits.fetchRecordsMax]],
       );
     });
+  }
+
+  /** Forgets fetches that ended before a moment, ISO 8601; how many. */
+  removeRecordsBefore(endedAt: string): number {
+    return this.#guard(
+      "write",
+      () => Number(this.#prepare("DELETE FROM stories WHERE ended < ?").run(endedAt).changes),
+    );
   }
 
   /** The JSON of the fetch records of a name, or of all that name a root; the last one first. */

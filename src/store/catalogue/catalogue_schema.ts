@@ -94,6 +94,15 @@ export const SCHEMA: readonly string[] = [
     saved INTEGER NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Downloads, whole or in part: when each was used last (milliseconds since 1970), and whether a
+  -- person wants it kept (pinned = 1).
+  CREATE TABLE kept (
+    root TEXT PRIMARY KEY,
+    used REAL NOT NULL,
+    pinned INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

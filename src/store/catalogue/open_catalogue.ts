@@ -3,7 +3,13 @@
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { Catalogue, type GivenFile, type PartialRow, type SavingsSpan } from "./catalogue.ts";
+import {
+  Catalogue,
+  type GivenFile,
+  type KeptRow,
+  type PartialRow,
+  type SavingsSpan,
+} from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { codeOf, environmentError } from "../files/io.ts";
 import { joinPath, type OnWarning, splitPath, type StoredFile } from "../files/stored_file.ts";
@@ -19,11 +25,12 @@ export interface CatalogueContents {
   /** By what finished fetches trusted their files. */
   readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
   readonly givenFiles: readonly GivenFile[];
+  readonly keptFiles: readonly KeptRow[];
 }
 
 /**
  * Opens and reads the catalogue. When it is damaged, it is kept beside under another name, a new
- * one takes its place, and shared paths and withheld files are carried over if they can be read.
+ * one takes its place, and shared paths, withheld files and pins are carried over if they can be read.
  *
  * @throws {EnvironmentError} when the disk refuses, or a newer program wrote it.
  */
@@ -38,6 +45,7 @@ export async function openCatalogue(
     if (!(error instanceof EnvironmentError && error.code === "corrupt")) throw error;
     const shares = await salvage(directory, (catalogue) => catalogue.shares());
     const withheld = await salvage(directory, (catalogue) => catalogue.withheld());
+    const kept = await salvage(directory, (catalogue) => catalogue.kept());
     // With the one to come.
     dropOldCopies(directory.cataloguePath, { kept: limits.damagedCataloguesKept - 1 });
     const aside = moveAside(directory.cataloguePath);
@@ -50,7 +58,8 @@ export async function openCatalogue(
     const opened = await openAndRead(directory);
     opened.catalogue.putShares(shares);
     opened.catalogue.putWithheld(withheld);
-    return opened;
+    opened.catalogue.putKept(kept);
+    return { ...opened, contents: { ...opened.contents, keptFiles: kept } };
   }
 }
 
@@ -66,6 +75,7 @@ async function openAndRead(directory: DataDirectory) {
       savings: catalogue.savings(),
       trusts: catalogue.recordTrusts(),
       givenFiles: catalogue.givenFiles(),
+      keptFiles: catalogue.kept(),
     };
     catalogue.shares();
     catalogue.withheld();

@@ -10,8 +10,10 @@ import type { CheckedChunks } from "../files/checked_chunks.ts";
 import { checkOpened } from "../files/confined.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
 import { FileIndex } from "../files/file_index.ts";
+import { FileUses } from "../files/file_uses.ts";
 import { HandleCache } from "../files/handle_cache.ts";
 import { removeIfThere } from "../files/io.ts";
+import type { RoomNeed } from "../files/room.ts";
 import {
   fingerprintOf,
   isSameContent,
@@ -21,7 +23,8 @@ import {
 } from "../files/stored_file.ts";
 import { LeafLayer } from "../hashing/leaf_layer.ts";
 import { ProvenLayers } from "../hashing/proven_layers.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue, KeptRow } from "./catalogue.ts";
+import { KeptFiles } from "./kept_files.ts";
 import { WithheldFiles } from "./withheld_files.ts";
 
 /** The state of one open store; its parts change it, nothing outside `src/store` sees it. */
@@ -42,13 +45,22 @@ export class StoreContext {
   readonly index = new FileIndex();
   /** Shared files that are not offered until it is clear what they are. */
   readonly withheld: WithheldFiles;
+  /** When downloads were used last, and which are pinned. */
+  readonly kept: KeptFiles;
+  /** Who reads files, or gives them to somebody. */
+  readonly uses: FileUses;
+  /** Called before a download begins or grows; what it throws ends that. Set by `StoreKeeping`. */
+  takeRoom: (need: RoomNeed) => void = () => {};
   /** Roots of which a part is here, so that their leaf layers stay; kept by `Downloads`. */
   readonly partials = new Set<Root>();
   /** The topmost shared path at or above a path; kept by `Shares`. */
   shareRootOf: (path: string) => string | undefined = () => undefined;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
-  constructor(context: Pick<StoreContext, "directory" | "catalogue" | "clock" | "warn">) {
+  constructor(
+    context: Pick<StoreContext, "directory" | "catalogue" | "clock" | "warn">,
+    { keptFiles = [] }: { readonly keptFiles?: readonly KeptRow[] } = {},
+  ) {
     this.directory = context.directory;
     this.catalogue = context.catalogue;
     this.clock = context.clock;
@@ -56,6 +68,13 @@ export class StoreContext {
     this.withheld = new WithheldFiles(this.catalogue?.withheld() ?? [], {
       remember: (write) => this.remember(write),
       letGo: (root, sizeBytes) => this.collectLeaves(root, sizeBytes),
+    });
+    this.kept = new KeptFiles(keptFiles, { remember: (write) => this.remember(write) });
+    this.uses = new FileUses((root) => {
+      // Of what is shared in place nothing follows from it.
+      const isOwn = this.partials.has(root) ||
+        this.index.ofRoot(root).some((one) => this.isOwn(one));
+      if (isOwn) this.kept.used(root, this.clock.unixMs());
     });
   }
 

@@ -33,8 +33,8 @@ export class Downloads implements DownloadEnds {
   readonly #context: StoreContext;
   /** All of them by root, those that wait included. */
   readonly #byRoot = new Map<Root, PartialDownload>();
-  /** Those that are under way. */
-  readonly #active = new Set<PartialDownload>();
+  /** Those that are under way, and the bytes of each that are here when all that is wanted is. */
+  readonly #active = new Map<PartialDownload, number>();
 
   constructor(context: StoreContext) {
     this.#context = context;
@@ -42,6 +42,20 @@ export class Downloads implements DownloadEnds {
 
   get size(): number {
     return this.#byRoot.size;
+  }
+
+  /** Those that are under way. */
+  active(): Iterable<PartialDownload> {
+    return this.#active.keys();
+  }
+
+  /** Bytes of the data directory that those are still to take up. */
+  get comingBytes(): number {
+    let bytes = 0;
+    for (const [{ bytesHad, isInternal }, bytesWanted] of this.#active) {
+      if (isInternal) bytes += Math.max(0, bytesWanted - bytesHad);
+    }
+    return bytes;
   }
 
   get(root: Root): PartialDownload | undefined {
@@ -117,17 +131,14 @@ export class Downloads implements DownloadEnds {
       throw new UsageError(`Cannot download ${name}: it is here already, root ${root}`);
     }
     const waiting = this.#byRoot.get(root);
-    if (path === undefined && wanted !== undefined) {
-      this.#checkRoom({ root, name, sizeBytes }, { wanted, waiting });
-    }
+    if (waiting !== undefined) this.#checkGoesOn(waiting, { name, sizeBytes });
+    const bytesMissing = path === undefined && wanted !== undefined
+      ? this.#takeRoom({ root, name, sizeBytes }, { wanted, waiting })
+      : 0;
     if (waiting !== undefined) {
-      if (this.#active.has(waiting)) {
-        throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
-      }
-      checkSizeChange(waiting, sizeBytes);
       if (path === undefined && waiting.chunks === chunkCount(sizeBytes)) {
         if (waiting.sizeBytes !== sizeBytes) waiting.changeSize(sizeBytes);
-        this.#active.add(waiting);
+        this.#active.set(waiting, waiting.bytesHad + bytesMissing);
         return waiting;
       }
       waiting.discard();
@@ -137,23 +148,44 @@ export class Downloads implements DownloadEnds {
     if (path === undefined) removeUnlessFile(directory.partialPath(root));
     const unverifiedBytes = sizeOf(path ?? directory.partialPath(root)) ?? 0;
     const download = this.#keep({ root, name, sizeBytes, path }, { unverifiedBytes });
-    this.#active.add(download);
+    this.#active.set(download, bytesMissing);
     return download;
   }
 
-  /** Whether the disk has room for the chunks that are wanted and not here. */
-  #checkRoom(
+  #checkGoesOn(
+    waiting: PartialDownload,
+    { name, sizeBytes }: Pick<DownloadRequest, "name" | "sizeBytes">,
+  ): void {
+    if (this.#active.has(waiting)) {
+      const { root } = waiting;
+      throw new UsageError(`Cannot download ${name}: its download is under way, root ${root}`);
+    }
+    checkSizeChange(waiting, sizeBytes);
+  }
+
+  /**
+   * Has room made for the chunks that are wanted and not here, and looks whether the disk has it; gives
+   * their bytes.
+   */
+  #takeRoom(
     { root, name, sizeBytes }: Pick<DownloadRequest, "root" | "name" | "sizeBytes">,
     { wanted, waiting }: {
       readonly wanted: ChunkRange;
       readonly waiting: PartialDownload | undefined;
     },
-  ): void {
-    if (wanted.count === 0) return;
+  ): number {
+    if (wanted.count === 0) return 0;
     const isSame = waiting?.chunks === chunkCount(sizeBytes);
     const missing = isSame ? waiting.have.missingRuns(wanted) : [wanted];
     const bytesMissing = missing.reduce((sum, run) => sum + rangeBytes(sizeBytes, run).length, 0);
+    if (bytesMissing > 0) {
+      // What is gone on with must not go to make room for itself.
+      using use = this.#context.uses.begin();
+      use.add(root);
+      this.#context.takeRoom({ name, download: waiting, bytes: bytesMissing });
+    }
     checkRoom({ name, path: this.#context.directory.partialPath(root), sizeBytes, bytesMissing });
+    return bytesMissing;
   }
 
   /**
@@ -224,7 +256,7 @@ export class Downloads implements DownloadEnds {
 
   /** Stops all that are under way. */
   async suspendAll(): Promise<void> {
-    for (const download of [...this.#active]) {
+    for (const download of [...this.#active.keys()]) {
       try {
         await download.suspend();
       } catch (error) {

@@ -60,6 +60,14 @@ export interface UnverifiedEnds {
       readonly promoted: (file: FileDefinition) => void;
     },
   ): Promise<void>;
+  /**
+   * It is to take up so many bytes more than it said before.
+   *
+   * @throws {EnvironmentError} when there is no room for them.
+   */
+  grows(unverified: UnverifiedDownload, bytes: number): void;
+  /** Milliseconds since 1970. */
+  nowUnixMs(): number;
   /** Keeps it for a while. */
   suspended(unverified: UnverifiedDownload): void;
   /** Removes its data. */
@@ -86,6 +94,9 @@ export class UnverifiedDownload implements UnverifiedRequest {
   readonly #sums = new WrittenSums();
   /** Whether something that was read is not what was written. */
   #isRotten = false;
+  /** Bytes for which there is room. */
+  #roomBytes = 0;
+  #usedUnixMs: number;
   /** Whether it filled the disk: it gives the room back as soon as nobody writes to it. */
   #isTooBig = false;
 
@@ -99,6 +110,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#spans = new Spans(request.sizeBytes);
     this.data = new DataFile(request.path, handles);
     this.#ends = ends;
+    this.#usedUnixMs = ends.nowUnixMs();
     // What lies there already is taken for its beginning.
     if (this.isForeign) {
       this.#spans.add(0, Math.min(this.data.sizeBytes, request.sizeBytes ?? Infinity));
@@ -115,8 +127,16 @@ export class UnverifiedDownload implements UnverifiedRequest {
     return this.#spans.sizeBytes;
   }
 
-  /** Bytes past it are forgotten. */
+  /**
+   * Bytes past it are forgotten.
+   *
+   * @throws {EnvironmentError} when there is no room for so many.
+   */
   set sizeBytes(sizeBytes: number | null) {
+    if (sizeBytes !== null) {
+      this.#takeRoom(sizeBytes);
+      this.#roomBytes = sizeBytes;
+    }
     this.#spans.sizeBytes = sizeBytes;
     if (sizeBytes !== null && this.#hashed.bytes > sizeBytes) this.#hashed.restart();
   }
@@ -129,6 +149,18 @@ export class UnverifiedDownload implements UnverifiedRequest {
   /** How many bytes are here. */
   get bytesHad(): number {
     return this.#spans.bytes;
+  }
+
+  /** Bytes of the data directory that it is still to take up, as far as that is known. */
+  get comingBytes(): number {
+    return this.isForeign || this.#state === "ended"
+      ? 0
+      : Math.max(0, this.#roomBytes - this.bytesHad);
+  }
+
+  /** When it was written last, in milliseconds since 1970. */
+  get usedUnixMs(): number {
+    return this.#usedUnixMs;
   }
 
   /** The first byte from `offset` on that is not here. */
@@ -161,6 +193,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
       throw new RangeError(`Cannot write ${this.name}: byte ${end} is past its end, ${sizeMax}`);
     }
     try {
+      // One that nobody knows the size of grows step by step.
+      if (end > this.#roomBytes) this.#takeRoom(Math.min(sizeMax, end + limits.roomStepBytes));
       this.data.write(bytes, offset);
     } catch (error) {
       this.#isTooBig ||= error instanceof EnvironmentError && error.code === "no-space";
@@ -289,6 +323,7 @@ export class UnverifiedDownload implements UnverifiedRequest {
     this.#hashed.restart();
     this.#sums.restart();
     this.#isRotten = this.#isTooBig = false;
+    this.#roomBytes = 0;
     this.#spans.sizeBytes = null;
     this.validators = null;
     this.data.truncate(0);
@@ -302,6 +337,8 @@ export class UnverifiedDownload implements UnverifiedRequest {
     if (this.#state !== "open") return;
     if (this.#isRotten || this.#isTooBig) return this.discard();
     this.#state = "suspended";
+    this.#roomBytes = 0;
+    this.#usedUnixMs = this.#ends.nowUnixMs();
     this.data.close();
     this.#ends.suspended(this);
   }
@@ -323,6 +360,13 @@ export class UnverifiedDownload implements UnverifiedRequest {
   resume(sizeBytes: number | null): void {
     this.#state = "open";
     if (sizeBytes !== null) this.sizeBytes = sizeBytes;
+  }
+
+  #takeRoom(sizeBytes: number): void {
+    if (this.isForeign || sizeBytes <= this.#roomBytes) return;
+    const before = Math.max(this.#roomBytes, this.bytesHad);
+    if (sizeBytes > before) this.#ends.grows(this, sizeBytes - before);
+    this.#roomBytes = sizeBytes;
   }
 
   #read(

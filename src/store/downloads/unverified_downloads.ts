@@ -64,6 +64,23 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     return bytes;
   }
 
+  /** Bytes that those under way are still to take up, as far as that is known. */
+  get comingBytes(): number {
+    let bytes = 0;
+    for (const unverified of this.#active) bytes += unverified.comingBytes;
+    return bytes;
+  }
+
+  /** Those that are under way. */
+  active(): Iterable<UnverifiedDownload> {
+    return this.#active;
+  }
+
+  /** Those that wait to be gone on with. */
+  waiting(): MapIterator<UnverifiedDownload> {
+    return this.#waiting.keys();
+  }
+
   /** The names of those that have bytes in the data directory. */
   *names(): Generator<string> {
     for (const { name, bytesHad } of this.#own()) if (bytesHad > 0) yield name;
@@ -94,8 +111,17 @@ export class UnverifiedDownloads implements UnverifiedEnds {
       handles: this.#context.handles,
       ends: this,
     });
+    if (request.sizeBytes !== null) unverified.sizeBytes = request.sizeBytes;
     this.#active.add(unverified);
     return unverified;
+  }
+
+  grows(unverified: UnverifiedDownload, bytes: number): void {
+    this.#context.takeRoom({ name: unverified.name, download: unverified, bytes });
+  }
+
+  nowUnixMs(): number {
+    return this.#context.clock.unixMs();
   }
 
   async promote(
@@ -135,8 +161,18 @@ export class UnverifiedDownloads implements UnverifiedEnds {
     this.#active.delete(unverified);
     if (unverified.isForeign) return;
     if (unverified.bytesHad === 0 || this.#isClosed) return unverified.discard();
-    const giveUp = () => unverified.discard();
+    this.#giveUpLater(unverified);
+  }
+
+  #giveUpLater(unverified: UnverifiedDownload): void {
+    const giveUp = () =>
+      // Somebody may still read what came.
+      this.#isInUse(unverified) ? this.#giveUpLater(unverified) : unverified.discard();
     this.#waiting.set(unverified, this.#context.clock.after(limits.unverifiedKeptMs, giveUp));
+  }
+
+  #isInUse({ path }: UnverifiedDownload): boolean {
+    return this.#context.uses.has(path);
   }
 
   discarded(unverified: UnverifiedDownload): void {
@@ -163,8 +199,13 @@ export class UnverifiedDownloads implements UnverifiedEnds {
       }
       giveUp.cancel();
       this.#waiting.delete(unverified);
-      unverified.resume(sizeBytes);
       this.#active.add(unverified);
+      try {
+        unverified.resume(sizeBytes ?? unverified.sizeBytes);
+      } catch (error) {
+        unverified.suspend();
+        throw error;
+      }
       return unverified;
     }
     return undefined;
@@ -172,7 +213,7 @@ export class UnverifiedDownloads implements UnverifiedEnds {
 
   #makeRoom(name: string): void {
     while (this.#active.size + this.#waiting.size >= limits.unverifiedMax) {
-      const [oldest] = this.#waiting.keys();
+      const oldest = this.#waiting.keys().find((waiting) => !this.#isInUse(waiting));
       if (oldest === undefined) {
         throw new EnvironmentError(
           "in-use",

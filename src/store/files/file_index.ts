@@ -11,7 +11,7 @@ export class FileIndex {
   readonly #byDirectory = new Map<string, Map<string, StoredFile>>();
   #size = 0;
   #downloadedBytes = 0;
-  #downloadedFiles = 0;
+  readonly #downloaded = new Set<StoredFile>();
 
   /** Number of files. */
   get size(): number {
@@ -25,7 +25,12 @@ export class FileIndex {
 
   /** Number of the files that were downloaded. */
   get downloadedFiles(): number {
-    return this.#downloadedFiles;
+    return this.#downloaded.size;
+  }
+
+  /** The files that were downloaded. */
+  downloaded(): Iterable<StoredFile> {
+    return this.#downloaded;
   }
 
   /** Adds a file, instead of one that was known at the same path. */
@@ -45,7 +50,7 @@ export class FileIndex {
     this.#size++;
     if (storedFile.origin === "downloaded") {
       this.#downloadedBytes += storedFile.sizeBytes;
-      this.#downloadedFiles++;
+      this.#downloaded.add(storedFile);
     }
   }
 
@@ -60,7 +65,7 @@ export class FileIndex {
     this.#size--;
     if (storedFile.origin === "downloaded") {
       this.#downloadedBytes -= storedFile.sizeBytes;
-      this.#downloadedFiles--;
+      this.#downloaded.delete(storedFile);
     }
     return true;
   }

@@ -4,6 +4,15 @@ import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { EnvironmentError } from "../../base/errors.ts";
 
+/** A download that begins or grows. */
+export interface RoomNeed {
+  readonly name: string;
+  /** The download, where there is one already. */
+  readonly download: unknown;
+  /** Bytes that are to come beside what was told of before. */
+  readonly bytes: number;
+}
+
 /** Bytes that may still be written to a directory; Infinity where that is not to be found out. */
 export function freeBytes(directory: string): number {
   try {
@@ -38,7 +47,10 @@ export function checkRoom(
     "no-space",
     `Cannot fetch ${name}: ${directory} has no space for it: ${needed} bytes are needed, ` +
       `${free} are free, ${needed - free} are missing`,
-    { hint: "Free some space there. `pacsrv unshare` removes what was fetched before." },
+    {
+      hint: "Free some space there. `pacsrv unshare` removes what was fetched before, " +
+        "`pacsrv daemon --keep BYTES` has the daemon do so by itself.",
+    },
   );
 }
 

@@ -180,6 +180,7 @@ export class PlayedGateway implements AsyncDisposable {
         played.play?.(fetch);
         return fetch.done;
       },
+      use: () => ({ add: () => {}, addPath: () => {}, [Symbol.dispose]: () => {} }),
       isAlone: () => played.isAlone ?? false,
       seekLinks: () => {},
       mayBeHere: () => played.isHere ?? false,

@@ -641,6 +641,7 @@ Deno.test("Gateway says who may have its port", async () => {
         new Gateway({
           host: {
             fetch: () => Promise.reject(new Error("never asked")),
+            use: () => ({ add: () => {}, addPath: () => {}, [Symbol.dispose]: () => {} }),
             isAlone: () => true,
             unproven: { mayGive: () => true, given() {} },
             seekLinks: () => {},

@@ -328,6 +328,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       gateway: 1,
       staleDatabases: 1,
       syncDatabases: 1,
+      keeping: 1,
       savings: 1,
       copies: 1,
       trust: 1,
@@ -343,6 +344,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       chunksHave: 1,
       have: 1,
       trust: 1,
+      pinned: 1,
     },
     peers: {
       nodeId: 1,
@@ -368,6 +370,9 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
     },
     share,
     unshare: share,
+    pin: { name: 1, root: 1, result: 1 },
+    unpin: { name: 1, root: 1, result: 1 },
+    clean: { name: 1, root: 1, bytes: 1, why: 1, others: 1, usedAt: 1 },
     verify: { name: 1, root: 1, path: 1, ok: 1, badChunks: 1 },
     info: {
       name: 1,
@@ -420,10 +425,11 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
   };
   const shown = blocks(clientApi, "json").map((text) => JSON.parse(text));
   const keys = (value: unknown) => Object.keys(value as object).sort().join();
-  const { status, list, peers, search, info, where, reach, log, files, push, verify, explain } =
-    items;
+  const { status, list, peers, search, info, where, reach, log, files, push } = items;
+  const { pin, clean, verify, explain } = items;
   const inOrder = [
-    ...[status, list, peers, search, info, where, reach, log, files, push, share, verify, explain],
+    ...[status, list, peers, search, info, where, reach, log, files, push, share, pin, clean],
+    ...[verify, explain],
   ];
   assertEquals(shown.map(keys), inOrder.map(keys));
   const [one] = shown;

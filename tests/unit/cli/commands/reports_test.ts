@@ -38,6 +38,7 @@ Deno.test("fileTable() shows which chunks are here and escapes paths", () => {
     chunksHave: 4,
     have: "0-1,3,6",
     trust: "peers",
+    pinned: true,
   } as const;
   const table = fileTable([file, { ...file, origin: "shared", chunksHave: 7, have: "all" }]);
   const [title, partial = "", whole = ""] = table.split("\n");
@@ -54,7 +55,7 @@ Deno.test("fileTable() shows which chunks are here and escapes paths", () => {
     "a.iso",
     "100 kB",
     "4 of 7: 0-1,3,6",
-    "partial",
+    "partial, pinned",
     "peers",
     root,
     "/srv/\\x1b[2J/a.iso",
@@ -266,6 +267,20 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
         problem: "it is cut off",
       },
     ],
+    keeping: {
+      bytes: 4_000,
+      comingBytes: 0,
+      keepBytes: 5_000,
+      minFreeBytes: 2_000,
+      freeBytes: 9_000,
+      versions: 2,
+      pinned: 1,
+      refused: 3,
+      cleanedFiles: 1,
+      cleanedBytes: 10,
+      totalCleanedFiles: 2,
+      totalCleanedBytes: 2_000,
+    },
     savings: {
       files: 3,
       bytesLocal: 1_000,
@@ -298,6 +313,9 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "reach     --no-callback: others are told that they cannot connect; a node with --relay-files",
       "clone     another node, met at 10.0.0.9 1 min 1 s ago, has the id of this one",
       "2 shared, 1 downloaded, 1 partial: 5 kB; 3 to be hashed",
+      "kept      4 kB of 5 kB; 9 kB free on the disk, of which 2 kB shall stay so; 2 versions of a " +
+      "package; 1 pinned; no room 3 times\n",
+      "cleaned   1 file, 10 B; over all runs 2 files, 2 kB\n",
       "10 seen, 7 forwarded, 2 dropped as duplicates, 1 answered",
       "1 kB in, 2 kB out; over all runs 3 kB in, 4 kB out",
       "a\\x0ab  25%, 250 B of 1 kB at 50 B/s from 1 source",
@@ -653,6 +671,7 @@ Deno.test("fileTrustTable() has one line a file with what it is trusted by", () 
     chunksHave: 1,
     have: "all",
     trust: "contradicted",
+    pinned: false,
   } as const;
   const [title = "", line = "", rest] = fileTrustTable([file]).split("\n");
   assertEquals(title.split(/\s+/), ["TRUST", "SIZE", "NAME", "PATH"]);

@@ -36,6 +36,9 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     min-connections = 1
     max-connections = 9
     accept-uploads = "2G"
+    keep = "20G"
+    min-free = "5%"
+    keep-versions = 3
     max-load = 5
     gateway = "127.0.0.1:8050"
     mirror = ["https://a/$repo/os/$arch", "http://b"]
@@ -67,6 +70,9 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "min-connections": ["1"],
     "max-connections": ["9"],
     "accept-uploads": ["2G"],
+    "keep": ["20G"],
+    "min-free": ["5%"],
+    "keep-versions": ["3"],
     "max-load": ["5"],
     "gateway": ["127.0.0.1:8050"],
     "mirror": ["https://a/$repo/os/$arch", "http://b"],

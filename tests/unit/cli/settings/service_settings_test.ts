@@ -64,6 +64,53 @@ Deno.test("readDaemonSettings() reads what the node takes, and its full load", a
   }
 });
 
+Deno.test("readDaemonSettings() reads what of the downloads is kept", async () => {
+  const given = async (...words: string[]) => (await settings(...words)).keeping;
+  assertEquals(await given(), { keepBytes: null, minFree: null, versions: null });
+  assertEquals(await given("--keep", "500M", "--min-free", "10%", "--keep-versions", "3"), {
+    keepBytes: 500_000_000,
+    minFree: { kind: "percent", percent: 10 },
+    versions: 3,
+  });
+  assertEquals((await given("--min-free", "20Gi")).minFree, {
+    kind: "bytes",
+    bytes: 20 * 2 ** 30,
+  });
+  await inFolder(async (folder) => {
+    const path = `${folder}/c.toml`;
+    await Deno.writeTextFile(path, 'keep = "2G"\nmin-free = "5%"\nkeep-versions = 1');
+    assertEquals(await given("--config", path), {
+      keepBytes: 2_000_000_000,
+      minFree: { kind: "percent", percent: 5 },
+      versions: 1,
+    });
+  });
+  const notBytes = "it is not an amount of bytes, as in 500M, 2G or 1500000";
+  const wrong: readonly (readonly [string, string, string])[] = [
+    ["--keep", "much", notBytes],
+    ["--keep", "-5G", notBytes],
+    ["--keep", "1.5G", notBytes],
+    ["--keep", "50%", notBytes],
+    ["--keep", "9999999T", notBytes],
+    ["--keep", "0", "it is less than 1000000 bytes"],
+    ["--keep", "999999", "it is less than 1000000 bytes"],
+    ["--min-free", "lots", notBytes],
+    ["--min-free", "1e9", notBytes],
+    ["--min-free", "0%", "it is not 1% to 99% of the disk"],
+    ["--min-free", "100%", "it is not 1% to 99% of the disk"],
+    ["--min-free", "5.5%", "it is not a whole number of percent, as in 10%"],
+    ["--min-free", "10 %", "it is not a whole number of percent, as in 10%"],
+    ["--min-free", "-1%", "it is not a whole number of percent, as in 10%"],
+    ["--keep-versions", "0", "it is not a whole number from 1 to 1000"],
+    ["--keep-versions", "1001", "it is not a whole number from 1 to 1000"],
+    ["--keep-versions", "all", "it is not a whole number from 1 to 1000"],
+  ];
+  for (const [flag, value, why] of wrong) {
+    const error = await assertRejects(() => settings(`${flag}=${value}`), UsageError);
+    assertEquals(error.message, `Cannot use ${flag} ${JSON.stringify(value)}: ${why}`);
+  }
+});
+
 Deno.test("readDaemonSettings() reads how long peers are given before a mirror", async () => {
   const given = async (...words: string[]) => (await settings(...words)).mirrorDelayMs;
   assertEquals(await given(), null);

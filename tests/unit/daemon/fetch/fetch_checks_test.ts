@@ -47,6 +47,7 @@ async function isMirrors(next: Uint8Array): Promise<boolean> {
   const checks = new FetchChecks({ store } as FetchHost, requestFor(NAME, { sha256: SHA256 }), {
     track: track as unknown as MirrorTrack,
     followed: {} as FollowedSwarm,
+    use: store.keeping.use(),
     mirrorsAlone: false,
     isFollowed: () => true,
     note() {},

@@ -12,6 +12,7 @@ import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { CoalescedReads } from "../../../../src/http/coalesced_reads.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import type { DirectoryError } from "../../../../src/daemon/directories/directory_errors.ts";
+import { HolderBook } from "../../../../src/core/keeping/holder_book.ts";
 import { Fetch } from "../../../../src/daemon/fetch/fetch.ts";
 import type { Searcher } from "../../../../src/daemon/discovery/searches.ts";
 import { Swarms } from "../../../../src/daemon/swarm/swarms.ts";
@@ -113,6 +114,7 @@ class Fetching implements AsyncDisposable {
         store,
         clock: this.#clock,
         offerPolicy: { trustOf: () => "peers" },
+        holders: new HolderBook(newNodeId(systemRandom)),
         swarms: this.swarms,
         log: silentLogger,
         links: this.links,

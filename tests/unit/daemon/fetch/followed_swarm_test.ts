@@ -39,6 +39,7 @@ async function finishWithout(lost: number | null, request: Partial<FetchRequest>
   const followed = new FollowedSwarm(host as FetchHost, requestFor("file", request), {
     observer: { swarmEvent() {} },
     path: undefined,
+    use: store.keeping.use(),
     tell() {},
   });
   followed.follow({

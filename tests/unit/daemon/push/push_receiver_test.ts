@@ -267,6 +267,7 @@ async function receiving(
   const receiver = new PushReceiver(context, {
     accepting: { relaysFiles: false, acceptBytes: 1_000_000 },
     loadMeter: new LoadMeter({ uploads, uploadsMax: 1, room: () => 0 }),
+    keeper: { roomBytes: Infinity },
     swarms: [],
     fetch: (_request, { observer, signal }) => {
       observers.push(observer);

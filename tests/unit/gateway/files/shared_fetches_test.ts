@@ -19,6 +19,7 @@ function playedFetches({ isAlone = false, here = [] as readonly string[] } = {})
       fetches.push(fetch);
       return fetch.done;
     },
+    use: () => ({ add: () => {}, addPath: () => {}, [Symbol.dispose]: () => {} }),
     isAlone: () => isAlone,
     seekLinks: () => seeks.count++,
     mayBeHere: ({ name }) => here.includes(name),

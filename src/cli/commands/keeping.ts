@@ -1,0 +1,61 @@
+/** `pacsrv pin`, `unpin` and `clean`: what of the downloads is kept, and what goes. */
+
+import type { CleanReport, PinReport } from "../../client/types.ts";
+import { escapeText } from "../terminal/terminal.ts";
+import { formatItems, type TableView } from "../terminal/table.ts";
+import { count, formatBytes } from "../terminal/text_format.ts";
+import { asking } from "./ask.ts";
+
+/** Has the daemon keep a download. */
+export const runPin = asking({
+  verb: "pin",
+  ask: ([target = ""]) => ({ target }),
+  text: pinLines,
+});
+
+/** Lets the daemon remove it again. */
+export const runUnpin = asking({
+  verb: "unpin",
+  ask: ([target = ""]) => ({ target }),
+  text: pinLines,
+});
+
+/** A line for each file: what holds now, its name and its root. */
+function pinLines(reports: readonly PinReport[]): string {
+  return reports.map(({ name, root, result }) => `${result}: ${escapeText(name)}, root ${root}\n`)
+    .join("");
+}
+
+/** Has the daemon clean, and prints what went, or would go. */
+export const runClean = asking({
+  verb: "clean",
+  ask: (_positionals, args) => args.has("dry-run") ? { dryRun: true } : {},
+  text: cleanTable,
+  none: () => "Nothing is to go: the downloads are within what is kept.",
+  after: (reports, _target, args) => {
+    const bytes = formatBytes(reports.reduce((sum, { bytes }) => sum + bytes, 0));
+    const files = count(reports.length, "file");
+    return args.has("dry-run") ? `${files} would go, ${bytes}.` : `Removed ${files}, ${bytes}.`;
+  },
+});
+
+const REASONS: Readonly<Record<CleanReport["why"], (report: CleanReport) => string>> = {
+  "old-version": () => "newer versions are here",
+  "old-part": () => "a part that nobody went on with",
+  "held-by-others": ({ others, root }) =>
+    root === null
+      ? "a part, which its mirror has"
+      : `used longest ago of what others have (${count(others, "node")})`,
+  "least-used": () => "used longest ago of what nobody else is known to have",
+};
+
+/** A line for each file; nothing for none. */
+function cleanTable(reports: readonly CleanReport[], view?: TableView): string {
+  return formatItems(reports, [
+    { title: "NAME", cell: "name", narrow: "cut" },
+    { title: "SIZE", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
+    { title: "LAST USED", cell: ({ usedAt }) => usedAt.slice(0, 16).replace("T", " ") },
+    { title: "WHY", cell: (report) => REASONS[report.why](report) },
+    { title: "ROOT", cell: ({ root }) => root ?? "-", narrow: "short" },
+  ], view);
+}
