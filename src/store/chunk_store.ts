@@ -16,6 +16,7 @@ import { FetchHistory } from "./catalogue/fetch_history.ts";
 import { GivenFiles } from "./catalogue/given_files.ts";
 import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
 import { RottenFile, Sha256Index } from "./catalogue/sha256_index.ts";
+import { PeerTotals } from "./catalogue/peer_totals.ts";
 import { SavingsLog } from "./catalogue/savings_log.ts";
 import { Statistics } from "./catalogue/statistics.ts";
 import { StoreContext } from "./catalogue/store_context.ts";
@@ -55,6 +56,8 @@ export class ChunkStore implements AsyncDisposable {
   readonly keeping: StoreKeeping;
   /** How fetches went. */
   readonly history: FetchHistory;
+  /** What passed between this node and others. */
+  readonly peerTotals: PeerTotals;
   /** Where their bytes came from, by the hour. */
   readonly savings: SavingsLog;
   /** Who was given what nothing proves. */
@@ -76,6 +79,7 @@ export class ChunkStore implements AsyncDisposable {
     this.#statistics = new Statistics(contents?.statistics);
     this.#sha256s = new Sha256Index(context, this.#hasher, contents?.sha256s);
     this.history = new FetchHistory(context, contents?.trusts);
+    this.peerTotals = new PeerTotals(contents?.peerTotals);
     this.savings = new SavingsLog(contents?.savings);
     this.givenFiles = new GivenFiles(contents?.givenFiles ?? [], {
       remember: (write) => context.remember(write),
@@ -489,6 +493,7 @@ export class ChunkStore implements AsyncDisposable {
       this.#statistics.flush(catalogue);
       this.savings.flush(catalogue);
       this.#context.kept.flush(catalogue);
+      this.peerTotals.flush(catalogue);
     });
   }
 

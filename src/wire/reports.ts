@@ -385,7 +385,7 @@ export interface FileReport {
   readonly pinned: boolean;
 }
 
-/** `peers`: one for each link, and one for each ban. */
+/** `peers`: one for each link, each ban, each that it was told of in vain, and each of before. */
 export interface PeerReport {
   /** "" where every node at the host is banned. */
   readonly nodeId: NodeId | "";
@@ -397,9 +397,10 @@ export interface PeerReport {
   readonly listenPort: number;
   /**
    * Who opened the link; "banned" where there is none, nor shall be: ports are 0 then; "none" for a
-   * node that the daemon was told of and has no link with; "directory" for a directory.
+   * node that the daemon was told of and has no link with; "directory" for a directory; "past" for a
+   * node without a link that gave or took bytes of files.
    */
-  readonly direction: "in" | "out" | "banned" | "none" | "directory";
+  readonly direction: "in" | "out" | "banned" | "none" | "directory" | "past";
   /** Round trip of the link in ms; null while it is not known. */
   readonly roundTripMs: number | null;
   /** How long there is a link, in ms; 0 without one. */
@@ -413,6 +414,12 @@ export interface PeerReport {
   } | null;
   /** Why there is no link with a node, or no answer of a directory, that it was told of; or null. */
   readonly problem: ProblemReport | null;
+  /** Bytes of files that fetches had from it, over all runs; so many nodes are remembered. */
+  readonly bytesHad: number;
+  /** Bytes of files that it was given, over all runs. */
+  readonly bytesGiven: number;
+  /** When it last gave or took any, ISO 8601; null where that is not remembered. */
+  readonly lastAt: string | null;
 }
 
 /** How far a file is that has no root yet: nodes are just getting it from mirrors. */

@@ -105,6 +105,8 @@ export const storeLimits = {
   idleFetchRecordsMax: fetchLimits.fetchRecordsMax / 4,
 
   // Statistics
+  /** Nodes of which is remembered how much they gave and took: of a large network those that matter. */
+  peerTotalsMax: 1_000,
   /** What a chart of hours shows: a day says when the machines ask. */
   savingsHours: 24,
   /** What a chart of days shows: a month has the weekly updates in it. */

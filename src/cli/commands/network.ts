@@ -12,7 +12,7 @@ import { formatAddress } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { givenClient } from "../settings/same_daemon.ts";
 import { clientFlags, commandLine, fileWord } from "../terminal/command_words.ts";
-import { formatItems, SIZE_COLUMN, type TableView } from "../terminal/table.ts";
+import { formatItems, type ItemColumn, SIZE_COLUMN, type TableView } from "../terminal/table.ts";
 import {
   count,
   formatBytes,
@@ -196,14 +196,33 @@ export function isLink({ direction }: PeerReport): boolean {
 /** A line for each link and for each ban; then one for each other address that was given. */
 export function peerTable(peers: readonly PeerReport[], view?: TableView): string {
   const isGiven = ({ direction }: PeerReport) => direction === "none" || direction === "directory";
-  const links = linkTable(peers.filter((peer) => !isGiven(peer)), view);
+  const isPast = ({ direction }: PeerReport) => direction === "past";
+  const links = linkTable(peers.filter((peer) => !isGiven(peer) && !isPast(peer)), view);
   const given = formatItems(peers.filter(isGiven), [
     { title: "TOLD OF", cell: (peer) => formatAddress(peer) },
     { title: "AS", cell: ({ direction }) => direction === "none" ? "node" : "directory" },
     { title: "STATE", narrow: "wrap", cell: givenState },
   ], view);
-  return links === "" || given === "" ? links + given : `${links}\n${given}`;
+  const past = formatItems(peers.filter(isPast), [
+    { title: "NO LINK NOW", narrow: "cut", cell: (peer) => formatAddress(peer) },
+    ...TOTAL_COLUMNS,
+    { title: "LAST", cell: ({ lastAt }) => (lastAt ?? "-").slice(0, 16).replace("T", " ") },
+    { title: "NODE", narrow: "short", drop: 1, cell: "nodeId" },
+  ], view);
+  return [links, given, past].filter((table) => table !== "").join("\n");
 }
+
+/** What passed between this node and the other one, over all runs. */
+const TOTAL_COLUMNS: readonly ItemColumn<PeerReport>[] = [
+  // A daemon of an older version does not tell.
+  { title: "HAD", align: "right", drop: 3, cell: ({ bytesHad = 0 }) => formatBytes(bytesHad) },
+  {
+    title: "GIVEN",
+    align: "right",
+    drop: 3,
+    cell: ({ bytesGiven = 0 }) => formatBytes(bytesGiven),
+  },
+];
 
 function givenState({ direction, problem }: PeerReport): string {
   if (problem !== null) return direction === "none" ? noLinkText(problem) : noAnswerText(problem);
@@ -235,6 +254,7 @@ function linkTable(peers: readonly PeerReport[], view?: TableView): string {
       cell: ({ ban, connectedMs }) =>
         ban === null ? formatDuration(connectedMs) : `for ${formatDuration(ban.endsInMs)}`,
     },
+    ...TOTAL_COLUMNS,
     {
       title: "NODE",
       narrow: "short",
@@ -251,6 +271,7 @@ function openedBy({ direction }: PeerReport): string {
     banned: "banned",
     none: "",
     directory: "",
+    past: "",
   }[direction];
 }
 

@@ -261,7 +261,7 @@ function nodeView(
     health: said.length === 0 ? "Nothing is wrong" : said.join(", "),
     facts: [
       { name: "Network", text: `${status.network}, ${status.keyed ? "with a key" : "open"}` },
-      { name: "Up", text: formatDuration(status.uptimeMs) },
+      { name: "Up", text: ageText(status.uptimeMs) },
       { name: "Version", text: status.version },
       { name: "Node", text: shortId(status.nodeId) },
       ...(status.gateway === null ? [] : [{ name: "Gateway", text: status.gateway }]),
@@ -513,6 +513,12 @@ function heldNote(trust: StatusReport["trust"]): string {
     .filter((by) => trust[by] > 0).map((by) => `${number(trust[by])} ${by}`).join(", ");
 }
 
+/** How old something is, to the minute: what has not changed is not told again each second. */
+function ageText(ageMs: number): string {
+  const minutes = Math.floor(ageMs / 60_000);
+  return minutes === 0 ? "< 1 min" : formatDuration(minutes * 60_000);
+}
+
 function linkView(link: PeerReport): LinkView {
   const { host, port, listenPort, nodeId, direction, roundTripMs, connectedMs } = link;
   return {
@@ -521,6 +527,6 @@ function linkView(link: PeerReport): LinkView {
     node: shortId(nodeId),
     openedBy: direction === "in" ? "that node" : "this node",
     roundTrip: roundTripMs === null ? "-" : `${roundTripMs.toFixed(1)} ms`,
-    up: formatDuration(connectedMs),
+    up: ageText(connectedMs),
   };
 }

@@ -6,7 +6,7 @@ import { formatRanges } from "../../base/bitfield.ts";
 import { messageOf, onlyWithheld, unreachable, UsageError } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import { isRecordOf } from "../../base/fetch_record.ts";
-import { isHash, type Root } from "../../base/ids.ts";
+import { isHash, type NodeId, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { changeLevel, LOG_LEVELS } from "../../base/log.ts";
 import { checkName } from "../../base/names.ts";
@@ -74,6 +74,7 @@ export class Answerer {
         return;
       case "peers":
         yield* this.peers();
+        yield* this.#past();
         return;
       case "search": {
         using found = await this.#options.node.discovery.list(globOf(args), {
@@ -194,6 +195,7 @@ export class Answerer {
         connectedMs: Math.round(nowMs - sinceMs),
         ban: null,
         problem: null,
+        ...this.#totalsOf(nodeId),
       };
     }
     for (const { nodeId, host, reason, endsAtMs } of overlay.neighbours.bans(nowMs)) {
@@ -207,6 +209,7 @@ export class Answerer {
         connectedMs: 0,
         ban: { reason, endsInMs: Math.round(endsAtMs - nowMs) },
         problem: null,
+        ...this.#totalsOf(nodeId),
       };
     }
     yield* this.#given();
@@ -218,11 +221,38 @@ export class Answerer {
     const none = { listenPort: 0, roundTripMs: null, connectedMs: 0, ban: null };
     for (const { peer, nodeId, state, problem } of links.givenPeers()) {
       if (state === "linked") continue;
-      yield { ...none, nodeId: nodeId ?? "", ...splitAddress(peer), direction: "none", problem };
+      const at = {
+        nodeId: nodeId ?? "",
+        ...splitAddress(peer),
+        ...this.#totalsOf(nodeId),
+      } as const;
+      yield { ...none, ...at, direction: "none", problem };
     }
     for (const { directory, problem } of discovery.directories.reports()) {
-      yield { ...none, nodeId: "", ...splitAddress(directory), direction: "directory", problem };
+      const at = { nodeId: "", ...splitAddress(directory), ...this.#totalsOf(null) } as const;
+      yield { ...none, ...at, direction: "directory", problem };
     }
+  }
+
+  /** Nodes without a link that gave or took bytes of files, the last one first. */
+  *#past(): Generator<PeerReport> {
+    const { links } = this.#options.node;
+    const none = { listenPort: 0, roundTripMs: null, connectedMs: 0, ban: null, problem: null };
+    const linked = new Set(links.overlay.neighbours.links().map(({ nodeId }) => nodeId));
+    for (const { nodeId, peer } of this.#store.peerTotals.all()) {
+      if (linked.has(nodeId)) continue;
+      const at = { nodeId, ...splitAddress(peer), ...this.#totalsOf(nodeId) };
+      yield { ...none, ...at, direction: "past" };
+    }
+  }
+
+  #totalsOf(nodeId: NodeId | null) {
+    const total = nodeId === null ? undefined : this.#store.peerTotals.of(nodeId);
+    return {
+      bytesHad: total?.bytesHad ?? 0,
+      bytesGiven: total?.bytesGiven ?? 0,
+      lastAt: total === undefined ? null : new Date(total.lastUnixMs).toISOString(),
+    };
   }
 
   async #locate(args: Record<string, unknown>, signal: AbortSignal): Promise<HolderQuery> {

@@ -29,6 +29,8 @@ export interface FellowsHost extends SwarmContext {
   readonly nodeId: NodeId;
   /** Nodes that passed on what was wrong lately: only what they read themselves is taken of them. */
   readonly passedWrong: Pick<PassedWrong, "has">;
+  /** A fellow is gone that was given so many bytes. */
+  gave(fellow: { readonly nodeId: NodeId; readonly peer: string }, bytes: number): void;
 }
 
 /** What they are fellows of, and whom they tell. */
@@ -123,6 +125,7 @@ export class FlightFellows implements PeerSink {
       await fellow.run();
     } finally {
       connection.close();
+      this.#host.gave({ nodeId, peer }, fellow.bytesSent);
       this.#broke(fellow);
       this.#gone(fellow);
     }

@@ -64,13 +64,14 @@ export class Flights {
   constructor(context: NodeContext, options: FlightsOptions) {
     this.#context = context;
     this.#options = options;
+    const { clock, log, store } = context;
     this.#host = {
       ...options,
       nodeId: context.identity.nodeId,
       dialFellow: (flight, dial) => this.dial(flight, dial),
       passedWrong: this.#passedWrong,
+      gave: (fellow, bytesGiven) => store.peerTotals.add({ ...fellow, bytesGiven }, clock.unixMs()),
     };
-    const { clock, log } = context;
     this.#dials = new FellowDials({
       clock,
       log,

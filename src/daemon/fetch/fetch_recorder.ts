@@ -289,6 +289,10 @@ function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
  */
 export function keepRecord(store: ChunkStore, record: FetchRecord): void {
   store.history.add(record);
+  for (const { nodeId, giver, bytes } of record.givers) {
+    if (nodeId === null) continue;
+    store.peerTotals.add({ nodeId, peer: giver, bytesHad: bytes }, Date.parse(record.endedAt));
+  }
   store.addStatistic("bytesMirrors", record.bytesMirrors);
   store.addStatistic("bytesUnique", record.bytesPeers + record.bytesMirror);
   if (record.outcome !== "done" || record.bytesPeers + record.bytesMirror === 0) return;

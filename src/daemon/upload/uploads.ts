@@ -165,7 +165,9 @@ export class Uploads {
   #remove(upload: Upload): void {
     if (!this.#uploads.delete(upload)) return;
     this.#endedBytes += upload.bytesSent;
-    const { root } = upload.file;
+    const { root, nodeId, peer } = upload.file;
+    const { clock, store } = this.#context;
+    store.peerTotals.add({ nodeId, peer, bytesGiven: upload.bytesSent }, clock.unixMs());
     const ofRoot = this.#byRoot.get(root);
     ofRoot?.delete(upload);
     if (ofRoot?.size === 0) this.#byRoot.delete(root);

@@ -9,7 +9,7 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type EnvironmentCode, EnvironmentError, messageOf } from "../../base/errors.ts";
-import type { Root } from "../../base/ids.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./catalogue_schema.ts";
 import { environmentError, isFileThere } from "../files/io.ts";
@@ -68,6 +68,17 @@ export interface KeptRow {
   readonly usedUnixMs: number;
   /** Whether a person wants it kept. */
   readonly isPinned: boolean;
+}
+
+/** What passed between this node and another one, over all runs. */
+export interface PeerTotal {
+  readonly nodeId: NodeId;
+  /** Where it was last, as HOST:PORT. */
+  readonly peer: string;
+  readonly bytesHad: number;
+  readonly bytesGiven: number;
+  /** When it last gave or took anything, in milliseconds since 1970. */
+  readonly lastUnixMs: number;
 }
 
 /** What came of a fetch, as the catalogue writes it; "in-vain": it failed after bytes had come. */
@@ -418,6 +429,35 @@ export class Catalogue implements Disposable {
       this.#write(
         "DELETE FROM savings WHERE hour IN " +
           "(SELECT hour FROM savings ORDER BY hour DESC LIMIT -1 OFFSET ?)",
+        [[keptMax]],
+      );
+    });
+  }
+
+  /** What passed between this node and others; who gave or took last comes last. */
+  peerTotals(): PeerTotal[] {
+    return this.#rows("SELECT * FROM peer_totals ORDER BY last", (row) => ({
+      nodeId: row["node"] as NodeId,
+      peer: row["peer"] as string,
+      bytesHad: row["had"] as number,
+      bytesGiven: row["given"] as number,
+      lastUnixMs: row["last"] as number,
+    }));
+  }
+
+  /** Adds or replaces totals; those go first that gave and took nothing for longest. */
+  putPeerTotals(
+    totals: readonly PeerTotal[],
+    { keptMax }: { readonly keptMax: number },
+  ): void {
+    this.#transaction(() => {
+      this.#write(
+        "INSERT OR REPLACE INTO peer_totals VALUES (?, ?, ?, ?, ?)",
+        totals.map((one) => [one.nodeId, one.peer, one.bytesHad, one.bytesGiven, one.lastUnixMs]),
+      );
+      this.#write(
+        "DELETE FROM peer_totals WHERE node IN " +
+          "(SELECT node FROM peer_totals ORDER BY last DESC LIMIT -1 OFFSET ?)",
         [[keptMax]],
       );
     });

@@ -103,6 +103,17 @@ export const SCHEMA: readonly string[] = [
     pinned INTEGER NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Bytes of files that came from each node, and went to it, and when it last gave or took any
+  -- (milliseconds since 1970).
+  CREATE TABLE peer_totals (
+    node TEXT PRIMARY KEY,
+    peer TEXT NOT NULL,
+    had INTEGER NOT NULL,
+    given INTEGER NOT NULL,
+    last REAL NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

@@ -8,6 +8,7 @@ import {
   type GivenFile,
   type KeptRow,
   type PartialRow,
+  type PeerTotal,
   type SavingsSpan,
 } from "./catalogue.ts";
 import type { DataDirectory } from "../files/data_directory.ts";
@@ -20,6 +21,8 @@ export interface CatalogueContents {
   readonly partials: readonly PartialRow[];
   readonly sha256s: ReadonlyMap<Root, string>;
   readonly statistics: ReadonlyMap<string, number>;
+  /** What passed between this node and others. */
+  readonly peerTotals: readonly PeerTotal[];
   /** What came in which hour. */
   readonly savings: readonly SavingsSpan[];
   /** By what finished fetches trusted their files. */
@@ -72,6 +75,7 @@ async function openAndRead(directory: DataDirectory) {
       partials: catalogue.partials(),
       sha256s: catalogue.sha256s(),
       statistics: catalogue.statistics(),
+      peerTotals: catalogue.peerTotals(),
       savings: catalogue.savings(),
       trusts: catalogue.recordTrusts(),
       givenFiles: catalogue.givenFiles(),

@@ -150,7 +150,7 @@ export class DaemonProcess extends ServiceProcess {
 
   /** Its links, and whom it keeps out; not what it was told of and is not linked with. */
   async peers(): Promise<PeerReport[]> {
-    const others = ["none", "directory"];
+    const others = ["none", "directory", "past"];
     return (await this.#ask("peers")).filter(({ direction }) => !others.includes(direction));
   }
 

@@ -356,6 +356,9 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       connectedMs: 1,
       ban: 1,
       problem: 1,
+      bytesHad: 1,
+      bytesGiven: 1,
+      lastAt: 1,
     },
     search: {
       name: 1,

@@ -82,7 +82,8 @@ Deno.test("fileTable() takes more rows than a call takes arguments", () => {
 
 Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", () => {
   const link = { nodeId, host: "::1", port: 5, roundTripMs: 0.25, connectedMs: 61_000 };
-  const peer = { ...link, ban: null, problem: null };
+  const totals = { bytesHad: 2_000_000, bytesGiven: 0, lastAt: "2026-01-02T03:04:05.000Z" };
+  const peer = { ...link, ...totals, ban: null, problem: null };
   const problem = { code: "refused", text: "nothing listens there", sinceMs: 61_000 };
   const ban = { reason: "flooding", endsInMs: 61_000 };
   const peers = peerTable([
@@ -94,16 +95,17 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
     { ...peer, listenPort: 0, direction: "none", host: "a.example" },
     { ...peer, listenPort: 0, direction: "directory", host: "d.example", problem },
     { ...peer, listenPort: 0, direction: "directory", host: "e.example" },
+    { ...peer, listenPort: 0, direction: "past", host: "f.example" },
   ]).split("\n");
   assertEquals(
     peers[1]?.split(/\s{2,}/),
-    ["[::1]:5", "this node", "[::1]:8048", "0.3 ms", "1 min 1 s", nodeId],
+    ["[::1]:5", "this node", "[::1]:8048", "0.3 ms", "1 min 1 s", "2 MB", "0 B", nodeId],
   );
   assertEquals(
     peers[2]?.split(/\s{2,}/),
-    ["[::1]:5", "that node", "not reachable", "-", "1 min 1 s", nodeId],
+    ["[::1]:5", "that node", "not reachable", "-", "1 min 1 s", "2 MB", "0 B", nodeId],
   );
-  const banned = ["::1", "banned", "flooding", "-", "for 1 min 1 s"];
+  const banned = ["::1", "banned", "flooding", "-", "for 1 min 1 s", "2 MB", "0 B"];
   assertEquals(peers[3]?.split(/\s{2,}/), [...banned, nodeId]);
   assertEquals(peers[4]?.split(/\s{2,}/), [...banned, "every node"]);
   assertEquals(peers.slice(5).map((line) => line.split(/\s{2,}/)), [
@@ -113,6 +115,9 @@ Deno.test("peerTable() and searchTable() and verifyTable() say the essentials", 
     ["a.example:5", "node", "is being dialled"],
     ["d.example:5", "directory", "no answer for 1 min 1 s: nothing listens there"],
     ["e.example:5", "directory", "answers"],
+    [""],
+    ["NO LINK NOW", "HAD", "GIVEN", "LAST", "NODE"],
+    ["f.example:5", "2 MB", "0 B", "2026-01-02 03:04", nodeId],
     [""],
   ]);
   const known = {

@@ -105,6 +105,9 @@ function link(i: number, more: Partial<PeerReport> = {}): PeerReport {
     connectedMs: i * 1000,
     ban: null,
     problem: null,
+    bytesHad: 0,
+    bytesGiven: 0,
+    lastAt: null,
     ...more,
   };
 }
@@ -123,7 +126,7 @@ Deno.test("overviewOf() has nothing to warn of where all is well, and says so", 
     node: idOf(1).slice(0, limits.shortIdChars),
     openedBy: "that node",
     roundTrip: "1.3 ms",
-    up: "1.0 s",
+    up: "< 1 min",
   }]);
 });
 

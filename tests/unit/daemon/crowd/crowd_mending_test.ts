@@ -52,6 +52,7 @@ class World implements Disposable {
     this.flight = new Flight({
       ...context,
       nodeId: peer(99).nodeId,
+      gave: () => {},
       dialFellow: nothing,
       passedWrong: { has: () => false },
     }, {

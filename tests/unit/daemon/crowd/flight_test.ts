@@ -46,6 +46,7 @@ class TestFlight implements AsyncDisposable {
       struck: () => {},
       misbehaved: () => {},
       nodeId: nodeOf(1),
+      gave: () => {},
       dialFellow: (_, { address: { host, port } }) => void this.dialled.push(`${host}:${port}`),
       passedWrong: { has: () => false },
     }, {
