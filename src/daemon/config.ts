@@ -25,6 +25,8 @@ export interface DaemonConfig extends Required<GivenNodeOptions> {
   readonly log: LeveledLogger;
   readonly node: HostPort;
   readonly client: HostPort;
+  /** Names whose SRV records in DNS list nodes to keep links with, beside `peers`. */
+  readonly srvNames: readonly string[];
   /** Where nodes are looked for by multicast. */
   readonly discover: Discover;
   /** Absolute paths of files and directories to share in place. */

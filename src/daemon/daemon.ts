@@ -30,6 +30,7 @@ import { LanSwitch } from "./lan/lan_switch.ts";
 import { KnownNodes } from "./node/known_nodes.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { Node } from "./node/node.ts";
+import { SrvPeers } from "./node/srv_peers.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
@@ -127,6 +128,9 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
+  const srvPeers = new SrvPeers({ clock, log, changed: (peers) => node.links.setPeers(peers) });
+  cleanup.defer(() => srvPeers.stop());
+  srvPeers.set(config);
   // Before the node ends: whom it tells goodbye does not dial it again.
   cleanup.defer(() => lan.stop());
   // It takes a moment, and nobody waits for it.
@@ -135,7 +139,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     ? undefined
     : openGateway(config, config.gateway, { node, databases, pacmanConf, clock });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
-  const live = new LiveSettings({ node, lan, gateway, log });
+  const live = new LiveSettings({ node, srvPeers, lan, gateway, log });
   // Beside what was shared before; hashing goes on in the background.
   live.setShares(config.shares);
   startSharing(config, store);

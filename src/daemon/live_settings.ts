@@ -13,9 +13,11 @@ import type { Accepting } from "./push/push_receiver.ts";
 import type { Discover } from "./lan/lan_discovery.ts";
 import type { LanSwitch } from "./lan/lan_switch.ts";
 import type { Node } from "./node/node.ts";
+import type { NamedPeers, SrvPeers } from "./node/srv_peers.ts";
 
 interface LiveSettingsOptions {
   readonly node: Node;
+  readonly srvPeers: SrvPeers;
   readonly lan: LanSwitch;
   /** Undefined: there is none, and nothing of it can be changed. */
   readonly gateway: Gateway | undefined;
@@ -34,8 +36,8 @@ export class LiveSettings {
   }
 
   /** New nodes are dialled; a link with one that is gone from the list may stay. */
-  setPeers(peers: readonly HostPort[]): void {
-    this.#options.node.links.setPeers(peers);
+  setPeers(named: NamedPeers): void {
+    this.#options.srvPeers.set(named);
   }
 
   /** Nodes that were found stay linked. */

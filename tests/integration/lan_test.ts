@@ -5,7 +5,7 @@ import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/asser
 import { limits } from "../../src/base/limits.ts";
 import { type DaemonOptions, type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { randomFile, TempDir } from "./support/files.ts";
-import { AvahiBrowser, type LanHost, lanTest, runOn, TestLan } from "./support/lan.ts";
+import { AvahiBrowser, DnsServer, type LanHost, lanTest, runOn, TestLan } from "./support/lan.ts";
 import { SOON_MS, waitUntil } from "./support/wait.ts";
 
 const NODE_PORT = 8_048;
@@ -178,3 +178,25 @@ lanTest("a machine without a LAN says so in one line, and all else goes on", asy
   assertEquals(daemon.log.filter((line) => line.includes("look for nodes")).length, 1);
   await daemon.stop();
 });
+
+lanTest(
+  "a daemon links with the nodes that DNS lists, and goes on while DNS does not answer",
+  async () => {
+    await using lan = await TestLan.make();
+    const [server, listed, asking] = [await lan.add([4]), await lan.add([4]), await lan.add([4])];
+    await using _ = await DnsServer.use(asking, server);
+    await using a = await startDaemon({ namespace: listed.namespace, node: "0.0.0.0:9048" });
+    const options = { namespace: asking.namespace, node: "0.0.0.0:8048", peers: ["srv:dc.test"] };
+    await using b = await startDaemon(options);
+    await b.logged(/WARN +cannot look up peers in DNS name=_pacsrv._tcp.dc.test/);
+    await using _dns = await DnsServer.start(server, [
+      "--srv-host=_pacsrv._tcp.dc.test,one.dc.test,9048",
+      `--host-record=one.dc.test,${listed.v4}`,
+    ]);
+    await b.logged(/DNS names peers name=_pacsrv._tcp.dc.test peers=one.dc.test:9048/);
+    await b.logged(linkedWith(a.id));
+    assertEquals((await b.status()).peers.map(({ peer, state }) => [peer, state]), [
+      ["one.dc.test:9048", "linked"],
+    ]);
+  },
+);

@@ -130,6 +130,18 @@ export const overlayLimits = {
   knownNodesBytesMax: 16_384,
   /** Peers that a person named whose want of a link is told to who found nobody. */
   faultsToldMax: 4,
+  /** Nodes that a node takes of those that a name stands for in DNS, and records that it looks at. */
+  srvPeersMax: 8,
+  srvRecordsMax: 256,
+  /** How often the name is looked up again: as long as records of what comes and goes are kept. */
+  srvRenewMs: 60_000,
+  /** The same after a failure, at first, and how long a look-up may take. */
+  srvRetryMs: 2_000,
+  srvLookUpMs: 10_000,
+  /** Up to so much sooner, at random. */
+  srvSpread: 0.25,
+  /** Names that a person may give. */
+  srvNamesMax: 16,
   /** Nonces of its own by which a node tells itself from another one with its id. */
   ownNoncesMax: 1_024,
   /** A node with the id of this one that was not met for so long is taken for mended. */

@@ -69,7 +69,7 @@ function runDaemon(
       optionalAddress("gateway", gateway) + optionalAddress("metrics", metrics) +
       ` shared=${filesShared}`,
     live: ({ live }) => ({
-      "peer": ({ peers }) => live.setPeers(peers),
+      "peer": (settings) => live.setPeers(settings),
       "discover": ({ discover }) => live.setDiscover(discover),
       "directory": ({ directories }) => live.setDirectories(directories),
       "share": ({ shares }) => live.setShares(shares),

@@ -3,7 +3,7 @@
 import type { HostPort } from "../../base/address.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { addressParser, formatAddress, parseAddress } from "../arguments/address.ts";
+import { addressParser, formatAddress, parseAddress, parseHostName } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { about, blaming } from "../arguments/setting_faults.ts";
 import { parseNetwork, parseTtl } from "../arguments/values.ts";
@@ -26,8 +26,39 @@ export const parseClient = addressParser(CLIENT_PORT);
 export const parseDialledClient = addressParser(CLIENT_PORT, { isDialled: true });
 /** A node that is dialled. */
 export const parsePeer = addressParser(NODE_PORT, { isDialled: true });
+/** A peer that is a name in DNS, and not a port of a machine called "srv". */
+const SRV_PEER = /^srv:(?![0-9]+$)/;
+/** Where the nodes of a domain are listed: RFC 2782. */
+const SRV_SERVICE = "_pacsrv._tcp";
+
 /** A directory that is dialled. */
 export const parseDirectory = addressParser(DIRECTORY_PORT, { isDialled: true });
+
+/**
+ * The peers of a daemon: nodes, and names whose SRV records in DNS list nodes (`srv:NAME`).
+ *
+ * @throws {UsageError} when one cannot be read, or there are too many names.
+ */
+export function readPeers(
+  args: Arguments,
+): { readonly peers: readonly HostPort[]; readonly srvNames: readonly string[] } {
+  const peers: HostPort[] = [], srvNames = new Set<string>();
+  args.values("peer", (text, what) => {
+    if (!SRV_PEER.test(text)) peers.push(parsePeer(text, what));
+    else srvNames.add(parseSrvName(text.replace(SRV_PEER, ""), what));
+  });
+  if (srvNames.size > limits.srvNamesMax) {
+    const reason = `Cannot look up ${srvNames.size} names: at most ${limits.srvNamesMax}`;
+    throw about({ key: "peer" }, new UsageError(reason));
+  }
+  return { peers, srvNames: [...srvNames] };
+}
+
+/** A whole name as it is; of a domain, where its nodes are listed. */
+function parseSrvName(text: string, what: string): string {
+  const name = parseHostName(text, what);
+  return name.startsWith("_") ? name : `${SRV_SERVICE}.${name}`;
+}
 
 /** How a node takes part in a network. */
 interface NetworkSettings {
@@ -52,12 +83,16 @@ interface NetworkSettings {
  */
 export async function readNetworkSettings(
   args: Arguments,
-  options: { readonly nodePort?: number } = {},
+  options: {
+    readonly nodePort?: number;
+    /** The peers where they are read already. */
+    readonly peers?: readonly HostPort[];
+  } = {},
 ): Promise<NetworkSettings> {
   const { nodePort = NODE_PORT } = options;
   return {
     node: readListenAddress(args, { flag: "node", port: NODE_PORT, portUnset: nodePort }),
-    peers: args.values("peer", parsePeer),
+    peers: options.peers ?? args.values("peer", parsePeer),
     directories: readDirectories(args),
     ...await readNetwork(args),
     ttl: args.value("ttl", parseTtl),

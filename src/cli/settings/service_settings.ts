@@ -32,6 +32,7 @@ import {
   readDirectoryListen,
   readNetwork,
   readNetworkSettings,
+  readPeers,
 } from "./network_settings.ts";
 import type { SettingTexts } from "./setting_changes.ts";
 
@@ -99,8 +100,10 @@ export async function readDaemonSettings(given: Arguments): Promise<DaemonSettin
 /** As {@linkcode readDaemonSettings}, of a command line that is over its file already. */
 export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings> {
   const syncDbDir = args.text("sync-db");
+  const { peers, srvNames } = readPeers(args);
   return {
-    ...await readNetworkSettings(args),
+    ...await readNetworkSettings(args, { peers }),
+    srvNames,
     dataDir: resolve(args.text("data") ?? systemDataDir()),
     client: args.value("client", parseClient),
     discover: args.value("discover", parseDiscover),

@@ -52,7 +52,13 @@ export const DAEMON: CommandSpec = {
       ...CLIENT,
       help: "Address for clients on this machine. Port 0 picks a free port.",
     },
-    PEER,
+    {
+      ...PEER,
+      value: "HOST:PORT|srv:NAME",
+      help: `${PEER.help} srv:NAME stands for nodes that DNS lists (SRV records of ` +
+        "_pacsrv._tcp.NAME, looked up again every minute); " +
+        `up to ${limits.srvPeersMax} of them are taken.`,
+    },
     flag("--discover all|INTERFACE,...|none", {
       default: "none",
       help: "Find nodes of the same network on the LANs of this machine, and be found there, by " +

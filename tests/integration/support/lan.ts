@@ -107,6 +107,43 @@ export class AvahiBrowser implements AsyncDisposable {
   }
 }
 
+/** A real DNS server on a host of its own; disposing ends it. */
+export class DnsServer implements AsyncDisposable {
+  readonly #process: ToolProcess;
+
+  private constructor(process: ToolProcess) {
+    this.#process = process;
+  }
+
+  /** Starts it with these options. */
+  static async start({ namespace, v4 }: LanHost, options: readonly string[]): Promise<DnsServer> {
+    const args = ["--keep-in-foreground", "--log-facility=-", "--no-resolv", "--no-hosts"];
+    const all = [
+      ...args,
+      "--conf-file=/dev/null",
+      "--pid-file=",
+      `--listen-address=${v4}`,
+      ...options,
+    ];
+    const process = new ToolProcess("ip", ["netns", "exec", namespace, "dnsmasq", ...all]);
+    await process.stderr.matching(/started/);
+    return new DnsServer(process);
+  }
+
+  /** Has all that is started on a host from now on ask it. */
+  static async use({ namespace }: LanHost, server: LanHost): Promise<AsyncDisposable> {
+    // `ip netns exec` puts it into the place of /etc/resolv.conf.
+    const folder = `/etc/netns/${namespace}`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/resolv.conf`, `nameserver ${server.v4}\n`);
+    return { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}
+
 /** Runs code of a test on a host; gives what it printed. */
 export async function runOn({ namespace }: LanHost, code: string): Promise<string> {
   const args = ["netns", "exec", namespace, Deno.execPath(), "eval", "--no-config", "--no-lock"];

@@ -111,6 +111,27 @@ Deno.test("readDaemonSettings() reads what of the downloads is kept", async () =
   }
 });
 
+Deno.test("readDaemonSettings() reads peers, and names that DNS lists peers for", async () => {
+  const given = async (...peers: string[]) => {
+    const { peers: nodes, srvNames } = await settings(...peers.flatMap((one) => ["--peer", one]));
+    return [...nodes.map(({ host, port }) => `${host}:${port}`), ...srvNames];
+  };
+  assertEquals(
+    await given("10.0.0.2", "srv:DC.example.org.", "srv:_x._tcp.a", "srv:dc.example.org"),
+    [
+      "10.0.0.2:8048",
+      "_pacsrv._tcp.dc.example.org",
+      "_x._tcp.a",
+    ],
+  );
+  // A machine of that name.
+  assertEquals(await given("srv:9000", "srv"), ["srv:9000", "srv:8048"]);
+  await assertRejects(() => given("srv:"), UsageError, "no name of a machine");
+  await assertRejects(() => given("srv:dc.test:80"), UsageError, "no name of a machine");
+  const many = Array.from({ length: limits.srvNamesMax + 1 }, (_, i) => `srv:d${i}.test`);
+  await assertRejects(() => given(...many), UsageError, "at most 16");
+});
+
 Deno.test("readDaemonSettings() reads how long peers are given before a mirror", async () => {
   const given = async (...words: string[]) => (await settings(...words)).mirrorDelayMs;
   assertEquals(await given(), null);
