@@ -1,10 +1,11 @@
-// The picture of README.md: daemons on this machine, and a terminal in which pacsrv finds a file and
-// fetches it from three of them. All of it is a real run, recorded from a pseudo-terminal; only the
-// flag --client, without which a command would ask the one daemon of a machine, is not shown.
+// The pictures of README.md. Of a terminal: daemons on this machine, and pacsrv finds a file and fetches
+// it from three of them. All of it is a real run, recorded from a pseudo-terminal; only the flag --client,
+// without which a command would ask the one daemon of a machine, is not shown. Of the page: see
+// picture/page_scene.ts.
 //
 //     deno task picture
 //
-// Needs script and stty (util-linux, coreutils). Exit codes: 0 done, 1 failed.
+// Needs script and stty (util-linux, coreutils), and Chromium. Exit codes: 0 done, 1 failed.
 
 import { join } from "node:path";
 import { messageOf } from "../src/base/errors.ts";
@@ -12,6 +13,7 @@ import { pacsrvArgs } from "./deno_args.ts";
 import { DemoDaemon, until } from "./demo/processes.ts";
 import type { NodeName } from "./demo/topology.ts";
 import { Screen } from "./picture/screen.ts";
+import { makePagePicture } from "./picture/page_picture.ts";
 import { type Frame, terminalSvg } from "./picture/terminal_svg.ts";
 import { rootPath } from "./std_source.ts";
 
@@ -134,6 +136,7 @@ async function writeNoise(path: string): Promise<void> {
 if (import.meta.main) {
   try {
     await makePicture();
+    await makePagePicture();
   } catch (error) {
     console.error(`Cannot make the picture: ${messageOf(error)}`);
     Deno.exit(1);
