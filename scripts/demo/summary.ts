@@ -42,15 +42,18 @@ export function giftTable(gifts: readonly Gift[], sizeBytes: number): string {
   ));
 }
 
+/** The counters that are one number each. */
+type CountedOnce = Exclude<keyof Counters, "bytesInBy" | "bytesOutBy">;
+
 /** What the daemons counted of the search between two times, as sentences and a table. */
 export function searchReport(
   before: AllCounters,
   after: AllCounters,
   search: { readonly queries: number; readonly offers: number },
 ): string {
-  const delta = (name: NodeName, key: keyof Counters) =>
+  const delta = (name: NodeName, key: CountedOnce) =>
     (after.get(name)?.[key] ?? 0) - (before.get(name)?.[key] ?? 0);
-  const sum = (key: keyof Counters) => NODES.reduce((sum, name) => sum + delta(name, key), 0);
+  const sum = (key: CountedOnce) => NODES.reduce((sum, name) => sum + delta(name, key), 0);
   const table = formatTable(
     [
       { title: "NODE" },

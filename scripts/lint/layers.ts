@@ -36,7 +36,7 @@ export const FLOORS: Floors = {
   cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
     "overview",
   ], ["table"]],
-  core: [["overlay", "lan", "download", "crowd", "directory", "keeping"], ["fetch"]],
+  core: [["nearness"], ["overlay", "lan", "download", "crowd", "directory", "keeping"], ["fetch"]],
   daemon: [
     ["trust", "lan"],
     ["discovery", "swarm"],

@@ -14,6 +14,7 @@ import { httpLimits } from "./limits/http.ts";
 import { keepingLimits } from "./limits/keeping.ts";
 import { lanLimits } from "./limits/lan.ts";
 import { metricsLimits } from "./limits/metrics.ts";
+import { nearnessLimits } from "./limits/nearness.ts";
 import { netLimits } from "./limits/net.ts";
 import { overlayLimits } from "./limits/overlay.ts";
 import { pacmanLimits } from "./limits/pacman.ts";
@@ -27,6 +28,7 @@ export const limits = {
   ...netLimits,
   ...overlayLimits,
   ...lanLimits,
+  ...nearnessLimits,
   ...downloadLimits,
   ...transferLimits,
   ...crowdLimits,

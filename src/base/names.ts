@@ -105,3 +105,12 @@ export function matchesGlob(glob: ArrayLike<GlobPiece>, name: ArrayLike<string>)
 export function isDownloadName(name: string): boolean {
   return DOWNLOAD_DIRECTORY.test(name);
 }
+
+/** Why a text is no name of a site, or undefined when it is one; "" stands for none. */
+export function siteProblem(site: string): string | undefined {
+  const bytes = utf8(site).length;
+  if (bytes > limits.siteBytesMax) return `it has ${bytes} bytes, at most ${limits.siteBytesMax}`;
+  // deno-lint-ignore no-control-regex
+  const isClean = !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(site) && site.isWellFormed();
+  return isClean ? undefined : "it contains a control character";
+}

@@ -44,6 +44,7 @@ share = ["/srv/files", "isos"]          # relative to this file's directory
 network = "office"
 network-key-file = "network.key"
 ttl = 7
+site = "main-building"
 no-callback = false
 min-connections = 3
 max-connections = 30

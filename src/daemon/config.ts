@@ -49,6 +49,7 @@ type GivenNodeOptions = Omit<
   | "nodeId"
   | "outerClock"
   | "ownAddresses"
+  | "ownSubnets"
   | "store"
   | "transport"
   | "trust"

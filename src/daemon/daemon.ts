@@ -13,7 +13,7 @@ import { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../net/known_hosts.ts";
 import { ConfiguredMirrors } from "./trust/configured_mirrors.ts";
 import { mayHaveLocalCopy } from "./fetch/local_lookup.ts";
-import { ownAddresses } from "../net/own_addresses.ts";
+import { ownAddresses, ownSubnets } from "../net/own_addresses.ts";
 import { tcpTransport } from "../net/tcp_transport.ts";
 import { CurrentConf } from "../pacman/current_conf.ts";
 import { SignatureNeeds } from "../pacman/signature_need.ts";
@@ -93,6 +93,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     outerClock: systemClock,
     knownNodes: new KnownNodes({ dataDir: store.dataDir, network: config.network, log }),
     ownAddresses,
+    ownSubnets,
     store,
     transport: tcpTransport,
   });

@@ -45,6 +45,11 @@ export class LiveSettings {
     void this.#options.lan.set(discover);
   }
 
+  /** Counts for connections that come about from now on. */
+  setSite(site: string): void {
+    this.#options.node.place.site = site;
+  }
+
   /** New directories are told what is here, the others are told goodbye. */
   setDirectories(addresses: readonly HostPort[]): void {
     this.#options.node.discovery.directories.setAddresses(addresses);

@@ -105,6 +105,22 @@ const NODES: readonly Family<DaemonFigures>[] = [
     read: (daemon) => daemon.bytesOut,
   },
   {
+    kind: "counter",
+    name: "pacsrv_nearness_received_bytes_total",
+    help:
+      "Bytes that came over such connections, by how near the other side is: on this machine (host), " +
+      "in its subnets (subnet), at its site (site), or elsewhere (far).",
+    label: "nearness",
+    read: ({ bytesInBy }) => ({ ...bytesInBy }),
+  },
+  {
+    kind: "counter",
+    name: "pacsrv_nearness_sent_bytes_total",
+    help: "Bytes that went over such connections, by how near the other side is.",
+    label: "nearness",
+    read: ({ bytesOutBy }) => ({ ...bytesOutBy }),
+  },
+  {
     kind: "gauge",
     name: "pacsrv_uploads",
     help: "Nodes that are being given a file.",

@@ -14,6 +14,7 @@ import { limits } from "../base/limits.ts";
 import { decodePayload, encodeFrame } from "../wire/codec.ts";
 import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
+import type { Nearness } from "../wire/nearness.ts";
 import type { DialOutcome } from "./dial_guard.ts";
 import type { Secured } from "./secure_duplex.ts";
 import type { Duplex } from "./transport.ts";
@@ -41,6 +42,10 @@ export class Connection {
   /** The time that its deadlines go by. */
   readonly clock: Clock;
   bytesIn = 0;
+  /** How near the other side is, once that is known. */
+  nearness: Nearness = "far";
+  /** How long its answer in the handshake took; null before. */
+  roundTripMs: number | null = null;
   /** Whom to tell how its dial ended, and what may have ended it on this side; of a dial only. */
   dialled: { readonly outcome: DialOutcome; readonly signal: AbortSignal | undefined } | undefined;
   #duplex: Duplex;

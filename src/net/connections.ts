@@ -8,6 +8,7 @@ import { Counts } from "../base/counts.ts";
 import { EnvironmentError, messageOf, PeerFault, type PeerFaultCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
+import type { ByNearness, Nearness } from "../wire/nearness.ts";
 import type { DialGuard } from "./dial_guard.ts";
 import type { Duplex, Transport } from "./transport.ts";
 
@@ -33,8 +34,8 @@ export class Connections {
   readonly #perHost = new Counts<string>();
   /** Dials that are not answered yet: each has its slot already. */
   #dialing = 0;
-  #closedBytesIn = 0;
-  #closedBytesOut = 0;
+  /** Of connections that are closed. */
+  readonly #closedBytes = { in: noBytes(), out: noBytes() };
 
   /** Without `crowding` who has a slot keeps it. */
   constructor(
@@ -60,15 +61,24 @@ export class Connections {
 
   /** Bytes read over all connections, present and past. */
   get bytesIn(): number {
-    let bytes = this.#closedBytesIn;
-    for (const connection of this.#open) bytes += connection.bytesIn;
-    return bytes;
+    return sumOf(this.bytesInBy);
   }
 
   /** Bytes written over all connections, present and past. */
   get bytesOut(): number {
-    let bytes = this.#closedBytesOut;
-    for (const connection of this.#open) bytes += connection.bytesOut;
+    return sumOf(this.bytesOutBy);
+  }
+
+  /** The same by how near the other side is; who did not shake hands counts as far. */
+  get bytesInBy(): ByNearness {
+    const bytes = { ...this.#closedBytes.in };
+    for (const { nearness, bytesIn } of this.#open) bytes[nearness] += bytesIn;
+    return bytes;
+  }
+
+  get bytesOutBy(): ByNearness {
+    const bytes = { ...this.#closedBytes.out };
+    for (const { nearness, bytesOut } of this.#open) bytes[nearness] += bytesOut;
     return bytes;
   }
 
@@ -190,13 +200,22 @@ export class Connections {
 
   #forget(connection: Connection): void {
     this.#open.delete(connection);
-    this.#closedBytesIn += connection.bytesIn;
-    this.#closedBytesOut += connection.bytesOut;
+    const { nearness, bytesIn, bytesOut } = connection;
+    this.#closedBytes.in[nearness] += bytesIn;
+    this.#closedBytes.out[nearness] += bytesOut;
     this.#perHost.add(connection.remote.host, -1);
     if (this.#cameIn.has(connection) && brokeProtocol(connection.reason)) {
       this.#faulty?.(connection.remote.host);
     }
   }
+}
+
+function noBytes(): Record<Nearness, number> {
+  return { host: 0, subnet: 0, site: 0, far: 0 };
+}
+
+function sumOf(bytes: ByNearness): number {
+  return Object.values(bytes).reduce((sum, one) => sum + one, 0);
 }
 
 /** What no program does that speaks the protocol, in whatever version and network. */

@@ -3,8 +3,8 @@
  *
  *     I -> R  HELLO      who I am, for what I come, a nonce, a tag under the network key
  *     R -> I  HELLO, PROOF
- *     I -> R  PROOF      and, if it likes, its first messages
- *     R -> I  ACCEPTED or REFUSED
+ *     I -> R  PROOF      (SITE,) and, if it likes, its first messages
+ *     R -> I  ACCEPTED (, SITE) or REFUSED
  *
  * In a network with a key, R answers a HELLO without a valid tag by closing, without a byte: a
  * stranger learns nothing. The tag alone could be a replay; the proof, over both nonces, cannot.
@@ -20,6 +20,7 @@ import { concatBytes, fromHex, toHex, utf8 } from "../base/bytes.ts";
 import { PeerFault } from "../base/errors.ts";
 import { HASH_BYTES, type NodeId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { siteProblem } from "../base/names.ts";
 import type { Random } from "../base/random.ts";
 import { encodeFrame } from "../wire/codec.ts";
 import {
@@ -29,12 +30,14 @@ import {
   NODE_MAGIC,
   NODE_VERSION_FLIGHTS,
   NODE_VERSION_OLDEST,
+  NODE_VERSION_SITES,
   NODE_VERSIONS,
   type NodeVersion,
   type Purpose,
   PURPOSES,
   type Refusal,
 } from "../wire/messages.ts";
+import type { Nearness } from "../wire/nearness.ts";
 import { macEquals } from "../wire/proofs.ts";
 import { onlyKinds } from "../wire/framer.ts";
 import type { Connection } from "./connection.ts";
@@ -55,6 +58,15 @@ export interface LocalIdentity {
   readonly random: Random;
   /** Tells this node from another one that has its id; without it, that is always itself. */
   readonly ownNonces?: OwnNonces;
+  /** Where this node is; without it, all others are far. */
+  readonly place?: LocalPlace;
+}
+
+/** Where a node is, and how near it others are. */
+export interface LocalPlace {
+  /** Its site, as a person named it; "": nobody did. */
+  readonly site: string;
+  nearnessOf(remote: { readonly host: string; readonly site: string }): Nearness;
 }
 
 /** Where and when another node was met that has the id of this one. */
@@ -146,7 +158,9 @@ export async function initiate(
     allowOnly(connection, ["hello", "refused"]);
     const own = makeHello(identity, { purpose, version });
     connection.send(own);
+    const sentMs = connection.clock.nowMs();
     const theirs = expectMessage(await connection.receiveOne(), "hello");
+    connection.roundTripMs = connection.clock.nowMs() - sentMs;
     checkHello(theirs, { identity, versions: [version] });
     const remote = remoteOf(theirs, { purpose, version }, [own.nonce, theirs.nonce]);
     allowOnly(connection, ["proof"]);
@@ -156,11 +170,13 @@ export async function initiate(
     // Its own address, or somebody who has this node talk to itself and listens.
     if (theirs.nodeId === identity.nodeId) throw metOwnId(theirs, { identity, connection });
     connection.send({ kind: "proof", mac: proofMac("initiator", identity, own, theirs) });
+    tellSite(connection, { identity, version });
     for (const message of options.first?.(remote) ?? []) connection.send(message);
     allowOnly(connection, ["accepted", "refused"]);
     const last = await connection.receiveOne();
     if (last.kind === "refused") throw new RefusedError(last.refusal, { nodeId: theirs.nodeId });
     expectMessage(last, "accepted");
+    await hearSite(connection, { identity, version });
     allowAny(connection);
     return remote;
   }, options);
@@ -204,6 +220,7 @@ export async function accept(
     const own = makeHello(identity, { purpose, version });
     connection.send(own);
     connection.send({ kind: "proof", mac: proofMac("acceptor", identity, theirs, own) });
+    const sentMs = connection.clock.nowMs();
     allowOnly(connection, ["proof"]);
     const isOwnId = theirs.nodeId === identity.nodeId;
     const proof = expectMessage(
@@ -214,6 +231,8 @@ export async function accept(
       "proof",
     );
     checkProof(proof.mac, proofMac("initiator", identity, theirs, own));
+    connection.roundTripMs = connection.clock.nowMs() - sentMs;
+    await hearSite(connection, { identity, version });
     const remote = remoteOf(theirs, { purpose, version }, [theirs.nonce, own.nonce]);
     const refusal = isOwnId ? "self" : options.admit(remote);
     if (refusal !== undefined) {
@@ -222,6 +241,7 @@ export async function accept(
       throw isOwnId ? metOwnId(theirs, { identity, connection }) : new RefusedError(refusal);
     }
     connection.send({ kind: "accepted" });
+    tellSite(connection, { identity, version });
     allowAny(connection);
     return remote;
   }, options);
@@ -351,6 +371,34 @@ function remoteOf(
   nonces: readonly [initiator: Uint8Array, acceptor: Uint8Array],
 ): RemoteIdentity {
   return { nodeId, ...use, listenPort, nonces: concatBytes(nonces) };
+}
+
+/** Who is where, in a version that says so. */
+interface SiteTalk {
+  readonly identity: LocalIdentity;
+  readonly version: NodeVersion;
+}
+
+function tellSite(connection: Connection, { identity: { place }, version }: SiteTalk): void {
+  if (version >= NODE_VERSION_SITES) connection.send({ kind: "site", site: place?.site ?? "" });
+}
+
+/** Hears where the other side is, if it says so, and notes how near that is. */
+async function hearSite(
+  connection: Connection,
+  { identity: { place }, version }: SiteTalk,
+): Promise<void> {
+  let site = "";
+  if (version >= NODE_VERSION_SITES) {
+    allowOnly(connection, ["site"]);
+    ({ site } = expectMessage(await connection.receiveOne(), "site"));
+    const problem = siteProblem(site);
+    if (problem !== undefined) {
+      throw new PeerFault("malformed", `Cannot shake hands: the name of its site: ${problem}`);
+    }
+  }
+  const { host } = connection.remote;
+  connection.nearness = place?.nearnessOf({ host, site }) ?? "far";
 }
 
 /** The message, if it is of the kind that must come now; a refusal becomes its error. */

@@ -1,4 +1,4 @@
-/** The addresses of this machine: when they change, the network did. */
+/** The addresses of this machine: when they change, the network did; and the subnets that they are in. */
 
 import { isLoopback } from "../wire/host.ts";
 
@@ -14,5 +14,20 @@ export function ownAddresses(): string {
   } catch {
     // Not to be had here: then nothing changes.
     return "";
+  }
+}
+
+/**
+ * The addresses of this machine, loopback included, each with how many of its bits are those of its
+ * subnet.
+ */
+export function ownSubnets(): { readonly host: string; readonly bits: number }[] {
+  try {
+    return Deno.networkInterfaces().map(({ address, cidr }) => ({
+      host: address.replace(/%.*$/, ""),
+      bits: Number(cidr.split("/")[1] ?? NaN) || 0,
+    }));
+  } catch {
+    return [];
   }
 }

@@ -60,6 +60,11 @@ interface DialOptions {
   readonly version: NodeVersion;
   /** Whether there is something to say in older versions as well; never for a `fellow`. */
   readonly fallback: boolean;
+  /**
+   * A version in which there is as much to say, but for where this node is: it is spoken where `version`
+   * is not known. By default there is none.
+   */
+  readonly below?: NodeVersion;
   readonly oldVersions: OldVersions;
   readonly nowMs: number;
   /** Messages that travel with the proof; `remote.version` says in which version. */
@@ -71,10 +76,10 @@ interface DialOptions {
 }
 
 /**
- * Opens a connection to a node in `version`, or with `fallback` in the newest below it that the node
- * knows.
+ * Opens a connection to a node in `version`, or in `below`, or with `fallback` in the newest below
+ * those that the node knows.
  *
- * @throws {RefusedError} when the node says no. Without `fallback` this is "wrong-version" for an
+ * @throws {RefusedError} when the node says no. Where none of these is left this is "wrong-version" for an
  * address that is known to say that, and nobody is dialled.
  * @throws {EnvironmentError | PeerFault} as `Connections.dial` and `initiate` do.
  */
@@ -83,11 +88,11 @@ export async function dialNode(
   address: HostPort,
   options: DialOptions,
 ): Promise<DialledNode> {
-  const { fallback, oldVersions, nowMs } = options;
+  const { fallback, below, oldVersions, nowMs } = options;
   const newest = oldVersions.newest(address, nowMs);
-  if (newest < options.version && !fallback) throw new RefusedError("wrong-version");
-  const { purpose } = options;
-  let version = newest < options.version ? belowOf(purpose, newest) : options.version;
+  const least = fallback ? NODE_VERSION_OLDEST : below ?? options.version;
+  if (newest < least) throw new RefusedError("wrong-version");
+  let version = newest < options.version ? belowOf(options, newest) : options.version;
   let connection = await connections.dial(address, options);
   for (;;) {
     let older: NodeVersion | undefined;
@@ -102,8 +107,8 @@ export async function dialNode(
       }
       const isRefused = error instanceof RefusedError && error.refusal === "wrong-version";
       if (isRefused) oldVersions.add(address, older, nowMs);
-      if (!fallback || !isRefused && !closedWithoutByte(connection)) throw error;
-      version = belowOf(purpose, older);
+      if (older < least || !isRefused && !closedWithoutByte(connection)) throw error;
+      version = belowOf(options, older);
     }
     // A node that stops closes without a byte as well: only who is still there did not know it.
     connection = await connections.dial(address, options);
@@ -112,8 +117,12 @@ export async function dialNode(
 }
 
 /** What is spoken where `newest` is the newest that may be known: a link has no versions in between. */
-function belowOf(purpose: Purpose, newest: NodeVersion): NodeVersion {
-  return purpose === "link" ? NODE_VERSION_OLDEST : newest;
+function belowOf(
+  { purpose, below = NODE_VERSION_NEWEST }: Pick<DialOptions, "purpose" | "below">,
+  newest: NodeVersion,
+): NodeVersion {
+  if (purpose === "link") return NODE_VERSION_OLDEST;
+  return below < newest ? below : newest;
 }
 
 /** The version before; undefined for the first. */

@@ -51,7 +51,7 @@ export const CLIENT_MAGIC = 0x5053434c;
 export const CLIENT_VERSION = 4;
 
 /** The protocols of the node port that this program speaks; the initiator says which. */
-export const NODE_VERSIONS = [1, 2, 3, 4] as const;
+export const NODE_VERSIONS = [1, 2, 3, 4, 5] as const;
 export type NodeVersion = (typeof NODE_VERSIONS)[number];
 /** What every node knows: for all that can be said in it. */
 export const NODE_VERSION_OLDEST = 1 satisfies NodeVersion;
@@ -61,7 +61,9 @@ export const NODE_VERSION_FLIGHTS = 2 satisfies NodeVersion;
 export const NODE_VERSION_PAGES = 3 satisfies NodeVersion;
 /** The first whose links say when a query is through. */
 export const NODE_VERSION_THROUGH = 4 satisfies NodeVersion;
-export const NODE_VERSION_NEWEST = 4 satisfies NodeVersion;
+/** The first whose handshake says at which site each side is. */
+export const NODE_VERSION_SITES = 5 satisfies NodeVersion;
+export const NODE_VERSION_NEWEST = 5 satisfies NodeVersion;
 
 /** For what a connection to the node port is opened; `fellow` only from version 2 on. */
 export const PURPOSES = ["link", "callback", "transfer", "directory", "fellow"] as const;
@@ -147,6 +149,8 @@ export const MESSAGES = {
   "proof": { code: 0x02, fields: struct({ mac: fixedBytes(HASH_BYTES) }) },
   "refused": { code: 0x03, fields: struct({ refusal: oneOf(REFUSALS) }) },
   "accepted": { code: 0x04, fields: struct({}) },
+  /** From version 5 on: where the sender is, as a person named it; "": nobody did. */
+  "site": { code: 0x05, fields: struct({ site: text(limits.siteBytesMax) }) },
 
   // Links
   "ping": { code: 0x10, fields: struct({ token: u32 }) },

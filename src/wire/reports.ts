@@ -8,6 +8,7 @@ import type { FetchRecord } from "../base/fetch_record.ts";
 import type { FileTrust, SyncDatabaseReport } from "../base/package_index.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { DialBackAnswer } from "./directory_messages.ts";
+import type { ByNearness } from "./nearness.ts";
 
 export type { SyncDatabaseReport } from "../base/package_index.ts";
 
@@ -38,6 +39,8 @@ export interface StatusReport {
   readonly network: string;
   /** Whether the network has a key. */
   readonly keyed: boolean;
+  /** Where it is, as it was told; null: nobody said. */
+  readonly site: string | null;
   readonly uptimeMs: number;
   /** The lowest level that it logs. */
   readonly logLevel: LogLevel;
@@ -263,6 +266,10 @@ export interface Counters {
   readonly bytesIn: number;
   /** Bytes that went to other nodes. */
   readonly bytesOut: number;
+  /** The same by how near the other nodes are: on this machine, in its subnets, at its site, elsewhere. */
+  readonly bytesInBy: ByNearness;
+  /** Bytes that went to them, by the same. */
+  readonly bytesOutBy: ByNearness;
   readonly strikes: number;
   /** Uploads in which one requester got at least as many bytes as the file has. */
   readonly filesServed: number;

@@ -233,6 +233,7 @@ class FetchRun implements ViewPlaces {
         return view.isHandedOut;
       },
       listedDials: 0,
+      isFar: () => false,
       isSource: (nodeId) => swarm()?.hasSource(nodeId) ?? false,
       // What is complete here was hashed once.
       sha256Of: (root) => [...this.#complete].find((content) => content.root === root)?.sha256,

@@ -182,6 +182,7 @@ def frames():
     yield simple("proof", 0x02, {"mac": raw(proof_mac(b"acceptor", key=KEY))})
     yield {"kind": "refused", "refusal": "busy"}, frame(0x03, u8(5))
     yield {"kind": "accepted"}, frame(0x04, b"")
+    yield {"kind": "site", "site": "main-building"}, frame(0x05, text("main-building"))
 
     yield {"kind": "ping", "token": 0xDEADBEEF}, frame(0x10, u32(0xDEADBEEF))
     yield {"kind": "pong", "token": 0xDEADBEEF}, frame(0x11, u32(0xDEADBEEF))

@@ -5,6 +5,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import { FILE_BYTES_MAX, FILE_CHUNKS_MAX } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
+import { siteProblem } from "../../base/names.ts";
 import type { Parser } from "./arguments.ts";
 
 /** A parser of whole numbers in a range, in decimal digits. */
@@ -163,6 +164,13 @@ export function parseDiscover(text: string, what: string): "all" | readonly stri
   );
   if (wrong === undefined) return [...new Set(names)];
   throw invalid(what, text, "it is not all, none, or names of interfaces as in eth0,wlan0");
+}
+
+/** The name of a site. */
+export function parseSite(text: string, what: string): string {
+  const problem = text === "" ? "it is empty" : siteProblem(text);
+  if (problem !== undefined) throw invalid(what, text, problem);
+  return text;
 }
 
 function invalid(what: string, text: string, reason: string): UsageError {

@@ -72,6 +72,7 @@ function runDaemon(
       "peer": (settings) => live.setPeers(settings),
       "discover": ({ discover }) => live.setDiscover(discover),
       "directory": ({ directories }) => live.setDirectories(directories),
+      "site": ({ site }) => live.setSite(site),
       "share": ({ shares }) => live.setShares(shares),
       "accept-uploads": (settings) => live.setAccepting(settings),
       "relay-files": (settings) => live.setAccepting(settings),

@@ -88,6 +88,15 @@ async function runDirectoryStatus(args: Arguments): Promise<ExitName> {
 /** Where the facts begin, behind their names. */
 const FACT_COLUMN = 10;
 
+/** What came from where, and went there. */
+function nearnessText({ bytesInBy, bytesOutBy }: StatusReport["counters"]): string {
+  const words = { host: "this machine", subnet: "its subnets", site: "its site", far: "elsewhere" };
+  return Object.entries(words).map(([nearness, words]) => {
+    const key = nearness as keyof typeof bytesInBy;
+    return `${words} ${formatBytes(bytesInBy[key])} in, ${formatBytes(bytesOutBy[key])} out`;
+  }).join("; ");
+}
+
 /** The state of a daemon in lines. */
 export function statusText(status: StatusReport): string {
   const { files, counters, savings, copies } = status;
@@ -101,6 +110,7 @@ export function statusText(status: StatusReport): string {
     [
       "network",
       `${status.network} (${keyed}), ${count(status.links, "link")}` +
+      (status.site === null ? "" : `, site ${status.site}`) +
       (status.banned > 0 ? `, ${status.banned} banned` : ""),
     ],
     [
@@ -121,6 +131,7 @@ export function statusText(status: StatusReport): string {
       `${formatBytes(counters.bytesIn)} in, ${formatBytes(counters.bytesOut)} out; over all ` +
       `runs ${formatBytes(counters.totalBytesIn)} in, ${formatBytes(counters.totalBytesOut)} out`,
     ],
+    ["nearness", nearnessText(counters)],
     [
       "served",
       `${count(counters.filesServed, "file")}; over all runs ` +

@@ -6,7 +6,7 @@ import { limits } from "../../base/limits.ts";
 import { addressParser, formatAddress, parseAddress, parseHostName } from "../arguments/address.ts";
 import type { Arguments } from "../arguments/arguments.ts";
 import { about, blaming } from "../arguments/setting_faults.ts";
-import { parseNetwork, parseTtl } from "../arguments/values.ts";
+import { parseNetwork, parseSite, parseTtl } from "../arguments/values.ts";
 import { pathWord } from "../terminal/command_words.ts";
 import { warn } from "../terminal/terminal.ts";
 import { readBounded } from "./bounded_file.ts";
@@ -72,11 +72,13 @@ interface NetworkSettings {
   readonly ttl: number;
   /** False: nobody can dial this node. */
   readonly isReachable: boolean;
+  /** Where it is; "": nobody said. */
+  readonly site: string;
 }
 
 /**
- * Reads `--node`, `--peer`, `--directory`, `--network`, `--network-key-file`, `--ttl` and
- * `--no-callback`.
+ * Reads `--node`, `--peer`, `--directory`, `--network`, `--network-key-file`, `--ttl`,
+ * `--no-callback` and `--site`.
  *
  * @param options.nodePort The port to listen on when `--node` is not given.
  * @throws {UsageError} when one of them cannot be read.
@@ -97,6 +99,7 @@ export async function readNetworkSettings(
     ...await readNetwork(args),
     ttl: args.value("ttl", parseTtl),
     isReachable: !args.has("no-callback"),
+    site: args.optional("site", parseSite) ?? "",
   };
 }
 

@@ -44,6 +44,13 @@ export const NETWORK: readonly FlagSpec[] = [
     help: `How many more links a search travels after the first, 0 to ${limits.ttlMax}. 0 asks ` +
       "the neighbours only.",
   }),
+  flag("--site NAME", {
+    defaultText: "none",
+    help:
+      "Where this machine is, as an office or a building. Nodes that name the same site, or are in a " +
+      "subnet of this machine, are asked for a file before all others, and share what they take from " +
+      "those, so that it crosses a line between sites once. Nodes that name another site are far.",
+  }),
   flag("--no-callback", {
     help: "Tell others that they cannot connect to this node, for example behind NAT. Holders " +
       "then answer over the links without trying to connect, and this node connects to them.",

@@ -7,7 +7,7 @@
 import { Bitfield } from "../../base/bitfield.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
-import type { Stripes } from "./stripes.ts";
+import type { Stripes } from "../nearness/stripes.ts";
 
 /** What one fellow announced. */
 interface Announced {

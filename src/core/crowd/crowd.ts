@@ -5,8 +5,9 @@
  * thousand.
  *
  * Rules
- *  1. A stripe is read by the fellow that comes first for it (`stripes.ts`), among those that can
- *     read and are alive. It claims the stripe before it asks its mirror, and tells chunks as they come.
+ *  1. A stripe is read by the fellow that comes first for it (`nearness/rendezvous.ts`), among those that
+ *     can read and are alive. It claims the stripe before it asks its mirror, and tells chunks as they
+ *     come.
  *  2. A node reads one run at a time: stripes that follow each other, for which it comes first. What
  *     it has not begun of them it leaves to a fellow that can read only now, and comes first. While
  *     fellows are still coming in (`formingMs`) it reads single stripes, that for which it weighs most
@@ -65,7 +66,7 @@ import { FellowTalk, isReading } from "./fellow_talk.ts";
 import { type Member, Members } from "./members.ts";
 import { OwnReading } from "./own_reading.ts";
 import { SecondReading } from "./second_reading.ts";
-import { Stripes } from "./stripes.ts";
+import { Stripes } from "../nearness/stripes.ts";
 
 /** The policy of one file that a crowd brings in. */
 export class Crowd {

@@ -8,7 +8,7 @@ import { BoundedMap } from "../../base/bounded_map.ts";
 import type { FlightId, NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { FellowReport, Reads } from "./crowd_events.ts";
-import { isBefore, type WeightSeed, weightSeed, WHOLE_FILE } from "./stripes.ts";
+import { isBefore, type WeightSeed, weightSeed, WHOLE_FILE } from "../nearness/rendezvous.ts";
 
 /** A stripe that a fellow reads, or is going to. */
 interface Claim {

@@ -11,7 +11,7 @@ import type { CrowdEffect, FellowReport, Reads } from "./crowd_events.ts";
 import type { FellowTalk } from "./fellow_talk.ts";
 import type { Member, Members } from "./members.ts";
 import { ReadingPlan } from "./reading_plan.ts";
-import type { Stripes } from "./stripes.ts";
+import type { Stripes } from "../nearness/stripes.ts";
 
 /** What it works with. */
 interface OwnReadingParts {

@@ -8,7 +8,8 @@ import { limits } from "../../base/limits.ts";
 import type { Announcements } from "./announcements.ts";
 import type { Reads } from "./crowd_events.ts";
 import { type Member, type Members, smoothed } from "./members.ts";
-import { isBefore, type Stripes, weightOf, type WeightSeed } from "./stripes.ts";
+import { isBefore, weightOf, type WeightSeed } from "../nearness/rendezvous.ts";
+import type { Stripes } from "../nearness/stripes.ts";
 
 /** What this node reads now. */
 interface Reading {

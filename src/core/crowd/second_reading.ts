@@ -25,7 +25,8 @@ import { limits } from "../../base/limits.ts";
 import type { Announcements, Origins } from "./announcements.ts";
 import type { DoubtedGift } from "./crowd_events.ts";
 import type { Member, Members } from "./members.ts";
-import { isBefore, type Stripes } from "./stripes.ts";
+import { isBefore } from "../nearness/rendezvous.ts";
+import type { Stripes } from "../nearness/stripes.ts";
 
 /** What is to be done now. */
 type Step =

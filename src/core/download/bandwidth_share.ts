@@ -2,8 +2,9 @@
  * How much of the bytes in flight each source of a download gets. Chooses no chunks.
  *
  * Every source that can give something has a weight, its rate; one whose rate is not known yet
- * counts as the mean of the others. Free budget goes to the source that has least in flight for
- * its weight, one with nothing in flight first, so that nobody starves and nothing lies idle.
+ * counts as the mean of the others. Free budget goes to the nearest sources; of those that are as near,
+ * to the one that has least in flight for its weight, one with nothing in flight first, so that nobody
+ * starves and nothing lies idle.
  */
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
@@ -63,6 +64,7 @@ export function roomOf(source: Source, budget: Budget): number {
 
 /** The one of two sources that is to be served first. */
 export function hungrier(one: Source, other: Source): Source {
+  if (one.rank !== other.rank) return one.rank < other.rank ? one : other;
   const difference = one.queue.inflightBytes / one.weight -
     other.queue.inflightBytes / other.weight;
   if (difference !== 0) return difference < 0 ? one : other;

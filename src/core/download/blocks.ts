@@ -4,7 +4,9 @@
  *
  * Rarest first, the lowest index among equals: from whole holders alone a file comes in order. A
  * choice looks at a bounded run of blocks, so that it costs the same in a file of 1 TiB; beyond that
- * run it samples one random run when some holders are partial. Five bytes are kept for a block.
+ * run it samples one random run when some holders are partial. Five bytes are kept for a block, and
+ * four more while near and far holders are told apart: then of far ones only that counts which no near
+ * one has, and which the {@linkcode FarGate} lets through.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
@@ -13,8 +15,17 @@ import { limits } from "../../base/limits.ts";
 import { type Random, randomBelow } from "../../base/random.ts";
 import { BLOCK_CHUNKS, chunksIn, maskIn, maskOf, masksOf } from "./block_mask.ts";
 
+/** Where a holder is; `other`: it is neither, and nothing of it is held back. */
+type HolderSide = "near" | "far" | "other";
+
+/** Which blocks far holders may be asked for. */
+export interface FarGate {
+  allows(block: number): boolean;
+}
+
 /** What one source has, in the blocks of one download. Made by {@linkcode Blocks.hold}. */
 export interface Holdings {
+  readonly side: HolderSide;
   /** Its chunks by block; undefined when it has the whole file. */
   masks: Int32Array | undefined;
   /** It has no open chunk in a block below this one. */
@@ -41,6 +52,11 @@ export class Blocks {
   #openChunks = 0;
   /** No block below this one has an open chunk: the cursor that all whole holders share. */
   #lowest = 0;
+  /** Null: nothing of far holders is held back. */
+  #gate: FarGate | null = null;
+  /** The chunks that counted near holders have, but for whole ones; null while nobody asks. */
+  #near: Int32Array | null = null;
+  #wholeNear = 0;
 
   constructor(wanted: ChunkRange, have: Bitfield) {
     this.#wanted = wanted;
@@ -65,6 +81,31 @@ export class Blocks {
   /** How many blocks have open chunks and no counted holder of any of them. */
   get uncoveredBlocks(): number {
     return this.#wholeHolders > 0 ? 0 : this.#atAvailability[0]!;
+  }
+
+  /** Holds back what near holders have, and what `gate` does not let through; null: nothing. */
+  setGate(gate: FarGate | null): void {
+    if (gate === this.#gate) return;
+    this.#gate = gate;
+    if (gate !== null && this.#near === null) this.#lookAtNear();
+    if (gate === null) this.#near = null;
+    this.gateChanged();
+  }
+
+  /** Whether anything of far holders is held back. */
+  get isGated(): boolean {
+    return this.#gate !== null;
+  }
+
+  /** Other blocks may be let through than before. */
+  gateChanged(): void {
+    for (const holdings of this.#holdings) if (holdings.side === "far") holdings.cursor = 0;
+  }
+
+  /** Whether a block has open chunks that only far holders have, whether they are let through or not. */
+  isOnlyFar(block: number): boolean {
+    if (this.#open[block] === 0 || this.#wholeNear > 0) return false;
+    return (this.#open[block]! & ~(this.#near?.[block] ?? 0)) !== 0;
   }
 
   /** The open chunks of a block. */
@@ -118,10 +159,10 @@ export class Blocks {
   }
 
   /** Takes a source in, not yet counted; a partial bitfield is copied. */
-  hold(have: Bitfield | "all"): Holdings {
+  hold(have: Bitfield | "all", side: HolderSide = "other"): Holdings {
     const isWhole = have === "all" || have.isFull;
     const masks = isWhole ? undefined : masksOf(have, this.#firstBlock, this.count);
-    const holdings = { masks, cursor: 0, isCounted: false, probeCursor: 0 };
+    const holdings = { side, masks, cursor: 0, isCounted: false, probeCursor: 0 };
     this.#holdings.add(holdings);
     return holdings;
   }
@@ -138,10 +179,14 @@ export class Blocks {
     holdings.isCounted = isCounted;
     const step = isCounted ? 1 : -1;
     const masks = holdings.masks;
+    const isNear = holdings.side === "near";
     if (masks === undefined) {
       this.#wholeHolders += step;
+      if (isNear) this.#wholeNear += step;
+      if (isNear) this.gateChanged();
       return;
     }
+    if (isNear) this.#lookAtNear();
     for (let block = 0; block < this.count; block++) {
       if ((masks[block]! & this.#open[block]!) === 0) continue;
       this.#atAvailability[this.#availability[block]!]!--;
@@ -155,6 +200,9 @@ export class Blocks {
     if (holdings.masks === undefined) return;
     holdings.masks[block]! |= mask;
     holdings.cursor = Math.min(holdings.cursor, block);
+    if (holdings.side === "near" && holdings.isCounted && this.#near !== null) {
+      this.#near[block]! |= mask;
+    }
     this.#recount(block);
   }
 
@@ -167,6 +215,7 @@ export class Blocks {
       this.setCounted(holdings, wasCounted);
     }
     holdings.masks[block]! &= ~mask;
+    if (holdings.side === "near") this.#lookAtNear(block);
     this.#recount(block);
   }
 
@@ -177,7 +226,8 @@ export class Blocks {
 
   /** The open chunks of a block that a source has. */
   candidates(holdings: Holdings, block: number): number {
-    return this.#open[block]! & this.held(holdings, block);
+    const open = this.#open[block]! & this.held(holdings, block);
+    return open === 0 || !this.#isGated(holdings) ? open : open & this.#letThrough(block);
   }
 
   /** The chunks of a block that counted sources have. */
@@ -199,6 +249,7 @@ export class Blocks {
     let block = masks === undefined ? this.#lowest : holdings.cursor;
     const end = Math.min(this.count, block + limits.skipBlocksMax);
     if (this.#openChunks === 0) block = this.count;
+    else if (this.#isGated(holdings)) return this.#seekGated(holdings);
     else if (masks === undefined) { while (block < end && this.#open[block] === 0) block++; }
     else while (block < end && (this.#open[block]! & masks[block]!) === 0) block++;
     if (masks === undefined) this.#lowest = block;
@@ -258,16 +309,50 @@ export class Blocks {
     floor: number,
   ): number {
     const masks = holdings.masks;
+    const isGated = this.#isGated(holdings);
     let best = known;
     let bestAvailability = this.#availability[known]!;
     for (let block = start; block < end && bestAvailability > floor; block++) {
       if (this.#availability[block]! >= bestAvailability) continue;
+      if (isGated && this.candidates(holdings, block) === 0) continue;
       const open = this.#open[block]!;
       if ((masks === undefined ? open : open & masks[block]!) === 0) continue;
       best = block;
       bestAvailability = this.#availability[block]!;
     }
     return best;
+  }
+
+  #isGated({ side }: Holdings): boolean {
+    return side === "far" && this.#gate !== null;
+  }
+
+  /** As {@linkcode seek}, with a cursor of its own for whole holders too. */
+  #seekGated(holdings: Holdings): boolean {
+    let block = this.#wholeNear > 0 ? this.count : holdings.cursor;
+    const end = Math.min(this.count, block + limits.skipBlocksMax);
+    while (block < end && this.candidates(holdings, block) === 0) block++;
+    holdings.cursor = block;
+    return block < end;
+  }
+
+  /** The chunks of a block that far holders may be asked for. */
+  #letThrough(block: number): number {
+    if (this.#wholeNear > 0 || !this.#gate!.allows(block)) return 0;
+    return ~this.#near![block]!;
+  }
+
+  /** Notes anew what near holders have, of one block or of all. */
+  #lookAtNear(only?: number): void {
+    if (this.#gate === null) return;
+    const near = this.#near ??= new Int32Array(this.count);
+    const [start, end] = only === undefined ? [0, this.count] : [only, only + 1];
+    near.fill(0, start, end);
+    for (const { side, masks, isCounted } of this.#holdings) {
+      if (side !== "near" || !isCounted || masks === undefined) continue;
+      for (let block = start; block < end; block++) near[block]! |= masks[block]!;
+    }
+    this.gateChanged();
   }
 
   #setOpen(block: number, open: number): void {

@@ -25,11 +25,18 @@
  *    go there by other ways are noticed on ticks and before they are asked for.
  * 7. `need-sources` is said when missing chunks have no usable source, once until that changes.
  *    `complete` is said once, and then nothing more; where chunks `mayLose`, again when they are back.
+ * 8. Near before far. Of sources with room the nearest is asked first. A far one is asked only for what
+ *    no usable near one has, and, while near ones get the file too, for this node's share of that
+ *    (`core/nearness/far_share.ts`), and what falls to another by now is taken back; it duplicates nothing that a near one is to bring, or another one
+ *    soon (`farDuplicateMs`). All this ends when near ones had more than they could be asked for during
+ *    `nearJudgeMs`, and gave less than the far ones are known to, or, where that is not known, less than
+ *    `nearBytesPerSecond`; and begins again when they are clearly faster. One that is snubbed is no
+ *    usable one (rule 3).
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
-import { unreachable } from "../../base/errors.ts";
+import { type OfKind, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { Budget, hungrier, roomOf, weigh } from "./bandwidth_share.ts";
@@ -42,12 +49,21 @@ import type {
   SourceReport,
 } from "./download_events.ts";
 import { latestFor, sharedWith } from "./end_game.ts";
+import { FarShare } from "../nearness/far_share.ts";
 import { RequestTable } from "./request_table.ts";
 import { type Request, Source } from "./source.ts";
-import { chunksIn, lowestRun } from "./block_mask.ts";
-import { Blocks } from "./blocks.ts";
+import { BLOCK_CHUNKS, chunksIn, lowestRun } from "./block_mask.ts";
+import { Blocks, type FarGate } from "./blocks.ts";
+import { NearRule } from "./near_rule.ts";
 
 export type { DownloadEffect, DownloadEvent, FrameClass, SourceReport } from "./download_events.ts";
+
+/** After what rule 8 is looked at: who there is, and how they give. */
+const LOOKS_FAR: ReadonlySet<DownloadEvent["kind"]> = new Set<DownloadEvent["kind"]>([
+  "tick",
+  "source-joined",
+  "source-left",
+]);
 
 const PROBE_BYTES = limits.requestChunksMin * CHUNK_BYTES;
 
@@ -59,7 +75,12 @@ export class Download {
   readonly #sweep: StoreSweep;
   readonly #random: Random;
   readonly #mayLose: boolean;
+  readonly #gate: FarGate;
+  readonly #stripeBlocks: (stripe: number) => { readonly start: number; readonly end: number };
   readonly #sources = new Map<SourceId, Source>();
+  /** Rule 8; null where nothing is divided. */
+  readonly #share: FarShare | null;
+  readonly #near = new NearRule();
   #needsSources = false;
   #isDone = false;
   #nowMs = 0;
@@ -72,6 +93,18 @@ export class Download {
     this.#requests = new RequestTable(this.#blocks, options);
     this.#budget = new Budget(this.#requests, options.inflightBytesMax);
     this.#sweep = new StoreSweep(options.have, this.#blocks.count);
+    const { shared, sizeBytes, wanted } = options;
+    this.#share = shared === undefined ? null : new FarShare({ ...shared, sizeBytes });
+    const firstBlock = Math.floor(wanted.first / BLOCK_CHUNKS);
+    const share = this.#share;
+    const stripeOf = (block: number) => share!.stripes.of((firstBlock + block) * BLOCK_CHUNKS);
+    this.#gate = { allows: (block) => share === null || share.allows(stripeOf(block)) };
+    this.#stripeBlocks = (stripe) => {
+      const { first, count } = share!.stripes.range(stripe);
+      const start = Math.floor(first / BLOCK_CHUNKS) - firstBlock;
+      const end = Math.ceil((first + count) / BLOCK_CHUNKS) - firstBlock;
+      return { start: Math.max(0, start), end: Math.min(this.#blocks.count, end) };
+    };
   }
 
   /** Whether every wanted chunk is there. */
@@ -130,6 +163,7 @@ export class Download {
     // Bytes that arrive hardly ever change anything: they come far more often than the rest.
     if (event.kind === "arriving" && !this.#arriving(event.source, event.bytes)) return effects;
     this.#apply(event);
+    if (LOOKS_FAR.has(event.kind)) this.#lookFar();
     this.#askAll();
     this.#conclude();
     return effects;
@@ -138,7 +172,7 @@ export class Download {
   #apply(event: DownloadEvent): void {
     switch (event.kind) {
       case "source-joined":
-        return this.#join(event.source, event.have);
+        return this.#join(event);
       case "source-left":
         return this.#remove(this.#sources.get(event.source));
       case "chunks-good":
@@ -168,14 +202,20 @@ export class Download {
 
   // Sources
 
-  #join(id: SourceId, have: Bitfield | "all"): void {
+  #join({ source: id, have, place }: OfKind<DownloadEvent, "source-joined">): void {
     this.#remove(this.#sources.get(id));
     if (this.#sources.size >= limits.downloadSourcesMax) {
       throw new RangeError(
         `Cannot add source ${id}: a download has at most ${limits.downloadSourcesMax}`,
       );
     }
-    const source = new Source(id, this.#blocks.hold(have), this.#nowMs);
+    const side = place === undefined ? "other" : place.isFar ? "far" : "near";
+    const nowMs = this.#nowMs;
+    const source = new Source(id, this.#blocks.hold(have, side), { nowMs, place });
+    if (side === "near" && have !== "all") {
+      const { nodeId } = place!;
+      this.#share?.joined(id, { nodeId, isEmpty: have.count === 0, nowMs });
+    }
     this.#blocks.setCounted(source.holdings, true);
     this.#sources.set(id, source);
     this.#freeSnubbed();
@@ -184,6 +224,7 @@ export class Download {
   #remove(source: Source | undefined): void {
     if (source === undefined) return;
     this.#sources.delete(source.id);
+    this.#share?.left(source.id);
     this.#blocks.release(source.holdings);
     for (const request of source.requests) this.#requests.strike(request);
   }
@@ -199,6 +240,7 @@ export class Download {
         this.#blocks.gain(source.holdings, block, mask & ~(source.bad.get(block) ?? 0));
       });
     }
+    if (this.#share?.gained(source.id, ranges, this.#nowMs)) this.#lookFar();
     this.#freeSnubbed();
   }
 
@@ -243,6 +285,48 @@ export class Download {
         if (isElsewhere && !request.isDuplicate) this.#cancel(request);
       }
     }
+  }
+
+  // Near and far
+
+  /** Rule 8. */
+  #lookFar(): void {
+    const nowMs = this.#nowMs;
+    const usable = [...this.#sources.values()].filter(({ isSnubbed }) => !isSnubbed);
+    const near = usable.filter(({ isNear }) => isNear);
+    const far = usable.filter(({ isFar }) => isFar);
+    if (far.length === 0) return this.#blocks.setGate(null);
+    const isBehind = near.some(({ holdings }) => this.#blocks.seek(holdings));
+    const isSlow = this.#near.areSlow({ near, far, isBehind, nowMs });
+    const isGated = !isSlow && (near.length > 0 || this.#share?.isDivided === true);
+    this.#blocks.setGate(isGated ? this.#gate : null);
+    if (!isGated || this.#share === null) return;
+    const rate = far.reduce((sum, source) => sum + (source.rate.bytesPerSecond ?? 0), 0);
+    const isIdle = far.every(({ holdings, requests }) =>
+      requests.length === 0 && !this.#blocks.seek(holdings)
+    );
+    const hasChanged = this.#share.update({
+      nowMs,
+      chunkMs: rate === 0 ? null : CHUNK_BYTES / rate * 1_000,
+      isIdle,
+      isOpen: (stripe) => this.#isOnlyFar(stripe),
+    });
+    if (!hasChanged) return;
+    this.#blocks.gateChanged();
+    for (const { requests } of far) this.#leaveToOthers(requests);
+  }
+
+  /** Takes back what falls to another by now, but for the oldest request, which is on its way. */
+  #leaveToOthers([, ...requests]: readonly Request[]): void {
+    for (const request of requests) {
+      if (!request.isDuplicate && !this.#gate.allows(request.block)) this.#cancel(request);
+    }
+  }
+
+  #isOnlyFar(stripe: number): boolean {
+    const { start, end } = this.#stripeBlocks(stripe);
+    for (let block = start; block < end; block++) if (this.#blocks.isOnlyFar(block)) return true;
+    return false;
   }
 
   // Answers
@@ -415,7 +499,8 @@ export class Download {
 
   #latestFor(source: Source, isProbe: boolean): Request | undefined {
     const sources = this.#sources.values();
-    return latestFor(source, { blocks: this.#blocks, table: this.#requests, sources, isProbe });
+    const blocks = this.#blocks, table = this.#requests;
+    return latestFor(source, { blocks, table, sources, isProbe, sparesFar: blocks.isGated });
   }
 
   // Conclusions
@@ -435,7 +520,8 @@ export class Download {
 
   #lacksSources(): boolean {
     if (this.#blocks.uncoveredBlocks > 0) return true;
-    if (this.#blocks.openChunks > 0 && this.#isEndGame()) return true;
+    // What is held back for another to bring is lacking to nobody.
+    if (!this.#blocks.isGated && this.#blocks.openChunks > 0 && this.#isEndGame()) return true;
     let usable = 0;
     for (const source of this.#sources.values()) {
       if (!source.isSnubbed) usable++;

@@ -4,6 +4,7 @@
 
 import type { Bitfield } from "../../base/bitfield.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
+import type { NodeId, Root } from "../../base/ids.ts";
 import type { Random } from "../../base/random.ts";
 
 /** Names a source within a download; the caller gives the numbers. */
@@ -22,12 +23,34 @@ export interface DownloadOptions {
   readonly random: Random;
   /** Whether chunks may turn out to be missing again when all were there: it goes on then. */
   readonly mayLose?: boolean;
+  /** What near nodes divide among them by, where they do; see `core/nearness/far_share.ts`. */
+  readonly shared?: {
+    readonly root: Root;
+    /** This node. */
+    readonly nodeId: NodeId;
+    /** Near nodes that seek the file just now. */
+    readonly expected: number;
+    readonly nowMs: number;
+  };
+}
+
+/** Where a source is, by `core/nearness/nearness.ts`. */
+export interface SourcePlace {
+  /** Sources of a lower rank are asked first. */
+  readonly rank: number;
+  readonly isFar: boolean;
+  readonly nodeId: NodeId;
 }
 
 /** What happened. Events about a source that is not (or no longer) there are ignored. */
 export type DownloadEvent =
-  /** A source can be asked. A partial bitfield is copied. */
-  | { readonly kind: "source-joined"; readonly source: SourceId; readonly have: Bitfield | "all" }
+  /** A source can be asked. A partial bitfield is copied. Without a `place` it is neither near nor far. */
+  | {
+    readonly kind: "source-joined";
+    readonly source: SourceId;
+    readonly have: Bitfield | "all";
+    readonly place?: SourcePlace;
+  }
   /** It has more chunks. */
   | {
     readonly kind: "source-has";

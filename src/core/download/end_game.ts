@@ -15,6 +15,8 @@ interface EndGame {
   readonly sources: Iterable<Source>;
   /** The source is only to show whether it lives: it need not be sooner. */
   readonly isProbe: boolean;
+  /** Whether it matters what far sources bring twice: they are left what near ones bring, or others soon. */
+  readonly sparesFar: boolean;
 }
 
 /**
@@ -32,6 +34,8 @@ export function latestFor(source: Source, game: EndGame): Request | undefined {
       if (request.source === source || sharedWith(source, request, game.blocks) === 0) continue;
       const expectedMs = request.source.expectedMs(request) ?? 0;
       if (expectedMs <= latestMs) continue;
+      const isLeft = request.source.isNear || expectedMs < limits.farDuplicateMs;
+      if (game.sparesFar && source.isFar && isLeft) continue;
       if (!game.isProbe && !isSooner(source, { rate, request, expectedMs })) continue;
       latest = request;
       latestMs = expectedMs;

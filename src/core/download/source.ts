@@ -5,7 +5,8 @@
 
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
 import { limits } from "../../base/limits.ts";
-import type { SourceId } from "./download_events.ts";
+import type { SourceId, SourcePlace } from "./download_events.ts";
+import { rankOf } from "../nearness/nearness.ts";
 import { chunksIn } from "./block_mask.ts";
 import type { Holdings } from "./blocks.ts";
 
@@ -26,6 +27,9 @@ export interface Request {
 /** Weight of a new sample: old speed is forgotten in about a second. */
 const SAMPLE_WEIGHT = 0.3;
 
+/** Of a source of which nobody says where it is, as of a mirror: with the first of the far ones. */
+const DEFAULT_RANK = rankOf("far", null);
+
 /** What is known of one source. */
 export class Source {
   readonly id: SourceId;
@@ -41,12 +45,27 @@ export class Source {
   isSnubbed = false;
   /** When it last gave a sign of life, or had its first request after a rest. */
   lastActiveMs: number;
+  /** Those of a lower rank are asked first. */
+  readonly rank: number;
 
-  constructor(id: SourceId, holdings: Holdings, nowMs: number) {
+  constructor(
+    id: SourceId,
+    holdings: Holdings,
+    { nowMs, place }: { readonly nowMs: number; readonly place?: SourcePlace | undefined },
+  ) {
     this.id = id;
+    this.rank = place?.rank ?? DEFAULT_RANK;
     this.holdings = holdings;
     this.lastActiveMs = nowMs;
     this.rate = new DeliveryRate(nowMs);
+  }
+
+  get isFar(): boolean {
+    return this.holdings.side === "far";
+  }
+
+  get isNear(): boolean {
+    return this.holdings.side === "near";
   }
 
   /** Its requests outstanding, oldest first. */

@@ -21,6 +21,7 @@
  *     be believed offers it any more.
  *  9. A candidate that is lost is forgotten if all who offered it offer another one: there its file
  *     was replaced by that.
+ * 10. Who is only beginning to get a file, and has nothing of it, has no vote.
  */
 
 import { CHUNK_BYTES, chunkCount } from "../../base/geometry.ts";
@@ -140,6 +141,8 @@ export class Candidates {
     if (this.#rejected.has(key)) return "rejected";
     if (this.#banned.has(node)) return "banned";
     const known = this.#byKey.get(key);
+    // Rule 10: it only repeats what others say.
+    if (offer.chunksHave === 0 && offer.sizeBytes > 0) return "counted";
     const how = { isWhole: offer.chunksHave >= chunkCount(offer.sizeBytes) };
     if (known !== undefined) known.offerers.offered(node, host, how);
     else if (this.#byKey.size >= limits.candidatesMax) return "too-many";

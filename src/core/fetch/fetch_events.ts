@@ -103,6 +103,8 @@ export interface FetchFacts {
   sha256Of(root: Root): string | undefined;
   /** Whether a node is a source of the swarm already. */
   isSource(nodeId: NodeId): boolean;
+  /** Whether who is at a host is far, as far as is known. */
+  isFar(host: string): boolean;
 }
 
 /** What happened. */
@@ -137,6 +139,8 @@ export type FetchPolicyEvent =
   | { readonly kind: "appeared"; readonly nodeId: NodeId; readonly file: FileOffer }
   /** A holder answered by the reverse path. Anybody on the way may have written it. */
   | { readonly kind: "hit"; readonly hit: Hit }
+  /** A near node takes what is followed from this one, and can be dialled there. */
+  | { readonly kind: "near-began"; readonly nodeId: NodeId; readonly address: HostPort }
   /** A directory names files, and holders in the order in which to ask them. */
   | {
     readonly kind: "listed";

@@ -66,6 +66,7 @@ const OF_NODES: ReadonlySet<FetchPolicyEvent["kind"]> = new Set<FetchPolicyEvent
   "in-flight",
   "appeared",
   "hit",
+  "near-began",
   "listed",
 ]);
 
@@ -231,6 +232,9 @@ export class FetchPolicy {
         break;
       case "hit":
         this.#peers.hit(turn, event);
+        break;
+      case "near-began":
+        this.#peers.nearBegan(turn, event);
         break;
       case "relay-answered":
         this.#peers.relayAnswered(turn, event);

@@ -10,6 +10,8 @@
  *     of the one that is followed.
  *  4. Those that offered a candidate before it was followed were sent away: they are dialled when
  *     it is. A bounded number of them is remembered.
+ *  5. A near node that takes the file from here is dialled: what it gets elsewhere can be had there.
+ *  6. Of those that a directory names the near ones are dialled first.
  */
 
 import type { HostPort } from "../../base/address.ts";
@@ -85,7 +87,11 @@ export class Holders {
   }
 
   /** Rule 3. */
-  listed(turn: Turn, holders: readonly Holder[], followed: Candidate | null): void {
+  listed(turn: Turn, named: readonly Holder[], followed: Candidate | null): void {
+    // Rule 6.
+    const holders = named.toSorted((a, b) =>
+      Number(turn.facts.isFar(a.host)) - Number(turn.facts.isFar(b.host))
+    );
     for (const { nodeId, host, port, root, sizeBytes, chunksHave } of holders) {
       if (!this.#candidates.isOpen({ root, sizeBytes }) || !this.#isWelcome(turn, nodeId)) continue;
       const whole = chunksHave === chunkCount(sizeBytes);
@@ -108,6 +114,15 @@ export class Holders {
       dialled++;
       turn.emit({ kind: "dial", nodeId, address: { host, port }, root, isListed: true });
     }
+  }
+
+  /** Rule 5. */
+  nearBegan(
+    turn: Turn,
+    nodeId: NodeId,
+    holder: { readonly address: HostPort; readonly root: Root },
+  ): void {
+    this.#dial(turn, nodeId, holder);
   }
 
   /**

@@ -35,6 +35,8 @@
  *     to, and nobody was heard of, the search is over.
  * 16. Where nodes are not believed what the file is, none is asked, dialled or searched for, and what
  *     one says of its own accord does not count (rule 11 of `fetch_policy.ts`).
+ * 17. A near node that takes what is followed from here gets it too: it is dialled, so that the two share
+ *     what far ones are asked for (`core/nearness/far_share.ts`).
  */
 
 import type { OfKind } from "../../base/errors.ts";
@@ -244,6 +246,8 @@ export class PeerSide {
       if (verdict === "counted") {
         note(turn, `Offer of ${peer}: root ${file.root}, ${file.sizeBytes} bytes`);
         this.#holders.note(candidateKey(file), nodeId, address);
+        // Who is only beginning has no vote, and so may have come before what is followed.
+        this.#sentAway ||= file.chunksHave === 0 && file.sizeBytes > 0 && this.followed === null;
         continue;
       }
       note(turn, `Offer of ${peer} does not count: ${verdict}`);
@@ -303,6 +307,13 @@ export class PeerSide {
   hit(turn: Turn, { hit }: OfKind<FetchPolicyEvent, "hit">): void {
     this.#heard.isAnyNamed = true;
     if (this.#holders.hit(turn, hit)) this.#waitForUnreached(turn.nowMs);
+  }
+
+  /** Rule 17. */
+  nearBegan(turn: Turn, { nodeId, address }: OfKind<FetchPolicyEvent, "near-began">): void {
+    const { swarm } = turn.facts;
+    if (this.followed === null || swarm === null || !swarm.wantsSources) return;
+    this.#holders.nearBegan(turn, nodeId, { address, root: this.followed.root });
   }
 
   notReached(turn: Turn, event: OfKind<FetchPolicyEvent, "not-reached">): void {

@@ -242,7 +242,8 @@ export class Search {
       return;
     }
     this.#lookUps.set(query.id, held);
-    out.push({ kind: "look-up", id: query.id, sought: query.sought });
+    const { callbackHost: host, callbackPort: port } = held.query;
+    out.push({ kind: "look-up", id: query.id, sought: query.sought, host, port });
   }
 
   // Rules 6 to 9

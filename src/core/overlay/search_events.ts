@@ -68,7 +68,8 @@ export type SearchEvent =
 /** What the search wants done. One message object may be sent to several links. */
 export type SearchEffect =
   | { readonly kind: "send"; readonly link: LinkId; readonly message: SearchMessage }
-  | { readonly kind: "look-up"; readonly id: QueryId; readonly sought: Sought }
+  /** The requester can be dialled at `host` and `port`; "" and 0: it cannot. */
+  | ({ readonly kind: "look-up"; readonly id: QueryId; readonly sought: Sought } & HostPort)
   | ({ readonly kind: "call-back"; readonly id: QueryId; readonly sought: Sought } & HostPort)
   | { readonly kind: "answer-by-hit"; readonly id: QueryId; readonly sought: Sought }
   | { readonly kind: "deliver-hit"; readonly id: QueryId; readonly hit: Hit }

@@ -5,6 +5,7 @@
 
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { CleanedCounts } from "../keeping/keeper.ts";
+import type { ByNearness } from "../../wire/nearness.ts";
 import type { BytesBrought, FetchOutcomes } from "../node/fetch_ends.ts";
 import type { Node } from "../node/node.ts";
 import type { ClientServer } from "./client_server.ts";
@@ -16,6 +17,8 @@ export interface DaemonFigures {
   readonly connections: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  readonly bytesInBy: ByNearness;
+  readonly bytesOutBy: ByNearness;
   /** Nodes that it was told to keep a link with, by how that goes. */
   readonly peersGiven: Readonly<Record<"linked" | "dialling" | "failed", number>>;
   readonly directories: Readonly<Record<"answering" | "failing", number>>;
@@ -84,6 +87,8 @@ export function daemonFigures(
     connections: connections.size,
     bytesIn: connections.bytesIn,
     bytesOut: connections.bytesOut,
+    bytesInBy: connections.bytesInBy,
+    bytesOutBy: connections.bytesOutBy,
     peersGiven: peersGiven(node),
     directories: { answering: directories.size - failing, failing },
     fetchesRunning: node.fetches.length,

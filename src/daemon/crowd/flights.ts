@@ -17,7 +17,12 @@ import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
 import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
-import { type MessageOf, NODE_VERSION_FLIGHTS, type Refusal } from "../../wire/messages.ts";
+import {
+  type MessageOf,
+  NODE_VERSION_FLIGHTS,
+  NODE_VERSION_SITES,
+  type Refusal,
+} from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
@@ -259,7 +264,8 @@ export class Flights {
     return await dialNode(connections, address, {
       identity,
       purpose: "fellow",
-      version: NODE_VERSION_FLIGHTS,
+      version: identity.place?.site ? NODE_VERSION_SITES : NODE_VERSION_FLIGHTS,
+      below: NODE_VERSION_FLIGHTS,
       fallback: false,
       oldVersions: this.#options.oldVersions,
       nowMs: clock.nowMs(),

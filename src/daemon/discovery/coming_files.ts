@@ -100,11 +100,17 @@ export class Askers {
     this.#askers.set(`${formatAddress(host, port)}/${value}`, asker, nowMs);
   }
 
-  /** Gives those that wait for a name, and forgets them. */
-  take(name: string, nowMs: number): Asker[] {
+  /** Those that wait for a name, or a root. */
+  of(value: string, nowMs: number): Asker[] {
+    const askers = [...this.#askers.entries(nowMs)].map(([, asker]) => asker);
+    return askers.filter(({ sought }) => sought.value === value);
+  }
+
+  /** Gives those that wait for a name, or a root, and forgets them. */
+  take(value: string, nowMs: number): Asker[] {
     const taken: Asker[] = [];
     for (const [key, asker] of this.#askers.entries(nowMs)) {
-      if (asker.sought.value !== name) continue;
+      if (asker.sought.value !== value) continue;
       this.#askers.delete(key);
       taken.push(asker);
     }

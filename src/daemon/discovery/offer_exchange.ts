@@ -7,6 +7,7 @@ import { PeerFault } from "../../base/errors.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import type { FlightId, QueryId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { expectMessage, type RemoteIdentity } from "../../net/handshake.ts";
@@ -89,7 +90,9 @@ export async function offerFiles(
       version: remote.version,
     });
   } else {
-    const files = filesSought(source, sought);
+    // A near one that gets it as well is told even of what is only beginning here.
+    const evenBegun = !isFar(connection.nearness);
+    const files = filesSought(source, sought, { evenBegun });
     hasOffered = files.length > 0 || inFlight.length > 0;
     for (const file of files) {
       connection.send(offerMessage(source.store, file, { listing: false }));

@@ -18,9 +18,21 @@ export type OfferSource = Pick<NodeContext, "store" | "offerPolicy">;
 /** How many files are offered when nobody says how many. */
 const DEFAULT_MAX = { name: limits.offersMax, glob: limits.listingMax } as const;
 
+/** What else is offered than what something is here of. */
+interface OfferOptions {
+  /** Whether also what is only beginning here: its leaves are known, and no chunk has come. */
+  readonly evenBegun?: boolean;
+}
+
 /** Whether any part of a file that matches is here; looks no further than the first. */
-export function holdsAny(source: OfferSource, sought: Sought): boolean {
-  for (const file of candidates(source.store, sought)) if (isOffered(source, file)) return true;
+export function holdsAny(
+  source: OfferSource,
+  sought: Sought,
+  options: OfferOptions = {},
+): boolean {
+  for (const file of candidates(source.store, sought)) {
+    if (isOffered(source, file, options)) return true;
+  }
   return false;
 }
 
@@ -31,14 +43,14 @@ export function holdsAny(source: OfferSource, sought: Sought): boolean {
 export function filesSought(
   source: OfferSource,
   sought: Sought,
-  options: { readonly max?: number } = {},
+  options: OfferOptions & { readonly max?: number } = {},
 ): FileDefinition[] {
   const max = sought.by === "root" ? 1 : options.max ?? DEFAULT_MAX[sought.by];
   const byRoot = new Map<string, FileDefinition>();
   for (const file of candidates(source.store, sought)) {
     // A list names a file once for each of its names; a transfer needs each root once.
     const key = sought.by === "glob" ? `${file.root}/${file.name}` : file.root;
-    if (byRoot.has(key) || !isOffered(source, file)) continue;
+    if (byRoot.has(key) || !isOffered(source, file, options)) continue;
     byRoot.set(key, file);
     if (byRoot.size === max) break;
   }
@@ -95,8 +107,12 @@ export function offerMessage(
 }
 
 /** The file of `root` if there is anything of it here to offer. */
-export function fileOfRoot(source: OfferSource, root: Root): FileDefinition | undefined {
-  return filesSought(source, { by: "root", value: root })[0];
+export function fileOfRoot(
+  source: OfferSource,
+  root: Root,
+  options: OfferOptions = {},
+): FileDefinition | undefined {
+  return filesSought(source, { by: "root", value: root }, options)[0];
 }
 
 /** A glob may match everything that is here, so its files come one by one, as they are taken. */
@@ -114,7 +130,12 @@ function candidates(store: ChunkStore, sought: Sought): Iterable<FileDefinition>
 }
 
 /** Whether a file may be offered, and something of it is here; an empty file always is. */
-export function isOffered(source: OfferSource, file: FileDefinition): boolean {
-  const hasAny = file.sizeBytes === 0 || file.chunksHave > 0;
+export function isOffered(
+  source: OfferSource,
+  file: FileDefinition,
+  { evenBegun = false }: OfferOptions = {},
+): boolean {
+  const hasAny = file.sizeBytes === 0 || file.chunksHave > 0 ||
+    evenBegun && source.store.download(file.root)?.hasLeaves === true;
   return hasAny && source.offerPolicy.isOfferable(file);
 }

@@ -28,6 +28,7 @@ import { fileOffer } from "../discovery/offers.ts";
 import type { OfferingHolder, Searcher, Verdict } from "../discovery/searches.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { SwarmEvent, SwarmObserver } from "../swarm/swarm_events.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import { FetchChoice } from "../../core/fetch/fetch_choice.ts";
 import { FetchChecks } from "./fetch_checks.ts";
 import type { FetchHost } from "./fetch_host.ts";
@@ -312,6 +313,11 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
     this.#loop.tell({ kind: "hit", hit });
   }
 
+  /** A near node takes what comes here, so that it will have what does not: as good as a HIT. */
+  nearBegan(holder: OfferingHolder): void {
+    this.#loop.tell({ kind: "near-began", ...holder });
+  }
+
   listed({ files, holders }: DirectoryAnswer): void {
     this.#host.holders.listed(holders, this.#host.clock.nowMs());
     this.#loop.tell({ kind: "listed", files, holders });
@@ -453,6 +459,7 @@ export class Fetch implements Searcher, SwarmObserver, ViewPlaces {
         return searches.listedDials;
       },
       sha256Of: (root) => store.sha256(root),
+      isFar: (host) => isFar(this.#host.nearnessOf(host)),
       isSource: (nodeId) => followed.swarm?.hasSource(nodeId) ?? false,
     };
   }

@@ -10,6 +10,7 @@ import type { Mirrors } from "../../http/mirrors.ts";
 import type { NamedMirrors } from "../../http/named_mirrors.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { MessageOf } from "../../wire/messages.ts";
+import type { Nearness } from "../../wire/nearness.ts";
 import type { FileOffer, Sought } from "../../wire/structures.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { Flights } from "../crowd/flights.ts";
@@ -32,6 +33,8 @@ export interface FetchHost {
     "begin" | "dial" | "isDialling" | "join" | "misbehaved" | "onSought" | "passedWrong" | "random"
   >;
   readonly nodeId: NodeId;
+  /** How near this node a host is. */
+  nearnessOf(host: string): Nearness;
   /** Files of a name on this machine that have no root yet, as others are told of them. */
   coming(name: string): MessageOf<"in-flight">[];
   /** Whether only nodes with the network's key can talk to it. */

@@ -10,6 +10,7 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import { newNodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { systemRandom } from "../../base/random.ts";
+import { ownSubnets } from "../../net/own_addresses.ts";
 import { tcpTransport } from "../../net/tcp_transport.ts";
 import { ChunkStore } from "../../store/chunk_store.ts";
 import type { FetchEvent, FetchObserver, FetchRequest } from "../../wire/fetching.ts";
@@ -17,7 +18,15 @@ import { Node, type NodeOptions } from "./node.ts";
 
 type AloneNodeOptions = Pick<
   NodeOptions,
-  "directories" | "isReachable" | "log" | "network" | "networkKey" | "otherKeys" | "peers" | "ttl"
+  | "directories"
+  | "isReachable"
+  | "log"
+  | "network"
+  | "networkKey"
+  | "otherKeys"
+  | "peers"
+  | "site"
+  | "ttl"
 >;
 
 interface AloneOptions extends AloneNodeOptions {
@@ -57,6 +66,7 @@ export async function* fetchAlone(
     linksMin: limits.linksMin,
     linksMax: limits.linksMax,
     isAlone: true,
+    ownSubnets,
     store,
     transport: tcpTransport,
   });

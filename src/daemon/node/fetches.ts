@@ -9,11 +9,13 @@ import { mirrorDelayOf } from "../../core/fetch/fetch_timeouts.ts";
 import { NamedMirrors } from "../../http/named_mirrors.ts";
 import { Mirrors } from "../../http/mirrors.ts";
 import { linkProblemOf } from "../../net/link_problem.ts";
+import type { OldVersions } from "../../net/version_fallback.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
+import type { Sought } from "../../wire/structures.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { comingFiles } from "../discovery/coming_files.ts";
-import type { Searcher } from "../discovery/searches.ts";
+import type { OfferingHolder, Searcher } from "../discovery/searches.ts";
 import type { Flights } from "../crowd/flights.ts";
 import { CoalescedReads } from "../../http/coalesced_reads.ts";
 import { Fetch, type FetchOptions } from "../fetch/fetch.ts";
@@ -42,6 +44,7 @@ interface FetchesOptions {
   readonly mirrorDelayMs: number | null;
   /** The mirrors that its configuration names; none by default. */
   readonly configuredMirrors?: ConfiguredMirrors | undefined;
+  readonly oldVersions: OldVersions;
 }
 
 /** Whether a fetch came upon bytes of its own that are not what they were, or are missing since. */
@@ -121,6 +124,21 @@ export class Fetches {
   /** What is being fetched, the last begun first. */
   get running(): readonly Fetch[] {
     return [...this.#running].reverse();
+  }
+
+  /** Whether any of them seeks this. */
+  seeks({ by, value }: Sought): boolean {
+    for (const { request } of this.#running) {
+      if (by === "name" ? request.name === value : by === "root" && request.root === value) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** A near node takes what is coming here, and so gets it too: it is taken from as well. */
+  nearBegan(root: Root, holder: OfferingHolder): void {
+    for (const fetch of this.#running) if (fetch.root === root) fetch.nearBegan(holder);
   }
 
   /**
@@ -229,13 +247,14 @@ export class Fetches {
   }
 
   #fetchHost({ insideMirrors, mirrorsAlone = false }: FetchOnOptions) {
-    const { discovery, flights, isAlone } = this.#options;
+    const { discovery, flights, isAlone, oldVersions } = this.#options;
     const { directories, links } = discovery;
     return {
       ...this.#context,
       swarms: this.swarms,
       flights,
       nodeId: this.#context.identity.nodeId,
+      nearnessOf: links.nearnessOf.bind(links),
       coming: (name: string) => comingFiles(this.#context, { by: "name", value: name }),
       hasNetworkKey: this.#context.identity.networkKey !== undefined,
       mirrors: this.mirrors,
@@ -258,6 +277,7 @@ export class Fetches {
           address,
           root,
           searcher,
+          oldVersions,
           isBanned: links.isBanned.bind(links),
         }),
       askRelays: this.#relayRequests.ask.bind(this.#relayRequests),

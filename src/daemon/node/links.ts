@@ -10,6 +10,7 @@ import { messageOf, type OfKind, PeerFault, unreachable } from "../../base/error
 import { limits } from "../../base/limits.ts";
 import type { LinkId } from "../../core/overlay/neighbour_events.ts";
 import type { CallbackOutcome } from "../../core/overlay/search_events.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
@@ -19,9 +20,11 @@ import { formatAddress, plainHost } from "../../wire/host.ts";
 import {
   type Message,
   type MessageKind,
+  NODE_VERSION_SITES,
   NODE_VERSION_THROUGH,
   type Refusal,
 } from "../../wire/messages.ts";
+import type { Nearness } from "../../wire/nearness.ts";
 import type { Sought } from "../../wire/structures.ts";
 import type { GivenPeerReport } from "../../wire/reports.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
@@ -29,6 +32,7 @@ import { type Asker, Askers, comingFiles } from "../discovery/coming_files.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
 import { fileOffer, filesSought, holdsAny } from "../discovery/offers.ts";
 import { Searches } from "../discovery/searches.ts";
+import type { SwarmFile } from "../swarm/swarm_events.ts";
 import type { Uploads } from "../upload/uploads.ts";
 import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import type { Flights } from "../crowd/flights.ts";
@@ -48,6 +52,8 @@ interface LinksOptions {
   /** What this node is just getting. */
   readonly flights: Flights;
   readonly oldVersions: OldVersions;
+  /** Whether a fetch of this node seeks the same; none does by default. */
+  readonly isFetching?: (sought: Sought) => boolean;
   /** Nodes that a person named: links to them are kept up. */
   readonly peers: readonly HostPort[];
   /** Remembers over a restart whom it met; nobody does by default. */
@@ -76,6 +82,8 @@ export class Links {
   readonly #timers = new DisposableStack();
   /** Requesters that wait for what is not here yet. */
   readonly #askers = new Askers();
+  /** Near ones that seek what this node fetches, and has nothing of. */
+  readonly #nearSeekers = new Askers();
   readonly #given: GivenPeers;
   readonly #linkLog: LinkLog;
   #ownAddresses = "";
@@ -319,9 +327,31 @@ export class Links {
     }
   }
 
-  #callBack(asker: Asker, answered: (outcome: CallbackOutcome) => void): void {
+  /** How many near nodes seek a file just now. */
+  nearSeekers({ name, root }: SwarmFile): number {
+    const nowMs = this.#context.clock.nowMs();
+    const seekers = [name, root].flatMap((value) => this.#nearSeekers.of(value, nowMs));
+    return seekers.filter(({ address: { host } }) => !isFar(this.nearnessOf(host))).length;
+  }
+
+  /** Chunks of a file can come here: near ones that seek it are called, so that they share the work. */
+  begun({ name, root }: SwarmFile): void {
+    if (this.#isStopped) return;
+    const nowMs = this.#context.clock.nowMs();
+    for (const value of [name, root]) {
+      const seekers = this.#nearSeekers.take(value, nowMs).slice(-limits.nearSeekersMax);
+      for (const asker of seekers) this.#callBack(asker, () => {}, { evenBegun: true });
+    }
+  }
+
+  #callBack(
+    asker: Asker,
+    answered: (outcome: CallbackOutcome) => void,
+    how: { readonly evenBegun?: boolean } = {},
+  ): void {
     callRequester(this.#context, {
       ...this.#options,
+      ...how,
       ...asker,
       answered,
       waits: (asker) => this.#askers.add(asker, this.#context.clock.nowMs()),
@@ -336,11 +366,33 @@ export class Links {
     }
   }
 
-  #lookUp({ id, sought }: OfKind<OverlayEffect, "look-up">): void {
+  #lookUp({ id, sought, ...address }: OfKind<OverlayEffect, "look-up">): void {
     const { flights } = this.#options;
     flights.sought(sought);
     const holds = holdsAny(this.#context, sought) || this.#isComing(sought);
     this.step({ kind: "looked-up", id, holds });
+    if (!holds && address.port !== 0) this.#nearSeeks({ id, address, sought });
+  }
+
+  /** Somebody seeks what is not here: if it comes here too, and they are near, they get it together. */
+  #nearSeeks(asker: Asker): void {
+    const { address: { host }, sought } = asker;
+    if (this.#options.isFetching?.(sought) !== true) return;
+    // Where sites were named, its own may show only when it is called.
+    const mayBeNear = !isFar(this.nearnessOf(host)) || this.#site !== "";
+    if (!mayBeNear) return;
+    this.#nearSeekers.add(asker, this.#context.clock.nowMs());
+    const begun = filesSought(this.#context, sought, { evenBegun: true });
+    for (const file of begun) this.begun(file);
+  }
+
+  /** How near this node a host is. */
+  nearnessOf(host: string): Nearness {
+    return this.#context.identity.place?.nearnessOf({ host, site: "" }) ?? "far";
+  }
+
+  get #site(): string {
+    return this.#context.identity.place?.site ?? "";
   }
 
   /** Whether something that matches is about to be here. */
@@ -388,7 +440,8 @@ export class Links {
       ({ connection, remote } = await dialNode(connections, address, {
         identity,
         purpose: "link",
-        version: NODE_VERSION_THROUGH,
+        version: this.#site === "" ? NODE_VERSION_THROUGH : NODE_VERSION_SITES,
+        below: NODE_VERSION_THROUGH,
         fallback: true,
         oldVersions: this.#options.oldVersions,
         nowMs: clock.nowMs(),

@@ -13,6 +13,7 @@ import { limits } from "../../base/limits.ts";
 import { type LogFields, type Logger, LogThrottle, PeerLog } from "../../base/log.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
 import { systemRandom } from "../../base/random.ts";
+import type { OwnAddress } from "../../core/nearness/nearness.ts";
 import { Connections } from "../../net/connections.ts";
 import { DialGuard } from "../../net/dial_guard.ts";
 import { OwnNonces } from "../../net/handshake.ts";
@@ -27,6 +28,7 @@ import { KEEP_ALL, type KeepingSettings } from "../../core/keeping/disk_marks.ts
 import { HolderBook } from "../../core/keeping/holder_book.ts";
 import { Flights } from "../crowd/flights.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import { OwnPlace } from "../discovery/own_place.ts";
 import type { Fetch } from "../fetch/fetch.ts";
 import { Keeper } from "../keeping/keeper.ts";
 import { ChunkHasher } from "../swarm/chunk_hasher.ts";
@@ -75,6 +77,10 @@ export interface NodeOptions {
   readonly knownNodes?: KnownNodes;
   /** This machine's addresses as one text: when they change, all nodes are dialled anew. */
   readonly ownAddresses?: () => string;
+  /** Where it is, as a person named it; "" or left out: nobody did. */
+  readonly site?: string;
+  /** The subnets that this machine is in; by default it is in none. */
+  readonly ownSubnets?: () => readonly OwnAddress[];
   /** Directories that are told what is here and asked what is sought; none by default. */
   readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
@@ -100,6 +106,8 @@ export class Node {
   readonly flights: Flights;
   /** Makes room for what is fetched. */
   readonly keeper: Keeper;
+  /** Where it is. */
+  readonly place: OwnPlace;
   /** Strikes that peers were given. */
   strikes = 0;
   readonly #oldVersions = new OldVersions();
@@ -121,6 +129,8 @@ export class Node {
     const listener = transport.listen(options.listen);
     const { address } = listener;
     const throttle = new LogThrottle(clock);
+    const { site = "", ownSubnets = () => [] } = options;
+    const place = this.place = new OwnPlace({ site, clock, subnets: ownSubnets });
     const guard = new DialGuard((host) => {
       if (throttle.isFirst(`dials ${host}`)) log.warn("leaves a host alone", leftAlone(host));
     });
@@ -143,6 +153,7 @@ export class Node {
         networkKey: options.networkKey,
         ...(options.otherKeys === undefined ? {} : { otherKeys: options.otherKeys }),
         random: systemRandom,
+        place,
         ownNonces: new OwnNonces(),
       },
     };
@@ -150,19 +161,30 @@ export class Node {
       clock,
       log,
       random: systemRandom,
+      nodeId,
+      nearSeekers: (file) => this.links.nearSeekers(file),
+      begun: (file) => this.links.begun(file),
       hasher: this.#hasher = new ChunkHasher(clock),
       struck: () => this.#struck(),
       misbehaved: (node, root) =>
         this.links.step({ kind: "misbehaved", node, misdeed: { kind: "wrong-data", root } }),
     };
-    const uploads = new Uploads(context);
+    const uploads = new Uploads(context, {
+      nearBegan: (root, requester) => this.transfers.fetches.nearBegan(root, requester),
+    });
     const oldVersions = this.#oldVersions;
     const flights = this.flights = new Flights(context, {
       ...swarmContext,
       oldVersions,
       isBanned: (remote, connection) => this.links.isBanned(remote, connection),
     });
-    const links = this.links = new Links(context, { ...options, uploads, flights, oldVersions });
+    const links = this.links = new Links(context, {
+      ...options,
+      uploads,
+      flights,
+      oldVersions,
+      isFetching: (sought) => this.transfers.fetches.seeks(sought),
+    });
     const discovery = this.discovery = new Discovery(context, {
       links,
       flights,
@@ -185,6 +207,7 @@ export class Node {
       flights,
       uploads,
       discovery,
+      oldVersions,
       trust,
       acceptBytes: options.acceptBytes ?? 0,
       relaysFiles: options.relaysFiles ?? false,

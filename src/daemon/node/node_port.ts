@@ -5,6 +5,7 @@
 
 import type { HostPort } from "../../base/address.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import { Acceptor } from "../../net/acceptor.ts";
 import type { Connection } from "../../net/connection.ts";
 import { withDeadline } from "../../net/deadline.ts";
@@ -135,7 +136,8 @@ export class NodePort {
       "Cannot serve",
       async () => expectMessage(await connection.receiveOne(), "want"),
     );
-    const file = fileOfRoot(this.#context, root);
+    const evenBegun = !isFar(connection.nearness);
+    const file = fileOfRoot(this.#context, root, { evenBegun });
     if (file !== undefined) connection.send(offerMessage(store, file, { listing: false }));
     connection.send({ kind: "offers-end" });
     if (file === undefined) await connection.closeAfterWriting();

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { CallbackOutcome } from "../../core/overlay/search_events.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import type { Connection } from "../../net/connection.ts";
-import { initiate, type RemoteIdentity } from "../../net/handshake.ts";
+import type { LocalIdentity, RemoteIdentity } from "../../net/handshake.ts";
 import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import { onlyKinds } from "../../wire/framer.ts";
 import { formatAddress } from "../../wire/host.ts";
@@ -18,6 +18,7 @@ import {
   NODE_VERSION_FLIGHTS,
   NODE_VERSION_OLDEST,
   NODE_VERSION_PAGES,
+  NODE_VERSION_SITES,
   type NodeVersion,
 } from "../../wire/messages.ts";
 import type { Sought } from "../../wire/structures.ts";
@@ -42,6 +43,8 @@ interface RequesterCall {
   readonly answered: (outcome: CallbackOutcome) => void;
   /** Is given a requester that was told of files in flight only, when it has answered. */
   readonly waits: (asker: Asker) => void;
+  /** Whether there is something to say as well where a file is only beginning here; not by default. */
+  readonly evenBegun?: boolean;
 }
 
 /**
@@ -63,11 +66,11 @@ export async function callRequester(context: NodeContext, call: RequesterCall): 
 
 /** One call; true when nothing of what was here at its beginning was left to be offered. */
 async function callOnce(context: NodeContext, call: RequesterCall): Promise<boolean> {
-  const { uploads, flights, oldVersions, id, address, sought, answered } = call;
+  const { uploads, flights, oldVersions, id, address, sought, answered, evenBegun } = call;
   const { clock, connections, identity } = context;
   const inFlight = [...flights.offersTo(address, sought), ...comingFiles(context, sought)]
     .slice(0, inFlightMax(sought));
-  const holds = holdsAny(context, sought);
+  const holds = holdsAny(context, sought, { evenBegun: evenBegun ?? false });
   if (!holds && inFlight.length === 0) {
     // A fellow of all that is in flight here is told nothing new.
     answered("search-on");
@@ -80,7 +83,7 @@ async function callOnce(context: NodeContext, call: RequesterCall): Promise<bool
     const { connection, remote } = await dialNode(connections, address, {
       identity,
       purpose: "callback",
-      version: versionFor({ inFlight: inFlight.length, total }),
+      ...versionsFor(identity, versionFor({ inFlight: inFlight.length, total })),
       fallback: holds,
       oldVersions,
       nowMs: clock.nowMs(),
@@ -134,6 +137,15 @@ function inFlightMax({ by }: Sought): number {
   return by === "glob" ? limits.listingMax : limits.flightsOfferedMax;
 }
 
+/** In which version to dial where this node is at a site, and in which to say the rest. */
+function versionsFor(
+  { place }: LocalIdentity,
+  below: NodeVersion,
+): { readonly version: NodeVersion; readonly below: NodeVersion } {
+  const hasSite = place !== undefined && place.site !== "";
+  return { version: hasSite ? NODE_VERSION_SITES : below, below };
+}
+
 /** The oldest version in which a holder can say what it has to say. */
 function versionFor(offers: { readonly inFlight: number; readonly total: number }): NodeVersion {
   if (offers.total > limits.listingMax) return NODE_VERSION_PAGES;
@@ -152,15 +164,20 @@ export async function takeFromHolder(
     readonly address: HostPort;
     readonly root: Root;
     readonly searcher: Pick<Searcher, "offered">;
+    readonly oldVersions: OldVersions;
     /** Whether nothing is taken from a node. */
     readonly isBanned: (remote: RemoteIdentity, connection: Connection) => boolean;
   },
 ): Promise<void> {
-  const { address, root, searcher, isBanned } = call;
-  const connection = await context.connections.dial(address);
-  const remote = await initiate(connection, {
-    identity: context.identity,
+  const { address, root, searcher, oldVersions, isBanned } = call;
+  const { clock, connections, identity } = context;
+  const { connection, remote } = await dialNode(connections, address, {
+    identity,
     purpose: "transfer",
+    ...versionsFor(identity, NODE_VERSION_OLDEST),
+    fallback: true,
+    oldVersions,
+    nowMs: clock.nowMs(),
     first: () => [{ kind: "want", root, searchOn: true }],
   });
   if (isBanned(remote, connection)) {

@@ -2,6 +2,7 @@
 
 import type { PackageIndex } from "../../base/package_index.ts";
 import type { StoreChange } from "../../store/files/stored_file.ts";
+import type { OldVersions } from "../../net/version_fallback.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { WITHDRAWN } from "../../wire/messages.ts";
 import { fileOfRoot } from "../discovery/offers.ts";
@@ -30,6 +31,7 @@ interface TransfersOptions {
   readonly trust: PackageIndex | undefined;
   readonly swarmContext: SwarmContext;
   readonly flights: Flights;
+  readonly oldVersions: OldVersions;
 }
 
 /** The transfers of one node. */

@@ -4,10 +4,12 @@
  * store's download, and notes who gave them.
  */
 
+import type { Timer } from "../../base/clock.ts";
 import { EnvironmentError, unreachable } from "../../base/errors.ts";
 import { bytesWithin, runsBetween } from "../../base/bitfield.ts";
 import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { wrongChunks } from "../../base/leaves.ts";
+import { limits } from "../../base/limits.ts";
 import {
   Download,
   type DownloadEffect,
@@ -15,6 +17,7 @@ import {
   type FrameClass,
   type SourceReport,
 } from "../../core/download/download.ts";
+import type { DownloadOptions } from "../../core/download/download_events.ts";
 import type { PartialDownload } from "../../store/downloads/partial_download.ts";
 import type { LeafLayer } from "../../store/hashing/leaf_layer.ts";
 import { ChunkCheck } from "./chunk_check.ts";
@@ -94,6 +97,8 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
   readonly #sources = new SourceTable();
   #phase: SchedulerPhase = { kind: "waiting" };
   readonly #mayLose: boolean;
+  readonly #isDivided: boolean;
+  #settled: Timer | null = null;
   #inflightBytesMax: number;
   #bytesHad: number;
 
@@ -107,6 +112,8 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
       readonly tell: (event: SwarmEvent) => void;
       /** Whether chunks may be missing again when all were there; not by default. */
       readonly mayLose?: boolean;
+      /** Whether near nodes that get it too divide what far ones give; not by default. */
+      readonly isDivided?: boolean;
     },
   ) {
     this.context = context;
@@ -115,6 +122,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
     this.wanted = options.wanted;
     this.tell = options.tell;
     this.#mayLose = options.mayLose ?? false;
+    this.#isDivided = options.isDivided ?? false;
     this.#inflightBytesMax = options.inflightBytesMax;
     this.#bytesHad = bytesWithin(download.have, options.file.sizeBytes, options.wanted);
   }
@@ -242,6 +250,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
   end(reason: string): void {
     if (this.isOver) return;
     this.#phase = { ...this.#phase, kind: "over" };
+    this.#settled?.cancel();
     for (const source of this.#sources) source.end(reason);
     this.#sources.clear();
   }
@@ -310,8 +319,9 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
     return "policy" in this.#phase ? this.#phase.policy : null;
   }
 
-  #join({ id, have }: ChunkSource): void {
-    this.step({ kind: "source-joined", source: id, have });
+  #join({ id, have, place }: ChunkSource): void {
+    const at = place === undefined ? {} : { place };
+    this.step({ kind: "source-joined", source: id, have, ...at });
   }
 
   #decide(): void {
@@ -326,6 +336,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
         inflightBytesMax: this.#inflightBytesMax,
         random: this.context.random,
         mayLose: this.#mayLose,
+        ...this.#sharing(),
       }),
     };
     if (this.#bytesHad > 0) {
@@ -334,6 +345,19 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
     this.tell({ kind: "begun" });
     for (const source of this.sources) this.#join(source);
     this.step({ kind: "tick" });
+    if (this.#isDivided) this.context.begun?.(this.file);
+  }
+
+  /** Near nodes that get the file too divide what far ones give, where it is known which file it is. */
+  #sharing(): Pick<DownloadOptions, "shared"> {
+    const { context: { clock, nodeId, nearSeekers }, file } = this;
+    if (!this.#isDivided || nodeId === undefined) return {};
+    const expected = nearSeekers?.(file) ?? 0;
+    // What waits for them is looked at again when that is over.
+    if (expected > 0) {
+      this.#settled = clock.after(limits.nearSettleMs, () => this.step({ kind: "tick" }));
+    }
+    return { shared: { root: file.root, nodeId, expected, nowMs: clock.nowMs() } };
   }
 
   #good(

@@ -17,6 +17,8 @@ import {
 } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import type { SourcePlace } from "../../core/download/download_events.ts";
+import { isFar, rankOf } from "../../core/nearness/nearness.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import { type Frame, onlyKinds } from "../../wire/framer.ts";
@@ -61,6 +63,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly provider: Provider & { readonly nodeId: NodeId };
   readonly connection: Connection;
   readonly have: Bitfield | "all";
+  readonly place?: SourcePlace;
   strikes = 0;
   /** Whether it said that it offers the file no more. */
   isWithdrawn = false;
@@ -80,6 +83,8 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       readonly peer: string;
       /** The chunks that it has, for `peers` to keep up; by default all. */
       readonly have?: Bitfield | "all";
+      /** Whether nearer ones come first; they do not by default. */
+      readonly byNearness?: boolean;
     },
   ) {
     this.#sink = options.sink;
@@ -89,6 +94,11 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
     const { peer: label, nodeId } = options;
     this.provider = { kind: "peer", label, nodeId, host: connection.remote.host };
     this.have = options.have ?? "all";
+    if (options.byNearness) {
+      const { nearness, roundTripMs } = connection;
+      const rank = rankOf(nearness, roundTripMs);
+      this.place = { rank, isFar: isFar(nearness), nodeId };
+    }
     this.#announcements = new ToldChunks(this.#chunks);
   }
 

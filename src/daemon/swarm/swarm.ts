@@ -53,7 +53,7 @@ export class Swarm {
     const tell = (event: SwarmEvent) => {
       for (const observer of [...this.#observers]) observer.swarmEvent(event);
     };
-    this.#scheduler = new ChunkScheduler(context, download, { ...options, tell });
+    this.#scheduler = new ChunkScheduler(context, download, { ...options, tell, isDivided: true });
     this.#peers = new SwarmPeers(this.#scheduler);
     context.hasher.prepare(this.bytesTotal);
   }

@@ -10,6 +10,7 @@ import type { NodeId, Root } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { FrameClass } from "../../core/download/download.ts";
+import type { SourcePlace } from "../../core/download/download_events.ts";
 import type { MirrorError } from "../../http/mirror_error.ts";
 import type { ChunkCheck } from "./chunk_check.ts";
 import type { ChunkHasher } from "./chunk_hasher.ts";
@@ -28,6 +29,12 @@ export interface SwarmContext {
   readonly log: Logger;
   readonly random: Random;
   readonly hasher: ChunkHasher;
+  /** This node, where near ones divide what far ones give: by default they do not. */
+  readonly nodeId?: NodeId;
+  /** How many near nodes seek a file just now; by default none. */
+  readonly nearSeekers?: (file: SwarmFile) => number;
+  /** Chunks of a file can come: its leaves are here. */
+  readonly begun?: (file: SwarmFile) => void;
   /** A strike was given, for the counters. */
   struck(): void;
   /** A node at `host` gave so much of a file wrong that it is no source of it any more. */
@@ -76,6 +83,8 @@ export interface ChunkSource {
   readonly provider: Provider;
   /** The chunks that it has. */
   readonly have: Bitfield | "all";
+  /** Where it is; left out where nearer ones do not come first. */
+  readonly place?: SourcePlace;
   /** Of a holder; a wrong chunk is the end of a mirror. */
   readonly strikes?: number;
   /** Asks for chunks. */

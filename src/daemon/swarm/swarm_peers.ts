@@ -96,7 +96,7 @@ export class SwarmPeers implements PeerSink {
     const { nodeId, peer } = holder;
     const id = this.#scheduler.newSourceId();
     const to = { sink: this.#scheduler, peers: this };
-    const source = new PeerSource(connection, { ...to, id, nodeId, peer, have });
+    const source = new PeerSource(connection, { ...to, id, nodeId, peer, have, byNearness: true });
     this.#hadAny = true;
     this.#sources.set(id, source);
     connection.reserve(readBytes(this.#sources.size));

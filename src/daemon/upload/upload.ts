@@ -16,6 +16,7 @@ import {
 } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
 import {
   CHUNKS_HEADER_BYTES,
@@ -76,6 +77,7 @@ class ChunkNews {
   /** The first byte of the bitfield that the requester has not got yet. */
   #pageAt: number;
   #gained: ChunkRange[] = [];
+  #chunksGained = 0;
 
   /** `have` gives the chunks that are here; undefined when there is nothing of the file. */
   constructor(isComplete: boolean, have: () => Bitfield | undefined) {
@@ -84,8 +86,14 @@ class ChunkNews {
     this.#pageAt = isComplete ? Infinity : 0;
   }
 
+  /** Chunks that the requester was not told of. */
+  get chunksGained(): number {
+    return this.#chunksGained;
+  }
+
   gained(range: ChunkRange): void {
     this.#gained.push(range);
+    this.#chunksGained += range.count;
   }
 
   /** The next page of the bitfield; null when all were sent. */
@@ -108,6 +116,7 @@ class ChunkNews {
     if (this.#gained.length === 0) return [];
     const ranges = mergedRanges(this.#gained);
     this.#gained = [];
+    this.#chunksGained = 0;
     const messages: Message[] = [];
     for (let at = 0; at < ranges.length; at += limits.haveRangesMax) {
       messages.push({ kind: "have", ranges: ranges.slice(at, at + limits.haveRangesMax) });
@@ -210,6 +219,8 @@ export class Upload implements FrameHandler, BulkSource {
   /** Remembers chunks that this partial holder gained; {@linkcode flushGained} tells them. */
   gained(range: ChunkRange): void {
     this.#news.gained(range);
+    const isMuch = this.#news.chunksGained >= limits.nearGainedChunks;
+    if (isMuch && !isFar(this.#connection.nearness)) this.flushGained();
   }
 
   /** Sends HAVE for what was gained since the last time: in order, each chunk once. */

@@ -5,11 +5,13 @@ import type { ChunkRange } from "../../base/geometry.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { LogFields } from "../../base/log.ts";
+import { isFar } from "../../core/nearness/nearness.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { RemoteIdentity } from "../../net/handshake.ts";
 import type { UploadReport } from "../../wire/reports.ts";
 import { peerLabel } from "../discovery/offer_exchange.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
+import type { OfferingHolder } from "../discovery/searches.ts";
 import { fileOfRoot } from "../discovery/offers.ts";
 import { Upload, type UploadedFile } from "./upload.ts";
 import { uploadPlace } from "./upload_places.ts";
@@ -21,11 +23,19 @@ export class Uploads {
   readonly #context: NodeContext;
   readonly #uploads = new Set<Upload>();
   readonly #byRoot = new Map<Root, Set<Upload>>();
+  readonly #nearBegan: (file: Root, requester: OfferingHolder) => void;
   /** Of uploads that have ended. */
   #endedBytes = 0;
 
-  constructor(context: NodeContext) {
+  constructor(
+    context: NodeContext,
+    { nearBegan = () => {} }: {
+      /** Is told of a near requester that is given what is still coming here: it gets it as well. */
+      readonly nearBegan?: (file: Root, requester: OfferingHolder) => void;
+    } = {},
+  ) {
     this.#context = context;
+    this.#nearBegan = nearBegan;
   }
 
   /** How many are being served. */
@@ -61,7 +71,7 @@ export class Uploads {
     remote: RemoteIdentity,
     { root, isPushed = false }: { readonly root: Root; readonly isPushed?: boolean },
   ): Promise<number> {
-    const here = fileOfRoot(this.#context, root);
+    const here = fileOfRoot(this.#context, root, { evenBegun: true });
     if (here === undefined) {
       connection.close();
       return 0;
@@ -85,6 +95,11 @@ export class Uploads {
     this.#uploads.add(upload);
     ofRoot.add(upload);
     this.#context.log.debug("serving", { name: file.name, peer: file.peer });
+    const { nodeId, listenPort: port } = remote;
+    const isComing = !this.#context.store.isComplete(root);
+    if (isComing && port !== 0 && !isFar(connection.nearness)) {
+      this.#nearBegan(root, { nodeId, address: { host: connection.remote.host, port } });
+    }
     try {
       await upload.run();
       return upload.bytesSent;

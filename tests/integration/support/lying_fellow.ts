@@ -7,7 +7,7 @@ import { EnvironmentError } from "../../../src/base/errors.ts";
 import { CHUNK_BYTES, chunkCount } from "../../../src/base/geometry.ts";
 import type { NodeId, QueryId } from "../../../src/base/ids.ts";
 import { flightOfSha256 } from "../../../src/core/crowd/flight_id.ts";
-import { Stripes } from "../../../src/core/crowd/stripes.ts";
+import { Stripes } from "../../../src/core/nearness/stripes.ts";
 import { CHUNKS_HEADER_BYTES } from "../../../src/wire/codec.ts";
 import type { Message, MessageOf } from "../../../src/wire/messages.ts";
 import { sha256Of } from "./files.ts";

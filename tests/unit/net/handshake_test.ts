@@ -10,6 +10,7 @@ import {
   accept,
   initiate,
   type LocalIdentity,
+  type LocalPlace,
   OwnNonces,
   RefusedError,
 } from "../../../src/net/handshake.ts";
@@ -278,6 +279,58 @@ for (const networkKey of [undefined, KEY]) {
     }
   });
 }
+
+/** A place that notes who was how near. */
+function placeOf(site: string, heard: string[]): LocalPlace {
+  return {
+    site,
+    nearnessOf(remote) {
+      heard.push(`${remote.host} ${remote.site}`);
+      return remote.site === site ? "site" : "far";
+    },
+  };
+}
+
+Deno.test("a handshake tells both sides where the other is from version 5 on, and how near that is", async () => {
+  for (const [version, site] of [[5, "here"], [4, ""]] as const) {
+    const [near, far] = memoryPair();
+    const [one, other] = [new Connection(near), new Connection(far)];
+    const heard: string[] = [];
+    await Promise.all([
+      initiate(one, {
+        identity: identity({ place: placeOf("here", heard) }),
+        purpose: "link",
+        version,
+      }),
+      accept(other, {
+        identity: identity({ nodeId: BOB, place: placeOf("here", heard) }),
+        admit: nobodyRefused,
+      }),
+    ]);
+    const nearness = site === "" ? "far" : "site";
+    assertEquals([one.nearness, other.nearness], [nearness, nearness]);
+    assertEquals(
+      heard.sort(),
+      [`${one.remote.host} ${site}`, `${other.remote.host} ${site}`].sort(),
+    );
+    assert(one.roundTripMs !== null && other.roundTripMs !== null);
+    near.close();
+    far.close();
+  }
+});
+
+Deno.test("accept() refuses the name of a site with control characters", async () => {
+  const [near, far] = memoryPair();
+  const place = placeOf("two\nlines", []);
+  const [, accepted] = await Promise.allSettled([
+    initiate(new Connection(near), { identity: identity({ place }), purpose: "link", version: 5 }),
+    accept(new Connection(far), { identity: identity({ nodeId: BOB }), admit: nobodyRefused }),
+  ]);
+  near.close();
+  far.close();
+  assert(accepted.status === "rejected" && accepted.reason instanceof PeerFault);
+  assertEquals(accepted.reason.code, "malformed");
+});
 
 Deno.test("accept() refuses a version that it does not know, by name only in an open network", async () => {
   for (const networkKey of [undefined, KEY]) {

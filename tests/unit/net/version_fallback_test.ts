@@ -77,6 +77,7 @@ class Pair implements AsyncDisposable {
       readonly fallback?: boolean;
       readonly signal?: AbortSignal;
       readonly version?: NodeVersion;
+      readonly below?: NodeVersion;
     } = {},
   ) {
     return dialNode(this.#connections, this.listener.address, {
@@ -152,6 +153,25 @@ for (const [about, networkKey] of networks) {
     assertEquals([pair.dials, pair.isKnownAsOld], [1, isNamed]);
   });
 }
+
+Deno.test("dialNode() goes back at once to the version in which there is as much to say", async () => {
+  for (const fallback of [true, false]) {
+    await using pair = new Pair({ versions: [1, 2, 3] });
+    const options = { version: 5, below: 2, fallback } as const;
+    assertEquals((await pair.dial(options)).remote.version, 2);
+    assertEquals(pair.dials, 2);
+    assertEquals((await pair.dial(options)).remote.version, 2);
+    assertEquals(pair.dials, 3);
+  }
+});
+
+Deno.test("dialNode() goes back below that only if there is something to say there", async () => {
+  await using pair = new Pair({ versions: [1] });
+  const options = { version: 5, below: 2 } as const;
+  const error = await assertRejects(() => pair.dial({ ...options, fallback: false }), RefusedError);
+  assertEquals([error.refusal, pair.dials], ["wrong-version", 2]);
+  assertEquals((await pair.dial({ ...options, fallback: true })).remote.version, 1);
+});
 
 Deno.test("dialNode() dials nobody when an old node is known and there is nothing to say to it", async () => {
   await using pair = new Pair();

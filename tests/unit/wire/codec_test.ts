@@ -84,7 +84,7 @@ Deno.test("payloadBytesMax() is the sum of the bounds of the fields", () => {
 });
 
 Deno.test("payloadBytesMax() lets every message of the handshake into its smaller cap", () => {
-  for (const kind of ["hello", "proof", "refused", "accepted"] satisfies MessageKind[]) {
+  for (const kind of ["hello", "proof", "refused", "accepted", "site"] satisfies MessageKind[]) {
     assert(payloadBytesMax(MESSAGES[kind].code) <= limits.handshakeFrameBytesMax, kind);
   }
 });

@@ -31,6 +31,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     network = "office"
     network-key-file = "network.key"
     ttl = 3
+    site = "here"
     no-callback = true
     relay-files = true
     min-connections = 1
@@ -65,6 +66,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     network: ["office"],
     "network-key-file": ["/etc/pacsrv/network.key"],
     ttl: ["3"],
+    site: ["here"],
     "no-callback": ["true"],
     "relay-files": ["true"],
     "min-connections": ["1"],

@@ -5,7 +5,7 @@ import { Bitfield } from "../../../../src/base/bitfield.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { Announcements } from "../../../../src/core/crowd/announcements.ts";
-import { Stripes } from "../../../../src/core/crowd/stripes.ts";
+import { Stripes } from "../../../../src/core/nearness/stripes.ts";
 import { nodeOf, stripes } from "./crowd_fixture.ts";
 
 const [A, B, C] = [nodeOf(1), nodeOf(2), nodeOf(3)];

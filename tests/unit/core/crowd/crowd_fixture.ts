@@ -12,7 +12,7 @@ import type {
   FellowMessage,
   FellowReport,
 } from "../../../../src/core/crowd/crowd_events.ts";
-import { isBefore, weightSeed } from "../../../../src/core/crowd/stripes.ts";
+import { isBefore, weightSeed } from "../../../../src/core/nearness/rendezvous.ts";
 
 export const FLIGHT = "5a".repeat(32) as FlightId;
 

@@ -5,7 +5,7 @@ import type { NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import type { FellowReport } from "../../../../src/core/crowd/crowd_events.ts";
 import { type Member, Members } from "../../../../src/core/crowd/members.ts";
-import { isBefore, weightSeed, WHOLE_FILE } from "../../../../src/core/crowd/stripes.ts";
+import { isBefore, weightSeed, WHOLE_FILE } from "../../../../src/core/nearness/rendezvous.ts";
 import { FLIGHT, nodeOf, ranked, reportOf } from "./crowd_fixture.ts";
 
 const SELF = nodeOf(1_000);

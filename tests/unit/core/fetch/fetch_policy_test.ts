@@ -103,6 +103,7 @@ class Policy {
       importedTo: this.importedTo,
       isHandedOut: this.isHandedOut,
       listedDials: 0,
+      isFar: () => false,
       isSource: () => false,
       sha256Of: () => undefined,
     };

@@ -94,7 +94,9 @@ Deno.test("Search.step() drops an own query that comes back, though its id was c
 
 Deno.test("Search.step() forwards at once over all other links when nothing is here", () => {
   const search = searchWith("10.0.0.1", "10.0.0.2", "10.0.0.3");
-  assertEquals(receive(search, 1, query()), [{ kind: "look-up", id: ID, sought: SOUGHT }]);
+  assertEquals(receive(search, 1, query()), [
+    { kind: "look-up", id: ID, sought: SOUGHT, host: "10.0.0.1", port: 8048 },
+  ]);
   const sent = search.step({ kind: "looked-up", id: ID, holds: false }, 0);
   assertEquals(links(sent), [2, 3]);
   assert(sent[0]!.kind === "send");

@@ -113,6 +113,7 @@ class Fetching implements AsyncDisposable {
       {
         store,
         clock: this.#clock,
+        nearnessOf: () => "far" as const,
         offerPolicy: { trustOf: () => "peers" },
         holders: new HolderBook(newNodeId(systemRandom)),
         swarms: this.swarms,

@@ -4,9 +4,10 @@ import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { FlightId, NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
-import { isBefore, Stripes, weightOf, weightSeed } from "../../../../src/core/crowd/stripes.ts";
+import { isBefore, weightOf, weightSeed } from "../../../../src/core/nearness/rendezvous.ts";
+import { Stripes } from "../../../../src/core/nearness/stripes.ts";
 import vectors from "../../../vectors/flights.json" with { type: "json" };
-import { FLIGHT, nodeOf, ranked } from "./crowd_fixture.ts";
+import { FLIGHT, nodeOf, ranked } from "../crowd/crowd_fixture.ts";
 
 Deno.test("Stripes are as long as the examples of the protocol say", () => {
   for (const { sizeBytes, stripeChunks } of vectors.stripes) {
