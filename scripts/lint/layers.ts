@@ -36,7 +36,13 @@ export const FLOORS: Floors = {
   cli: [["arguments", "terminal"], ["log"], ["settings"], ["fetch"], ["commands"], ["doctor"], [
     "overview",
   ], ["table"]],
-  core: [["nearness"], ["overlay", "lan", "download", "crowd", "directory", "keeping"], ["fetch"]],
+  core: [
+    ["nearness"],
+    ["overlay", "lan", "download", "crowd", "directory", "keeping", "prefetch"],
+    [
+      "fetch",
+    ],
+  ],
   daemon: [
     ["trust", "lan"],
     ["discovery", "swarm"],
@@ -44,7 +50,7 @@ export const FLOORS: Floors = {
     ["push", "crowd", "keeping"],
     ["fetch"],
     ["node"],
-    ["control"],
+    ["control", "prefetch"],
   ],
   store: [["files"], ["hashing"], ["catalogue"], ["downloads", "shares"]],
   gateway: [["server"], ["mirrors"], ["files", "databases"]],

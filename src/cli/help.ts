@@ -61,6 +61,7 @@ sync-db = "/var/lib/pacman/sync"
 pacman-conf = "/etc/pacman.conf"
 gateway-wait = 0.5
 stale-databases = "0"
+prefetch = false
 metrics = "127.0.0.1:8052"
 metrics-name = ["node7.lan"]
 mirror-delay = 0.025

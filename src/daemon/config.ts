@@ -16,6 +16,8 @@ export interface GatewayConfig {
   readonly waitMs: number;
   /** How old a database may be that is given though no mirror vouches for it; 0: none is. */
   readonly staleMs: number;
+  /** Whether new versions of packages that clients take are fetched before anybody asks for them. */
+  readonly prefetch: boolean;
 }
 
 /** A daemon's settings; defaults are the CLI's. Names of nodes are looked up by the system. */

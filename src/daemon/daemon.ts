@@ -9,6 +9,7 @@ import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { NodeId } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
+import type { GatewayHost } from "../gateway/answers.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../net/known_hosts.ts";
 import { ConfiguredMirrors } from "./trust/configured_mirrors.ts";
@@ -31,6 +32,7 @@ import { KnownNodes } from "./node/known_nodes.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { Node } from "./node/node.ts";
 import { SrvPeers } from "./node/srv_peers.ts";
+import { openPrefetcher } from "./prefetch/open_prefetcher.ts";
 import { openNodeId, openToken } from "./control/token.ts";
 
 /** A daemon that is ready. */
@@ -119,6 +121,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
       gateway === undefined ? null : formatAddress(gateway.address.host, gateway.address.port),
     staleDatabases: () => gateway?.staleDatabases() ?? [],
     syncDatabases: () => databases?.reports() ?? [],
+    prefetch: () => prefetcher?.report() ?? null,
   });
   const clients: ClientServer = new ClientServer(
     { node, answerer, token },
@@ -138,9 +141,22 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   void lan.set(config.discover);
   const gateway: Gateway | undefined = config.gateway === undefined
     ? undefined
-    : openGateway(config, config.gateway, { node, databases, pacmanConf, clock });
+    : openGateway(config, config.gateway, {
+      node,
+      databases,
+      pacmanConf,
+      clock,
+      took: (path) => prefetcher?.took(path),
+    });
   if (gateway !== undefined) cleanup.defer(() => gateway.stop());
-  const live = new LiveSettings({ node, srvPeers, lan, gateway, log });
+  const prefetcher = gateway === undefined || databases === undefined
+    ? undefined
+    : openPrefetcher({ node, gateway, databases, pacmanConf });
+  if (prefetcher !== undefined) {
+    cleanup.defer(() => prefetcher.stop());
+    prefetcher.isOn = config.gateway?.prefetch ?? false;
+  }
+  const live = new LiveSettings({ node, srvPeers, lan, gateway, prefetcher, log });
   // Beside what was shared before; hashing goes on in the background.
   live.setShares(config.shares);
   startSharing(config, store);
@@ -174,7 +190,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
     },
     status: () => answerer.status(),
     peers: () => [...answerer.peers()],
-    figures: () => daemonFigures({ node, clients, gateway }),
+    figures: () => daemonFigures({ node, clients, gateway, prefetch: prefetcher?.report() }),
     onFetchEnd: (listener) => node.transfers.fetches.ends.listen(listener),
     rescan: () => {
       live.shareAll();
@@ -187,7 +203,8 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 function openGateway(
   { mirrorDelayMs }: DaemonConfig,
   config: GatewayConfig,
-  { node, databases, pacmanConf, clock }: {
+  { node, databases, pacmanConf, clock, took }: {
+    readonly took: GatewayHost["took"];
     readonly clock: Clock;
     readonly node: Node;
     readonly databases: SyncDatabases | undefined;
@@ -211,6 +228,7 @@ function openGateway(
       mirrors: node.transfers.fetches.mirrors,
       log: node.context.log,
       databaseDir: join(node.store.dataDir, "databases"),
+      took,
     },
     mirrorDelayMs: mirrorDelayMs ?? 0,
     ...config,

@@ -14,6 +14,7 @@ import type { Discover } from "./lan/lan_discovery.ts";
 import type { LanSwitch } from "./lan/lan_switch.ts";
 import type { Node } from "./node/node.ts";
 import type { NamedPeers, SrvPeers } from "./node/srv_peers.ts";
+import type { Prefetcher } from "./prefetch/prefetcher.ts";
 
 interface LiveSettingsOptions {
   readonly node: Node;
@@ -21,6 +22,8 @@ interface LiveSettingsOptions {
   readonly lan: LanSwitch;
   /** Undefined: there is none, and nothing of it can be changed. */
   readonly gateway: Gateway | undefined;
+  /** Undefined without gateway or databases. */
+  readonly prefetcher: Prefetcher | undefined;
   readonly log: Logger;
 }
 
@@ -93,6 +96,11 @@ export class LiveSettings {
   /** Mirrors for the requests that come from now on. */
   setMirrors(mirrors: readonly string[]): void {
     if (this.#options.gateway !== undefined) this.#options.gateway.mirrors = mirrors;
+  }
+
+  /** What is being fetched in advance is given up when it is not wanted any more. */
+  setPrefetch(isOn: boolean): void {
+    if (this.#options.prefetcher !== undefined) this.#options.prefetcher.isOn = isOn;
   }
 
   setGatewayNames(names: readonly string[]): void {

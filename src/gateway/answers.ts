@@ -22,6 +22,7 @@ import { PassThrough } from "./mirrors/pass_through.ts";
 import { Bodies } from "./server/bodies.ts";
 import type { Exchange } from "./server/exchange.ts";
 import { notFoundAnswer } from "./server/plain_answer.ts";
+import type { RequestPath } from "./server/request_path.ts";
 
 /** What the gateway needs of the daemon that it belongs to. */
 export interface GatewayHost extends FetchingNode {
@@ -32,6 +33,8 @@ export interface GatewayHost extends FetchingNode {
   /** The HTTP client that all of the node shares. */
   readonly mirrors: Mirrors;
   readonly log: Logger;
+  /** A client got all of a package that a database names. */
+  readonly took: (path: RequestPath) => void;
   /** The directory for databases of repositories; made by the gateway. */
   readonly databaseDir: string;
 }
@@ -67,9 +70,9 @@ export class Answers {
     this.#databases = new Databases(host.databaseDir, { ...parts, mirrors });
     const wait = { searchMs: waitMs, holdMs: limits.gatewayHoldMs + mirrorDelayMs };
     const search = new FileSearch({ sharedFetches, trust, wait });
-    const { unproven, isSignatureNeeded: isNeeded } = host;
+    const { unproven, took, isSignatureNeeded: isNeeded } = host;
     const signatures = new PackageSignatures({ search, unproven, isNeeded });
-    this.#files = new FileAnswers({ ...parts, search, signatures, unproven });
+    this.#files = new FileAnswers({ ...parts, search, signatures, unproven, took });
   }
 
   /** Files on their way in for clients. */

@@ -305,6 +305,15 @@ const CLIENTS: readonly Family<DaemonFigures>[] = [
     help: "Databases that the gateway gives though no mirror vouches for them now.",
     read: ({ gateway }) => gateway?.staleDatabases,
   },
+  {
+    kind: "counter",
+    name: "pacsrv_prefetch_bytes_total",
+    help:
+      "Bytes fetched before anybody asked, by what came of them, over all runs: a client took them, " +
+      "or they were dropped.",
+    label: "outcome",
+    read: ({ prefetched }) => prefetched,
+  },
 ];
 
 /** Upper ends of the buckets: the least is what a node nearby takes, the most what pacman bears. */

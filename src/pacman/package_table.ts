@@ -108,6 +108,16 @@ export class PackageTable {
     return bytes.length === 0 ? file : { ...file, bytes };
   }
 
+  /** The names of files that begin so, from the first one on. */
+  *namesFrom(prefix: string): Generator<string> {
+    const key = new TextEncoder().encode(prefix);
+    for (let row = this.#firstRowFrom(key); row < this.size; row++) {
+      const name = this.#nameOf(row);
+      if (compareBytes(name.subarray(0, key.length), key) !== 0) return;
+      yield new TextDecoder().decode(name);
+    }
+  }
+
   #signature(row: number): Uint8Array<ArrayBuffer> {
     const { signatures, signatureEnds } = this.#columns;
     return signatures.slice(row === 0 ? 0 : signatureEnds[row - 1]!, signatureEnds[row]!);
@@ -116,20 +126,28 @@ export class PackageTable {
   #rowOf(name: string): number | undefined {
     // No name in here is longer; who asks may have any.
     if (name.length > limits.nameBytesMax) return undefined;
-    const { names, nameEnds } = this.#columns;
+    const { nameEnds } = this.#columns;
     const { read, written } = new TextEncoder().encodeInto(name, sought);
     if (read < name.length) return undefined;
     const key = sought.subarray(0, written);
-    let low = 0, high = nameEnds.length;
+    const row = this.#firstRowFrom(key);
+    return row < nameEnds.length && compareBytes(this.#nameOf(row), key) === 0 ? row : undefined;
+  }
+
+  #nameOf(row: number): Uint8Array {
+    const { names, nameEnds } = this.#columns;
+    return names.subarray(row === 0 ? 0 : nameEnds[row - 1]!, nameEnds[row]!);
+  }
+
+  /** The first row whose name is not before this one. */
+  #firstRowFrom(key: Uint8Array): number {
+    let low = 0, high = this.#columns.nameEnds.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const start = middle === 0 ? 0 : nameEnds[middle - 1]!;
-      const order = compareBytes(names.subarray(start, nameEnds[middle]!), key);
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
+      if (compareBytes(this.#nameOf(middle), key) < 0) low = middle + 1;
       else high = middle;
     }
-    return undefined;
+    return low;
   }
 }
 

@@ -21,6 +21,7 @@ import {
 } from "../base/package_index.ts";
 import { stampOf } from "./database_file.ts";
 import { DatabaseReader } from "./database_reader.ts";
+import { packageNameOf } from "./package_name.ts";
 import { PackageTable } from "./package_table.ts";
 
 const SUFFIX = ".db";
@@ -58,6 +59,14 @@ class Database {
     const known = { name, repository, sizeBytes, sha256: sha256.toHex() };
     return bytes === undefined ? known : { ...known, bytes };
   }
+
+  /** The file of a package, whatever its version. */
+  versionOf(packageName: string): PackageFile | undefined {
+    for (const fileName of this.table?.namesFrom(`${packageName}-`) ?? []) {
+      if (packageNameOf(fileName)?.package === packageName) return this.find(fileName);
+    }
+    return undefined;
+  }
 }
 
 /** The databases of one directory. */
@@ -92,6 +101,17 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     const databases = new SyncDatabases(directory, options.log);
     await databases.settle(options.settleMs);
     return databases;
+  }
+
+  versionOf(packageName: string, repository: string | null): PackageFile | undefined {
+    const databases = repository === null
+      ? this.#databases.values()
+      : [this.#databases.get(repository)];
+    for (const database of databases) {
+      const file = database?.versionOf(packageName);
+      if (file !== undefined) return file;
+    }
+    return undefined;
   }
 
   find(name: string, repository?: string): PackageFile | undefined {

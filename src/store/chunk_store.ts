@@ -13,6 +13,7 @@ import type { Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { matchesGlob } from "../base/names.ts";
 import { FetchHistory } from "./catalogue/fetch_history.ts";
+import { AdvanceBook } from "./catalogue/advance_book.ts";
 import { GivenFiles } from "./catalogue/given_files.ts";
 import { type CatalogueContents, openCatalogue } from "./catalogue/open_catalogue.ts";
 import { RottenFile, Sha256Index } from "./catalogue/sha256_index.ts";
@@ -62,6 +63,8 @@ export class ChunkStore implements AsyncDisposable {
   readonly savings: SavingsLog;
   /** Who was given what nothing proves. */
   readonly givenFiles: GivenFiles;
+  /** What is fetched before anybody asks for it. */
+  readonly advance: AdvanceBook;
   readonly #context: StoreContext;
   readonly #downloads: Downloads;
   readonly #unverifiedDownloads: UnverifiedDownloads;
@@ -84,6 +87,10 @@ export class ChunkStore implements AsyncDisposable {
     this.givenFiles = new GivenFiles(contents?.givenFiles ?? [], {
       remember: (write) => context.remember(write),
     });
+    this.advance = new AdvanceBook({
+      packages: contents?.packages ?? [],
+      files: contents?.advanceFiles ?? [],
+    }, { remember: (write) => context.remember(write) });
     this.#downloads = new Downloads(context);
     this.#unverifiedDownloads = new UnverifiedDownloads(context, {
       downloads: this.#downloads,

@@ -92,6 +92,8 @@ export interface StatusReport {
   readonly keeping: KeepingReport;
   /** Where the bytes of all fetches came from. */
   readonly savings: SavingsReport;
+  /** What is fetched before anybody asks for it; null without a gateway or databases. */
+  readonly prefetch: PrefetchReport | null;
   /** What its fetches took from mirrors: since the daemon started, and over all runs. */
   readonly copies: { readonly sinceStart: CopiesReport; readonly allRuns: CopiesReport };
   /** How many complete files are trusted by what. */
@@ -174,6 +176,20 @@ export interface SavingsReport {
   readonly hours: readonly SavingsSpanReport[];
   /** The last 30 days in the time zone of the daemon, likewise. */
   readonly days: readonly SavingsSpanReport[];
+}
+
+/** What is fetched before anybody asks for it. */
+export interface PrefetchReport {
+  /** Whether that is done now. */
+  readonly isOn: boolean;
+  /** Packages that clients of the gateway took lately. */
+  readonly packages: number;
+  /** The file that is being fetched so; null when none is. */
+  readonly fetching: string | null;
+  /** Bytes that were fetched so and then taken by a client, over all runs. */
+  readonly bytesSaved: number;
+  /** Bytes that were fetched so, and dropped since nobody took them. */
+  readonly bytesWasted: number;
 }
 
 /** Where the bytes came from of fetches that ended within an hour or a day. */

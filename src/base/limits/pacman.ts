@@ -2,6 +2,8 @@
 
 import { KIB, MIB } from "./sizes.ts";
 
+const DAY_MS = 86_400_000;
+
 export const pacmanLimits = {
   // Sync databases
   /** Repositories that are read. */
@@ -25,6 +27,18 @@ export const pacmanLimits = {
    * right after a sync would else read all of it alone, though others get it too.
    */
   syncSettleMs: 3_000,
+  // New versions that are fetched before anybody asks
+  /** A package that clients took within this is in use: who updates once a month counts. */
+  prefetchUsedMs: 30 * DAY_MS,
+  /** What nobody took within this is dropped: the next version has come by then. */
+  prefetchKeptMs: 30 * DAY_MS,
+  /** A version that could not be had is tried again after this. */
+  prefetchAgainMs: 3_600_000,
+  /** How often it is looked for more to do, beside each time that databases were read. */
+  prefetchLookMs: 600_000,
+  /** Packages in use, and files fetched in advance, that are remembered: more than a fleet has. */
+  prefetchPackagesMax: 8_192,
+
   /** How often it is looked whether a database changed. */
   syncCheckMs: 2_000,
 

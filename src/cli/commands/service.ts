@@ -37,7 +37,7 @@ interface Service extends MonitoredService {
 }
 
 /** The keys that are of the gateway, and wait for it. */
-const GATEWAY_KEYS = ["mirror", "gateway-name"].map((key) => [key, "gateway"] as const);
+const GATEWAY_KEYS = ["mirror", "gateway-name", "prefetch"].map((key) => [key, "gateway"] as const);
 
 /**
  * The command that runs a daemon until a signal, or until it dies of itself.
@@ -81,6 +81,7 @@ function runDaemon(
       "keep-versions": ({ keeping }) => live.setKeeping(keeping),
       "mirror": ({ gateway }) => live.setMirrors(gateway?.mirrors ?? []),
       "gateway-name": ({ gateway }) => live.setGatewayNames(gateway?.names ?? []),
+      "prefetch": ({ gateway }) => live.setPrefetch(gateway?.prefetch ?? false),
     }),
     parts: new Map(GATEWAY_KEYS),
   });

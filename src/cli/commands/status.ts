@@ -10,6 +10,7 @@ import type {
   FlightReport,
   GivenPeerReport,
   KeepingReport,
+  PrefetchReport,
   StaleDatabaseReport,
   StatusReport,
   SyncDatabaseReport,
@@ -149,6 +150,8 @@ export function statusText(status: StatusReport): string {
     ["copies", `${copiesText(copies.sinceStart)}; over all runs ${copiesText(copies.allRuns)}`],
   ];
   if (status.gateway !== null) facts.push(["gateway", status.gateway]);
+  // A daemon of an older version does not tell.
+  if (status.prefetch?.isOn) facts.push(["prefetch", prefetchText(status.prefetch)]);
   const lines = [
     ...section("withheld", withheldLines(status)),
     ...section("databases", status.syncDatabases.map(databaseLine)),
@@ -199,6 +202,14 @@ function keepingFacts(keeping: KeepingReport | undefined): [string, string][] {
     ...(facts.length === 0 ? [] : [["kept", facts.join("; ")] as [string, string]]),
     ...(totalCleanedFiles === 0 ? [] : [["cleaned", cleaned] as [string, string]]),
   ];
+}
+
+function prefetchText({ packages, fetching, bytesSaved, bytesWasted }: PrefetchReport): string {
+  const now = fetching === null ? "" : `; fetching ${fetching}`;
+  return `${count(packages, "package")} in use: ${
+    formatBytes(bytesSaved)
+  } were there when they were ` +
+    `wanted, ${formatBytes(bytesWasted)} nobody wanted${now}`;
 }
 
 /** That nobody connects to it, and that another node has its id, where that is so. */

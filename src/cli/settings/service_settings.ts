@@ -202,8 +202,19 @@ function readGateway(args: Arguments): GatewayConfig | undefined {
   const staleMs = args.value("stale-databases", parseAge(limits.staleDatabasesMsMax));
   const listen = args.optional("gateway", addressParser(GATEWAY_PORT));
   const names = args.values("gateway-name", parseHostName);
-  if (listen !== undefined) return { listen, mirrors, waitMs, staleMs, names };
-  const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name"];
+  const prefetch = args.has("prefetch");
+  if (prefetch && !args.isSet("sync-db")) {
+    throw about(
+      { key: "prefetch", beside: "sync-db" },
+      new UsageError(
+        `Cannot use ${
+          args.origin("prefetch")
+        } without --sync-db: new versions are known from there`,
+      ),
+    );
+  }
+  if (listen !== undefined) return { listen, mirrors, waitMs, staleMs, names, prefetch };
+  const flags = ["mirror", "gateway-wait", "stale-databases", "gateway-name", "prefetch"];
   const idle = flags.find((name) => args.isSet(name));
   if (idle === undefined) return undefined;
   throw about(

@@ -153,6 +153,12 @@ export const DAEMON: CommandSpec = {
         "(90m, 12h, 7d). pacman then asks no other server for it. 0: it gets the mirror's error, " +
         "and asks its next server.",
     }),
+    flag("--prefetch", {
+      help:
+        "After pacman has synced, fetch the new versions of packages that clients of the gateway took " +
+        "lately, before anybody asks: from nodes, and after " +
+        `${limits.backgroundDelayMs / 60_000} minutes from the mirrors. Needs --sync-db.`,
+    }),
     {
       ...MIRROR_DELAY,
       help:

@@ -7,6 +7,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import type { CleanedCounts } from "../keeping/keeper.ts";
 import type { ByNearness } from "../../wire/nearness.ts";
 import type { BytesBrought, FetchOutcomes } from "../node/fetch_ends.ts";
+import type { PrefetchReport } from "../../wire/reports.ts";
 import type { Node } from "../node/node.ts";
 import type { ClientServer } from "./client_server.ts";
 
@@ -57,6 +58,8 @@ export interface DaemonFigures {
   readonly filesHashing: number;
   readonly filesWithheld: number;
   readonly clients: number;
+  /** Bytes that were fetched before anybody asked for them; undefined without gateway or databases. */
+  readonly prefetched: Readonly<Record<"saved" | "wasted", number>> | undefined;
   /** Undefined without a gateway. */
   readonly gateway:
     | {
@@ -71,10 +74,11 @@ export interface DaemonFigures {
 
 /** Reads the figures of a daemon. */
 export function daemonFigures(
-  { node, clients, gateway }: {
+  { node, clients, gateway, prefetch }: {
     readonly node: Node;
     readonly clients: Pick<ClientServer, "clientCount">;
     readonly gateway: Gateway | undefined;
+    readonly prefetch: PrefetchReport | undefined;
   },
 ): DaemonFigures {
   const { clock, connections } = node.context;
@@ -110,6 +114,7 @@ export function daemonFigures(
     ...storeFigures(node),
     ...keepingFigures(node),
     clients: clients.clientCount,
+    prefetched: prefetch && { saved: prefetch.bytesSaved, wasted: prefetch.bytesWasted },
     gateway: gateway === undefined ? undefined : {
       answers: { ...gateway.counters.answers },
       open: gateway.openRequests,

@@ -14,6 +14,7 @@ import { formatAddress } from "../../wire/host.ts";
 import type {
   CopiesReport,
   LanReport,
+  PrefetchReport,
   SavingsReport,
   SavingsSpanReport,
   StaleDatabaseReport,
@@ -34,6 +35,7 @@ export interface StatusOptions {
   readonly gatewayAddress: () => string | null;
   readonly staleDatabases: () => readonly StaleDatabaseReport[];
   readonly syncDatabases: () => readonly SyncDatabaseReport[];
+  readonly prefetch: () => PrefetchReport | null;
 }
 
 /** What is counted of the complete files. */
@@ -130,6 +132,7 @@ export class StatusReader {
       directories: node.discovery.directories.reports(),
       gateway: this.#options.gatewayAddress(),
       staleDatabases: this.#options.staleDatabases(),
+      prefetch: this.#options.prefetch(),
       syncDatabases: this.#options.syncDatabases(),
       keeping: node.keeper.report(),
       savings: this.#savings(total),

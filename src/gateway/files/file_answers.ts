@@ -20,6 +20,7 @@ import {
   notFoundAnswer,
   plainAnswer,
 } from "../server/plain_answer.ts";
+import type { RequestPath } from "../server/request_path.ts";
 import { hasPrecondition, isRangeWanted } from "../server/preconditions.ts";
 import { bytesAnswer, fileHeaders, rangedAnswer, wantedBytes } from "../server/ranged_answer.ts";
 import type { FileSearch } from "./file_search.ts";
@@ -35,6 +36,8 @@ interface FileAnswersOptions {
   readonly unproven: NodeBelief;
   readonly bodies: Bodies;
   readonly passThrough: PassThrough;
+  /** A client got all of a package that a database names. */
+  readonly took: (path: RequestPath) => void;
   readonly log: Logger;
   readonly throttle: LogThrottle;
 }
@@ -134,9 +137,7 @@ export class FileAnswers {
   }
 
   #send(exchange: Exchange, sharedFetch: SharedFetch, sizeBytes: number): Response {
-    if (!exchange.isHead && sharedFetch.request.sha256 === null) {
-      this.#noteGiven(exchange, sharedFetch, sizeBytes);
-    }
+    if (!exchange.isHead) this.#noteGiven(exchange, sharedFetch, sizeBytes);
     return rangedAnswer(exchange, this.#parts.bodies, {
       sizeBytes,
       validators: { etag: sharedFetch.etag, lastModified: null },
@@ -146,14 +147,19 @@ export class FileAnswers {
     });
   }
 
-  /** Notes who got the end of a file that may not be proved. */
+  /** Notes that somebody got the end of a file, and who, where it may not be proved. */
   #noteGiven(
-    { client, path: { name }, headers, delivery }: Exchange,
+    { client, path, headers, delivery }: Exchange,
     sharedFetch: SharedFetch,
     sizeBytes: number,
   ): void {
     const range = resolveRange(parseRange(headers.get("range")), sizeBytes);
     if (range.kind === "part" && range.end < sizeBytes) return;
+    const { name, kind } = path;
+    if (sharedFetch.request.sha256 !== null) {
+      if (kind === "package") delivery.onWhole(() => this.#parts.took(path));
+      return;
+    }
     delivery.onWhole(async () => {
       await sharedFetch.ended;
       const { root } = sharedFetch;

@@ -52,6 +52,22 @@ export interface GivenFile {
   readonly doubtedUnixMs: number | null;
 }
 
+/** A package that clients took; times are milliseconds since 1970. */
+export interface PackageRow {
+  readonly directory: string;
+  readonly package: string;
+  readonly fileName: string;
+  readonly takenUnixMs: number;
+}
+
+/** A file that was fetched before anybody asked for it; times are milliseconds since 1970. */
+export interface AdvanceRow {
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  readonly fetchedUnixMs: number;
+  readonly isTaken: boolean;
+}
+
 /** What came within some time. */
 export interface SavingsSpan {
   /** When it began, in milliseconds since 1970. */
@@ -279,6 +295,52 @@ export class Catalogue implements Disposable {
 
   removeWithheld(paths: readonly string[]): void {
     this.#write("DELETE FROM withheld WHERE path = ?", paths.map((path) => [path]));
+  }
+
+  /** Packages that clients took; what was taken last comes last. */
+  packages(): PackageRow[] {
+    return this.#rows(
+      "SELECT directory, package, file, taken FROM packages ORDER BY taken",
+      (row) => ({
+        directory: String(row.directory),
+        package: String(row.package),
+        fileName: String(row.file),
+        takenUnixMs: Number(row.taken),
+      }),
+    );
+  }
+
+  putPackage({ directory, package: name, fileName, takenUnixMs }: PackageRow): void {
+    this.#write("INSERT OR REPLACE INTO packages VALUES (?, ?, ?, ?)", [
+      [directory, name, fileName, takenUnixMs],
+    ]);
+  }
+
+  removePackage({ directory, package: name }: Pick<PackageRow, "directory" | "package">): void {
+    this.#write("DELETE FROM packages WHERE directory = ? AND package = ?", [[directory, name]]);
+  }
+
+  /** Files that were fetched in advance; what came last comes last. */
+  advanceFiles(): AdvanceRow[] {
+    return this.#rows(
+      "SELECT file, size, fetched, isTaken FROM advance ORDER BY fetched",
+      (row) => ({
+        fileName: String(row.file),
+        sizeBytes: Number(row.size),
+        fetchedUnixMs: Number(row.fetched),
+        isTaken: row.isTaken === 1,
+      }),
+    );
+  }
+
+  putAdvanceFile({ fileName, sizeBytes, fetchedUnixMs, isTaken }: AdvanceRow): void {
+    this.#write("INSERT OR REPLACE INTO advance VALUES (?, ?, ?, ?)", [
+      [fileName, sizeBytes, fetchedUnixMs, isTaken ? 1 : 0],
+    ]);
+  }
+
+  removeAdvanceFile(fileName: string): void {
+    this.#write("DELETE FROM advance WHERE file = ?", [[fileName]]);
   }
 
   /** Who was given what nothing proves; what changed last comes last. */

@@ -114,6 +114,23 @@ export const SCHEMA: readonly string[] = [
     last REAL NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Packages that clients of the gateway took, in which version last; and files that were fetched before
+  -- anybody asked for them. Times in milliseconds since 1970.
+  CREATE TABLE packages (
+    directory TEXT NOT NULL,
+    package TEXT NOT NULL,
+    file TEXT NOT NULL,
+    taken REAL NOT NULL,
+    PRIMARY KEY (directory, package)
+  ) WITHOUT ROWID;
+  CREATE TABLE advance (
+    file TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    fetched REAL NOT NULL,
+    isTaken INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this program reads and writes. */

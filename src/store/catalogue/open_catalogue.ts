@@ -4,9 +4,11 @@ import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import {
+  type AdvanceRow,
   Catalogue,
   type GivenFile,
   type KeptRow,
+  type PackageRow,
   type PartialRow,
   type PeerTotal,
   type SavingsSpan,
@@ -29,6 +31,8 @@ export interface CatalogueContents {
   readonly trusts: readonly { readonly root: Root; readonly trust: string }[];
   readonly givenFiles: readonly GivenFile[];
   readonly keptFiles: readonly KeptRow[];
+  readonly packages: readonly PackageRow[];
+  readonly advanceFiles: readonly AdvanceRow[];
 }
 
 /**
@@ -80,6 +84,8 @@ async function openAndRead(directory: DataDirectory) {
       trusts: catalogue.recordTrusts(),
       givenFiles: catalogue.givenFiles(),
       keptFiles: catalogue.kept(),
+      packages: catalogue.packages(),
+      advanceFiles: catalogue.advanceFiles(),
     };
     catalogue.shares();
     catalogue.withheld();

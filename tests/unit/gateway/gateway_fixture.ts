@@ -191,6 +191,7 @@ export class PlayedGateway implements AsyncDisposable {
       isSignatureNeeded: (repository) => Promise.resolve(!played.unsigned?.includes(repository)),
       mirrors,
       log: recorder((level, message, fields) => self?.lines.push({ level, message, fields })),
+      took: () => {},
       databaseDir: played.cacheDir ?? directory!,
     };
     const { clock = systemClock } = played;

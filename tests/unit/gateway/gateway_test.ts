@@ -650,6 +650,7 @@ Deno.test("Gateway says who may have its port", async () => {
             isSignatureNeeded: () => Promise.resolve(true),
             mirrors: undefined as never,
             log: { debug() {}, info() {}, warn() {}, error() {} },
+            took: () => {},
             databaseDir: directory,
           },
           listen: { host: "127.0.0.1", port },

@@ -99,6 +99,30 @@ Deno.test("SyncDatabases.all() names a file once for each repository, find() tha
   assertEquals(databases.find("f"), undefined);
 });
 
+Deno.test("SyncDatabases.versionOf() names the file of a package, whatever its version", async () => {
+  using dir = new TempDir();
+  const names = [
+    "linux-headers-6.1-1-x86_64.pkg.tar.zst",
+    "linux-6.1-1-x86_64.pkg.tar.zst",
+    "linux-6.1-1-x86_64.pkg.tar.zst.sig",
+    "linux-lts-6.0-1-x86_64.pkg.tar.zst",
+    "linux.txt",
+  ];
+  put(dir, "core.db", gzipSync(database(names.map(entry))));
+  put(dir, "testing.db", gzipSync(database([entry("linux-6.2-1-x86_64.pkg.tar.zst", 9)])));
+  await using databases = await opened(dir.path);
+  const version = (name: string, repository: string | null) =>
+    databases.versionOf(name, repository)?.name;
+  assertEquals(version("linux", "core"), names[1]);
+  assertEquals(version("linux", "testing"), "linux-6.2-1-x86_64.pkg.tar.zst");
+  assertEquals(version("linux", null), names[1]);
+  assertEquals(version("linux-headers", "core"), names[0]);
+  for (const name of ["", "linu", "linux-6.1", "other"]) {
+    assertEquals(version(name, null), undefined);
+  }
+  assertEquals(version("linux", "extra"), undefined);
+});
+
 Deno.test("SyncDatabases follows databases that come, change and go, and their directory", async () => {
   using dir = new TempDir();
   const sync = dir.join("sync");

@@ -332,6 +332,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       staleDatabases: 1,
       syncDatabases: 1,
       keeping: 1,
+      prefetch: 1,
       savings: 1,
       copies: 1,
       trust: 1,

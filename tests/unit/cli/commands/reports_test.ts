@@ -289,6 +289,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       totalCleanedFiles: 2,
       totalCleanedBytes: 2_000,
     },
+    prefetch: null,
     savings: {
       files: 3,
       bytesLocal: 1_000,

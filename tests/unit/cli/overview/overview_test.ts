@@ -71,6 +71,7 @@ const STATUS: StatusReport = {
     totalCleanedFiles: 0,
     totalCleanedBytes: 0,
   },
+  prefetch: null,
   savings: {
     files: 3,
     bytesLocal: 0,

@@ -48,6 +48,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     gateway-name = "cache.lan"
     gateway-wait = 0.25
     stale-databases = "7d"
+    prefetch = true
     mirror-delay = 60
     metrics = "127.0.0.1:8052"
     metrics-name = ["node7.lan"]
@@ -83,6 +84,7 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "gateway-name": ["cache.lan"],
     "gateway-wait": ["0.25"],
     "stale-databases": ["7d"],
+    "prefetch": ["true"],
     "mirror-delay": ["60"],
     "metrics": ["127.0.0.1:8052"],
     "metrics-name": ["node7.lan"],

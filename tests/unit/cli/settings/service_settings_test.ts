@@ -201,6 +201,7 @@ Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the database
       waitMs: limits.gatewayWaitMs,
       staleMs: 0,
       names: [],
+      prefetch: false,
     },
     syncDbDir: "/x",
   });
@@ -215,6 +216,7 @@ Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the database
       waitMs: 2_500,
       staleMs: 43_200_000,
       names: [],
+      prefetch: false,
     },
   );
   await inFolder(async (folder) => {
@@ -229,6 +231,7 @@ Deno.test("readDaemonSettings() reads the gateway, its mirrors, and the database
       waitMs: 300,
       staleMs: 604_800_000,
       names: [],
+      prefetch: false,
     });
     await Deno.writeTextFile(path, 'sync-db = "sync"');
     assertEquals((await read("--config", path)).syncDbDir, `${folder}/sync`);

@@ -32,6 +32,7 @@ function answererOf(node: Node): Answerer {
     gatewayAddress: () => null,
     staleDatabases: () => [],
     syncDatabases: () => [],
+    prefetch: () => null,
   });
 }
 

@@ -72,6 +72,7 @@ async function withServer(
     gatewayAddress: () => null,
     staleDatabases: () => [],
     syncDatabases: () => [],
+    prefetch: () => null,
   });
   const token = await openToken(dir.path);
   const host = { node, answerer, token };

@@ -20,7 +20,12 @@ const SIGNAL = new AbortController().signal;
 const OBSERVER = { event() {}, readable() {}, gained() {} };
 
 function figuresOf(node: Node) {
-  return daemonFigures({ node, clients: { clientCount: 2 }, gateway: undefined });
+  return daemonFigures({
+    node,
+    clients: { clientCount: 2 },
+    gateway: undefined,
+    prefetch: undefined,
+  });
 }
 
 Deno.test("daemonFigures() tells of a fetch from a peer, and of one in vain", async () => {

@@ -190,6 +190,7 @@ class Daemon implements AsyncDisposable {
       gatewayAddress: () => null,
       staleDatabases: () => [],
       syncDatabases: () => [],
+      prefetch: () => null,
     });
     const host = { node, answerer, token: await openToken(dataDir) };
     const server = new ClientServer(host, tcpTransport, { host: "127.0.0.1", port: 0 });
