@@ -22,6 +22,8 @@ const TASKS: Readonly<Record<string, Task>> = {
     deno(["run", "--allow-all", ...flags, rootPath("scripts/bench/main.ts"), ...args]),
   crowd: (args, flags) =>
     deno(["run", "--allow-all", ...flags, rootPath("scripts/crowd.ts"), ...args]),
+  rates: (args, flags) =>
+    deno(["run", "--allow-all", ...flags, rootPath("scripts/rates.ts"), ...args]),
   ok: runGate,
   files: (_args, flags) => deno(["run", "--allow-all", ...flags, rootPath("scripts/files.ts")]),
   unused: (_args, flags) =>

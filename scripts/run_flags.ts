@@ -15,6 +15,8 @@ const VARIABLES: readonly string[] = [
   "FORCE_COLOR",
   "TERM",
   "COLUMNS",
+  // Which proxy a mirror is behind; the runtime itself uses it.
+  ...["http_proxy", "https_proxy", "all_proxy"].flatMap((name) => [name, name.toUpperCase()]),
   "NOTIFY_SOCKET",
   "WATCHDOG_USEC",
 ];

@@ -38,13 +38,13 @@ export const FLOORS: Floors = {
   ], ["table"]],
   core: [
     ["nearness"],
-    ["overlay", "lan", "download", "crowd", "directory", "keeping", "prefetch"],
+    ["overlay", "lan", "download", "crowd", "directory", "keeping", "prefetch", "rates"],
     [
       "fetch",
     ],
   ],
   daemon: [
-    ["trust", "lan"],
+    ["trust", "lan", "rates"],
     ["discovery", "swarm"],
     ["upload", "directories"],
     ["push", "crowd", "keeping"],

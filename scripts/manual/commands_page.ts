@@ -146,6 +146,7 @@ function keyTable(name: string): string[] {
 function typeName(flag: FlagSpec): string {
   if (numberKind(flag) !== undefined) return "number";
   if (flag.value === undefined) return "true or false";
+  if (flag.inFile !== undefined) return flag.inFile === "table" ? "table" : "list of tables";
   return flag.repeatable ? "text, or list of texts" : "text";
 }
 

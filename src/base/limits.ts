@@ -18,6 +18,7 @@ import { nearnessLimits } from "./limits/nearness.ts";
 import { netLimits } from "./limits/net.ts";
 import { overlayLimits } from "./limits/overlay.ts";
 import { pacmanLimits } from "./limits/pacman.ts";
+import { rateLimits } from "./limits/rates.ts";
 import { storeLimits } from "./limits/store.ts";
 import { transferLimits } from "./limits/transfer.ts";
 import { wireLimits } from "./limits/wire.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...directoryLimits,
   ...storeLimits,
   ...keepingLimits,
+  ...rateLimits,
   ...httpLimits,
   ...gatewayLimits,
   ...metricsLimits,

@@ -54,6 +54,10 @@ min-free = "10%"
 keep-versions = 3
 relay-files = false
 max-load = 32
+upload-rate = "2M"                      # bytes a second, over the line
+download-rate = "unlimited"
+mirror-rate = "unlimited"
+rate."10.0.0.0/8" = "unlimited"         # not the line
 gateway = "127.0.0.1:8050"
 mirror = ["https://mirror.example.org/$repo/os/$arch"]
 gateway-name = "cache.lan"
@@ -66,7 +70,13 @@ metrics = "127.0.0.1:8052"
 metrics-name = ["node7.lan"]
 mirror-delay = 0.025
 log-level = "info"
-log-format = "json"`;
+log-format = "json"
+
+[[schedule]]                            # a part of the week, and its rates
+from = "11:30"
+to = "13:30"
+days = ["mon-fri"]
+upload-rate = "100K"`;
 
 /** The same of a directory. */
 export const EXAMPLE_DIRECTORY_CONFIG = `# Each key is a flag of "pacsrv directory".

@@ -5,6 +5,7 @@
 
 import type { HostPort } from "../base/address.ts";
 import { messageOf } from "../base/errors.ts";
+import type { RateSettings } from "../base/rates/rate_settings.ts";
 import type { Logger } from "../base/log.ts";
 import type { KeepingSettings } from "../core/keeping/disk_marks.ts";
 import type { Gateway } from "../gateway/gateway.ts";
@@ -91,6 +92,11 @@ export class LiveSettings {
   /** What is over it goes in the background; what is on its way comes all the same. */
   setKeeping(keeping: KeepingSettings): void {
     this.#options.node.keeper.settings = keeping;
+  }
+
+  /** How fast files may go, those that are on their way too. */
+  setRates(rates: RateSettings): void {
+    this.#options.node.rates.apply(rates);
   }
 
   /** Mirrors for the requests that come from now on. */

@@ -6,6 +6,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Pace } from "../base/rates/pace.ts";
 import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError } from "./mirror_error.ts";
 import type { Extent, MirrorHead, MirrorValidators } from "./mirror_request.ts";
@@ -25,6 +26,8 @@ interface MirrorAnswer {
   readonly sizeBytes: number | null;
   /** Ends the request; aborted by the caller who opened it, or by the node as it ends. */
   readonly abort: AbortController;
+  /** How fast it is read. */
+  readonly pace: Pace;
   /** The answer's end, whatever became of it, is to be told. */
   ended(error: MirrorError | null): void;
   /** Bytes came, be they wanted or not. */
@@ -95,6 +98,11 @@ class ReadWatch {
 
   came(bytes: number): void {
     this.#meter.add(bytes, this.#clock.nowMs());
+  }
+
+  /** This node itself holds it back: how fast it comes tells nothing of the mirror any more. */
+  held(): void {
+    this.#meter.end(this.#clock.nowMs());
   }
 
   /** The read has ended; the timer is left for the next one, which comes at once as a rule. */
@@ -201,12 +209,15 @@ export class MirrorBody implements RangeBody {
 
   /** One piece from the connection; null at its end. */
   async #next(): Promise<Uint8Array | null> {
+    const { pace } = this.#answer;
+    if (pace.isLimited) await this.#turn(pace);
     this.#watch.begin();
     this.#free();
     try {
       const { value, done } = await this.#reader!.read();
       if (!done && !this.#hasEnded) {
         this.#piece = value;
+        if (pace.isLimited) this.#paid(pace, value.length);
         this.#watch.came(value.length);
         this.#answer.came(value.length);
         return value;
@@ -222,6 +233,18 @@ export class MirrorBody implements RangeBody {
     this.#checkEnd();
     this.#finish(null);
     return null;
+  }
+
+  /** Waits until more may come; it is not the mirror that is silent meanwhile. */
+  async #turn(pace: Pace): Promise<void> {
+    await pace.turn();
+    const state: BodyState = this.#state;
+    if (state.kind === "ended") throw state.failure === null ? rest() : state.failure.reason;
+  }
+
+  #paid(pace: Pace, bytes: number): void {
+    pace.used(bytes);
+    if (pace.isHeld) this.#watch.held();
   }
 
   /** Lets go of what came last: until the runtime collects it, all bodies would hold 64 MiB more. */
@@ -312,6 +335,7 @@ export class MirrorBody implements RangeBody {
     this.#state = { kind: "ended", failure };
     this.#answer.abort.signal.removeEventListener("abort", this.#stop);
     this.#watch.end();
+    this.#answer.pace.close();
     this.#answer.ended(error);
   }
 

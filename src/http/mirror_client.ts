@@ -8,6 +8,7 @@ import { BoundedMap } from "../base/bounded_map.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import { NO_PACES, type Pace, type Paces, UNLIMITED } from "../base/rates/pace.ts";
 import { MirrorMeter, MirrorSpeeds } from "./mirror_speeds.ts";
 import { PublicProxy } from "./public_proxy.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -23,6 +24,8 @@ interface MirrorClientOptions {
   readonly log: Logger;
   readonly timeouts?: MirrorTimeouts;
   readonly clock?: Clock;
+  /** How fast mirrors may give; by default as fast as they can. */
+  readonly rates?: Paces;
 }
 
 const TIMEOUTS: MirrorTimeouts = {
@@ -43,6 +46,21 @@ const PROXY_VARIABLES = ["http_proxy", "https_proxy", "all_proxy"].flatMap((name
   name.toUpperCase(),
 ]);
 
+/** Who is connected with for a URL. */
+function hostOf(url: URL): string {
+  return (proxyOf(url) ?? url).hostname;
+}
+
+/** The proxy that the runtime uses for a URL; undefined for none, or one that cannot be read. */
+function proxyOf({ protocol }: URL): URL | undefined {
+  const names = [`${protocol.slice(0, -1)}_proxy`, "all_proxy"];
+  for (const name of names.flatMap((name) => [name, name.toUpperCase()])) {
+    const text = Deno.env.get(name) ?? "";
+    if (text !== "") return URL.parse(text) ?? undefined;
+  }
+  return undefined;
+}
+
 /** Asks the mirrors of one node; closed with it. */
 export class MirrorClient implements Disposable {
   readonly log: Logger;
@@ -53,6 +71,7 @@ export class MirrorClient implements Disposable {
   readonly slots: Semaphore = new Semaphore(limits.mirrorConnectionsMax);
   /** What the gateway of this node is called where requests say through whom they came. */
   readonly via: string = `pacsrv-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+  readonly #rates: Paces;
   readonly #meters = new BoundedMap<string, MirrorMeter>(limits.mirrorHostsMax);
   /** When mirrors, by label, failed last. */
   readonly #failedMs = new BoundedMap<string, number>(limits.mirrorHostsMax);
@@ -62,8 +81,10 @@ export class MirrorClient implements Disposable {
   #client: Deno.HttpClient | null = null;
   #public: { readonly client: Deno.HttpClient; readonly proxy: PublicProxy } | null = null;
 
-  constructor({ log, timeouts = TIMEOUTS, clock = systemClock }: MirrorClientOptions) {
+  constructor(options: MirrorClientOptions) {
+    const { log, timeouts = TIMEOUTS, clock = systemClock, rates = NO_PACES } = options;
     this.log = log;
+    this.#rates = rates;
     this.timeouts = timeouts;
     this.clock = clock;
   }
@@ -95,6 +116,18 @@ export class MirrorClient implements Disposable {
       this.#public = { client, proxy };
     }
     return this.#public.client;
+  }
+
+  /** How fast an answer from `url` may come. What counts is who is connected with: the proxy, if any. */
+  paceOf(url: URL): Pace {
+    if (this.#rates === NO_PACES) return UNLIMITED;
+    const host = hostOf(url);
+    return this.#rates.flow("mirror", { host, peer: host });
+  }
+
+  /** How much may be asked for at once at `url`; null: all of it. */
+  bytesAhead(url: URL): number | null {
+    return this.#rates === NO_PACES ? null : this.#rates.bytesAhead(hostOf(url));
   }
 
   /** Whether this mirror failed lately, for any file. */

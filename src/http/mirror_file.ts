@@ -23,6 +23,7 @@
 
 import { UsageError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Pace } from "../base/rates/pace.ts";
 import { MirrorBody } from "./mirror_body.ts";
 import type { MirrorClient } from "./mirror_client.ts";
 import { MirrorError, mostTelling } from "./mirror_error.ts";
@@ -84,6 +85,8 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   readonly #client: MirrorClient;
   readonly #states: MirrorState[];
   readonly #bytesGiven = new Map<string, number>();
+  /** Of the answers that are being read. */
+  readonly #paces = new Set<Pace>();
   /** The mirror that gave last: it is asked first. */
   #last: MirrorState | null = null;
   /** Bytes that the file has to have; null when nobody said so. */
@@ -125,6 +128,27 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** Bytes that came, by label of the mirror, be they of use or not. */
   get bytesGiven(): ReadonlyMap<string, number> {
     return this.#bytesGiven;
+  }
+
+  /** Whether this node's own rate is why no more comes; whether anything waits for its turn now. */
+  get isHeld(): boolean {
+    return this.#paces.values().some(({ isHeld }) => isHeld);
+  }
+
+  get isWaiting(): boolean {
+    return this.#paces.values().some(({ isWaiting }) => isWaiting);
+  }
+
+  /** The rate at which what is asked now is read, with all else from mirrors; null: there is none. */
+  get bytesPerSecond(): number | null {
+    const [pace] = this.#paces;
+    return pace?.bytesPerSecond ?? null;
+  }
+
+  /** How much of it may be asked for at once, because of a rate; null: all of it. */
+  get bytesAhead(): number | null {
+    const [next] = this.#inOrder();
+    return next === undefined ? null : this.#client.bytesAhead(next.address.url);
   }
 
   /** Whether one of the mirrors failed otherwise than by saying no (4xx). */
@@ -366,6 +390,8 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     this.#lastModified ??= head.lastModified;
     state.etag ??= head.etag;
     let came = 0;
+    const pace = this.#client.paceOf(URL.parse(head.response.url) ?? state.address.url);
+    this.#paces.add(pace);
     if (extent.isEmpty) end({ head, release, abort });
     return new MirrorBody({
       client: this.#client,
@@ -375,12 +401,14 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       offset: range.offset,
       sizeBytes: this.#sizeBytes,
       abort,
+      pace,
       came: (bytes) => {
         came += bytes;
         this.#bytesGiven.set(label, (this.#bytesGiven.get(label) ?? 0) + bytes);
       },
       ended: (error) => {
         release();
+        this.#paces.delete(pace);
         if (error !== null) this.#broke(state, { error, came });
         else if (came > 0) state.breaks = 0;
       },

@@ -122,6 +122,14 @@ const NODES: readonly Family<DaemonFigures>[] = [
   },
   {
     kind: "gauge",
+    name: "pacsrv_rate_limit_bytes_per_second",
+    help:
+      "How fast files may go over the line now: to nodes, from nodes, from mirrors. 0: no limit.",
+    label: "direction",
+    read: (daemon) => daemon.rateLimits,
+  },
+  {
+    kind: "gauge",
     name: "pacsrv_uploads",
     help: "Nodes that are being given a file.",
     read: (daemon) => daemon.uploads,

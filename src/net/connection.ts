@@ -11,6 +11,7 @@ import { type Clock, nextTurn, systemClock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import type { Pace } from "../base/rates/pace.ts";
 import { decodePayload, encodeFrame } from "../wire/codec.ts";
 import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
 import type { Message } from "../wire/messages.ts";
@@ -21,6 +22,8 @@ import type { Duplex } from "./transport.ts";
 
 /** Gives whole frames of file data, one at a time. */
 export interface BulkSource {
+  /** How fast it may go, by default without a limit; a frame goes in pieces where there is one. */
+  readonly pace?: Pace;
   /**
    * The next frame, or null when there is none now. The view must stay unchanged until this is
    * called again: the connection asks only after the frame before was written.
@@ -51,6 +54,7 @@ export class Connection {
   #duplex: Duplex;
   readonly #framer = new Framer();
   readonly #writer: FrameWriter;
+  #readPace: Pace | null = null;
   #networkKey: Uint8Array | undefined;
   #closed = false;
   #hasEnded = false;
@@ -105,6 +109,12 @@ export class Connection {
   /** Decides from now on which frames may come. */
   setGate(gate: FrameGate): void {
     this.#framer.gate = gate;
+  }
+
+  /** Reads no faster than this from now on; it is closed with the connection. */
+  setReadPace(pace: Pace): void {
+    this.#readPace = pace;
+    if (this.#closed) pace.close();
   }
 
   /** Makes the read buffer at least `bytes` long. */
@@ -203,6 +213,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#reason = reason;
+    this.#readPace?.close();
     this.#writer.clear();
     this.#duplex.close();
   }
@@ -215,11 +226,23 @@ export class Connection {
     this.close();
   }
 
+  async #readPaced(target: Uint8Array, pace: Pace): Promise<number | null> {
+    const bytesMax = await pace.turn();
+    if (this.#closed) return null;
+    const count = await this.#duplex.read(target.subarray(0, bytesMax));
+    pace.used(count ?? 0);
+    return count;
+  }
+
   async #fill(): Promise<boolean> {
     if (this.#closed) return false;
     let count: number | null;
     try {
-      count = await this.#duplex.read(this.#framer.writable());
+      const pace = this.#readPace;
+      const target = this.#framer.writable();
+      count = pace === null || !pace.isLimited
+        ? await this.#duplex.read(target)
+        : await this.#readPaced(target, pace);
     } catch (error) {
       this.close(error as Error);
       return false;
@@ -298,12 +321,24 @@ class FrameWriter {
           if (this.#queue.length > 0) continue;
           return;
         }
-        await this.#writeAll(frame);
+        const pace = small === null ? this.bulk?.pace : undefined;
+        if (pace?.isLimited) await this.#writePaced(frame, pace);
+        else await this.#writeAll(frame);
         if (small === null) await nextTurn();
         else this.#queuedBytes -= small.length;
       }
     } finally {
       this.#isWriting = false;
+    }
+  }
+
+  async #writePaced(frame: Uint8Array, pace: Pace): Promise<void> {
+    for (let at = 0; at < frame.length && !this.#connection.isClosed;) {
+      const piece = frame.subarray(at, at + await pace.turn());
+      if (this.#connection.isClosed) return;
+      await this.#writeAll(piece);
+      pace.used(piece.length);
+      at += piece.length;
     }
   }
 

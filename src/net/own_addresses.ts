@@ -1,6 +1,21 @@
 /** The addresses of this machine: when they change, the network did; and the subnets that they are in. */
 
+import { type OwnNetwork, parsePlain } from "../base/address.ts";
 import { isLoopback } from "../wire/host.ts";
+
+/** The networks that this machine is attached to; none where that cannot be found out. */
+export function ownNetworks(): readonly OwnNetwork[] {
+  try {
+    return Deno.networkInterfaces().flatMap(({ address: text, cidr, mac }) => {
+      const address = parsePlain(text);
+      const prefixBits = Number(cidr.split("/")[1]);
+      if (address === undefined || !Number.isInteger(prefixBits)) return [];
+      return [{ address, prefixBits, hasHardware: !/^[0:]*$/.test(mac) }];
+    });
+  } catch {
+    return [];
+  }
+}
 
 /**
  * One text for all addresses that other machines may know this one by; equal while they are.

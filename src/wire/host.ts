@@ -5,8 +5,13 @@
  * what an address means is decided on its bytes, never on its text.
  */
 
-const DOT = 0x2e;
-const DIGIT_0 = 0x30;
+import {
+  isInNetwork as isIn,
+  isZero,
+  networkAround,
+  parseHost,
+  parsePlain,
+} from "../base/address.ts";
 
 /** Why `host` is not an IP address that may travel, or undefined when it is one. */
 export function hostProblem(host: string): string | undefined {
@@ -89,86 +94,13 @@ export function plainHost(host: string): string {
 export function isInNetwork(host: string, address: string, bits: number): boolean {
   const [one, other] = [parsePlain(host), parsePlain(address)];
   if (one === undefined || other === undefined || one.length !== other.length) return false;
-  return isLinkLocal(host) || one.every((byte, i) => {
-    const shift = 8 - Math.min(8, Math.max(0, bits - 8 * i));
-    return byte >> shift === other[i]! >> shift;
-  });
+  return isLinkLocal(host) || isIn(one, networkAround(other, bits));
 }
 
 /** Whether `host` is an IPv6 address that means something on one link only (fe80::/10). */
 export function isLinkLocal(host: string): boolean {
   const bytes = parsePlain(host);
   return bytes?.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
-}
-
-/** The 4 or 16 bytes of an address; undefined for anything else, a zone (`%eth0`) included. */
-function parseHost(host: string): readonly number[] | undefined {
-  return host.includes(":") ? parseV6(host) : parseV4(host);
-}
-
-/** As {@linkcode parseHost}, with an IPv4 address out of its IPv6 wrapping. */
-function parsePlain(host: string): readonly number[] | undefined {
-  const bytes = parseHost(host);
-  const isMapped = bytes?.length === 16 && isZero(bytes, 0, 10) && bytes[10] === 0xff &&
-    bytes[11] === 0xff;
-  return isMapped ? bytes.slice(12) : bytes;
-}
-
-function parseV4(text: string): readonly number[] | undefined {
-  const bytes: number[] = [];
-  // Of the part so far; -1 before its first digit.
-  let value = -1;
-  for (let i = 0; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : DOT;
-    if (code === DOT) {
-      if (value < 0 || bytes.length === 4) return undefined;
-      bytes.push(value);
-      value = -1;
-      continue;
-    }
-    const digit = code - DIGIT_0;
-    // A leading zero is octal to some and decimal to others: refused.
-    if (digit < 0 || digit > 9 || value === 0) return undefined;
-    value = value < 0 ? digit : 10 * value + digit;
-    if (value > 255) return undefined;
-  }
-  return bytes.length === 4 ? bytes : undefined;
-}
-
-function parseV6(text: string): readonly number[] | undefined {
-  const halves = text.split("::", 3);
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]!, halves.length === 1);
-  const tail = parseGroups(halves[1] ?? "", true);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 16 - head.length - tail.length;
-  // "::" stands for one group or more; without it all eight are written.
-  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
-  return [...head, ...new Array<number>(missing).fill(0), ...tail];
-}
-
-/** Bytes of groups between colons; the last may be an IPv4 address if `isEnd`. */
-function parseGroups(text: string, isEnd: boolean): readonly number[] | undefined {
-  if (text === "") return [];
-  const bytes: number[] = [];
-  const groups = text.split(":", 9);
-  for (const [index, group] of groups.entries()) {
-    if (group.includes(".")) {
-      const v4 = isEnd && index === groups.length - 1 ? parseV4(group) : undefined;
-      if (v4 === undefined) return undefined;
-      bytes.push(...v4);
-    } else {
-      if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined;
-      const value = Number.parseInt(group, 16);
-      bytes.push(value >>> 8, value & 0xff);
-    }
-  }
-  return bytes;
-}
-
-function isZero(bytes: readonly number[], from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
-  return true;
 }
 
 /**

@@ -82,6 +82,8 @@ export interface StatusReport {
   readonly lan: LanReport | null;
   /** The directories that the daemon was told of. */
   readonly directories: readonly DirectoryReport[];
+  /** The limits that hold now. */
+  readonly rates: RatesReport;
   /** Where its gateway listens, as HOST:PORT; null without one. */
   readonly gateway: string | null;
   /** Databases that its gateway gives though no mirror vouches for them now. */
@@ -152,6 +154,30 @@ export interface KeepingReport {
   readonly totalCleanedFiles: number;
   /** Their bytes, over all runs. */
   readonly totalCleanedBytes: number;
+}
+
+/** How fast files may go over the line, in bytes a second; null: as fast as it goes. */
+export interface RatesReport {
+  /** To nodes. */
+  readonly upload: number | null;
+  /** From nodes. */
+  readonly download: number | null;
+  /** From mirrors. */
+  readonly mirror: number | null;
+  /** The part of the schedule that says so, and until when; null while none holds. */
+  readonly schedule: {
+    /** Days and times, as they were written: `mon-fri 11:30-13:30`. */
+    readonly part: string;
+    /** HH:MM in the time of the machine. */
+    readonly until: string;
+  } | null;
+  /** Networks that do not go by what the networks of the machine say. */
+  readonly networks: readonly {
+    /** The first address and the length of the prefix: `10.0.0.0/8`. */
+    readonly network: string;
+    /** For each of the three; null: none; "line": those of the line hold. */
+    readonly rate: number | "line" | null;
+  }[];
 }
 
 /**

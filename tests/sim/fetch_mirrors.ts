@@ -26,6 +26,7 @@ export class SimMirrors implements MirrorFacts {
   #isHalted = false;
   #isOver = false;
   readonly firstChunk: number;
+  readonly isHeld = false;
   isWhole = false;
   givesRanges = true;
   refusal: MirrorRefusal | null = null;

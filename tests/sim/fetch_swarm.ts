@@ -53,6 +53,7 @@ export class SimSwarm implements SwarmFacts {
   hasLeaves = false;
   hasBegun = false;
   hadSources = false;
+  readonly isHeld = false;
   #isAnyMissing = false;
   peerBytes = 0;
   readonly bytesHad: number;

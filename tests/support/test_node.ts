@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { newNodeId, type NodeId } from "../../src/base/ids.ts";
 import { type Logger, LogThrottle, silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
+import { NO_PACES } from "../../src/base/rates/pace.ts";
 import type { NodeContext } from "../../src/daemon/discovery/node_context.ts";
 import { Node, type NodeOptions } from "../../src/daemon/node/node.ts";
 import { HolderBook } from "../../src/core/keeping/holder_book.ts";
@@ -51,6 +52,7 @@ export function testContext(
     throttle: new LogThrottle(),
     connections: new Connections(transport, { clock }),
     offerPolicy: new OfferPolicy({ clock, store, trust: undefined, log }),
+    rates: NO_PACES,
     identity: {
       nodeId,
       listenPort: 4_711,

@@ -21,6 +21,11 @@ export interface FlagSpec {
   readonly value?: string;
   /** Whether it may be given several times. */
   readonly repeatable?: boolean;
+  /**
+   * How the configuration file has its values, where these are no texts: a table, `KEY=VALUE` each, or
+   * a list of tables, `KEY=VALUE KEY=VALUE` each.
+   */
+  readonly inFile?: "table" | "tables";
   /** One or two sentences for a first-time user. */
   readonly help: string;
   /** The value when it is not given, as a person would write it. */
@@ -135,6 +140,8 @@ export interface FileValues {
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** The line of each, from 1, where it is known. */
   readonly lines: ReadonlyMap<string, number>;
+  /** The same of single values of a key. */
+  readonly valueLines?: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
 /** What was given on the command line, over what a file sets, over the defaults. */
@@ -201,15 +208,22 @@ export class Arguments {
 
   /** The checked values of a repeatable flag. */
   values<T>(name: string, parse: Parser<T>): readonly T[] {
-    return this.list(name).map((text) =>
-      blaming({ key: name, text }, () => parse(text, this.origin(name)))
-    );
+    return this.list(name).map((text) => {
+      const fault = { key: name, text, line: this.lineOf(name, text) };
+      return blaming(fault, () => parse(text, this.origin(name, text)));
+    });
   }
 
-  /** How a message names where the value comes from: `--ttl`, or `ttl in FILE (line 3)`. */
-  origin(name: string): string {
+  /** The line of the file that sets a flag, or one of its values, if it is known. */
+  lineOf(name: string, text = ""): number | undefined {
+    if (this.isGiven(name)) return undefined;
+    return this.#file?.valueLines?.get(name)?.get(text) ?? this.#file?.lines.get(name);
+  }
+
+  /** How a message names where a value comes from: `--ttl`, or `ttl in FILE (line 3)`. */
+  origin(name: string, text = ""): string {
     if (this.isGiven(name) || !this.#file?.values.has(name)) return `--${name}`;
-    const line = this.#file.lines.get(name);
+    const line = this.lineOf(name, text);
     return `${name} in ${this.#file.path}${line === undefined ? "" : ` (line ${line})`}`;
   }
 

@@ -1,12 +1,18 @@
 /** `pacsrv config check [FILE]`: whether a service can start with a configuration file. */
 
+import { systemClock } from "../../base/clock.ts";
 import { type ExitName, UsageError } from "../../base/errors.ts";
 import type { Arguments, CommandRun, CommandSpec } from "../arguments/arguments.ts";
 import { choiceOf } from "../arguments/values.ts";
 import { checkConfig } from "../settings/config_check.ts";
-import { daemonSettingsOf, directorySettingsOf } from "../settings/service_settings.ts";
+import {
+  type DaemonSettings,
+  daemonSettingsOf,
+  type DirectorySettings,
+  directorySettingsOf,
+} from "../settings/service_settings.ts";
 import { escapeText, jsonLine, printLine } from "../terminal/terminal.ts";
-import { count } from "../terminal/text_format.ts";
+import { count, ratesText } from "../terminal/text_format.ts";
 
 /** The file of the packages. */
 const SYSTEM_CONFIG = "/etc/pacsrv.toml";
@@ -37,9 +43,10 @@ async function check(
     });
   }
   const service = args.value("service", choiceOf<Service>(["daemon", "directory"]));
+  let known: DaemonSettings | DirectorySettings | undefined;
   const { problems, settings } = await checkConfig(path, {
     command: services[service],
-    read: READERS[service],
+    read: async (args) => known = await READERS[service](args),
   });
   for (const problem of problems) {
     const { message, hint } = problem;
@@ -51,6 +58,14 @@ async function check(
   if (!args.has("json")) {
     const keys = count(settings, "setting");
     await printLine(`${escapeText(path)} is right: ${keys} of a ${service}`);
+    const rates = known === undefined || !("rates" in known) ? undefined : await ratesNow(known);
+    if (rates !== undefined) await printLine(`rates now: ${escapeText(rates)}`);
   }
   return "done";
+}
+
+/** What holds now of the rates; undefined where nothing is limited. */
+async function ratesNow({ rates }: DaemonSettings): Promise<string | undefined> {
+  const { ratesReport } = await import("../../daemon/rates/rates_in_force.ts");
+  return ratesText(ratesReport(rates, systemClock.unixMs()));
 }

@@ -14,6 +14,7 @@ import type { RunningDaemon } from "../../daemon/daemon.ts";
 import type { RunningDirectory } from "../../directory/server.ts";
 import type { Monitor, MonitoredKind, MonitoredService } from "../../metrics/monitor.ts";
 import type { PageState } from "../../metrics/page/state_streams.ts";
+import { RATE_KEYS } from "../settings/rate_settings.ts";
 import { type LiveKeys, Reload } from "../settings/reload.ts";
 import {
   type DaemonSettings,
@@ -79,6 +80,10 @@ function runDaemon(
       "keep": ({ keeping }) => live.setKeeping(keeping),
       "min-free": ({ keeping }) => live.setKeeping(keeping),
       "keep-versions": ({ keeping }) => live.setKeeping(keeping),
+      ...Object.fromEntries(RATE_KEYS.map((key) => [
+        key,
+        ({ rates }: DaemonSettings) => live.setRates(rates),
+      ])),
       "mirror": ({ gateway }) => live.setMirrors(gateway?.mirrors ?? []),
       "gateway-name": ({ gateway }) => live.setGatewayNames(gateway?.names ?? []),
       "prefetch": ({ gateway }) => live.setPrefetch(gateway?.prefetch ?? false),

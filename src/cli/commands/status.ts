@@ -27,6 +27,7 @@ import {
   formatFacts,
   formatRate,
   percentText,
+  ratesText,
   shortRanges,
 } from "../terminal/text_format.ts";
 import { asking, printItems } from "./ask.ts";
@@ -149,6 +150,8 @@ export function statusText(status: StatusReport): string {
     ["saved", `${formatBytes(savings.bytesSaved)} that no mirror had to send`],
     ["copies", `${copiesText(copies.sinceStart)}; over all runs ${copiesText(copies.allRuns)}`],
   ];
+  // A daemon of an older version does not tell.
+  if (status.rates !== undefined) facts.push(...ratesFact(status.rates));
   if (status.gateway !== null) facts.push(["gateway", status.gateway]);
   // A daemon of an older version does not tell.
   if (status.prefetch?.isOn) facts.push(["prefetch", prefetchText(status.prefetch)]);
@@ -238,6 +241,12 @@ function reachFacts(
       ]
       : [],
   ];
+}
+
+/** The limits that hold, if there are any. */
+function ratesFact(rates: StatusReport["rates"]): (readonly [string, string])[] {
+  const text = ratesText(rates);
+  return text === undefined ? [] : [["rates", text]];
 }
 
 /** What it did for linked nodes that cannot connect to those that have a file; nothing for nothing. */

@@ -77,6 +77,7 @@ export async function readKeys(
   const flags = configKeys(command);
   const values = new Map<string, readonly string[]>();
   const lines = new Map<string, number>();
+  const valueLines = new Map<string, ReadonlyMap<string, number>>();
   const problems: UsageError[] = [];
   for (const [key, value] of Object.entries(table)) {
     const line = lineOf(text, key);
@@ -88,13 +89,80 @@ export async function readKeys(
       continue;
     }
     try {
-      values.set(key, valuesOf(flag, value, { path, where }));
+      if (flag.inFile === undefined) values.set(key, valuesOf(flag, value, { path, where }));
+      else {
+        const tables = tablesOf(flag, value, { text, path });
+        values.set(key, [...tables.keys()]);
+        const known = [...tables].filter((entry): entry is [string, number] =>
+          entry[1] !== undefined
+        );
+        valueLines.set(key, new Map(known));
+      }
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(about({ key, line }, error));
     }
   }
-  return { file: { path, values, lines }, problems };
+  return { file: { path, values, lines, valueLines }, problems };
+}
+
+/** The values of a flag that the file has as tables, as a command line has them, with their lines. */
+function tablesOf(
+  flag: FlagSpec,
+  value: unknown,
+  { text, path }: { readonly text: string; readonly path: string },
+): ReadonlyMap<string, number | undefined> {
+  const { name } = flag;
+  const lines = text.split("\n");
+  const isTable = (item: unknown): item is Record<string, unknown> =>
+    typeof item === "object" && item !== null && !Array.isArray(item) && !(item instanceof Date);
+  const wrong = (line: number | undefined, reason: string) =>
+    about({ line }, new UsageError(`Cannot use ${name} in ${place(path, line)}: ${reason}`));
+  const textOf = (key: string, item: unknown, line: number | undefined): string => {
+    const items = Array.isArray(item) && flag.inFile === "tables" ? item : [item];
+    const odd = items.find((one) => typeof one !== "string" || one === "");
+    if (odd !== undefined || items.length === 0) {
+      throw wrong(line, `${key}: ${typeName(odd ?? items)} is not a text in quotes`);
+    }
+    return items.join(",");
+  };
+  const found = new Map<string, number | undefined>();
+  if (flag.inFile === "table") {
+    if (!isTable(value)) throw wrong(lineOf(text, name), `${typeName(value)} is not a table`);
+    for (const [key, item] of Object.entries(value)) {
+      const line = lineOfEntry(lines, name, key) ?? lineOf(text, name);
+      found.set(`${key}=${textOf(key, item, line)}`, line);
+    }
+    return found;
+  }
+  const heads = lines.flatMap((line, i) => isHead(line, name) ? [i + 1] : []);
+  if (!Array.isArray(value)) {
+    throw wrong(
+      lineOf(text, name),
+      `${typeName(value)} is not a list of tables: write [[${name}]]`,
+    );
+  }
+  for (const [i, table] of value.entries()) {
+    const line = heads.length === value.length ? heads[i] : lineOf(text, name);
+    if (!isTable(table)) throw wrong(line, `${typeName(table)} is not a table: write [[${name}]]`);
+    const words = Object.entries(table).map(([key, item]) => `${key}=${textOf(key, item, line)}`);
+    const one = words.map((word) => word.replaceAll(/\s+/g, "")).join(" ");
+    if (found.has(one)) throw wrong(line, "the same stands there before");
+    found.set(one, line);
+  }
+  return found;
+}
+
+function isHead(line: string, name: string): boolean {
+  return new RegExp(`^\\s*\\[\\[\\s*["']?${name}["']?\\s*\\]\\]`).test(line);
+}
+
+/** The line of a key of a table, be it written below `[NAME]` or as `NAME.KEY`. */
+function lineOfEntry(lines: readonly string[], name: string, key: string): number | undefined {
+  const quoted = key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const pattern = new RegExp(`^\\s*(?:["']?${name}["']?\\s*\\.\\s*)?["']?${quoted}["']?\\s*=`);
+  const index = lines.findIndex((line) => pattern.test(line));
+  return index < 0 ? undefined : index + 1;
 }
 
 function valuesOf(

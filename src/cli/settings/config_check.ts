@@ -51,7 +51,7 @@ export async function checkConfig(
     if (!(error instanceof UsageError)) throw error;
     return { problems: [problemOf(error, path, new Map())], settings: 0 };
   }
-  const { lines } = reading.file;
+  const { lines, valueLines = new Map() } = reading.file;
   const left = new Map(reading.file.values);
   const wrong = new Set(reading.problems.map((problem) => faultOf(problem)?.key));
   const found = reading.problems.map((problem) => problemOf(problem, path, lines));
@@ -62,6 +62,7 @@ export async function checkConfig(
         path,
         values: left,
         lines,
+        valueLines,
       }),
     );
     if (error === undefined) break;

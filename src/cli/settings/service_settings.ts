@@ -34,6 +34,7 @@ import {
   readNetworkSettings,
   readPeers,
 } from "./network_settings.ts";
+import { readRates } from "./rate_settings.ts";
 import type { SettingTexts } from "./setting_changes.ts";
 
 /** Port on which a daemon's gateway serves HTTP. */
@@ -115,6 +116,7 @@ export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings>
       minFree: args.optional("min-free", bytesOrPercent) ?? null,
       versions: args.optional("keep-versions", wholeNumber(1, limits.keepVersionsMax)) ?? null,
     },
+    rates: readRates(args),
     uploadsLoaded: args.value("max-load", wholeNumber(1, limits.uploadsLoadedMax)),
     mirrorDelayMs: args.optional("mirror-delay", secondsFromZero(limits.mirrorDelayMsMax)) ?? null,
     gateway: readGateway(args),

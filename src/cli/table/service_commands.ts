@@ -27,7 +27,7 @@ export const DAEMON: CommandSpec = {
     "directory, what was found by then). The log goes to stderr. " +
     "SIGHUP rescans the shared directories (changes are noticed without it, too) and reads the " +
     "settings again: peer, discover, directory, share, mirror, gateway-name, accept-uploads, " +
-    "relay-files, keep, min-free, keep-versions and log-level take effect at once and nothing in " +
+    "relay-files, keep, min-free, keep-versions, the rates and log-level take effect at once and nothing in " +
     "flight breaks. The log says what changed and what " +
     "needs a restart; with an error in the file nothing changes.",
     "To join a network, name one of its nodes with --peer: the daemon learns of others from it. On a " +
@@ -113,6 +113,35 @@ export const DAEMON: CommandSpec = {
       default: String(limits.uploadsLoadedDefault),
       help: "Number of concurrent uploads at which directories list this node last. It still " +
         "refuses nobody.",
+    }),
+    flag("--upload-rate RATE", {
+      default: "unlimited",
+      help:
+        "How fast files may go to other nodes, all together, in bytes a second (500K, 2M). Only " +
+        "over the line: not within the networks that this machine is attached to.",
+    }),
+    flag("--download-rate RATE", {
+      default: "unlimited",
+      help: "The same for files that come from other nodes.",
+    }),
+    flag("--mirror-rate RATE", {
+      default: "unlimited",
+      help: "The same for all that mirrors (origins) send.",
+    }),
+    flag("--rate NETWORK=RATE", {
+      repeatable: true,
+      inFile: "table",
+      help:
+        "A network with a rate of its own for each of these three, as in 10.0.0.0/8=unlimited; " +
+        '"line": it is reached over the line. Of networks that hold an address the smallest counts. ' +
+        "Repeatable.",
+    }),
+    flag("--schedule PART", {
+      repeatable: true,
+      inFile: "tables",
+      help: "Rates for a part of the week, in the time of this machine: 'from=11:30 to=13:30 " +
+        "days=mon-fri upload-rate=100K'. It may end on the next day; without days it is of each. " +
+        "Repeatable.",
     }),
     flag("--gateway HOST:PORT", {
       defaultText: "none",

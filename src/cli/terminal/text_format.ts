@@ -1,7 +1,7 @@
 /** Numbers, facts and ranges for people. Programs take `--json`. */
 
 import prettyBytes from "pretty-bytes";
-import type { LeftOut } from "../../client/types.ts";
+import type { LeftOut, RatesReport } from "../../client/types.ts";
 import { limits } from "../../base/limits.ts";
 import { escapeText } from "./terminal.ts";
 
@@ -13,6 +13,21 @@ export function formatBytes(bytes: number): string {
 /** `94.2 MB/s`. */
 export function formatRate(bytesPerSecond: number): string {
   return `${prettyBytes(Math.round(bytesPerSecond))}/s`;
+}
+
+/** `upload 2 MB/s, mirror 1 MB/s until 13:30 (mon-fri 11:30-13:30)`; undefined where nothing is limited. */
+export function ratesText(rates: RatesReport): string | undefined {
+  const { upload, download, mirror, schedule, networks } = rates;
+  const limited = Object.entries({ upload, download, mirror })
+    .flatMap(([kind, rate]) => rate === null ? [] : [`${kind} ${formatRate(rate)}`]);
+  if (limited.length === 0 && schedule === null && networks.length === 0) return undefined;
+  const line = limited.length === 0 ? "unlimited" : limited.join(", ");
+  const until = schedule === null ? "" : ` until ${schedule.until} (${schedule.part})`;
+  const others = networks.map(({ network, rate }) => {
+    const text = rate === null ? "unlimited" : rate === "line" ? rate : formatRate(rate);
+    return `; ${network} ${text}`;
+  });
+  return line + until + others.join("");
 }
 
 const DURATION_UNITS = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]] as const;

@@ -23,7 +23,10 @@
  *    that it has them.
  * 6. The store's bitfield is the truth. A chunk counts once, when it is there. Chunks that come or
  *    go there by other ways are noticed on ticks and before they are asked for.
- * 7. `need-sources` is said when missing chunks have no usable source, once until that changes.
+ * 7. A source that this node's own rate holds back is not silent, however long nothing is read of it:
+ *    it is neither snubbed nor dropped. What it was asked for is not asked twice, nor is it asked for
+ *    what others were: the rate would be the same.
+ * 8. `need-sources` is said when missing chunks have no usable source, once until that changes.
  *    `complete` is said once, and then nothing more; where chunks `mayLose`, again when they are back.
  * 8. Near before far. Of sources with room the nearest is asked first. A far one is asked only for what
  *    no usable near one has, and, while near ones get the file too, for this node's share of that
@@ -184,12 +187,14 @@ export class Download {
         return this.#tick();
       case "arriving":
         return;
+      case "held":
       case "source-has":
       case "source-lost":
       case "chunks-bad":
       case "rejected": {
         const source = this.#sources.get(event.source);
         if (source === undefined) return;
+        if (event.kind === "held") return source.hold(event.isHeld, this.#nowMs);
         if (event.kind === "source-has") return this.#has(source, event.ranges);
         if (event.kind === "source-lost") return this.#lost(source, event.ranges);
         if (event.kind === "chunks-bad") return this.#bad(source, event.range, event.frame);
@@ -404,6 +409,8 @@ export class Download {
     );
     for (const source of [...this.#sources.values()]) {
       source.tick(this.#nowMs);
+      // Rule 7.
+      if (source.isHeld) source.lastActiveMs = this.#nowMs;
       const silentMs = source.owes ? this.#nowMs - source.lastActiveMs : 0;
       if (silentMs >= limits.sourceSilentMs) this.#drop(source, "silent");
       else if (silentMs >= limits.snubMs && !source.isSnubbed) this.#snub(source);

@@ -80,6 +80,8 @@ export type DownloadEvent =
   }
   /** It will not answer the request for exactly this range. */
   | { readonly kind: "rejected"; readonly source: SourceId; readonly range: ChunkRange }
+  /** This node itself takes from it no faster, or does so no more: told when that changes. */
+  | { readonly kind: "held"; readonly source: SourceId; readonly isHeld: boolean }
   /** The budget of bytes in flight changed. */
   | { readonly kind: "budget"; readonly inflightBytesMax: number }
   /** Time went by; a few times a second. */

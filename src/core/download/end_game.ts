@@ -21,9 +21,11 @@ interface EndGame {
 
 /**
  * The request, of those that a source could duplicate to some gain, that is expected last. None in
- * a block that has a duplicate already.
+ * a block that has a duplicate already, none of a source that this node's own rate holds back, and
+ * none for such a source.
  */
 export function latestFor(source: Source, game: EndGame): Request | undefined {
+  if (source.isHeld) return undefined;
   const rate = assumedRate(source, game.sources);
   let latest: Request | undefined;
   let latestMs = -1;
@@ -31,6 +33,7 @@ export function latestFor(source: Source, game: EndGame): Request | undefined {
     const requests = game.table.in(block);
     if (requests.some(({ isDuplicate }) => isDuplicate)) continue;
     for (const request of requests) {
+      if (request.source.isHeld) continue;
       if (request.source === source || sharedWith(source, request, game.blocks) === 0) continue;
       const expectedMs = request.source.expectedMs(request) ?? 0;
       if (expectedMs <= latestMs) continue;

@@ -43,6 +43,7 @@ export class Source {
   bytesGood = 0;
   strikes = 0;
   isSnubbed = false;
+  #isHeld = false;
   /** When it last gave a sign of life, or had its first request after a rest. */
   lastActiveMs: number;
   /** Those of a lower rank are asked first. */
@@ -66,6 +67,11 @@ export class Source {
 
   get isNear(): boolean {
     return this.holdings.side === "near";
+  }
+
+  /** Whether this node's own rate makes it slow. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** Its requests outstanding, oldest first. */
@@ -92,6 +98,12 @@ export class Source {
     this.queue.window = limits.requestsAtFirst;
     this.rate = new DeliveryRate(nowMs);
     this.#run(nowMs);
+  }
+
+  /** This node's own rate makes it slow, or does so no more; its silence until now is none. */
+  hold(isHeld: boolean, nowMs: number): void {
+    this.#isHeld = isHeld;
+    this.lastActiveMs = nowMs;
   }
 
   /** Bytes of a frame came in. */

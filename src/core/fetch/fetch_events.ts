@@ -43,6 +43,8 @@ export interface SwarmFacts {
   /** Bytes that peers gave first, and how fast they give now. */
   readonly peerBytes: number;
   readonly peersBytesPerSecond: number;
+  /** Whether this node's own rate, not the peers, is why no more comes of them. */
+  readonly isHeld: boolean;
   /** Bytes of the wanted chunks: those that were here before, that are here, altogether. */
   readonly bytesHad: number;
   readonly bytesDone: number;
@@ -70,6 +72,8 @@ export interface MirrorFacts {
   readonly label: string | null;
   /** Whether that one failed lately. */
   readonly isBad: boolean;
+  /** Whether this node's own rate is why no more comes of it. */
+  readonly isHeld: boolean;
   /** Why no mirror gives it; null while one may. */
   readonly refusal: MirrorRefusal | null;
 }

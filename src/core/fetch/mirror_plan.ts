@@ -39,6 +39,9 @@
  *     another every `crowdDripMs`: who waits is given it little by little, and all fellows read the same.
  * 11. When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart,
  *     or its share: fellows get it from their mirrors too.
+ * 12. Peers that give more than this node's own rate lets in are neither slow nor late: while that
+ *     holds them back, rules 4 to 6 do not call the mirror in, and one that gives ranges leaves.
+ *     Where a rate holds the mirror back, its speed is no more than that.
  */
 
 import { CHUNK_BYTES } from "../../base/geometry.ts";
@@ -82,6 +85,8 @@ export interface PeersView {
   readonly bytesPerSecond: number;
   /** Bytes that are missing. */
   readonly bytesLeft: number;
+  /** Whether this node's own rate is why no more comes. */
+  readonly isHeld: boolean;
 }
 
 /** How a fetch gets on. */
@@ -170,6 +175,7 @@ export class MirrorPlan {
     if (peers === null) return this.#part === "whole" ? Infinity : nowMs + limits.crowdListenMs / 4;
     if (peers.begunMs === null) {
       const lateMs = peers.followedMs + beginMs(view, peers) + 1;
+      if (peers.isHeld) return Math.max(lateMs, nowMs + limits.hedgeJudgeAgainMs);
       return nowMs < lateMs ? lateMs : Infinity;
     }
     if (peers.bytesLeft > 0) {
@@ -207,7 +213,7 @@ export class MirrorPlan {
       const hasBegun = this.#part === "whole" || this.#part === "shared";
       if (hasBegun) return this.#all(view);
       if (isEarly) return { kind: "nothing" };
-      const isLate = nowMs - peers.followedMs > beginMs(view, peers);
+      const isLate = !peers.isHeld && nowMs - peers.followedMs > beginMs(view, peers);
       return isLate ? this.#all(view) : this.#head(view, peers);
     }
     if (peers.bytesLeft > 0) {
@@ -276,7 +282,9 @@ export function headBytes(sizeBytes: number): number {
 
 /** Rule 9: whether a mirror that gives ranges goes on. */
 function goesOn(view: PlanView, peers: PeersView): boolean {
-  if (peers.isStalled || view.mirrorBytesPerSecond === undefined) return true;
+  if (peers.isStalled) return true;
+  if (peers.isHeld) return false;
+  if (view.mirrorBytesPerSecond === undefined) return true;
   return peers.bytesPerSecond < fastEnough(view) * limits.hedgeFasterPercent / 100;
 }
 
@@ -311,7 +319,7 @@ function rateOf(view: PlanView, peers: PeersView): number {
 function needsHelp(view: PlanView, peers: PeersView): boolean {
   const gaveMs = view.nowMs - peers.begunMs!;
   if (peers.isStalled && gaveMs >= limits.hedgeJudgeMsMin) return true;
-  if (gaveMs < limits.hedgeJudgeMsMin) return false;
+  if (gaveMs < limits.hedgeJudgeMsMin || peers.isHeld) return false;
   const mean = meanOf(view, peers);
   const partMs = aloneMs(view, peers) / 4;
   const judgeMs = Math.min(limits.hedgeJudgeMsMax, Math.max(limits.hedgeJudgeMsMin, partMs));
@@ -324,7 +332,7 @@ function needsHelp(view: PlanView, peers: PeersView): boolean {
 
 /** Rule 5: whether late peers are not judged yet, or give next to nothing beside the mirror's stream. */
 function outrunsPeers(view: PlanView, peers: PeersView): boolean {
-  if (peers.begunMs! - view.startMs < limits.hedgeLateMs) return false;
+  if (peers.isHeld || peers.begunMs! - view.startMs < limits.hedgeLateMs) return false;
   const gaveMs = view.nowMs - peers.begunMs!;
   if (gaveMs < limits.hedgeJudgeMsMin) return true;
   if (view.mirrorBytesPerSecond === undefined) return false;

@@ -10,7 +10,7 @@
  *  2. A mirror agrees with a candidate when its size and its first chunks (`headBytes`) are the same.
  *  3. A mirror is worth waiting for before its time has come; while it was asked, or gave something,
  *     within `hedgeAnswerMs`, and did not fail lately; and while what it gave is still being compared
- *     with the leaves. One that was asked, and said nothing, is called bad, so that the next file
+ *     with the leaves, or this node's own rate holds it back. One that was asked, and said nothing, is called bad, so that the next file
  *     does not wait as long.
  *  4. Of what a mirror gives of a file that can be checked as a whole, the last chunk is released
  *     only when the check is done: a wrong file is never whole in a client's hands.
@@ -107,7 +107,7 @@ export class MirrorSide {
   /** Rule 3. */
   isAnswering({ mirror, importedTo }: FetchFacts, nowMs: number): boolean {
     if (mirror === null) return false;
-    if (importedTo < mirror.nextChunk) return true;
+    if (importedTo < mirror.nextChunk || mirror.isHeld) return true;
     if (nowMs - this.#answers.heardMs >= limits.hedgeAnswerMs) return false;
     return mirror.label !== null && !mirror.isBad;
   }
@@ -316,6 +316,7 @@ export class MirrorSide {
       bytesGiven: swarm.peerBytes,
       bytesPerSecond: swarm.peersBytesPerSecond,
       bytesLeft: swarm.bytesTotal - swarm.bytesDone,
+      isHeld: swarm.isHeld,
     };
   }
 

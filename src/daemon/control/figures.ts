@@ -3,6 +3,7 @@
  * it is only read, at a cost that does not grow with the number of files.
  */
 
+import type { RateKind } from "../../base/rates/rate_settings.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { CleanedCounts } from "../keeping/keeper.ts";
 import type { ByNearness } from "../../wire/nearness.ts";
@@ -29,6 +30,8 @@ export interface DaemonFigures {
   /** Over all runs with this data directory. */
   readonly bytesSaved: number;
   readonly flights: number;
+  /** The rates of the line that hold now, in bytes a second; 0: none. */
+  readonly rateLimits: Readonly<Record<RateKind, number>>;
   readonly uploads: number;
   readonly uploadedBytes: number;
   readonly filesServed: number;
@@ -100,6 +103,7 @@ export function daemonFigures(
     brought: fetches.ends.brought(node.fetches.map((fetch) => fetch.figures())),
     bytesSaved: node.store.statistics().get("bytesSaved") ?? 0,
     flights: [...node.flights].filter(({ isOver }) => !isOver).length,
+    rateLimits: rateLimits(node),
     uploads: uploads.size,
     uploadedBytes: uploads.bytesSent,
     filesServed: uploads.filesServed,
@@ -142,6 +146,11 @@ function keepingFigures({ keeper }: Node) {
     bytesCleaned: bytes,
     roomRefused: refused,
   };
+}
+
+function rateLimits({ rates }: Node): DaemonFigures["rateLimits"] {
+  const { upload, download, mirror } = rates.report();
+  return { upload: upload ?? 0, download: download ?? 0, mirror: mirror ?? 0 };
 }
 
 function storeFigures({ store }: Node) {

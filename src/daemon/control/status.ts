@@ -130,6 +130,7 @@ export class StatusReader {
       peers: node.links.givenPeers(),
       lan: this.#options.lan(),
       directories: node.discovery.directories.reports(),
+      rates: node.rates.report(),
       gateway: this.#options.gatewayAddress(),
       staleDatabases: this.#options.staleDatabases(),
       prefetch: this.#options.prefetch(),

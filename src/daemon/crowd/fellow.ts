@@ -77,7 +77,8 @@ export class Fellow implements FrameHandler {
     this.connection = connection;
     this.#options = options;
     const have = new Bitfield(chunkCount(file.sizeBytes));
-    this.source = new PeerSource(connection, { sink, peers, id, nodeId, peer, have });
+    const pace = upload.rates.flow("download", { host: connection.remote.host, peer: nodeId });
+    this.source = new PeerSource(connection, { sink, peers, id, nodeId, peer, have, pace });
     this.#upload = new Upload(upload, connection, { ...file, nodeId, peer });
     this.#heardMs = upload.clock.nowMs();
   }
@@ -144,6 +145,8 @@ export class Fellow implements FrameHandler {
   }
 
   partial(frame: Frame): void {
+    // A frame that comes slowly is a sign of life too.
+    this.#heardMs = this.#options.upload.clock.nowMs();
     if (frame.code === CHUNKS_CODE) this.source.partial(frame);
   }
 

@@ -313,7 +313,7 @@ export class Flight {
   /** Lets time pass: a fellow that is silent for too long is left. */
   tick(nowMs: number): void {
     if (this.#state === "closed") return;
-    this.#scheduler.step({ kind: "tick" }, nowMs);
+    this.#scheduler.tick(nowMs);
     this.#fellows.tick(nowMs, { leastPerSecond: this.#leastPerSecond });
   }
 

@@ -230,12 +230,12 @@ export class FlightFellows implements PeerSink {
   }
 
   #newFellow(connection: Connection, identity: FellowIdentity): Fellow {
-    const { log, clock } = this.#host;
+    const { log, clock, rates } = this.#host;
     const { file: { id, name, sizeBytes }, scheduler, crowd, storage, accused } = this.#options;
     const fellow = new Fellow(connection, {
       sink: scheduler,
       peers: this,
-      upload: { clock, log, store: uploadStoreOf(storage) },
+      upload: { clock, log, rates, store: uploadStoreOf(storage) },
       file: { root: rootOfFlight(id), name, sizeBytes, tellsNews: false },
       sourceId: scheduler.newSourceId(),
       identity,
@@ -271,10 +271,12 @@ export class FlightFellows implements PeerSink {
 
   /** Looks whether a fellow gives what it is asked for. */
   #judge(
-    { patience, nodeId, peer }: Fellow,
+    { patience, nodeId, peer, source }: Fellow,
     state: SourceReport,
     pace: { readonly leastPerSecond: number; readonly nowMs: number },
   ): void {
+    // It may well give more than this node takes.
+    if (source.pace.isHeld || source.pace.isWaiting) return patience.excuse(state, pace.nowMs);
     const was = patience.isWithholding;
     patience.look(state, pace);
     if (patience.isWithholding === was) return;

@@ -26,6 +26,11 @@ export class Patience {
     return this.#times >= limits.fellowWithholdsMax;
   }
 
+  /** This node itself holds it back: what it does not give in that time says nothing. */
+  excuse({ bytesGood }: Giving, nowMs: number): void {
+    this.#since = { ms: nowMs, bytes: bytesGood };
+  }
+
   /**
    * Takes note of what it gave by now.
    *

@@ -3,6 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger, LogThrottle } from "../../base/log.ts";
 import type { HolderBook } from "../../core/keeping/holder_book.ts";
+import type { Paces } from "../../base/rates/pace.ts";
 import type { Connections } from "../../net/connections.ts";
 import type { LocalIdentity } from "../../net/handshake.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
@@ -20,4 +21,6 @@ export interface NodeContext {
   readonly offerPolicy: OfferPolicy;
   /** Which other nodes are known to have what whole. */
   readonly holders: HolderBook;
+  /** How fast files may go. */
+  readonly rates: Paces;
 }

@@ -76,6 +76,8 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   #givesRanges = true;
   /** Whether fellows brought what was missing. */
   #isFilled = false;
+  /** Where it is asked for part by part: whether it may be, where this one ends, and the next begins. */
+  readonly #parts = { mayBe: true, end: null as number | null, goesOnAt: null as number | null };
   /** How often the file at the mirrors was another one. */
   #changes = 0;
 
@@ -162,8 +164,9 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
 
   /** Bytes a second that the mirror gives, as far as known. */
   get bytesPerSecond(): number | undefined {
-    const { mirror } = this.file;
-    return mirror === null ? undefined : this.#host.mirrors.speeds.of(mirror, this.#nowMs);
+    const { mirror, bytesPerSecond: rate } = this.file;
+    const speed = mirror === null ? undefined : this.#host.mirrors.speeds.of(mirror, this.#nowMs);
+    return rate === null ? speed : Math.min(speed ?? Infinity, rate);
   }
 
   get isOpen(): boolean {
@@ -172,6 +175,10 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
 
   get label(): string | null {
     return this.file.mirror;
+  }
+
+  get isHeld(): boolean {
+    return this.file.isHeld || this.file.isWaiting;
   }
 
   get isBad(): boolean {
@@ -408,7 +415,16 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** What to ask for next, up to where it is wanted; null when all of it is here. */
   #nextRange(): ByteRange | null {
     const { sizeBytes } = this.unverified!;
-    return sizeBytes !== null && this.#span.position >= sizeBytes ? null : this.#span.nextRange();
+    this.#parts.end = null;
+    if (sizeBytes !== null && this.#span.position >= sizeBytes) return null;
+    const range = this.#span.nextRange();
+    // Where it is read at a rate, what is asked for and not read crosses the line all the same.
+    const ahead = this.file.bytesAhead;
+    if (ahead === null) return range;
+    const end = range.offset + Math.ceil(ahead / CHUNK_BYTES) * CHUNK_BYTES;
+    if (!this.#parts.mayBe || end >= (range.end ?? sizeBytes ?? Infinity)) return range;
+    this.#parts.end = end;
+    return { ...range, end };
   }
 
   /** An answer begins; false when it may be of another file than what is here. */
@@ -421,11 +437,13 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     if (body.isTakenOver) {
       this.#note(`Takes over from byte ${offset} what another fetch reads from mirror ${mirror}`);
       this.file.expect({ mirror, sizeBytes, validators });
-    } else {this.#note(
+    } else if (this.#parts.goesOnAt !== offset) {
+      this.#note(
         offset < this.#span.position
           ? `Mirror ${mirror} gives no ranges: reads on from ${offset}`
           : `Asks mirror ${mirror} from byte ${offset}`,
-      );}
+      );
+    }
     this.#download.begin(body, this.file);
     this.#body = body;
     if (sizeBytes !== null) this.#opened(sizeBytes);
@@ -447,6 +465,13 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
 
   /** An answer came to its end, or there is nothing left to ask for. */
   #answerEnded(): void {
+    const { end } = this.#parts;
+    this.#parts.goesOnAt = end;
+    if (!this.isOpen && end !== null) {
+      // It does not say how long the file is: only its end does.
+      this.#parts.mayBe = false;
+      return;
+    }
     if (!this.isOpen) {
       // No mirror said how long the file is: now it is known.
       this.#opened(Math.min(this.#span.position, this.unverified!.sizeBytes ?? Infinity));

@@ -97,8 +97,8 @@ export class Fetches {
   constructor(context: NodeContext, options: FetchesOptions) {
     this.#context = context;
     this.#options = options;
-    const { clock, log, store } = context;
-    this.mirrors = new Mirrors({ log, clock });
+    const { clock, log, rates, store } = context;
+    this.mirrors = new Mirrors({ log, clock, rates });
     this.#proved = new ProvedFetches(context, (asked, how) => this.#fetchOn(asked, how));
     this.swarms = new Swarms(options.swarmContext, store);
     const { links } = options.discovery;

@@ -12,10 +12,12 @@ import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type LogFields, type Logger, LogThrottle, PeerLog } from "../../base/log.ts";
 import type { PackageIndex } from "../../base/package_index.ts";
+import { NO_RATES, type RateSettings } from "../../base/rates/rate_settings.ts";
 import { systemRandom } from "../../base/random.ts";
 import type { OwnAddress } from "../../core/nearness/nearness.ts";
 import { Connections } from "../../net/connections.ts";
 import { DialGuard } from "../../net/dial_guard.ts";
+import { ownNetworks } from "../../net/own_addresses.ts";
 import { OwnNonces } from "../../net/handshake.ts";
 import { OldVersions } from "../../net/version_fallback.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -32,6 +34,7 @@ import { OwnPlace } from "../discovery/own_place.ts";
 import type { Fetch } from "../fetch/fetch.ts";
 import { Keeper } from "../keeping/keeper.ts";
 import { ChunkHasher } from "../swarm/chunk_hasher.ts";
+import { RateLimiter } from "../rates/rate_limiter.ts";
 import type { SwarmContext } from "../swarm/swarm_events.ts";
 import type { ConfiguredMirrors } from "../trust/configured_mirrors.ts";
 import { OfferPolicy } from "../trust/offer_policy.ts";
@@ -84,6 +87,8 @@ export interface NodeOptions {
   /** Directories that are told what is here and asked what is sought; none by default. */
   readonly directories?: readonly HostPort[];
   readonly store: ChunkStore;
+  /** How fast files may go; by default as fast as they can. */
+  readonly rates?: RateSettings;
   /** Knows what files have to be by their names; nobody does by default. */
   readonly trust?: PackageIndex | undefined;
   readonly transport: Transport;
@@ -108,6 +113,8 @@ export class Node {
   readonly keeper: Keeper;
   /** Where it is. */
   readonly place: OwnPlace;
+  /** How fast files may go. */
+  readonly rates: RateLimiter;
   /** Strikes that peers were given. */
   strikes = 0;
   readonly #oldVersions = new OldVersions();
@@ -134,10 +141,13 @@ export class Node {
     const guard = new DialGuard((host) => {
       if (throttle.isFirst(`dials ${host}`)) log.warn("leaves a host alone", leftAlone(host));
     });
+    const rates = this.rates = new RateLimiter({ clock, log, ownNetworks });
+    rates.apply(options.rates ?? NO_RATES);
     const context = this.context = {
       clock,
       log,
       store,
+      rates,
       throttle,
       connections: new Connections(transport, {
         clock,
@@ -160,6 +170,7 @@ export class Node {
     const swarmContext: SwarmContext = {
       clock,
       log,
+      rates,
       random: systemRandom,
       nodeId,
       nearSeekers: (file) => this.links.nearSeekers(file),
@@ -299,6 +310,7 @@ export class Node {
   #tick(): void {
     const { clock, connections, throttle } = this.context;
     const nowMs = clock.nowMs();
+    this.rates.tick(nowMs);
     this.links.tick(nowMs);
     this.discovery.tick(nowMs);
     this.transfers.tick(nowMs);

@@ -232,7 +232,9 @@ export class PushReceiver {
     const { clock, log } = this.#context;
     const fields = { name, root, sizeBytes, from };
     log.info("taking a file", fields);
-    const watch = new Watch(clock);
+    const isHeld = () =>
+      [...this.#options.swarms].some((swarm) => swarm.file.root === root && swarm.isHeld);
+    const watch = new Watch(clock, isHeld);
     try {
       await this.#options.fetch({ ...REQUEST, name, root, sizeBytes }, {
         observer: watch,
@@ -299,14 +301,17 @@ const REQUEST: Omit<FetchRequest, "name" | "root" | "sizeBytes"> = {
 /** Watches how a file comes, and gives it up when it comes too slowly. */
 class Watch implements FetchObserver {
   readonly #clock: Clock;
+  readonly #isHeld: () => boolean;
   readonly #rate: MinimumRate;
   readonly #givenUp = new AbortController();
   #bytesHad = 0;
   /** Since when the provider is gone and there is no other source; null while it is there. */
   #aloneSinceMs: number | null = null;
 
-  constructor(clock: Clock) {
+  /** @param isHeld Whether this node's own rate is why no more comes. */
+  constructor(clock: Clock, isHeld: () => boolean) {
     this.#clock = clock;
+    this.#isHeld = isHeld;
     this.#rate = new MinimumRate(clock.nowMs());
   }
 
@@ -335,7 +340,8 @@ class Watch implements FetchObserver {
 
   #look({ bytes, sources }: { readonly bytes: number; readonly sources: number }): void {
     const nowMs = this.#clock.nowMs();
-    if (this.#rate.tick(bytes, nowMs)) this.#givenUp.abort(new Error("It came too slowly"));
+    const isSlow = this.#isHeld() ? this.#rate.excuse(nowMs) : this.#rate.tick(bytes, nowMs);
+    if (isSlow) this.#givenUp.abort(new Error("It came too slowly"));
     if (this.#aloneSinceMs === null) return;
     if (sources > 0) this.#aloneSinceMs = nowMs;
     else if (nowMs - this.#aloneSinceMs > limits.pushAloneMs) {

@@ -48,6 +48,10 @@ class SourceTable {
     return this.#nextId++;
   }
 
+  get size(): number {
+    return this.#sources.size;
+  }
+
   get(id: number): ChunkSource | undefined {
     return this.#sources.get(id);
   }
@@ -99,7 +103,11 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
   readonly #mayLose: boolean;
   readonly #isDivided: boolean;
   #settled: Timer | null = null;
+  /** Sources of which the policy knows that this node's own rate holds them back. */
+  readonly #held = new Set<number>();
+  /** What all sources may have in flight, and less while this node takes from all at a rate. */
   #inflightBytesMax: number;
+  #pacedBytesMax: number;
   #bytesHad: number;
 
   constructor(
@@ -123,7 +131,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
     this.tell = options.tell;
     this.#mayLose = options.mayLose ?? false;
     this.#isDivided = options.isDivided ?? false;
-    this.#inflightBytesMax = options.inflightBytesMax;
+    this.#inflightBytesMax = this.#pacedBytesMax = options.inflightBytesMax;
     this.#bytesHad = bytesWithin(download.have, options.file.sizeBytes, options.wanted);
   }
 
@@ -168,6 +176,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
   /** Takes a source in; before it has begun, the source waits. */
   add(source: ChunkSource): void {
     this.#sources.add(source);
+    this.#setBudget();
     this.#join(source);
   }
 
@@ -179,6 +188,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
   /** Asks nothing more of a source; false when it was not there. */
   remove(source: ChunkSource): boolean {
     if (!this.#sources.remove(source)) return false;
+    this.#held.delete(source.id);
     this.step({ kind: "source-left", source: source.id });
     return true;
   }
@@ -204,6 +214,34 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
 
   setBudget(inflightBytesMax: number): void {
     this.#inflightBytesMax = inflightBytesMax;
+    this.#setBudget();
+  }
+
+  /** Lets time pass. */
+  tick(nowMs: number): void {
+    this.#setBudget();
+    for (const { id: source, pace } of this.#sources) {
+      const isHeld = pace.isWaiting || pace.isHeld;
+      if (this.#held.has(source) === isHeld) continue;
+      if (isHeld) this.#held.add(source);
+      else this.#held.delete(source);
+      this.step({ kind: "held", source, isHeld }, nowMs);
+    }
+    this.step({ kind: "tick" }, nowMs);
+  }
+
+  /** Where all that comes is held to a rate, no more is asked for than what soon comes. */
+  #setBudget(): void {
+    let perSecond = this.#sources.size === 0 ? Infinity : 0;
+    for (const { pace } of this.#sources) {
+      perSecond = Math.max(perSecond, pace.bytesPerSecond ?? Infinity);
+    }
+    const part = this.#inflightBytesMax / limits.inflightBytesMax;
+    const bytes = Math.floor(perSecond * part * limits.rateInflightMs / 1_000);
+    const leastBytes = limits.requestChunksMin * CHUNK_BYTES;
+    const inflightBytesMax = Math.min(this.#inflightBytesMax, Math.max(leastBytes, bytes));
+    if (inflightBytesMax === this.#pacedBytesMax) return;
+    this.#pacedBytesMax = inflightBytesMax;
     this.step({ kind: "budget", inflightBytesMax });
   }
 
@@ -333,7 +371,7 @@ export class ChunkScheduler<S extends ChunkStorage = PartialDownload> implements
         sizeBytes,
         wanted,
         have,
-        inflightBytesMax: this.#inflightBytesMax,
+        inflightBytesMax: this.#pacedBytesMax,
         random: this.context.random,
         mayLose: this.#mayLose,
         ...this.#sharing(),

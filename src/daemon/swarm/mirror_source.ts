@@ -102,6 +102,10 @@ export class MirrorSource implements ChunkSource {
     return this.#provider;
   }
 
+  get pace(): ChunkSource["pace"] {
+    return this.#mirror;
+  }
+
   request(range: ChunkRange): void {
     if (this.#hasLeft) return;
     let check: ChunkCheck;

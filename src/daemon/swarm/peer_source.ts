@@ -19,6 +19,7 @@ import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { SourcePlace } from "../../core/download/download_events.ts";
 import { isFar, rankOf } from "../../core/nearness/nearness.ts";
+import type { Pace } from "../../base/rates/pace.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import { type Frame, onlyKinds } from "../../wire/framer.ts";
@@ -64,6 +65,7 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
   readonly connection: Connection;
   readonly have: Bitfield | "all";
   readonly place?: SourcePlace;
+  readonly pace: Pace;
   strikes = 0;
   /** Whether it said that it offers the file no more. */
   isWithdrawn = false;
@@ -81,6 +83,8 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       readonly nodeId: NodeId;
       /** The holder's address, for people. */
       readonly peer: string;
+      /** How fast it is read. */
+      readonly pace: Pace;
       /** The chunks that it has, for `peers` to keep up; by default all. */
       readonly have?: Bitfield | "all";
       /** Whether nearer ones come first; they do not by default. */
@@ -99,6 +103,8 @@ export class PeerSource implements FrameHandler, ChunkSource, LeafSource {
       const rank = rankOf(nearness, roundTripMs);
       this.place = { rank, isFar: isFar(nearness), nodeId };
     }
+    this.pace = options.pace;
+    connection.setReadPace(this.pace);
     this.#announcements = new ToldChunks(this.#chunks);
   }
 

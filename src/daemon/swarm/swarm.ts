@@ -107,6 +107,11 @@ export class Swarm {
     return this.#peers.giving.length;
   }
 
+  /** Whether this node's own rate, not the peers, is why no more comes of them. */
+  get isHeld(): boolean {
+    return this.#peers.areHeld;
+  }
+
   /** How fast the peers that give chunks are, all together, while something is asked of them. */
   get peersBytesPerSecond(): number {
     return this.#peers.giving.reduce((sum, state) => sum + state.rateBytesPerSecond, 0);
@@ -222,7 +227,7 @@ export class Swarm {
     if (this.#scheduler.isOver) return;
     this.rate.add(this.ledger.sum(), nowMs);
     this.#peers.tick(nowMs);
-    this.#scheduler.step({ kind: "tick" }, nowMs);
+    this.#scheduler.tick(nowMs);
     if (this.#checkpointing === null && this.download.checkpointDue(nowMs)) {
       this.#checkpointing = this.download.checkpoint()
         .catch((error) => this.#scheduler.fail(error as Error))

@@ -8,6 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { ChunkRange } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
+import type { Pace, Paces } from "../../base/rates/pace.ts";
 import type { Random } from "../../base/random.ts";
 import type { FrameClass } from "../../core/download/download.ts";
 import type { SourcePlace } from "../../core/download/download_events.ts";
@@ -35,6 +36,8 @@ export interface SwarmContext {
   readonly nearSeekers?: (file: SwarmFile) => number;
   /** Chunks of a file can come: its leaves are here. */
   readonly begun?: (file: SwarmFile) => void;
+  /** How fast files may come. */
+  readonly rates: Paces;
   /** A strike was given, for the counters. */
   struck(): void;
   /** A node at `host` gave so much of a file wrong that it is no source of it any more. */
@@ -87,6 +90,8 @@ export interface ChunkSource {
   readonly place?: SourcePlace;
   /** Of a holder; a wrong chunk is the end of a mirror. */
   readonly strikes?: number;
+  /** How fast it is taken from. */
+  readonly pace: Pick<Pace, "isHeld" | "isWaiting" | "bytesPerSecond">;
   /** Asks for chunks. */
   request(range: ChunkRange): void;
   /** They are not needed any more. */

@@ -73,6 +73,12 @@ export class SwarmPeers implements PeerSink {
     );
   }
 
+  /** Whether this node's own rate holds any of them back. */
+  get areHeld(): boolean {
+    for (const { pace } of this.#sources.values()) if (pace.isHeld) return true;
+    return false;
+  }
+
   /** Lets one go that has only a part of the file, and nothing to give; false when there is none. */
   makeRoom(): boolean {
     for (const { source: id, inflight } of this.#scheduler.states) {
@@ -90,13 +96,15 @@ export class SwarmPeers implements PeerSink {
    * @throws {PeerFault} when the holder's bitfield is none of this file.
    */
   async use(connection: Connection, holder: SwarmHolder): Promise<void> {
-    const { file: { name, sizeBytes }, context: { log } } = this.#scheduler;
+    const { file: { name, sizeBytes }, context: { log, rates } } = this.#scheduler;
     const have = holder.whole ? "all" : new Bitfield(chunkCount(sizeBytes));
     if (have !== "all") have.addBytes(0, holder.bitfield);
     const { nodeId, peer } = holder;
     const id = this.#scheduler.newSourceId();
     const to = { sink: this.#scheduler, peers: this };
-    const source = new PeerSource(connection, { ...to, id, nodeId, peer, have, byNearness: true });
+    const pace = rates.flow("download", { host: connection.remote.host, peer: nodeId });
+    const who = { id, nodeId, peer };
+    const source = new PeerSource(connection, { ...to, ...who, have, pace, byNearness: true });
     this.#hadAny = true;
     this.#sources.set(id, source);
     connection.reserve(readBytes(this.#sources.size));

@@ -16,6 +16,12 @@ export class MinimumRate {
     this.#seenMs = nowMs;
   }
 
+  /** Lets time pass that does not count: this node itself holds the file back. */
+  excuse(nowMs: number): false {
+    this.#seenMs = nowMs;
+    return false;
+  }
+
   /**
    * Lets time pass; true when the file goes too slowly. What came fast before does not count for
    * ever: nothing, or next to nothing, may come for at most `limits.pushMsMin` at a time.

@@ -17,6 +17,7 @@ import {
 import type { NodeId, Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { isFar } from "../../core/nearness/nearness.ts";
+import type { Pace } from "../../base/rates/pace.ts";
 import type { BulkSource, Connection, FrameHandler } from "../../net/connection.ts";
 import {
   CHUNKS_HEADER_BYTES,
@@ -47,7 +48,7 @@ interface UploadStore extends LeafStore {
 }
 
 /** What an upload works with. */
-export interface UploadContext extends Pick<NodeContext, "clock" | "log"> {
+export interface UploadContext extends Pick<NodeContext, "clock" | "log" | "rates"> {
   readonly store: UploadStore;
 }
 
@@ -141,6 +142,7 @@ export class Upload implements FrameHandler, BulkSource {
   /** For a file that is pushed: its rate, and the chunks that were sent, each of use but once. */
   readonly #push: { readonly rate: MinimumRate; readonly sent: Bitfield } | null;
   readonly beganMs: number;
+  readonly pace: Pace;
   /** When the requester was last heard, or sent data. */
   #usedMs: number;
 
@@ -162,9 +164,16 @@ export class Upload implements FrameHandler, BulkSource {
       send: (message) => this.#connection.send(message),
     });
     this.beganMs = this.#usedMs = context.clock.nowMs();
+    const { host } = connection.remote;
+    this.pace = context.rates.flow("upload", { host, peer: file.nodeId });
     this.#push = file.isPushed
       ? { rate: new MinimumRate(this.#usedMs), sent: new Bitfield(this.#chunks) }
       : null;
+  }
+
+  /** Whether it is this node's own rate that makes it slow. */
+  get isHeld(): boolean {
+    return this.pace.isHeld;
   }
 
   /** The requester's host. */
@@ -177,7 +186,7 @@ export class Upload implements FrameHandler, BulkSource {
    * count: it is sent to a requester that is gone as well.
    */
   idleMs(nowMs: number): number {
-    const isBusy = this.#queue.length > 0 || this.#leaves.isBusy ||
+    const isBusy = this.#queue.length > 0 || this.#leaves.isBusy || this.pace.isWaiting ||
       this.#connection.writeSinceMs !== null;
     return isBusy ? 0 : nowMs - this.#usedMs;
   }
@@ -186,6 +195,7 @@ export class Upload implements FrameHandler, BulkSource {
   isTooSlow(nowMs: number): boolean {
     if (this.#push === null) return false;
     const { rate, sent } = this.#push;
+    if (this.pace.isHeld) return rate.excuse(nowMs);
     return rate.tick(sent.count * CHUNK_BYTES, nowMs);
   }
 
@@ -210,6 +220,7 @@ export class Upload implements FrameHandler, BulkSource {
   detach(): void {
     this.#connection.setBulk(null);
     this.#leaves.end();
+    this.pace.close();
     this.#releaseBuffer();
     this.#context.store.chunkClose(this.file.root);
     this.#use?.[Symbol.dispose]();

@@ -8,7 +8,7 @@
  *     those who have none, and machines of one network are only told apart where places run short.
  *  4. Else the slowest goes, if it has had `limits.uploadTrialMs` and takes less than
  *     `limits.uploadSlowBytesPerSecond`: a place held for a chunk now and then serves nobody. In that
- *     time every newcomer has its place for sure.
+ *     time every newcomer has its place for sure. Whom this node's own rate holds back is not slow.
  */
 
 import { groupToGive } from "../../base/counts.ts";
@@ -20,6 +20,7 @@ interface Placed {
   readonly host: string;
   readonly bytesSent: number;
   readonly beganMs: number;
+  readonly isHeld: boolean;
   idleMs(nowMs: number): number;
 }
 
@@ -78,7 +79,7 @@ function slowest<U extends Placed>(uploads: readonly U[], nowMs: number): U | un
 }
 
 function isSlow(upload: Placed, nowMs: number): boolean {
-  return nowMs - upload.beganMs >= limits.uploadTrialMs &&
+  return !upload.isHeld && nowMs - upload.beganMs >= limits.uploadTrialMs &&
     rateOf(upload, nowMs) < limits.uploadSlowBytesPerSecond;
 }
 

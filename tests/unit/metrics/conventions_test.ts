@@ -18,7 +18,16 @@ Deno.test("each family has a name as Prometheus wants it, and says what it is", 
 
 Deno.test("no label names what others choose: a file, a node, a host", () => {
   const labels = new Set(FAMILIES.flatMap(({ label }) => label ?? []));
-  const known = ["message", "nearness", "outcome", "reason", "source", "state", "status"];
+  const known = [
+    "direction",
+    "message",
+    "nearness",
+    "outcome",
+    "reason",
+    "source",
+    "state",
+    "status",
+  ];
   assertEquals([...labels].filter((label) => !known.includes(label)), []);
 });
 

@@ -316,6 +316,7 @@ Deno.test("CLIENT_API.md shows every field of every JSON item", () => {
       site: 1,
       uptimeMs: 1,
       logLevel: 1,
+      rates: 1,
       links: 1,
       banned: 1,
       files: 1,

@@ -207,6 +207,13 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       totalFilesServed: 6,
     },
     fetches: [],
+    rates: {
+      upload: 2_000_000,
+      download: null,
+      mirror: 500_000,
+      schedule: { part: "mon-fri 11:30-13:30", until: "13:30" },
+      networks: [{ network: "10.0.0.0/8", rate: null }, { network: "10.9.0.0/16", rate: 100_000 }],
+    },
     transfers: [{
       root,
       name: "a\nb",
@@ -344,6 +351,8 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       "    chunks here: 0-39,100-109; 30 of them from the mirror\n",
       "    reads from the mirror for all: chunks 40-63\n",
       "    with h:3: it has 49%, gave 1 chunk\n",
+      "rates     upload 2 MB/s, mirror 500 kB/s until 13:30 (mon-fri 11:30-13:30); 10.0.0.0/8 " +
+      "unlimited; 10.9.0.0/16 100 kB/s\n" +
       "gateway   127.0.0.1:8050\n",
       "core  270 packages, written 2026-01-02T03:04:05.000Z, /sync/core.db\n",
       "stale databases\n  /core/os/x86_64/core.db  no mirror has vouched for it for 2 h; given all the " +

@@ -24,6 +24,7 @@ const STATUS: StatusReport = {
   site: null,
   uptimeMs: 3_600_000,
   logLevel: "info",
+  rates: { upload: null, download: null, mirror: null, schedule: null, networks: [] },
   links: 1,
   banned: 0,
   files: { shared: 1_200, downloaded: 34, partial: 1, bytes: 5_000_000, hashing: 0 },

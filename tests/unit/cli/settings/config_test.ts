@@ -52,8 +52,18 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     mirror-delay = 60
     metrics = "127.0.0.1:8052"
     metrics-name = ["node7.lan"]
+    upload-rate = "2M"
+    download-rate = "unlimited"
+    mirror-rate = "500K"
     log-level = "debug"
     log-format = "json"
+    [rate]
+    "10.0.0.0/8" = "unlimited"
+    [[schedule]]
+    from = "11:30"
+    to = "13:30"
+    days = ["mon", "tue"]
+    upload-rate = "100K"
   `;
   const values = await parse(text);
   assertEquals(values, {
@@ -88,6 +98,11 @@ Deno.test("parseConfig() reads a key for each flag of the daemon but --config", 
     "mirror-delay": ["60"],
     "metrics": ["127.0.0.1:8052"],
     "metrics-name": ["node7.lan"],
+    "upload-rate": ["2M"],
+    "download-rate": ["unlimited"],
+    "mirror-rate": ["500K"],
+    "rate": ["10.0.0.0/8=unlimited"],
+    "schedule": ["from=11:30 to=13:30 days=mon,tue upload-rate=100K"],
     "log-level": ["debug"],
     "log-format": ["json"],
   });

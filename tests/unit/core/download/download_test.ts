@@ -298,6 +298,43 @@ Deno.test("Download.step() does not snub a source that answers slowly", () => {
   }
 });
 
+Deno.test("Download.step() neither snubs nor drops a source that its own node's rate holds back", () => {
+  const scene = new Scene({ sizeBytes: 8 * MIB });
+  scene.join(1);
+  scene.join(2);
+  assertEquals(scene.step({ kind: "held", source: 1, isHeld: true }), []);
+  const asked = scene.asked(1);
+  for (let ms = 0; ms < 2 * limits.sourceSilentMs; ms += 1_500) {
+    scene.step({ kind: "arriving", source: 2, bytes: 1_000 });
+    assertEquals(kinds(scene.tick(1_500)), []);
+  }
+  assertEquals(scene.asked(1), asked);
+  // From when it is not held back any more, silence counts.
+  scene.step({ kind: "held", source: 1, isHeld: false });
+  scene.step({ kind: "arriving", source: 2, bytes: 1_000 });
+  assertEquals(kinds(scene.tick(limits.snubMs - 1)), []);
+  scene.step({ kind: "arriving", source: 2, bytes: 1_000 });
+  assertEquals(kinds(scene.tick(1))[0], "snubbed");
+});
+
+Deno.test("Download.step() asks nobody else for what the own rate holds back in the end game", () => {
+  const end = (held: number | null) => {
+    const scene = new Scene({ sizeBytes: 2 * MIB });
+    scene.join(1);
+    scene.answer(1, 1_000);
+    scene.join(2);
+    if (held !== null) scene.step({ kind: "held", source: held, isHeld: true });
+    for (let i = 0; i < 20 && scene.asked(2).length > 0; i++) {
+      if (scene.asked(2).some(({ first }) => scene.asked(1).some((one) => one.first === first))) {
+        return "duplicates";
+      }
+      scene.answer(2, 5);
+    }
+    return "waits";
+  };
+  assertEquals([end(null), end(1), end(2)], ["duplicates", "waits", "waits"]);
+});
+
 Deno.test("Download.step() does not hold the time against a source that it had nothing to do", () => {
   const scene = new Scene({ sizeBytes: MIB });
   scene.join(1, { first: 0, count: 8 });

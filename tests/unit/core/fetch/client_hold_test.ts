@@ -50,7 +50,7 @@ Deno.test("ClientHold.inVain() judges by the rate, and by whether anybody gives 
   const swarm = (facts: Partial<SwarmFacts>): SwarmFacts => ({
     ...{ hasLeaves: true, hasBegun: true, isComplete: false, isFull: false, sourceCount: 1 },
     ...{ peersGiving: 1, hadSources: true, isWithdrawn: false, needsSources: false },
-    ...{ wantsSources: false, peerBytes: 0, peersBytesPerSecond: 0, bytesHad: 0 },
+    ...{ wantsSources: false, peerBytes: 0, peersBytesPerSecond: 0, isHeld: false, bytesHad: 0 },
     ...{ bytesDone: 0, bytesTotal: TOTAL },
     ...facts,
   });

@@ -36,6 +36,7 @@ const SWARM: SwarmFacts = {
   wantsSources: true,
   peerBytes: 0,
   peersBytesPerSecond: 0,
+  isHeld: false,
   bytesHad: 0,
   bytesDone: 0,
   bytesTotal: SIZE,
@@ -54,6 +55,7 @@ const MIRROR: MirrorFacts = {
   givesRanges: true,
   label: "mirror.example.org",
   isBad: false,
+  isHeld: false,
   refusal: null,
 };
 

@@ -22,6 +22,7 @@ const PEERS: PeersView = {
   bytesGiven: 10 * MIB,
   bytesPerSecond: 100 * MIB,
   bytesLeft: 90 * MIB,
+  isHeld: false,
 };
 
 const VIEW: PlanView = {
@@ -211,6 +212,22 @@ Deno.test("MirrorPlan.decide() never has a mirror help peers that are fast, howe
 Deno.test("MirrorPlan.decide() has the mirror help when nobody gives what is missing", () => {
   const peers = { ...PEERS, isStalled: true };
   assertEquals(decide({ peers, isReleased: true, mirrorBytesPerSecond: 1 }), ["ranges"]);
+});
+
+Deno.test("MirrorPlan.decide() calls no mirror in for peers that this node's own rate holds back", () => {
+  const slow = { ...PEERS, bytesGiven: 1, bytesPerSecond: 1 };
+  const view = (isHeld: boolean, more: Partial<PeersView> = {}) => ({
+    nowMs: 2_000,
+    peers: { ...slow, isHeld, ...more },
+    isReleased: true,
+    mirrorBytesPerSecond: 50 * MIB,
+  });
+  assertEquals(decide(view(true), view(false), view(true)), ["nothing", "ranges", "nothing"]);
+  // Who does not begin because the line is full of what others give is not late.
+  assertEquals(decide(view(true, { begunMs: null })), ["nothing"]);
+  assertEquals(decide(view(false, { begunMs: null })), ["whole"]);
+  // But where nobody gives what is missing, the mirror does.
+  assertEquals(decide(view(true, { isStalled: true })), ["ranges"]);
 });
 
 Deno.test("MirrorPlan.decide() lets peers finish what they are about to", () => {

@@ -7,6 +7,7 @@ import type { FlightId, NodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
+import { NO_PACES } from "../../../../src/base/rates/pace.ts";
 import { Flight } from "../../../../src/daemon/crowd/flight.ts";
 import { mirrorProvider } from "../../../../src/daemon/swarm/provider.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
@@ -43,6 +44,7 @@ class TestFlight implements AsyncDisposable {
       log: silentLogger,
       random: seededRandom(1),
       hasher: this.#hasher,
+      rates: NO_PACES,
       struck: () => {},
       misbehaved: () => {},
       nodeId: nodeOf(1),

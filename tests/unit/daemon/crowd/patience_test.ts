@@ -70,3 +70,17 @@ Deno.test("Patience is over with one that lets others wait too often", () => {
   looks(patience, once, 250 * times.length);
   assertEquals(patience.isOver, true);
 });
+
+Deno.test("Patience blames nobody for what this node itself holds back", () => {
+  const patience = new Patience();
+  const pace = (nowMs: number) => ({ leastPerSecond: LEAST, nowMs });
+  patience.look({ bytesGood: 0, inflight: 1 }, pace(0));
+  for (let nowMs = 250; nowMs <= 20 * GIVE_MS; nowMs += 250) {
+    patience.excuse({ bytesGood: 0, inflight: 1 }, nowMs);
+  }
+  assertEquals(patience.isWithholding, false);
+  patience.look({ bytesGood: 0, inflight: 1 }, pace(21 * GIVE_MS - 1));
+  assertEquals(patience.isWithholding, false);
+  patience.look({ bytesGood: 0, inflight: 1 }, pace(21 * GIVE_MS));
+  assertEquals(patience.isWithholding, true);
+});

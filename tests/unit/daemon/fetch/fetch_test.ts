@@ -9,6 +9,7 @@ import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
 import { Bitfield } from "../../../../src/base/bitfield.ts";
+import { NO_PACES } from "../../../../src/base/rates/pace.ts";
 import { CoalescedReads } from "../../../../src/http/coalesced_reads.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import type { DirectoryError } from "../../../../src/daemon/directories/directory_errors.ts";
@@ -106,6 +107,7 @@ class Fetching implements AsyncDisposable {
       log: silentLogger,
       random,
       hasher,
+      rates: NO_PACES,
       struck: () => {},
       misbehaved: () => {},
     }, store);

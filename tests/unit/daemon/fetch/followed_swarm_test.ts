@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
+import { NO_PACES } from "../../../../src/base/rates/pace.ts";
 import type { FetchHost } from "../../../../src/daemon/fetch/fetch_host.ts";
 import { FollowedSwarm } from "../../../../src/daemon/fetch/followed_swarm.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
@@ -33,7 +34,15 @@ async function finishWithout(lost: number | null, request: Partial<FetchRequest>
   const hasher = new ChunkHasher(systemClock);
   const log = silentLogger;
   const random = seededRandom(1);
-  const context = { clock: systemClock, log, random, hasher, struck() {}, misbehaved() {} };
+  const context = {
+    clock: systemClock,
+    log,
+    random,
+    hasher,
+    rates: NO_PACES,
+    struck() {},
+    misbehaved() {},
+  };
   const swarms = new Swarms(context, store);
   const host: Pick<FetchHost, "store" | "swarms" | "log"> = { store, swarms, log };
   const followed = new FollowedSwarm(host as FetchHost, requestFor("file", request), {

@@ -8,6 +8,7 @@ import { CHUNK_BYTES, type ChunkRange } from "../../../../src/base/geometry.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import type { FrameClass } from "../../../../src/core/download/download.ts";
 import { ChunkCheck } from "../../../../src/daemon/swarm/chunk_check.ts";
+import { UNLIMITED } from "../../../../src/base/rates/pace.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import { type PeerSink, PeerSource } from "../../../../src/daemon/swarm/peer_source.ts";
 import type { ChunkSink } from "../../../../src/daemon/swarm/swarm_events.ts";
@@ -110,6 +111,7 @@ function holding(observer: Observer) {
     id: 1,
     nodeId: "11".repeat(16) as NodeId,
     peer: "192.0.2.1:1",
+    pace: UNLIMITED,
   });
   const ended = source.run().then(() => connection.reason);
   return {

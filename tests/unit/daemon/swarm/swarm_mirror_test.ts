@@ -8,6 +8,7 @@ import { newNodeId } from "../../../../src/base/ids.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../../../src/base/random.ts";
+import { NO_PACES } from "../../../../src/base/rates/pace.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import { mirrorProvider, type Provider } from "../../../../src/daemon/swarm/provider.ts";
 import { Swarm } from "../../../../src/daemon/swarm/swarm.ts";
@@ -103,6 +104,7 @@ function withSwarm(
         log: silentLogger,
         random: seededRandom(1),
         hasher,
+        rates: NO_PACES,
         struck: () => {},
         misbehaved: () => {},
       },

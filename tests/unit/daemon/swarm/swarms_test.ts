@@ -3,6 +3,7 @@ import { systemClock } from "../../../../src/base/clock.ts";
 import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
 import { type LogFields, type Logger, silentLogger } from "../../../../src/base/log.ts";
 import { seededRandom } from "../../../../src/base/random.ts";
+import { NO_PACES } from "../../../../src/base/rates/pace.ts";
 import { ChunkHasher } from "../../../../src/daemon/swarm/chunk_hasher.ts";
 import type { SwarmObserver } from "../../../../src/daemon/swarm/swarm_events.ts";
 import { Swarms } from "../../../../src/daemon/swarm/swarms.ts";
@@ -29,6 +30,7 @@ Deno.test("Swarms.suspendAll() puts away all that can be and tells what cannot",
     log,
     random: seededRandom(1),
     hasher,
+    rates: NO_PACES,
     struck() {},
     misbehaved() {},
   }, store);

@@ -31,3 +31,10 @@ Deno.test("MinimumRate.tick() is true when little comes after much came fast", (
   }
   assert(nowMs > pushMsMin);
 });
+
+Deno.test("MinimumRate.excuse() takes no time for slow in which this node held the file back", () => {
+  const rate = new MinimumRate(0);
+  for (let second = 1; second <= 1_000; second++) assert(!rate.excuse(second * 1_000));
+  assert(!rate.tick(0, 1_000_000 + pushMsMin));
+  assert(rate.tick(0, 1_000_001 + pushMsMin));
+});

@@ -1,0 +1,133 @@
+// Rates that a daemon keeps: what it gives, what it takes, and what it asks mirrors for.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
+import { FetchProcess } from "./support/fetch_process.ts";
+import { randomFile, TempDir } from "./support/files.ts";
+import { Mirror } from "./support/mirror.ts";
+import { waitUntil } from "./support/wait.ts";
+
+/** Loopback is not the line, unless it is said to be. */
+const LOOPBACK = ['rate."127.0.0.0/8" = "line"'];
+
+/** Writes a configuration file. */
+async function configure(path: string, ...lines: string[]): Promise<void> {
+  await Deno.writeTextFile(path, ['log-level = "debug"', ...LOOPBACK, ...lines].join("\n"));
+}
+
+async function hangUp(daemon: DaemonProcess): Promise<void> {
+  const from = daemon.log.length;
+  daemon.kill("SIGHUP");
+  await daemon.process.stderr.matching(/read the settings again/, { from });
+}
+
+/** What each requester was sent, by the name of its file. */
+async function sent(daemon: DaemonProcess): Promise<ReadonlyMap<string, number>> {
+  const { uploads } = await daemon.status();
+  return new Map(uploads.map(({ name, bytes }) => [name, bytes]));
+}
+
+Deno.test("a daemon holds what it gives to its rate, shares it, and is free of it on SIGHUP", async () => {
+  await using dir = await TempDir.make();
+  const files = await dir.folder("files");
+  await randomFile(`${files}/one.bin`, 20_000_000, 1);
+  await randomFile(`${files}/two.bin`, 20_000_000, 2);
+  const config = await dir.sub("pacsrv.toml");
+  await configure(config, 'upload-rate = "1M"');
+  await using holder = await startDaemon({ config, shares: [files] });
+  for (const name of ["one.bin", "two.bin"]) await holder.holds(name);
+  const fetching = (name: string) =>
+    new FetchProcess([name, "--alone", "--peer", holder.node, "-o", `${files}/../${name}`]);
+  await using one = fetching("one.bin");
+  await using two = fetching("two.bin");
+  await Promise.all([one.progressed(1), two.progressed(1)]);
+  const before = await sent(holder);
+  const startMs = performance.now();
+  const sum = (bytes: ReadonlyMap<string, number>) =>
+    bytes.values().reduce((sum, one) => sum + one, 0);
+  // A search is answered as ever while the rate is used up.
+  await using other = await startDaemon({ peers: [holder.node] });
+  await other.linked(1);
+  const { stdout } = await other.run(["search", "one.bin", "--json"]);
+  assertMatch(stdout, /one\.bin/);
+  const after = await waitUntil(
+    async () => {
+      const now = await sent(holder);
+      return sum(now) - sum(before) >= 3_000_000 ? now : undefined;
+    },
+    { what: "3 MB to be given" },
+  );
+  const elapsedMs = performance.now() - startMs;
+  // Never faster than the rate, but for what is handed out and not written yet.
+  const bytes = sum(after) - sum(before) - 2 * 512 * 1024;
+  assert(bytes / elapsedMs * 1_000 < 1_000_000 * 1.1, `${bytes} bytes in ${elapsedMs} ms`);
+  const parts = ["one.bin", "two.bin"].map((name) => after.get(name)! - before.get(name)!);
+  assert(Math.min(...parts) > 750_000, `${parts}`);
+  const { rates } = await holder.status();
+  assertEquals([rates.upload, rates.download, rates.networks], [
+    1_000_000,
+    null,
+    [{ network: "127.0.0.0/8", rate: "line" }],
+  ]);
+  await configure(config, 'upload-rate = "unlimited"');
+  await hangUp(holder);
+  const goneMs = performance.now();
+  await Promise.all([one.done(), two.done()]);
+  const left = 40_000_000 - sum(after);
+  assert(performance.now() - goneMs < left / 1_000, `${left} bytes took as long as before`);
+});
+
+Deno.test("a daemon whose own rate makes peers slow has no mirror give what they give", async () => {
+  await using dir = await TempDir.make();
+  const files = await dir.folder("files");
+  const size = 1_500_000;
+  await randomFile(`${files}/pkg.bin`, size, 3);
+  await using mirror = Mirror.start(files);
+  await using holder = await startDaemon({ shares: [files] });
+  await holder.holds("pkg.bin");
+  const config = await dir.sub("pacsrv.toml");
+  await configure(config, 'download-rate = "300K"');
+  await using daemon = await startDaemon({ config, peers: [holder.node] });
+  await daemon.linked(1);
+  const startMs = performance.now();
+  await using fetch = daemon.fetch([
+    // On a busy machine peers may begin late, and that would call the mirror in.
+    ...[`${mirror.url}/pkg.bin`, "--mirror-delay", "2", "-o", `${files}/../pkg.bin`],
+  ]);
+  const { sources, mirrors } = await fetch.done();
+  const elapsedMs = performance.now() - startMs;
+  assert(elapsedMs > size / 300 * 0.7, `${size} bytes in ${elapsedMs} ms`);
+  assertEquals(sources.length, 1);
+  const given = mirrors.reduce((sum, { bytes }) => sum + bytes, 0);
+  // Its first bytes say which file is meant.
+  assert(given < size / 10, `the mirror gave ${given} bytes`);
+});
+
+Deno.test("a daemon reads mirrors at the rate of the hour, and does not take them for slow", async () => {
+  await using dir = await TempDir.make();
+  const files = await dir.folder("files");
+  const size = 3_000_000;
+  await randomFile(`${files}/pkg.bin`, size, 4);
+  await using mirror = Mirror.start(files);
+  const config = await dir.sub("pacsrv.toml");
+  const part = ['from = "00:00"', 'to = "24:00"', 'mirror-rate = "1M"'];
+  await configure(config, "[[schedule]]", ...part);
+  await using daemon = await startDaemon({ config, args: ["--metrics", "127.0.0.1:0"] });
+  const { rates } = await daemon.status();
+  assertEquals([rates.mirror, rates.schedule], [
+    1_000_000,
+    { part: "00:00-24:00", until: "00:00" },
+  ]);
+  const metrics = await (await fetch(`http://${daemon.metrics}/metrics`)).text();
+  assertMatch(metrics, /pacsrv_rate_limit_bytes_per_second\{direction="mirror"\} 1000000\n/);
+  assertMatch(metrics, /pacsrv_rate_limit_bytes_per_second\{direction="upload"\} 0\n/);
+  const startMs = performance.now();
+  await using got = daemon.fetch([`${mirror.url}/pkg.bin`, "-o", `${files}/../pkg.bin`]);
+  await got.done();
+  const elapsedMs = performance.now() - startMs;
+  assert(elapsedMs > size / 1_000 * 0.8, `${size} bytes in ${elapsedMs} ms`);
+  // What is asked for and not read crosses the line all the same: it is asked for part by part.
+  const parts = mirror.requests.filter(({ method }) => method === "GET");
+  assert(parts.length > 1 && parts.every(({ isWhole }) => isWhole), `${parts.length} parts`);
+  assert(parts.every(({ bytes }) => bytes <= 1_100_000), "a part is more than a second's");
+});
