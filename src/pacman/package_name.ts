@@ -3,7 +3,7 @@
 const PACKAGE_FILE = /^(.+)-([^-]+-[^-]+)-([^-]+)\.pkg\.tar(?:\.[a-z0-9]+)?$/;
 
 /** What a file is a version of. */
-export interface PackageName {
+interface PackageName {
   /** The package, as pacman calls it. */
   readonly package: string;
   /** With its release: `1:2.0-3`. */

@@ -60,7 +60,7 @@ export interface PrefetchWish {
 }
 
 /** The version of a package that its repository has now; undefined where no database says so. */
-export type VersionOf = (used: UsedPackage) => PackageFile | undefined;
+type VersionOf = (used: UsedPackage) => PackageFile | undefined;
 
 /** What is fetched in advance at one gateway. */
 export class Prefetch {
