@@ -104,7 +104,7 @@ async function runOnce(run: TestRun, flags: readonly string[]): Promise<TestCoun
       ...run.paths,
     ],
     cwd: rootPath("."),
-    env: isColoured ? { FORCE_COLOR: "1" } : {},
+    env: { DENO_JOBS: jobs(), ...(isColoured ? { FORCE_COLOR: "1" } : {}) },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -120,6 +120,11 @@ async function runOnce(run: TestRun, flags: readonly string[]): Promise<TestCoun
     for (const line of lines) summary = parseSummary(line) ?? summary;
   }
   return countRun(parseSummary(rest) ?? summary, await ended);
+}
+
+/** How many files are tested side by side: one more than processors, since most of them wait a lot. */
+function jobs(): string {
+  return Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency + 1);
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {

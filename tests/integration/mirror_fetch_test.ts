@@ -396,9 +396,9 @@ Deno.test("Fetch of a root leaves a mirror whose file has another, and asks the 
 
 Deno.test("Fetch of a root goes on with peers when the mirror's file has another", async () => {
   await using rig = await FetchRig.start({ [NAME]: spoilt(SMALL, SMALL.length - 1) });
-  // Somebody who can be asked, and does not have it yet.
-  await rig.neighbour("other.bin", SMALL.subarray(5));
-  // Its search lasts as long as a busy machine needs to start the holder.
+  // Somebody who is asked, and does not say that nobody behind it has it.
+  await rig.holder("other.bin", SMALL.subarray(5));
+  // The search lasts as long as a busy machine needs to start the holder.
   const fetch = rig.fetch(NAME, { root: rootOf(SMALL), searchMs: WAIT_MS });
   fetch.beforeReleased = (range) => assert(range.first + range.count < fetch.releasedChunks.length);
   await fetch.until("restarted");

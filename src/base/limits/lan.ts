@@ -8,7 +8,7 @@ export const lanLimits = {
   /** As seldom as that one lost packet costs nothing; 200 nodes send 4 packets a second together. */
   lanAnnounceMs: 50_000,
   /** Up to so much of it at random, so that nodes that began together do not go on together. */
-  lanAnnounceSpread: 0.2,
+  lanAnnounceSpreadPercent: 20,
   /** One multicast packet of a node in this time, on one interface and in one family: RFC 6762, 6. */
   lanGapMs: 1_000,
   /** An answer, and a first packet, waits at random, so that not all send at once: RFC 6762, 6. */

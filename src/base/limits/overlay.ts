@@ -139,7 +139,7 @@ export const overlayLimits = {
   srvRetryMs: 2_000,
   srvLookUpMs: 10_000,
   /** Up to so much sooner, at random. */
-  srvSpread: 0.25,
+  srvSpreadPercent: 25,
   /** Names that a person may give. */
   srvNamesMax: 16,
   /** Nonces of its own by which a node tells itself from another one with its id. */

@@ -91,7 +91,7 @@ export class SegmentTalk {
     out.push({ kind: "announce", segment: this.segment.id, withType: this.#withType });
     this.#withType = false;
     this.#sentAtMs = this.#announcedAtMs = nowMs;
-    const spread = 1 + limits.lanAnnounceSpread * (2 * this.#random.unit() - 1);
+    const spread = 1 + limits.lanAnnounceSpreadPercent / 100 * (2 * this.#random.unit() - 1);
     const isAgain = this.#again > 0;
     if (isAgain) this.#again--;
     // A gap after the question, which comes first.

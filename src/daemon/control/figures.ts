@@ -61,8 +61,8 @@ export interface DaemonFigures {
   readonly filesHashing: number;
   readonly filesWithheld: number;
   readonly clients: number;
-  /** Bytes that were fetched before anybody asked for them; undefined without gateway or databases. */
-  readonly prefetched: Readonly<Record<"saved" | "wasted", number>> | undefined;
+  /** Bytes that were fetched before anybody asked for them, over all runs. */
+  readonly prefetched: Readonly<Record<"saved" | "wasted", number>>;
   /** Undefined without a gateway. */
   readonly gateway:
     | {
@@ -118,7 +118,7 @@ export function daemonFigures(
     ...storeFigures(node),
     ...keepingFigures(node),
     clients: clients.clientCount,
-    prefetched: prefetch && { saved: prefetch.bytesSaved, wasted: prefetch.bytesWasted },
+    prefetched: { saved: prefetch?.bytesSaved ?? 0, wasted: prefetch?.bytesWasted ?? 0 },
     gateway: gateway === undefined ? undefined : {
       answers: { ...gateway.counters.answers },
       open: gateway.openRequests,

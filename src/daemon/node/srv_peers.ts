@@ -112,7 +112,7 @@ export class SrvPeers {
       );
     }
     // Not all machines of a fleet at once.
-    const atMs = waitMs * (1 - limits.srvSpread * random.unit());
+    const atMs = waitMs * (1 - limits.srvSpreadPercent / 100 * random.unit());
     watched.next = clock.after(atMs, () => void this.#lookUp(name, watched));
   }
 }

@@ -137,7 +137,7 @@ Deno.test("parseConfig() refuses wrong types and shows a right one", async () =>
     [`node = 8048`, "a number is not a text in quotes", 'node = "HOST:PORT"'],
     [`node = ["a"]`, "a list is not a text in quotes", "node ="],
     [`data = ""`, "an empty text", "data ="],
-    [`peer = 1`, "a number is not a list", 'peer = ["HOST:PORT"]'],
+    [`peer = 1`, "a number is not a list", 'peer = ["HOST:PORT|srv:NAME"]'],
     [`peer = ["a", 1]`, "a number in its list is not a text in quotes", "peer ="],
     [`directory = [""]`, "an empty text in its list is not a text", 'directory = ["HOST:PORT"]'],
     [`share = { a = 1 }`, "a table is not a list", 'share = ["PATH"]'],
