@@ -182,8 +182,11 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-for (const rows of [ROWS.slice(0, 9), ROWS.slice(9)]) {
-  const first = ROWS.indexOf(rows[0]!);
+/** Every second way, since each takes seconds; `CROWD_LIARS=all` for all. The simulation has liars of many more kinds. */
+const TRIED = ROWS.filter((_, i) => i % 2 === 0 || Deno.env.get("CROWD_LIARS") === "all");
+
+for (const rows of [TRIED.slice(0, 9), TRIED.slice(9)].filter(({ length }) => length > 0)) {
+  const first = TRIED.indexOf(rows[0]!);
   Deno.test(`gateways get a file when a fellow lies, in ways from ${first} on`, async (t) => {
     await using running = await startCrowd({ sizes: rows.map(() => FILE_BYTES), ...LINE });
     const { crowd } = running;

@@ -11,7 +11,7 @@ import { assertSameFile, randomFile, TempDir } from "../integration/support/file
 import { waitUntil } from "../integration/support/wait.ts";
 
 const NAME = "popular.bin";
-const FILE_BYTES = 64 * 1024 * 1024;
+const FILE_BYTES = 32 * 1024 * 1024;
 /** Daemons with nothing to do and room for the file. */
 const WILLING = 4;
 const REPLICAS = 3;

@@ -121,8 +121,10 @@ lanTest(
 
     // Two networks on one wire do not mix.
     assertEquals(await linkedIds(stranger), []);
-    const { lan: strangers } = await stranger.status();
-    assertEquals([strangers!.nodes, strangers!.strangers], [0, 4]);
+    await waitUntil(async () => (await stranger.status()).lan?.strangers === 4, {
+      what: "the stranger to have heard all others",
+    });
+    assertEquals((await stranger.status()).lan?.nodes, 0);
     const doctor = await b.run(["doctor", "--pacman-conf", "/none"]);
     assertMatch(
       doctor.stdout,

@@ -85,10 +85,14 @@ Deno.test({
     await Deno.writeTextFile(`${dir.path}/get`, `#!/bin/sh\nexec ${command}\n`, { mode: 0o755 });
     await terminal.type("../get\n");
     const isBar = (line: string) => /^[23]\.iso \[=* *\] +\d+% /.test(line);
-    const both = await terminal.until("two bars", (lines) => lines.filter(isBar).length === 2);
-    assertMatch(both.join("\n"), /^[01] of 3 files done$/m);
     // Each is one line, whatever else was printed.
-    assertEquals(both.filter((line) => line !== "").slice(-2).filter(isBar).length, 2);
+    const both = await terminal.until(
+      "two bars below all else",
+      (lines) =>
+        lines.filter(isBar).length === 2 &&
+        lines.filter((line) => line !== "").slice(-2).every(isBar),
+    );
+    assertMatch(both.join("\n"), /^[01] of 3 files done$/m);
     const ended = await terminal.until(
       "the end",
       (lines) => lines.at(-1) === "$" && lines.length > 2,

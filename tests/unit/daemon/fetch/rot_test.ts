@@ -38,7 +38,7 @@ import {
 } from "../../store/store_fixture.ts";
 
 const FILES = 100;
-const ROUNDS = Number(Deno.env.get("ROT_ROUNDS") ?? 10);
+const ROUNDS = Number(Deno.env.get("ROT_ROUNDS") ?? 4);
 const ONLY = Deno.env.get("ROT_SEED");
 /** Generous: what does not come at all shall fail the test instead of hanging it. */
 const WAIT_MS = 60_000;
