@@ -182,7 +182,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** Every second way, since each takes seconds; `CROWD_LIARS=all` for all. The simulation has liars of many more kinds. */
+/** Every second way, since each takes seconds; `CROWD_LIARS=all` for all. The simulation has more. */
 const TRIED = ROWS.filter((_, i) => i % 2 === 0 || Deno.env.get("CROWD_LIARS") === "all");
 
 for (const rows of [TRIED.slice(0, 9), TRIED.slice(9)].filter(({ length }) => length > 0)) {
