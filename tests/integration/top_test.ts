@@ -45,10 +45,13 @@ Deno.test({
     await terminal.type("./top\n");
     const isShown = (links: number) => (lines: readonly string[]) =>
       lines.some((line) => line.includes(`links ${links},`));
-    const alone = await terminal.until("no link", isShown(0));
-    const text = alone.join("\n");
-    assertStringIncludes(text, `pacsrv ${daemon.node}`);
-    assertStringIncludes(text, "-> Start its daemon, or give the port that it listens on.");
+    // What to do is known once the dial has come to nothing.
+    const advice = "-> Start its daemon, or give the port that it listens on.";
+    const alone = await terminal.until(
+      "no link, and what to do",
+      (lines) => isShown(0)(lines) && lines.join("\n").includes(advice),
+    );
+    assertStringIncludes(alone.join("\n"), `pacsrv ${daemon.node}`);
     await using peer = await startDaemon({ peers: [daemon.node] });
     const linked = await terminal.until("a link", isShown(1));
     assert(linked.every((line) => line.length < 80), linked.join("\n"));
