@@ -25,7 +25,7 @@ const SOON_MS = 2 * ALONE_MS + STALL_MS;
 const LINE = { bytesPerSecond: LINE_BYTES_PER_SECOND };
 
 /** How often a machine is killed; ten times by `CROWD_KILLS=10`, at the moments of `CROWD_SEED`. */
-const KILLS = Number(Deno.env.get("CROWD_KILLS") ?? 3);
+const KILLS = Number(Deno.env.get("CROWD_KILLS") ?? 2);
 const SEED = Number(Deno.env.get("CROWD_SEED") ?? Date.now() % 1_000_000);
 /** Many times as long as it takes on a machine that does nothing else. */
 const LATE_MS = 30_000;
