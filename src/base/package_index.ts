@@ -24,8 +24,6 @@ export interface PackageIndex {
   find(name: string, repository?: string): PackageFile | undefined;
   /** Every file of that name: repositories may disagree, and either may be right. */
   all(name: string): readonly PackageFile[];
-  /** The file of a package, as pacman calls it, whatever its version; of any repository for null. */
-  versionOf?(packageName: string, repository: string | null): PackageFile | undefined;
   /** Calls back when it may say something else than before; returns the end of it. */
   onChange(listener: () => void): () => void;
   /**

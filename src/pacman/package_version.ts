@@ -3,6 +3,8 @@
  * `vercmp` has it (alpm's `alpm_pkg_vercmp` and `rpmvercmp`).
  */
 
+import { packageNameOf } from "./package_name.ts";
+
 /** The package that a file is, or belongs to. */
 export interface PackageVersion {
   /** What all versions of it have in common: its name and its architecture. */
@@ -11,15 +13,11 @@ export interface PackageVersion {
   readonly version: string;
 }
 
-/** NAME-VERSION-RELEASE-ARCH.pkg.tar.COMPRESSION, and its signature. */
-const FILE_NAME = /^(.+)-([^-]+-[^-]+)-([^-]+)\.pkg\.tar(?:\.[a-z0-9]+)?(?:\.sig)?$/;
-
 /** Which package a file of this name is, or is the signature of; undefined for none. */
 export function packageOf(fileName: string): PackageVersion | undefined {
-  const match = FILE_NAME.exec(fileName);
-  if (match === null) return undefined;
-  const [, name, version, architecture] = match;
-  return { family: `${name} ${architecture}`, version: version! };
+  const parts = packageNameOf(fileName.replace(/\.sig$/, ""));
+  if (parts === undefined) return undefined;
+  return { family: `${parts.package} ${parts.architecture}`, version: parts.version };
 }
 
 /** Below 0 where `a` is older than `b`, above 0 where it is newer, 0 where neither is. */

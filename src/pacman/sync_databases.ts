@@ -103,6 +103,7 @@ export class SyncDatabases implements PackageIndex, AsyncDisposable {
     return databases;
   }
 
+  /** The file of a package, as pacman calls it, whatever its version; of any repository for null. */
   versionOf(packageName: string, repository: string | null): PackageFile | undefined {
     const databases = repository === null
       ? this.#databases.values()

@@ -105,7 +105,7 @@ export class Prefetch {
     versionOf: VersionOf,
     { nowUnixMs, roomBytes }: { readonly nowUnixMs: number; readonly roomBytes: number },
   ): PrefetchWish | undefined {
-    for (const used of [...this.#used].reverse().map(([, used]) => used)) {
+    for (const [, used] of [...this.#used].reverse()) {
       if (nowUnixMs - used.takenUnixMs >= limits.prefetchUsedMs) return undefined;
       const file = versionOf(used);
       if (file === undefined || file.name === used.fileName) continue;

@@ -7,10 +7,11 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import type { PackageIndex } from "../../base/package_index.ts";
-import { Prefetch, type PrefetchWish } from "../../core/prefetch/prefetch.ts";
+import type { PackageFile } from "../../base/package_index.ts";
+import { Prefetch, type PrefetchWish, type UsedPackage } from "../../core/prefetch/prefetch.ts";
 import { readPath, type RequestPath } from "../../gateway/server/request_path.ts";
 import { packageNameOf } from "../../pacman/package_name.ts";
+import type { SyncDatabases } from "../../pacman/sync_databases.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { PrefetchReport } from "../../wire/reports.ts";
@@ -20,7 +21,7 @@ const COUNTERS = { saved: "prefetchSavedBytes", wasted: "prefetchWastedBytes" } 
 
 interface PrefetcherOptions {
   readonly store: ChunkStore;
-  readonly index: PackageIndex;
+  readonly index: Pick<SyncDatabases, "versionOf" | "onChange">;
   readonly clock: Clock;
   readonly log: Logger;
   /** Gets a file; says how big it is, and how much of it was here before. */
@@ -40,11 +41,13 @@ export class Prefetcher {
   readonly #policy: Prefetch;
   readonly #timer: Timer;
   readonly #endOfChanges: () => void;
-  readonly #stopping = new AbortController();
   #isOn = false;
   /** What is being fetched; null between two. */
-  #running: { readonly fileName: string; readonly ended: Promise<void> } | null = null;
-  #end = new AbortController();
+  #running: {
+    readonly fileName: string;
+    readonly end: AbortController;
+    readonly ended: Promise<void>;
+  } | null = null;
 
   constructor(options: PrefetcherOptions) {
     const { store, clock, index } = options;
@@ -66,7 +69,7 @@ export class Prefetcher {
     if (isOn === this.#isOn) return;
     this.#isOn = isOn;
     if (isOn) this.#tick();
-    else this.#end.abort(new Error("nothing is fetched in advance any more"));
+    else this.#running?.end.abort(new Error("nothing is fetched in advance any more"));
   }
 
   /** A client took a whole package. */
@@ -74,9 +77,11 @@ export class Prefetcher {
     const parts = packageNameOf(path.name);
     if (parts === undefined) return;
     const directory = path.path.slice(0, path.path.lastIndexOf("/") + 1);
+    const { clock } = this.#options;
     const used = { directory, package: parts.package, fileName: path.name };
-    this.#policy.taken(used, this.#options.clock.unixMs());
-    this.#look();
+    this.#policy.taken(used, clock.unixMs());
+    // Of all packages in use only this one is new: mostly there is nothing to do, and nothing to look through.
+    if (this.#isOn && this.#versionOf(used)?.name !== path.name) this.#look();
   }
 
   report(): PrefetchReport {
@@ -93,7 +98,7 @@ export class Prefetcher {
   async stop(): Promise<void> {
     this.#timer.cancel();
     this.#endOfChanges();
-    this.#stopping.abort(new Error("the daemon is stopping"));
+    this.isOn = false;
     await this.#running?.ended;
   }
 
@@ -112,31 +117,35 @@ export class Prefetcher {
     this.#look();
   }
 
+  /** What the databases have of a package now. */
+  #versionOf(
+    { directory, package: name, fileName }: Omit<UsedPackage, "takenUnixMs">,
+  ): PackageFile | undefined {
+    const path = pathOf(directory + fileName);
+    return path && this.#options.index.versionOf(name, path.repository);
+  }
+
   /** Fetches the next one, if there is one and none is under way. */
   #look(): void {
-    if (!this.#isOn || this.#running !== null || this.#stopping.signal.aborted) return;
-    const { index, clock, roomBytes } = this.#options;
-    const wish = this.#policy.next(
-      ({ directory, package: name, fileName }) => {
-        const path = pathOf(directory + fileName);
-        return path === undefined ? undefined : index.versionOf?.(name, path.repository);
-      },
-      { nowUnixMs: clock.unixMs(), roomBytes: roomBytes() },
-    );
+    if (!this.#isOn || this.#running !== null) return;
+    const { clock, roomBytes } = this.#options;
+    const wish = this.#policy.next((used) => this.#versionOf(used), {
+      nowUnixMs: clock.unixMs(),
+      roomBytes: roomBytes(),
+    });
     if (wish === undefined) return;
-    if (this.#end.signal.aborted) this.#end = new AbortController();
-    const ended = this.#fetch(wish).finally(() => {
+    const end = new AbortController();
+    const ended = this.#fetch(wish, end.signal).finally(() => {
       this.#running = null;
       this.#look();
     });
-    this.#running = { fileName: wish.file.name, ended };
+    this.#running = { fileName: wish.file.name, end, ended };
   }
 
   /** Never rejects. */
-  async #fetch({ path, file }: PrefetchWish): Promise<void> {
+  async #fetch({ path, file }: PrefetchWish, signal: AbortSignal): Promise<void> {
     const { fetch, mirrorsOf, clock, log } = this.#options;
     const { name, sizeBytes, sha256 } = file;
-    const signal = AbortSignal.any([this.#end.signal, this.#stopping.signal]);
     try {
       const mirrors = await mirrorsOf(pathOf(path)!);
       const request = { ...REQUEST, name, sizeBytes, sha256, mirrors };
