@@ -1,12 +1,7 @@
 /** The interfaces of this machine that have others on them, and who is on them. */
 
-import { isInNetwork, isLinkLocal, isLoopback } from "../wire/host.ts";
-
-/** An address of this machine with the network that it is in. */
-interface OwnAddress {
-  readonly host: string;
-  readonly bits: number;
-}
+import { isInNetwork, isLinkLocal, isLoopback, type OwnAddress } from "../wire/host.ts";
+import { networkInterfaces } from "./own_addresses.ts";
 
 /** A family of addresses. */
 export type Family = 4 | 6;
@@ -20,15 +15,11 @@ export interface LanInterface {
 /** All interfaces but the one of this machine alone; none where they cannot be listed. */
 export function lanInterfaces(): LanInterface[] {
   const found = new Map<string, Record<Family, OwnAddress[]>>();
-  try {
-    for (const { name, address: host, cidr, family } of Deno.networkInterfaces()) {
-      if (isLoopback(host)) continue;
-      const addresses = found.get(name) ?? { 4: [], 6: [] };
-      found.set(name, addresses);
-      addresses[family === "IPv4" ? 4 : 6].push({ host, bits: bitsOf(cidr) });
-    }
-  } catch {
-    return [];
+  for (const { name, address: host, cidr, family } of networkInterfaces()) {
+    if (isLoopback(host)) continue;
+    const addresses = found.get(name) ?? { 4: [], 6: [] };
+    found.set(name, addresses);
+    addresses[family === "IPv4" ? 4 : 6].push({ host, bits: bitsOf(cidr) });
   }
   return Array.from(found, ([name, addresses]) => ({ name, addresses }));
 }

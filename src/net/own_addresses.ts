@@ -1,20 +1,25 @@
 /** The addresses of this machine: when they change, the network did; and the subnets that they are in. */
 
 import { type OwnNetwork, parsePlain } from "../base/address.ts";
-import { isLoopback } from "../wire/host.ts";
+import { isLoopback, type OwnAddress } from "../wire/host.ts";
 
-/** The networks that this machine is attached to; none where that cannot be found out. */
-export function ownNetworks(): readonly OwnNetwork[] {
+/** What this machine says of its interfaces; nothing where that cannot be found out. */
+export function networkInterfaces(): readonly Deno.NetworkInterfaceInfo[] {
   try {
-    return Deno.networkInterfaces().flatMap(({ address: text, cidr, mac }) => {
-      const address = parsePlain(text);
-      const prefixBits = Number(cidr.split("/")[1]);
-      if (address === undefined || !Number.isInteger(prefixBits)) return [];
-      return [{ address, prefixBits, hasHardware: !/^[0:]*$/.test(mac) }];
-    });
+    return Deno.networkInterfaces();
   } catch {
     return [];
   }
+}
+
+/** The networks that this machine is attached to; none where that cannot be found out. */
+export function ownNetworks(): readonly OwnNetwork[] {
+  return networkInterfaces().flatMap(({ address: text, cidr, mac }) => {
+    const address = parsePlain(text);
+    const prefixBits = Number(cidr.split("/")[1]);
+    if (address === undefined || !Number.isInteger(prefixBits)) return [];
+    return [{ address, prefixBits, hasHardware: !/^[0:]*$/.test(mac) }];
+  });
 }
 
 /**
@@ -23,26 +28,17 @@ export function ownNetworks(): readonly OwnNetwork[] {
  * Addresses of a link (fe80::) are left out: each container that comes and goes has one.
  */
 export function ownAddresses(): string {
-  try {
-    const addresses = Deno.networkInterfaces().map(({ address }) => address);
-    return addresses.filter((one) => !isLoopback(one) && !/^fe80:/i.test(one)).sort().join(" ");
-  } catch {
-    // Not to be had here: then nothing changes.
-    return "";
-  }
+  return networkInterfaces().map(({ address }) => address)
+    .filter((one) => !isLoopback(one) && !/^fe80:/i.test(one)).sort().join(" ");
 }
 
 /**
  * The addresses of this machine, loopback included, each with how many of its bits are those of its
  * subnet.
  */
-export function ownSubnets(): { readonly host: string; readonly bits: number }[] {
-  try {
-    return Deno.networkInterfaces().map(({ address, cidr }) => ({
-      host: address.replace(/%.*$/, ""),
-      bits: Number(cidr.split("/")[1] ?? NaN) || 0,
-    }));
-  } catch {
-    return [];
-  }
+export function ownSubnets(): readonly OwnAddress[] {
+  return networkInterfaces().map(({ address, cidr }) => ({
+    host: address.replace(/%.*$/, ""),
+    bits: Number(cidr.split("/")[1] ?? NaN) || 0,
+  }));
 }

@@ -87,6 +87,12 @@ export function plainHost(host: string): string {
   return bytes?.length === 4 ? bytes.join(".") : host;
 }
 
+/** An address of a machine, and how many of its bits, from the first on, are those of its subnet. */
+export interface OwnAddress {
+  readonly host: string;
+  readonly bits: number;
+}
+
 /**
  * Whether `host` is in the network of `bits` bits to which `address` belongs, or is an address of an
  * IPv6 link (fe80::/10), as every one on it has.

@@ -14,14 +14,14 @@
  */
 
 import { limits } from "../../base/limits.ts";
-import { isInNetwork, isLinkLocal, isLoopback, plainHost } from "../../wire/host.ts";
+import {
+  isInNetwork,
+  isLinkLocal,
+  isLoopback,
+  type OwnAddress,
+  plainHost,
+} from "../../wire/host.ts";
 import { type Nearness, NEARNESSES } from "../../wire/nearness.ts";
-
-/** An address of this machine, and how many of its bits, from the first on, are those of its subnet. */
-export interface OwnAddress {
-  readonly host: string;
-  readonly bits: number;
-}
 
 /** Where this machine is. */
 export interface OwnPlace {

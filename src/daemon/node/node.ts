@@ -14,7 +14,6 @@ import { type LogFields, type Logger, LogThrottle, PeerLog } from "../../base/lo
 import type { PackageIndex } from "../../base/package_index.ts";
 import { NO_RATES, type RateSettings } from "../../base/rates/rate_settings.ts";
 import { systemRandom } from "../../base/random.ts";
-import type { OwnAddress } from "../../core/nearness/nearness.ts";
 import { Connections } from "../../net/connections.ts";
 import { DialGuard } from "../../net/dial_guard.ts";
 import { ownNetworks } from "../../net/own_addresses.ts";
@@ -22,7 +21,7 @@ import { OwnNonces } from "../../net/handshake.ts";
 import { OldVersions } from "../../net/version_fallback.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
-import { isLoopback } from "../../wire/host.ts";
+import { isLoopback, type OwnAddress } from "../../wire/host.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { Done } from "../../wire/messages.ts";
 import type { ReachReport } from "../../wire/reports.ts";
