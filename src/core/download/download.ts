@@ -26,15 +26,15 @@
  * 7. A source that this node's own rate holds back is not silent, however long nothing is read of it:
  *    it is neither snubbed nor dropped. What it was asked for is not asked twice, nor is it asked for
  *    what others were: the rate would be the same.
- * 8. `need-sources` is said when missing chunks have no usable source, once until that changes.
- *    `complete` is said once, and then nothing more; where chunks `mayLose`, again when they are back.
  * 8. Near before far. Of sources with room the nearest is asked first. A far one is asked only for what
  *    no usable near one has, and, while near ones get the file too, for this node's share of that
- *    (`core/nearness/far_share.ts`), and what falls to another by now is taken back; it duplicates nothing that a near one is to bring, or another one
- *    soon (`farDuplicateMs`). All this ends when near ones had more than they could be asked for during
- *    `nearJudgeMs`, and gave less than the far ones are known to, or, where that is not known, less than
- *    `nearBytesPerSecond`; and begins again when they are clearly faster. One that is snubbed is no
- *    usable one (rule 3).
+ *    (`core/nearness/far_share.ts`), and what falls to another by now is taken back; it duplicates
+ *    nothing that a near one is to bring, or another one soon (`farDuplicateMs`). All this ends when
+ *    near ones had more than they could be asked for during `nearJudgeMs`, and gave less than the far
+ *    ones are known to, or, where that is not known, less than `nearBytesPerSecond`; and begins again
+ *    when they are clearly faster. One that is snubbed is no usable one (rule 3).
+ * 9. `need-sources` is said when missing chunks have no usable source, once until that changes.
+ *    `complete` is said once, and then nothing more; where chunks `mayLose`, again when they are back.
  */
 
 import type { Bitfield } from "../../base/bitfield.ts";
