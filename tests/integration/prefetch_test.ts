@@ -12,13 +12,6 @@ import { waitUntil } from "./support/wait.ts";
 
 const SPECS = ["used", "other"].map((name) => ({ name, payloadBytes: 60_000 }));
 
-/** Puts the database where pacman keeps it, as a sync does. */
-async function sync(dir: string, { root, folder, name }: Repository): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true });
-  await Deno.copyFile(`${root}${folder}/${name}.db`, `${dir}/${name}.db.part`);
-  await Deno.rename(`${dir}/${name}.db.part`, `${dir}/${name}.db`);
-}
-
 /** Has curl take a package through the gateway, and holds it to be the right one. */
 async function take(daemon: DaemonProcess, dir: TempDir, built: BuiltPackage): Promise<void> {
   const output = await dir.sub("taken", built.fileName);
@@ -37,7 +30,7 @@ Deno.test("--prefetch has the new version of what a client took before anybody a
   await using dir = await TempDir.make();
   const databases = `${dir.path}/sync`;
   const repository = await Repository.build(`${dir.path}/mirror`, { packages: SPECS });
-  await sync(databases, repository);
+  await repository.syncTo(databases);
   const dataDir = await dir.folder("data");
   const config = await dir.sub("pacsrv.toml");
   const settings = (isOn: boolean) =>
@@ -55,7 +48,7 @@ Deno.test("--prefetch has the new version of what a client took before anybody a
     await repository.add(SPECS.map((spec) => ({ ...spec, version: "2-1" })));
     const { fileName } = repository.package("used");
     await holder.holds(fileName);
-    await sync(databases, repository);
+    await repository.syncTo(databases);
     await waitUntil(async () => (await daemon.list()).some(({ name }) => name === fileName), {
       what: "the new version to be here",
     });

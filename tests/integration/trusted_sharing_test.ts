@@ -13,13 +13,6 @@ import { waitUntil } from "./support/wait.ts";
 
 const PACKAGE_BYTES = 60_000;
 
-/** Puts a repository's database where pacman keeps it. */
-async function syncTo(dir: string, { root, folder, name }: Repository): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true });
-  await Deno.copyFile(`${root}${folder}/${name}.db`, `${dir}/${name}.db.part`);
-  await Deno.rename(`${dir}/${name}.db.part`, `${dir}/${name}.db`);
-}
-
 /** Changes one byte in the middle of a file. */
 async function spoil(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
@@ -40,7 +33,7 @@ Deno.test("daemon gives nothing to anybody that the databases contradict", async
   await spoil(`${cache}/${spoilt.fileName}`);
   await Deno.truncate(`${cache}/${short.fileName}`, short.sizeBytes - 1);
   await randomFile(`${cache}/notes.txt`, 5_000, 9);
-  await syncTo(sync, repository);
+  await repository.syncTo(sync);
 
   await using directory = await startDirectory();
   const told = ["--directory", directory.address];
@@ -115,7 +108,7 @@ Deno.test("daemon gives nothing to anybody that the databases contradict", async
   });
   await t.step("when a new database contradicts one it is withdrawn everywhere", async () => {
     await repository.add([{ name: "good", payloadBytes: PACKAGE_BYTES + 1 }]);
-    await syncTo(sync, repository);
+    await repository.syncTo(sync);
     await directory.reports("2 files", ({ filesListed }) => filesListed === 2);
     assertEquals((await trusts())[good.fileName], "contradicted");
     const holders = await ask(asker, "where", { target: good.fileName, timeoutMs: 1_000 });
@@ -141,7 +134,7 @@ Deno.test("daemon goes on without the databases, and takes them up when they com
   assertEquals((await holder.holds(fileName)).trust, "local");
   const [missing] = (await holder.status()).syncDatabases;
   assertEquals([missing?.repository, missing?.path, missing?.packages], ["", sync, 0]);
-  await syncTo(sync, repository);
+  await repository.syncTo(sync);
   await waitUntil(async () => (await holder.list())[0]?.trust === "sync-db", {
     what: "the package to be vouched for",
   });
@@ -172,7 +165,7 @@ Deno.test("daemon takes nothing wrong by a name that has just come into the data
   for (const { fileName } of repository.packages) await holder.holds(fileName);
   await using asker = await startDaemon({ peers: [holder.node], args: ["--sync-db", sync] });
   await asker.linked(1);
-  await syncTo(sync, repository);
+  await repository.syncTo(sync);
   const codes = await Promise.all(repository.packages.map(async ({ fileName }) => {
     const { code } = await asker.run(["fetch", fileName, "-o", `${dir.path}/${fileName}`]);
     return code;

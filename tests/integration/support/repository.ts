@@ -110,6 +110,16 @@ export class Repository {
     this.packages.push(...added);
   }
 
+  /** Puts the database where pacman keeps it, as a sync does. */
+  async syncTo(dir: string): Promise<void> {
+    await Deno.mkdir(dir, { recursive: true });
+    await Deno.copyFile(
+      `${this.root}${this.folder}/${this.name}.db`,
+      `${dir}/${this.name}.db.part`,
+    );
+    await Deno.rename(`${dir}/${this.name}.db.part`, `${dir}/${this.name}.db`);
+  }
+
   async #sign(built: BuiltPackage): Promise<void> {
     if (this.#key === undefined) throw new Error(`No key to sign ${built.name} with`);
     await this.#key.sign(built.path);
