@@ -35,7 +35,7 @@ Deno.test({
       // It asks again long before it would count as idle, until its place is taken.
       node.run(async () => {
         for (;;) {
-          await new Promise((resolve) => setTimeout(resolve, limits.uploadEvictMs / 4));
+          await node.pause(limits.uploadEvictMs / 4);
           if (peer.connection.isClosed) return;
           peer.send({ kind: "request", first: 0, count: 1 });
           const answer = await peer.receive(60_000).catch(() => null);

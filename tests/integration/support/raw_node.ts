@@ -150,6 +150,7 @@ export class RawNode implements AsyncDisposable {
   readonly #onPeer: (peer: RawPeer) => void | Promise<void>;
   readonly #connections = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
+  readonly #end = Promise.withResolvers<void>();
   #isDisposed = false;
 
   constructor(options: RawNodeOptions = {}) {
@@ -227,9 +228,18 @@ export class RawNode implements AsyncDisposable {
     this.#tasks.add(running);
   }
 
+  /** Lets time pass, for what is run until the node is disposed of: not longer than that. */
+  async pause(ms: number): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const timer = setTimeout(over.resolve, ms);
+    await Promise.race([over.promise, this.#end.promise]);
+    clearTimeout(timer);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     this.#isDisposed = true;
+    this.#end.resolve();
     for (const connection of this.#connections) connection.close();
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
   }
