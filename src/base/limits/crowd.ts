@@ -66,6 +66,8 @@ export const crowdLimits = {
   readersMax: 16,
   /** How long the fellow that is next in rank leaves a stripe to those before it, when it is idle. */
   takeOverMs: 400,
+  /** The same where those before it read something else: so long what they say is on the way. */
+  takeOverBusyMs: 50,
   /** A stripe of which nothing comes for so long is free again... */
   claimStalledMs: 1_500,
   /** ...while nobody knows yet how long a chunk takes, after this time... */
@@ -80,8 +82,11 @@ export const crowdLimits = {
   claimSlowTimes: 4,
   /** But only what would otherwise take longer than this. */
   claimSlowMs: 2_000,
-  /** Chunks that a node read are told of after this time, or when there are so many. */
-  gainedMs: 20,
+  /**
+   * Chunks that a node read are told of after this time, or when there are so many, or a stripe ends:
+   * each message costs every fellow a request and an answer.
+   */
+  gainedMs: 100,
   gainedChunks: 32,
   /** What came from a fellow matters to others only when that fellow is gone: told of more rarely, or with the last of a stripe. */
   passedOnMs: 500,

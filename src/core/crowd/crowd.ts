@@ -12,11 +12,13 @@
  *     it has not begun of them it leaves to a fellow that can read only now, and comes first. While
  *     fellows are still coming in (`formingMs`) it reads single stripes, that for which it weighs most
  *     first: it is still the first for it when it knows of the others.
- *  3. A fellow that has nothing to read takes over a stripe that nobody claims: the next in rank after
- *     `takeOverMs`, the one after that after twice that time, and those behind later and later, but
- *     however many they are, not by much. So nobody waits for a fellow that is busy, dead, or promises
- *     and does not give, and no two take over at once. One that was passed over so, though it reads
- *     nothing, is not waited for again until it claims something.
+ *  3. A fellow that has nothing to read takes over a stripe that nobody claims, the first there is, so
+ *     that the file comes in order: at once (`takeOverBusyMs`) when all that come before it read
+ *     something else; else the next in rank after `takeOverMs`, the one after that after twice that
+ *     time, and those behind later and later, but however many they are, not by much. So nobody waits
+ *     for a fellow that is busy, dead, or promises and does not give, and no two take over at once. One
+ *     that was passed over so, though it reads nothing, is not waited for again until it claims
+ *     something.
  *  4. Claims count while their fellow is alive and chunks of them come: `claimStalledMs`, or longer on
  *     a line so thin that a chunk takes that long elsewhere. What a fellow claims again and again
  *     without giving anything counts as one claim. A fellow that is not connected, and claims a stripe

@@ -298,10 +298,18 @@ export class Members {
     }
   }
 
-  /** How many that can read as this node does come before it for a stripe; no more than `max` + 1. */
+  /**
+   * How many that can read as this node does come before it for a stripe; no more than `max` + 1.
+   * Where asked for, only those that read nothing.
+   */
   countBefore(
     stripe: number,
-    options: { readonly reads: Reads; readonly max: number; readonly nowMs: number },
+    options: {
+      readonly reads: Reads;
+      readonly max: number;
+      readonly nowMs: number;
+      readonly areIdle?: boolean;
+    },
   ): number {
     const { members, selfRank } = this.#choose(options.reads);
     // One that is not to read comes after all that are, and after others like it.
@@ -309,6 +317,7 @@ export class Members {
     for (const member of members) {
       if (count > options.max) break;
       if (!this.isReader(member, options.nowMs)) continue;
+      if (options.areIdle === true && member.report!.claims.length > 0) continue;
       if (selfRank >= limits.crowdReadersMax || isBefore(member.seed, this.#self, stripe)) count++;
     }
     return count;

@@ -95,7 +95,7 @@ export class ReadingPlan {
   /** What to read now; null: nothing. It is taken to be read from now on. */
   next(reads: Reads, nowMs: number): ReadChoice | null {
     if (this.#reading !== null || reads === "nothing" || nowMs < this.#lookMs) return null;
-    this.#due.lookMs = nowMs + limits.takeOverMs / 4;
+    this.#due.lookMs = nowMs + limits.takeOverMs / 8;
     this.#reads = reads;
     const choice = reads === "whole" ? this.#all(nowMs) : this.#turn(nowMs);
     if (choice === null) return null;
@@ -179,6 +179,7 @@ export class ReadingPlan {
     const isForming = this.#members.isForming(nowMs);
     let own: number | null = null;
     let over: number | null = null;
+    let ahead: number | null = null;
     for (const stripe of open) {
       if (this.#isFirst(stripe, nowMs)) {
         if (isForming) {
@@ -188,13 +189,16 @@ export class ReadingPlan {
         const range = this.#run(stripe, { open, nowMs });
         return { range, why: "its turn", isHelp: false };
       }
-      // From the end, since a fellow that has many of them begins at the other side.
-      if (this.#isNext(stripe, nowMs)) over = stripe;
+      if (over === null && this.#isNext(stripe, nowMs)) over = stripe;
+      if (ahead === null && this.#isFirstIdle(stripe, nowMs)) ahead = stripe;
     }
     if (own !== null) return { range: this.#missing(own), why: "its turn", isHelp: false };
     if (over !== null) {
       this.#members.takenOver(over);
       return { range: this.#missing(over), why: "nobody reads it", isHelp: false };
+    }
+    if (ahead !== null) {
+      return { range: this.#missing(ahead), why: "those it is for read others", isHelp: false };
     }
     if (slow === null) return null;
     const { first, count } = this.#announcements.unserved(slow).at(-1)!;
@@ -290,6 +294,14 @@ export class ReadingPlan {
 
   #isFirst(stripe: number, nowMs: number): boolean {
     return this.#members.countBefore(stripe, { reads: this.#reads, max: 0, nowMs }) === 0;
+  }
+
+  /** Rule 3: whether all who come before this node read something else, and have done so for a moment. */
+  #isFirstIdle(stripe: number, nowMs: number): boolean {
+    const sinceMs = Math.max(this.#freeMs.get(stripe) ?? nowMs, this.#pace.idleMs);
+    if (nowMs - sinceMs < limits.takeOverBusyMs) return false;
+    const options = { reads: this.#reads, max: 0, nowMs, areIdle: true };
+    return this.#members.countBefore(stripe, options) === 0;
   }
 
   /** Rule 3: whether all who come before this node had their time; one that `isLate` has no first. */

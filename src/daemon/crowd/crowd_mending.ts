@@ -28,6 +28,7 @@
  *     said to have read it is not blamed for what another says.
  */
 
+import { Buffer } from "node:buffer";
 import { mergedRanges, splitRanges } from "../../base/bitfield.ts";
 import { type Clock, nextTurn, sleep } from "../../base/clock.ts";
 import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
@@ -288,11 +289,15 @@ export class CrowdMending {
         for (const [chunk, bytes] of chunksOf(firstChunk, data)) {
           if (isEnough()) return reading.stop();
           if (!storage.isForeign(chunk)) continue;
-          storage.readRun({ first: chunk, count: 1 }, here, 0);
-          const giver = storage.giverOf(chunk);
-          const isSame = bytes.every((byte, index) => byte === here[index]);
-          storage.replace(chunk, bytes, mirrorProvider(label, file));
-          if (!isSame) takeAll(wrong, new Map([[giver, [chunk]]]));
+          const length = storage.readRun({ first: chunk, count: 1 }, here, 0);
+          const giver = storage.giverOf(chunk), mirror = mirrorProvider(label, file);
+          // What is written over has to be hashed again.
+          if (bytes.length === length && Buffer.compare(bytes, here.subarray(0, length)) === 0) {
+            storage.confirm(chunk, mirror);
+          } else {
+            storage.replace(chunk, bytes, mirror);
+            takeAll(wrong, new Map([[giver, [chunk]]]));
+          }
         }
       },
     });

@@ -141,6 +141,11 @@ export class FlightStorage {
   /** Writes a chunk over the one that is here: it is known to be right. */
   replace(chunk: number, bytes: Uint8Array, giver: Provider): void {
     this.#place.write(chunk * CHUNK_BYTES, bytes);
+    this.confirm(chunk, giver);
+  }
+
+  /** A chunk that is here is known to be right: `giver` gave the same. */
+  confirm(chunk: number, giver: Provider): void {
     this.replaced.settled(chunk);
     this.gave(giver, { first: chunk, count: 1 });
   }

@@ -266,6 +266,7 @@ export class Mirror implements AsyncDisposable {
       readonly record: MirrorRequest;
     },
   ): Promise<boolean> {
+    using _body = this.#line.body();
     using file = await Deno.open(entity.path);
     await file.seek(start, Deno.SeekMode.Start);
     const piece = new Uint8Array(PIECE_BYTES);

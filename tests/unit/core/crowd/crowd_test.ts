@@ -71,6 +71,27 @@ Deno.test("rule 3: the second takes over what the first leaves lying, and the th
   assertEquals(last.takeRead(), [stripes(0)]);
 });
 
+Deno.test("rule 3: what is for one that reads something else is taken over at once, in order", () => {
+  const stripeCount = 12;
+  const all = Array.from({ length: stripeCount }, (_, i) => i);
+  const [self, busy] = [nodeOf(1), nodeOf(2)];
+  const theirs = all.filter((stripe) => ranked(stripe, 2)[0] === busy);
+  const report = reportOf(busy, { claims: [theirs[0]!] });
+  const node = settled(self, { stripeCount, others: [report] });
+  const took: number[] = [];
+  const pass = (ms: number) => {
+    node.pass(ms, [report]);
+    for (const range of node.takeRead()) {
+      took.push(range.first / CHUNKS);
+      node.read(range).step({ kind: "read-ended" });
+    }
+  };
+  while (node.have.count < (stripeCount - theirs.length) * CHUNKS) pass(10);
+  took.length = 0;
+  pass(limits.takeOverBusyMs + limits.takeOverMs / 4);
+  assertEquals(took, [theirs[1]]);
+});
+
 Deno.test("rule 3: one that only says that it can read is waited for once", () => {
   const [first, self] = ranked(0, 2);
   const idle = reportOf(first!);
