@@ -44,7 +44,7 @@ export class MulticastSocket {
     const { promise: bound, resolve, reject } = Promise.withResolvers<void>();
     socket.on("error", (error) => {
       reject(error);
-      failed(messageOf(error));
+      failed(reasonOf(error, "use"));
     });
     socket.on("message", (bytes, { address: host, port }) => received(bytes, { host, port }));
     const zone = `%${name}`;
@@ -69,7 +69,7 @@ export class MulticastSocket {
       socket.unref();
     } catch (cause) {
       close(socket);
-      throw new EnvironmentError("unreachable", messageOf(cause), { cause });
+      throw new EnvironmentError("unreachable", reasonOf(cause, "use"), { cause });
     }
     return new MulticastSocket(socket, group);
   }
@@ -88,12 +88,24 @@ export class MulticastSocket {
       resolve(error as Error);
     }
     const error = await promise;
-    if (error) throw new EnvironmentError("unreachable", messageOf(error), { cause: error });
+    if (error) {
+      throw new EnvironmentError("unreachable", reasonOf(error, "send to"), { cause: error });
+    }
   }
 
   close(): void {
     close(this.#socket);
   }
+}
+
+/** What went wrong, in words where the system's are known. */
+function reasonOf(error: unknown, what: string): string {
+  const { code, address } = error as { readonly code?: string; readonly address?: string };
+  if (code === "EADDRINUSE") return `another program has UDP port ${MDNS_PORT} for itself`;
+  if (address === undefined) return messageOf(error);
+  // What a firewall forbids has no code here.
+  const why = code === undefined || code === "UNKNOWN" ? "does a firewall forbid it?" : code;
+  return `cannot ${what} ${address}: ${why}`;
 }
 
 function close(socket: Socket): void {

@@ -64,7 +64,9 @@ export const lanLimits = {
   lanInterfacesMax: 16,
   /** How long an interface on which nothing could be sent is left alone. */
   lanRetryMs: 10_000,
-  /** Lines of the log about them that are not written again. */
+  /** How long the log waits at the most for the first packets before it says where they go. */
+  lanSayMs: 5_000,
+  /** Things about them in the log that are not said again. */
   lanSaidMax: 64,
   /** Names of interfaces that a person may list. */
   lanInterfaceBytesMax: 64,

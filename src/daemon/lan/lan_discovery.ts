@@ -5,7 +5,6 @@
  */
 
 import type { HostPort } from "../../base/address.ts";
-import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { toHex } from "../../base/bytes.ts";
 import { messageOf, unreachable } from "../../base/errors.ts";
@@ -30,6 +29,7 @@ import {
   type LanNode,
 } from "../../wire/lan_packet.ts";
 import type { LanReport } from "../../wire/reports.ts";
+import { LanLog, type LanState } from "./lan_log.ts";
 import { type NetworkSecrets, networkTags } from "./network_tags.ts";
 
 /** On which interfaces nodes are looked for: all, or those named; none where none is named. */
@@ -58,6 +58,7 @@ interface OpenSegment {
   readonly interface: LanInterface;
   readonly socket: MulticastSocket;
   readonly packets: RateLimit;
+  hasSent: boolean;
 }
 
 /** What runs while nodes are looked for. */
@@ -76,8 +77,9 @@ export class LanDiscovery {
   readonly #segments = new Map<string, OpenSegment>();
   /** Why there is no multicast on a segment, by its id, and when it is tried again. */
   readonly #problems = new Map<string, { readonly reason: string; readonly againMs: number }>();
-  /** What the log said. */
-  readonly #said = new BoundedMap<string, true>(limits.lanSaidMax);
+  /** Interfaces that a person named, and that are not there or have nobody on them. */
+  #missing: readonly string[] = [];
+  readonly #log: LanLog;
   #looking: Timer | undefined;
   #wake: Timer | undefined;
   /** Looks at the interfaces, one at a time. */
@@ -86,6 +88,8 @@ export class LanDiscovery {
   constructor(options: LanDiscoveryOptions) {
     this.#options = options;
     this.#random = options.random ?? systemRandom;
+    const { clock, log } = options;
+    this.#log = new LanLog({ clock, log, state: () => this.#state() });
   }
 
   /** What it found out; null while it does not look. */
@@ -97,7 +101,12 @@ export class LanDiscovery {
     return {
       segments: [
         ...[...this.#segments.keys()].map((segment) => ({ segment, problem: null })),
-        ...Array.from(this.#problems, ([segment, { reason }]) => ({ segment, problem: reason })),
+        ...Array.from(this.#problems, ([segment, { reason }]) => ({ segment, problem: reason }))
+          .sort((a, b) => a.segment < b.segment ? -1 : 1),
+        ...this.#missing.map((segment) => ({
+          segment,
+          problem: "not there, or without an address",
+        })),
       ],
       nodes,
       strangers,
@@ -122,6 +131,7 @@ export class LanDiscovery {
   async stop(): Promise<void> {
     this.#looking?.cancel();
     this.#looking = undefined;
+    this.#log.stop();
     await this.#work;
     this.#wake?.cancel();
     const running = this.#running;
@@ -167,7 +177,7 @@ export class LanDiscovery {
         addresses: this.#addressesOn(one.interface),
       })),
     });
-    this.#say();
+    this.#log.changed();
   }
 
   async #begin(): Promise<Running> {
@@ -181,9 +191,10 @@ export class LanDiscovery {
 
   /** The segments that there should be. */
   #wanted(): { readonly id: string; readonly interface: LanInterface; readonly family: Family }[] {
-    const found = lanInterfaces().filter(({ name }) =>
-      this.#discover === "all" || this.#discover.includes(name)
-    );
+    const all = lanInterfaces();
+    const named = this.#discover === "all" ? all.map(({ name }) => name) : this.#discover;
+    this.#missing = named.filter((name) => all.every((one) => one.name !== name));
+    const found = all.filter(({ name }) => named.includes(name));
     return found.slice(0, limits.lanInterfacesMax).flatMap((one) =>
       ([4, 6] as const).filter((family) => one.addresses[family].length > 0)
         .map((family) => ({ id: `${one.name} IPv${family}`, interface: one, family }))
@@ -199,7 +210,7 @@ export class LanDiscovery {
         received: (bytes, from) => this.#received(id, bytes, from),
         failed: (reason) => this.#failed(id, reason),
       });
-      this.#segments.set(id, { id, interface: on, socket, packets });
+      this.#segments.set(id, { id, interface: on, socket, packets, hasSent: false });
     } catch (error) {
       this.#problem(id, messageOf(error));
     }
@@ -210,7 +221,7 @@ export class LanDiscovery {
     if (segment === undefined) return;
     this.#close(segment);
     this.#problem(id, reason);
-    this.#say();
+    this.#log.changed();
   }
 
   #problem(id: string, reason: string): void {
@@ -222,29 +233,18 @@ export class LanDiscovery {
     socket.close();
   }
 
-  /** Says where it looks, and where it cannot, once: what comes and goes is not said again. */
-  #say(): void {
-    const { log, listen } = this.#options;
-    const on = [...this.#segments.keys()].join(", ");
-    const not = Array.from(this.#problems, ([id, { reason }]) => `${id}: ${reason}`).join("; ");
-    if (on !== "" && this.#isNews(`on ${on}`)) {
-      const hidden = [...this.#segments.values()]
-        .every((one) => this.#addressesOn(one.interface).length === 0);
-      log.info("looks for nodes of its network on the LAN (multicast DNS)", {
-        on,
-        ...(hidden ? { announces: `nothing: nobody there can reach ${listen.host}` } : {}),
-      });
-    }
-    const reason = on + not === "" ? "no interface with others on it" : not;
-    if (reason !== "" && this.#isNews(`not ${reason}`)) {
-      log.info("cannot look for nodes on the LAN; all else goes on", { reason });
-    }
-  }
-
-  #isNews(text: string): boolean {
-    const isNews = !this.#said.has(text);
-    this.#said.set(text, true);
-    return isNews;
+  #state(): LanState {
+    const open = [...this.#segments.values()];
+    const isHidden = open.every((one) => this.#addressesOn(one.interface).length === 0);
+    const { host } = this.#options.listen;
+    return {
+      open: open.map(({ id }) => id),
+      isTried: open.every(({ hasSent }) => hasSent),
+      hidden: isHidden ? `nobody there can reach ${host}` : undefined,
+      problems: new Map(Array.from(this.#problems, ([id, { reason }]) => [id, reason])),
+      missing: this.#missing,
+      interfaces: lanInterfaces().map(({ name }) => name),
+    };
   }
 
   /** Where others on an interface can dial this node. */
@@ -348,8 +348,13 @@ export class LanDiscovery {
   }
 
   async #send(id: string, bytes: Uint8Array, to?: HostPort): Promise<void> {
+    const segment = this.#segments.get(id);
+    if (segment === undefined) return;
     try {
-      await this.#segments.get(id)?.socket.send(bytes, to);
+      await segment.socket.send(bytes, to);
+      if (segment.hasSent) return;
+      segment.hasSent = true;
+      this.#log.changed();
     } catch (error) {
       // One host that cannot be reached says nothing of the rest.
       if (to === undefined) this.#failed(id, messageOf(error));

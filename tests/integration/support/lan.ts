@@ -9,14 +9,17 @@ let made = 0;
 /** A host on the wire. */
 export interface LanHost {
   readonly namespace: string;
-  /** Its addresses: 10.78.0.N, and fd78::N; one of them may not be there. */
+  /** Its addresses; one of them may not be there. */
   readonly v4: string;
   readonly v6: string;
 }
 
 /** Hosts on one wire, until they are disposed of. */
 export class TestLan implements AsyncDisposable {
-  readonly #prefix = `pacsrv-lan-${Deno.pid}-${made++}`;
+  /** Each wire has networks of its own: 10.78.WIRE.0/24, and fd78:0:0:WIRE::/64. */
+  readonly #wire = made++;
+  readonly #prefix = `pacsrv-lan-${Deno.pid}-${this.#wire}`;
+  #ports = 0;
   readonly #namespaces: string[] = [];
 
   static async make(): Promise<TestLan> {
@@ -31,20 +34,31 @@ export class TestLan implements AsyncDisposable {
 
   /** One more host, with an address in each of the families. */
   async add(families: readonly (4 | 6)[] = [4, 6]): Promise<LanHost> {
+    return await this.attach(await this.addAlone(), { families });
+  }
+
+  /** Puts a host on this wire too. */
+  async attach(
+    { namespace }: { readonly namespace: string },
+    { device = "eth0", families = [4, 6] }: {
+      readonly device?: string;
+      readonly families?: readonly (4 | 6)[];
+    } = {},
+  ): Promise<LanHost> {
     const bridge = this.#namespaces[0]!;
-    const number = this.#namespaces.length;
-    const namespace = await this.#namespace();
-    const [v4, v6] = [`10.78.0.${number}`, `fd78::${number}`];
+    const number = ++this.#ports;
+    const v4 = `10.78.${this.#wire}.${number}`;
+    const v6 = this.#wire === 0 ? `fd78::${number}` : `fd78:0:0:${this.#wire}::${number}`;
     const port = `p${number}`;
-    const peer = ["peer", "name", "eth0", "netns", namespace];
+    const peer = ["peer", "name", device, "netns", namespace];
     await ip("-n", bridge, "link", "add", port, "type", "veth", ...peer);
     await ip("-n", bridge, "link", "set", port, "master", "br0", "up");
-    if (families.includes(4)) await ip("-n", namespace, "addr", "add", `${v4}/24`, "dev", "eth0");
+    if (families.includes(4)) await ip("-n", namespace, "addr", "add", `${v4}/24`, "dev", device);
     // Its address of the link is to count at once, too.
-    const dad = "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad";
+    const dad = `echo 0 > /proc/sys/net/ipv6/conf/${device}/accept_dad`;
     await ip("netns", "exec", namespace, "sh", "-c", dad);
-    if (families.includes(6)) await ip("-n", namespace, "addr", "add", `${v6}/64`, "dev", "eth0");
-    await ip("-n", namespace, "link", "set", "eth0", "up");
+    if (families.includes(6)) await ip("-n", namespace, "addr", "add", `${v6}/64`, "dev", device);
+    await ip("-n", namespace, "link", "set", device, "up");
     return { namespace, v4, v6 };
   }
 
@@ -142,6 +156,33 @@ export class DnsServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process[Symbol.asyncDispose]();
   }
+}
+
+/** Counts the packets that leave a host for port 5353; gives how many so far. */
+export async function countMulticast(
+  { namespace }: { readonly namespace: string },
+  device: string,
+): Promise<() => Promise<number>> {
+  const nft = (...words: string[]) => tool("ip", ["netns", "exec", namespace, "nft", ...words]);
+  await nft("add", "table", "inet", device);
+  await nft("add", "counter", "inet", device, "sent");
+  await nft("add", "chain", "inet", device, "out", "{ type filter hook output priority 0 ; }");
+  const rule = ["oifname", device, "udp", "dport", "5353", "counter", "name", "sent"];
+  await nft("add", "rule", "inet", device, "out", ...rule);
+  return async () => {
+    const text = await nft("list", "counter", "inet", device, "sent");
+    return Number(/packets (\d+)/.exec(text)?.[1] ?? NaN);
+  };
+}
+
+/** Has a firewall on a host forbid whatever it would send to port 5353. */
+export async function forbidMulticast(
+  { namespace }: { readonly namespace: string },
+): Promise<void> {
+  const nft = (...words: string[]) => tool("ip", ["netns", "exec", namespace, "nft", ...words]);
+  await nft("add", "table", "inet", "wall");
+  await nft("add", "chain", "inet", "wall", "out", "{ type filter hook output priority 0 ; }");
+  await nft("add", "rule", "inet", "wall", "out", "udp", "dport", "5353", "drop");
 }
 
 /** Runs code of a test on a host; gives what it printed. */
