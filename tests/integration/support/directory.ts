@@ -1,7 +1,9 @@
-// A directory as a process: started, asked and ended like a person would do it.
+// A directory as a process: started, asked and ended like a person would do it. What is waited for is
+// asked by what the command asks it with, since a process for each question takes long.
 
 import { assertEquals } from "@std/assert";
-import type { DirectoryStatus } from "../../../src/client/directory_status.ts";
+import { parseAddress } from "../../../src/cli/arguments/address.ts";
+import { askDirectoryStatus, type DirectoryStatus } from "../../../src/client/directory_status.ts";
 import { PacsrvProcess, runPacsrv } from "./process.ts";
 import { ServiceProcess } from "./service_process.ts";
 import { WAIT_MS, waitUntil } from "./wait.ts";
@@ -95,8 +97,17 @@ export class DirectoryProcess extends ServiceProcess {
     timeoutMs = WAIT_MS,
   ): Promise<DirectoryStatus> {
     return await waitUntil(async () => {
-      const status = await this.status();
+      const status = await this.#statusSoon();
       return isSo(status) && status;
     }, { what, timeoutMs });
+  }
+
+  /** By a command only where its network has a key. */
+  async #statusSoon(): Promise<DirectoryStatus> {
+    const [flag, network = "pacsrv", ...others] = this.#network;
+    if (others.length > 0 || !["--network", undefined].includes(flag)) return await this.status();
+    const options = { what: "directory", defaults: { host: "127.0.0.1", port: 0 } };
+    const address = parseAddress(this.address, options);
+    return await askDirectoryStatus({ address, network, networkKey: undefined });
   }
 }
