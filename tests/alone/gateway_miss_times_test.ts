@@ -5,7 +5,7 @@ import { limits } from "../../src/base/limits.ts";
 import { network, type Topology } from "../integration/support/network.ts";
 
 /** Requests one after the other, not faster than may be searched. */
-const SINGLES = 60;
+const SINGLES = 40;
 const PAUSE_MS = 1_000 / limits.gatewaySearchesPerSecondMax;
 /** As pacman asks for the packages of a big update. */
 const PACKAGES = 200;

@@ -14,7 +14,7 @@ const KB = 1_000;
 const MB = 1_000 * KB;
 const SIGNED = "Required DatabaseOptional";
 /** A line to the mirror that is thinner than the local network, as lines are. */
-const LINE_BYTES_PER_SECOND = 24 * MB;
+const LINE_BYTES_PER_SECOND = 12 * MB;
 
 Deno.test("pacman -Syu installs and upgrades by Server through gateways, five at once", async () => {
   await using dir = await TempDir.make();
@@ -38,7 +38,7 @@ Deno.test("pacman -Syu installs and upgrades by Server through gateways, five at
     key,
     packages: [
       { name: "browser", payloadBytes: 30 * MB, signature: "file" },
-      { name: "kernel", payloadBytes: 200 * MB, signature: "file" },
+      { name: "kernel", payloadBytes: 100 * MB, signature: "file" },
       { name: "game", payloadBytes: 3 * MB, signature: "file" },
     ],
   });
