@@ -5,32 +5,43 @@ import { waitFor } from "./child.ts";
 import { ROOT_URL, rootPath } from "./std_source.ts";
 import { addCounts, countRun, parseSummary, type TestCounts } from "./test_summary.ts";
 
-/** The folders whose tests would be moved by other work on the machine: they run one by one. */
-const ALONE = ["tests/alone"];
+/** How many files are tested at a time, by their folder; those of other folders go side by side. */
+const PACES: readonly { readonly folder: string; readonly pace: Pace }[] = [
+  { folder: "tests/copies", pace: "a processor each" },
+  { folder: "tests/alone", pace: "alone" },
+];
+
+/**
+ * How many files are tested at a time: "side by side" what waits for events and never for time, one
+ * more than processors, since most of them wait a lot; "a processor each" what is held to bounds with
+ * room for some other work; "alone" what is held to figures that other work would move.
+ */
+type Pace = "side by side" | "a processor each" | "alone";
 
 /** One run of `deno test`. */
 export interface TestRun {
   /** What to run: paths from the root of the project, or as given. */
   paths: string[];
-  /** Whether the files may run side by side. */
-  parallel: boolean;
+  pace: Pace;
 }
 
 /**
- * Sorts arguments of the task into runs: first what may run side by side, which waits for events and
- * never for time, then what holds figures to bounds that other work would move.
+ * Sorts arguments of the task into runs, those that other work on the machine would move last.
  *
  * @param paths What was asked for, from the root of the project; empty for everything.
  * @param folders The folders in tests/, from the root of the project.
  */
 export function planRuns(paths: readonly string[], folders: readonly string[]): TestRun[] {
   const wanted = paths.length > 0 ? paths : [...folders].sort();
-  const isAlone = (path: string) =>
-    ALONE.some((folder) => path === folder || path.startsWith(`${folder}/`));
-  return [
-    { paths: wanted.filter((path) => !isAlone(path)), parallel: true },
-    { paths: wanted.filter(isAlone), parallel: false },
-  ].filter((run) => run.paths.length > 0);
+  const paces: readonly Pace[] = ["side by side", "a processor each", "alone"];
+  return paces
+    .map((pace) => ({ paths: wanted.filter((path) => paceOf(path) === pace), pace }))
+    .filter((run) => run.paths.length > 0);
+}
+
+function paceOf(path: string): Pace {
+  const found = PACES.find(({ folder }) => path === folder || path.startsWith(`${folder}/`));
+  return found?.pace ?? "side by side";
 }
 
 /** Splits the task's arguments into paths and flags for `deno test`. */
@@ -99,12 +110,12 @@ async function runOnce(run: TestRun, flags: readonly string[]): Promise<TestCoun
       "test",
       "--allow-all",
       "--permit-no-files",
-      ...(run.parallel ? ["--parallel"] : []),
+      ...(run.pace === "alone" ? [] : ["--parallel"]),
       ...flags,
       ...run.paths,
     ],
     cwd: rootPath("."),
-    env: { DENO_JOBS: jobs(), ...(isColoured ? { FORCE_COLOR: "1" } : {}) },
+    env: { DENO_JOBS: jobs(run.pace), ...(isColoured ? { FORCE_COLOR: "1" } : {}) },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -122,9 +133,11 @@ async function runOnce(run: TestRun, flags: readonly string[]): Promise<TestCoun
   return countRun(parseSummary(rest) ?? summary, await ended);
 }
 
-/** How many files are tested side by side: one more than processors, since most of them wait a lot. */
-function jobs(): string {
-  return Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency + 1);
+/** How many files are tested at a time; a person says it by `DENO_JOBS`. */
+function jobs(pace: Pace): string {
+  const processors = navigator.hardwareConcurrency;
+  return Deno.env.get("DENO_JOBS") ??
+    String(pace === "side by side" ? processors + 1 : processors);
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {

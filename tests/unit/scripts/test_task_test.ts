@@ -46,19 +46,21 @@ Deno.test("addCounts() sums several runs", () => {
 });
 
 Deno.test("planRuns() runs side by side first, and one by one what has to be alone", () => {
-  const folders = ["tests/unit", "tests/integration", "tests/alone", "tests/cli"];
+  const folders = ["tests/unit", "tests/integration", "tests/alone", "tests/copies", "tests/cli"];
   assertEquals(planRuns([], folders), [
-    { paths: ["tests/cli", "tests/integration", "tests/unit"], parallel: true },
-    { paths: ["tests/alone"], parallel: false },
+    { paths: ["tests/cli", "tests/integration", "tests/unit"], pace: "side by side" },
+    { paths: ["tests/copies"], pace: "a processor each" },
+    { paths: ["tests/alone"], pace: "alone" },
   ]);
   assertEquals(planRuns(["tests/unit/base/ids_test.ts"], folders), [
-    { paths: ["tests/unit/base/ids_test.ts"], parallel: true },
+    { paths: ["tests/unit/base/ids_test.ts"], pace: "side by side" },
   ]);
-  assertEquals(planRuns(["tests/alone/x_test.ts"], folders), [
-    { paths: ["tests/alone/x_test.ts"], parallel: false },
+  assertEquals(planRuns(["tests/alone/x_test.ts", "tests/copies/y_test.ts"], folders), [
+    { paths: ["tests/copies/y_test.ts"], pace: "a processor each" },
+    { paths: ["tests/alone/x_test.ts"], pace: "alone" },
   ]);
   assertEquals(planRuns(["tests/aloneness/x_test.ts"], folders), [
-    { paths: ["tests/aloneness/x_test.ts"], parallel: true },
+    { paths: ["tests/aloneness/x_test.ts"], pace: "side by side" },
   ]);
 });
 

@@ -171,8 +171,10 @@ Deno.test("pacsrv fetch waits for a name that another node is just getting", asy
   await using waiting = two!.fetch([name, "-o", `${dir.path}/1`]);
   await using person = three!.fetch([name, "-o", `${dir.path}/2`]);
   await waiting.process.stdout.matching(/"inFlightNodes":1,"inFlightPermille":[1-9]/);
-  const [record] = await ask(three!, "explain", { target: name });
-  assert(record!.steps.some(({ what }) => what.startsWith("In flight at one node")));
+  await waitUntil(async () => {
+    const [record] = await ask(three!, "explain", { target: name });
+    return record!.steps.some(({ what }) => what.startsWith("In flight at one node"));
+  }, { what: "the record of a fetch to tell of a file in flight" });
   const done = await Promise.all([getting, waiting, person].map((fetch) => fetch.done()));
   assertEquals(await sha256Of(`${dir.path}/1`), await sha256Of(path));
   assertEquals(done.map(bytesFetched), [0, FILE_BYTES, FILE_BYTES]);

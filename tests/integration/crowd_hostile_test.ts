@@ -5,13 +5,13 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import type { NodeId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Message } from "../../src/wire/messages.ts";
-import type { Crowd } from "../integration/support/crowd.ts";
-import type { DaemonProcess } from "../integration/support/daemon.ts";
-import { TempDir } from "../integration/support/files.ts";
-import { type FellowSession, type Lies, LyingFellow } from "../integration/support/lying_fellow.ts";
-import { RawNode } from "../integration/support/raw_node.ts";
-import { startCrowd } from "../integration/support/test_crowd.ts";
-import { waitUntil } from "../integration/support/wait.ts";
+import type { Crowd } from "./support/crowd.ts";
+import type { DaemonProcess } from "./support/daemon.ts";
+import { TempDir } from "./support/files.ts";
+import { type FellowSession, type Lies, LyingFellow } from "./support/lying_fellow.ts";
+import { RawNode } from "./support/raw_node.ts";
+import { startCrowd } from "./support/test_crowd.ts";
+import { waitUntil } from "./support/wait.ts";
 
 const MB = 1_000_000;
 /** 8 stripes of 64 chunks, the last one shorter. */
