@@ -1,7 +1,7 @@
 // The mirror that the crowds are measured with: its line carries what it was told and no more, in
 // equal shares; it counts what it gave to whom, and misbehaves for whom it shall.
 
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { TempDir } from "./support/files.ts";
 import { curl } from "./support/machine.ts";
 import { MirrorProcess } from "./support/mirror_process.ts";
@@ -14,13 +14,11 @@ Deno.test("mirror shares its line between machines and counts what each got", as
   await Deno.writeFile(`${dir.path}/file`, new Uint8Array(FILE_BYTES));
   await using mirror = await MirrorProcess.start(dir.path, { bytesPerSecond: 8 * MB });
   const names = ["m0", "m1"];
+  const startMs = performance.now();
   const got = await Promise.all(names.map((name) => curl(`${mirror.urlFor(name)}/file`)));
-  for (const { status, bytes, tookMs } of got) {
-    assertEquals([status, bytes], [200, FILE_BYTES]);
-    // Each has half of the line: alone it takes 500 ms.
-    assertGreater(tookMs, 850);
-    assertLess(tookMs, 2_000);
-  }
+  // Alone each takes 500 ms. What the line was late on a busy machine it makes up for in part.
+  assertGreater(performance.now() - startMs, 700);
+  for (const { status, bytes } of got) assertEquals([status, bytes], [200, FILE_BYTES]);
   const answers = await mirror.answers();
   assertEquals(answers.map(({ machine }) => machine).sort(), names);
   assert(
@@ -42,9 +40,12 @@ Deno.test("mirror misbehaves for the machines that it shall, until it is told ot
   assertEquals([await statusOf("m0"), await statusOf("m1")], [200, 429]);
   await isOver();
   assertEquals(await statusOf("m1"), 200);
-  await mirror.misbehave({ answersMax: 1, validators: "none" });
-  const both = await Promise.all([statusOf("m0"), statusOf("m0"), statusOf("m1")]);
-  assertEquals(both.sort(), [200, 200, 503]);
+  await mirror.misbehave({ answersMax: 1, validators: "none", bytesPerSecond: 2 * MB });
+  await mirror.forget();
+  const first = statusOf("m0");
+  await mirror.gave(/file$/, 1);
+  const others = await Promise.all([statusOf("m0"), statusOf("m1")]);
+  assertEquals([await first, ...others], [200, 503, 200]);
   const { headers, body } = await fetch(`${mirror.url}/file`, { method: "HEAD" });
   await body?.cancel();
   assertEquals([headers.get("etag"), headers.get("last-modified")], [null, null]);

@@ -61,6 +61,7 @@ class Scene implements AsyncDisposable {
   }
 
   assertOneCopy(): void {
+    assertLessOrEqual(this.mirror.bytesOf(PATH), SIZE + SLACK_BYTES);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
