@@ -97,6 +97,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   readonly #headers: Readonly<Record<string, string>>;
   #sizeBytes: number | null;
   #lastModified: string | null = null;
+  #givesParts = false;
 
   /** @throws {UsageError} when there are no URLs, too many, or one is none of http or https. */
   constructor(client: MirrorClient, urls: readonly string[], options: MirrorFileOptions = {}) {
@@ -156,6 +157,11 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     return this.#states.some(({ error }) =>
       error !== null && (error.code !== "refused" || error.status >= 500)
     );
+  }
+
+  /** Whether a mirror has answered a request for a part of the file with that part. */
+  get givesParts(): boolean {
+    return this.#givesParts;
   }
 
   /** The label of the mirror that is asked next; null when none is asked any more. */
@@ -386,6 +392,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     const { label } = state.address;
     this.#client.answered(label);
     this.#last = state;
+    this.#givesParts ||= head.hasRange && head.status === 206;
     this.#sizeBytes ??= extent.sizeBytes;
     this.#lastModified ??= head.lastModified;
     state.etag ??= head.etag;

@@ -112,6 +112,11 @@ export const fetchLimits = {
    * of an older version take longer. The mirror gives the first bytes meanwhile.
    */
   crowdListenMs: 250,
+  /**
+   * Of a file of this size or more it reads on meanwhile, from a place that is another one for each
+   * machine: of a smaller one many would read the same.
+   */
+  readAheadBytesMin: 16 * MIB,
   /** It waits so long for what directories say of that, and for those whom they name. */
   crowdNamedMs: 1_000,
   /** Where somebody else seeks it at the same time, it waits so long for the two to be connected. */

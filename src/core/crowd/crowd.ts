@@ -11,7 +11,8 @@
  *  2. A node reads one run at a time: stripes that follow each other, for which it comes first. What
  *     it has not begun of them it leaves to a fellow that can read only now, and comes first. While
  *     fellows are still coming in (`formingMs`) it reads single stripes, that for which it weighs most
- *     first: it is still the first for it when it knows of the others.
+ *     first: it is still the first for it when it knows of the others. One that knows of none yet reads
+ *     a run from there on.
  *  3. A fellow that has nothing to read takes over a stripe that nobody claims, the first there is, so
  *     that the file comes in order: at once (`takeOverBusyMs`) when all that come before it read
  *     something else; else the next in rank after `takeOverMs`, the one after that after twice that

@@ -71,6 +71,7 @@ export class Members {
   readonly #self: WeightSeed;
   readonly #members = new Map<NodeId, Member>();
   #near: readonly Member[] = [];
+  #hadAny = false;
   readonly #distrusted = new Set<NodeId>();
   /** How many of those that a fellow told of did not read what they were to. */
   readonly #idlersOf = new BoundedMap<NodeId, number>(limits.rememberedMax);
@@ -100,6 +101,11 @@ export class Members {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  /** Whether there was ever anybody. */
+  get hadAny(): boolean {
+    return this.#hadAny;
   }
 
   get(nodeId: NodeId): Member | undefined {
@@ -167,6 +173,7 @@ export class Members {
       toldBy,
     };
     this.#members.set(nodeId, member);
+    this.#hadAny = true;
     return member;
   }
 

@@ -182,7 +182,7 @@ export class ReadingPlan {
     let ahead: number | null = null;
     for (const stripe of open) {
       if (this.#isFirst(stripe, nowMs)) {
-        if (isForming) {
+        if (isForming || !this.#members.hadAny) {
           if (own === null || this.#weight(stripe) > this.#weight(own)) own = stripe;
           continue;
         }
@@ -192,7 +192,10 @@ export class ReadingPlan {
       if (over === null && this.#isNext(stripe, nowMs)) over = stripe;
       if (ahead === null && this.#isFirstIdle(stripe, nowMs)) ahead = stripe;
     }
-    if (own !== null) return { range: this.#missing(own), why: "its turn", isHelp: false };
+    if (own !== null) {
+      const range = isForming ? this.#missing(own) : this.#run(own, { open, nowMs });
+      return { range, why: "its turn", isHelp: false };
+    }
     if (over !== null) {
       this.#members.takenOver(over);
       return { range: this.#missing(over), why: "nobody reads it", isHelp: false };

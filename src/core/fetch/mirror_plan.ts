@@ -34,7 +34,8 @@
  *     then, or all of them are gone and may offer it by now, within `crowdExpectMs`; where directories
  *     are asked for them, when those have answered and whom they name was dialled, within
  *     `crowdNamedMs`. Meanwhile the mirror gives the head alone, and nothing where fellows are
- *     expected. Without links and directories nobody is listened for. Of what fellows bring nothing is
+ *     expected; then, of a file of `readAheadBytesMin` or more, what this node would read first for
+ *     fellows, each from another place on, so that the line is not idle. Without links and directories nobody is listened for. Of what fellows bring nothing is
  *     released before the whole is checked, so from `crowdHeadMs` on the mirror gives one chunk, and
  *     another every `crowdDripMs`: who waits is given it little by little, and all fellows read the same.
  * 11. When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart,
@@ -50,8 +51,11 @@ import { limits } from "../../base/limits.ts";
 /** What a mirror is to do now. */
 export type MirrorPart =
   | { readonly kind: "nothing" }
-  /** Give the first bytes of what is waited for, so many in all. */
-  | { readonly kind: "head"; readonly bytes: number }
+  /**
+   * Give the first bytes of what is waited for, so many in all; and where it `readsAhead`, what this
+   * node would read first if fellows came.
+   */
+  | { readonly kind: "head"; readonly bytes: number; readonly readsAhead: boolean }
   /** Give everything, in order. */
   | { readonly kind: "whole" }
   /** Give ranges, as one more source of the peers' download. */
@@ -69,6 +73,8 @@ export interface CrowdView {
   readonly isExpected: boolean;
   /** Whether anything can be read for them from the mirror. */
   readonly canRead: boolean;
+  /** Whether the mirror has given a part of the file that it was asked for. */
+  readonly hasGivenPart: boolean;
 }
 
 /** How the peers get on with the candidate that is followed. */
@@ -234,11 +240,11 @@ export class MirrorPlan {
     const { crowd, nowMs, startMs, hasLinks, hasDirectories } = view;
     if (crowd === null || this.#part === "whole") return { kind: "whole" };
     if (!hasLinks && !hasDirectories) return { kind: "whole" };
-    const head: MirrorPart = { kind: "head", bytes: headBytes(view.sizeBytes ?? 0) };
+    const head = firstBytes(view, crowd);
     if (crowd.sinceMs === null) {
       return nowMs - startMs < limits.crowdIdentityMs ? head : { kind: "whole" };
     }
-    if (crowd.isExpected) return { kind: "nothing" };
+    if (crowd.isExpected) return head.readsAhead ? head : { kind: "nothing" };
     const isListening = nowMs - crowd.sinceMs < limits.crowdListenMs && !view.isNobodyThere;
     return isListening ? head : { kind: "whole" };
   }
@@ -262,7 +268,7 @@ export class MirrorPlan {
   /** Rule 3. */
   #head(view: PlanView, { sizeBytes }: PeersView): MirrorPart {
     if (view.isReleased) return { kind: "nothing" };
-    return { kind: "head", bytes: this.#headOf(view, sizeBytes) };
+    return { kind: "head", bytes: this.#headOf(view, sizeBytes), readsAhead: false };
   }
 
   #headOf(view: PlanView, sizeBytes: number): number {
@@ -278,6 +284,17 @@ export class MirrorPlan {
 export function headBytes(sizeBytes: number): number {
   const part = Math.min(limits.hedgeHeadBytes, sizeBytes * limits.hedgeHeadPermille / 1_000);
   return Math.max(1, Math.floor(part / CHUNK_BYTES)) * CHUNK_BYTES;
+}
+
+/** Rule 10: what is read while others who get the file are listened for. */
+function firstBytes(
+  { sizeBytes, mirrorBytes }: PlanView,
+  { canRead, hasGivenPart }: CrowdView,
+): MirrorPart & { readonly kind: "head" } {
+  const bytes = headBytes(sizeBytes ?? 0);
+  const isLong = sizeBytes !== null && sizeBytes >= limits.readAheadBytesMin;
+  const readsAhead = isLong && canRead && hasGivenPart && mirrorBytes >= bytes;
+  return { kind: "head", bytes, readsAhead };
 }
 
 /** Rule 9: whether a mirror that gives ranges goes on. */

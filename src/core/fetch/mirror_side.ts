@@ -340,7 +340,8 @@ export class MirrorSide {
     if (kind !== "ranges") this.#quitSwarm(turn);
     const isAll = kind === "whole" || kind === "shared";
     if (isAll && this.#place !== null) peers.bar(turn);
-    this.#share(turn, kind === "shared");
+    const readsAhead = kind === "head" && part.kind === "head" && part.readsAhead;
+    this.#share(turn, kind === "shared" || readsAhead);
     this.#readTo(turn, kind === "whole" ? Infinity : this.#firstBytes(part));
     if (kind !== "ranges" || asked.isInSwarm) return;
     asked.isInSwarm = true;

@@ -99,6 +99,15 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     return this.#canRead;
   }
 
+  get hasGivenPart(): boolean {
+    return this.#options.track.file.givesParts;
+  }
+
+  /** The first chunks from `chunk` on that were read from the mirror for fellows; null: there are none. */
+  readAhead(chunk: number): ChunkRange | null {
+    return this.#flight?.storage.ofMirrorsFrom(chunk) ?? null;
+  }
+
   get isComing(): boolean {
     const sinceMs = Math.max(this.#cameMs, this.#sinceMs ?? -Infinity);
     return this.fellows > 0 && this.#nowMs - sinceMs < limits.crowdStarvedMs;

@@ -119,6 +119,12 @@ export class MirrorDownload {
     this.received.received(this.#provider, offset + bytes.length);
   }
 
+  /** What comes before byte `end` is here: the same mirror gave it for others. */
+  passOver(end: number): void {
+    this.#begun.forget();
+    this.received.received(this.#provider, end);
+  }
+
   /** Writes chunks that fellows gave: what a mirror has begun to give it gives whole. */
   writeOthers(offset: number, bytes: Uint8Array): void {
     this.#unverified!.write(offset, bytes);

@@ -7,7 +7,7 @@
  */
 
 import { limits } from "../../base/limits.ts";
-import { CHUNK_BYTES, type ChunkRange } from "../../base/geometry.ts";
+import { CHUNK_BYTES, type ChunkRange, rangeBytes } from "../../base/geometry.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
@@ -70,6 +70,9 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** Where it reads: a mirror, or another fetch that just reads the same there. */
   readonly #source: CoalescedRead;
   readonly #isShared: () => boolean;
+  readonly #readAhead: (chunk: number) => ChunkRange | null;
+  /** Whether some of it was here out of order, so that what is hashed lies behind. */
+  #hasPassedOver = false;
   #body: ReadBody | null = null;
   #beginnings = 0;
   #refusal: MirrorError | null = null;
@@ -92,11 +95,14 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
       readonly from: number;
       /** Whether fellows bring some of it, or are listened for. */
       readonly isShared: () => boolean;
+      /** The first chunks from one on that were read for fellows, who did not come; null: none. */
+      readonly readAhead: (chunk: number) => ChunkRange | null;
     },
   ) {
     this.request = request;
     this.#host = host;
     this.#isShared = options.isShared;
+    this.#readAhead = options.readAhead;
     this.#owner = options.owner;
     this.#journal = options.journal;
     const { chunks, mirrors, sizeBytes, via = [] } = request;
@@ -416,8 +422,10 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   #nextRange(): ByteRange | null {
     const { sizeBytes } = this.unverified!;
     this.#parts.end = null;
+    const aheadAt = this.#passOver();
     if (sizeBytes !== null && this.#span.position >= sizeBytes) return null;
-    const range = this.#span.nextRange();
+    const wanted = this.#span.nextRange();
+    const range = aheadAt < (wanted.end ?? Infinity) ? { ...wanted, end: aheadAt } : wanted;
     // Where it is read at a rate, what is asked for and not read crosses the line all the same.
     const ahead = this.file.bytesAhead;
     if (ahead === null) return range;
@@ -425,6 +433,23 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     if (!this.#parts.mayBe || end >= (range.end ?? sizeBytes ?? Infinity)) return range;
     this.#parts.end = end;
     return { ...range, end };
+  }
+
+  /** Takes what is here already, read ahead; says at which byte the next of that begins. */
+  #passOver(): number {
+    const { sizeBytes } = this;
+    if (sizeBytes === null) return Infinity;
+    for (;;) {
+      const { position } = this.#span;
+      const run = this.#readAhead(Math.ceil(position / CHUNK_BYTES));
+      if (run === null) return Infinity;
+      const { offset, length } = rangeBytes(sizeBytes, run);
+      if (offset > position) return offset;
+      this.#download.passOver(offset + length);
+      this.#span.reach(offset + length);
+      this.#hasPassedOver = true;
+      this.#tell(this.#provider);
+    }
   }
 
   /** An answer begins; false when it may be of another file than what is here. */
@@ -453,6 +478,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
 
   #take({ offset, bytes }: Piece): void {
     this.#download.write(offset, bytes);
+    if (this.#hasPassedOver) this.unverified?.hashOn(limits.crowdHashBytes);
     this.#span.reach(offset + bytes.length);
     if (this.isOpen) this.#tell(this.#provider);
     this.changes.tell();

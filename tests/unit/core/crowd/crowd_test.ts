@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { limits } from "../../../../src/base/limits.ts";
 import type { NodeId } from "../../../../src/base/ids.ts";
 import type { FellowReport } from "../../../../src/core/crowd/crowd_events.ts";
-import { CrowdNode, nodeOf, ranked, reportOf, stripes } from "./crowd_fixture.ts";
+import { weightOf, weightSeed } from "../../../../src/core/nearness/rendezvous.ts";
+import { CrowdNode, FLIGHT, nodeOf, ranked, reportOf, stripes } from "./crowd_fixture.ts";
 
 const CHUNKS = limits.stripeChunks;
 
@@ -17,6 +18,12 @@ function settled(nodeId: NodeId, options: {
   for (const report of options.others) node.join(report.nodeId, report);
   node.step({ kind: "reads", reads: "ranges" });
   return node;
+}
+
+/** A node that had a fellow, and has none any more. */
+function leftBy(nodeId: NodeId, node: CrowdNode): CrowdNode {
+  node.join(nodeId, { isWhole: true, reads: "nothing" }).step({ kind: "left", nodeId });
+  return node.pass(limits.crowdSettleMostMs);
 }
 
 Deno.test("rule 1: a node reads the stripe for which it comes first, and claims it before", () => {
@@ -34,8 +41,8 @@ Deno.test("rule 1: a node reads the stripe for which it comes first, and claims 
   assertEquals(other.takeRead(), []);
 });
 
-Deno.test("rule 2: a node alone reads one run, as long as it may claim at once", () => {
-  const node = new CrowdNode(nodeOf(1), limits.fellowClaimsMax + 4);
+Deno.test("rule 2: a node that was left reads one run, as long as it may claim at once", () => {
+  const node = leftBy(nodeOf(2), new CrowdNode(nodeOf(1), limits.fellowClaimsMax + 4));
   node.step({ kind: "reads", reads: "ranges" });
   assertEquals(node.takeRead(), [stripes(0, limits.fellowClaimsMax)]);
   node.read(stripes(0));
@@ -45,9 +52,24 @@ Deno.test("rule 2: a node alone reads one run, as long as it may claim at once",
   assertEquals(node.takeRead(), [stripes(limits.fellowClaimsMax, 4)]);
 });
 
+Deno.test("rule 2: a node that knows of nobody yet reads from where it weighs most", () => {
+  const stripeCount = limits.fellowClaimsMax + 4;
+  const starts = [1, 2, 3].map((number) => {
+    const node = new CrowdNode(nodeOf(number), stripeCount);
+    node.step({ kind: "reads", reads: "ranges" });
+    const seed = weightSeed(FLIGHT, node.nodeId);
+    const weights = Array.from({ length: stripeCount }, (_, stripe) => weightOf(seed, stripe));
+    const start = weights.indexOf(Math.max(...weights));
+    const count = Math.min(limits.fellowClaimsMax, stripeCount - start);
+    assertEquals(node.takeRead(), [stripes(start, count)]);
+    return start;
+  });
+  assert(new Set(starts).size > 1, `${starts}`);
+});
+
 Deno.test("rule 2: a node leaves what it has not begun to a newcomer that comes first", () => {
   const newcomer = ranked(3, 2)[0]!;
-  const node = new CrowdNode(ranked(3, 2)[1]!, 16);
+  const node = leftBy(nodeOf(9), new CrowdNode(ranked(3, 2)[1]!, 16));
   node.step({ kind: "reads", reads: "ranges" }).join(newcomer);
   const [cut] = node.take("read-until");
   const stripe = cut!.chunk / CHUNKS;

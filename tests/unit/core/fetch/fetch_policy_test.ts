@@ -612,6 +612,7 @@ const FELLOWS: CrowdFacts = {
   fellows: 2,
   isExpected: false,
   canRead: true,
+  hasGivenPart: true,
   isComing: true,
   hasForeign: true,
 };

@@ -70,7 +70,7 @@ Deno.test("MirrorPlan.decide() asks the mirror at once when nobody else can be a
 
 Deno.test("MirrorPlan.decide() asks a mirror for nothing before the time that a person gave", () => {
   const delayMs = 60_000;
-  const crowd = { sinceMs: 0, fellows: 3, isExpected: false, canRead: true };
+  const crowd = { sinceMs: 0, fellows: 3, isExpected: false, canRead: true, hasGivenPart: true };
   const stalled = { ...PEERS, isStalled: true };
   const views: Partial<PlanView>[] = [
     {},
@@ -302,7 +302,7 @@ Deno.test("MirrorPlan.decide() takes all of a mirror without ranges where it wou
 });
 
 /** A file with an id since `VIEW.startMs`, at a node without fellows. */
-const CROWD = { sinceMs: 0, fellows: 0, isExpected: false, canRead: true };
+const CROWD = { sinceMs: 0, fellows: 0, isExpected: false, canRead: true, hasGivenPart: true };
 
 Deno.test("MirrorPlan.decide() listens for fellows where there are links or directories", () => {
   const early = { nowMs: limits.crowdListenMs - 1, crowd: CROWD, sizeBytes: SIZE };
@@ -318,6 +318,28 @@ Deno.test("MirrorPlan.decide() listens no longer when all have said that they ha
   assertEquals(decide(early, { ...early, isNobodyThere: true }), [headBytes(SIZE), "whole"]);
   const sought = { ...early, isNobodyThere: true, crowd: { ...CROWD, isExpected: true } };
   assertEquals(decide(sought), ["nothing"]);
+});
+
+Deno.test("MirrorPlan.decide() has a long file read ahead while it listens, once parts are given", () => {
+  const readsAhead = (view: Partial<PlanView>) => {
+    const early = { nowMs: limits.hedgeMs, hasLinks: true, mirrorBytes: headBytes(SIZE) };
+    const part = new MirrorPlan().decide({
+      ...VIEW,
+      ...early,
+      crowd: CROWD,
+      sizeBytes: SIZE,
+      ...view,
+    });
+    return part.kind === "head" ? part.readsAhead : part.kind;
+  };
+  assertEquals(readsAhead({}), true);
+  assertEquals(readsAhead({ mirrorBytes: headBytes(SIZE) - 1 }), false);
+  assertEquals(readsAhead({ sizeBytes: limits.readAheadBytesMin - 1 }), false);
+  assertEquals(readsAhead({ crowd: { ...CROWD, hasGivenPart: false } }), false);
+  assertEquals(readsAhead({ crowd: { ...CROWD, canRead: false } }), false);
+  // Somebody is about to get it too: what is read from elsewhere on, that one reads not.
+  assertEquals(readsAhead({ crowd: { ...CROWD, isExpected: true } }), true);
+  assertEquals(readsAhead({ nowMs: limits.crowdListenMs }), "whole");
 });
 
 Deno.test("MirrorPlan.decide() takes nothing while fellows are being named, then all or a share", () => {

@@ -1,7 +1,13 @@
 /** The mirror's part of a fetch: going on, beginning again, and when there is nobody left to ask. */
 
+import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
-import { CHUNK_BYTES } from "../../../../src/base/geometry.ts";
+import {
+  CHUNK_BYTES,
+  chunkCount,
+  type ChunkRange,
+  rangeBytes,
+} from "../../../../src/base/geometry.ts";
 import { limits } from "../../../../src/base/limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { CoalescedReads } from "../../../../src/http/coalesced_reads.ts";
@@ -80,6 +86,8 @@ class Owner implements MirrorTrackOwner {
 /** One part of a fetch after the other, with the same store. */
 class Rig {
   readonly store: ChunkStore;
+  /** What was read for fellows from a chunk on. */
+  readAhead: (chunk: number) => ChunkRange | null = () => null;
   readonly #mirrors: Mirrors;
   readonly #reads = new CoalescedReads();
 
@@ -111,6 +119,7 @@ class Rig {
         path,
         from,
         isShared: () => false,
+        readAhead: (chunk) => this.readAhead(chunk),
       }),
       owner,
     };
@@ -506,5 +515,32 @@ Deno.test("MirrorTrack gives all of a chunk that others gave wrong and that is d
     await owner.until(() => track.isWhole || track.refusal !== null);
     assert(track.isWholeFile, "no part of it is missing");
     assertEquals(which(bytesOf(track)), "one");
+    await track.end("discard");
+  }));
+
+Deno.test("MirrorTrack reads nothing twice of what was read ahead for fellows", () =>
+  withRig(async (rig) => {
+    await using server = new FileServer(ONE);
+    const chunks = chunkCount(ONE.length);
+    const ahead: ChunkRange[] = [{ first: 20, count: 30 }, { first: chunks - 9, count: 9 }];
+    rig.readAhead = (chunk) => ahead.find(({ first }) => first >= chunk) ?? null;
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.prepare(ONE.length);
+    for (const range of ahead) {
+      const { offset, length } = rangeBytes(ONE.length, range);
+      track.writeOthers(offset, ONE.subarray(offset, offset + length));
+    }
+    track.readTo(Infinity);
+    await owner.until(() => track.isWhole);
+    assertEquals(which(bytesOf(track)), "one");
+    assertEquals(asked(server).map(([range]) => range), [
+      `bytes=0-${20 * CHUNK_BYTES - 1}`,
+      `bytes=${50 * CHUNK_BYTES}-${(chunks - 9) * CHUNK_BYTES - 1}`,
+    ]);
+    assertEquals(track.nextChunk, chunks);
+    assertEquals(
+      await track.unverified!.sha256(),
+      createHash("sha256").update(ONE).digest("hex"),
+    );
     await track.end("discard");
   }));
