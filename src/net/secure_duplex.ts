@@ -15,7 +15,14 @@ import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { MESSAGES, NODE_MAGIC } from "../wire/messages.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { KEY_BYTES, NoiseHandshake, type NoiseKeys, type NoiseRole, TAG_BYTES } from "./noise.ts";
+import {
+  freeBytes,
+  KEY_BYTES,
+  NoiseHandshake,
+  type NoiseKeys,
+  type NoiseRole,
+  TAG_BYTES,
+} from "./noise.ts";
 import { type Duplex, readExactly, writeAll } from "./transport.ts";
 
 /** What both sides must agree on before all else. */
@@ -24,8 +31,7 @@ const PROLOGUE = utf8("pacsrv 1");
 const GREETING_BYTES = KEY_BYTES + TAG_BYTES;
 const LENGTH_BYTES = 2;
 const PAD_BYTES = limits.recordPadBytes;
-/** What is about to be sealed: used within one turn, by one connection after the other. */
-const plain = new Uint8Array(limits.noiseMessageBytesMax);
+const PADDING = new Uint8Array(PAD_BYTES);
 /** What is sealed in the biggest record, and how much of it can be data. */
 const RECORD_SEALED_BYTES = Math.floor((limits.noiseMessageBytesMax - TAG_BYTES) / PAD_BYTES) *
   PAD_BYTES;
@@ -115,7 +121,7 @@ class SecureDuplex implements Duplex {
   #start = 0;
   #end = 0;
   /** What was opened and found no room at the reader. */
-  #opened: Uint8Array = new Uint8Array();
+  #opened: Uint8Array | null = null;
 
   constructor(inner: Duplex, keys: NoiseKeys) {
     this.#inner = inner;
@@ -156,13 +162,11 @@ class SecureDuplex implements Duplex {
     for (let from = 0; from < data.length; from += RECORD_DATA_BYTES) {
       const part = data.subarray(from, from + RECORD_DATA_BYTES);
       const length = padded(part.length);
-      plain[0] = part.length >> 8;
-      plain[1] = part.length;
-      plain.set(part, LENGTH_BYTES);
-      plain.fill(0, LENGTH_BYTES + part.length, length);
+      const dataLength = Uint8Array.of(part.length >> 8, part.length);
+      const padding = PADDING.subarray(0, length - LENGTH_BYTES - part.length);
       view.setUint16(at, length + TAG_BYTES);
       at += LENGTH_BYTES;
-      at += this.#keys.send.seal(plain.subarray(0, length), out, at);
+      at += this.#keys.send.seal([dataLength, part, padding], out, at);
     }
     return out.subarray(0, at);
   }
@@ -170,19 +174,22 @@ class SecureDuplex implements Duplex {
   /** Opens as many records as are whole and find room; gives the bytes that were put in `target`. */
   #give(target: Uint8Array): number {
     let given = 0;
-    for (;;) {
-      const part = this.#opened.subarray(0, target.length - given);
+    while (given < target.length) {
+      const opened = this.#opened ?? this.#openNext();
+      if (opened === null) break;
+      const part = opened.subarray(0, target.length - given);
       target.set(part, given);
       given += part.length;
-      this.#opened = this.#opened.subarray(part.length);
-      if (given === target.length || !this.#openNext()) return given;
+      this.#opened = part.length < opened.length ? opened.subarray(part.length) : null;
+      if (this.#opened === null) freeBytes(opened);
     }
+    return given;
   }
 
-  /** Opens the record at the front; false when it is not whole. */
-  #openNext(): boolean {
+  /** The data of the record at the front; null when that is not whole. */
+  #openNext(): Uint8Array | null {
     const length = this.#lengthOfNext();
-    if (length === null || this.#end - this.#start < LENGTH_BYTES + length) return false;
+    if (length === null || this.#end - this.#start < LENGTH_BYTES + length) return null;
     const from = this.#start + LENGTH_BYTES;
     const plain = this.#keys.receive.open(this.#sealed.subarray(from, from + length));
     this.#start = from + length;
@@ -190,8 +197,7 @@ class SecureDuplex implements Duplex {
     if (bytes > plain.length - LENGTH_BYTES) {
       throw new PeerFault("malformed", `Cannot read record: ${bytes} bytes do not fit into it`);
     }
-    this.#opened = plain.subarray(LENGTH_BYTES, LENGTH_BYTES + bytes);
-    return true;
+    return plain.subarray(LENGTH_BYTES, LENGTH_BYTES + bytes);
   }
 
   /** Bytes of the record at the front after its length; null before that is here. */
