@@ -84,19 +84,25 @@ export class HostRateLimit {
   }
 }
 
+/** How an address of an IPv6 link begins. */
+const OF_LINK = /^fe[89ab][0-9a-f]:/;
+
 /** The network that a host is in: an IPv4 /24, or an IPv6 /48, which is what one site is given. */
 export function widerNetworkOf(host: string): string {
   if (!host.includes(":")) return `${host.slice(0, host.lastIndexOf("."))}.0/24`;
+  if (OF_LINK.test(host)) return "fe80::/10";
   const network = networkOf(host);
   return network.endsWith("::/64") ? `${network.split(":", 3).join(":")}::/48` : network;
 }
 
 /**
  * Which addresses count as one host: an IPv4 address alone, and all of an IPv6 /64, for that is
- * what one machine is given and may choose from. `host` is written as the system writes it.
+ * what one machine is given and may choose from. Those of a link (fe80::/10) count alone, for all that
+ * are on it share one /64. `host` is written as the system writes it.
  */
 export function networkOf(host: string): string {
   if (!host.includes(":") || host.includes(".")) return host;
+  if (OF_LINK.test(host)) return host.replace(/%.*$/, "");
   const [head = "", tail = ""] = host.split("::");
   const first = head === "" ? [] : head.split(":");
   const last = tail === "" ? [] : tail.split(":");

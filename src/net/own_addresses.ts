@@ -1,7 +1,8 @@
 /** The addresses of this machine: when they change, the network did; and the subnets that they are in. */
 
 import { type OwnNetwork, parsePlain } from "../base/address.ts";
-import { isLoopback, type OwnAddress } from "../wire/host.ts";
+import { limits } from "../base/limits.ts";
+import { isLinkLocal, isLoopback, type OwnAddress } from "../wire/host.ts";
 
 /** What this machine says of its interfaces; nothing where that cannot be found out. */
 export function networkInterfaces(): readonly Deno.NetworkInterfaceInfo[] {
@@ -20,6 +21,14 @@ export function ownNetworks(): readonly OwnNetwork[] {
     if (address === undefined || !Number.isInteger(prefixBits)) return [];
     return [{ address, prefixBits, hasHardware: !/^[0:]*$/.test(mac) }];
   });
+}
+
+/** The IPv6 links that this machine is on, as an address of one names them behind its `%`. */
+export function linkZones(): string[] {
+  const zones = networkInterfaces()
+    .filter(({ address, scopeid }) => scopeid && isLinkLocal(address.replace(/%.*$/, "")))
+    .map(({ scopeid }) => String(scopeid));
+  return [...new Set(zones)].slice(0, limits.linkZonesMax);
 }
 
 /**

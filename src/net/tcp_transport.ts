@@ -3,7 +3,8 @@
 import type { HostPort } from "../base/address.ts";
 import { EnvironmentError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { formatAddress, plainHost } from "../wire/host.ts";
+import { formatAddress, isLinkLocal, plainHost } from "../wire/host.ts";
+import { linkZones } from "./own_addresses.ts";
 import type { Duplex, Listener, Transport } from "./transport.ts";
 
 /** Streams over TCP. */
@@ -13,12 +14,7 @@ export const tcpTransport: Transport = {
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
       either.throwIfAborted();
-      const conn = await Deno.connect({
-        hostname: address.host,
-        port: address.port,
-        signal: either,
-      } as Deno.ConnectOptions);
-      return new TcpDuplex(conn);
+      return new TcpDuplex(await connect(address, either));
     } catch (cause) {
       throw new EnvironmentError(
         "unreachable",
@@ -54,6 +50,36 @@ export const tcpTransport: Transport = {
     }
   },
 };
+
+/**
+ * Connects. An address of an IPv6 link does not say of which: it is tried on all at once, and the first
+ * that answers is taken. Who answers the handshake proves.
+ */
+async function connect({ host, port }: HostPort, signal: AbortSignal): Promise<Deno.TcpConn> {
+  const hosts = isLinkLocal(host) ? linkZones().map((zone) => `${host}%${zone}`) : [host];
+  if (hosts.length === 0) throw new Error("no interface has an address of an IPv6 link");
+  const enough = new AbortController();
+  const either = hosts.length === 1 ? signal : AbortSignal.any([signal, enough.signal]);
+  const dials = hosts.map((hostname) =>
+    Deno.connect({ hostname, port, signal: either } as Deno.ConnectOptions)
+  );
+  try {
+    return await Promise.any(dials);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    void closeOthers(dials);
+    enough.abort();
+  }
+}
+
+/** Closes all connections but the first that came. */
+async function closeOthers(dials: readonly Promise<Deno.TcpConn>[]): Promise<void> {
+  const first = await Promise.any(dials).catch(() => undefined);
+  for (const dial of dials) {
+    dial.then((conn) => conn === first ? undefined : conn.close(), () => {});
+  }
+}
 
 class TcpDuplex implements Duplex {
   readonly remote: HostPort;

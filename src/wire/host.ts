@@ -110,13 +110,23 @@ export function isLinkLocal(host: string): boolean {
 }
 
 /**
+ * Whether `host` means another machine elsewhere: a loopback address, and one of an IPv6 link, which
+ * only those on that link can dial.
+ */
+export function isOnlyHere(host: string): boolean {
+  return isLoopback(host) || isLinkLocal(host);
+}
+
+/**
  * Whether `host` names the same machine at both ends of a link whose far end is at `linkHost`.
  *
- * A loopback address does so only when both ends are on one machine. So it is not passed on over
- * other links, and one that comes over them is not used: it would make this node dial itself.
+ * A loopback address does so only when both ends are on one machine, one of an IPv6 link only when both
+ * are seen to be on one. So it is not passed on over other links, and one that comes over them is not
+ * used: it would make this node dial itself, or nobody.
  */
 export function isSharedMeaning(host: string, linkHost: string): boolean {
-  return !isNowhere(host) && (!isLoopback(host) || isLoopback(linkHost));
+  if (isNowhere(host)) return false;
+  return isLoopback(host) ? isLoopback(linkHost) : !isLinkLocal(host) || isLinkLocal(linkHost);
 }
 
 /**

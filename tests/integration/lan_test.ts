@@ -5,7 +5,15 @@ import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import { limits } from "../../src/base/limits.ts";
 import { type DaemonOptions, type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { randomFile, TempDir } from "./support/files.ts";
-import { AvahiBrowser, DnsServer, type LanHost, lanTest, runOn, TestLan } from "./support/lan.ts";
+import {
+  AvahiBrowser,
+  DnsServer,
+  type LanHost,
+  lanTest,
+  linkAddressOf,
+  runOn,
+  TestLan,
+} from "./support/lan.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const NODE_PORT = 8_048;
@@ -108,12 +116,14 @@ lanTest(
     for (const one of daemons) {
       for (const { id } of daemons) if (id !== one.id) await one.logged(linkedWith(id));
     }
-    // Who has IPv6 alone links with those who have it too.
-    for (const { id } of [a, c]) await six.logged(linkedWith(id));
-    for (const { host } of await six.peers()) assertMatch(host, /^fd78:/);
+    // Who has IPv6 alone links with those who have it too, and with others on the link itself.
+    for (const { id } of [a, b, c]) await six.logged(linkedWith(id));
+    for (const { host, nodeId } of await six.peers()) {
+      assertMatch(host, nodeId === b.id ? /^fe80::/ : /^fd78:/);
+    }
 
     for (const { v4 } of [first, second, third, strange]) await avahi.sees(v4);
-    await avahi.sees(sixth.v6);
+    await avahi.sees(sixth.v6, await linkAddressOf(sixth));
     assertMatch(await avahi.sees(second.v4), /;8048;.*"net=[0-9a-f]{8}"/);
 
     // Nothing was set up, and a file comes.

@@ -62,8 +62,14 @@ export const lanLimits = {
   lanTagsMax: 4,
   /** Interfaces that are used: a host of containers may have hundreds. */
   lanInterfacesMax: 16,
-  /** How long an interface on which nothing could be sent is left alone. */
-  lanRetryMs: 10_000,
+  /**
+   * How long an interface on which nothing could be sent is left alone, each time twice as long: an IPv6
+   * address that is new cannot be used for a second or two.
+   */
+  lanRetryMsMin: 1_000,
+  lanRetryMsMax: 10_000,
+  /** How often it is tried before the log says so. */
+  lanTries: 3,
   /** How long the log waits at the most for the first packets before it says where they go. */
   lanSayMs: 5_000,
   /** Things about them in the log that are not said again. */

@@ -34,6 +34,8 @@ export const netLimits = {
   recordsPerRead: 4,
   /** After a failed accept: keeps a lasting shortage of file descriptors from spinning. */
   acceptPauseMs: 50,
+  /** Interfaces on which an address of a link is dialled, as one dial: a host of containers has hundreds. */
+  linkZonesMax: 8,
   handshakeMs: HANDSHAKE_MS,
   dialMs: DIAL_MS,
   /** After so long a dial counts as failed though nobody said so: its driver reports before. */

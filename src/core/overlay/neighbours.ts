@@ -15,7 +15,9 @@
  *     give one is told addresses and closed as busy too.
  *  6. Each link gets a PING every 5 s, at a phase of its own; 30 s without a message close it.
  *  7. Each link gets a few addresses of other nodes when it comes up, some seconds later, when more
- *     may have come back after an outage, and about every 5 minutes: only such where a node was met. A loopback address goes only to nodes on this machine.
+ *     may have come back after an outage, and about every 5 minutes: only such where a node was met.
+ *     A loopback address goes only to nodes on this machine, one of an IPv6 link only to nodes that are
+ *     seen at such addresses.
  *  8. A banned node (see `bans.ts`) is refused as a neighbour, its links are closed, and where it was
  *     met is not dialled. Whom a node refuses as banned leaves that node alone for a while.
  *

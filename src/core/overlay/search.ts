@@ -17,7 +17,8 @@
  *  4. The first neighbour writes in the host that it sees the link come from. An origin that writes
  *     one itself is at fault, which counts against its node, so nobody can have a victim dialled from where it stands. Port 0
  *     says that the requester cannot be dialled, and stays.
- *  5. A loopback host means another machine elsewhere: over a link to another machine the query
+ *  5. A loopback host means another machine elsewhere, and so does an address of an IPv6 link
+ *     (fe80::/10): over a link to another machine, or one that is not seen at such an address, the query
  *     goes on as one that cannot be dialled, and one that comes over such a link is treated so.
  *  6. A node that has no part of it forwards at once: to every link but the one it came from, with
  *     one link less to travel (TTL) and one more travelled (hops), if any is left.
@@ -41,7 +42,7 @@
 import { type OfKind, unreachable } from "../../base/errors.ts";
 import type { QueryId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { isLoopback } from "../../wire/host.ts";
+import { isOnlyHere, isSharedMeaning } from "../../wire/host.ts";
 import type { Hit, Query, QueryOutcome } from "../../wire/messages.ts";
 import type { Misdeed } from "./bans.ts";
 import { Convergecast } from "./convergecast.ts";
@@ -315,7 +316,7 @@ export class Search {
     const ttl = Math.min(query.ttl, limits.ttlMax - query.hops);
     if (ttl <= 0) return;
     const whole: Query = { ...query, ttl: ttl - 1, hops: query.hops + 1 };
-    const isForThisMachine = isLoopback(whole.callbackHost);
+    const isForHere = isOnlyHere(whole.callbackHost);
     let undiallable: Query | undefined;
     let isSent = false;
     for (const link of this.#links.values()) {
@@ -325,7 +326,7 @@ export class Search {
         this.#cast.lost(query.id);
         continue;
       }
-      const message = isForThisMachine && !link.isLocal
+      const message = isForHere && !isSharedMeaning(whole.callbackHost, link.host)
         ? undiallable ??= { ...whole, callbackHost: "", callbackPort: 0 }
         : whole;
       this.#sendQuery(link, message, out);
@@ -414,7 +415,7 @@ export class Search {
       return;
     }
     const known = withHolderHost(hit, link);
-    const isLost = isLoopback(known.holderHost) && !back.isLocal;
+    const isLost = isOnlyHere(known.holderHost) && !isSharedMeaning(known.holderHost, back.host);
     const hidden = isLost ? { holderHost: "", holderPort: 0 } : undefined;
     this.counters.hitsRelayed++;
     this.#send(back.link, { ...known, ...hidden, hops: hit.hops + 1 }, out);

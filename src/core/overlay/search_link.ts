@@ -5,13 +5,7 @@
 
 import { limits } from "../../base/limits.ts";
 import { RateLimit } from "../../base/rate_limit.ts";
-import {
-  hostProblem,
-  isLoopback,
-  isSharedMeaning,
-  isWholeAddress,
-  plainHost,
-} from "../../wire/host.ts";
+import { hostProblem, isSharedMeaning, isWholeAddress, plainHost } from "../../wire/host.ts";
 import type { Hit, Query } from "../../wire/messages.ts";
 import type { LinkId } from "./neighbour_events.ts";
 
@@ -20,8 +14,6 @@ export interface SearchLink {
   readonly link: LinkId;
   /** Empty when the address cannot travel: a link-local one with a zone. */
   readonly host: string;
-  /** Whether the other end is on this machine. */
-  readonly isLocal: boolean;
   readonly saysDone: boolean;
   readonly queries: RateLimit;
   readonly flood: RateLimit;
@@ -41,7 +33,6 @@ export function newSearchLink(
   return {
     link,
     host: hostProblem(plain) === undefined ? plain : "",
-    isLocal: isLoopback(plain),
     saysDone,
     queries: new RateLimit(limits.queriesPerSecondMax, limits.queriesBurstMax),
     flood: new RateLimit(

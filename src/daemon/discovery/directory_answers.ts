@@ -7,7 +7,7 @@ import type { HostPort } from "../../base/address.ts";
 import { chunkCount } from "../../base/geometry.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { isNowhere, isSharedMeaning, isWholeAddress } from "../../wire/host.ts";
+import { isLinkLocal, isNowhere, isSharedMeaning, isWholeAddress } from "../../wire/host.ts";
 import type { Holder, KnownFile, NamedFellow } from "../../wire/structures.ts";
 
 /** One answer of one directory; a question may bring several. */
@@ -37,7 +37,8 @@ const PERMILLE_MAX = 1_000;
 
 /**
  * The holders that can be, without this node itself, none more than fully loaded. One that the
- * directory sees at a loopback address is on its machine, so it is where the directory is.
+ * directory sees at a loopback address is on its machine, so it is where the directory is; one at an
+ * address of a link that this node is not on cannot be dialled.
  */
 export function plausibleHolders(holders: readonly Holder[], seen: Standpoint): Holder[] {
   return holders
@@ -47,7 +48,9 @@ export function plausibleHolders(holders: readonly Holder[], seen: Standpoint): 
     )
     .map((holder) => ({
       ...holder,
-      host: hostHere(holder.host, seen),
+      ...isReached(holder.host, seen)
+        ? { host: hostHere(holder.host, seen) }
+        : { host: "", port: 0 },
       loadPermille: Math.min(PERMILLE_MAX, holder.loadPermille),
     }));
 }
@@ -55,7 +58,9 @@ export function plausibleHolders(holders: readonly Holder[], seen: Standpoint): 
 /** The fellows that can be dialled, without this node itself; where they are as holders are. */
 export function plausibleFellows(fellows: readonly NamedFellow[], seen: Standpoint): NamedFellow[] {
   return fellows
-    .filter(({ nodeId, host, port }) => nodeId !== seen.ownId && port !== 0 && !isNowhere(host))
+    .filter(({ nodeId, host, port }) =>
+      nodeId !== seen.ownId && port !== 0 && !isNowhere(host) && isReached(host, seen)
+    )
     .map((fellow) => ({ ...fellow, host: hostHere(fellow.host, seen) }));
 }
 
@@ -65,8 +70,13 @@ export function plausibleNeighbours(
   seen: Pick<Standpoint, "directoryHost">,
 ): HostPort[] {
   return addresses
-    .filter(({ host, port }) => port !== 0 && !isNowhere(host))
+    .filter(({ host, port }) => port !== 0 && !isNowhere(host) && isReached(host, seen))
     .map(({ host, port }) => ({ host: hostHere(host, seen), port }));
+}
+
+/** Whether what the directory sees at `host` can be dialled from here, if from anywhere. */
+function isReached(host: string, { directoryHost }: Pick<Standpoint, "directoryHost">): boolean {
+  return !isLinkLocal(host) || isSharedMeaning(host, directoryHost);
 }
 
 function hostHere(host: string, { directoryHost }: Pick<Standpoint, "directoryHost">): string {

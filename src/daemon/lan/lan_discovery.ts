@@ -61,6 +61,15 @@ interface OpenSegment {
   hasSent: boolean;
 }
 
+/** Why nothing could be sent on a segment. */
+interface SegmentProblem {
+  readonly reason: string;
+  /** How often in a row. */
+  readonly failures: number;
+  /** When it is tried again. */
+  readonly againMs: number;
+}
+
 /** What runs while nodes are looked for. */
 interface Running {
   readonly label: string;
@@ -75,12 +84,13 @@ export class LanDiscovery {
   #discover: Discover = [];
   #running: Running | undefined;
   readonly #segments = new Map<string, OpenSegment>();
-  /** Why there is no multicast on a segment, by its id, and when it is tried again. */
-  readonly #problems = new Map<string, { readonly reason: string; readonly againMs: number }>();
+  /** Why nothing could be sent on a segment, by its id; it stays until something is. */
+  readonly #problems = new Map<string, SegmentProblem>();
   /** Interfaces that a person named, and that are not there or have nobody on them. */
   #missing: readonly string[] = [];
   readonly #log: LanLog;
   #looking: Timer | undefined;
+  #retry: Timer | undefined;
   #wake: Timer | undefined;
   /** Looks at the interfaces, one at a time. */
   #work: Promise<void> = Promise.resolve();
@@ -100,7 +110,7 @@ export class LanDiscovery {
     const { own: nodes, strangers } = lan.counts;
     return {
       segments: [
-        ...[...this.#segments.keys()].map((segment) => ({ segment, problem: null })),
+        ...this.#usable().map(({ id: segment }) => ({ segment, problem: null })),
         ...Array.from(this.#problems, ([segment, { reason }]) => ({ segment, problem: reason }))
           .sort((a, b) => a.segment < b.segment ? -1 : 1),
         ...this.#missing.map((segment) => ({
@@ -131,6 +141,7 @@ export class LanDiscovery {
   async stop(): Promise<void> {
     this.#looking?.cancel();
     this.#looking = undefined;
+    this.#retry?.cancel();
     this.#log.stop();
     await this.#work;
     this.#wake?.cancel();
@@ -163,11 +174,10 @@ export class LanDiscovery {
       if (now === undefined || !isSameInterface(now, segment.interface)) this.#close(segment);
     }
     const nowMs = this.#options.clock.nowMs();
-    for (const [id, { againMs }] of this.#problems) {
-      if (!wanted.has(id) || nowMs >= againMs) this.#problems.delete(id);
-    }
+    for (const id of this.#problems.keys()) if (!wanted.has(id)) this.#problems.delete(id);
     for (const { id, interface: on, family } of wanted.values()) {
-      if (this.#segments.has(id) || this.#problems.has(id)) continue;
+      const { againMs = -Infinity } = this.#problems.get(id) ?? {};
+      if (this.#segments.has(id) || nowMs < againMs) continue;
       await this.#open(id, on, family);
     }
     await this.#step(this.#running, {
@@ -225,7 +235,18 @@ export class LanDiscovery {
   }
 
   #problem(id: string, reason: string): void {
-    this.#problems.set(id, { reason, againMs: this.#options.clock.nowMs() + limits.lanRetryMs });
+    const { clock } = this.#options;
+    const failures = 1 + (this.#problems.get(id)?.failures ?? 0);
+    const waitMs = Math.min(limits.lanRetryMsMax, limits.lanRetryMsMin * 2 ** (failures - 1));
+    this.#problems.set(id, { reason, failures, againMs: clock.nowMs() + waitMs });
+    if (this.#looking === undefined || waitMs >= limits.ownAddressesMs) return;
+    this.#retry?.cancel();
+    this.#retry = clock.after(waitMs, () => void this.#lookAgain());
+  }
+
+  /** The segments on which something can be sent, as far as is known. */
+  #usable(): OpenSegment[] {
+    return [...this.#segments.values()].filter(({ id }) => !this.#problems.has(id));
   }
 
   #close({ id, socket }: OpenSegment): void {
@@ -234,12 +255,13 @@ export class LanDiscovery {
   }
 
   #state(): LanState {
-    const open = [...this.#segments.values()];
+    const open = this.#usable();
     const isHidden = open.every((one) => this.#addressesOn(one.interface).length === 0);
     const { host } = this.#options.listen;
     return {
       open: open.map(({ id }) => id),
-      isTried: open.every(({ hasSent }) => hasSent),
+      isTried: open.every(({ hasSent }) => hasSent) &&
+        [...this.#problems.values()].every(({ failures }) => failures >= limits.lanTries),
       hidden: isHidden ? `nobody there can reach ${host}` : undefined,
       problems: new Map(Array.from(this.#problems, ([id, { reason }]) => [id, reason])),
       missing: this.#missing,
@@ -254,9 +276,8 @@ export class LanDiscovery {
     const isAny = host === "::" || host === "0.0.0.0";
     const families = host === "0.0.0.0" ? [4] as const : [4, 6] as const;
     return families.flatMap((family) =>
-      addresses[family].map((one) => one.host)
-        // An address of the link alone would have to be dialled with its interface.
-        .filter((one) => !isLinkLocal(one) && (isAny || one === plainHost(host)))
+      lastOfLink(addresses[family].map((one) => one.host))
+        .filter((one) => isAny || one === plainHost(host))
         .slice(0, limits.lanAddressesMax)
     );
   }
@@ -282,7 +303,7 @@ export class LanDiscovery {
   }
 
   #heard({ id, interface: on }: OpenSegment, node: LanNode): void {
-    const onLink = node.addresses.filter((host) => isOnLink(on, host) && !isLinkLocal(host));
+    const onLink = lastOfLink(node.addresses.filter((host) => isOnLink(on, host)));
     const host = onLink.find((one) => !one.includes(":")) ?? onLink[0];
     if (host === undefined) return;
     const { label, port, tags } = node;
@@ -354,12 +375,18 @@ export class LanDiscovery {
       await segment.socket.send(bytes, to);
       if (segment.hasSent) return;
       segment.hasSent = true;
+      this.#problems.delete(id);
       this.#log.changed();
     } catch (error) {
       // One host that cannot be reached says nothing of the rest.
       if (to === undefined) this.#failed(id, messageOf(error));
     }
   }
+}
+
+/** Addresses with the one of the IPv6 link alone last: others can be told to anybody. */
+function lastOfLink(hosts: readonly string[]): readonly string[] {
+  return [...hosts.filter((one) => !isLinkLocal(one)), ...hosts.filter(isLinkLocal).slice(0, 1)];
 }
 
 function isSameInterface(one: LanInterface, other: LanInterface): boolean {

@@ -73,8 +73,9 @@ export class TestLan implements AsyncDisposable {
 
   async #namespace(): Promise<string> {
     const name = `${this.#prefix}-${this.#namespaces.length}`;
-    await ip("netns", "add", name);
+    // Several may be made at once.
     this.#namespaces.push(name);
+    await ip("netns", "add", name);
     await ip("-n", name, "link", "set", "lo", "up");
     return name;
   }
@@ -108,12 +109,10 @@ export class AvahiBrowser implements AsyncDisposable {
     this.lines = this.#process.stdout;
   }
 
-  /** Waits until it resolved a node at this address. */
-  async sees(address: string, options: { readonly timeoutMs?: number } = {}): Promise<string> {
-    return await this.lines.matching(
-      new RegExp(`^=;.*;${address.replaceAll(".", "\\.")};`),
-      options,
-    );
+  /** Waits until it resolved a node at one of these addresses: it shows one of each. */
+  async sees(...addresses: readonly string[]): Promise<string> {
+    const any = addresses.map((one) => one.replaceAll(".", "\\.")).join("|");
+    return await this.lines.matching(new RegExp(`^=;.*;(?:${any});`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,6 +155,12 @@ export class DnsServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process[Symbol.asyncDispose]();
   }
+}
+
+/** The address that an interface of a host gave itself. */
+export async function linkAddressOf({ namespace }: LanHost): Promise<string> {
+  const show = ["-n", namespace, "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link"];
+  return /fe80:[0-9a-f:]+/.exec(await tool("ip", show))![0];
 }
 
 /** Counts the packets that leave a host for port 5353; gives how many so far. */

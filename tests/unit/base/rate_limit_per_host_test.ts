@@ -37,6 +37,8 @@ Deno.test("networkOf() leaves IPv4 alone and cuts IPv6 after four groups", () =>
   assertEquals(networkOf("2001:db8::1"), "2001:db8:0:0::/64");
   assertEquals(networkOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
   assertEquals(networkOf("::1"), "0:0:0:0::/64");
-  assertEquals(networkOf("fe80::1%eth0"), "fe80:0:0:0::/64");
+  assertEquals(networkOf("fe80::1%eth0"), "fe80::1");
+  assertEquals(networkOf("febf::2"), "febf::2");
+  assertEquals(networkOf("fec0::2"), "fec0:0:0:0::/64");
   assertEquals(networkOf("1:2:3:4:5::"), "1:2:3:4::/64");
 });

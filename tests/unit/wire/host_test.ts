@@ -88,6 +88,16 @@ Deno.test("isSharedMeaning() is false for loopback when the link leaves the mach
   assertEquals(isSharedMeaning("10.0.0.1", "127.0.0.1"), true);
 });
 
+Deno.test("isSharedMeaning() is false for an address of a link when the other end is not seen at one", () => {
+  for (const host of ["fe80::1", "febf:0:0:0:1:2:3:4"]) {
+    assertEquals(isSharedMeaning(host, "10.0.0.2"), false, host);
+    assertEquals(isSharedMeaning(host, "fd00::2"), false, host);
+    assertEquals(isSharedMeaning(host, "127.0.0.1"), false, host);
+    assertEquals(isSharedMeaning(host, "fe80::2"), true, host);
+  }
+  assertEquals(isSharedMeaning("10.0.0.1", "fe80::2"), true);
+});
+
 Deno.test("isSharedMeaning() is false when nobody can be at the host", () => {
   for (
     const host of ["", "0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1", "a.example"]

@@ -230,6 +230,25 @@ Deno.test("Neighbours.step() knows the dial of a name that was resolved", () => 
   });
 });
 
+Deno.test("Neighbours.step() tells addresses of a link, and learns them, only over links at such addresses", () => {
+  const links = neighbours({ linksMin: 9 });
+  links.step(up(1, { host: "fe80::1" }), 0);
+  const told = (effects: readonly NeighboursEffect[]) =>
+    effects.flatMap((one) =>
+      one.kind === "send" && one.message.kind === "peers" ? one.message.addresses : []
+    );
+  assertEquals(told(links.step(up(2, { host: "10.0.0.2" }), 0)), []);
+  assertEquals(told(links.step(up(3, { host: "fe80::3" }), 0)).map(({ host }) => host).sort(), [
+    "10.0.0.2",
+    "fe80::1",
+  ]);
+  const addresses = [{ host: "fe80::9", port: 8048 }];
+  const peers = (link: number) =>
+    dials(links.step({ kind: "message", link, message: { kind: "peers", addresses } }, 0));
+  assertEquals(peers(2), []);
+  assertEquals(peers(3), ["fe80::9"]);
+});
+
 Deno.test("Neighbours.step() never dials its own address again", () => {
   const links = neighbours({ linksMin: 3 });
   links.step(add(1, true), 0);

@@ -264,6 +264,24 @@ Deno.test("Search.step() hides a loopback requester only from other machines", (
   assertEquals(calls, [[2, "127.0.0.1", 8048], [3, "", 0], [4, "127.0.0.1", 8048]]);
 });
 
+Deno.test("Search.step() hides an address of a link from who is not seen at one, of requester and holder", () => {
+  const search = searchWith("fe80::1", "fe80::2", "10.0.0.3", "fd00::4");
+  const calls = pass(search, query()).map((one) =>
+    one.kind === "send" && one.message.kind === "query"
+      ? [one.link, one.message.callbackHost, one.message.callbackPort]
+      : one.kind
+  );
+  assertEquals(calls, [[2, "fe80::1", 8048], [3, "", 0], [4, "", 0]]);
+  const [back] = search.step({ kind: "hit", link: 2, hit: hit() }, 0);
+  assert(back?.kind === "send" && back.message.kind === "hit");
+  assertEquals([back.link, back.message.holderHost], [1, "fe80::2"]);
+  const apart = searchWith("10.0.0.3", "fe80::2");
+  pass(apart, query());
+  const [hidden] = apart.step({ kind: "hit", link: 2, hit: hit() }, 0);
+  assert(hidden?.kind === "send" && hidden.message.kind === "hit");
+  assertEquals([hidden.message.holderHost, hidden.message.holderPort], ["", 0]);
+});
+
 Deno.test("Search.step() passes a HIT back by the way that its query came, and no other", () => {
   const search = searchWith("10.0.0.1", "10.0.0.2");
   pass(search, query({ callbackPort: 0 }));

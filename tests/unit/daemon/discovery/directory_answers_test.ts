@@ -29,6 +29,15 @@ Deno.test("plausibleHolders() takes loopback for the directory's own host, unles
   assertEquals(hosts([holder(), holder({ host: "", port: 0 })]), ["192.0.2.1", ""]);
 });
 
+Deno.test("plausibleHolders() takes an address of a link for none, unless the directory is on it", () => {
+  const [elsewhere] = plausibleHolders([holder({ host: "fe80::1" })], {
+    directoryHost: "192.0.2.9",
+    ownId: OWN,
+  });
+  assertEquals([elsewhere?.host, elsewhere?.port], ["", 0]);
+  assertEquals(hosts([holder({ host: "fe80::1" })], "fe80::9"), ["fe80::1"]);
+});
+
 Deno.test("plausibleHolders() leaves out this node, addresses of nobody, and what cannot be", () => {
   const wrong: Partial<Holder>[] = [
     { nodeId: OWN },
@@ -65,6 +74,7 @@ Deno.test("plausibleNeighbours() keeps what can be dialled, where it is from her
     { host: "10.0.0.2", port: 0 },
     { host: "0.0.0.0", port: 8048 },
     { host: "127.0.0.1", port: 9 },
+    { host: "fe80::1", port: 8048 },
   ];
   assertEquals(plausibleNeighbours(addresses, { directoryHost: "10.0.0.9" }), [
     { host: "10.0.0.1", port: 8048 },
