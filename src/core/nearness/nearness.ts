@@ -24,7 +24,7 @@ import {
 import { type Nearness, NEARNESSES } from "../../wire/nearness.ts";
 
 /** Where this machine is. */
-export interface OwnPlace {
+export interface MachinePlace {
   readonly addresses: readonly OwnAddress[];
   /** As a person named it; "": nobody did. */
   readonly site: string;
@@ -33,7 +33,7 @@ export interface OwnPlace {
 /** Rules 1 to 4. `site` is "" where none is known. */
 export function nearnessOf(
   { host, site }: { readonly host: string; readonly site: string },
-  own: OwnPlace,
+  own: MachinePlace,
 ): Nearness {
   const plain = plainHost(host);
   const bits = plain.includes(":") ? 128 : 32;

@@ -1,9 +1,9 @@
 /** How near another node is, and in which order holders are asked. */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { nearnessOf, type OwnPlace, rankOf } from "../../../../src/core/nearness/nearness.ts";
+import { type MachinePlace, nearnessOf, rankOf } from "../../../../src/core/nearness/nearness.ts";
 
-const OWN: OwnPlace = {
+const OWN: MachinePlace = {
   site: "main",
   addresses: [
     { host: "127.0.0.1", bits: 8 },
