@@ -133,9 +133,14 @@ export class StoreKeeping {
   remove(copies: readonly KeptCopy[]): KeptCopy[] {
     const { index } = this.#context;
     const files: StoredFile[] = [];
+    // Looked up once for all: of these there may be thousands.
+    const waiting = new Map([...this.#unverified.waiting()].map((one) => [one.path, one]));
+    const unclaimed = copies.some(({ path, isPartial }) => isPartial && !waiting.has(path))
+      ? new Set(this.#leftovers().map(({ path }) => path))
+      : new Set<string>();
     const gone = copies.filter((copy) => {
       const file = index.at(copy.path);
-      if (file === undefined) return this.#removePart(copy);
+      if (file === undefined) return this.#removePart(copy, { waiting, unclaimed });
       if (!this.#context.isOwn(file) || !isSame(copy, this.#copyOf(file))) return false;
       files.push(file);
       return true;
@@ -158,10 +163,17 @@ export class StoreKeeping {
     this.#context.remember((catalogue) => catalogue.removeRecordsBefore(endedAt));
   }
 
-  #removePart(copy: KeptCopy): boolean {
+  /** Removes data that is no whole file: of an unverified download, a partial one, or of nothing known. */
+  #removePart(
+    copy: KeptCopy,
+    { waiting, unclaimed }: {
+      readonly waiting: ReadonlyMap<string, UnverifiedDownload>;
+      readonly unclaimed: ReadonlySet<string>;
+    },
+  ): boolean {
     const { root, path } = copy;
     if (root === null) {
-      const unverified = this.#unverified.waiting().find((one) => one.path === path);
+      const unverified = waiting.get(path);
       if (unverified === undefined || !isSame(copy, this.#unknownOf(unverified))) return false;
       unverified.discard();
       return true;
@@ -174,7 +186,7 @@ export class StoreKeeping {
       this.#downloads.discardWaiting(root);
       return this.#downloads.get(root) === undefined;
     }
-    if (!this.#leftovers().some((one) => one.path === path)) return false;
+    if (!unclaimed.has(path)) return false;
     this.#context.removeData(path);
     return true;
   }
