@@ -127,8 +127,16 @@ export class DaemonClient implements AsyncDisposable {
           throw new PeerFault("wrong-magic", "what listens there is not a pacsrv daemon");
         }
         if (welcome.version !== version) {
-          const text = `it speaks protocol version ${welcome.version}, this program ${version}`;
-          throw new PeerFault("wrong-version", text);
+          throw new FetchFailure(
+            "noDaemon",
+            `Cannot use the daemon at ${label}: it speaks protocol version ${welcome.version}, this ` +
+              `program ${version}`,
+            {
+              hint:
+                "Both have to be of one version of pacsrv: after an upgrade the daemon has to be " +
+                "started again.",
+            },
+          );
         }
         const nonces = { client: nonce, daemon: welcome.nonce };
         return [welcome, nonces] as const;

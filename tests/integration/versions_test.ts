@@ -13,6 +13,7 @@ import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { startDirectory } from "./support/directory.ts";
 import { assertSameFile, randomFile, sha256Of, TempDir } from "./support/files.ts";
 import { Mirror } from "./support/mirror.ts";
+import { MixedLine } from "./support/mixed_line.ts";
 import { OldProgram, VERSION_1_COMMIT } from "./support/old_program.ts";
 
 const FILE_BYTES = 1_500_001;
@@ -28,60 +29,23 @@ Deno.test({
     await using dir = await TempDir.make();
     await using old = await OldProgram.unpack(VERSION_1_COMMIT);
     const { program } = old;
-    const share = async (name: string, seed: number) => {
-      await randomFile(await dir.sub(name, `${name}.bin`), FILE_BYTES, seed);
-      return [`${dir.path}/${name}`];
-    };
+    await using line = await MixedLine.start(dir, { program });
+    const { middle, last } = line;
 
-    // Each dials the one before: there is a link from an old node to a new one, and one back.
-    await using first = await startDaemon({ shares: await share("first", 1) });
-    await using middle = await startDaemon({
-      program,
-      shares: await share("middle", 2),
-      peers: [first.node],
-    });
-    await using last = await startDaemon({ shares: await share("last", 3), peers: [middle.node] });
-    await Promise.all([first.linked(1), middle.linked(2), last.linked(1)]);
-    await Promise.all([
-      first.holds("first.bin"),
-      middle.holds("middle.bin"),
-      last.holds("last.bin"),
-    ]);
-
-    await t.step("a search finds what is at, and behind, a node of the other version", async () => {
-      await Promise.all([first, middle, last].map(async (daemon) => {
-        const { code, stdout, stderr } = await daemon.run(["search", "*.bin", "--json"]);
-        assertEquals(code, 0, stderr);
-        const names = stdout.trim().split("\n").map((line) => JSON.parse(line).name).sort();
-        assertEquals(names, ["first.bin", "last.bin", "middle.bin"]);
-      }));
-    });
-
-    await t.step("files go from new to old, from old to new, and to who is behind", async () => {
-      const ways: [to: DaemonProcess, from: DaemonProcess, name: string][] = [
-        [middle, first, "first"],
-        [last, middle, "middle"],
-        [first, last, "last"],
-      ];
-      for (const [to, from, name] of ways) {
-        const output = `${dir.path}/${name}.got`;
-        await using fetch = to.fetch([`${name}.bin`, "-o", output]);
-        const { sources } = await fetch.done();
-        assertEquals(sources.map(({ nodeId }) => nodeId), [from.id]);
-        await assertSameFile(output, `${dir.path}/${name}/${name}.bin`);
-      }
-    });
-
+    await t.step(
+      "a search finds what is at, and behind, a node of the other version",
+      () => line.assertSearches(),
+    );
+    await t.step(
+      "files go from new to old, from old to new, and to who is behind",
+      () => line.assertTransfers(),
+    );
     await t.step("no node finds another at fault", () => {
-      for (const { log } of [first, middle, last]) {
-        assertEquals(
-          log.filter((line) =>
-            /broke the protocol|refused a connection/.test(line) &&
-            !/protocol version 4 is not 1/.test(line)
-          ),
-          [],
-        );
-      }
+      assertEquals(
+        line.lines(/broke the protocol|refused a connection/)
+          .filter((one) => !/protocol version \d is not 1/.test(one)),
+        [],
+      );
     });
 
     await t.step("a dial in version 2 falls back at the old node, and only there", async () => {

@@ -7,6 +7,9 @@ import { rootPath } from "../../../scripts/std_source.ts";
 /** The last commit that knew only version 1 of the protocol. */
 export const VERSION_1_COMMIT = "3826506";
 
+/** The last one before nodes found each other on a LAN, had quotas and rates, and version 5. */
+export const VERSION_4_COMMIT = "95db5f2";
+
 /** What a program needs to run from source. */
 const PARTS = ["main.ts", "src", "scripts", "deno.json", "deno.lock"];
 
