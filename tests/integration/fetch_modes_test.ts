@@ -23,6 +23,9 @@ const STALLS: Behaviour = {
   },
 };
 
+/** So slowly that also a busy machine sees it come before it is there. */
+const SLOWLY = "12M";
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
   Deno.test(`fetch leaves no output when ended by ${signal}`, async () => {
     await using dir = await TempDir.make();
@@ -63,7 +66,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
 }
 
 Deno.test("fetch with a node of its own leaves no output when ended by SIGTERM", async () => {
-  await using shared = await SharedFile.start(64 * MIB);
+  await using shared = await SharedFile.start(24 * MIB, SLOWLY);
   const work = await shared.dir.folder("work");
   await using fetch = new FetchProcess(["file.bin", ...shared.alone], { cwd: work });
   await untilWorkingFile(work);
@@ -103,8 +106,8 @@ Deno.test("fetch replaces an old file only when the new one is whole", async () 
 });
 
 Deno.test("-o FILE.part stays on failure and is resumed", async (t) => {
-  const bytes = 48 * MIB + 5;
-  await using shared = await SharedFile.start(bytes);
+  const bytes = 24 * MIB + 5;
+  await using shared = await SharedFile.start(bytes, SLOWLY);
   const { holder, dir } = shared;
   const work = await dir.folder("work"), part = `${work}/file.bin.part`;
   await using daemon = await startDaemon({ peers: [holder.node] });
@@ -326,10 +329,14 @@ class SharedFile implements AsyncDisposable {
     this.alone = ["--alone", "--peer", holder.node];
   }
 
-  static async start(bytes: number): Promise<SharedFile> {
+  /** @param rate At which it is given; by default as fast as may be. */
+  static async start(bytes: number, rate?: string): Promise<SharedFile> {
     const dir = await TempDir.make();
     await randomFile(`${dir.path}/file.bin`, bytes, 61);
-    const holder = await startDaemon({ shares: [`${dir.path}/file.bin`] });
+    const holder = await startDaemon({
+      shares: [`${dir.path}/file.bin`],
+      args: rate === undefined ? [] : ["--upload-rate", rate],
+    });
     await untilShared(holder, "file.bin");
     return new SharedFile(dir, holder);
   }

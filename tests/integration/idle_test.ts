@@ -23,6 +23,8 @@ const MIB = 1024 * 1024;
 const LINKS = 500;
 /** Links dialled at once: fewer than the handshakes that a daemon has going. */
 const DIALS = 50;
+/** Between two rounds of what is asked meanwhile: other tests run beside it. */
+const PAUSE_MS = 1_000;
 /** What a loaded machine and the daemon's own clock may add to a bound. */
 const LATE_MS = 8_000;
 
@@ -93,6 +95,7 @@ async function answersMeanwhile(
     await waitUntil(() => offered.has(daemon.id), { what: "the daemon to call back" });
     link.close();
     await fetchAll(daemon, path, `${dir.path}/copy-${answers++}`);
+    await node.pause(PAUSE_MS);
   } while (!isOver);
   assert(answers >= 3, `only ${answers} rounds in 30 s`);
 }
