@@ -12,7 +12,7 @@ const PACES: readonly { readonly folder: string; readonly pace: Pace }[] = [
 ];
 
 /**
- * How many files are tested at a time: "side by side" what waits for events and never for time, one
+ * How many files are tested at a time: "side by side" what waits for events and never for time, two
  * more than processors, since most of them wait a lot; "a processor each" what is held to bounds with
  * room for some other work; "alone" what is held to figures that other work would move.
  */
@@ -137,7 +137,7 @@ async function runOnce(run: TestRun, flags: readonly string[]): Promise<TestCoun
 function jobs(pace: Pace): string {
   const processors = navigator.hardwareConcurrency;
   return Deno.env.get("DENO_JOBS") ??
-    String(pace === "side by side" ? processors + 1 : processors);
+    String(pace === "side by side" ? processors + 2 : processors);
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {
