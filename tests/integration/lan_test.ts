@@ -205,7 +205,8 @@ lanTest("nodes of a LAN are linked within 2 s, and gone within 5 s of SIGTERM", 
 
 lanTest("a machine without a LAN says so in one line, and all else goes on", async () => {
   await using lan = await TestLan.make();
-  await using daemon = await startDaemon(on(await lan.addAlone()));
+  const alone = await lan.addAlone();
+  await using daemon = await startDaemon(on(alone));
   await daemon.logged(
     /INFO +cannot look for nodes on the LAN; all else goes on reason="no interface with others on it"/,
   );
@@ -215,6 +216,10 @@ lanTest("a machine without a LAN says so in one line, and all else goes on", asy
   assertEquals((await daemon.run(["share", path])).code, 0);
   const { lan: report } = await daemon.status();
   assertEquals(report, { segments: [], nodes: 0, strangers: 0, heard: [] });
+  const { namespace } = alone;
+  await using named = await startDaemon({ namespace, peers: [`127.0.0.1:${NODE_PORT}`] });
+  await named.logged(linkedWith(daemon.id));
+  assertEquals((await named.run(["fetch", "here.bin", "-o", await dir.sub("out.bin")])).code, 0);
   assertEquals(daemon.log.filter((line) => line.includes("look for nodes")).length, 1);
   await daemon.stop();
 });

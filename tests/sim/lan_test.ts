@@ -74,6 +74,16 @@ Deno.test("a node that joins full ones is linked within 2 s, and those that begi
   }
 });
 
+Deno.test("three nodes that begin together are linked within 2 s, though every fifth packet is lost", () => {
+  for (let seed = 0; seed < 100; seed++) {
+    const { network, wire } = wireOf(seed);
+    wire.loss = 0.2;
+    for (let i = 0; i < 3; i++) add({ network, wire });
+    network.run(2_000);
+    for (const { node } of wire.members) assertEquals(node.links.size, 2, `seed ${seed}`);
+  }
+});
+
 Deno.test("two networks on one wire do not mix", () => {
   const { network, wire } = wireOf(3);
   const members = Array.from(

@@ -88,6 +88,8 @@ export class LanDiscovery {
   readonly #problems = new Map<string, SegmentProblem>();
   /** Interfaces that a person named, and that are not there or have nobody on them. */
   #missing: readonly string[] = [];
+  /** Those that are there. */
+  #there: readonly string[] = [];
   readonly #log: LanLog;
   #looking: Timer | undefined;
   #retry: Timer | undefined;
@@ -115,7 +117,7 @@ export class LanDiscovery {
           .sort((a, b) => a.segment < b.segment ? -1 : 1),
         ...this.#missing.map((segment) => ({
           segment,
-          problem: "not there, or without an address",
+          problem: `not there, or without an address; there: ${this.#there.join(", ") || "none"}`,
         })),
       ],
       nodes,
@@ -202,8 +204,9 @@ export class LanDiscovery {
   /** The segments that there should be. */
   #wanted(): { readonly id: string; readonly interface: LanInterface; readonly family: Family }[] {
     const all = lanInterfaces();
-    const named = this.#discover === "all" ? all.map(({ name }) => name) : this.#discover;
-    this.#missing = named.filter((name) => all.every((one) => one.name !== name));
+    this.#there = all.map(({ name }) => name);
+    const named = this.#discover === "all" ? this.#there : this.#discover;
+    this.#missing = named.filter((name) => !this.#there.includes(name));
     const found = all.filter(({ name }) => named.includes(name));
     return found.slice(0, limits.lanInterfacesMax).flatMap((one) =>
       ([4, 6] as const).filter((family) => one.addresses[family].length > 0)
@@ -265,7 +268,7 @@ export class LanDiscovery {
       hidden: isHidden ? `nobody there can reach ${host}` : undefined,
       problems: new Map(Array.from(this.#problems, ([id, { reason }]) => [id, reason])),
       missing: this.#missing,
-      interfaces: lanInterfaces().map(({ name }) => name),
+      interfaces: this.#there,
     };
   }
 
