@@ -72,6 +72,25 @@ Deno.test("gateway gets a file from the mirror at the line's speed when nobody e
   assertLess(report.outcomes[0]!.firstMs, 500);
 });
 
+Deno.test("gateway reads on while it waits for a neighbour that says nothing, and nothing twice", async () => {
+  await using running = await startCrowd({
+    machines: 2,
+    sizes: [2 * FILE_BYTES],
+    bytesPerSecond: LINE_BYTES_PER_SECOND,
+  });
+  const { crowd } = running;
+  crowd.signal(1, "SIGSTOP");
+  const report = await crowd.rush([{ machine: 0, file: 0 }]);
+  crowd.signal(1, "SIGCONT");
+  assertRight(report);
+  assertCopies(report, 1.1);
+  const [head, ahead, ...others] = await crowd.mirror.answers();
+  // First bytes, then a part from another place on, then all around that.
+  assertEquals([head!.status, head!.offset], [206, 0]);
+  assert(ahead!.status === 206 && ahead!.bytes > 0, `${JSON.stringify(ahead)}`);
+  assert(others.length >= 1 && others.length <= 3, `${JSON.stringify(others)}`);
+});
+
 Deno.test("pacsrv fetch gets a URL once when five machines want it, and then a name", async (t) => {
   await using running = await startCrowd({
     sizes: [FILE_BYTES, FILE_BYTES],
