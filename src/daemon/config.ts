@@ -2,7 +2,7 @@
 
 import type { HostPort } from "../base/address.ts";
 import type { LeveledLogger } from "../base/log.ts";
-import type { Discover } from "./lan/lan_discovery.ts";
+import type { Discover } from "./lan/lan_segments.ts";
 import type { NodeOptions } from "./node/node.ts";
 
 /** How a daemon speaks HTTP. */

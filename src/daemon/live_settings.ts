@@ -11,7 +11,7 @@ import type { KeepingSettings } from "../core/keeping/disk_marks.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { machineNames } from "../net/known_hosts.ts";
 import type { Accepting } from "./push/push_receiver.ts";
-import type { Discover } from "./lan/lan_discovery.ts";
+import type { Discover } from "./lan/lan_segments.ts";
 import type { LanSwitch } from "./lan/lan_switch.ts";
 import type { Node } from "./node/node.ts";
 import type { NamedPeers, SrvPeers } from "./node/srv_peers.ts";

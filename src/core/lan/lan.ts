@@ -128,8 +128,9 @@ export class Lan {
     const ids = new Set(segments.map(({ id }) => id));
     for (const id of this.#talks.keys()) if (!ids.has(id)) this.#talks.delete(id);
     for (const segment of segments) {
-      // At another address it is to be heard anew.
-      if (isSame(this.#talks.get(segment.id)?.segment, segment)) continue;
+      // At another address it is to be heard anew, and where nothing could be sent before.
+      const isKnown = isSame(this.#talks.get(segment.id)?.segment, segment);
+      if (isKnown && segment.isFresh !== true) continue;
       this.#talks.set(segment.id, new SegmentTalk(segment, this.#options.random, nowMs));
     }
     this.#heard.keepOnly(ids);

@@ -9,6 +9,8 @@ export interface Segment {
   readonly id: string;
   /** Where others on it can dial this node; none: it is not announced there. */
   readonly addresses: readonly string[];
+  /** Whether it was opened anew: what was sent there before may have come to nothing. */
+  readonly isFresh?: boolean;
 }
 
 /** A node that announced itself. */

@@ -1,7 +1,6 @@
 /**
  * Finds nodes on the networks that this machine is on: carries out `core/lan` on the interfaces that a
- * person did not exclude. Interfaces that come and go are noticed. Where there is no multicast the log
- * says so once, and all else goes on.
+ * person did not exclude. Where there is no multicast the log says so once, and all else goes on.
  */
 
 import type { HostPort } from "../../base/address.ts";
@@ -10,17 +9,11 @@ import { toHex } from "../../base/bytes.ts";
 import { messageOf, unreachable } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
-import { RateLimit } from "../../base/rate_limit.ts";
 import { type Random, systemRandom } from "../../base/random.ts";
 import { Lan } from "../../core/lan/lan.ts";
 import type { Asker, LanEffect, LanEvent } from "../../core/lan/lan_events.ts";
-import {
-  type Family,
-  isOnLink,
-  type LanInterface,
-  lanInterfaces,
-} from "../../net/lan_interfaces.ts";
-import { MDNS_PORT, MulticastSocket } from "../../net/multicast_socket.ts";
+import { isOnLink, type LanInterface } from "../../net/lan_interfaces.ts";
+import { MDNS_PORT } from "../../net/multicast_socket.ts";
 import { formatAddress, isLinkLocal, plainHost } from "../../wire/host.ts";
 import {
   decodeLanPacket,
@@ -30,10 +23,8 @@ import {
 } from "../../wire/lan_packet.ts";
 import type { LanReport } from "../../wire/reports.ts";
 import { LanLog, type LanState } from "./lan_log.ts";
+import { type Discover, LanSegments, type OpenSegment } from "./lan_segments.ts";
 import { type NetworkSecrets, networkTags } from "./network_tags.ts";
-
-/** On which interfaces nodes are looked for: all, or those named; none where none is named. */
-export type Discover = "all" | readonly string[];
 
 /** What finds and is found. */
 export interface LanDiscoveryOptions {
@@ -52,24 +43,6 @@ export interface LanDiscoveryOptions {
   readonly isLinked: (address: HostPort) => boolean;
 }
 
-/** An open segment, or why there is none. */
-interface OpenSegment {
-  readonly id: string;
-  readonly interface: LanInterface;
-  readonly socket: MulticastSocket;
-  readonly packets: RateLimit;
-  hasSent: boolean;
-}
-
-/** Why nothing could be sent on a segment. */
-interface SegmentProblem {
-  readonly reason: string;
-  /** How often in a row. */
-  readonly failures: number;
-  /** When it is tried again. */
-  readonly againMs: number;
-}
-
 /** What runs while nodes are looked for. */
 interface Running {
   readonly label: string;
@@ -83,16 +56,9 @@ export class LanDiscovery {
   readonly #random: Random;
   #discover: Discover = [];
   #running: Running | undefined;
-  readonly #segments = new Map<string, OpenSegment>();
-  /** Why nothing could be sent on a segment, by its id; it stays until something is. */
-  readonly #problems = new Map<string, SegmentProblem>();
-  /** Interfaces that a person named, and that are not there or have nobody on them. */
-  #missing: readonly string[] = [];
-  /** Those that are there. */
-  #there: readonly string[] = [];
+  readonly #segments: LanSegments;
   readonly #log: LanLog;
   #looking: Timer | undefined;
-  #retry: Timer | undefined;
   #wake: Timer | undefined;
   /** Looks at the interfaces, one at a time. */
   #work: Promise<void> = Promise.resolve();
@@ -102,6 +68,12 @@ export class LanDiscovery {
     this.#random = options.random ?? systemRandom;
     const { clock, log } = options;
     this.#log = new LanLog({ clock, log, state: () => this.#state() });
+    this.#segments = new LanSegments({
+      clock,
+      received: (segment, bytes, from) => this.#received(segment, bytes, from),
+      changed: () => this.#log.changed(),
+      lookAgain: () => void this.#lookAgain(),
+    });
   }
 
   /** What it found out; null while it does not look. */
@@ -111,15 +83,7 @@ export class LanDiscovery {
     const nowMs = this.#options.clock.nowMs();
     const { own: nodes, strangers } = lan.counts;
     return {
-      segments: [
-        ...this.#usable().map(({ id: segment }) => ({ segment, problem: null })),
-        ...Array.from(this.#problems, ([segment, { reason }]) => ({ segment, problem: reason }))
-          .sort((a, b) => a.segment < b.segment ? -1 : 1),
-        ...this.#missing.map((segment) => ({
-          segment,
-          problem: `not there, or without an address; there: ${this.#there.join(", ") || "none"}`,
-        })),
-      ],
+      segments: this.#segments.reports(),
       nodes,
       strangers,
       heard: lan.nodes().slice(0, limits.lanReportedMax).map((one) => ({
@@ -143,7 +107,7 @@ export class LanDiscovery {
   async stop(): Promise<void> {
     this.#looking?.cancel();
     this.#looking = undefined;
-    this.#retry?.cancel();
+    this.#segments.stopTrying();
     this.#log.stop();
     await this.#work;
     this.#wake?.cancel();
@@ -154,7 +118,7 @@ export class LanDiscovery {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     using _ = this.#options.clock.after(limits.lanGoodbyeMs, resolve);
     await Promise.race([this.#step(running, { kind: "stop" }), late]);
-    for (const segment of [...this.#segments.values()]) this.#close(segment);
+    this.#segments.close();
     this.#options.log.info("looks for no nodes on the LAN any more");
   }
 
@@ -170,25 +134,13 @@ export class LanDiscovery {
   async #look(): Promise<void> {
     if (this.#looking === undefined) return;
     this.#running ??= await this.#begin();
-    const wanted = new Map(this.#wanted().map((one) => [one.id, one]));
-    for (const segment of [...this.#segments.values()]) {
-      const now = wanted.get(segment.id)?.interface;
-      if (now === undefined || !isSameInterface(now, segment.interface)) this.#close(segment);
-    }
-    const nowMs = this.#options.clock.nowMs();
-    for (const id of this.#problems.keys()) if (!wanted.has(id)) this.#problems.delete(id);
-    for (const { id, interface: on, family } of wanted.values()) {
-      const { againMs = -Infinity } = this.#problems.get(id) ?? {};
-      if (this.#segments.has(id) || nowMs < againMs) continue;
-      await this.#open(id, on, family);
-    }
-    await this.#step(this.#running, {
-      kind: "segments",
-      segments: [...this.#segments.values()].map((one) => ({
-        id: one.id,
-        addresses: this.#addressesOn(one.interface),
-      })),
+    await this.#segments.look(this.#discover);
+    const segments = Array.from(this.#segments.all, (one) => {
+      const { id, isFresh } = one;
+      one.isFresh = false;
+      return { id, isFresh, addresses: this.#addressesOn(one.interface) };
     });
+    await this.#step(this.#running, { kind: "segments", segments });
     this.#log.changed();
   }
 
@@ -201,74 +153,13 @@ export class LanDiscovery {
     return { label, lan, tags: accepted };
   }
 
-  /** The segments that there should be. */
-  #wanted(): { readonly id: string; readonly interface: LanInterface; readonly family: Family }[] {
-    const all = lanInterfaces();
-    this.#there = all.map(({ name }) => name);
-    const named = this.#discover === "all" ? this.#there : this.#discover;
-    this.#missing = named.filter((name) => !this.#there.includes(name));
-    const found = all.filter(({ name }) => named.includes(name));
-    return found.slice(0, limits.lanInterfacesMax).flatMap((one) =>
-      ([4, 6] as const).filter((family) => one.addresses[family].length > 0)
-        .map((family) => ({ id: `${one.name} IPv${family}`, interface: one, family }))
-    );
-  }
-
-  async #open(id: string, on: LanInterface, family: Family): Promise<void> {
-    const packets = new RateLimit(limits.lanPacketsPerSecond, limits.lanPacketsBurst);
-    try {
-      const socket = await MulticastSocket.open({
-        interface: on,
-        family,
-        received: (bytes, from) => this.#received(id, bytes, from),
-        failed: (reason) => this.#failed(id, reason),
-      });
-      this.#segments.set(id, { id, interface: on, socket, packets, hasSent: false });
-    } catch (error) {
-      this.#problem(id, messageOf(error));
-    }
-  }
-
-  #failed(id: string, reason: string): void {
-    const segment = this.#segments.get(id);
-    if (segment === undefined) return;
-    this.#close(segment);
-    this.#problem(id, reason);
-    this.#log.changed();
-  }
-
-  #problem(id: string, reason: string): void {
-    const { clock } = this.#options;
-    const failures = 1 + (this.#problems.get(id)?.failures ?? 0);
-    const waitMs = Math.min(limits.lanRetryMsMax, limits.lanRetryMsMin * 2 ** (failures - 1));
-    this.#problems.set(id, { reason, failures, againMs: clock.nowMs() + waitMs });
-    if (this.#looking === undefined || waitMs >= limits.ownAddressesMs) return;
-    this.#retry?.cancel();
-    this.#retry = clock.after(waitMs, () => void this.#lookAgain());
-  }
-
-  /** The segments on which something can be sent, as far as is known. */
-  #usable(): OpenSegment[] {
-    return [...this.#segments.values()].filter(({ id }) => !this.#problems.has(id));
-  }
-
-  #close({ id, socket }: OpenSegment): void {
-    this.#segments.delete(id);
-    socket.close();
-  }
-
   #state(): LanState {
-    const open = this.#usable();
-    const isHidden = open.every((one) => this.#addressesOn(one.interface).length === 0);
-    const { host } = this.#options.listen;
+    const { usable, isTried, problems, interfaces: { missing, there } } = this.#segments;
+    const isHidden = usable.every((one) => this.#addressesOn(one.interface).length === 0);
+    const hidden = isHidden ? `nobody there can reach ${this.#options.listen.host}` : undefined;
     return {
-      open: open.map(({ id }) => id),
-      isTried: open.every(({ hasSent }) => hasSent) &&
-        [...this.#problems.values()].every(({ failures }) => failures >= limits.lanTries),
-      hidden: isHidden ? `nobody there can reach ${host}` : undefined,
-      problems: new Map(Array.from(this.#problems, ([id, { reason }]) => [id, reason])),
-      missing: this.#missing,
-      interfaces: this.#there,
+      ...{ open: usable.map(({ id }) => id), isTried, hidden, problems },
+      ...{ missing, interfaces: there },
     };
   }
 
@@ -287,10 +178,9 @@ export class LanDiscovery {
 
   // Packets
 
-  #received(id: string, bytes: Uint8Array, from: HostPort): void {
-    const segment = this.#segments.get(id);
+  #received(segment: OpenSegment, bytes: Uint8Array, from: HostPort): void {
     const running = this.#running;
-    if (segment === undefined || running === undefined) return;
+    if (running === undefined) return;
     // Also what came over another interface: see `multicast_socket.ts`.
     if (!isOnLink(segment.interface, from.host)) return;
     if (!segment.packets.take(this.#options.clock.nowMs())) return;
@@ -298,7 +188,12 @@ export class LanDiscovery {
     if (packet === undefined) return;
     if (packet.kind === "question") {
       const legacy = from.port === MDNS_PORT ? undefined : packet;
-      this.#tell({ kind: "asked", segment: id, question: packet, from: { ...from, legacy } });
+      this.#tell({
+        kind: "asked",
+        segment: segment.id,
+        question: packet,
+        from: { ...from, legacy },
+      });
       return;
     }
     for (const label of packet.gone) this.#tell({ kind: "gone", label });
@@ -345,7 +240,7 @@ export class LanDiscovery {
       case "goodbye":
         return this.#announce(running, effect.segment, { ttlMs: 0 });
       case "ask":
-        return this.#send(effect.segment, encodeQuestion(effect.known));
+        return this.#segments.send(effect.segment, encodeQuestion(effect.known));
       case "found":
         return this.#options.found({ host: effect.host, port: effect.port });
       case "keep":
@@ -368,30 +263,12 @@ export class LanDiscovery {
     if (segment === undefined) return;
     const { port } = this.#options.listen;
     const node: LanNode = { label, tags, port, addresses: this.#addressesOn(segment.interface) };
-    await this.#send(id, encodeAnnouncement(node, { ...how, legacy: to?.legacy }), to);
-  }
-
-  async #send(id: string, bytes: Uint8Array, to?: HostPort): Promise<void> {
-    const segment = this.#segments.get(id);
-    if (segment === undefined) return;
-    try {
-      await segment.socket.send(bytes, to);
-      if (segment.hasSent) return;
-      segment.hasSent = true;
-      this.#problems.delete(id);
-      this.#log.changed();
-    } catch (error) {
-      // One host that cannot be reached says nothing of the rest.
-      if (to === undefined) this.#failed(id, messageOf(error));
-    }
+    const bytes = encodeAnnouncement(node, { ...how, legacy: to?.legacy });
+    await this.#segments.send(id, bytes, to);
   }
 }
 
 /** Addresses with the one of the IPv6 link alone last: others can be told to anybody. */
 function lastOfLink(hosts: readonly string[]): readonly string[] {
   return [...hosts.filter((one) => !isLinkLocal(one)), ...hosts.filter(isLinkLocal).slice(0, 1)];
-}
-
-function isSameInterface(one: LanInterface, other: LanInterface): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }

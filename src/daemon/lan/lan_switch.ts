@@ -2,7 +2,8 @@
 
 import { messageOf } from "../../base/errors.ts";
 import type { LanReport } from "../../wire/reports.ts";
-import type { Discover, LanDiscovery, LanDiscoveryOptions } from "./lan_discovery.ts";
+import type { LanDiscovery, LanDiscoveryOptions } from "./lan_discovery.ts";
+import type { Discover } from "./lan_segments.ts";
 
 /** The switch of one daemon. */
 export class LanSwitch {

@@ -84,6 +84,16 @@ Deno.test("Lan.step() announces at once, asks a second later, announces again, a
   assert(times("announce").length >= 2);
 });
 
+Deno.test("Lan.step() announces and asks anew on a segment where nothing could be sent", () => {
+  const node = new Driven();
+  node.run(10_000);
+  const segments = (isFresh: boolean) => [{ id: "a", addresses: ["10.0.0.1"], isFresh }];
+  node.tell({ kind: "segments", segments: segments(false) });
+  assertEquals(kinds(node.run(limits.lanDelayMsMax)), []);
+  node.tell({ kind: "segments", segments: segments(true) });
+  assertEquals(kinds(node.run(limits.lanDelayMsMax + limits.lanAskMsMin)), ["announce", "ask"]);
+});
+
 Deno.test("Lan.step() of a node that nobody can dial asks at once, and never announces or answers", () => {
   const node = new Driven({ isReachable: false });
   assertEquals(kinds(node.run(limits.lanDelayMsMax)), ["ask"]);
