@@ -60,6 +60,11 @@ export class MirrorSpan {
     return end === null ? null : end - this.#position;
   }
 
+  /** The byte behind the last that is to be read for now. */
+  get wantedTo(): number {
+    return this.start + this.readTo;
+  }
+
   /** Whether more is to be read for now. */
   get isWanting(): boolean {
     return !this.#isWhole && this.bytes < this.readTo;
@@ -128,8 +133,7 @@ export class MirrorSpan {
   nextRange(): ByteRange {
     const offset = this.#position;
     const last = this.#lastByte ?? this.#endOfChunks;
-    const wanted = this.start + this.readTo;
-    const end = last === null || wanted < last ? wanted : last;
+    const end = last === null || this.wantedTo < last ? this.wantedTo : last;
     return end === Infinity || end === this.#sizeBytes ? { offset } : { offset, end };
   }
 

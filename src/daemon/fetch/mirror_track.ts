@@ -418,12 +418,13 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     }
   }
 
-  /** What to ask for next, up to where it is wanted; null when all of it is here. */
+  /** What to ask for next, up to where it is wanted; null when all of that is here. */
   #nextRange(): ByteRange | null {
     const { sizeBytes } = this.unverified!;
     this.#parts.end = null;
     const aheadAt = this.#passOver();
     if (sizeBytes !== null && this.#span.position >= sizeBytes) return null;
+    if (!this.#span.isWanting) return null;
     const wanted = this.#span.nextRange();
     const range = aheadAt < (wanted.end ?? Infinity) ? { ...wanted, end: aheadAt } : wanted;
     // Where it is read at a rate, what is asked for and not read crosses the line all the same.
@@ -439,17 +440,19 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   #passOver(): number {
     const { sizeBytes } = this;
     if (sizeBytes === null) return Infinity;
-    for (;;) {
-      const { position } = this.#span;
+    while (this.#span.isWanting) {
+      const { position, wantedTo } = this.#span;
       const run = this.#readAhead(Math.ceil(position / CHUNK_BYTES));
       if (run === null) return Infinity;
       const { offset, length } = rangeBytes(sizeBytes, run);
       if (offset > position) return offset;
-      this.#download.passOver(offset + length);
-      this.#span.reach(offset + length);
+      const end = Math.min(offset + length, wantedTo);
+      this.#download.passOver(end);
+      this.#span.reach(end);
       this.#hasPassedOver = true;
       this.#tell(this.#provider);
     }
+    return Infinity;
   }
 
   /** An answer begins; false when it may be of another file than what is here. */

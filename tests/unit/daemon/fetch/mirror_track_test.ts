@@ -544,3 +544,22 @@ Deno.test("MirrorTrack reads nothing twice of what was read ahead for fellows", 
     );
     await track.end("discard");
   }));
+
+Deno.test("MirrorTrack passes over what was read ahead only as far as is wanted, and asks for nothing", () =>
+  withRig(async (rig) => {
+    await using server = new FileServer(ONE);
+    const run = { first: 0, count: 20 };
+    rig.readAhead = (chunk) => chunk < 20 ? { first: chunk, count: 20 - chunk } : null;
+    const { track, owner } = rig.begin([server], { sha256: SHA256 });
+    track.prepare(ONE.length);
+    const { length } = rangeBytes(ONE.length, run);
+    track.writeOthers(0, ONE.subarray(0, length));
+    track.readTo(CHUNK_BYTES);
+    await owner.until(() => track.nextChunk > 0);
+    assertEquals([track.nextChunk, track.bytes], [1, CHUNK_BYTES]);
+    track.readTo(Infinity);
+    await owner.until(() => track.isWhole);
+    assertEquals(which(bytesOf(track)), "one");
+    assertEquals(asked(server).map(([range]) => range), [`bytes=${length}-`]);
+    await track.end("discard");
+  }));
