@@ -1,6 +1,8 @@
 // Hosts of their own on this machine: network namespaces, each linked with one that stands between
 // them and passes their packets on. A closed firewall drops what comes to a port.
 
+import { uniqueId } from "./unique.ts";
+
 /** The port of the nodes that run in these hosts. */
 export const NODE_PORT = 8_048;
 
@@ -20,13 +22,11 @@ export interface Host {
   readonly between: string;
 }
 
-let made = 0;
-
 /** Hosts that are there until they are disposed of. */
 export class Hosts implements AsyncDisposable {
   /** The namespace of the one between. */
   readonly between: string;
-  readonly #prefix = `pacsrv-${Deno.pid}-${made++}`;
+  readonly #prefix = `pacsrv-${uniqueId()}`;
   readonly #namespaces: string[] = [];
 
   private constructor() {

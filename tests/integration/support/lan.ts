@@ -3,6 +3,7 @@
 import { hostsProblem } from "./hosts.ts";
 import { Lines } from "./process.ts";
 import { tool, ToolProcess } from "./tool.ts";
+import { uniqueId } from "./unique.ts";
 
 let made = 0;
 
@@ -18,7 +19,7 @@ export interface LanHost {
 export class TestLan implements AsyncDisposable {
   /** Each wire has networks of its own: 10.78.WIRE.0/24, and fd78:0:0:WIRE::/64. */
   readonly #wire = made++;
-  readonly #prefix = `pacsrv-lan-${Deno.pid}-${this.#wire}`;
+  readonly #prefix = `pacsrv-lan-${uniqueId()}`;
   #ports = 0;
   readonly #namespaces: string[] = [];
 

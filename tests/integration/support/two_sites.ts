@@ -2,6 +2,8 @@
 // network namespaces, and `line.py`. At the first, all hosts are in one subnet; at the second, each has
 // a wire of its own, so that only the name of the site says that they are near.
 
+import { uniqueId } from "./unique.ts";
+
 const PYTHON = "/usr/bin/python3";
 /** Packets are big, so that a busy machine has fewer to pass on. */
 const MTU = "9000";
@@ -15,11 +17,10 @@ export interface SiteHost {
   readonly address: string;
 }
 
-let made = 0;
-
 /** The sites, until they are disposed of. */
 export class TwoSites implements AsyncDisposable {
-  readonly #prefix = `pacsrv-s${Deno.pid}-${made++}`;
+  readonly #id = uniqueId();
+  readonly #prefix = `pacsrv-s-${this.#id}`;
   readonly #namespaces: string[] = [];
   readonly #counts = { a: 0, b: 0 };
   #line: Deno.ChildProcess | null = null;
@@ -90,7 +91,7 @@ export class TwoSites implements AsyncDisposable {
   }
 
   async #lay(line: { readonly bytesPerSecond: number; readonly delayMs: number }): Promise<void> {
-    const devices = (["a", "b"] as const).map((site) => `ps${Deno.pid % 100_000}${made}${site}`);
+    const devices = (["a", "b"] as const).map((site) => `ps${this.#id}${site}`);
     const { bytesPerSecond, delayMs } = line;
     const script = new URL("./line.py", import.meta.url).pathname;
     const child = this.#line = new Deno.Command(PYTHON, {
