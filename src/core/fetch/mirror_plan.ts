@@ -35,7 +35,8 @@
  *     are asked for them, when those have answered and whom they name was dialled, within
  *     `crowdNamedMs`. Meanwhile the mirror gives the head alone, and nothing where fellows are
  *     expected; then, of a file of `readAheadBytesMin` or more, what this node would read first for
- *     fellows, each from another place on, so that the line is not idle. Without links and directories nobody is listened for. Of what fellows bring nothing is
+ *     fellows, each from another place on, so that the line is not idle, also while those who offer it
+ *     then have not begun. Without links and directories nobody is listened for. Of what fellows bring nothing is
  *     released before the whole is checked, so from `crowdHeadMs` on the mirror gives one chunk, and
  *     another every `crowdDripMs`: who waits is given it little by little, and all fellows read the same.
  * 11. When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart,
@@ -135,6 +136,8 @@ export class MirrorPlan {
   /** Rule 1. */
   readonly #delayMs: number;
   #part: MirrorPart["kind"] = "nothing";
+  /** Whether it reads ahead for fellows that are listened for. */
+  #readsAhead = false;
   /** Whether it gives the whole because it gives no ranges. */
   #isHelping = false;
   /** The last time that peers were only being dialled, and whether they still are. */
@@ -158,6 +161,7 @@ export class MirrorPlan {
     const isWhole = part.kind === "ranges" && !view.givesRanges;
     this.#isHelping = part.kind === "ranges";
     this.#part = isWhole ? "whole" : part.kind;
+    this.#readsAhead = part.kind === "head" && part.readsAhead;
     return isWhole ? { kind: "whole" } : part;
   }
 
@@ -266,9 +270,10 @@ export class MirrorPlan {
   }
 
   /** Rule 3. */
-  #head(view: PlanView, { sizeBytes }: PeersView): MirrorPart {
+  #head(view: PlanView, { sizeBytes, begunMs }: PeersView): MirrorPart {
     if (view.isReleased) return { kind: "nothing" };
-    return { kind: "head", bytes: this.#headOf(view, sizeBytes), readsAhead: false };
+    const readsAhead = this.#readsAhead && begunMs === null && view.crowd?.canRead === true;
+    return { kind: "head", bytes: this.#headOf(view, sizeBytes), readsAhead };
   }
 
   #headOf(view: PlanView, sizeBytes: number): number {

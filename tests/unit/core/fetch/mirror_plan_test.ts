@@ -342,6 +342,20 @@ Deno.test("MirrorPlan.decide() has a long file read ahead while it listens, once
   assertEquals(readsAhead({ nowMs: limits.crowdListenMs }), "whole");
 });
 
+Deno.test("MirrorPlan.decide() reads ahead until those who offer the file meanwhile begin", () => {
+  const plan = new MirrorPlan();
+  const at = (nowMs: number, peers: PeersView | null) => {
+    const early = { nowMs, hasLinks: true, mirrorBytes: headBytes(SIZE), crowd: CROWD };
+    const part = plan.decide({ ...VIEW, ...early, sizeBytes: SIZE, peers });
+    return part.kind === "head" ? part.readsAhead : part.kind;
+  };
+  const offered = { ...PEERS, followedMs: 60, begunMs: null };
+  assertEquals([at(50, null), at(60, offered)], [true, true]);
+  assertEquals(at(70, { ...PEERS, followedMs: 60, begunMs: 70, bytesGiven: 0 }), false);
+  // One that did not read ahead before does not begin to.
+  assertEquals(at(80, offered), false);
+});
+
 Deno.test("MirrorPlan.decide() takes nothing while fellows are being named, then all or a share", () => {
   const naming = {
     crowd: { ...CROWD, isExpected: true },
