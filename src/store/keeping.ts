@@ -5,7 +5,9 @@
  */
 
 import { statfsSync } from "node:fs";
+import type { EnvironmentError } from "../base/errors.ts";
 import type { Root } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { StoreContext } from "./catalogue/store_context.ts";
 import type { Downloads } from "./downloads/downloads.ts";
 import type { PartialDownload } from "./downloads/partial_download.ts";
@@ -33,6 +35,15 @@ export interface KeptCopy {
   readonly isPartial: boolean;
 }
 
+/** What became of downloads that were to go; what was spared is in neither list. */
+export interface RemoveResult {
+  readonly gone: KeptCopy[];
+  /** What the disk did not let go, and why. */
+  readonly stuck: { readonly copy: KeptCopy; readonly reason: string }[];
+  /** Whether it refused so often in a row that the others were not tried. */
+  isGivenUp: boolean;
+}
+
 /** The disk of the data directory. */
 interface DiskRoom {
   /** Bytes that may be written; Infinity where nobody knows. */
@@ -47,6 +58,8 @@ export class StoreKeeping {
   readonly #unverified: UnverifiedDownloads;
   /** Bytes of what a crash left, and nobody has gone on with, as of the last look. */
   #leftoverBytes = 0;
+  /** How often in a row the disk did not let a download go. */
+  #refusals = 0;
 
   constructor(context: StoreContext, downloads: Downloads, unverified: UnverifiedDownloads) {
     this.#context = context;
@@ -128,27 +141,64 @@ export class StoreKeeping {
 
   /**
    * Removes downloads; one that was used since it was looked at, is in use or pinned by now, or is under
-   * way, stays. Gives those that are gone.
+   * way, stays, and so does what the disk does not let go: it is offered as before.
    */
-  remove(copies: readonly KeptCopy[]): KeptCopy[] {
+  remove(copies: readonly KeptCopy[]): RemoveResult {
     const { index } = this.#context;
-    const files: StoredFile[] = [];
+    const result: RemoveResult = { gone: [], stuck: [], isGivenUp: false };
+    const parts: KeptCopy[] = [];
+    const files = new Map<KeptCopy, StoredFile>();
+    for (const copy of copies) {
+      const file = index.at(copy.path);
+      if (file === undefined) parts.push(copy);
+      else if (this.#context.isOwn(file) && isSame(copy, this.#copyOf(file))) files.set(copy, file);
+    }
+    this.#removeParts(parts, result);
+    if (!result.isGivenUp) this.#removeFiles(files, result);
+    return result;
+  }
+
+  #removeFiles(files: ReadonlyMap<KeptCopy, StoredFile>, result: RemoveResult): void {
+    if (files.size === 0) return;
+    // First in the catalogue: what a crash leaves of it is found at the next start.
+    this.#context.remember((catalogue) => catalogue.removeStoredFiles([...files.values()]));
+    const left = new Set(files.values()), gone: StoredFile[] = [];
+    for (const [copy, file] of files) {
+      if (result.isGivenUp) break;
+      if (!this.#took(copy, this.#context.eraseDownloaded(file), result)) continue;
+      left.delete(file);
+      gone.push(file);
+    }
+    if (left.size > 0) this.#context.remember((catalogue) => catalogue.putStoredFiles([...left]));
+    this.#context.withdrawStoredFiles(gone, { isForgotten: true });
+  }
+
+  #removeParts(parts: readonly KeptCopy[], result: RemoveResult): void {
+    if (parts.length === 0) return;
     // Looked up once for all: of these there may be thousands.
     const waiting = new Map([...this.#unverified.waiting()].map((one) => [one.path, one]));
-    const unclaimed = copies.some(({ path, isPartial }) => isPartial && !waiting.has(path))
+    const unclaimed = parts.some(({ path, isPartial }) => isPartial && !waiting.has(path))
       ? new Set(this.#leftovers().map(({ path }) => path))
       : new Set<string>();
-    const gone = copies.filter((copy) => {
-      const file = index.at(copy.path);
-      if (file === undefined) return this.#removePart(copy, { waiting, unclaimed });
-      if (!this.#context.isOwn(file) || !isSame(copy, this.#copyOf(file))) return false;
-      files.push(file);
+    for (const copy of parts) {
+      if (result.isGivenUp) return;
+      const end = this.#endOfPart(copy, { waiting, unclaimed });
+      if (end === undefined) continue;
+      // Its data goes first: what is known of it is of use as long as that is here.
+      if (this.#took(copy, this.#context.eraseData(copy.path), result)) end();
+    }
+  }
+
+  /** Notes whether the disk let a copy go. */
+  #took(copy: KeptCopy, refused: EnvironmentError | undefined, result: RemoveResult): boolean {
+    if (refused === undefined) {
+      this.#refusals = 0;
+      result.gone.push(copy);
       return true;
-    });
-    // First in the catalogue: what a crash leaves of it is found at the next start.
-    this.#context.withdrawStoredFiles(files);
-    for (const file of files) this.#context.removeDownloaded(file);
-    return gone;
+    }
+    result.stuck.push({ copy, reason: refused.message });
+    result.isGivenUp = ++this.#refusals >= limits.removeRefusalsMax;
+    return false;
   }
 
   /** Forgets the pins and uses of what is not here any more: once all that is here was taken up. */
@@ -163,32 +213,28 @@ export class StoreKeeping {
     this.#context.remember((catalogue) => catalogue.removeRecordsBefore(endedAt));
   }
 
-  /** Removes data that is no whole file: of an unverified download, a partial one, or of nothing known. */
-  #removePart(
+  /**
+   * How to forget data that is no whole file: of an unverified download, a partial one, or of nothing
+   * known. Undefined when it has to stay.
+   */
+  #endOfPart(
     copy: KeptCopy,
     { waiting, unclaimed }: {
       readonly waiting: ReadonlyMap<string, UnverifiedDownload>;
       readonly unclaimed: ReadonlySet<string>;
     },
-  ): boolean {
+  ): (() => void) | undefined {
     const { root, path } = copy;
     if (root === null) {
       const unverified = waiting.get(path);
-      if (unverified === undefined || !isSame(copy, this.#unknownOf(unverified))) return false;
-      unverified.discard();
-      return true;
+      if (unverified === undefined || !isSame(copy, this.#unknownOf(unverified))) return undefined;
+      return () => unverified.discard();
     }
     const download = this.#downloads.get(root);
-    if (download !== undefined) {
-      const isSpared = download.path !== path || this.#downloads.isActive(download) ||
-        !isSame(copy, this.#partOf(download));
-      if (isSpared) return false;
-      this.#downloads.discardWaiting(root);
-      return this.#downloads.get(root) === undefined;
-    }
-    if (!unclaimed.has(path)) return false;
-    this.#context.removeData(path);
-    return true;
+    if (download === undefined) return unclaimed.has(path) ? () => {} : undefined;
+    const isSpared = download.path !== path || this.#downloads.isActive(download) ||
+      !isSame(copy, this.#partOf(download));
+    return isSpared ? undefined : () => this.#downloads.discardWaiting(root);
   }
 
   #isOwn(root: Root): boolean {

@@ -144,6 +144,12 @@ export interface KeepingReport {
   readonly versions: number | null;
   /** Downloads that are pinned. */
   readonly pinned: number;
+  /** Downloads that were to go, and that the disk did not let go. */
+  readonly stuckFiles: number;
+  /** Their bytes. */
+  readonly stuckBytes: number;
+  /** Why the disk did not, of the last of them; null for none. */
+  readonly stuckWhy: string | null;
   /** Downloads for which no room could be made, since the daemon started. */
   readonly refused: number;
   /** Downloads that were removed to make room, or as out of date, since it started. */

@@ -13,6 +13,7 @@ import { ask, connectTo, untilListed } from "./support/client.ts";
 import { type DaemonOptions, type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { startDirectory } from "./support/directory.ts";
 import { randomBytes, TempDir } from "./support/files.ts";
+import { BoundFolder, smallDiskTest } from "./support/small_disk.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const FILE_BYTES = Number(Deno.env.get("KEEPING_FILE_BYTES") ?? 480_000);
@@ -314,3 +315,47 @@ Deno.test("daemon keeps the newest versions of a package, and those that are pin
   const { keeping } = await again.status();
   assertEquals([keeping.versions, keeping.cleanedFiles, keeping.pinned], [2, 5, 1]);
 });
+
+smallDiskTest(
+  "daemon keeps, offers and counts what its disk does not let go, and tries again when told",
+  async () => {
+    await using dir = await TempDir.make();
+    const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
+    const names = await sparseFiles(shared, 3, 500_000);
+    await using seed = await startDaemon({ shares: [shared] });
+    await Deno.writeTextFile(config, "");
+    await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
+    await daemon.linked(1);
+    for (const name of names) {
+      await seed.holds(name);
+      await fetchInto(daemon, name);
+    }
+    await using files = await BoundFolder.bind(`${daemon.dataDir}/files`);
+    await files.remount("ro");
+    const from = daemon.log.length;
+    await Deno.writeTextFile(config, 'keep = "1M"\n');
+    daemon.kill("SIGHUP");
+    await daemon.process.stderr.matching(/the disk lets no download go/, { from });
+    const listed = async () => (await ask(daemon, "list", {})).map(({ name }) => name).sort();
+    assertEquals(await listed(), names);
+    const before = (await daemon.status()).keeping;
+    assertEquals([before.bytes, before.cleanedFiles, before.cleanedBytes], [1_500_000, 0, 0]);
+    const failed = await daemon.run(["clean"]);
+    assertEquals([failed.code, failed.stdout], [1, ""]);
+    assertStringIncludes(failed.stderr, "Read-only file system");
+    const pinned = await daemon.run(["pin", names[2]!]);
+    assertEquals(pinned.code, 0, pinned.stderr);
+    const told = daemon.log.slice(from).join("\n");
+    assertEquals(told.match(/cannot remove a download/g)?.length, 3, told);
+    assertEquals(told.match(/the disk lets no download go/g)?.length, 1, told);
+    assert(!told.includes("cleaned the downloads"), told);
+
+    await files.remount("rw");
+    const { code, stderr } = await daemon.run(["clean"]);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "Removed 2 files, 1 MB.");
+    assertEquals(await listed(), [names[2]]);
+    const { keeping } = await daemon.status();
+    assertEquals([keeping.bytes, keeping.cleanedFiles, keeping.stuckFiles], [500_000, 2, 0]);
+  },
+);

@@ -26,6 +26,12 @@ export const keepingLimits = {
   keepingSettleMs: 2_000,
   /** Removed at once, in some ten milliseconds, before other work gets its turn. */
   removedAtOnceMax: 64,
+  /** So often in a row the disk does not let a download go, then it lets none go: the others are not tried. */
+  removeRefusalsMax: 3,
+  /** What the disk did not let go is tried again after so long: somebody has to see to it first. */
+  removeAgainMs: 5 * 60_000,
+  /** Downloads that are known not to go at once; each costs about 0.5 KB. */
+  stuckCopiesMax: 1_024,
   /** Who has a file is not known any more after so long: nodes go, and clean their disks too. */
   holderKnownMs: DAY_MS,
   /** Files of which it is known who else has them; each costs about 0.5 KB. */

@@ -30,7 +30,8 @@ interface AskCommand<V extends keyof AskArguments> {
     items: readonly AnswerItems[V][],
     target: string,
     args: Arguments,
-  ) => string | Error | undefined;
+    client: DaemonClient,
+  ) => string | Error | undefined | Promise<string | Error | undefined>;
 }
 
 /**
@@ -51,7 +52,7 @@ export function asking<V extends keyof AskArguments>(question: AskCommand<V>): C
     if (empty instanceof Error) throw empty;
     await printItems(args, items, text);
     await printLeftOut(args, missing);
-    const rest = empty ?? after?.(items, target, args);
+    const rest = empty ?? await after?.(items, target, args, client);
     if (rest instanceof Error) throw rest;
     if (rest !== undefined && !args.has("json")) note(withClient(rest, givenClient(args)));
     return "done";

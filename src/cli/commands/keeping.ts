@@ -1,6 +1,8 @@
 /** `pacsrv pin`, `unpin` and `clean`: what of the downloads is kept, and what goes. */
 
-import type { CleanReport, PinReport } from "../../client/types.ts";
+import { EnvironmentError } from "../../base/errors.ts";
+import type { DaemonClient } from "../../client/daemon_client.ts";
+import type { CleanReport, KeepingReport, PinReport } from "../../client/types.ts";
 import { escapeText } from "../terminal/terminal.ts";
 import { formatItems, type TableView } from "../terminal/table.ts";
 import { count, formatBytes } from "../terminal/text_format.ts";
@@ -31,13 +33,35 @@ export const runClean = asking({
   verb: "clean",
   ask: (_positionals, args) => args.has("dry-run") ? { dryRun: true } : {},
   text: cleanTable,
-  none: () => "Nothing is to go: the downloads are within what is kept.",
-  after: (reports, _target, args) => {
+  none: async (_target, client) => {
+    const keeping = await askKeeping(client);
+    return stuckError(keeping) ?? "Nothing is to go: the downloads are within what is kept.";
+  },
+  after: async (reports, _target, args, client) => {
     const bytes = formatBytes(reports.reduce((sum, { bytes }) => sum + bytes, 0));
     const files = count(reports.length, "file");
-    return args.has("dry-run") ? `${files} would go, ${bytes}.` : `Removed ${files}, ${bytes}.`;
+    if (args.has("dry-run")) return `${files} would go, ${bytes}.`;
+    return stuckError(await askKeeping(client)) ?? `Removed ${files}, ${bytes}.`;
   },
 });
+
+async function askKeeping(client: DaemonClient): Promise<KeepingReport | undefined> {
+  const [status] = await Array.fromAsync(client.ask("status", {}));
+  return status?.keeping;
+}
+
+/** That some were to go and are still there; undefined where there are none. */
+function stuckError(keeping: KeepingReport | undefined): EnvironmentError | undefined {
+  // A daemon of an older version does not tell.
+  if (!keeping?.stuckFiles) return undefined;
+  const { stuckFiles, stuckBytes, stuckWhy } = keeping;
+  return new EnvironmentError(
+    "other",
+    `Cannot clean: the disk does not let ${count(stuckFiles, "file")} go, ` +
+      `${formatBytes(stuckBytes)}: ${stuckWhy}`,
+    { hint: "They stay, and are offered as before. Make the disk writable, and clean again." },
+  );
+}
 
 const REASONS: Readonly<Record<CleanReport["why"], (report: CleanReport) => string>> = {
   "old-version": () => "newer versions are here",

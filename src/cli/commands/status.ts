@@ -187,7 +187,8 @@ function lanLines({ lan }: StatusReport): string[] {
 function keepingFacts(keeping: KeepingReport | undefined): [string, string][] {
   // A daemon of an older version does not tell.
   if (keeping === undefined) return [];
-  const { bytes, keepBytes, minFreeBytes, freeBytes, versions, pinned, refused } = keeping;
+  const { bytes, keepBytes, minFreeBytes, freeBytes, versions, pinned, refused, stuckFiles } =
+    keeping;
   const { cleanedFiles, cleanedBytes, totalCleanedFiles, totalCleanedBytes } = keeping;
   const free = freeBytes === null ? "an unknown amount" : formatBytes(freeBytes);
   const facts = [
@@ -197,6 +198,7 @@ function keepingFacts(keeping: KeepingReport | undefined): [string, string][] {
       : [`${free} free on the disk, of which ${formatBytes(minFreeBytes)} shall stay so`]),
     ...(versions === null ? [] : [count(versions, "version") + " of a package"]),
     ...(pinned === 0 ? [] : [`${pinned} pinned`]),
+    ...(stuckFiles ? [`${count(stuckFiles, "file")} cannot be removed`] : []),
     ...(refused === 0 ? [] : [`no room ${count(refused, "time")}`]),
   ];
   const cleaned = `${count(cleanedFiles, "file")}, ${formatBytes(cleanedBytes)}; over all runs ` +

@@ -26,11 +26,13 @@ import {
   roomPlan,
 } from "../../core/keeping/keeping_policy.ts";
 import type { RoomNeed } from "../../store/files/room.ts";
+import type { KeptCopy } from "../../store/keeping.ts";
 import type { CleanReport, KeepingReport } from "../../wire/reports.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { NodeContext } from "../discovery/node_context.ts";
 import { askForHolders } from "./holder_questions.ts";
 import { type KeptFact, roomFacts, versionFacts } from "./kept_facts.ts";
+import { StuckCopies } from "./stuck_copies.ts";
 
 interface KeeperOptions {
   readonly settings: KeepingSettings;
@@ -52,6 +54,7 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #files = noneOfEach();
   readonly #bytes = noneOfEach();
+  readonly #stuck: StuckCopies;
   /** What goes next for room, the first to go first, as far as it was worked out. */
   #planned: Removal<KeptFact>[] = [];
   #settings: KeepingSettings;
@@ -68,6 +71,7 @@ export class Keeper {
     this.#context = context;
     this.#options = options;
     this.#settings = options.settings;
+    this.#stuck = new StuckCopies(context);
     context.store.keeping.onNeed((need) => this.#takeRoom(need));
   }
 
@@ -113,9 +117,13 @@ export class Keeper {
     await this.#cleaning;
   }
 
-  /** Cleans down to the low marks now; gives what went and why, or would go. */
+  /**
+   * Cleans down to the low marks now; gives what went and why, or would go. What the disk did not let go
+   * before is tried again.
+   */
   async clean({ isDryRun }: { readonly isDryRun: boolean }): Promise<CleanReport[]> {
     await this.#cleaning;
+    if (!isDryRun) this.#stuck.tryAgain();
     const removals = this.#outdated();
     const gone = new Set(removals.map(({ file }) => file.key));
     const freed = removals.reduce((sum, { file: { bytes } }) => sum + bytes, 0);
@@ -125,9 +133,9 @@ export class Keeper {
     removals.push(...roomPlan(left, over));
     if (isDryRun) return removals.map((removal) => reportOf(removal));
     const reports: CleanReport[] = [];
-    await this.#removeAll(removals, (removed) => {
+    await this.#removeOrOthers(removals, (removed) => {
       reports.push(...removed.map((removal) => reportOf(removal)));
-      return true;
+      return !this.#stuck.isPaused;
     });
     return reports;
   }
@@ -146,6 +154,7 @@ export class Keeper {
       freeBytes: Number.isFinite(freeBytes) ? freeBytes : null,
       versions,
       pinned: store.keeping.pinnedCount,
+      ...this.#stuck.of(store.keeping.copies()),
       refused: this.refused,
       cleanedFiles: sumOf(this.#files),
       cleanedBytes: sumOf(this.#bytes),
@@ -168,10 +177,14 @@ export class Keeper {
     throw this.#noRoom(need);
   }
 
-  /** Removes what takes up so many bytes, or nothing at all if that is not enough. */
+  /**
+   * Removes what takes up so many bytes, or nothing at all if that is not enough. Where the disk does not
+   * let some go, others go for them.
+   */
   #makeRoom(bytes: number): boolean {
     let left = bytes;
     for (let isPlanned = false; left > 0;) {
+      if (this.#stuck.isPaused) return false;
       if (plannedBytes(this.#planned) < left) {
         if (isPlanned) return false;
         isPlanned = true;
@@ -184,7 +197,9 @@ export class Keeper {
         batch.push(next);
         taken += next.file.bytes;
       }
+      const { refusals } = this.#stuck;
       for (const { file } of this.#remove(batch)) left -= file.bytes;
+      if (this.#stuck.refusals > refusals) isPlanned = false;
     }
     return true;
   }
@@ -219,21 +234,35 @@ export class Keeper {
   async #cleanAll(): Promise<void> {
     const { clock, log, store } = this.#context;
     const before = this.cleaned;
+    const goesOn = () => !this.#isStopped && !this.#stuck.isPaused;
     if (this.#settings.versions !== null || clock.nowMs() - this.#agedMs >= limits.tidyMs) {
       this.#agedMs = clock.nowMs();
       store.keeping.forgetRecords(clock.unixMs() - limits.fetchRecordsKeptMs);
-      await this.#removeAll(this.#outdated(), () => !this.#isStopped);
+      if (goesOn()) await this.#removeAll(this.#outdated(), () => goesOn());
     }
-    const over = this.#bytesOverLow();
-    if (over > 0 && !this.#isStopped) {
-      await this.#learn(over);
-      const isOver = () => !this.#isStopped && this.#bytesOverLow() > 0;
+    const isOver = () => goesOn() && this.#bytesOverLow() > 0;
+    if (isOver()) {
+      await this.#learn(this.#bytesOverLow());
       this.#planned = [];
-      if (isOver()) await this.#removeAll(roomPlan(this.#facts(), this.#bytesOverLow()), isOver);
+      const plan = roomPlan(this.#facts(), this.#bytesOverLow());
+      if (isOver()) await this.#removeOrOthers(plan, isOver);
     }
     const files = sumOf(this.#files) - sumOf(before.files);
     const bytes = sumOf(this.#bytes) - sumOf(before.bytes);
     if (files > 0) log.info("cleaned the downloads", { files, bytes, left: store.keeping.bytes });
+  }
+
+  /** Removes these, and what is next for room where the disk does not let some of them go. */
+  async #removeOrOthers(
+    removals: readonly Removal<KeptFact>[],
+    goesOn: (removed: readonly Removal<KeptFact>[]) => boolean,
+  ): Promise<void> {
+    for (let next = removals; next.length > 0;) {
+      const { refusals } = this.#stuck;
+      await this.#removeAll(next, goesOn);
+      if (this.#stuck.refusals === refusals || !goesOn([])) return;
+      next = roomPlan(this.#facts(), this.#bytesOverLow());
+    }
   }
 
   /** Removes files, other work going on in between, until `goesOn` says that it is enough. */
@@ -249,7 +278,9 @@ export class Keeper {
 
   #remove(removals: readonly Removal<KeptFact>[]): Removal<KeptFact>[] {
     const { store, holders, log } = this.#context;
-    const gone = new Set(store.keeping.remove(removals.map(({ file }) => file.copy)));
+    const result = store.keeping.remove(removals.map(({ file }) => file.copy));
+    this.#stuck.note(result);
+    const gone = new Set(result.gone);
     const removed = removals.filter(({ file }) => gone.has(file.copy));
     for (const { file: { bytes, copy }, why } of removed) {
       this.#files[why]++;
@@ -276,15 +307,24 @@ export class Keeper {
   #outdated(): Removal<KeptFact>[] {
     const { clock, holders, store } = this.#context;
     const facts = { holders, nowMs: clock.nowMs(), trust: this.#options.trust };
-    return outdated(versionFacts(store.keeping.copies(), facts), {
+    const stays = ({ copy }: KeptFact) => !this.#stuck.passesOver(copy.path);
+    // A version counts as here, whether it can be removed or not.
+    return outdated([...versionFacts(store.keeping.copies(), facts)].filter(stays), {
       versions: this.#settings.versions,
       nowUnixMs: clock.unixMs(),
     });
   }
 
+  /** Of what may be removed now. */
   #facts(): Generator<KeptFact> {
-    const { clock, holders, store } = this.#context;
-    return roomFacts(store.keeping.copies(), { holders, nowMs: clock.nowMs() });
+    const { clock, holders } = this.#context;
+    return roomFacts(this.#copies(), { holders, nowMs: clock.nowMs() });
+  }
+
+  *#copies(): Generator<KeptCopy> {
+    for (const copy of this.#context.store.keeping.copies()) {
+      if (!this.#stuck.passesOver(copy.path)) yield copy;
+    }
   }
 
   #bytesOver(neededBytes: number): number {
@@ -315,8 +355,11 @@ export class Keeper {
         `${freeBytes} are`;
     return new EnvironmentError(
       "no-space",
-      `Cannot fetch ${name}: there is no room for its ${bytes} bytes: ${bound}; what may go is not ` +
-        "enough",
+      `Cannot fetch ${name}: there is no room for its ${bytes} bytes: ${bound}; ` + (
+        this.#stuck.isPaused
+          ? `the disk lets nothing go: ${this.#stuck.lastReason}`
+          : "what may go is not enough"
+      ),
       {
         hint:
           "What is pinned, in use or on its way stays: see `pacsrv status` and `pacsrv list`. " +

@@ -12,7 +12,7 @@ import type { DataDirectory } from "../files/data_directory.ts";
 import { FileIndex } from "../files/file_index.ts";
 import { FileUses } from "../files/file_uses.ts";
 import { HandleCache } from "../files/handle_cache.ts";
-import { removeIfThere } from "../files/io.ts";
+import { codeOf, environmentError, removeIfThere } from "../files/io.ts";
 import type { RoomNeed } from "../files/room.ts";
 import {
   fingerprintOf,
@@ -110,8 +110,15 @@ export class StoreContext {
     for (const { root, origin } of files) if (origin === "shared") this.dropDuplicate(root);
   }
 
-  /** Forgets complete files, and the leaf layers that nothing else needs, unless they are to stay. */
-  withdrawStoredFiles(files: readonly StoredFile[], { keepLeaves = false } = {}): void {
+  /**
+   * Forgets complete files, and the leaf layers that nothing else needs, unless they are to stay.
+   *
+   * @param options `isForgotten`: the catalogue does not know them any more.
+   */
+  withdrawStoredFiles(
+    files: readonly StoredFile[],
+    { keepLeaves = false, isForgotten = false } = {},
+  ): void {
     const known = files.filter((file) => this.index.remove(file));
     if (known.length === 0) return;
     for (const { path } of known) this.handles.forget(path);
@@ -119,7 +126,7 @@ export class StoreContext {
     this.withheld.expect(
       known.filter((file) => file.origin === "shared" && this.#isUntouched(file)),
     );
-    this.remember((catalogue) => catalogue.removeStoredFiles(known));
+    if (!isForgotten) this.remember((catalogue) => catalogue.removeStoredFiles(known));
     for (const { root, name, path, sizeBytes } of known) {
       if (!keepLeaves) this.collectLeaves(root, sizeBytes);
       this.emit({ kind: "withdrawn", root, name, path });
@@ -145,16 +152,24 @@ export class StoreContext {
     return origin === "downloaded" && this.directory.contains(path);
   }
 
-  /** Removes the data of a downloaded file, and the directory made for it. */
+  /** Removes the data of a downloaded file, and the directory made for it; a disk that refuses is told of. */
   removeDownloaded(file: StoredFile): void {
+    const refused = this.eraseDownloaded(file);
+    if (refused !== undefined) this.warn(refused.message, { path: file.path });
+  }
+
+  /** The same, for who tells of it: gives why the data is still here, if it is. */
+  eraseDownloaded({ path, directory }: StoredFile): EnvironmentError | undefined {
+    const refused = this.eraseData(path);
+    if (refused !== undefined) return refused;
     try {
-      removeIfThere(file.path);
-      Deno.removeSync(file.directory);
+      Deno.removeSync(directory);
     } catch (error) {
       // A directory that holds a second name of the same content stays.
-      if (Deno.build.os !== "windows" && isNotEmpty(error)) return;
-      this.warn(messageOf(error), { path: file.path });
+      const stays = Deno.build.os !== "windows" && isNotEmpty(error);
+      if (!stays && codeOf(error) !== "not-found") this.warn(messageOf(error), { path: directory });
     }
+    return undefined;
   }
 
   #isUntouched(file: StoredFile): boolean {
@@ -191,11 +206,18 @@ export class StoreContext {
 
   /** Closes and removes a file of the data directory; a disk that refuses is only told of. */
   removeData(path: string): void {
+    const refused = this.eraseData(path);
+    if (refused !== undefined) this.warn(refused.message, { path });
+  }
+
+  /** The same, for who tells of it: gives why the file is still here, if it is. */
+  eraseData(path: string): EnvironmentError | undefined {
     this.handles.forget(path);
     try {
       removeIfThere(path);
+      return undefined;
     } catch (error) {
-      this.warn(messageOf(error), { path });
+      return environmentError(error, `remove ${path}`);
     }
   }
 }

@@ -44,6 +44,30 @@ export class SmallDisk implements AsyncDisposable {
   }
 }
 
+/** A folder that can be made read-only while all around it can be written, until it is disposed of. */
+export class BoundFolder implements AsyncDisposable {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  static async bind(path: string): Promise<BoundFolder> {
+    await run("mount", "--bind", path, path);
+    return new BoundFolder(path);
+  }
+
+  /** Makes it read-only, or writable again. */
+  async remount(mode: "ro" | "rw"): Promise<void> {
+    await run("mount", "-o", `remount,bind,${mode}`, this.#path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Files in it may be open still.
+    await run("umount", "--lazy", this.#path);
+  }
+}
+
 const whyNot = await SmallDisk.problem();
 if (whyNot !== undefined) console.log(`Skipped are tests that need a small disk: ${whyNot}`);
 

@@ -2,7 +2,7 @@
 // removed that somebody reads, pinned or used since it was looked at.
 
 import { DatabaseSync } from "node:sqlite";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CHUNK_BYTES } from "../../../src/base/geometry.ts";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
@@ -42,7 +42,7 @@ Deno.test("StoreKeeping removes downloads, from the disk, the catalogue and the 
     ]);
     assertEquals(store.keeping.bytes, bytes.length + 100);
     assert(isThere(a!.path));
-    assertEquals(namesOf(store.keeping.remove([a!])), ["a"]);
+    assertEquals(namesOf(store.keeping.remove([a!]).gone), ["a"]);
     assertEquals(store.keeping.bytes, 100);
     assertEquals(store.fileDefinitions().map((file) => file.root), [root]);
     assertEquals([...Deno.readDirSync(dir.join("data/files"))].map(({ name }) => name), [root]);
@@ -51,7 +51,7 @@ Deno.test("StoreKeeping removes downloads, from the disk, the catalogue and the 
       .flatMap(({ name }) => [...Deno.readDirSync(dir.join(`data/leaves/${name}`))]);
     assertEquals(leaves, []);
     assertEquals(warnings, []);
-    assertEquals(store.keeping.remove([a!]), []);
+    assertEquals(store.keeping.remove([a!]).gone, []);
   }
   const { store } = await openStore(dir.join("data"));
   await using _ = store;
@@ -71,7 +71,7 @@ Deno.test("StoreKeeping spares what is in use, pinned, or was used since it was 
     using use = store.keeping.use();
     use.add(root);
     assert(one().isInUse);
-    assertEquals(store.keeping.remove([one()]), []);
+    assertEquals(store.keeping.remove([one()]).gone, []);
     {
       using _ = store.use(root);
     }
@@ -79,13 +79,13 @@ Deno.test("StoreKeeping spares what is in use, pinned, or was used since it was 
   }
   assert(!one().isInUse);
   // It was used, so it is not the one that goes next.
-  assertEquals(store.keeping.remove([before]), []);
+  assertEquals(store.keeping.remove([before]).gone, []);
   assert(store.keeping.setPinned(root, true));
   assert(!store.keeping.setPinned(root, true));
   assertEquals([one().isPinned, store.keeping.pinnedCount], [true, 1]);
-  assertEquals(store.keeping.remove([one()]), []);
+  assertEquals(store.keeping.remove([one()]).gone, []);
   assert(store.keeping.setPinned(root, false));
-  assertEquals(namesOf(store.keeping.remove([one()])), ["a"]);
+  assertEquals(namesOf(store.keeping.remove([one()]).gone), ["a"]);
   assert(!store.keeping.setPinned(root, true), "what is not here cannot be pinned");
 });
 
@@ -114,7 +114,7 @@ Deno.test("StoreKeeping never lists what is shared in place, nor what is under w
   const [part] = copiesOf(store);
   assertEquals([part!.name, part!.isPartial, part!.bytes], ["part", true, CHUNK_BYTES]);
   assertEquals(store.keeping.comingBytes, 0);
-  assertEquals(namesOf(store.keeping.remove([part!])), ["part"]);
+  assertEquals(namesOf(store.keeping.remove([part!]).gone), ["part"]);
   assertEquals([store.download(root), store.keeping.bytes], [undefined, 0]);
 });
 
@@ -133,9 +133,9 @@ Deno.test("StoreKeeping tells of unverified downloads that wait, and of what a r
     using use = store.keeping.use();
     use.addPath(unverified.path);
     assert(copiesOf(store)[0]!.isInUse);
-    assertEquals(store.keeping.remove(copiesOf(store)), []);
+    assertEquals(store.keeping.remove(copiesOf(store)).gone, []);
   }
-  assertEquals(namesOf(store.keeping.remove(copiesOf(store))), ["u"]);
+  assertEquals(namesOf(store.keeping.remove(copiesOf(store)).gone), ["u"]);
   assertEquals(store.keeping.bytes, 0);
 });
 
@@ -274,6 +274,81 @@ Deno.test("StoreKeeping counts and removes what a crash left of a fetch", async 
   Deno.writeFileSync(dir.join(`data/partial/${"b".repeat(64)}`), content(300));
   const [left] = copiesOf(store);
   assertEquals([left!.isPartial, left!.bytes, store.keeping.bytes], [true, 300, 300]);
-  assertEquals(store.keeping.remove([left!]), [left!]);
+  assertEquals(store.keeping.remove([left!]).gone, [left!]);
   assertEquals([copiesOf(store), store.keeping.bytes], [[], 0]);
+});
+
+/** Has the disk refuse to remove what lies at a path, until the result is called. */
+function holdFast(path: string): () => void {
+  // Whoever runs the tests: a folder with something in it goes for nobody.
+  Deno.renameSync(path, `${path}.away`);
+  Deno.mkdirSync(`${path}/held`, { recursive: true });
+  return () => {
+    Deno.removeSync(path, { recursive: true });
+    Deno.renameSync(`${path}.away`, path);
+  };
+}
+
+Deno.test("StoreKeeping keeps what the disk does not let go, and tries no more after some in a row", async () => {
+  using dir = new TempDir();
+  const names = ["a", "b", "c", "d", "e", "f"];
+  {
+    const { store, warnings } = await openStore(dir.join("data"));
+    await using _ = store;
+    const changes: string[] = [];
+    store.onChange((change) => {
+      if (change.kind === "withdrawn") changes.push(change.name);
+    });
+    const bytes = content(3 * CHUNK_BYTES);
+    const root = await addDownloaded(store, "a", bytes);
+    for (const [n, name] of names.slice(1).entries()) {
+      await addDownloaded(store, name, content(100, n + 2));
+    }
+    const of = (name: string) => copiesOf(store).find((copy) => copy.name === name)!;
+    const held = ["a", "b", "d", "e", "f"].map((name) => holdFast(of(name).path));
+    const first = store.keeping.remove(["a", "b", "c", "d"].map(of));
+    assertEquals(namesOf(first.gone), ["c"]);
+    assertEquals(first.stuck.map(({ copy }) => copy.name), ["a", "b", "d"]);
+    assertEquals(first.isGivenUp, false);
+    assertStringIncludes(first.stuck[0]!.reason, "Cannot remove ");
+    assertEquals(changes, ["c"]);
+    assertEquals(store.keeping.bytes, bytes.length + 400);
+    const second = store.keeping.remove(["e", "f", "a", "b"].map(of));
+    assertEquals([second.gone, second.isGivenUp], [[], true]);
+    // With the one before them these are enough.
+    assertEquals(second.stuck.map(({ copy }) => copy.name), ["e", "f"]);
+    for (const letGo of held) letGo();
+    assertEquals(readAll(store, root), bytes);
+    assertEquals(warnings, []);
+  }
+  const { store, warnings } = await openStore(dir.join("data"));
+  await using _ = store;
+  // The catalogue knows them still: nothing has to be hashed.
+  assertEquals(namesOf(store.fileDefinitions()), ["a", "b", "d", "e", "f"]);
+  assertEquals(warnings, []);
+  const { gone, stuck } = store.keeping.remove(copiesOf(store));
+  assertEquals([namesOf(gone), stuck], [["a", "b", "d", "e", "f"], []]);
+});
+
+Deno.test("StoreKeeping keeps parts that the disk does not let go, and what is known of them", async () => {
+  using dir = new TempDir();
+  const { store } = await openStore(dir.join("data"));
+  await using _ = store;
+  const bytes = content(4 * CHUNK_BYTES, 4), root = rootOf(bytes);
+  const download = store.beginDownload({ root, name: "part", sizeBytes: bytes.length });
+  giveLeaves(download, bytes);
+  giveChunks(download, bytes, { first: 0, count: 1 });
+  await download.suspend();
+  const unverified = store.openUnverified({ name: "u", sizeBytes: 500, key: "http://m/u" });
+  unverified.write(0, content(200));
+  unverified.suspend();
+  assertEquals(namesOf(copiesOf(store)), ["part", "u"]);
+  const held = copiesOf(store).map(({ path }) => holdFast(path));
+  const { gone, stuck } = store.keeping.remove(copiesOf(store));
+  assertEquals([gone, namesOf(stuck.map(({ copy }) => copy))], [[], ["part", "u"]]);
+  for (const letGo of held) letGo();
+  assertEquals(store.download(root)?.have.count, 1);
+  assertEquals(store.keeping.bytes, CHUNK_BYTES + 200);
+  assertEquals(namesOf(store.keeping.remove(copiesOf(store)).gone), ["part", "u"]);
+  assertEquals(store.keeping.bytes, 0);
 });
