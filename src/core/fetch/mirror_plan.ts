@@ -36,7 +36,7 @@
  *     `crowdNamedMs`. Meanwhile the mirror gives the head alone, and nothing where fellows are
  *     expected; then, of a file of `readAheadBytesMin` or more, what this node would read first for
  *     fellows, each from another place on, so that the line is not idle, also while those who offer it
- *     then have not begun. Without links and directories nobody is listened for. Of what fellows bring nothing is
+ *     then have not begun; but not while directories are asked, which may name many. Without links and directories nobody is listened for. Of what fellows bring nothing is
  *     released before the whole is checked, so from `crowdHeadMs` on the mirror gives one chunk, and
  *     another every `crowdDripMs`: who waits is given it little by little, and all fellows read the same.
  * 11. When mirror and peers disagree, and the whole can be checked, the mirror gives all of it apart,
@@ -72,6 +72,8 @@ export interface CrowdView {
   readonly fellows: number;
   /** Whether somebody sought the file lately, who may be one, or directories are naming some. */
   readonly isExpected: boolean;
+  /** Whether directories are just naming some, who begin to read the same then. */
+  readonly areBeingNamed: boolean;
   /** Whether anything can be read for them from the mirror. */
   readonly canRead: boolean;
   /** Whether the mirror has given a part of the file that it was asked for. */
@@ -294,11 +296,12 @@ export function headBytes(sizeBytes: number): number {
 /** Rule 10: what is read while others who get the file are listened for. */
 function firstBytes(
   { sizeBytes, mirrorBytes }: PlanView,
-  { canRead, hasGivenPart }: CrowdView,
+  { canRead, hasGivenPart, areBeingNamed }: CrowdView,
 ): MirrorPart & { readonly kind: "head" } {
   const bytes = headBytes(sizeBytes ?? 0);
   const isLong = sizeBytes !== null && sizeBytes >= limits.readAheadBytesMin;
-  const readsAhead = isLong && canRead && hasGivenPart && mirrorBytes >= bytes;
+  const canReadAhead = canRead && hasGivenPart && !areBeingNamed;
+  const readsAhead = isLong && canReadAhead && mirrorBytes >= bytes;
   return { kind: "head", bytes, readsAhead };
 }
 

@@ -92,7 +92,14 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   get isExpected(): boolean {
     if (this.fellows > 0) return false;
-    return this.#expectation.isOn(this.#nowMs) || this.#isNaming;
+    return this.#expectation.isOn(this.#nowMs) || this.areBeingNamed;
+  }
+
+  /** Whether directories are about to name fellows, or those that they named are being dialled. */
+  get areBeingNamed(): boolean {
+    const flight = this.#flight;
+    if (flight === null || this.#nowMs - this.#sinceMs! >= limits.crowdNamedMs) return false;
+    return this.#search!.isAwaited || this.#host.flights.isDialling(flight);
   }
 
   get canRead(): boolean {
@@ -264,13 +271,6 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   get #nowMs(): number {
     return this.#host.clock.nowMs();
-  }
-
-  /** Whether directories are about to name fellows, or those that they named are being dialled. */
-  get #isNaming(): boolean {
-    const flight = this.#flight;
-    if (flight === null || this.#nowMs - this.#sinceMs! >= limits.crowdNamedMs) return false;
-    return this.#search!.isAwaited || this.#host.flights.isDialling(flight);
   }
 
   /** What comes of comparing with the mirror; undefined when that has another file by now. */

@@ -613,6 +613,7 @@ const FELLOWS: CrowdFacts = {
   isExpected: false,
   canRead: true,
   hasGivenPart: true,
+  areBeingNamed: false,
   isComing: true,
   hasForeign: true,
 };

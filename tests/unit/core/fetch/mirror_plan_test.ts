@@ -70,7 +70,14 @@ Deno.test("MirrorPlan.decide() asks the mirror at once when nobody else can be a
 
 Deno.test("MirrorPlan.decide() asks a mirror for nothing before the time that a person gave", () => {
   const delayMs = 60_000;
-  const crowd = { sinceMs: 0, fellows: 3, isExpected: false, canRead: true, hasGivenPart: true };
+  const crowd = {
+    sinceMs: 0,
+    fellows: 3,
+    isExpected: false,
+    canRead: true,
+    hasGivenPart: true,
+    areBeingNamed: false,
+  };
   const stalled = { ...PEERS, isStalled: true };
   const views: Partial<PlanView>[] = [
     {},
@@ -302,7 +309,14 @@ Deno.test("MirrorPlan.decide() takes all of a mirror without ranges where it wou
 });
 
 /** A file with an id since `VIEW.startMs`, at a node without fellows. */
-const CROWD = { sinceMs: 0, fellows: 0, isExpected: false, canRead: true, hasGivenPart: true };
+const CROWD = {
+  sinceMs: 0,
+  fellows: 0,
+  isExpected: false,
+  canRead: true,
+  hasGivenPart: true,
+  areBeingNamed: false,
+};
 
 Deno.test("MirrorPlan.decide() listens for fellows where there are links or directories", () => {
   const early = { nowMs: limits.crowdListenMs - 1, crowd: CROWD, sizeBytes: SIZE };
@@ -337,6 +351,8 @@ Deno.test("MirrorPlan.decide() has a long file read ahead while it listens, once
   assertEquals(readsAhead({ sizeBytes: limits.readAheadBytesMin - 1 }), false);
   assertEquals(readsAhead({ crowd: { ...CROWD, hasGivenPart: false } }), false);
   assertEquals(readsAhead({ crowd: { ...CROWD, canRead: false } }), false);
+  const naming = { ...CROWD, isExpected: true, areBeingNamed: true };
+  assertEquals(readsAhead({ crowd: naming }), "nothing");
   // Somebody is about to get it too: what is read from elsewhere on, that one reads not.
   assertEquals(readsAhead({ crowd: { ...CROWD, isExpected: true } }), true);
   assertEquals(readsAhead({ nowMs: limits.crowdListenMs }), "whole");
