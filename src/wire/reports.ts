@@ -142,6 +142,17 @@ export interface KeepingReport {
   readonly freeBytes: number | null;
   /** How many versions of a package are kept, `--keep-versions`; null: all. */
   readonly versions: number | null;
+  /** How the downloads are over what they may come to; null while they are not. */
+  readonly over: {
+    /** Bytes over `keepBytes`, or missing of `minFreeBytes`; what is still to come does not count. */
+    readonly bytes: number;
+    /** Bytes of downloads that stay because they are pinned. */
+    readonly pinnedBytes: number;
+    /** Bytes of those that stay because somebody reads them, or is given them. */
+    readonly inUseBytes: number;
+    /** Bytes that are here of fetches under way. */
+    readonly fetchingBytes: number;
+  } | null;
   /** Downloads that are pinned. */
   readonly pinned: number;
   /** Downloads that were to go, and that the disk did not let go. */

@@ -316,6 +316,40 @@ Deno.test("daemon keeps the newest versions of a package, and those that are pin
   assertEquals([keeping.versions, keeping.cleanedFiles, keeping.pinned], [2, 5, 1]);
 });
 
+Deno.test("daemon says that it is over its quota, by how much, and what stays for which reason", async () => {
+  await using dir = await TempDir.make();
+  const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
+  const names = await sparseFiles(shared, 3, 500_000);
+  await using seed = await startDaemon({ shares: [shared] });
+  await Deno.writeTextFile(config, "");
+  await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
+  await daemon.linked(1);
+  const unbounded = await daemon.run(["clean"]);
+  assertStringIncludes(unbounded.stderr, "Nothing is to go: the daemon has no bounds");
+  for (const name of names) {
+    await seed.holds(name);
+    await fetchInto(daemon, name);
+    await daemon.run(["pin", name]);
+  }
+  const from = daemon.log.length;
+  await Deno.writeTextFile(config, 'keep = "1M"\n');
+  daemon.kill("SIGHUP");
+  await daemon.process.stderr.matching(/the downloads are over what may be kept/, { from });
+  const over = "the downloads are 500 kB over the 1 MB that they may come to: 1.5 MB are pinned";
+  for (const args of [["clean"], ["clean", "--dry-run"]]) {
+    const { code, stdout, stderr } = await daemon.run(args);
+    assertEquals([code, stdout, stderr], [0, "", `Nothing may go, though ${over}.\n`]);
+  }
+  const doctor = await daemon.run(["doctor"]);
+  assertStringIncludes(doctor.stdout.replace(/\s+/g, " "), over);
+  await daemon.run(["unpin", names[0]!]);
+  const cleaned = await daemon.run(["clean"]);
+  assertEquals(cleaned.code, 0, cleaned.stderr);
+  assertEquals((await daemon.status()).keeping.over, null);
+  const told = daemon.log.slice(from).join("\n").match(/the downloads are over what may be kept/g);
+  assertEquals(told?.length, 1);
+});
+
 smallDiskTest(
   "daemon keeps, offers and counts what its disk does not let go, and tries again when told",
   async () => {

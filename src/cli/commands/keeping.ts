@@ -35,19 +35,69 @@ export const runClean = asking({
   text: cleanTable,
   none: async (_target, client) => {
     const keeping = await askKeeping(client);
-    return stuckError(keeping) ?? "Nothing is to go: the downloads are within what is kept.";
+    return stuckError(keeping) ?? nothingText(keeping);
   },
   after: async (reports, _target, args, client) => {
-    const bytes = formatBytes(reports.reduce((sum, { bytes }) => sum + bytes, 0));
+    const goingBytes = reports.reduce((sum, { bytes }) => sum + bytes, 0);
+    const bytes = formatBytes(goingBytes);
     const files = count(reports.length, "file");
-    if (args.has("dry-run")) return `${files} would go, ${bytes}.`;
-    return stuckError(await askKeeping(client)) ?? `Removed ${files}, ${bytes}.`;
+    const keeping = await askKeeping(client);
+    const isDryRun = args.has("dry-run");
+    const over = overText(keeping, { goingBytes: isDryRun ? goingBytes : 0 });
+    const still = over === undefined ? "" : ` Nothing more may go, though ${over}.`;
+    if (isDryRun) return `${files} would go, ${bytes}.${still}`;
+    return stuckError(keeping) ?? `Removed ${files}, ${bytes}.${still}`;
   },
 });
 
 async function askKeeping(client: DaemonClient): Promise<KeepingReport | undefined> {
   const [status] = await Array.fromAsync(client.ask("status", {}));
   return status?.keeping;
+}
+
+/** Why nothing is to go. */
+function nothingText(keeping: KeepingReport | undefined): string {
+  const over = overText(keeping);
+  if (over !== undefined) return `Nothing may go, though ${over}.`;
+  if (keeping?.keepBytes === null && keeping.minFreeBytes === null) {
+    return keeping.versions === null
+      ? "Nothing is to go: the daemon has no bounds for its downloads (--keep, --min-free)."
+      : "Nothing is to go: no package has more versions here than are kept.";
+  }
+  return "Nothing is to go: the downloads are within what is kept.";
+}
+
+/**
+ * By how much the downloads are over what may be kept, and why no more of them may go; undefined while they
+ * are not.
+ *
+ * @param options.goingBytes Bytes that are about to go.
+ */
+export function overText(
+  keeping: KeepingReport | undefined,
+  { goingBytes = 0 } = {},
+): string | undefined {
+  // A daemon of an older version does not tell.
+  const { over = null } = keeping ?? {};
+  if (over === null || over.bytes <= goingBytes) return undefined;
+  const { bytes, keepBytes, minFreeBytes, stuckBytes } = keeping!;
+  const left = formatBytes(over.bytes - goingBytes);
+  const isQuota = keepBytes !== null && bytes - keepBytes >= over.bytes;
+  const what = isQuota
+    ? `the downloads are ${left} over the ${formatBytes(keepBytes)} that they may come to`
+    : `${left} are missing of the ${
+      formatBytes(minFreeBytes ?? 0)
+    } that shall stay free on the disk`;
+  const parts = [
+    [over.pinnedBytes, "pinned"],
+    [over.inUseBytes, "in use"],
+    [over.fetchingBytes, "on their way"],
+    [stuckBytes, "not to be removed"],
+  ] as const;
+  const why = parts.flatMap(([partBytes, state]) =>
+    partBytes > 0 ? [`${formatBytes(partBytes)} are ${state}`] : []
+  );
+  return why.length === 0 ? what : `${what}: ${why.join(", ")}`;
 }
 
 /** That some were to go and are still there; undefined where there are none. */

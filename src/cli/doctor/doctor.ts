@@ -14,6 +14,7 @@ import {
   checkDaemon,
   checkData,
   checkDatabases,
+  checkKeeping,
   checkNetwork,
   checkOpenPorts,
   checkShare,
@@ -72,7 +73,7 @@ async function examine(args: Arguments, command: CommandSpec): Promise<Finding[]
   for (const path of settings?.shares ?? shares) {
     findings.push(checkShare(await lookAtShare(path), user));
   }
-  if (daemon !== undefined) findings.push(...checkWithheld(daemon));
+  if (daemon !== undefined) findings.push(...checkWithheld(daemon), ...checkKeeping(daemon));
   let answer: Asked<GatewayAnswer> | undefined;
   const conf = pacman?.kind === "known" ? pacman.value.conf : undefined;
   if (daemon !== undefined) {

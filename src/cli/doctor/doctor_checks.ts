@@ -7,6 +7,7 @@
 import { limits } from "../../base/limits.ts";
 import { NEVER_SYNCED } from "../../base/package_index.ts";
 import type { DirectoryReport, GivenPeerReport, ReachReport } from "../../client/types.ts";
+import { overText } from "../commands/keeping.ts";
 import { noLinkText } from "../commands/network.ts";
 import { isLoopbackHost, splitAddress } from "../arguments/address.ts";
 import { commandLine, pathWord, shellWord } from "../terminal/command_words.ts";
@@ -313,6 +314,30 @@ export function checkStale({ staleDatabases = [] }: Partial<DaemonFacts>): Findi
       "Without stale-databases, pacman asks its next server.",
     )
   );
+}
+
+/** Whether the downloads are within what is kept, and can be removed. */
+export function checkKeeping({ keeping }: Partial<DaemonFacts>): Finding[] {
+  const check = "downloads";
+  const findings: Finding[] = [];
+  // A daemon of an older version does not tell of all this.
+  if (keeping?.stuckFiles) {
+    const { stuckFiles, stuckBytes, stuckWhy } = keeping;
+    const text = `the disk does not let ${count(stuckFiles, "file")} go, ` +
+      `${formatBytes(stuckBytes)}: ${stuckWhy}`;
+    findings.push(warning(check, text, "Make the disk writable.", commandLine("clean", [])));
+  }
+  const over = overText(keeping);
+  if (over !== undefined) {
+    const bound = keeping!.keepBytes === null ? "a lower min-free" : "a higher keep";
+    const isPinned = keeping!.over!.pinnedBytes > 0;
+    findings.push(warning(
+      check,
+      over,
+      isPinned ? `Unpin some (pacsrv unpin NAME), or set ${bound}.` : `Set ${bound}.`,
+    ));
+  }
+  return findings;
 }
 
 /** Whether this machine's clock can be right. */

@@ -31,6 +31,7 @@ type StatusFact =
   | "lan"
   | "dataDir"
   | "directories"
+  | "keeping"
   | "staleDatabases"
   | "syncDatabases"
   | "withheld";

@@ -12,6 +12,7 @@ import { isLink } from "../commands/network.ts";
 import { directoryState } from "../commands/status.ts";
 import {
   checkDatabases,
+  checkKeeping,
   checkNetwork,
   checkOpenPorts,
   checkStale,
@@ -235,6 +236,7 @@ function findingsOf(
     ...checkNetwork(daemon),
     ...checkOpenPorts(daemon, []),
     ...checkWithheld(daemon),
+    ...checkKeeping(daemon),
     ...checkDatabases(daemon, { nowMs: unixMs, dbPath: undefined }),
     ...checkStale(daemon),
   ];

@@ -95,7 +95,8 @@ export const CLEAN: CommandSpec = {
     "before what nobody else is known to have, each from the one that was used longest ago: fetched, " +
     "given to others or read. What is pinned, in use, on its way or shared in place stays. Who has " +
     "what says a directory (tracker), which is asked first, or the last search. Prints what went, and " +
-    "why. Needs read access to the daemon's data directory.",
+    "why; where that is not enough, by how much the downloads are over it and what of them stays. It " +
+    "fails when the disk does not let a file go. Needs read access to the daemon's data directory.",
   ],
   flags: [
     flag("--dry-run", { help: "Remove nothing; print what would go." }),

@@ -64,6 +64,9 @@ export class Keeper {
   #cleaning: Promise<void> | null = null;
   #isStopped = false;
   #endOfChanges: () => void = () => {};
+  /** Since when they are over what may be kept though all went that may; null while they are not. */
+  #overSinceMs: number | null = null;
+  #isOverTold = false;
   /** When parts and records were looked at last. */
   #agedMs = -Infinity;
 
@@ -83,6 +86,7 @@ export class Keeper {
   set settings(settings: KeepingSettings) {
     this.#settings = settings;
     this.#planned = [];
+    this.#isOverTold = false;
     this.#cleanSoon(0);
   }
 
@@ -153,6 +157,7 @@ export class Keeper {
       minFreeBytes: minFree === null ? null : minFreeBytes(this.#settings, diskBytes),
       freeBytes: Number.isFinite(freeBytes) ? freeBytes : null,
       versions,
+      over: this.#over(),
       pinned: store.keeping.pinnedCount,
       ...this.#stuck.of(store.keeping.copies()),
       refused: this.refused,
@@ -229,6 +234,7 @@ export class Keeper {
   #check(): void {
     const isDue = this.#context.clock.nowMs() - this.#agedMs >= limits.tidyMs;
     if (isDue || isBounded(this.#settings) && this.#bytesOver(0) > 0) this.#cleanSoon(0);
+    else this.#tellOver();
   }
 
   async #cleanAll(): Promise<void> {
@@ -250,6 +256,27 @@ export class Keeper {
     const files = sumOf(this.#files) - sumOf(before.files);
     const bytes = sumOf(this.#bytes) - sumOf(before.bytes);
     if (files > 0) log.info("cleaned the downloads", { files, bytes, left: store.keeping.bytes });
+    if (goesOn()) this.#tellOver();
+  }
+
+  /** Says once that they are over what may be kept though all went that may. */
+  #tellOver(): void {
+    const { clock, log } = this.#context;
+    const over = this.#over();
+    if (over === null) {
+      this.#overSinceMs = null;
+      this.#isOverTold = false;
+      return;
+    }
+    this.#overSinceMs ??= clock.nowMs();
+    // What is in use or on its way passes by itself.
+    const lasts = over.pinnedBytes > 0 ||
+      clock.nowMs() - this.#overSinceMs >= limits.keepingCheckMs;
+    if (this.#isOverTold || !lasts) return;
+    this.#isOverTold = true;
+    const { bytes, pinnedBytes: pinned, inUseBytes: inUse, fetchingBytes: fetching } = over;
+    const fields = { over: bytes, pinned, inUse, fetching };
+    log.warn("the downloads are over what may be kept, and nothing more may go", fields);
   }
 
   /** Removes these, and what is next for room where the disk does not let some of them go. */
@@ -325,6 +352,22 @@ export class Keeper {
     for (const copy of this.#context.store.keeping.copies()) {
       if (!this.#stuck.passesOver(copy.path)) yield copy;
     }
+  }
+
+  /** How they are over the high marks, what is still to come left out; null where they are not. */
+  #over(): KeepingReport["over"] {
+    if (!isBounded(this.#settings)) return null;
+    const disk = this.#disk();
+    const bytes = bytesOverHigh(this.#settings, { ...disk, comingBytes: 0 }, 0);
+    if (bytes <= 0) return null;
+    let pinnedBytes = 0, inUseBytes = 0, restBytes = 0;
+    for (const copy of this.#context.store.keeping.copies()) {
+      if (copy.isPinned) pinnedBytes += copy.bytes;
+      else if (copy.isInUse) inUseBytes += copy.bytes;
+      else restBytes += copy.bytes;
+    }
+    const fetchingBytes = Math.max(0, disk.keptBytes - pinnedBytes - inUseBytes - restBytes);
+    return { bytes, pinnedBytes, inUseBytes, fetchingBytes };
   }
 
   #bytesOver(neededBytes: number): number {

@@ -289,6 +289,7 @@ Deno.test("statusText() shows counters, directories, transfers with sources, and
       minFreeBytes: 2_000,
       freeBytes: 9_000,
       versions: 2,
+      over: null,
       pinned: 1,
       stuckFiles: 0,
       stuckBytes: 0,

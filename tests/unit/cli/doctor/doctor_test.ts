@@ -6,6 +6,7 @@ import { NEVER_SYNCED } from "../../../../src/base/package_index.ts";
 import type { NodeId, Root } from "../../../../src/base/ids.ts";
 import type {
   DirectoryReport,
+  KeepingReport,
   LanReport,
   PeerReport,
   ReachReport,
@@ -15,6 +16,7 @@ import {
   checkDaemon,
   checkData,
   checkDatabases,
+  checkKeeping,
   checkNetwork,
   checkOpenPorts,
   checkShare,
@@ -59,6 +61,25 @@ const DIRECTORY: DirectoryReport = {
   problem: null,
 };
 
+const KEEPING: KeepingReport = {
+  bytes: 9_500_000,
+  comingBytes: 0,
+  keepBytes: 10_000_000,
+  minFreeBytes: null,
+  freeBytes: null,
+  versions: null,
+  over: null,
+  pinned: 0,
+  stuckFiles: 0,
+  stuckBytes: 0,
+  stuckWhy: null,
+  refused: 0,
+  cleanedFiles: 0,
+  cleanedBytes: 0,
+  totalCleanedFiles: 0,
+  totalCleanedBytes: 0,
+};
+
 function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
   return {
     version: "1.0.0",
@@ -77,6 +98,7 @@ function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
     syncDatabases: [],
     withheld: [],
     filesWithheld: 0,
+    keeping: KEEPING,
     sharedDirs: [],
     ...facts,
   };
@@ -554,3 +576,31 @@ Deno.test("reportText() says what to change, and sums up; nothing moves the curs
 function path(name: string, fields: Partial<PathFacts> = {}): PathFacts {
   return { path: name, isDirectory: true, uid: 0, gid: 0, mode: 0o755, ...fields };
 }
+
+Deno.test("checkKeeping() warns of what is over and of what cannot be removed, and of nothing else", () => {
+  assertEquals(checkKeeping(daemon()), []);
+  const over = {
+    bytes: 4_500_000,
+    pinnedBytes: 6_000_000,
+    inUseBytes: 2_000_000,
+    fetchingBytes: 0,
+  };
+  const [pinned, ...others] = checkKeeping(daemon({
+    keeping: { ...KEEPING, keepBytes: 5_000_000, pinned: 1, over },
+  }));
+  assertEquals([pinned!.level, others], ["warning", []]);
+  assertEquals(
+    pinned!.text,
+    "the downloads are 4.5 MB over the 5 MB that they may come to: 6 MB are pinned, 2 MB are in use",
+  );
+  const missing = { bytes: 1_000_000, pinnedBytes: 0, inUseBytes: 0, fetchingBytes: 0 };
+  const [free] = checkKeeping(daemon({
+    keeping: { ...KEEPING, keepBytes: null, minFreeBytes: 20_000_000, over: missing },
+  }));
+  assertEquals(free!.text, "1 MB are missing of the 20 MB that shall stay free on the disk");
+  const [stuck] = checkKeeping(daemon({
+    keeping: { ...KEEPING, stuckFiles: 2, stuckBytes: 3_000_000, stuckWhy: "Cannot remove /a" },
+  }));
+  assertEquals(stuck!.level, "warning");
+  assertEquals(stuck!.text, "the disk does not let 2 files go, 3 MB: Cannot remove /a");
+});

@@ -65,6 +65,7 @@ const STATUS: StatusReport = {
     minFreeBytes: null,
     freeBytes: null,
     versions: null,
+    over: null,
     pinned: 0,
     stuckFiles: 0,
     stuckBytes: 0,
