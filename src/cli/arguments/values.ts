@@ -168,9 +168,15 @@ export function parseDiscover(text: string, what: string): "all" | readonly stri
 
 /** The name of a site. */
 export function parseSite(text: string, what: string): string {
-  const problem = text === "" ? "it is empty" : siteProblem(text);
+  const problem = text.trim() === "" ? "it is empty" : siteProblem(text) ?? unseenIn(text);
   if (problem !== undefined) throw invalid(what, text, problem);
   return text;
+}
+
+/** What nobody sees of a name that another machine has to have too; undefined when there is none. */
+function unseenIn(text: string): string | undefined {
+  if (text !== text.trim()) return "it begins or ends with a blank";
+  return /\p{Cf}/u.test(text) ? "it contains a character that is not seen" : undefined;
 }
 
 function invalid(what: string, text: string, reason: string): UsageError {

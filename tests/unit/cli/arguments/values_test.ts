@@ -11,6 +11,7 @@ import {
   parseChunks,
   parseDiscover,
   parseNetwork,
+  parseSite,
   parseSize,
   parseTtl,
   secondsUpTo,
@@ -170,5 +171,15 @@ Deno.test("parseDiscover() reads all, none, or names of interfaces", () => {
     const text of ["", "eth0,", "all,eth0", "none,eth0", "a b", "fe80::1%eth0", "x".repeat(65)]
   ) {
     assertStringIncludes(refusal(() => parse(text)), "all, none, or names of interfaces");
+  }
+});
+
+Deno.test("parseSite() refuses what two people would not write alike", () => {
+  assertEquals(parseSite("main building", "--site"), "main building");
+  assertEquals(parseSite("Zürich", "--site"), "Zürich");
+  for (
+    const text of ["", " ", "\u00a0", " main", "main\t", "ma\u202ein", "ma\u200bin", "a\u0007"]
+  ) {
+    assertThrows(() => parseSite(text, "--site"), UsageError, "Cannot use --site");
   }
 });
