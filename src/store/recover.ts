@@ -3,12 +3,12 @@
  * does not know, and removes what nothing needs. Nothing counts as here before it was hashed.
  */
 
-import { EnvironmentError, messageOf } from "../base/errors.ts";
+import { EnvironmentError } from "../base/errors.ts";
 import { isHash, type Root } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { isName } from "../base/names.ts";
 import type { Hasher } from "./hashing/hasher.ts";
-import { removeIfThere } from "./files/io.ts";
+import { codeOf, environmentError, removeIfThere } from "./files/io.ts";
 import { joinPath, StoredFile } from "./files/stored_file.ts";
 import type { StoreContext } from "./catalogue/store_context.ts";
 
@@ -113,7 +113,8 @@ async function recoverDownloads(
       }
     } catch (error) {
       if (!(error instanceof EnvironmentError)) throw error;
-      context.warn(error.message, { path });
+      // Somebody removed it meanwhile.
+      if (error.code !== "not-found") context.warn(error.message, { path });
     }
   }
   return recovered;
@@ -153,16 +154,26 @@ function removeIfOld(context: StoreContext, path: string): boolean {
     removeIfThere(path);
     return true;
   } catch (error) {
-    context.warn(messageOf(error), { path });
+    // Somebody removed it meanwhile.
+    if (codeOf(error) === "not-found") return false;
+    context.warn(environmentError(error, `remove ${path}`).message, { path });
     return false;
   }
 }
 
+/** What lies in a directory. A file that goes takes its own along meanwhile: then there is nothing. */
 async function entriesOf(context: StoreContext, directory: string): Promise<Deno.DirEntry[]> {
   try {
     return await Array.fromAsync(Deno.readDir(directory));
   } catch (error) {
-    context.warn(messageOf(error), { path: directory });
+    const { filesPath, partialsPath, leavesPath } = context.directory;
+    const isPlace = [filesPath, partialsPath, leavesPath].includes(directory);
+    if (codeOf(error) === "not-found" && !isPlace) return [];
+    const { message } = environmentError(
+      error,
+      `put the data directory in order: list ${directory}`,
+    );
+    context.warn(message, { path: directory });
     return [];
   }
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { nextTurn } from "../../../src/base/clock.ts";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -221,6 +222,25 @@ Deno.test("recover() does not take up a file whose bytes are not those of its ro
   assertEquals((await store.recover()).filesRecovered, 0);
   assertEquals(store.fileDefinitions(), []);
   assert(warnings[0]!.message.includes("damaged"));
+});
+
+Deno.test("recover() says nothing of files that are removed meanwhile", async () => {
+  using dir = new TempDir();
+  const { store, warnings } = await openStore(dir.join("data"));
+  await using _ = store;
+  for (let n = 0; n < 100; n++) {
+    await addDownloaded(store, `f${n}`, content(2 * CHUNK_BYTES, n + 1));
+  }
+  const recovering = store.recover();
+  // It is in the midst of it: what it has listed goes.
+  const copies = [...store.keeping.copies()];
+  while (copies.length > 0) {
+    await nextTurn();
+    store.keeping.remove(copies.splice(0, 10));
+  }
+  await recovering;
+  assertEquals(warnings, []);
+  assertEquals(store.fileDefinitions(), []);
 });
 
 Deno.test("recover() removes old data of downloads that nothing is known of", async () => {
