@@ -228,7 +228,7 @@ smallDiskTest("a fetch for which the data directory has no room does not begin",
   const { code, stderr } = await daemon.run(["fetch", "big.bin"], { cwd: work });
   assertEquals(code, 1, stderr);
   assertMatch(stderr, new RegExp(`big.bin: ${disk.path}/data/partial has no space for it`));
-  assertMatch(stderr, /: 41943040 bytes are needed, \d+ are free, \d+ are missing\nhint: /);
+  assertMatch(stderr, /: 41\.9 MB are needed, [\d.]+ MB are free, [\d.]+ MB are missing\nhint: /);
   assertEquals(await namesIn(work), []);
   assertEquals(await namesIn(`${disk.path}/data/partial`), []);
   // What is here needs no room: a part, and then the rest, fill more than half of the disk.

@@ -214,6 +214,7 @@ Deno.test("daemon removes what others have first, never what is pinned, and refu
     await Deno.writeFile(`${common}/common-${n}.bin`, randomBytes(300_000, 10 + n));
   }
   await Deno.writeFile(`${common}/big.bin`, randomBytes(800_000, 20));
+  await Deno.writeFile(`${common}/huge.bin`, randomBytes(1_200_000, 21));
   await using directory = await startDirectory();
   const asks = ["--directory", directory.address];
   await using seed = await startDaemon({ shares: [common], args: asks });
@@ -245,8 +246,11 @@ Deno.test("daemon removes what others have first, never what is pinned, and refu
   assertEquals(await names(), ["common-2.bin", "common-3.bin", "rare.bin"]);
   const refused = await daemon.run(["fetch", "big.bin", "-o", `${dir.path}/out`]);
   assertEquals(refused.code, 1, refused.stderr);
-  assertStringIncludes(refused.stderr, "there is no room for its 800000 bytes");
-  assertStringIncludes(refused.stderr, "all downloads may come to 1000000 (--keep)");
+  assertStringIncludes(refused.stderr, "there is no room for its 800 kB");
+  assertStringIncludes(
+    refused.stderr,
+    "all downloads may come to 1 MB (--keep), and 900 kB of that",
+  );
   assertEquals(await names(), ["common-2.bin", "common-3.bin", "rare.bin"]);
   const dry = await daemon.run(["clean", "--dry-run"]);
   assertEquals([dry.code, dry.stdout], [0, ""]);
@@ -283,6 +287,10 @@ Deno.test("daemon removes what others have first, never what is pinned, and refu
   const text = await daemon.run(["status"]);
   assertMatch(text.stdout, /^kept +900 kB of 1 MB; no room 1 time$/m);
   assertMatch(text.stdout, /^cleaned +2 files, 600 kB; over all runs 2 files, 600 kB$/m);
+  const huge = await daemon.run(["fetch", "huge.bin", "-o", `${dir.path}/out`]);
+  assertEquals(huge.code, 1, huge.stderr);
+  assertStringIncludes(huge.stderr, "there is no room for its 1.2 MB");
+  assertStringIncludes(huge.stderr, "larger than all that may be kept: allow more with --keep");
 });
 
 Deno.test("daemon keeps the newest versions of a package, and those that are pinned", async () => {

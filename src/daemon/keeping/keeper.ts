@@ -6,6 +6,7 @@
  * Without bounds nothing is removed for room.
  */
 
+import prettyBytes from "pretty-bytes";
 import { nextTurn, type Timer } from "../../base/clock.ts";
 import { EnvironmentError, messageOf } from "../../base/errors.ts";
 import type { Root } from "../../base/ids.ts";
@@ -387,26 +388,24 @@ export class Keeper {
     const { keepBytes } = this.#settings;
     const { keptBytes, comingBytes, freeBytes, diskBytes } = this.#disk();
     const quotaIsShort = keepBytes !== null && keptBytes + comingBytes + bytes > keepBytes;
+    const text = (amount: number) =>
+      Number.isFinite(amount) ? prettyBytes(amount) : "an unknown amount";
+    const least = minFreeBytes(this.#settings, diskBytes);
     const bound = quotaIsShort
-      ? `all downloads may come to ${keepBytes} (--keep), and ${
-        keptBytes + comingBytes
-      } of that are ` +
-        "taken"
-      : `${
-        minFreeBytes(this.#settings, diskBytes)
-      } of the disk shall stay free (--min-free), and ` +
-        `${freeBytes} are`;
+      ? `all downloads may come to ${text(keepBytes)} (--keep), and ` +
+        `${text(keptBytes + comingBytes)} of that are taken`
+      : `${text(least)} of the disk shall stay free (--min-free), and ${text(freeBytes)} are`;
+    const why = this.#stuck.isPaused
+      ? `the disk lets nothing go: ${this.#stuck.lastReason}`
+      : "what may go is not enough";
     return new EnvironmentError(
       "no-space",
-      `Cannot fetch ${name}: there is no room for its ${bytes} bytes: ${bound}; ` + (
-        this.#stuck.isPaused
-          ? `the disk lets nothing go: ${this.#stuck.lastReason}`
-          : "what may go is not enough"
-      ),
+      `Cannot fetch ${name}: there is no room for its ${text(bytes)}: ${bound}; ${why}`,
       {
-        hint:
-          "What is pinned, in use or on its way stays: see `pacsrv status` and `pacsrv list`. " +
-          "Unpin something, try again later, or allow more.",
+        hint: keepBytes !== null && bytes > keepBytes
+          ? "It is larger than all that may be kept: allow more with --keep."
+          : "What is pinned, in use or on its way stays: see `pacsrv status` and `pacsrv list`. " +
+            "Unpin something, try again later, or allow more.",
       },
     );
   }

@@ -2,6 +2,7 @@
 
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import prettyBytes from "pretty-bytes";
 import { EnvironmentError } from "../../base/errors.ts";
 
 /** A download that begins or grows. */
@@ -45,8 +46,8 @@ export function checkRoom(
   if (needed <= free) return;
   throw new EnvironmentError(
     "no-space",
-    `Cannot fetch ${name}: ${directory} has no space for it: ${needed} bytes are needed, ` +
-      `${free} are free, ${needed - free} are missing`,
+    `Cannot fetch ${name}: ${directory} has no space for it: ${prettyBytes(needed)} are ` +
+      `needed, ${prettyBytes(free)} are free, ${prettyBytes(needed - free)} are missing`,
     {
       hint: "Free some space there. `pacsrv unshare` removes what was fetched before, " +
         "`pacsrv daemon --keep BYTES` has the daemon do so by itself.",
