@@ -4,6 +4,7 @@
  */
 
 import { isAbsolute, join, resolve } from "node:path";
+import type { HostPort } from "../../base/address.ts";
 import { toHex } from "../../base/bytes.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
@@ -102,7 +103,7 @@ export async function readDaemonSettings(given: Arguments): Promise<DaemonSettin
 export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings> {
   const syncDbDir = args.text("sync-db");
   const { peers, srvNames } = readPeers(args);
-  return {
+  const settings: DaemonSettings = {
     ...await readNetworkSettings(args, { peers }),
     srvNames,
     dataDir: resolve(args.text("data") ?? systemDataDir()),
@@ -125,6 +126,36 @@ export async function daemonSettingsOf(args: Arguments): Promise<DaemonSettings>
     monitor: readMonitor(args),
     ...readLogSettings(args),
   };
+  const { node, client, gateway, monitor } = settings;
+  checkPorts(args, { node, client, gateway: gateway?.listen, metrics: monitor?.listen });
+  return settings;
+}
+
+/** @throws {UsageError} when two of the ports are one. */
+function checkPorts(args: Arguments, ports: Readonly<Record<string, HostPort | undefined>>): void {
+  const all = Object.entries(ports);
+  for (const [at, [flag, port]] of all.entries()) {
+    const same = all.slice(0, at).find(([, other]) => port && other && isSamePort(port, other));
+    if (same === undefined) continue;
+    const [first] = same;
+    // Of the two the one to be blamed is the one that somebody set.
+    const [key, beside] = args.isSet(flag) ? [flag, first] : [first, flag];
+    throw about(
+      { key, beside },
+      new UsageError(
+        `Cannot use ${args.origin(key)}: it is the port of --${beside}, port ${port!.port}`,
+        { hint: "Give each a port of its own." },
+      ),
+    );
+  }
+}
+
+/** Whether two sockets cannot listen at these addresses side by side. */
+function isSamePort(a: HostPort, b: HostPort): boolean {
+  if (a.port === 0 || a.port !== b.port) return false;
+  const isAll = (one: HostPort, other: HostPort) =>
+    one.host === "::" || one.host === "0.0.0.0" && !other.host.includes(":");
+  return a.host === b.host || isAll(a, b) || isAll(b, a);
 }
 
 /**
@@ -141,7 +172,7 @@ export async function readDirectorySettings(given: Arguments): Promise<Directory
 export async function directorySettingsOf(args: Arguments): Promise<DirectorySettings> {
   const { directoryRefreshMsMin, directoryRefreshMsMax } = limits;
   const refreshSeconds = wholeNumber(directoryRefreshMsMin / 1000, directoryRefreshMsMax / 1000);
-  return {
+  const settings: DirectorySettings = {
     listen: readDirectoryListen(args),
     ...await readNetwork(args),
     replicas: args.value("replicas", wholeNumber(0, limits.replicasMax)),
@@ -152,6 +183,9 @@ export async function directorySettingsOf(args: Arguments): Promise<DirectorySet
     monitor: readMonitor(args),
     ...readLogSettings(args),
   };
+  const { listen, monitor } = settings;
+  checkPorts(args, { listen, metrics: monitor?.listen });
+  return settings;
 }
 
 /** The command line over the file that `--config` names, if it names one. */

@@ -148,3 +148,9 @@ refresh   every 30.0 s
   const text = directoryStatusText({ ...STATUS, replicas: 0 });
   assertEquals(text.includes("\nreplicas  no balancing\n"), true);
 });
+
+Deno.test("readDirectorySettings() takes no port twice", async () => {
+  const words = ["--listen", "127.0.0.1:9000", "--metrics", "127.0.0.1:9000"];
+  const message = "Cannot use --metrics: it is the port of --listen, port 9000";
+  await assertRejects(() => settings(...words), UsageError, message);
+});

@@ -373,3 +373,24 @@ Deno.test("defaultDataDir() follows the system's conventions", () => {
   const error = assertThrows(() => dir("linux", 1000, {}), UsageError);
   assertStringIncludes(error.hint ?? "", "--data");
 });
+
+Deno.test("readDaemonSettings() takes no port twice", async () => {
+  const at = (flag: string, address: string) => [`--${flag}`, address];
+  for (
+    const [words, message] of [
+      [
+        [...at("client", "127.0.0.1:9000"), ...at("metrics", "127.0.0.1:9000")],
+        "Cannot use --metrics: it is the port of --client, port 9000",
+      ],
+      [
+        at("gateway", "127.0.0.1:8048"),
+        "Cannot use --gateway: it is the port of --node, port 8048",
+      ],
+      [at("node", "0.0.0.0:8049"), "Cannot use --node: it is the port of --client, port 8049"],
+    ] as const
+  ) {
+    await assertRejects(() => settings(...words), UsageError, message);
+  }
+  await settings(...at("client", "127.0.0.1:0"), ...at("metrics", "127.0.0.1:0"));
+  await settings(...at("node", "127.0.0.2:8049"));
+});
