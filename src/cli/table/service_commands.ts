@@ -186,7 +186,9 @@ export const DAEMON: CommandSpec = {
       help:
         "After pacman has synced, fetch the new versions of packages that clients of the gateway took " +
         "lately, before anybody asks: from nodes, and after " +
-        `${limits.backgroundDelayMs / 60_000} minutes from the mirrors. Needs --sync-db.`,
+        `${
+          limits.backgroundDelayMs / 60_000
+        } minutes from the mirrors. Needs --gateway and --sync-db.`,
     }),
     {
       ...MIRROR_DELAY,
