@@ -45,15 +45,25 @@ export class RateLimit {
 export class HostRateLimit {
   readonly #perSecond: number;
   readonly #burst: number;
+  readonly #groupOf: (host: string) => string;
   /** By network, the one longest silent first. */
   readonly #buckets: BoundedMap<string, RateLimit>;
   /** The host heard last: most of what comes in a row comes over one connection. */
   #last: { readonly host: string; readonly bucket: RateLimit } | undefined;
 
-  /** `perSecond` on average for each host, with a `burst` on top. */
+  /**
+   * `perSecond` on average for each host, with a `burst` on top. `groupOf` says which addresses count as
+   * one host, by default as {@linkcode networkOf} does.
+   */
   constructor(
-    options: { readonly perSecond: number; readonly burst: number; readonly hostsMax: number },
+    options: {
+      readonly perSecond: number;
+      readonly burst: number;
+      readonly hostsMax: number;
+      readonly groupOf?: (host: string) => string;
+    },
   ) {
+    this.#groupOf = options.groupOf ?? networkOf;
     this.#perSecond = options.perSecond;
     this.#burst = options.burst;
     this.#buckets = new BoundedMap(options.hostsMax);
@@ -76,7 +86,7 @@ export class HostRateLimit {
 
   #bucketOf(host: string): RateLimit {
     if (this.#last?.host === host) return this.#last.bucket;
-    const network = networkOf(host);
+    const network = this.#groupOf(host);
     const bucket = this.#buckets.get(network) ?? new RateLimit(this.#perSecond, this.#burst);
     this.#buckets.set(network, bucket);
     this.#last = { host, bucket };

@@ -8,6 +8,7 @@ import { Counts } from "../base/counts.ts";
 import { EnvironmentError, messageOf, PeerFault, type PeerFaultCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { Connection } from "./connection.ts";
+import type { LanNaming } from "../wire/host.ts";
 import type { ByNearness, Nearness } from "../wire/nearness.ts";
 import type { DialGuard } from "./dial_guard.ts";
 import type { Duplex, Transport } from "./transport.ts";
@@ -83,16 +84,18 @@ export class Connections {
   }
 
   /**
-   * Opens a connection. `isGiven`: the address is not one that some other node named.
+   * Opens a connection. `isGiven`: the address is not one that some other node named; `namedOnLan`: only
+   * the LAN named it.
    *
    * @throws {EnvironmentError} "unreachable" when nobody answers there, all slots are taken, or the
    * host is left alone.
    */
   async dial(
     address: HostPort,
-    { isGiven = false, ...options }: {
+    { isGiven = false, namedOnLan, ...options }: {
       readonly signal?: AbortSignal | undefined;
       readonly isGiven?: boolean | undefined;
+      readonly namedOnLan?: LanNaming | undefined;
     } = {},
   ): Promise<Connection> {
     if (!this.#hasSlotFor(address.host)) {
@@ -103,7 +106,9 @@ export class Connections {
       );
     }
     const { signal } = options;
-    const outcome = isGiven ? undefined : this.guard?.begin(address, this.#clock.nowMs());
+    const outcome = isGiven
+      ? undefined
+      : this.guard?.begin(address, this.#clock.nowMs(), namedOnLan);
     this.#dialing++;
     try {
       const timeoutMs = limits.dialMs;

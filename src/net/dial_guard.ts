@@ -11,8 +11,12 @@
  *     of nodes behind one address can be met. Not a loopback host: many nodes of one machine are
  *     dialled there, and who can name its ports to this node can dial them himself.
  *  3. All hosts together have a bound of the same kind, against a node that scans a network.
- *  4. A node that was met, but knew nothing of why it was called, has a bound on such calls.
- *  5. When this machine's network changed, nothing of this counts any more: all of it may have failed
+ *  4. What packets on the LAN alone name, which anybody on it may send, has bounds of its own of the kinds
+ *     2 and 3, so that it uses up nothing of the others: one for what a host says of itself, one for what
+ *     others say of it. There each address is a host, and gets one dial more every
+ *     `limits.lanDialRestMs`: who can name its ports there can dial them himself.
+ *  5. A node that was met, but knew nothing of why it was called, has a bound on such calls.
+ *  6. When this machine's network changed, nothing of this counts any more: all of it may have failed
  *     for want of a network. Who comes here from an address is not left alone there.
  *
  * It is not asked about addresses that a person gave or where a link was: those have their own pace
@@ -24,7 +28,7 @@ import { BoundedMap } from "../base/bounded_map.ts";
 import { EnvironmentError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { HostRateLimit, networkOf, RateLimit } from "../base/rate_limit.ts";
-import { formatAddress, isLoopback, plainHost } from "../wire/host.ts";
+import { formatAddress, isLoopback, type LanNaming, plainHost } from "../wire/host.ts";
 
 /** What is known of one address. */
 interface Dialled {
@@ -52,8 +56,7 @@ export interface DialOutcome {
 /** The dials of one node. */
 export class DialGuard {
   readonly #addresses = new BoundedMap<string, Dialled>(limits.dialledMax);
-  #hosts = newHosts();
-  #all = newAll();
+  #bounds = newBounds();
   readonly #leftAlone: (host: string) => void;
 
   /** `leftAlone` is told of each dial that is not made. */
@@ -64,27 +67,24 @@ export class DialGuard {
   /**
    * Counts a dial that begins.
    *
+   * @param namedOnLan Who named the address, where only the LAN did.
    * @throws {EnvironmentError} "unreachable" when it must not be made.
    */
-  begin({ host, port }: HostPort, nowMs: number): DialOutcome {
+  begin({ host, port }: HostPort, nowMs: number, namedOnLan?: LanNaming): DialOutcome {
     const key = keyOf({ host, port });
     const known = this.#addresses.get(key);
     const isMet = known !== undefined && isMetLately(known, nowMs);
     const waitMs = (known?.untilMs ?? -Infinity) - nowMs;
     // Why it cannot be reached is what whoever asks wants to know, not that it was not tried again.
-    if (waitMs > 0) this.#refuse(host, `the last dials of it failed`, known?.problem ?? null);
+    const problem = known?.problem ?? null;
+    if (waitMs > 0) this.#refuse(host, { why: "the last dials of it failed", problem, namedOnLan });
     if (known !== undefined && known.wasted.waitMs(nowMs) > 0) {
-      this.#refuse(host, "too many calls there were for nothing");
+      this.#refuse(host, { why: "too many calls there were for nothing", namedOnLan });
     }
-    const isBounded = !isMet && !isLoopback(host);
-    if (isBounded && !this.#hosts.take(host, nowMs)) {
-      this.#refuse(host, `${limits.hostDialsMax} dials of this host met no node`);
-    }
-    if (isBounded && !this.#all.take(nowMs)) {
-      this.#hosts.owe(host, -1);
-      this.#refuse(host, `${limits.dialsUnmetMax} dials of unknown addresses met no node`);
-    }
-    return this.#outcome(key, host, isBounded);
+    const bounds = isMet || isLoopback(host) ? undefined : this.#bounds[namedOnLan ?? "elsewhere"];
+    const why = bounds?.take(host, nowMs);
+    if (why !== undefined) this.#refuse(host, { why, namedOnLan });
+    return this.#outcome(key, host, bounds);
   }
 
   /** The node there knew nothing of why it was called. */
@@ -101,24 +101,19 @@ export class DialGuard {
     known.metAtMs = nowMs;
   }
 
-  /** Rule 5. */
+  /** Rule 6. */
   startOver(): void {
     this.#addresses.clear();
-    this.#hosts = newHosts();
-    this.#all = newAll();
+    this.#bounds = newBounds();
   }
 
-  #outcome(key: string, host: string, isBounded: boolean): DialOutcome {
+  #outcome(key: string, host: string, bounds: DialBounds | undefined): DialOutcome {
     let isTold = false;
     const once = (tell: () => void) => {
       if (!isTold) tell();
       isTold = true;
     };
-    const giveBack = () => {
-      if (!isBounded) return;
-      this.#hosts.owe(host, -1);
-      this.#all.owe(-1);
-    };
+    const giveBack = () => bounds?.giveBack(host);
     return {
       met: (nowMs) =>
         once(() => {
@@ -158,8 +153,16 @@ export class DialGuard {
     return known;
   }
 
-  #refuse(host: string, why: string, problem: string | null = null): never {
-    this.#leftAlone(networkOf(plainHost(host)));
+  #refuse(
+    host: string,
+    { why, problem = null, namedOnLan }: {
+      readonly why: string;
+      readonly problem?: string | null;
+      readonly namedOnLan: LanNaming | undefined;
+    },
+  ): never {
+    // The host is dialled all the same where anybody else names it.
+    if (namedOnLan === undefined) this.#leftAlone(networkOf(plainHost(host)));
     throw new EnvironmentError(
       "unreachable",
       problem ?? `Cannot connect: the host is left alone, ${why}`,
@@ -167,16 +170,50 @@ export class DialGuard {
   }
 }
 
-function newHosts(): HostRateLimit {
-  return new HostRateLimit({
-    perSecond: 1000 / limits.hostDialRestMs,
-    burst: limits.hostDialsMax,
-    hostsMax: limits.dialledMax,
-  });
+/** Rules 2 and 3, of addresses that were named in one way. */
+class DialBounds {
+  readonly #hosts: HostRateLimit;
+  readonly #all = new RateLimit(limits.dialsUnmetPerSecondMax, limits.dialsUnmetMax);
+  readonly #hostMax: number;
+
+  constructor(options: {
+    readonly hostMax: number;
+    readonly restMs: number;
+    readonly groupOf?: (host: string) => string;
+  }) {
+    const { hostMax: burst, restMs, ...grouping } = options;
+    this.#hostMax = burst;
+    const hostsMax = limits.dialledMax;
+    this.#hosts = new HostRateLimit({ perSecond: 1000 / restMs, burst, hostsMax, ...grouping });
+  }
+
+  /** Counts a dial; gives why it must not be made, if so. */
+  take(host: string, nowMs: number): string | undefined {
+    if (!this.#hosts.take(host, nowMs)) return `${this.#hostMax} dials of this host met no node`;
+    if (this.#all.take(nowMs)) return undefined;
+    this.#hosts.owe(host, -1);
+    return `${limits.dialsUnmetMax} dials of unknown addresses met no node`;
+  }
+
+  giveBack(host: string): void {
+    this.#hosts.owe(host, -1);
+    this.#all.owe(-1);
+  }
 }
 
-function newAll(): RateLimit {
-  return new RateLimit(limits.dialsUnmetPerSecondMax, limits.dialsUnmetMax);
+function newBounds(): Readonly<Record<LanNaming | "elsewhere", DialBounds>> {
+  const { hostDialRestMs, hostDialsMax, lanDialRestMs, lanDialsPerHostMax } = limits;
+  const ofLan = () =>
+    new DialBounds({
+      hostMax: lanDialsPerHostMax,
+      restMs: lanDialRestMs,
+      groupOf: (host) => host,
+    });
+  return {
+    elsewhere: new DialBounds({ hostMax: hostDialsMax, restMs: hostDialRestMs }),
+    itself: ofLan(),
+    other: ofLan(),
+  };
 }
 
 function isMetLately({ metAtMs }: Dialled, nowMs: number): boolean {

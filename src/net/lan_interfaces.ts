@@ -1,6 +1,12 @@
 /** The interfaces of this machine that have others on them, and who is on them. */
 
-import { isInNetwork, isLinkLocal, isLoopback, type OwnAddress } from "../wire/host.ts";
+import {
+  isInNetwork,
+  isLinkLocal,
+  isLoopback,
+  isWholeSubnet,
+  type OwnAddress,
+} from "../wire/host.ts";
 import { networkInterfaces } from "./own_addresses.ts";
 
 /** A family of addresses. */
@@ -24,11 +30,13 @@ export function lanInterfaces(): LanInterface[] {
   return Array.from(found, ([name, addresses]) => ({ name, addresses }));
 }
 
-/** Whether a host is on the same link, rather than behind a router. */
+/** Whether an address is of one host on the same link, rather than behind a router or of all hosts. */
 export function isOnLink({ addresses }: LanInterface, host: string): boolean {
   const family = host.includes(":") ? 6 : 4;
   if (isLinkLocal(host)) return addresses[6].length > 0;
-  return addresses[family].some((own) => isInNetwork(host, own.host, own.bits));
+  return addresses[family].some((own) =>
+    isInNetwork(host, own.host, own.bits) && !isWholeSubnet(host, own.host, own.bits)
+  );
 }
 
 function bitsOf(cidr: string): number {

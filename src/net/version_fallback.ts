@@ -7,7 +7,7 @@
 import type { HostPort } from "../base/address.ts";
 import { BoundedMap } from "../base/bounded_map.ts";
 import { limits } from "../base/limits.ts";
-import { formatAddress } from "../wire/host.ts";
+import { formatAddress, type LanNaming } from "../wire/host.ts";
 import {
   type Message,
   NODE_VERSION_NEWEST,
@@ -71,6 +71,8 @@ interface DialOptions {
   readonly first?: (remote: RemoteIdentity) => readonly Message[];
   /** Whether the address is not one that some other node named. */
   readonly isGiven?: boolean;
+  /** Who named the address, where only the LAN did. */
+  readonly namedOnLan?: LanNaming | undefined;
   /** Ends the dial, and the handshake. */
   readonly signal?: AbortSignal;
 }

@@ -87,6 +87,18 @@ export function plainHost(host: string): string {
   return bytes?.length === 4 ? bytes.join(".") : host;
 }
 
+/** Whether two texts are the same address, whatever their notation and zone (`%eth0`). */
+export function isSameHost(one: string, other: string): boolean {
+  return one === other || bytesOf(one) !== undefined && bytesOf(one) === bytesOf(other);
+}
+
+function bytesOf(host: string): string | undefined {
+  return parsePlain(host.replace(/%.*$/, ""))?.join(".");
+}
+
+/** Who named an address on a LAN: the host that has it, or another. */
+export type LanNaming = "itself" | "other";
+
 /** An address of a machine, and how many of its bits, from the first on, are those of its subnet. */
 export interface OwnAddress {
   readonly host: string;
@@ -101,6 +113,18 @@ export function isInNetwork(host: string, address: string, bits: number): boolea
   const [one, other] = [parsePlain(host), parsePlain(address)];
   if (one === undefined || other === undefined || one.length !== other.length) return false;
   return isLinkLocal(host) || isIn(one, networkAround(other, bits));
+}
+
+/** Whether `host` stands for a whole IPv4 subnet, that of `address`: its first or its last address. */
+export function isWholeSubnet(host: string, address: string, bits: number): boolean {
+  const [one, other] = [parsePlain(host), parsePlain(address)];
+  // RFC 3021: in a subnet of two addresses both are hosts.
+  if (one?.length !== 4 || other?.length !== 4 || bits > 30) return false;
+  if (!isIn(one, networkAround(other, bits))) return false;
+  // The bits of each byte that tell hosts of the subnet apart.
+  const masks = one.map((_, i) => 0xff >> Math.min(8, Math.max(0, bits - 8 * i)));
+  return one.every((byte, i) => (byte & masks[i]!) === 0) ||
+    one.every((byte, i) => (byte & masks[i]!) === masks[i]);
 }
 
 /** Whether `host` is an IPv6 address that means something on one link only (fe80::/10). */

@@ -2,6 +2,9 @@
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { limits } from "../../src/base/limits.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { AnnouncedNode } from "../../src/core/lan/lan_events.ts";
+import { DialGuard } from "../../src/net/dial_guard.ts";
 import { type LanMember, LanWire, partsOf } from "./lan_wire.ts";
 import { SimNetwork } from "./network.ts";
 
@@ -148,3 +151,58 @@ Deno.test("who asks on and on hears no more than the bound of each node", () => 
   const unicastsMax = limits.lanUnicastsBurst + 60_000 / limits.lanUnicastRestMs;
   assertLessOrEqual(wire.unicasts.length, members.length * unicastsMax);
 });
+
+/** What a stranger sends: twice a second as many nodes as one packet may name. */
+const FORGED_PORTS = 20;
+const FORGED_EVERY_MS = 500;
+
+for (
+  const [how, isForged, withinMs] of [
+    ["from its own address", false, 3_000],
+    ["from theirs", true, 15_000],
+  ] as const
+) {
+  Deno.test(`two nodes are linked while a stranger names ${FORGED_PORTS} ports at each, ${how}`, () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const { network, wire } = wireOf(seed);
+      const random = seededRandom(seed);
+      const victims: string[] = [];
+      const send = () => {
+        for (const host of victims) {
+          const nodes: AnnouncedNode[] = Array.from({ length: limits.lanNodesPerPacketMax }, () => {
+            const port = 20_000 + Math.floor(FORGED_PORTS * random.unit());
+            const label = `${host.replaceAll(".", "")}${port}`.padStart(16, "0");
+            return { label, host, port, tags: ["00000001"], from: isForged ? host : "10.9.9.9" };
+          });
+          wire.announce(nodes);
+        }
+        network.later(FORGED_EVERY_MS, send);
+      };
+      send();
+      const leftAlone: string[] = [];
+      const join = () => {
+        const guard = new DialGuard((host) => leftAlone.push(host));
+        const node = network.addNode({ linksMin: LINKS_MIN, linksMax: LINKS_MAX, guard });
+        return wire.join(node).node;
+      };
+      victims.push("10.0.0.1", "10.0.0.2");
+      const first = join();
+      // All that it may dial of the second is used up long before that comes.
+      network.run(600_000);
+      const second = join();
+      const isLinked = () => first.links.size === 1 && second.links.size === 1;
+      assert(network.runUntil(isLinked, withinMs), `seed ${seed}`);
+      network.run(600_000);
+      assert(isLinked(), `seed ${seed}`);
+      assertEquals(leftAlone, []);
+      // Whoever else names a host is heard.
+      for (const { guard } of [first, second]) {
+        for (const host of victims) {
+          for (let port = 1; port <= limits.hostDialsMax; port++) {
+            guard!.begin({ host, port }, network.nowMs).failed(network.nowMs);
+          }
+        }
+      }
+    }
+  });
+}

@@ -8,7 +8,7 @@ import { toHex } from "../../src/base/bytes.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { Lan } from "../../src/core/lan/lan.ts";
-import type { Asker, LanEffect, LanEvent } from "../../src/core/lan/lan_events.ts";
+import type { AnnouncedNode, Asker, LanEffect, LanEvent } from "../../src/core/lan/lan_events.ts";
 import {
   decodeLanPacket,
   encodeAnnouncement,
@@ -92,6 +92,17 @@ export class LanWire {
     }
   }
 
+  /** Somebody announces nodes, to all but those at whose address they are said to be. */
+  announce(nodes: readonly AnnouncedNode[]): void {
+    for (const member of this.members) {
+      for (const node of nodes) {
+        // As a daemon does: nobody else says what is at its own address.
+        if (node.host === member.node.host) continue;
+        this.#tell(member, { kind: "announced", segment: SEGMENT, node });
+      }
+    }
+  }
+
   #tell(member: LanMember, event: LanEvent): void {
     if (member.hasLeft) return;
     const { nowMs } = this.#network;
@@ -118,7 +129,7 @@ export class LanWire {
         member.sentAtMs.push(this.#network.nowMs);
         return this.#send(member, encodeQuestion(effect.known));
       case "found":
-        return this.#network.tell(node, { ...effect, kind: "add-address", pinned: false });
+        return this.#network.tell(node, { kind: "add-address", ...effect.address, pinned: false });
       case "keep":
         for (const { host, port } of node.overlay.neighbours.pinned()) {
           this.#network.tell(node, { kind: "unpin-address", host, port });
@@ -147,9 +158,9 @@ export class LanWire {
       const from = { host, port: 5353 };
       return this.#tell(member, { kind: "asked", segment: SEGMENT, question: packet, from });
     }
-    for (const label of packet.gone) this.#tell(member, { kind: "gone", label });
+    for (const label of packet.gone) this.#tell(member, { kind: "gone", label, from: host });
     for (const { addresses, ...node } of packet.nodes) {
-      const announced = { ...node, host: addresses[0]! };
+      const announced = { ...node, host: addresses[0]!, from: host };
       this.#tell(member, { kind: "announced", segment: SEGMENT, node: announced });
     }
   }

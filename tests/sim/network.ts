@@ -195,7 +195,7 @@ export class SimNetwork {
 
   /** Makes a puppet dial. */
   dial(node: SimNode, to: SimNode): void {
-    this.#links.dial(node, to.host, to.port);
+    this.#links.dial(node, to);
   }
 
   /** Makes a puppet send. */
@@ -249,7 +249,7 @@ export class SimNetwork {
   #do(node: SimNode, effect: OverlayEffect): void {
     switch (effect.kind) {
       case "dial":
-        this.#links.dial(node, effect.host, effect.port);
+        this.#links.dial(node, effect);
         break;
       case "send":
         this.#links.transmit(node, effect.link, effect.message);

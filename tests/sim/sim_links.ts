@@ -5,11 +5,13 @@
  */
 
 import { limits } from "../../src/base/limits.ts";
+import type { HostPort } from "../../src/base/address.ts";
 import { type Random } from "../../src/base/random.ts";
 import type { LinkId } from "../../src/core/overlay/neighbour_events.ts";
 import { Overlay, type OverlayEvent } from "../../src/core/overlay/overlay.ts";
+import type { DialOutcome } from "../../src/net/dial_guard.ts";
 import { decodePayload, encodeFrame } from "../../src/wire/codec.ts";
-import { formatAddress, isLoopback } from "../../src/wire/host.ts";
+import { formatAddress, isLoopback, type LanNaming } from "../../src/wire/host.ts";
 import type { Message } from "../../src/wire/messages.ts";
 import type { SimLog } from "./sim_log.ts";
 import type { LinkEnd, SimNode } from "./sim_node.ts";
@@ -107,10 +109,23 @@ export class SimLinks {
   }
 
   /** Makes a link, or tells the node that it cannot be had. */
-  dial(from: SimNode, host: string, port: number): void {
-    const { log, step } = this.#options;
+  dial(
+    from: SimNode,
+    { host, port, namedOnLan }: HostPort & { readonly namedOnLan?: LanNaming },
+  ): void {
+    const { log, step, time } = this.#options;
     const { life } = from;
+    const wasMet = from.brain instanceof Overlay && from.brain.neighbours.wasMet({ host, port });
+    let outcome: DialOutcome | undefined;
+    try {
+      if (!wasMet) outcome = from.guard?.begin({ host, port }, time.nowMs, namedOnLan);
+    } catch {
+      time.later(0, () => step(from, { kind: "dial-failed", host, port }));
+      return;
+    }
     this.connect(from, { host, port }, (failed) => {
+      if (failed === undefined) outcome?.met(time.nowMs);
+      else outcome?.failed(time.nowMs);
       if (from.state !== "alive" || from.life !== life) return;
       const to = this.nodeAt(from, host, port);
       if (failed !== undefined || to === undefined) {

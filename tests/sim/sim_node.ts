@@ -7,6 +7,7 @@ import type { NodeId, QueryId, Root } from "../../src/base/ids.ts";
 import { matchesGlob } from "../../src/base/names.ts";
 import type { LinkId } from "../../src/core/overlay/neighbour_events.ts";
 import type { Overlay, OverlayEffect, OverlayEvent } from "../../src/core/overlay/overlay.ts";
+import type { DialGuard } from "../../src/net/dial_guard.ts";
 import type { Hit, Message, QueryOutcome } from "../../src/wire/messages.ts";
 import type { FileOffer, Sought } from "../../src/wire/structures.ts";
 
@@ -30,6 +31,8 @@ export interface SimNodeOptions {
   readonly seenQueriesMax?: number;
   /** Names of files that it has any part of. */
   readonly holds?: readonly string[];
+  /** Bounds its dials of what others name; by default nothing does. */
+  readonly guard?: DialGuard;
   /** Instead of an Overlay. */
   readonly brain?: Brain;
 }
@@ -77,6 +80,7 @@ export class SimNode {
   readonly port: number;
   readonly isReachable: boolean;
   readonly saysDone: boolean;
+  readonly guard: DialGuard | undefined;
   readonly nodeId: NodeId;
   readonly options: SimNodeOptions;
   readonly files: FileOffer[];
@@ -101,6 +105,7 @@ export class SimNode {
     this.port = options.port ?? 8048;
     this.isReachable = options.isReachable ?? true;
     this.saysDone = options.saysDone ?? false;
+    this.guard = options.guard;
     this.options = options;
     this.nodeId = nodeId;
     this.brain = brain;

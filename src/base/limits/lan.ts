@@ -43,6 +43,18 @@ export const lanLimits = {
   /** New nodes in a burst and in a second: a whole building that gets its power back. */
   lanNewBurst: 256,
   lanNewPerSecond: 16,
+  /** The same of what one host says: twice all the nodes that it may have, and what it says of others. */
+  lanNewPerHostBurst: 32,
+  lanNewPerHostPerSecond: 2,
+  /** Addresses that the LAN alone names: two of each node that is remembered, one of each family. */
+  lanAddressesKnownMax: 512,
+  /**
+   * Dials of one host that met no node, where the LAN alone named it: twice all that are remembered of it,
+   * so that the one that is there comes soon, whatever else is said of it.
+   */
+  lanDialsPerHostMax: 32,
+  /** It gets one more this often. Who can name ports of a host on its own link can dial them himself. */
+  lanDialRestMs: 2_000,
   /** How long it takes at the most until it is found out which node comes next. */
   lanNextMs: 3_000,
   /** How long the node that comes next may take to be linked before the one after it counts. */

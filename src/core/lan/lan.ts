@@ -15,7 +15,7 @@
  *  5. On one segment there is a gap of 1 s between any two packets to all; only the goodbye is sent at once.
  *  6. What is heard is bounded (`heard_nodes.ts`), and nodes of other networks are only counted.
  *  7. Each node of this network that is heard for the first time is told to the address book, which
- *     decides whom to dial.
+ *     decides whom to dial; and whether the host at its address said so, or another.
  *  8. All nodes of one network that hear each other stand in a ring, in the order of their labels. Each
  *     keeps a link with the one that comes next, even if it has links enough: so the links connect all of
  *     them, also where the segments of two groups were joined after each had found links enough among
@@ -29,8 +29,8 @@ import { unreachable } from "../../base/errors.ts";
 import type { HostPort } from "../../base/address.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { HeardNodes } from "./heard_nodes.ts";
-import type { LanEffect, LanEvent, LanNodeReport, Segment } from "./lan_events.ts";
+import { HeardNodes, namingOf } from "./heard_nodes.ts";
+import type { LanEffect, LanEvent, LanNodeReport, NamedAddress, Segment } from "./lan_events.ts";
 import { SegmentTalk } from "./segment_talk.ts";
 
 interface LanOptions {
@@ -46,7 +46,7 @@ interface LanOptions {
 }
 
 /** The node that comes next. */
-interface Next extends HostPort {
+interface Next extends NamedAddress {
   readonly label: string;
   readonly sinceMs: number;
 }
@@ -106,11 +106,11 @@ export class Lan {
         if (!this.#heard.heard(node, segment, nowMs)) return;
         this.#passedOver.delete(node.label);
         this.#nextLater(nowMs);
-        out.push({ kind: "found", host: node.host, port: node.port });
+        out.push({ kind: "found", address: addressOf(node) });
         return;
       }
       case "gone":
-        if (this.#heard.forget(event.label)) this.#nextLater(nowMs);
+        if (this.#heard.gone(event.label, event.from)) this.#nextLater(nowMs);
         return;
       case "tick":
         return;
@@ -166,19 +166,25 @@ export class Lan {
     const next = this.#nextNode(nowMs);
     if (next !== undefined) this.#nextAtMs = nowMs + limits.lanKeepMs;
     if (isSameNode(before, next)) return;
-    this.#next = next && { label: next.label, host: next.host, port: next.port, sinceMs: nowMs };
-    out.push({ kind: "keep", address: next ? { host: next.host, port: next.port } : null });
+    this.#next = next && { label: next.label, ...addressOf(next), sinceMs: nowMs };
+    out.push({ kind: "keep", address: next ? addressOf(next) : null });
   }
 
-  #nextNode(nowMs: number): LanNodeReport | undefined {
+  #nextNode(nowMs: number): ReturnType<HeardNodes["get"]> {
     const { label: own } = this.#options;
-    let next: LanNodeReport | undefined;
+    let next: ReturnType<HeardNodes["get"]>;
     for (const node of this.#heard.own()) {
       if ((this.#passedOver.get(node.label) ?? -Infinity) > nowMs) continue;
       if (next === undefined || isNearer(node.label, next.label, own)) next = node;
     }
     return next;
   }
+}
+
+function addressOf(
+  { host, port, from }: HostPort & { readonly from: string },
+): NamedAddress {
+  return { host, port, namedOnLan: namingOf({ host, from }) };
 }
 
 function isSame(one: Segment | undefined, other: Segment): boolean {

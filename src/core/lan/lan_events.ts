@@ -1,6 +1,7 @@
 /** What the policy of a LAN is told and what it has done. Types only. */
 
 import type { HostPort } from "../../base/address.ts";
+import type { LanNaming } from "../../wire/host.ts";
 import type { LanQuestion } from "../../wire/lan_packet.ts";
 
 /** One interface in one family of addresses: what is sent there is heard by all who are on it. */
@@ -18,6 +19,13 @@ export interface AnnouncedNode extends HostPort {
   readonly label: string;
   /** Of the networks whose nodes can dial it. */
   readonly tags: readonly string[];
+  /** The host that sent the packet. */
+  readonly from: string;
+}
+
+/** Where a node listens, and who said so. */
+export interface NamedAddress extends HostPort {
+  readonly namedOnLan: LanNaming;
 }
 
 /** Who asked by itself, and has to be answered so. */
@@ -38,8 +46,8 @@ export type LanEvent =
     readonly from: Asker;
   }
   | { readonly kind: "announced"; readonly segment: string; readonly node: AnnouncedNode }
-  /** A node said goodbye. */
-  | { readonly kind: "gone"; readonly label: string }
+  /** A host said goodbye for a node. */
+  | { readonly kind: "gone"; readonly label: string; readonly from: string }
   /** Time went by; `wakeMs` says when to say so at the latest. */
   | { readonly kind: "tick" }
   /** This node ends. */
@@ -57,9 +65,9 @@ export type LanEffect =
   | { readonly kind: "ask"; readonly segment: string; readonly known: readonly string[] }
   | { readonly kind: "goodbye"; readonly segment: string }
   /** Here a node of this network listens. */
-  | ({ readonly kind: "found" } & HostPort)
+  | { readonly kind: "found"; readonly address: NamedAddress }
   /** Keep a link with this node, and no longer with the one before; null: with none. */
-  | { readonly kind: "keep"; readonly address: HostPort | null };
+  | { readonly kind: "keep"; readonly address: NamedAddress | null };
 
 /** A node that was heard, as it is shown to people. */
 export interface LanNodeReport extends HostPort {

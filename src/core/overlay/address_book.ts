@@ -10,7 +10,10 @@
  *  3. While this node has no link at all a failure says more about its own network than about the
  *     address: then hearsay waits no longer than the others.
  *  4. When the network is back, all start over: see {@linkcode AddressBook.startOver}.
- *  5. A full node is left alone for `limits.backoffMs` by a node that has links enough, and by no
+ *  5. What the LAN alone names, which anybody on it may do, has bounds of its own: so many addresses, and
+ *     so many of one host; what others say of a host goes first, then what failed most often. What
+ *     somebody else names as well is hearsay like any other.
+ *  6. A full node is left alone for `limits.backoffMs` by a node that has links enough, and by no
  *     other; who banned this node, by this node in any case.
  *
  * It does not decide to dial: `dials.ts` does.
@@ -20,7 +23,7 @@ import { Counts } from "../../base/counts.ts";
 import type { NodeId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { formatAddress, isLoopback, isNowhere } from "../../wire/host.ts";
+import { formatAddress, isLoopback, isNowhere, type LanNaming } from "../../wire/host.ts";
 
 /** One address and what is known of it. */
 export interface KnownAddress {
@@ -30,6 +33,10 @@ export interface KnownAddress {
   isPinned: boolean;
   /** It leads to this node itself. */
   isSelf: boolean;
+  /** A dial is under way: it is not forgotten. */
+  isDialled: boolean;
+  /** Who named it on the LAN; undefined: it is known from elsewhere. */
+  namedOnLan: LanNaming | undefined;
   /** A node was met there, and no dial has failed since: it may be told to others. */
   isGood: boolean;
   /** When a node was last met there, by this run or the one before; undefined for hearsay. */
@@ -72,16 +79,27 @@ export class AddressBook {
   }
 
   /** The entry of an address, a new one if need be; undefined when the book is full of better. */
-  add(host: string, port: number): KnownAddress | undefined {
+  add(
+    host: string,
+    port: number,
+    { namedOnLan }: { readonly namedOnLan?: LanNaming | undefined } = {},
+  ): KnownAddress | undefined {
     const key = formatAddress(host, port);
     const known = this.#entries.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // The better word counts.
+      if (namedOnLan === undefined || known.namedOnLan === "other") known.namedOnLan = namedOnLan;
+      return known;
+    }
+    if (namedOnLan !== undefined) this.#makeRoomOfLan(host);
     if (this.#entries.size >= this.#sizeMax && !this.#makeRoom()) return undefined;
     const entry: KnownAddress = {
       host,
       port,
       isPinned: false,
       isSelf: false,
+      isDialled: false,
+      namedOnLan,
       isGood: false,
       metAtMs: undefined,
       nodeId: undefined,
@@ -95,8 +113,12 @@ export class AddressBook {
   }
 
   /** Adds an address that a person gave; false when there is no room for another. */
-  pin(host: string, port: number): boolean {
-    const entry = this.add(host, port);
+  pin(
+    host: string,
+    port: number,
+    naming: { readonly namedOnLan?: LanNaming | undefined } = {},
+  ): boolean {
+    const entry = this.add(host, port, naming);
     if (entry === undefined) return false;
     if (!entry.isPinned) {
       entry.isPinned = true;
@@ -204,16 +226,49 @@ export class AddressBook {
     return picked;
   }
 
+  /**
+   * Up to `count` entries that only the LAN names and `fits` accepts: first what hosts said of themselves,
+   * a host after the other, of each what failed least often.
+   */
+  pickOfLan(count: number, fits: (entry: KnownAddress) => boolean): KnownAddress[] {
+    const byHost = new Map<string, { readonly entry: KnownAddress; readonly tie: number }[]>();
+    for (const entry of this.#entries.values()) {
+      if (entry.namedOnLan === undefined || !fits(entry)) continue;
+      const ofHost = byHost.get(entry.host) ?? [];
+      byHost.set(entry.host, ofHost);
+      ofHost.push({ entry, tie: this.#random.unit() });
+    }
+    const ranked = [...byHost.values()].flatMap((ofHost) =>
+      ofHost.sort((a, b) => byWorth(a.entry, b.entry) || a.tie - b.tie)
+        .map((one, turn) => ({ ...one, turn }))
+    );
+    return ranked
+      .sort((a, b) => rankOf(a.entry) - rankOf(b.entry) || a.turn - b.turn || a.tie - b.tie)
+      .slice(0, count).map(({ entry }) => entry);
+  }
+
   /** A time `delayMs` from now, or up to a quarter of it sooner. */
   #about(delayMs: number, nowMs: number): number {
     return nowMs + delayMs * (1 - 0.25 * this.#random.unit());
   }
 
+  /** Rule 5. */
+  #makeRoomOfLan(host: string): void {
+    const all = [...this.#entries.values()].filter((one) =>
+      one.namedOnLan !== undefined && one.metAtMs === undefined && !one.isPinned && !one.isDialled
+    );
+    const ofHost = all.filter((one) => one.host === host);
+    const isHostFull = ofHost.length >= limits.lanDialsPerHostMax;
+    if (!isHostFull && all.length < limits.lanAddressesKnownMax) return;
+    const worst = (isHostFull ? ofHost : all).reduce((a, b) => byWorth(b, a) > 0 ? b : a);
+    this.#entries.delete(formatAddress(worst.host, worst.port));
+  }
+
   /** Rule 1. */
   #makeRoom(): boolean {
     let oldest: [key: string, metAtMs: number] | undefined;
-    for (const [key, { isPinned, isSelf, metAtMs }] of this.#entries) {
-      if (isPinned || isSelf) continue;
+    for (const [key, { isPinned, isSelf, isDialled, metAtMs }] of this.#entries) {
+      if (isPinned || isSelf || isDialled) continue;
       if (metAtMs === undefined) {
         this.#entries.delete(key);
         return true;
@@ -222,4 +277,13 @@ export class AddressBook {
     }
     return oldest !== undefined && this.#entries.delete(oldest[0]);
   }
+}
+
+/** Of addresses that the LAN names, less than 0 where `a` is rather worth a dial. */
+function byWorth(a: KnownAddress, b: KnownAddress): number {
+  return rankOf(a) - rankOf(b) || a.failures - b.failures;
+}
+
+function rankOf({ namedOnLan }: KnownAddress): number {
+  return namedOnLan === "other" ? 1 : 0;
 }

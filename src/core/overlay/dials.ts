@@ -6,8 +6,9 @@
  *  1. Addresses that a person gave (pinned) are dialled whenever no link leads to them, up to the
  *     most links that a node has.
  *  2. Others only while there are fewer links than the fewest that it wants: those where a node was
- *     met first, by this run or the one before, then hearsay. A dial that is not answered for
- *     `dialSlowMs` does not count as a link to come.
+ *     met first, by this run or the one before, then hearsay, then what the LAN alone names, which
+ *     anybody on it may do: a host after the other. A dial that is not answered for `dialSlowMs` does
+ *     not count as a link to come.
  *  3. Where a fetch waits for a link, those that a person gave and that were met last are dialled at
  *     once.
  *  4. A link that comes up after failures, and a change of this machine's addresses, mean that the
@@ -62,10 +63,16 @@ export class Dials {
       if (wanted <= 0) return;
       const entries = this.#book.pick(
         wanted,
-        (one) => (one.metAtMs !== undefined) === isMet && this.#mayDial(one, nowMs),
+        (one) =>
+          (one.metAtMs !== undefined) === isMet && (isMet || one.namedOnLan === undefined) &&
+          this.#mayDial(one, nowMs),
       );
       for (const entry of entries) this.#dialOne(entry, nowMs, out);
       wanted -= entries.length;
+    }
+    if (wanted <= 0) return;
+    for (const entry of this.#book.pickOfLan(wanted, (one) => this.#mayDial(one, nowMs))) {
+      this.#dialOne(entry, nowMs, out);
     }
   }
 
@@ -154,6 +161,7 @@ export class Dials {
 
   #dialOne(address: KnownAddress, nowMs: number, out: NeighboursEffect[]): void {
     this.#table.beginDial(address, nowMs);
-    out.push({ kind: "dial", host: address.host, port: address.port });
+    const { host, port, namedOnLan } = address;
+    out.push({ kind: "dial", host, port, ...(namedOnLan && { namedOnLan }) });
   }
 }

@@ -97,12 +97,14 @@ export class LinkTable {
   }
 
   beginDial(address: KnownAddress, nowMs: number): void {
+    address.isDialled = true;
     this.#dials.set(address, this.#list.push({ state: "pending", address, sinceMs: nowMs }));
   }
 
   endDial(address: KnownAddress): void {
     const node = this.#dials.get(address);
     if (node === undefined) return;
+    address.isDialled = false;
     this.#dials.delete(address);
     this.#list.remove(node);
   }

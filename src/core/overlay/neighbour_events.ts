@@ -2,6 +2,7 @@
 
 import type { HostPort } from "../../base/address.ts";
 import type { NodeId } from "../../base/ids.ts";
+import type { LanNaming } from "../../wire/host.ts";
 import type { MessageOf, Refusal } from "../../wire/messages.ts";
 import type { Ban, Misdeed, SeenNode } from "./bans.ts";
 
@@ -33,11 +34,15 @@ export interface NewLink {
 
 /** What may happen to the links. */
 export type NeighboursEvent =
-  /** `pinned`: given by a person, rather than learned; `met`: a node was met there before. */
+  /**
+   * `pinned`: given by a person, rather than learned; `met`: a node was met there before; `namedOnLan`:
+   * it comes from packets that anybody on the LAN may send.
+   */
   | ({
     readonly kind: "add-address";
     readonly pinned: boolean;
     readonly met?: boolean;
+    readonly namedOnLan?: LanNaming;
   } & HostPort)
   /** A person named it, and does so no more; a link that leads there may stay. */
   | ({ readonly kind: "unpin-address" } & HostPort)
@@ -80,7 +85,7 @@ export type CloseReason = LinkRefusal | "silent" | "bye";
 
 /** What is to be done for the links. */
 export type NeighboursEffect =
-  | ({ readonly kind: "dial" } & HostPort)
+  | ({ readonly kind: "dial"; readonly namedOnLan?: LanNaming } & HostPort)
   | { readonly kind: "send"; readonly link: LinkId; readonly message: LinkMessage }
   /** The link is gone for this node at once; the connection shall follow. */
   | { readonly kind: "close"; readonly link: LinkId; readonly reason: CloseReason }

@@ -199,12 +199,12 @@ export class Neighbours {
   // Rule 2
 
   #onAddress(
-    { host, port, pinned, met }: NeighboursEvent & { readonly kind: "add-address" },
+    { host, port, pinned, met, namedOnLan }: NeighboursEvent & { readonly kind: "add-address" },
     nowMs: number,
   ): void {
-    if (pinned) this.#book.pin(plainHost(host), port);
+    if (pinned) this.#book.pin(plainHost(host), port, { namedOnLan });
     else {
-      const entry = this.#book.add(plainHost(host), port);
+      const entry = this.#book.add(plainHost(host), port, { namedOnLan });
       if (entry !== undefined && met === true) entry.metAtMs ??= nowMs;
     }
   }

@@ -11,10 +11,11 @@ import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Random, systemRandom } from "../../base/random.ts";
 import { Lan } from "../../core/lan/lan.ts";
-import type { Asker, LanEffect, LanEvent } from "../../core/lan/lan_events.ts";
+import type { Asker, LanEffect, LanEvent, NamedAddress } from "../../core/lan/lan_events.ts";
 import { isOnLink, type LanInterface } from "../../net/lan_interfaces.ts";
 import { MDNS_PORT } from "../../net/multicast_socket.ts";
-import { formatAddress, isLinkLocal, plainHost } from "../../wire/host.ts";
+import { ownSubnets } from "../../net/own_addresses.ts";
+import { formatAddress, isLinkLocal, isNowhere, isSameHost, plainHost } from "../../wire/host.ts";
 import {
   decodeLanPacket,
   encodeAnnouncement,
@@ -37,9 +38,9 @@ export interface LanDiscoveryOptions {
   /** Whether it keeps a link with the node that comes next. */
   readonly keepsNext: boolean;
   /** A node of the network may be dialled here. */
-  readonly found: (address: HostPort) => void;
+  readonly found: (address: NamedAddress) => void;
   /** A link with this node is to be kept, and not with the one before. */
-  readonly keep: (address: HostPort | null) => void;
+  readonly keep: (address: NamedAddress | null) => void;
   readonly isLinked: (address: HostPort) => boolean;
 }
 
@@ -58,6 +59,8 @@ export class LanDiscovery {
   #running: Running | undefined;
   readonly #segments: LanSegments;
   readonly #log: LanLog;
+  /** The addresses of this machine. */
+  #own: readonly string[] = [];
   #looking: Timer | undefined;
   #wake: Timer | undefined;
   /** Looks at the interfaces, one at a time. */
@@ -135,6 +138,7 @@ export class LanDiscovery {
     if (this.#looking === undefined) return;
     this.#running ??= await this.#begin();
     await this.#segments.look(this.#discover);
+    this.#own = ownSubnets().map(({ host }) => host);
     const segments = Array.from(this.#segments.all, (one) => {
       const { id, isFresh } = one;
       one.isFresh = false;
@@ -196,16 +200,25 @@ export class LanDiscovery {
       });
       return;
     }
-    for (const label of packet.gone) this.#tell({ kind: "gone", label });
-    for (const node of packet.nodes) this.#heard(segment, node);
+    for (const label of packet.gone) this.#tell({ kind: "gone", label, from: from.host });
+    for (const { label, port, tags, addresses } of packet.nodes) {
+      const host = addressOf(addresses, { on: segment.interface, from: from.host });
+      if (host === undefined || this.#isNotThere({ host, port }, from)) continue;
+      const node = { label, host, port, tags, from: from.host };
+      this.#tell({ kind: "announced", segment: segment.id, node });
+    }
   }
 
-  #heard({ id, interface: on }: OpenSegment, node: LanNode): void {
-    const onLink = lastOfLink(node.addresses.filter((host) => isOnLink(on, host)));
-    const host = onLink.find((one) => !one.includes(":")) ?? onLink[0];
-    if (host === undefined) return;
-    const { label, port, tags } = node;
-    this.#tell({ kind: "announced", segment: id, node: { label, host, port, tags } });
+  /**
+   * Whether an address of this machine is named that no other node has: that of this one, or any that
+   * somebody on another machine names.
+   */
+  #isNotThere({ host, port }: HostPort, from: HostPort): boolean {
+    if (!this.#own.some((own) => isSameHost(own, host))) return false;
+    if (!this.#own.some((own) => isSameHost(own, from.host))) return true;
+    const { listen } = this.#options;
+    const isHere = isNowhere(listen.host) || isSameHost(listen.host, host);
+    return isHere && port === listen.port;
   }
 
   // Policy
@@ -242,7 +255,7 @@ export class LanDiscovery {
       case "ask":
         return this.#segments.send(effect.segment, encodeQuestion(effect.known));
       case "found":
-        return this.#options.found({ host: effect.host, port: effect.port });
+        return this.#options.found(effect.address);
       case "keep":
         return this.#options.keep(effect.address);
       default:
@@ -266,6 +279,18 @@ export class LanDiscovery {
     const bytes = encodeAnnouncement(node, { ...how, legacy: to?.legacy });
     await this.#segments.send(id, bytes, to);
   }
+}
+
+/** Where a node is dialled: an IPv4 address on the link, that of the sender first, or an IPv6 one. */
+function addressOf(
+  addresses: readonly string[],
+  { on, from }: { readonly on: LanInterface; readonly from: string },
+): string | undefined {
+  const onLink = lastOfLink(addresses.filter((host) => isOnLink(on, host)));
+  const isV4 = (host: string) => !host.includes(":");
+  const host = onLink.find((one) => isV4(one) && one === from) ?? onLink.find(isV4) ?? onLink[0];
+  // What is one address is to be one text.
+  return host !== undefined && isSameHost(host, from) ? from : host;
 }
 
 /** Addresses with the one of the IPv6 link alone last: others can be told to anybody. */

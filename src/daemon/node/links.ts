@@ -10,13 +10,14 @@ import { messageOf, type OfKind, PeerFault, unreachable } from "../../base/error
 import { limits } from "../../base/limits.ts";
 import type { LinkId } from "../../core/overlay/neighbour_events.ts";
 import type { CallbackOutcome } from "../../core/overlay/search_events.ts";
+import type { NamedAddress } from "../../core/lan/lan_events.ts";
 import { isFar } from "../../core/nearness/nearness.ts";
 import { Overlay, type OverlayEffect, type OverlayEvent } from "../../core/overlay/overlay.ts";
 import type { Connection, FrameHandler } from "../../net/connection.ts";
 import { RefusedError, type RemoteIdentity } from "../../net/handshake.ts";
 import { decodePayload } from "../../wire/codec.ts";
 import { onlyKinds } from "../../wire/framer.ts";
-import { formatAddress, plainHost } from "../../wire/host.ts";
+import { formatAddress, type LanNaming, plainHost } from "../../wire/host.ts";
 import {
   type Message,
   type MessageKind,
@@ -131,7 +132,7 @@ export class Links {
   }
 
   /** Keeps a link with this node of the LAN from now on, and not with the one before. */
-  keepNext(address: HostPort | null): void {
+  keepNext(address: NamedAddress | null): void {
     const before = this.#next;
     this.#next = address;
     if (before !== null && !this.#given.has(before)) this.#unpin(before);
@@ -281,7 +282,7 @@ export class Links {
   #apply(effect: OverlayEffect): void {
     switch (effect.kind) {
       case "dial":
-        this.#dialOrLog({ host: effect.host, port: effect.port });
+        this.#dialOrLog({ host: effect.host, port: effect.port }, effect);
         break;
       case "send":
         this.#connections.get(effect.link)?.send(effect.message);
@@ -408,8 +409,8 @@ export class Links {
     this.#context.log.warn(message, { ...host, ...fields });
   }
 
-  #dialOrLog(address: HostPort): void {
-    this.#dial(address).catch((error) => {
+  #dialOrLog(address: HostPort, { namedOnLan }: OfKind<OverlayEffect, "dial">): void {
+    this.#dial(address, namedOnLan).catch((error) => {
       const { clock, log, throttle } = this.#context;
       const peer = formatAddress(address.host, address.port);
       // Addresses that others tell may be anything; only those that a person gave are worth a line.
@@ -429,7 +430,7 @@ export class Links {
    *
    * @throws {Error} when no link comes about; the overlay has been told.
    */
-  async #dial(address: HostPort): Promise<void> {
+  async #dial(address: HostPort, namedOnLan: LanNaming | undefined): Promise<void> {
     const { clock, connections, identity } = this.#context;
     const dial = { sinceMs: clock.nowMs() };
     let connection: Connection;
@@ -446,6 +447,7 @@ export class Links {
         oldVersions: this.#options.oldVersions,
         nowMs: clock.nowMs(),
         isGiven,
+        namedOnLan,
       }));
     } catch (error) {
       const { refusal, nodeId } = error instanceof RefusedError ? error : {};

@@ -4,19 +4,32 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { EnvironmentError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { DialGuard } from "../../../src/net/dial_guard.ts";
+import type { LanNaming } from "../../../src/wire/host.ts";
 
 /** Dials `count` ports of a host that all fail at once; gives how many were dialled. */
-function scan(guard: DialGuard, host: string, { count = 1_000, nowMs = 0 } = {}): number {
+function scan(
+  guard: DialGuard,
+  host: string,
+  { count = 1_000, nowMs = 0, ...naming }: {
+    readonly count?: number;
+    readonly nowMs?: number;
+    readonly namedOnLan?: LanNaming;
+  } = {},
+): number {
   let dialled = 0;
   for (let port = 1; port <= count; port++) {
-    if (begin(guard, { host, port }, nowMs)) dialled++;
+    if (begin(guard, { host, port, ...naming }, nowMs)) dialled++;
   }
   return dialled;
 }
 
-function begin(guard: DialGuard, at: { host: string; port: number }, nowMs: number): boolean {
+function begin(
+  guard: DialGuard,
+  { namedOnLan, ...at }: { host: string; port: number; namedOnLan?: LanNaming },
+  nowMs: number,
+): boolean {
   try {
-    guard.begin(at, nowMs).failed(nowMs);
+    guard.begin(at, nowMs, namedOnLan).failed(nowMs);
     return true;
   } catch (error) {
     if (error instanceof EnvironmentError && error.code === "unreachable") return false;
@@ -31,6 +44,19 @@ Deno.test("DialGuard.begin() bounds the dials of one host over all its ports", (
   assertEquals(scan(guard, "10.0.0.2"), limits.hostDialsMax, "each host has its own");
   assertEquals(new Set(told), new Set(["10.0.0.1", "10.0.0.2"]));
   assertEquals(scan(guard, "10.0.0.1", { nowMs: 3 * limits.hostDialRestMs }), 3);
+});
+
+Deno.test("DialGuard.begin() bounds apart what is named on the LAN alone, by each host and of each", () => {
+  const told: string[] = [];
+  const guard = new DialGuard((host) => told.push(host));
+  const { lanDialsPerHostMax: most, lanDialRestMs } = limits;
+  for (const host of ["10.0.0.1", "fd77::1", "fd77::2"]) {
+    assertEquals(scan(guard, host, { namedOnLan: "other" }), most);
+    assertEquals(scan(guard, host, { namedOnLan: "itself" }), most);
+  }
+  assertEquals(scan(guard, "fd77::1", { namedOnLan: "itself", nowMs: 3 * lanDialRestMs }), 3);
+  assertEquals(told, [], "no host is left alone");
+  assertEquals(scan(guard, "10.0.0.1"), limits.hostDialsMax);
 });
 
 Deno.test("DialGuard.begin() counts an IPv6 network as one host", () => {

@@ -4,8 +4,10 @@ import {
   hostProblem,
   isLoopback,
   isNowhere,
+  isSameHost,
   isSharedMeaning,
   isWholeAddress,
+  isWholeSubnet,
   plainHost,
 } from "../../../src/wire/host.ts";
 import fc from "fast-check";
@@ -111,4 +113,28 @@ Deno.test("isWholeAddress() is true when host and port are both given or both no
   assertEquals(isWholeAddress("", 0), true);
   assertEquals(isWholeAddress("10.0.0.1", 0), false);
   assertEquals(isWholeAddress("", 1), false);
+});
+
+Deno.test("isWholeSubnet() knows the first and the last address of an IPv4 subnet", () => {
+  for (
+    const [host, bits, is] of [
+      ["10.77.0.255", 24, true],
+      ["10.77.0.0", 24, true],
+      ["10.77.0.255", 16, false],
+      ["10.77.255.255", 16, true],
+      ["10.77.0.3", 30, true],
+      ["10.77.0.3", 29, false],
+      ["10.77.0.3", 31, false],
+      ["10.77.1.255", 24, false],
+      ["10.77.0.1", 24, false],
+    ] as const
+  ) assertEquals(isWholeSubnet(host, "10.77.0.1", bits), is, `${host}/${bits}`);
+  assertEquals(isWholeSubnet("fd77::ffff", "fd77::1", 112), false);
+});
+
+Deno.test("isSameHost() compares addresses, not their texts", () => {
+  assertEquals(isSameHost("fe80::1%eth0", "fe80:0::1"), true);
+  assertEquals(isSameHost("::ffff:10.0.0.1", "10.0.0.1"), true);
+  assertEquals(isSameHost("10.0.0.1", "10.0.0.2"), false);
+  assertEquals(isSameHost("one.example", "other.example"), false);
 });

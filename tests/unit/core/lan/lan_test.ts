@@ -46,8 +46,13 @@ class Driven {
     return this.log.slice(from).map(({ effect }) => effect);
   }
 
-  heard(label: string, host = "10.0.0.2", tags = [TAG]): LanEffect[] {
-    const node = { label, host, port: 8048, tags };
+  heard(
+    label: string,
+    host = "10.0.0.2",
+    tags = [TAG],
+    { from = host, port = 8048 } = {},
+  ): LanEffect[] {
+    const node = { label, host, port, tags, from };
     return this.tell({ kind: "announced", segment: "a", node });
   }
 
@@ -143,7 +148,7 @@ Deno.test("Lan.step() says whom it knows when it asks, is silent when another as
   const node = new Driven();
   node.run(200);
   node.heard(labelOf(1));
-  node.heard(labelOf(2));
+  node.heard(labelOf(2), "10.0.0.3");
   const [ask] = node.run(1_000);
   assertEquals(ask, { kind: "ask", segment: "a", known: [labelOf(2), labelOf(1)] });
   const asked = new Driven();
@@ -164,7 +169,9 @@ Deno.test("Lan.step() finds each node of its network once, and no other, nor its
   assertEquals(kinds(node.heard(labelOf(3), "10.0.0.5", ["0000000b", TAG])), ["found"]);
   assertEquals(node.heard(LABEL), []);
   assertEquals(node.lan.counts, { own: 2, strangers: 1 });
-  node.tell({ kind: "gone", label: labelOf(1) });
+  node.tell({ kind: "gone", label: labelOf(1), from: "10.0.0.9" });
+  assertEquals(node.lan.counts.own, 2, "another host says goodbye for it");
+  node.tell({ kind: "gone", label: labelOf(1), from: "10.0.0.3" });
   assertEquals(node.lan.nodes().map(({ label }) => label), [labelOf(3), labelOf(2)]);
   node.run(limits.lanTtlMs);
   node.tell({ kind: "tick" });
@@ -173,7 +180,10 @@ Deno.test("Lan.step() finds each node of its network once, and no other, nor its
 
 Deno.test("Lan.step() remembers a bounded number of nodes, at one address and in all", () => {
   const node = new Driven();
-  for (let i = 0; i < 1_000; i++) node.heard(labelOf(i), "10.0.0.2");
+  for (let i = 0; i < 1_000; i++) {
+    node.heard(labelOf(i), "10.0.0.2", [TAG], { port: 1 + i });
+    node.nowMs += 10;
+  }
   assertEquals(node.lan.counts.own, limits.lanNodesPerHostMax);
   for (let i = 0; i < 20_000; i++) {
     node.heard(labelOf(1_000 + i), `10.1.${i >> 8}.${i & 255}`, i % 2 === 0 ? [TAG] : ["0000000b"]);
@@ -184,6 +194,36 @@ Deno.test("Lan.step() remembers a bounded number of nodes, at one address and in
   assertLessOrEqual(strangers, limits.lanStrangersMax);
   const found = node.log.filter(({ effect }) => effect.kind === "found").length;
   assertLessOrEqual(found, limits.lanNewBurst + limits.lanNewPerSecond * node.nowMs / 1000);
+});
+
+Deno.test("Lan.step() finds what a host says of itself, whatever another says of it", () => {
+  const node = new Driven();
+  const stranger = { from: "10.0.0.66" };
+  const announce = () => {
+    for (let i = 0; i < 100; i++) {
+      node.heard(labelOf(100 + i), "10.0.0.2", [TAG], { ...stranger, port: 20_000 + i });
+      node.nowMs += 25;
+    }
+  };
+  announce();
+  assertEquals(node.lan.counts.own, limits.lanNodesPerHostMax);
+  node.heard(labelOf(1), "10.0.0.2", [TAG], stranger);
+  const found = node.heard(labelOf(1), "10.0.0.2");
+  const address = { host: "10.0.0.2", port: 8048 };
+  assertEquals(found, [{ kind: "found", address: { ...address, namedOnLan: "itself" } }]);
+  announce();
+  assertEquals(node.heard(labelOf(1), "10.0.0.3", [TAG], stranger), [], "its label elsewhere");
+  assertEquals(node.heard(labelOf(2), "10.0.0.2", [TAG], stranger), [], "its address by a label");
+  node.tell({ kind: "gone", label: labelOf(1), from: stranger.from });
+  assert(node.lan.nodes().some(({ label, host }) => label === labelOf(1) && host === "10.0.0.2"));
+  assertEquals(node.lan.counts.own, limits.lanNodesPerHostMax + 1);
+});
+
+Deno.test("Lan.step() has one node at each address", () => {
+  const node = new Driven();
+  node.heard(labelOf(1));
+  assertEquals(kinds(node.heard(labelOf(2))), ["found"], "it has begun again");
+  assertEquals(node.lan.nodes().map(({ label }) => label), [labelOf(2)]);
 });
 
 Deno.test("Lan.step() keeps a link with the node that comes next, or with the one after it", () => {

@@ -113,3 +113,44 @@ Deno.test("AddressBook.pick() takes each that fits about as often", () => {
   // Each is expected 444 times; six standard deviations are 112.
   for (const [host, count] of times) assertLessOrEqual(Math.abs(count - 444), 112, host);
 });
+
+Deno.test("AddressBook.pickOfLan() gives what hosts said of themselves first, and of each what failed least", () => {
+  const addresses = book();
+  const add = (host: string, port: number, namedOnLan: "itself" | "other") =>
+    addresses.add(host, port, { namedOnLan })!;
+  const all = () => addresses.pickOfLan(10, () => true).map(({ host, port }) => `${host}:${port}`);
+  add("10.0.0.2", 1, "other");
+  const failed = add("10.0.0.2", 2, "itself");
+  addresses.failed(failed, 0);
+  add("10.0.0.2", 3, "itself");
+  addresses.failed(add("10.0.0.3", 1, "itself"), 0);
+  addresses.add("10.0.0.4", 1);
+  assertEquals(all().slice(2), ["10.0.0.2:2", "10.0.0.2:1"]);
+  assertEquals(all().slice(0, 2).toSorted(), ["10.0.0.2:3", "10.0.0.3:1"]);
+  assertEquals(addresses.pickOfLan(1, ({ port }) => port === 1)[0]!.host, "10.0.0.3");
+  // The host says so too, and then another node.
+  add("10.0.0.2", 1, "itself");
+  assertEquals(all().slice(2), ["10.0.0.2:1", "10.0.0.2:2"]);
+  addresses.add("10.0.0.2", 3);
+  add("10.0.0.2", 3, "other");
+  assertEquals(all().includes("10.0.0.2:3"), false);
+});
+
+Deno.test("AddressBook.add() bounds what the LAN alone names, of one host and in all, and keeps the rest", () => {
+  const addresses = book();
+  addresses.add("10.0.0.2", 1);
+  const good = addresses.add("10.0.0.2", 2, { namedOnLan: "itself" })!;
+  for (let port = 10; port < 1_000; port++) {
+    addresses.add("10.0.0.2", port, { namedOnLan: "other" });
+  }
+  assertEquals(addresses.size, 1 + limits.lanDialsPerHostMax);
+  assertEquals(addresses.get("10.0.0.2", 2), good);
+  for (let i = 0; i < 2_000; i++) {
+    const dialled = addresses.add(`10.1.${i >> 8}.${i & 255}`, 1, { namedOnLan: "other" })!;
+    if (i === 0) dialled.isDialled = true;
+  }
+  assertEquals(addresses.size, 2 + limits.lanAddressesKnownMax);
+  for (const [host, port] of [["10.0.0.2", 1], ["10.0.0.2", 2], ["10.1.0.0", 1]] as const) {
+    assert(addresses.get(host, port) !== undefined, host);
+  }
+});
