@@ -401,3 +401,41 @@ smallDiskTest(
     assertEquals([keeping.bytes, keeping.cleanedFiles, keeping.stuckFiles], [500_000, 2, 0]);
   },
 );
+
+smallDiskTest(
+  "daemon removes others for a download that its disk does not let go, and says so once",
+  async () => {
+    await using dir = await TempDir.make();
+    const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
+    const names = await sparseFiles(shared, 3, 1_000_000);
+    await using seed = await startDaemon({ shares: [shared] });
+    await Deno.writeTextFile(config, "");
+    await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
+    await daemon.linked(1);
+    for (const name of names) {
+      await seed.holds(name);
+      await fetchInto(daemon, name);
+    }
+    const [first] = (await ask(daemon, "list", {})).filter(({ name }) => name === names[0]);
+    await using held = await BoundFolder.bind(first!.path.slice(0, first!.path.lastIndexOf("/")));
+    await held.remount("ro");
+    const from = daemon.log.length;
+    await Deno.writeTextFile(config, 'keep = "1M"\n');
+    daemon.kill("SIGHUP");
+    await untilListed(daemon, {
+      what: "the two others to go",
+      find: (files) => files.map(({ name }) => name).join() === names[0],
+    });
+    const { keeping } = await daemon.status();
+    assertEquals([keeping.bytes, keeping.cleanedFiles, keeping.stuckFiles], [1_000_000, 2, 1]);
+    // Room for a fetch is made of what may go, and that is nothing.
+    const refused = await daemon.run(["fetch", names[1]!, "-o", `${dir.path}/out`]);
+    assertEquals(refused.code, 1, refused.stderr);
+    assertStringIncludes(refused.stderr, "1 MB of that are taken; what may go is not enough");
+    const told = daemon.log.slice(from).join("\n");
+    assertEquals(told.match(/cannot remove a download/g)?.length, 1, told);
+    assert(!told.includes("the disk lets no download go"), told);
+    const unshared = await daemon.run(["unshare", names[0]!]);
+    assertStringIncludes(unshared.stdout, `the disk does not let ${first!.path} go`);
+  },
+);

@@ -5,6 +5,7 @@ import { UsageError } from "../../base/errors.ts";
 import { isHash, type Root } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
+import { isFileThere } from "../../store/files/io.ts";
 import type { FileDefinition } from "../../store/files/stored_file.ts";
 import type { ShareReport } from "../../wire/reports.ts";
 import { filesOf, noFile } from "./named_files.ts";
@@ -31,12 +32,22 @@ export function unshare(
   if (files.length === 0) throw noFile(store, target);
   if (!isAll) refuseSeveral(files, target);
   for (const { origin, path } of files) if (origin === "shared") store.shares.remove(path);
+  const roots = new Set(files.map(({ root }) => root));
+  const own = [...store.keeping.copies()].filter(({ root }) => root !== null && roots.has(root));
   let removed = 0;
   for (const { root } of files) if (store.remove(root)) removed++;
+  // A disk may not let go what is not offered any more.
+  const held = own.find(({ path }) => isFileThere(path));
+  if (held !== undefined) return { path: target, result: heldText(held) };
   return {
     path: target,
     result: removed > 0 ? "removed from the data directory" : unsharedText(store),
   };
+}
+
+/** What holds of data that is not offered any more, and that the disk does not let go. */
+function heldText({ path }: { readonly path: string }): string {
+  return `not offered any more until a restart: the disk does not let ${path} go, and the log says why`;
 }
 
 /** What holds now, and after a restart. */
