@@ -324,24 +324,46 @@ Deno.test("daemon keeps the newest versions of a package, and those that are pin
   assertEquals([keeping.versions, keeping.cleanedFiles, keeping.pinned], [2, 5, 1]);
 });
 
-Deno.test("daemon says that it is over its quota, by how much, and what stays for which reason", async () => {
-  await using dir = await TempDir.make();
+/** A daemon that has fetched files of another one, and has no bounds before its file says some. */
+async function startFilled(
+  cleanup: AsyncDisposableStack,
+  options: { readonly bytes: number },
+): Promise<{
+  readonly dir: TempDir;
+  readonly daemon: DaemonProcess;
+  readonly names: string[];
+  /** Has it read this as its configuration; gives from which line of its log on that counts. */
+  readonly configure: (text: string) => Promise<number>;
+}> {
+  const dir = cleanup.use(await TempDir.make());
   const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
-  const names = await sparseFiles(shared, 3, 500_000);
-  await using seed = await startDaemon({ shares: [shared] });
+  const names = await sparseFiles(shared, 3, options.bytes);
+  const seed = cleanup.use(await startDaemon({ shares: [shared] }));
   await Deno.writeTextFile(config, "");
-  await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
+  const daemon = cleanup.use(
+    await startDaemon({ config, logLevel: "info", peers: [seed.node] }),
+  );
   await daemon.linked(1);
-  const unbounded = await daemon.run(["clean"]);
-  assertStringIncludes(unbounded.stderr, "Nothing is to go: the daemon has no bounds");
   for (const name of names) {
     await seed.holds(name);
     await fetchInto(daemon, name);
-    await daemon.run(["pin", name]);
   }
-  const from = daemon.log.length;
-  await Deno.writeTextFile(config, 'keep = "1M"\n');
-  daemon.kill("SIGHUP");
+  const configure = async (text: string) => {
+    const from = daemon.log.length;
+    await Deno.writeTextFile(config, text);
+    daemon.kill("SIGHUP");
+    return from;
+  };
+  return { dir, daemon, names, configure };
+}
+
+Deno.test("daemon says that it is over its quota, by how much, and what stays for which reason", async () => {
+  await using cleanup = new AsyncDisposableStack();
+  const { daemon, names, configure } = await startFilled(cleanup, { bytes: 500_000 });
+  const unbounded = await daemon.run(["clean"]);
+  assertStringIncludes(unbounded.stderr, "Nothing is to go: the daemon has no bounds");
+  for (const name of names) await daemon.run(["pin", name]);
+  const from = await configure('keep = "1M"\n');
   await daemon.process.stderr.matching(/the downloads are over what may be kept/, { from });
   const over = "the downloads are 500 kB over the 1 MB that they may come to: 1.5 MB are pinned";
   for (const args of [["clean"], ["clean", "--dry-run"]]) {
@@ -361,22 +383,11 @@ Deno.test("daemon says that it is over its quota, by how much, and what stays fo
 smallDiskTest(
   "daemon keeps, offers and counts what its disk does not let go, and tries again when told",
   async () => {
-    await using dir = await TempDir.make();
-    const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
-    const names = await sparseFiles(shared, 3, 500_000);
-    await using seed = await startDaemon({ shares: [shared] });
-    await Deno.writeTextFile(config, "");
-    await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
-    await daemon.linked(1);
-    for (const name of names) {
-      await seed.holds(name);
-      await fetchInto(daemon, name);
-    }
+    await using cleanup = new AsyncDisposableStack();
+    const { daemon, names, configure } = await startFilled(cleanup, { bytes: 500_000 });
     await using files = await BoundFolder.bind(`${daemon.dataDir}/files`);
     await files.remount("ro");
-    const from = daemon.log.length;
-    await Deno.writeTextFile(config, 'keep = "1M"\n');
-    daemon.kill("SIGHUP");
+    const from = await configure('keep = "1M"\n');
     await daemon.process.stderr.matching(/the disk lets no download go/, { from });
     const listed = async () => (await ask(daemon, "list", {})).map(({ name }) => name).sort();
     assertEquals(await listed(), names);
@@ -405,23 +416,12 @@ smallDiskTest(
 smallDiskTest(
   "daemon removes others for a download that its disk does not let go, and says so once",
   async () => {
-    await using dir = await TempDir.make();
-    const shared = await dir.folder("shared"), config = await dir.sub("pacsrv.toml");
-    const names = await sparseFiles(shared, 3, 1_000_000);
-    await using seed = await startDaemon({ shares: [shared] });
-    await Deno.writeTextFile(config, "");
-    await using daemon = await startDaemon({ config, logLevel: "info", peers: [seed.node] });
-    await daemon.linked(1);
-    for (const name of names) {
-      await seed.holds(name);
-      await fetchInto(daemon, name);
-    }
+    await using cleanup = new AsyncDisposableStack();
+    const { dir, daemon, names, configure } = await startFilled(cleanup, { bytes: 1_000_000 });
     const [first] = (await ask(daemon, "list", {})).filter(({ name }) => name === names[0]);
     await using held = await BoundFolder.bind(first!.path.slice(0, first!.path.lastIndexOf("/")));
     await held.remount("ro");
-    const from = daemon.log.length;
-    await Deno.writeTextFile(config, 'keep = "1M"\n');
-    daemon.kill("SIGHUP");
+    const from = await configure('keep = "1M"\n');
     await untilListed(daemon, {
       what: "the two others to go",
       find: (files) => files.map(({ name }) => name).join() === names[0],

@@ -95,7 +95,7 @@ export class ReadingPlan {
   /** What to read now; null: nothing. It is taken to be read from now on. */
   next(reads: Reads, nowMs: number): ReadChoice | null {
     if (this.#reading !== null || reads === "nothing" || nowMs < this.#lookMs) return null;
-    this.#due.lookMs = nowMs + limits.takeOverMs / 8;
+    this.#due.lookMs = nowMs + limits.takeOverBusyMs;
     this.#reads = reads;
     const choice = reads === "whole" ? this.#all(nowMs) : this.#turn(nowMs);
     if (choice === null) return null;

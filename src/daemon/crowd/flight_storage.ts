@@ -108,16 +108,13 @@ export class FlightStorage {
     return this.#runs().some(([{ provider: { kind } }]) => kind === "peer");
   }
 
-  /** The first run of chunks from `chunk` on that mirrors gave; null when there is none. */
-  ofMirrorsFrom(chunk: number): ChunkRange | null {
-    const isOfMirror = (at: number) =>
-      this.have.has(at) && this.giverOf(at).provider.kind === "mirror";
-    const { length } = this.have;
-    let first = chunk;
-    while (first < length && !isOfMirror(first)) first++;
-    let end = first;
-    while (end < length && isOfMirror(end)) end++;
-    return end > first ? { first, count: end - first } : null;
+  /** The first run of chunks from `chunk` on that one mirror gave; null when there is none. */
+  ofMirrorFrom(chunk: number): ChunkRange | null {
+    for (const [{ provider: { kind } }, { first, count }] of this.#runs()) {
+      const from = Math.max(first, chunk), end = first + count;
+      if (kind === "mirror" && from < end) return { first: from, count: end - from };
+    }
+    return null;
   }
 
   /** How many of the chunks that are here mirrors gave, and each node. */

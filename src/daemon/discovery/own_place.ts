@@ -4,9 +4,8 @@ import { BoundedMap } from "../../base/bounded_map.ts";
 import type { Clock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
 import { nearnessOf } from "../../core/nearness/nearness.ts";
-import type { OwnAddress } from "../../wire/host.ts";
 import type { LocalPlace } from "../../net/handshake.ts";
-import { plainHost } from "../../wire/host.ts";
+import { type OwnAddress, plainHost } from "../../wire/host.ts";
 import type { Nearness } from "../../wire/nearness.ts";
 
 /** The place of one node. */

@@ -112,7 +112,7 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
 
   /** The first chunks from `chunk` on that were read from the mirror for fellows; null: there are none. */
   readAhead(chunk: number): ChunkRange | null {
-    return this.#flight?.storage.ofMirrorsFrom(chunk) ?? null;
+    return this.#flight?.storage.ofMirrorFrom(chunk) ?? null;
   }
 
   get isComing(): boolean {

@@ -38,6 +38,7 @@ import {
   hasMirrors,
   isAtLeast,
 } from "../../../../src/cli/doctor/doctor_pacman.ts";
+import { NOTHING_KEPT } from "../../../support/keeping_report.ts";
 import {
   type Finding,
   hasProblem,
@@ -61,24 +62,7 @@ const DIRECTORY: DirectoryReport = {
   problem: null,
 };
 
-const KEEPING: KeepingReport = {
-  bytes: 9_500_000,
-  comingBytes: 0,
-  keepBytes: 10_000_000,
-  minFreeBytes: null,
-  freeBytes: null,
-  versions: null,
-  over: null,
-  pinned: 0,
-  stuckFiles: 0,
-  stuckBytes: 0,
-  stuckWhy: null,
-  refused: 0,
-  cleanedFiles: 0,
-  cleanedBytes: 0,
-  totalCleanedFiles: 0,
-  totalCleanedBytes: 0,
-};
+const KEEPING: KeepingReport = { ...NOTHING_KEPT, bytes: 9_500_000, keepBytes: 10_000_000 };
 
 function daemon(facts: Partial<DaemonFacts> = {}): DaemonFacts {
   return {

@@ -6,6 +6,7 @@ import { limits } from "../../../../src/base/limits.ts";
 import { overviewOf } from "../../../../src/cli/overview/overview.ts";
 import { pageState } from "../../../../src/cli/overview/page_state.ts";
 import type { PeerReport, StatusReport } from "../../../../src/client/types.ts";
+import { NOTHING_KEPT } from "../../../support/keeping_report.ts";
 
 const NOW = new Date(2026, 2, 10, 12, 30).getTime();
 const ROOT = "ab".repeat(32) as Root;
@@ -58,24 +59,7 @@ const STATUS: StatusReport = {
   gateway: null,
   staleDatabases: [],
   syncDatabases: [],
-  keeping: {
-    bytes: 0,
-    comingBytes: 0,
-    keepBytes: null,
-    minFreeBytes: null,
-    freeBytes: null,
-    versions: null,
-    over: null,
-    pinned: 0,
-    stuckFiles: 0,
-    stuckBytes: 0,
-    stuckWhy: null,
-    refused: 0,
-    cleanedFiles: 0,
-    cleanedBytes: 0,
-    totalCleanedFiles: 0,
-    totalCleanedBytes: 0,
-  },
+  keeping: NOTHING_KEPT,
   prefetch: null,
   savings: {
     files: 3,
