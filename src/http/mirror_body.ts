@@ -20,8 +20,6 @@ interface MirrorAnswer {
   readonly mirror: string;
   readonly head: MirrorHead;
   readonly extent: Extent;
-  /** The first byte of the file that is wanted. */
-  readonly offset: number;
   /** Bytes of the whole file, if known. */
   readonly sizeBytes: number | null;
   /** Ends the request; aborted by the caller who opened it, or by the node as it ends. */
@@ -42,10 +40,10 @@ class ExtentCursor {
   /** The next byte of the file that comes. */
   #position: number;
 
-  constructor(extent: Extent, offset: number) {
+  constructor(extent: Extent) {
     this.#extent = extent;
-    this.#offset = offset;
-    this.#position = offset - extent.skipBytes;
+    this.#offset = extent.offset;
+    this.#position = extent.offset - extent.skipBytes;
   }
 
   get position(): number {
@@ -141,6 +139,7 @@ export class MirrorBody implements RangeBody {
   readonly offset: number;
   /** Bytes of the whole file; null while the mirror did not say. */
   readonly sizeBytes: number | null;
+  readonly goesFurther: boolean;
   readonly validators: MirrorValidators;
   readonly #answer: MirrorAnswer;
   readonly #watch: ReadWatch;
@@ -155,13 +154,14 @@ export class MirrorBody implements RangeBody {
 
   constructor(answer: MirrorAnswer) {
     this.#answer = answer;
-    const { client, head, extent, abort: { signal }, mirror, offset } = answer;
+    const { client, head, extent, abort: { signal }, mirror } = answer;
     this.mirror = mirror;
-    this.offset = offset;
+    this.offset = extent.offset;
     this.sizeBytes = answer.sizeBytes;
+    this.goesFurther = extent.goesFurther;
     this.validators = { etag: head.etag, lastModified: head.lastModified };
     this.#watch = new ReadWatch(client, client.meterOf(mirror).body(), () => this.#silent());
-    this.#cursor = new ExtentCursor(extent, offset);
+    this.#cursor = new ExtentCursor(extent);
     this.#reader = extent.isEmpty ? null : head.response.body?.getReader() ?? null;
     if (this.#reader === null) this.#finish(null);
     else if (signal.aborted) this.#stop();

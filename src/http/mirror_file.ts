@@ -14,7 +14,9 @@
  *    `mirrorRetriesMax` times in a row with little to show for it, it is not asked for this file again.
  * 4. A mirror that sends another part than was asked for, or does not say which, is asked for the
  *    file from its first byte on where not much comes before what is wanted.
- * 5. Once something was given, a round in which all failed is not the end: there is another after a
+ * 5. One that answered a request for a part with the whole file is not asked again for what only a
+ *    part is of use for.
+ * 6. Once something was given, a round in which all failed is not the end: there is another after a
  *    pause, up to `mirrorRetriesMax` rounds.
  *
  * One request is `mirror_request.ts`, its body `mirror_body.ts`; what a reader does when that breaks
@@ -37,6 +39,7 @@ import {
   type MirrorHead,
   type MirrorQuestion,
   type MirrorValidators,
+  noRange,
   rangeHeaders,
 } from "./mirror_request.ts";
 import type { NamedMirrors } from "./named_mirrors.ts";
@@ -78,6 +81,8 @@ interface MirrorState {
   breaks: number;
   /** Whether its file had another size than it has to have. */
   hadOtherSize: boolean;
+  /** Whether it gave the whole file when it was asked for a part last. */
+  ignoresRanges: boolean;
 }
 
 /** One file at its mirrors. Made by `Mirrors.file()`. */
@@ -123,6 +128,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       error: null,
       breaks: 0,
       hadOtherSize: false,
+      ignoresRanges: false,
     }));
   }
 
@@ -162,6 +168,11 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   /** Whether a mirror has answered a request for a part of the file with that part. */
   get givesParts(): boolean {
     return this.#givesParts;
+  }
+
+  /** Whether the mirror that is asked next is known to give the whole file where a part is asked for. */
+  get ignoresRanges(): boolean {
+    return this.#inOrder()[0]?.ignoresRanges ?? false;
   }
 
   /** The label of the mirror that is asked next; null when none is asked any more. */
@@ -325,6 +336,9 @@ export class MirrorFile implements RangeSource<MirrorBody> {
   ): Promise<MirrorBody> {
     const { etag } = state;
     const headers = rangeHeaders(range, { etag, lastModified: this.#lastModified });
+    if (state.ignoresRanges && range.needsRange === true && headers.range !== undefined) {
+      throw noRange(state.address.label, range.offset);
+    }
     const asks = async (headers: Readonly<Record<string, string>>) =>
       this.#body(state, range, await this.#ask(state, { method: "GET", headers }, options));
     try {
@@ -375,9 +389,12 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       const extent = extentOf(head, range, {
         mirror: state.address.label,
         sizeBytes: this.#sizeBytes,
-        checkSame: (sizeBytes) => this.#checkSame(state, head, sizeBytes),
+        checkSame: (sizeBytes) => {
+          this.#checkSame(state, head, sizeBytes);
+          if (head.hasRange) state.ignoresRanges = head.status === 200;
+        },
       });
-      return this.#given(state, range, { head, release, abort, extent });
+      return this.#given(state, { head, release, abort, extent });
     } catch (error) {
       end({ head, release, abort });
       throw error;
@@ -386,7 +403,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
 
   #given(
     state: MirrorState,
-    range: ByteRange,
     { head, release, abort, extent }: OpenAnswer & { readonly extent: Extent },
   ): MirrorBody {
     const { label } = state.address;
@@ -405,7 +421,6 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       mirror: label,
       head,
       extent,
-      offset: range.offset,
       sizeBytes: this.#sizeBytes,
       abort,
       pace,

@@ -160,12 +160,16 @@ function authorizationAt(url: URL, address: MirrorAddress): string | null {
 
 /** What an answer holds of the file. */
 export interface Extent {
-  /** Bytes that come before what is wanted. */
+  /** The first byte of the file that is given: the one that was asked for, or one before it. */
+  readonly offset: number;
+  /** Bytes that come before that. */
   readonly skipBytes: number;
   /** Where what is wanted ends; null when that is not known. */
   readonly end: number | null;
   /** Whether the answer goes on after that. */
   readonly goesOn: boolean;
+  /** Whether more than was asked for is given, as far as it may go on. */
+  readonly goesFurther: boolean;
   /** Bytes of the whole file, if the answer says. */
   readonly sizeBytes: number | null;
   readonly isEmpty: boolean;
@@ -205,10 +209,24 @@ export function extentOf(head: MirrorHead, range: ByteRange, known: Known): Exte
   const fileEnd = sizeBytes ?? known.sizeBytes;
   if (fileEnd !== null && fileEnd < offset) throw tooShort(mirror, offset, fileEnd);
   const isOfNoUse = isPart && range.needsRange === true;
-  if (isOfNoUse || offset > limits.mirrorSkipBytes) throw noRange(mirror, offset);
-  const end = fileEnd === null ? range.end ?? null : Math.min(range.end ?? fileEnd, fileEnd);
-  const goesOn = range.end !== undefined && end === range.end && fileEnd !== end;
-  return { skipBytes: offset, end, goesOn, sizeBytes, isEmpty: head.response.body === null };
+  const isFar = offset > limits.mirrorSkipBytes;
+  if (isOfNoUse || isFar && range.mayReread !== true) throw noRange(mirror, offset);
+  return {
+    ...(isFar ? { offset: 0, skipBytes: 0 } : { offset, skipBytes: offset }),
+    ...endOf(range, fileEnd),
+    ...{ sizeBytes, isEmpty: head.response.body === null },
+  };
+}
+
+/** Where what is given ends of an answer that goes up to `last`, the end of the file if that is known. */
+function endOf<Last extends number | null>(
+  { end, mayGoOnTo = 0 }: ByteRange,
+  last: Last,
+): { readonly end: Last | number } & Pick<Extent, "goesOn" | "goesFurther"> {
+  const wanted = end === undefined ? Infinity : Math.max(end, mayGoOnTo);
+  const goesOn = wanted < (last ?? Infinity);
+  const given = goesOn ? wanted : last;
+  return { end: given, goesOn, goesFurther: (given ?? Infinity) > (end ?? Infinity) };
 }
 
 /**
@@ -241,11 +259,12 @@ function partFrom(
     throw unusable(mirror, "it sent a part of the file, and that was not asked for");
   }
   const skipBytes = offset - content.offset;
-  const end = Math.min(content.end, range.end ?? Infinity);
+  const { mayGoOnTo: _, ...exactly } = range;
+  const { end, ...further } = endOf(content.end === sizeBytes ? range : exactly, content.end);
   const isMore = skipBytes > 0 || end < content.end;
   const isOfNoUse = skipBytes < 0 || end <= offset || isMore && range.needsRange === true;
   if (isOfNoUse || skipBytes > limits.mirrorSkipBytes) throw noRange(mirror, offset);
-  return { skipBytes, end, goesOn: end < content.end, sizeBytes, isEmpty: false };
+  return { offset, skipBytes, end, ...further, sizeBytes, isEmpty: false };
 }
 
 /** What it means that there is nothing from `offset` on. */
@@ -255,7 +274,8 @@ function nothingFrom(offset: number, head: MirrorHead, { mirror, checkSame }: Kn
   if (sizeBytes === null || sizeBytes > offset) throw noRange(mirror, offset);
   checkSame(sizeBytes);
   if (sizeBytes < offset) throw tooShort(mirror, offset, sizeBytes);
-  return { skipBytes: 0, end: offset, goesOn: false, sizeBytes, isEmpty: true };
+  const end = offset;
+  return { offset, skipBytes: 0, end, goesOn: false, goesFurther: false, sizeBytes, isEmpty: true };
 }
 
 function checkSize(mirror: string, sizeBytes: number): void {
@@ -271,7 +291,8 @@ function tooShort(mirror: string, offset: number, sizeBytes: number): MirrorErro
   );
 }
 
-function noRange(mirror: string, offset: number): MirrorError {
+/** The error of a mirror that gives something else than the part from `offset` on. */
+export function noRange(mirror: string, offset: number): MirrorError {
   return new MirrorError(
     "no-range",
     `Cannot go on at byte ${offset} of mirror ${mirror}: it gives the whole file only`,

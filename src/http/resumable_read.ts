@@ -8,8 +8,9 @@
  *    not, the read fails with the last error.
  * 2. When nobody gives an answer, the read fails at once: the mirrors were asked one after the other
  *    (`mirror_file.ts`). Among these errors is "changed": what was read is of another file.
- * 3. "no-range" is such an error too, unless the read may begin at the first byte: then what was
- *    read before passes by once more.
+ * 3. Where the read may begin at the first byte, an answer that does so is read, and what was read
+ *    before passes by once more. Else, or where a mirror sends yet another part, "no-range" is such an
+ *    error too.
  *
  * Who is asked, and what becomes of the bytes, is not known here.
  */
@@ -24,6 +25,10 @@ export interface ByteRange {
   readonly end?: number;
   /** Whether an answer with the whole file is of no use where a part of it is asked for. */
   readonly needsRange?: boolean;
+  /** How far such an answer is read on: what follows is wanted as well, or may be soon. */
+  readonly mayGoOnTo?: number;
+  /** Whether it may be read from its first byte on, however much of it comes before `offset`. */
+  readonly mayReread?: boolean;
 }
 
 /** One answer: bytes of a file, in order. */
@@ -34,6 +39,8 @@ export interface RangeBody extends Disposable {
   readonly offset: number;
   /** Bytes of the whole file; null when it is not said. */
   readonly sizeBytes: number | null;
+  /** Whether it gives more than was asked for, as far as it may go on. */
+  readonly goesFurther?: boolean;
   /** The next bytes, valid until the next call; null at the end. */
   read(): Promise<Uint8Array | null>;
 }
@@ -176,10 +183,15 @@ export class ResumableRead<B extends RangeBody = RangeBody> implements Disposabl
     this.#body = null;
   }
 
+  /** The answer that is read now; null when there is none. */
+  get body(): B | null {
+    return this.#body;
+  }
+
   async #ask(range: ByteRange): Promise<B> {
     const { signal, mayReread = false } = this.#options;
     try {
-      return await this.#source.open(range, { signal });
+      return await this.#source.open(mayReread ? { ...range, mayReread } : range, { signal });
     } catch (error) {
       const canReread = mayReread && error instanceof MirrorError && error.code === "no-range";
       if (!canReread) throw error;

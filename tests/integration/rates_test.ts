@@ -103,6 +103,24 @@ Deno.test("a daemon whose own rate makes peers slow has no mirror give what they
   assert(given < size / 10, `the mirror gave ${given} bytes`);
 });
 
+Deno.test("a daemon reads a mirror without ranges at its rate, and all of it once", async () => {
+  await using dir = await TempDir.make();
+  const files = await dir.folder("files");
+  const size = 6_000_000;
+  await randomFile(`${files}/pkg.bin`, size, 5);
+  await using mirror = Mirror.start(files);
+  mirror.misbehave({ ranges: "none" });
+  const config = await dir.sub("pacsrv.toml");
+  await configure(config, 'mirror-rate = "2M"');
+  await using daemon = await startDaemon({ config });
+  const startMs = performance.now();
+  await using got = daemon.fetch([`${mirror.url}/pkg.bin`, "-o", `${files}/../pkg.bin`]);
+  await got.done();
+  const elapsedMs = performance.now() - startMs;
+  assert(elapsedMs > size / 2_000 * 0.8, `${size} bytes in ${elapsedMs} ms`);
+  assertEquals(mirror.requests.map(({ status, bytes }) => [status, bytes]), [[200, size]]);
+});
+
 Deno.test("a daemon reads mirrors at the rate of the hour, and does not take them for slow", async () => {
   await using dir = await TempDir.make();
   const files = await dir.folder("files");

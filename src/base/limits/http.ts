@@ -24,6 +24,8 @@ export const httpLimits = {
   mirrorEndMs: 500,
   /** How often in a row a mirror is asked for the rest of a file when it breaks off without progress. */
   mirrorRetriesMax: 3,
+  /** So long the answer of a mirror without ranges is kept open unread: mirrors wait longer for a client. */
+  mirrorPausedMs: 5_000,
   /** Connections to mirrors at once, for all files. */
   mirrorConnectionsMax: 32,
   /** Of these, what only passes through the gateway leaves so many to packages and databases. */

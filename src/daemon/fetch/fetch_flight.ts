@@ -126,6 +126,11 @@ export class FetchFlight implements FlightObserver, CrowdFacts {
     return this.isExpected || this.#nowMs - this.#sinceMs! < limits.crowdListenMs;
   }
 
+  /** Whether fellows may still come, so that nobody knows how much of it the mirror is to give. */
+  get isUndecided(): boolean {
+    return this.isForming || this.#sinceMs === null;
+  }
+
   get hasForeign(): boolean {
     return this.#flight?.storage.hasForeign ?? false;
   }

@@ -65,6 +65,7 @@ export class MirrorDriver implements MirrorTrackOwner {
       path,
       from,
       isShared: () => this.flight !== null && (this.flight.isForming || this.flight.isComing),
+      isUndecided: () => this.flight?.isUndecided ?? false,
       readAhead: (chunk) => this.flight?.readAhead(chunk) ?? null,
     });
     const isShared = !options.mirrorsAlone &&

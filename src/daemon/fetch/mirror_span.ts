@@ -60,6 +60,11 @@ export class MirrorSpan {
     return end === null ? null : end - this.#position;
   }
 
+  /** The byte behind the last that is wanted at all; null while that is not known. */
+  get end(): number | null {
+    return this.#lastByte ?? this.#endOfChunks;
+  }
+
   /** The byte behind the last that is to be read for now. */
   get wantedTo(): number {
     return this.start + this.readTo;
@@ -132,7 +137,7 @@ export class MirrorSpan {
   /** What to ask for next, up to where it is wanted. */
   nextRange(): ByteRange {
     const offset = this.#position;
-    const last = this.#lastByte ?? this.#endOfChunks;
+    const last = this.end;
     const end = last === null || this.wantedTo < last ? this.wantedTo : last;
     return end === Infinity || end === this.#sizeBytes ? { offset } : { offset, end };
   }

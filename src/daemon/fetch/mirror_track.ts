@@ -13,6 +13,7 @@ import type { Logger } from "../../base/log.ts";
 import type { MirrorFacts } from "../../core/fetch/fetch_events.ts";
 import { MirrorError, type MirrorFile, type Mirrors } from "../../http/mirrors.ts";
 import type { NamedMirrors } from "../../http/named_mirrors.ts";
+import { PausedRead } from "../../http/paused_read.ts";
 import { type ByteRange, type Piece, ResumableRead } from "../../http/resumable_read.ts";
 import type { ChunkStore } from "../../store/chunk_store.ts";
 import type { UnverifiedDownload } from "../../store/downloads/unverified_download.ts";
@@ -70,10 +71,12 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** Where it reads: a mirror, or another fetch that just reads the same there. */
   readonly #source: CoalescedRead;
   readonly #isShared: () => boolean;
+  readonly #isUndecided: () => boolean;
   readonly #readAhead: (chunk: number) => ChunkRange | null;
   /** Whether some of it was here out of order, so that what is hashed lies behind. */
   #hasPassedOver = false;
   #body: ReadBody | null = null;
+  readonly #paused: PausedRead<ReadBody>;
   #beginnings = 0;
   #refusal: MirrorError | null = null;
   #givesRanges = true;
@@ -95,6 +98,8 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
       readonly from: number;
       /** Whether fellows bring some of it, or are listened for. */
       readonly isShared: () => boolean;
+      /** Whether it is still open if any come; where none do, all of it is read on. */
+      readonly isUndecided: () => boolean;
       /** The first chunks from one on that were read for fellows, who did not come; null: none. */
       readonly readAhead: (chunk: number) => ChunkRange | null;
     },
@@ -102,10 +107,12 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     this.request = request;
     this.#host = host;
     this.#isShared = options.isShared;
+    this.#isUndecided = options.isUndecided;
     this.#readAhead = options.readAhead;
     this.#owner = options.owner;
     this.#journal = options.journal;
     const { chunks, mirrors, sizeBytes, via = [] } = request;
+    this.#paused = new PausedRead(host.mirrors.clock);
     this.#span = new MirrorSpan(chunks, options.from);
     this.#download = new MirrorDownload(host.store, request, options.path);
     this.#loop = new ReadLoop({
@@ -163,9 +170,9 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     return this.#refusal;
   }
 
-  /** Whether ranges are to be asked for beside peers: false once that failed. */
+  /** Whether ranges are to be asked for beside peers: false once that failed, or cannot but fail. */
   get givesRanges(): boolean {
-    return this.#givesRanges;
+    return this.#givesRanges && !this.file.ignoresRanges;
   }
 
   /** Bytes a second that the mirror gives, as far as known. */
@@ -245,6 +252,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     this.#span.readTo = bytes;
     if (this.#isWanting) this.#loop.goOn();
     else if (wasWanting) this.#loop.stop();
+    else if (bytes < this.bytes) this.#paused.end();
     this.changes.tell();
   }
 
@@ -352,6 +360,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** Stops, and keeps what came for a later fetch, unless somebody took it over. */
   async end(how: "suspend" | "discard"): Promise<void> {
     await this.#loop.end();
+    this.#paused.end();
     this.#download.end(this.#isTorn ? "discard" : how);
   }
 
@@ -397,13 +406,16 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
 
   /** Reads as far as is wanted, or until the mirrors have another file. */
   async #read(signal: AbortSignal): Promise<void> {
-    using read = new ResumableRead<ReadBody>(this.#source, {
-      next: () => this.#nextRange(),
-      opened: (body) => this.#begins(body),
-      brokeOff: ({ message }) => this.#note(message),
-      mayReread: true,
-      signal,
-    });
+    using stack = new DisposableStack();
+    const read = stack.use(
+      this.#paused.goOn(signal) ?? new ResumableRead<ReadBody>(this.#source, {
+        next: () => this.#nextRange(),
+        opened: (body) => this.#begins(body),
+        brokeOff: ({ message }) => this.#note(message),
+        mayReread: true,
+        signal,
+      }),
+    );
     try {
       while (this.#isWanting) {
         const piece = await read.read();
@@ -411,6 +423,9 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
         else this.#answerEnded();
       }
       this.#endIfWhole();
+      if (this.isWhole || read.body?.goesFurther !== true || !this.#isUndecided()) return;
+      stack.move();
+      this.#paused.pause(read, signal);
     } catch (error) {
       const isChanged = error instanceof MirrorError && error.code === "changed";
       if (signal.aborted || !isChanged) throw error;
@@ -426,7 +441,9 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     if (sizeBytes !== null && this.#span.position >= sizeBytes) return null;
     if (!this.#span.isWanting) return null;
     const wanted = this.#span.nextRange();
-    const range = aheadAt < (wanted.end ?? Infinity) ? { ...wanted, end: aheadAt } : wanted;
+    const range: ByteRange = aheadAt < (wanted.end ?? Infinity)
+      ? { ...wanted, end: aheadAt }
+      : { ...wanted, mayGoOnTo: this.#mayGoOnTo(wanted) };
     // Where it is read at a rate, what is asked for and not read crosses the line all the same.
     const ahead = this.file.bytesAhead;
     if (ahead === null) return range;
@@ -434,6 +451,15 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
     if (!this.#parts.mayBe || end >= (range.end ?? sizeBytes ?? Infinity)) return range;
     this.#parts.end = end;
     return { ...range, end };
+  }
+
+  /**
+   * How far an answer of a mirror that gives no ranges is read: as far as is wanted, and on where all of
+   * it will be, unless fellows come.
+   */
+  #mayGoOnTo({ end }: ByteRange): number {
+    const last = this.#span.end ?? Infinity;
+    return this.#isUndecided() ? last : end ?? last;
   }
 
   /** Takes what is here already, read ahead; says at which byte the next of that begins. */
@@ -458,6 +484,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** An answer begins; false when it may be of another file than what is here. */
   #begins(body: ReadBody): boolean {
     const { mirror, offset, sizeBytes, validators } = body;
+    if (body.goesFurther === true) this.#parts.end = null;
     if (!this.#download.goesOnWith(body)) {
       this.#startOver(`mirror ${mirror} does not tell whether its file is still the same`);
       return false;
@@ -552,6 +579,7 @@ export class MirrorTrack implements MirrorFacts, OngoingRead {
   /** Nothing of what came counts any more. */
   #beginsAgain(): void {
     this.#body = null;
+    this.#paused.end();
     this.#beginnings++;
     this.changes.tell();
   }

@@ -17,6 +17,8 @@ interface ReadLoopOptions {
 export class ReadLoop {
   readonly #options: ReadLoopOptions;
   #running: Promise<void> | null = null;
+  /** Whether it was to go on while a run was about to end. */
+  #isAskedAgain = false;
   #stopping = new AbortController();
   /** Whether it must not begin: for now, or ever again. */
   #state: "ready" | "halted" | "ended" = "ready";
@@ -31,14 +33,17 @@ export class ReadLoop {
 
   /** Begins if something is wanted, and nothing runs. */
   goOn(): void {
-    if (this.#running !== null || this.#state !== "ready" || !this.#options.isWanted()) return;
-    this.#stopping = new AbortController();
+    if (this.#state !== "ready" || !this.#options.isWanted()) return;
+    this.#isAskedAgain = this.#running !== null;
+    if (this.#running !== null) return;
+    // What a run left open that came to its end goes on in the next one.
+    if (this.#stopping.signal.aborted) this.#stopping = new AbortController();
     const { signal } = this.#stopping;
     this.#running = this.#options.run(signal)
       .catch((error) => this.#options.failed(error as Error))
       .finally(() => {
         this.#running = null;
-        if (signal.aborted) this.goOn();
+        if (signal.aborted || this.#isAskedAgain) this.goOn();
       });
   }
 

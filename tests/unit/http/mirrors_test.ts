@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
+import type { ByteRange } from "../../../src/http/resumable_read.ts";
 import { content } from "../store/store_fixture.ts";
 import {
   errorOf,
@@ -85,6 +86,43 @@ Deno.test("MirrorFile.open() skips a little where a mirror knows no ranges, and 
     assertEquals((await errorOf(file, { offset: far })).code, "no-range");
     // It can still be had from its beginning.
     assertEquals(await readAll(await file.open({ offset: 0 }, { signal })), bytes);
+  }));
+
+Deno.test("MirrorFile.open() uses the whole that comes in place of a part, as far as that may go on", () =>
+  withMirrors(async (mirrors) => {
+    const bytes = content(limits.mirrorSkipBytes + 100_000);
+    const whole = (_: Request, { bytes }: FileServer) => new Response(bytes);
+    await using server = new FileServer(bytes, whole);
+    const file = mirrors.file([server.url()]);
+    const open = async (range: ByteRange) => {
+      const body = await file.open(range, { signal });
+      return [body.offset, body.goesFurther, await readAll(body)];
+    };
+    const part = { offset: 7, end: 50_000 };
+    assertEquals(await open(part), [7, false, bytes.subarray(7, 50_000)]);
+    const further = { ...part, mayGoOnTo: Infinity };
+    assertEquals(await open(further), [7, true, bytes.subarray(7)]);
+    const little = { ...part, mayGoOnTo: 60_000 };
+    assertEquals(await open(little), [7, true, bytes.subarray(7, 60_000)]);
+    const far = { offset: limits.mirrorSkipBytes + 1, mayReread: true };
+    assertEquals(await open(far), [0, false, bytes]);
+    assertEquals(server.requests.length, 4);
+  }));
+
+Deno.test("MirrorFile.open() asks a mirror that ignored a range no more for what has to be one", () =>
+  withMirrors(async (mirrors) => {
+    const whole = (_: Request, { bytes }: FileServer) => new Response(bytes);
+    await using server = new FileServer(BYTES, whole);
+    const file = mirrors.file([server.url()]);
+    const part = { offset: 1, end: 5, needsRange: true };
+    assertEquals(file.ignoresRanges, false);
+    assertEquals((await errorOf(file, part)).code, "no-range");
+    assertEquals((await errorOf(file, part)).code, "no-range");
+    assertEquals([file.ignoresRanges, server.requests.length], [true, 1]);
+    assertEquals(
+      await readAll(await file.open({ offset: 1, end: 5 }, { signal })),
+      BYTES.subarray(1, 5),
+    );
   }));
 
 Deno.test("MirrorFile.open() follows redirects, and keeps the range and the password's owner", () =>

@@ -88,6 +88,8 @@ class Rig {
   readonly store: ChunkStore;
   /** What was read for fellows from a chunk on. */
   readAhead: (chunk: number) => ChunkRange | null = () => null;
+  /** Whether fellows are listened for. */
+  isUndecided = false;
   readonly #mirrors: Mirrors;
   readonly #reads = new CoalescedReads();
 
@@ -119,6 +121,7 @@ class Rig {
         path,
         from,
         isShared: () => false,
+        isUndecided: () => this.isUndecided,
         readAhead: (chunk) => this.readAhead(chunk),
       }),
       owner,
@@ -261,13 +264,50 @@ Deno.test("MirrorTrack begins again when the file is newer, far behind its begin
 
 Deno.test("MirrorTrack goes on with a mirror without ranges that breaks off again and again", () =>
   withRig(async (rig) => {
-    const lengths = [FAR, 16, FAR - MIB, 16, ONE.length];
+    const lengths = [FAR, FAR - MIB, 16, ONE.length];
     await using server = new RawServer((_head, request) => ({
       send: whole(ONE, lengths[request - 1]!),
     }));
     const { bytes, restarts, refusal } = await rig.bring([server]);
     assertEquals([which(bytes), restarts.length, refusal], ["one", 0, null]);
     assertEquals(server.heads.length, lengths.length);
+  }));
+
+Deno.test("MirrorTrack goes on with the answer that gave the head, where a mirror knows no ranges", () =>
+  withRig(async (rig) => {
+    await using server = new FileServer(
+      ONE,
+      (_, { bytes }) => new Response(bytes, { headers: { "content-length": `${bytes.length}` } }),
+    );
+    rig.isUndecided = true;
+    const { track, owner } = rig.begin([server]);
+    track.readTo(CHUNK_BYTES);
+    await owner.until(() => track.bytes >= CHUNK_BYTES);
+    assert(!track.isWhole && !track.givesRanges);
+    rig.isUndecided = false;
+    track.readTo(Infinity);
+    await owner.until(() => track.isWhole);
+    assertEquals([which(bytesOf(track)), server.requests.length], ["one", 1]);
+    await track.end("discard");
+  }));
+
+Deno.test("MirrorTrack leaves the answer that gave the head when fellows bring the file", () =>
+  withRig(async (rig) => {
+    const left = Promise.withResolvers<void>();
+    await using server = new FileServer(ONE, (_, { bytes }) => {
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        start: (controller) => controller.enqueue(bytes.slice(0, CHUNK_BYTES)),
+        cancel: () => left.resolve(),
+      });
+      return new Response(body, { headers: { "content-length": `${bytes.length}` } });
+    });
+    rig.isUndecided = true;
+    const { track, owner } = rig.begin([server]);
+    track.readTo(CHUNK_BYTES);
+    await owner.until(() => track.bytes >= CHUNK_BYTES);
+    track.readTo(0);
+    await left.promise;
+    await track.end("discard");
   }));
 
 Deno.test("MirrorTrack begins again where more is here than the mirror's file has", () =>
