@@ -5,7 +5,8 @@
 //
 // Each peer has, gets or stands for a file of its own. All begin at a low rate; when all are under way,
 // the daemon is given the rate of the case (SIGHUP). Bytes of files are counted, as `pacsrv status` has
-// them, and all that crosses the wires of the daemon and of each peer, headers included.
+// them, and all that crosses the wires of the daemon and of each peer, headers included. What each had
+// is what crossed its wire; of mirrors, which are one host, what came of each file.
 
 import { parseArgs } from "node:util";
 import { type Host, Hosts } from "../tests/integration/support/hosts.ts";
@@ -38,7 +39,7 @@ interface Reading {
 }
 
 console.log(
-  "direction  rate MB/s  peers  files MB/s   off  wire MB/s  least and most of a peer's wire",
+  "direction  rate MB/s  peers  files MB/s   off  wire MB/s  least and most that one had",
 );
 for (const direction of positionals.length > 0 ? positionals : ["upload", "download", "mirror"]) {
   for (const mb of values.mb.split(",").map(Number)) {
@@ -151,15 +152,28 @@ async function read(
 ): Promise<Reading> {
   const status = await daemon.status();
   const atMs = performance.now();
-  const { uploads, transfers, copies } = status;
+  const { uploads, transfers, fetches, copies } = status;
   const of = new Map<string, number>();
-  if (direction === "upload") { for (const { name, bytes } of uploads) of.set(name, bytes); }
-  else for (const { name, bytesDone } of transfers) of.set(name, bytesDone);
+  if (direction === "mirror") {
+    for (const { name, bytesDone } of fetches) {
+      of.set(name, bytesDone);
+    }
+  } else if (direction === "upload") {
+    for (const { name, bytes } of uploads) of.set(name, bytes);
+  } else for (const { name, bytesDone } of transfers) of.set(name, bytesDone);
   const bytes = direction === "mirror"
     ? copies.sinceStart.bytesMirrors
     : names.reduce((sum, name) => sum + (of.get(name) ?? 0), 0);
   const isUpload = direction === "upload";
   const wire = await wireBytes(own, isUpload ? "tx" : "rx");
+  if (direction === "mirror") {
+    return {
+      atMs,
+      bytes,
+      wire,
+      each: names.map((name) => of.get(name) ?? 0),
+    };
+  }
   const each: number[] = [];
   for (const host of others) each.push(await wireBytes(host, isUpload ? "rx" : "tx"));
   return { atMs, bytes, wire, each };

@@ -72,6 +72,7 @@ export class MirrorClient implements Disposable {
   /** What the gateway of this node is called where requests say through whom they came. */
   readonly via: string = `pacsrv-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
   readonly #rates: Paces;
+  #files = 0;
   readonly #meters = new BoundedMap<string, MirrorMeter>(limits.mirrorHostsMax);
   /** When mirrors, by label, failed last. */
   readonly #failedMs = new BoundedMap<string, number>(limits.mirrorHostsMax);
@@ -118,11 +119,18 @@ export class MirrorClient implements Disposable {
     return this.#public.client;
   }
 
-  /** How fast an answer from `url` may come. What counts is who is connected with: the proxy, if any. */
-  paceOf(url: URL): Pace {
+  /** What no other file has that is read at the same time. */
+  newFileId(): string {
+    return `file ${this.#files++}`;
+  }
+
+  /**
+   * How fast an answer from `url` may come; answers for one file share what that gets. What counts is who is
+   * connected with: the proxy, if any.
+   */
+  paceOf(url: URL, fileId: string): Pace {
     if (this.#rates === NO_PACES) return UNLIMITED;
-    const host = hostOf(url);
-    return this.#rates.flow("mirror", { host, peer: host });
+    return this.#rates.flow("mirror", { host: hostOf(url), peer: fileId });
   }
 
   /** How much may be asked for at once at `url`; null: all of it. */

@@ -88,6 +88,7 @@ interface MirrorState {
 /** One file at its mirrors. Made by `Mirrors.file()`. */
 export class MirrorFile implements RangeSource<MirrorBody> {
   readonly #client: MirrorClient;
+  readonly #id: string;
   readonly #states: MirrorState[];
   readonly #bytesGiven = new Map<string, number>();
   /** Of the answers that are being read. */
@@ -112,6 +113,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
       );
     }
     this.#client = client;
+    this.#id = client.newFileId();
     this.#wantedBytes = this.#sizeBytes = options.sizeBytes ?? null;
     this.#keptFree = options.slotsKeptFree ?? 0;
     this.#insideOnly = options.insideOnly;
@@ -413,7 +415,8 @@ export class MirrorFile implements RangeSource<MirrorBody> {
     this.#lastModified ??= head.lastModified;
     state.etag ??= head.etag;
     let came = 0;
-    const pace = this.#client.paceOf(URL.parse(head.response.url) ?? state.address.url);
+    const url = URL.parse(head.response.url) ?? state.address.url;
+    const pace = this.#client.paceOf(url, this.#id);
     this.#paces.add(pace);
     if (extent.isEmpty) end({ head, release, abort });
     return new MirrorBody({

@@ -22,7 +22,10 @@ export interface Pace {
 export interface Paces {
   /** How much of a mirror at this host may be asked for at once; null: all of it. */
   bytesAhead(host: string): number | null;
-  /** A flow with a host, which is an IP address; flows of one `peer` share what one peer gets. */
+  /**
+   * A flow with a host, which is an IP address; of a mirror, its name or address. Flows of one `peer` share
+   * what one peer gets: a node, or a file that comes from mirrors.
+   */
   flow(
     kind: "upload" | "download" | "mirror",
     to: { readonly host: string; readonly peer: string },

@@ -88,7 +88,7 @@ export class RateLimiter implements Paces {
     kind: RateKind,
     { host, peer }: { readonly host: string; readonly peer: string },
   ): Pace {
-    const who = isLoopback(host) ? `${host} ${peer}` : networkOf(host);
+    const who = kind === "mirror" ? peer : isLoopback(host) ? `${host} ${peer}` : networkOf(host);
     const flow: Flow = new Flow(kind, host, who, () => void this.#flows.delete(flow));
     this.#flows.add(flow);
     flow.moveTo(this.#shareOf(flow));
