@@ -1,11 +1,16 @@
 // Rates that a daemon keeps: what it gives, what it takes, and what it asks mirrors for.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { newQueryId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { systemRandom } from "../../src/base/random.ts";
 import { type DaemonProcess, startDaemon } from "./support/daemon.ts";
 import { FetchProcess } from "./support/fetch_process.ts";
 import { randomFile, TempDir } from "./support/files.ts";
 import { Mirror } from "./support/mirror.ts";
-import { waitUntil } from "./support/wait.ts";
+import { RawNode, rawQuery } from "./support/raw_node.ts";
+import { callbackOk } from "./support/requester.ts";
+import { WAIT_MS, waitUntil, within } from "./support/wait.ts";
 
 /** Loopback is not the line, unless it is said to be. */
 const LOOPBACK = ['rate."127.0.0.0/8" = "line"'];
@@ -75,6 +80,58 @@ Deno.test("a daemon holds what it gives to its rate, shares it, and is free of i
   await Promise.all([one.done(), two.done()]);
   const left = 40_000_000 - sum(after);
   assert(performance.now() - goneMs < left / 1_000, `${left} bytes took as long as before`);
+});
+
+Deno.test("a daemon answers pings and searches at once while its upload rate is used up", async () => {
+  await using dir = await TempDir.make();
+  const files = await dir.folder("files");
+  await randomFile(`${files}/wanted.bin`, 4_000_000, 6);
+  const config = await dir.sub("pacsrv.toml");
+  await configure(config, 'upload-rate = "2K"');
+  await using holder = await startDaemon({ config, shares: [files] });
+  const { root } = await holder.holds("wanted.bin");
+  await using takers = new AsyncDisposableStack();
+  const taking = await Promise.all([1, 2, 3].map(async () => {
+    const node = takers.use(new RawNode());
+    const first = () => [{ kind: "want", root, searchOn: false } as const];
+    const peer = await node.dial(holder.node, "transfer", { first });
+    await peer.next("offers-end");
+    peer.send({ kind: "request", first: 0, count: 32 });
+    node.run(async () => void await peer.receive(WAIT_MS).catch(() => {}));
+    return peer.connection;
+  }));
+  const came = () => taking.reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+  const atFirst = came();
+  await waitUntil(() => came() - atFirst >= 2_000, { what: "the rate to be in use" });
+
+  const offers: (() => void)[] = [];
+  await using asker = new RawNode({
+    onPeer: async (peer) => {
+      await callbackOk(peer, id);
+      await peer.next("offer");
+      offers.shift()?.();
+      peer.close();
+    },
+  });
+  let id = newQueryId(systemRandom);
+  const link = await asker.dial(holder.node, "link");
+  const before = came();
+  const pings = 300, searches = 20;
+  for (let token = 0; token < pings; token++) {
+    link.send({ kind: "ping", token });
+    assertEquals((await link.next("pong")).token, token);
+  }
+  for (let i = 0; i < searches; i++) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    offers.push(resolve);
+    id = newQueryId(systemRandom);
+    const callbackPort = asker.identity.listenPort;
+    link.send(rawQuery({ id, sought: { by: "name", value: "wanted.bin" }, callbackPort }));
+    await within(promise, { what: "an offer" });
+  }
+  // Of the turns of those who take the file, four a second, all answers together take less than one.
+  const turns = (came() - before) / limits.rateTurnBytesMin;
+  assert(turns < 10, `${turns} turns went by while ${pings} pings and ${searches} searches did`);
 });
 
 Deno.test("a daemon whose own rate makes peers slow has no mirror give what they give", async () => {
