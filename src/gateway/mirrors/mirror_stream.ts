@@ -54,9 +54,11 @@ export class MirrorStream extends Body {
     const { clock, end } = this.#options;
     this.#pace.asked(clock.nowMs());
     try {
-      const data = (await this.#read.read())?.bytes;
+      const came = (await this.#read.read())?.bytes;
       if (this.hasEnded) return;
-      if (data === undefined) return this.finish();
+      if (came === undefined) return this.finish();
+      // A mirror may give more than was asked of it.
+      const data = end === null ? came : came.subarray(0, end - this.#offset);
       this.#offset += data.length;
       this.#pace.gave(data.length, clock.nowMs());
       this.give(data.slice());

@@ -34,6 +34,9 @@ import {
 } from "../server/preconditions.ts";
 import { fileHeaders } from "../server/ranged_answer.ts";
 
+/** What comes in place of a part is passed on, from the first byte to the last. */
+const WHOLE_WILL_DO = { mayReread: true, mayGoOnTo: Infinity } as const;
+
 /** The way past the node. */
 export class PassThrough {
   readonly #mirrors: Mirrors;
@@ -210,11 +213,9 @@ async function open(
     return await file.open({ offset: 0 }, { signal });
   }
   const { first, last } = range;
+  const end = last === null ? {} : { end: last + 1 };
   try {
-    return await file.open(
-      { offset: first, ...(last === null ? {} : { end: last + 1 }) },
-      { signal },
-    );
+    return await file.open({ offset: first, ...end, ...WHOLE_WILL_DO }, { signal });
   } catch (error) {
     if (!(error instanceof MirrorError) || error.code !== "no-range") throw error;
     return await file.open({ offset: 0 }, { signal });

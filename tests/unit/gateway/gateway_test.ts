@@ -237,6 +237,31 @@ Deno.test("Gateway holds a file at a mirror to what a client knows of it", async
   assertEquals(gateway.fetches.length, 0);
 });
 
+Deno.test("Gateway passes on what a mirror without ranges gives, and asks it once", async () => {
+  await using mirror = new CountingMirror();
+  const bytes = content(limits.mirrorSkipBytes + 100_000);
+  mirror.fault = () => new Response(bytes);
+  await using gateway = PlayedGateway.start({ mirrors: [mirror.url] });
+  const far = limits.mirrorSkipBytes + 5;
+  const cases: readonly [string, number, Uint8Array][] = [
+    ["bytes=7-16", 206, bytes.subarray(7, 17)],
+    ["bytes=7-", 206, bytes.subarray(7)],
+    [`bytes=${far}-${far + 9}`, 200, bytes],
+    [`bytes=${far}-`, 200, bytes],
+  ];
+  for (const [range, status, given] of cases) {
+    mirror.asked.length = 0;
+    const answer = await gateway.get("/iso/latest/arch.iso", { headers: { range } });
+    const got = new Uint8Array(await answer.arrayBuffer());
+    assertEquals(
+      [answer.status, got.length, mirror.asked.length],
+      [status, given.length, 1],
+      range,
+    );
+    assert(got.every((byte, at) => byte === given[at]), range);
+  }
+});
+
 Deno.test("Gateway refuses methods and paths that it does not serve, with one line", async () => {
   await using gateway = PlayedGateway.start();
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
