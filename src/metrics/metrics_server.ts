@@ -5,7 +5,8 @@
  *
  *  1. GET and HEAD of these paths; any other path is 404, any other method 405.
  *  2. `Host` is an address, `localhost`, the name of this machine or one that a person gave, or the
- *     request is refused: a page in a browser cannot read what this machine does.
+ *     request is refused: a page in a browser cannot read what this machine does. HTTP/1.0 may do
+ *     without, as probes of load balancers do and no browser does.
  *  3. One request a connection, and `limits.metricsConnectionMs` for it, read or not; but for streams,
  *     which are counted and bounded by themselves (`page/state_streams.ts`).
  *  4. With `limits.metricsConnectionsMax` open, the oldest gives way to the next: who opens many and
@@ -221,7 +222,12 @@ export class MetricsServer implements AsyncDisposable {
   async #answer(request: IncomingMessage): Promise<Answer | "stream"> {
     const { method = "", url = "", headers } = request;
     const server = { what: "this machine", flag: "--metrics-name" };
-    const wrongHost = hostProblem(headers.host ?? null, this.#names, server);
+    // `headers` has the first `Host` alone.
+    const hosts = request.headersDistinct.host;
+    const mayLackHost = hosts === undefined && request.httpVersion === "1.0";
+    const wrongHost = mayLackHost
+      ? undefined
+      : hostProblem(hosts?.join(", ") ?? null, this.#names, server);
     if (wrongHost !== undefined) return { ...wrongHost, text: `${wrongHost.text}\n` };
     if (!METHODS.includes(method)) {
       const headers = { allow: METHODS.join(", ") };

@@ -14,8 +14,10 @@ interface HostProblem {
 }
 
 /**
- * What is wrong with the `Host` of a request; undefined when it is answered.
+ * What is wrong with the `Host` of a request; undefined when it is answered. RFC 9112 section 3.2 has a
+ * request of HTTP/1.1 name one host, and none name two.
  *
+ * @param header `a, b` when it names two, as no host is written.
  * @param names In lower case.
  * @param server What serves it, and the flag that gives it names, for a person.
  */
@@ -25,6 +27,9 @@ export function hostProblem(
   server: { readonly what: string; readonly flag: string },
 ): HostProblem | undefined {
   if (header === null) return { status: 400, text: "Cannot serve it: the request names no host" };
+  if (header.includes(",")) {
+    return { status: 400, text: "Cannot serve it: the request names more than one host" };
+  }
   const host = header.trim().toLowerCase().replace(/:\d*$/, "");
   const address = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
   const name = host.endsWith(".") ? host.slice(0, -1) : host;

@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -517,6 +518,18 @@ Deno.test("Gateway ends the connection of a request whose body does not come", a
     // It ends, though the client neither closes nor sends the rest.
     const text = await new Response(client.readable).text();
     assertStringIncludes(text, `HTTP/1.1 ${status} `);
+  }
+});
+
+Deno.test("Gateway is 400 for a request that names two hosts, or of HTTP/1.1 none", async () => {
+  await using gateway = PlayedGateway.start();
+  const two = "Host: localhost\r\nHost: localhost\r\n";
+  for (const [version, hosts] of [["1.0", two], ["1.1", two], ["1.1", ""]]) {
+    using client = await Deno.connect({ port: gateway.gateway.address.port });
+    const head = `GET / HTTP/${version}\r\n${hosts}Connection: close\r\n\r\n`;
+    await client.write(new TextEncoder().encode(head));
+    const text = await new Response(client.readable).text();
+    assertMatch(text, /^HTTP\/1\.\d 400 /, head);
   }
 });
 

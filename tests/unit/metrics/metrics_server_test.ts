@@ -88,6 +88,24 @@ Deno.test("MetricsServer says whether the service is ready, and why not", async 
   assertEquals((await get(server, "/healthz")).status, 200, "it is alive all the time");
 });
 
+Deno.test("MetricsServer answers a probe of HTTP/1.0 that names no host", async () => {
+  await using server = await serve();
+  assertMatch(await ask(server, "GET /healthz HTTP/1.0\r\n\r\n"), /^HTTP\/1\.\d 200 [^]*\nok\n$/);
+  assertMatch(
+    await ask(server, "GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n"),
+    /^HTTP\/1\.\d 421 /,
+  );
+});
+
+Deno.test("MetricsServer is 400 for a request that names two hosts", async () => {
+  await using server = await serve();
+  for (const version of ["1.0", "1.1"]) {
+    const hosts = "Host: localhost\r\nHost: localhost\r\n";
+    const answer = await ask(server, `GET /healthz HTTP/${version}\r\n${hosts}\r\n`);
+    assertMatch(answer, /^HTTP\/1\.\d 400 /, version);
+  }
+});
+
 Deno.test("MetricsServer refuses other paths, methods and hosts", async () => {
   await using server = await serve();
   for (const path of ["/", "/metrics/", "/metric", "//metrics", "/../metrics", "/%6detrics"]) {

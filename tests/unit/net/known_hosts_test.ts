@@ -36,3 +36,7 @@ for (
 Deno.test("hostProblem() is 400 for a request that names no host", () => {
   assertEquals(hostProblem(null, NAMES, SERVER)?.status, 400);
 });
+
+Deno.test("hostProblem() is 400 for a request that names two hosts", () => {
+  assertEquals(hostProblem("localhost, localhost", NAMES, SERVER)?.status, 400);
+});
