@@ -66,7 +66,7 @@ export async function besideMirror(bench: Bench, those: readonly Others[]): Prom
   const out = `${await workspace.folder(PLACE, "out")}/${name}`;
   const get = async (root: string) => {
     const beforeBytes = mirror.bytesGiven;
-    const run = await curlAndRemove(`${root}/${REPOSITORY_PATH}/${name}`, out, limitMs);
+    const run = await curlAndRemove(`${root}/${REPOSITORY_PATH}/${name}`, { output: out, limitMs });
     return { ...run, mirrorBytes: mirror.bytesGiven - beforeBytes };
   };
   const through = async (daemon: DaemonProcess) => {

@@ -12,6 +12,14 @@ export interface CurlRun {
   readonly bytes: number;
 }
 
+/** What curl is to do with what it gets. */
+export interface CurlOptions {
+  readonly output: string;
+  readonly limitMs: number;
+  /** The address that it connects from; without it, the system chooses. */
+  readonly from?: string;
+}
+
 /**
  * Fetches a URL into a file.
  *
@@ -19,11 +27,12 @@ export interface CurlRun {
  */
 export async function curl(
   url: string,
-  options: { readonly output: string; readonly limitMs: number },
+  options: CurlOptions,
 ): Promise<CurlRun> {
   const told = "%{time_starttransfer} %{time_total} %{size_download}";
   const text = await runProcess("curl", [
     ...["--disable", "--noproxy", "*", "--fail", "--silent", "--show-error"],
+    ...options.from === undefined ? [] : ["--interface", options.from],
     ...["--write-out", told, "--output", options.output, url],
   ], options);
   const [firstByteS, totalS, bytes] = text.trim().split(" ").map(Number);
@@ -31,13 +40,9 @@ export async function curl(
 }
 
 /** The same, and the file is gone afterwards. */
-export async function curlAndRemove(
-  url: string,
-  output: string,
-  limitMs: number,
-): Promise<CurlRun> {
-  const run = await curl(url, { output, limitMs });
-  await Deno.remove(output);
+export async function curlAndRemove(url: string, options: CurlOptions): Promise<CurlRun> {
+  const run = await curl(url, options);
+  await Deno.remove(options.output);
   return run;
 }
 

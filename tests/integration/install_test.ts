@@ -15,6 +15,7 @@ import { tool } from "./support/tool.ts";
 
 /** A user who owns nothing: what they can run, pacman's download user can. */
 const NOBODY = 65_534;
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
 /** What lies in the home of who installs, and is the home of nobody else. */
 const NO_HOME = "/nonexistent";
 
@@ -65,6 +66,12 @@ Deno.test({
       assertEquals(closed.trim().split("\n"), [`${root}/share`, `${root}/share/private`]);
     });
     await t.step({
+      name:
+        "another user's second start parses nothing again, and nothing is written for that here",
+      ignore: Deno.uid() !== 0,
+      fn: () => startsOfNobody(dir, root),
+    });
+    await t.step({
       name: "another user's daemon shares what it can read, and tells once of what it cannot",
       ignore: Deno.uid() !== 0,
       fn: () => daemonOfNobody(dir, `${root}/bin/pacsrv`),
@@ -77,6 +84,25 @@ Deno.test("installTask() refuses to guess where to install", async () => {
   assertEquals(await installTask(["--rot", "x"], denoArgs()), 2);
 });
 
+async function startsOfNobody(dir: TempDir, root: string): Promise<void> {
+  const home = await dir.folder("home");
+  await Deno.chown(home, NOBODY, NOBODY);
+  const program = [...AS_NOBODY, "env", "-i", `HOME=${home}`, `${root}/bin/pacsrv`];
+  const before = await tool("find", [root]);
+  for (const start of ["first", "second"]) {
+    const dataDir = await dir.folder(`data of the ${start} start`);
+    await Deno.chown(dataDir, NOBODY, NOBODY);
+    await using _daemon = await startDaemon({ dataDir, program });
+  }
+  assertEquals(await tool("find", [root]), before);
+  const own = `${home}/.cache/pacsrv${root}/lib/pacsrv/cache`;
+  const kept = await Array.fromAsync(Deno.readDir(own), ({ name }) => name);
+  assert(kept.some((name) => name.startsWith("dep_analysis_cache")), kept.join(" "));
+  for (const part of ["gen", "npm"]) {
+    assertEquals(await Deno.readLink(`${own}/${part}`), `${root}/lib/pacsrv/cache/${part}`);
+  }
+}
+
 async function daemonOfNobody(dir: TempDir, command: string): Promise<void> {
   const shared = await dir.folder("cache");
   for (const name of ["download-Xy3zA9", "private"]) {
@@ -86,11 +112,10 @@ async function daemonOfNobody(dir: TempDir, command: string): Promise<void> {
   await Deno.writeTextFile(await dir.sub("cache", "sub", "first"), "for all");
   const dataDir = await dir.folder("data");
   await Deno.chown(dataDir, NOBODY, NOBODY);
-  const user = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
   await using daemon = await startDaemon({
     dataDir,
     shares: [shared],
-    program: [...user, "env", "-i", `HOME=${NO_HOME}`, command],
+    program: [...AS_NOBODY, "env", "-i", `HOME=${NO_HOME}`, command],
   });
   await daemon.holds("first");
   await Deno.writeTextFile(`${shared}/sub/second`, "for all, and later");
