@@ -132,7 +132,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
 
   node.start();
   clients.start();
-  const srvPeers = new SrvPeers({ clock, log, changed: (peers) => node.links.setPeers(peers) });
+  const srvPeers = new SrvPeers({ clock, log, changed: (...all) => node.links.setPeers(...all) });
   cleanup.defer(() => srvPeers.stop());
   srvPeers.set(config);
   // Before the node ends: whom it tells goodbye does not dial it again.

@@ -299,7 +299,7 @@ export interface ProblemReport {
 
 /** A node that the daemon was told to keep a link with. */
 export interface GivenPeerReport {
-  /** Its address as HOST:PORT, as it was given. */
+  /** Its address as HOST:PORT, as it was given; `srv:NAME` for a name in DNS that stands for no node now. */
   readonly peer: string;
   /** The node that was last met there; null before any. */
   readonly nodeId: NodeId | null;
@@ -455,9 +455,9 @@ export interface FileReport {
 export interface PeerReport {
   /** "" where every node at the host is banned. */
   readonly nodeId: NodeId | "";
-  /** Its host. */
+  /** Its host; `srv:NAME` for a name in DNS that stands for no node. */
   readonly host: string;
-  /** The port of its end of the link. */
+  /** The port of its end of the link; 0 where there can be none. */
   readonly port: number;
   /** Where it listens; 0 when it cannot be reached. */
   readonly listenPort: number;

@@ -234,6 +234,9 @@ lanTest(
     const options = { namespace: asking.namespace, node: "0.0.0.0:8048", peers: ["srv:dc.test"] };
     await using b = await startDaemon(options);
     await b.logged(/WARN +cannot look up peers in DNS name=_pacsrv._tcp.dc.test/);
+    const [peer] = (await b.status()).peers;
+    assertEquals([peer?.peer, peer?.state], ["srv:_pacsrv._tcp.dc.test", "failed"]);
+    assertMatch((await b.run(["peers"])).stdout, /srv:_pacsrv\._tcp\.dc\.test +node +no link for /);
     await using _dns = await DnsServer.start(server, [
       "--srv-host=_pacsrv._tcp.dc.test,one.dc.test,9048",
       `--host-record=one.dc.test,${listed.v4}`,

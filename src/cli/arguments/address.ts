@@ -79,14 +79,22 @@ export function splitAddress(address: string): { host: string; port: string } {
 /**
  * A name as it stands in the `Host` of a request, in lower case, without a port.
  *
+ * @param options.prefix What stands before it in `text`.
  * @throws {UsageError} when no machine can have that name.
  */
-export function parseHostName(text: string, what: string): string {
-  const name = text.toLowerCase().replace(/\.$/, "");
+export function parseHostName(
+  text: string,
+  what: string,
+  { prefix = /^/, example = "cache.lan" }: {
+    readonly prefix?: RegExp;
+    readonly example?: string;
+  } = {},
+): string {
+  const name = text.replace(prefix, "").toLowerCase().replace(/\.$/, "");
   if (isHostName(name)) return name;
   const said = JSON.stringify(text.slice(0, 300));
   throw new UsageError(`Cannot use ${what} ${said}: it is no name of a machine`, {
-    hint: "Write the name alone, without a port, for instance cache.lan.",
+    hint: `Write the name alone, without a port, for instance ${example}.`,
   });
 }
 

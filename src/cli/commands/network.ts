@@ -199,7 +199,8 @@ export function peerTable(peers: readonly PeerReport[], view?: TableView): strin
   const isPast = ({ direction }: PeerReport) => direction === "past";
   const links = linkTable(peers.filter((peer) => !isGiven(peer) && !isPast(peer)), view);
   const given = formatItems(peers.filter(isGiven), [
-    { title: "TOLD OF", cell: (peer) => formatAddress(peer) },
+    // A name in DNS that stands for no node has no port.
+    { title: "TOLD OF", cell: (peer) => peer.port === 0 ? peer.host : formatAddress(peer) },
     { title: "AS", cell: ({ direction }) => direction === "none" ? "node" : "directory" },
     { title: "STATE", narrow: "wrap", cell: givenState },
   ], view);

@@ -194,6 +194,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   "no-answer": "Open its TCP port in the firewall of that machine, if it is on.",
   "no-route": "See to the network of this machine: `ip route`.",
   "name-not-found": "Correct the name in --peer, or make it known.",
+  "no-service": "Correct its SRV records in DNS, or take the name out of --peer.",
   "wrong-network": "Give both the same --network and --network-key-file.",
   "wrong-key": "Give both the same --network-key-file.",
   "hung-up": "Give both the same --network and --network-key-file.",

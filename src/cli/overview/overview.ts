@@ -307,7 +307,8 @@ function pictureView(status: StatusReport, peers: readonly PeerReport[]): Pictur
     });
   };
   for (const peer of peers) {
-    if (!isLink(peer) && peer.direction !== "none") continue;
+    // A name in DNS that stands for no node has no port.
+    if (!isLink(peer) && (peer.direction !== "none" || peer.port === 0)) continue;
     const host = formatAddress({
       host: peer.host,
       port: peer.listenPort === 0 ? peer.port : peer.listenPort,

@@ -4,7 +4,7 @@ import type { HostPort } from "../../base/address.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { addressParser, formatAddress, parseAddress, parseHostName } from "../arguments/address.ts";
-import type { Arguments } from "../arguments/arguments.ts";
+import type { Arguments, Parser } from "../arguments/arguments.ts";
 import { about, blaming } from "../arguments/setting_faults.ts";
 import { parseNetwork, parseSite, parseTtl } from "../arguments/values.ts";
 import { pathWord } from "../terminal/command_words.ts";
@@ -24,10 +24,17 @@ export const CLIENT_DEFAULT: HostPort = { host: "127.0.0.1", port: CLIENT_PORT }
 /** A daemon's address for clients: to listen on, or to dial. */
 export const parseClient = addressParser(CLIENT_PORT);
 export const parseDialledClient = addressParser(CLIENT_PORT, { isDialled: true });
-/** A node that is dialled. */
-export const parsePeer = addressParser(NODE_PORT, { isDialled: true });
+/** A node that is dialled; a name whose records list nodes is for {@linkcode readPeers}. */
+export const parsePeer: Parser<HostPort> = (text, what) => {
+  if (!SRV_PEER.test(text)) return parseNode(text, what);
+  const said = JSON.stringify(text.slice(0, 300));
+  throw new UsageError(`Cannot use ${what} ${said}: only \`pacsrv daemon\` looks nodes up in DNS`, {
+    hint: `Write HOST:PORT, for instance 10.0.0.2:${NODE_PORT}.`,
+  });
+};
+const parseNode = addressParser(NODE_PORT, { isDialled: true });
 /** A peer that is a name in DNS, and not a port of a machine called "srv". */
-const SRV_PEER = /^srv:(?![0-9]+$)/;
+const SRV_PEER = /^srv:(?![0-9]+$)/i;
 /** Where the nodes of a domain are listed: RFC 2782. */
 const SRV_SERVICE = "_pacsrv._tcp";
 
@@ -45,7 +52,7 @@ export function readPeers(
   const peers: HostPort[] = [], srvNames = new Set<string>();
   args.values("peer", (text, what) => {
     if (!SRV_PEER.test(text)) peers.push(parsePeer(text, what));
-    else srvNames.add(parseSrvName(text.replace(SRV_PEER, ""), what));
+    else srvNames.add(parseSrvName(text, what));
   });
   if (srvNames.size > limits.srvNamesMax) {
     const reason = `Cannot look up ${srvNames.size} names: at most ${limits.srvNamesMax}`;
@@ -56,7 +63,7 @@ export function readPeers(
 
 /** A whole name as it is; of a domain, where its nodes are listed. */
 function parseSrvName(text: string, what: string): string {
-  const name = parseHostName(text, what);
+  const name = parseHostName(text, what, { prefix: SRV_PEER, example: "srv:dc.example.org" });
   return name.startsWith("_") ? name : `${SRV_SERVICE}.${name}`;
 }
 

@@ -5,6 +5,7 @@
  *  1. Whom it chose before and is still listed stays.
  *  2. Of the others those with the lowest priority come first, and among these each by chance as its
  *     weight says: so the nodes of a fleet spread over all that are listed.
+ *  3. A target of "." says that there is no such service; it, and port 0, is no node.
  */
 
 import { limits } from "../../base/limits.ts";
@@ -22,10 +23,8 @@ export function chooseSrv(
   listed: readonly SrvTarget[],
   { before, random }: { readonly before: readonly HostPort[]; readonly random: Random },
 ): HostPort[] {
-  // "." as a target: there is no such service.
   const left = new Map(
-    listed.filter(({ host, port }) => host !== "" && port !== 0).slice(0, limits.srvRecordsMax)
-      .map((one) => [keyOf(one), one]),
+    listed.filter(isNode).slice(0, limits.srvRecordsMax).map((one) => [keyOf(one), one]),
   );
   const chosen: HostPort[] = [];
   const take = ({ host, port }: HostPort) => {
@@ -37,6 +36,11 @@ export function chooseSrv(
     take(nextOf([...left.values()], random));
   }
   return chosen;
+}
+
+/** Rule 3. */
+export function isNode({ host, port }: HostPort): boolean {
+  return host !== "" && port !== 0;
 }
 
 /** Rule 2. */

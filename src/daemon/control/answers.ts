@@ -223,7 +223,7 @@ export class Answerer {
       if (state === "linked") continue;
       const at = {
         nodeId: nodeId ?? "",
-        ...splitAddress(peer),
+        ...(peer.startsWith("srv:") ? { host: peer, port: 0 } : splitAddress(peer)),
         ...this.#totalsOf(nodeId),
       } as const;
       yield { ...none, ...at, direction: "none", problem };

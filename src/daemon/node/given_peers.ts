@@ -1,6 +1,6 @@
 /**
  * How the peers that a person named stand: which of them has a link, why the others have none, and
- * since when. It dials nobody; `links.ts` tells it what happens.
+ * since when; and which names stand for no peer. It dials nobody; `links.ts` tells it what happens.
  */
 
 import type { HostPort } from "../../base/address.ts";
@@ -9,6 +9,7 @@ import type { Neighbours } from "../../core/overlay/neighbours.ts";
 import { type Dialler, type LinkProblem, linkProblemOf } from "../../net/link_problem.ts";
 import { formatAddress, plainHost } from "../../wire/host.ts";
 import type { GivenPeerReport } from "../../wire/reports.ts";
+import type { EmptyName } from "./srv_peers.ts";
 
 /** What stands against a link, and since when. */
 interface Standing extends LinkProblem {
@@ -21,6 +22,8 @@ export class GivenPeers {
   /** Null where nothing has failed yet, or since a link came up; by address. */
   #problems: Map<string, Standing | null>;
   #peers: readonly HostPort[];
+  /** What stands against names that stand for no peer; null where nothing does yet. */
+  #empty = new Map<string, Standing | null>();
 
   constructor(peers: readonly HostPort[], dialler: Omit<Dialler, "what">) {
     this.#dialler = { ...dialler, what: "node" };
@@ -40,6 +43,14 @@ export class GivenPeers {
     this.#peers = peers;
     this.#problems = new Map(problems);
     return { added, removed };
+  }
+
+  /** Takes these for the names that stand for no peer from now on. */
+  replaceEmpty(names: readonly EmptyName[], nowMs: number): void {
+    this.#empty = new Map(names.map(({ peer, problem }) => {
+      const before = this.#empty.get(peer);
+      return [peer, problem === null ? null : standingOf(problem, before, nowMs)];
+    }));
   }
 
   has(address: HostPort): boolean {
@@ -63,21 +74,26 @@ export class GivenPeers {
     this.#note(address, endOf(reason), nowMs);
   }
 
-  /** All of them, in the order in which they were given. */
+  /** All of them, in the order in which they were given, then the names that stand for none. */
   reports(neighbours: Neighbours, nowMs: number): GivenPeerReport[] {
     const pinned = new Map(neighbours.pinned().map((one) => [keyOf(one), one]));
-    return [...this.#problems].map(([peer, problem]) => {
+    const peers = [...this.#problems].map(([peer, problem]): GivenPeerReport => {
       const { nodeId = null, isLinked = false, isDialled = false } = pinned.get(peer) ?? {};
       const isFailed = !isLinked && problem !== null;
       return {
         peer,
         nodeId,
         state: isLinked ? "linked" : isDialled && !isFailed ? "dialling" : "failed",
-        problem: isLinked || problem === null
-          ? null
-          : { ...problem, sinceMs: Math.round(nowMs - problem.sinceMs) },
+        problem: isLinked ? null : reportOf(problem, nowMs),
       };
     });
+    const names = [...this.#empty].map(([peer, problem]): GivenPeerReport => ({
+      peer,
+      nodeId: null,
+      state: problem === null ? "dialling" : "failed",
+      problem: reportOf(problem, nowMs),
+    }));
+    return [...peers, ...names];
   }
 
   /** Why there is no link to some of them, for a fetch that found nobody. */
@@ -94,9 +110,20 @@ export class GivenPeers {
     const key = keyOf(address);
     const before = this.#problems.get(key);
     if (before === undefined) return;
-    const sinceMs = before?.code === problem.code ? before.sinceMs : nowMs;
-    this.#problems.set(key, { ...problem, sinceMs });
+    this.#problems.set(key, standingOf(problem, before, nowMs));
   }
+}
+
+function standingOf(
+  problem: LinkProblem,
+  before: Standing | null | undefined,
+  nowMs: number,
+): Standing {
+  return { ...problem, sinceMs: before?.code === problem.code ? before.sinceMs : nowMs };
+}
+
+function reportOf(problem: Standing | null, nowMs: number): GivenPeerReport["problem"] {
+  return problem && { ...problem, sinceMs: Math.round(nowMs - problem.sinceMs) };
 }
 
 function endOf(reason: string | undefined): LinkProblem {

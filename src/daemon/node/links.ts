@@ -39,6 +39,7 @@ import { dialNode, type OldVersions } from "../../net/version_fallback.ts";
 import type { Flights } from "../crowd/flights.ts";
 import type { KnownNodes } from "./known_nodes.ts";
 import { GivenPeers } from "./given_peers.ts";
+import type { EmptyName } from "./srv_peers.ts";
 import { LinkLog } from "./link_log.ts";
 import { callRequester } from "./outbound_calls.ts";
 
@@ -122,8 +123,13 @@ export class Links {
     return this.#given.reports(this.overlay.neighbours, this.#context.clock.nowMs());
   }
 
-  /** Keeps links with these nodes from now on: new ones are dialled, links with others may stay. */
-  setPeers(peers: readonly HostPort[]): void {
+  /**
+   * Keeps links with these nodes from now on: new ones are dialled, links with others may stay.
+   *
+   * @param empty Names that stand for none, to be told of.
+   */
+  setPeers(peers: readonly HostPort[], empty: readonly EmptyName[] = []): void {
+    this.#given.replaceEmpty(empty, this.#context.clock.nowMs());
     const { added, removed } = this.#given.replace(peers);
     for (const one of removed) if (!isSame(one, this.#next)) this.#unpin(one);
     for (const { host, port } of added) {

@@ -1,16 +1,17 @@
 /**
  * The peers that a person named, and those that names of his stand for in DNS (`--peer srv:NAME`), looked
- * up again and again. While nobody answers, those of the last answer stay.
+ * up again and again. While nobody answers, those of the last answer stay. What is wrong with a name is
+ * logged once, until it changes.
  */
 
 import type { HostPort } from "../../base/address.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Random, systemRandom } from "../../base/random.ts";
-import { chooseSrv } from "../../core/overlay/srv_choice.ts";
-import { lookUpSrv, type SrvLookup } from "../../net/srv_lookup.ts";
+import { chooseSrv, isNode } from "../../core/overlay/srv_choice.ts";
+import type { LinkProblem } from "../../net/link_problem.ts";
+import { lookUpSrv, type SrvLookup, srvProblem } from "../../net/srv_lookup.ts";
 import { formatAddress } from "../../wire/host.ts";
 
 /** What a person named. */
@@ -20,11 +21,19 @@ export interface NamedPeers {
   readonly srvNames: readonly string[];
 }
 
+/** A name that stands for no node now. */
+export interface EmptyName {
+  /** As it may be given: `srv:NAME`. */
+  readonly peer: string;
+  /** Null while it is looked up for the first time. */
+  readonly problem: LinkProblem | null;
+}
+
 interface SrvPeersOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** These are the peers from now on. */
-  readonly changed: (peers: readonly HostPort[]) => void;
+  /** These are the peers from now on, and the names that give none. */
+  readonly changed: (peers: readonly HostPort[], empty: readonly EmptyName[]) => void;
   readonly lookUp?: SrvLookup;
   readonly random?: Random;
 }
@@ -33,8 +42,10 @@ interface SrvPeersOptions {
 interface Watched {
   chosen: readonly HostPort[];
   failures: number;
-  /** Why the last look-up failed; undefined after one that did not. */
-  problem: string | undefined;
+  /** Why it stands for no node that was not known before; null where it does, or before any answer. */
+  problem: LinkProblem | null;
+  /** Records that are no node, as text. */
+  passedOver: string;
   next: Timer | undefined;
   readonly ended: AbortController;
 }
@@ -56,7 +67,14 @@ export class SrvPeers {
     for (const name of srvNames) {
       if (this.#watched.has(name)) continue;
       const ended = new AbortController();
-      const watched = { chosen: [], failures: 0, problem: undefined, next: undefined, ended };
+      const watched: Watched = {
+        chosen: [],
+        failures: 0,
+        problem: null,
+        passedOver: "",
+        next: undefined,
+        ended,
+      };
       this.#watched.set(name, watched);
       void this.#lookUp(name, watched);
     }
@@ -76,36 +94,35 @@ export class SrvPeers {
 
   #tell(): void {
     const found = [...this.#watched.values()].flatMap(({ chosen }) => chosen);
-    this.#options.changed([...this.#peers, ...found]);
+    const empty = [...this.#watched].flatMap(([name, { chosen, problem }]) =>
+      chosen.length > 0 ? [] : [{ peer: `srv:${name}`, problem }]
+    );
+    this.#options.changed([...this.#peers, ...found], empty);
   }
 
   /** Looks a name up now, and again later; never rejects. */
   async #lookUp(name: string, watched: Watched): Promise<void> {
-    const { clock, log, lookUp = lookUpSrv, random = systemRandom } = this.#options;
+    const { clock, lookUp = lookUpSrv, random = systemRandom } = this.#options;
     const { signal } = watched.ended;
     const late = new AbortController();
     using _ = clock.after(
       limits.srvLookUpMs,
-      () => late.abort(new Error("nobody answers in time")),
+      () => late.abort(new Deno.errors.TimedOut("nobody answers in time")),
     );
     let waitMs: number = limits.srvRenewMs;
     try {
       const listed = await lookUp(name, { signal: AbortSignal.any([signal, late.signal]) });
       if (signal.aborted) return;
-      const { chosen: before } = watched;
-      watched.chosen = chooseSrv(listed, { before, random });
       watched.failures = 0;
-      watched.problem = undefined;
-      const texts = watched.chosen.map(({ host, port }) => formatAddress(host, port)).join(", ");
-      if (texts !== before.map(({ host, port }) => formatAddress(host, port)).join(", ")) {
-        log.info("DNS names peers", { name, peers: texts || "none" });
-        this.#tell();
-      }
+      this.#listed(name, watched, listed);
     } catch (error) {
       if (signal.aborted) return;
-      const reason = messageOf(late.signal.aborted ? late.signal.reason : error);
-      if (reason !== watched.problem) log.warn("cannot look up peers in DNS", { name, reason });
-      watched.problem = reason;
+      const problem = srvProblem(late.signal.aborted ? late.signal.reason : error, name);
+      if (problem.text !== watched.problem?.text) {
+        this.#options.log.warn("cannot look up peers in DNS", { name, reason: problem.text });
+      }
+      watched.problem = problem;
+      this.#tell();
       waitMs = Math.min(
         limits.srvRenewMs,
         limits.srvRetryMs * 2 ** Math.min(10, watched.failures++),
@@ -114,5 +131,27 @@ export class SrvPeers {
     // Not all machines of a fleet at once.
     const atMs = waitMs * (1 - limits.srvSpreadPercent / 100 * random.unit());
     watched.next = clock.after(atMs, () => void this.#lookUp(name, watched));
+  }
+
+  /** DNS answered. */
+  #listed(name: string, watched: Watched, listed: Awaited<ReturnType<SrvLookup>>): void {
+    const { log, random = systemRandom } = this.#options;
+    const { chosen: before, passedOver, problem } = watched;
+    watched.chosen = chooseSrv(listed, { before, random });
+    watched.passedOver = listed.filter((one) => !isNode(one)).slice(0, limits.srvPeersMax)
+      .map(({ host, port }) => `${host || "."} port ${port}`).sort().join(", ");
+    if (watched.passedOver !== passedOver && watched.passedOver !== "") {
+      const reason = 'a target of "." means that there is no such service, and port 0 is none';
+      log.warn("DNS lists what is no node", { name, records: watched.passedOver, reason });
+    }
+    watched.problem = watched.chosen.length > 0 ? null : {
+      code: "no-service",
+      text: `DNS lists no node there, only ${watched.passedOver || "nothing"}: correct its records`,
+    };
+    const texts = watched.chosen.map(({ host, port }) => formatAddress(host, port)).join(", ");
+    const isOther = texts !==
+      before.map(({ host, port }) => formatAddress(host, port)).join(", ");
+    if (isOther) log.info("DNS names peers", { name, peers: texts || "none" });
+    if (isOther || watched.problem?.text !== problem?.text) this.#tell();
   }
 }

@@ -394,3 +394,13 @@ Deno.test("readDaemonSettings() takes no port twice", async () => {
   await settings(...at("client", "127.0.0.1:0"), ...at("metrics", "127.0.0.1:0"));
   await settings(...at("node", "127.0.0.2:8049"));
 });
+
+Deno.test("readDaemonSettings() names a peer of DNS as it was given when its name is none", async () => {
+  const { message, hint } = await assertRejects(
+    () => settings("--peer", "srv:dc..test"),
+    UsageError,
+  );
+  assertEquals(message, 'Cannot use --peer "srv:dc..test": it is no name of a machine');
+  assertStringIncludes(hint ?? "", "for instance srv:dc.example.org");
+  assertEquals((await settings("--peer", "SRV:dc.test")).srvNames, ["_pacsrv._tcp.dc.test"]);
+});

@@ -52,3 +52,55 @@ Deno.test("SrvPeers looks names up again, and keeps the last answer while there 
   await clock.advance(10 * limits.srvRenewMs);
   assert(asked.length === before + 1);
 });
+
+/** Looks up `_x` as often as there are answers; gives what is told and logged. */
+async function lookedUp(
+  ...answers: readonly (Error | readonly { host: string; port: number }[])[]
+) {
+  const clock = new ManualClock();
+  const warnings: string[] = [], empty: string[] = [];
+  let at = 0;
+  const peers = new SrvPeers({
+    clock,
+    log: {
+      ...silentLogger,
+      warn: (text, fields) => warnings.push(`${text} ${fields?.["records"] ?? ""}`),
+    },
+    random: seededRandom(1),
+    changed: (all, names) => {
+      const texts = names.map(({ peer, problem }) => `${peer} ${problem?.code ?? "new"}`);
+      empty.push(texts.join() || all.map(({ host }) => host).join());
+    },
+    lookUp() {
+      const answer = answers[Math.min(at++, answers.length - 1)]!;
+      if (answer instanceof Error) return Promise.reject(answer);
+      return Promise.resolve(answer.map((one) => ({ ...one, priority: 0, weight: 0 })));
+    },
+  });
+  peers.set({ peers: [], srvNames: ["_x"] });
+  for (let i = 0; i <= answers.length; i++) await clock.advance(limits.srvRenewMs);
+  peers.stop();
+  return { warnings, empty };
+}
+
+Deno.test("SrvPeers warns once of records that are no node, and says which name stands for none", async () => {
+  const none = [{ host: "", port: 0 }];
+  const mixed = [{ host: "a", port: 8048 }, { host: "b", port: 0 }];
+  const { warnings, empty } = await lookedUp(none, none, mixed, mixed);
+  assertEquals(warnings, [
+    "DNS lists what is no node . port 0",
+    "DNS lists what is no node b port 0",
+  ]);
+  assertEquals(empty, ["srv:_x new", "srv:_x no-service", "a"]);
+});
+
+Deno.test("SrvPeers says in words why DNS gives nothing", async () => {
+  const { empty } = await lookedUp(
+    new Deno.errors.NotFound("proto error: no records found for Query"),
+    new Deno.errors.TimedOut("proto error: request timed out"),
+  );
+  assertEquals(
+    new Set(empty),
+    new Set(["srv:_x new", "srv:_x name-not-found", "srv:_x no-name-server"]),
+  );
+});
