@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { limits } from "../../src/base/limits.ts";
 import { type CrowdCase, type Fault, FAULTS, smallCase } from "./crowd_cases.ts";
 import { type CrowdRunResult, runCrowd } from "./crowd_run.ts";
 import { crowdWorldOf } from "./crowd_world.ts";
@@ -103,6 +104,20 @@ Deno.test("Crowd gets 300 that come one by one the file in 1.1 copies", {
   assert(copies <= 1.1, `${copies.toFixed(3)} copies`);
   assert(lateMs <= 1_500, `${lateMs.toFixed(0)} ms late`);
 });
+
+Deno.test(
+  "Crowd tells 30 machines little more than what they get",
+  { ignore: alone !== undefined },
+  () => {
+    const [stripes, aloneMs] = [38, 4_000];
+    const crowd = { seed: 1, nodes: 30, stripes, aloneMs, arrivalMs: 0 };
+    const { stepsPerSecond, tookMs } = runCrowd(crowdWorldOf(crowd));
+    // A step for each chunk, and few more for all that is said of them.
+    const chunks = stripes * limits.stripeChunks;
+    const steps = stepsPerSecond * tookMs / 1_000;
+    assert(steps <= 1.15 * chunks, `${steps.toFixed(0)} steps for ${chunks} chunks`);
+  },
+);
 
 Deno.test("Crowd does the same in the same world", { ignore: alone !== undefined }, () => {
   for (const seed of [5, 6, 40]) {

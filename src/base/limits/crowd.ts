@@ -16,6 +16,8 @@ export const crowdLimits = {
   fellowsMax: 24,
   /** Of more fellows that can read, only so many are to: they are enough, and all can know of all. */
   crowdReadersMax: 32,
+  /** Nodes of which is remembered that a fellow is connected with them: it may say so of any number. */
+  fellowLinksMax: 64,
   /** Fellows beside the connected ones that a node knows of: those that come first. */
   farFellowsMax: 64,
   /** Those of them that one fellow told of. */

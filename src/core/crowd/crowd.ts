@@ -32,8 +32,9 @@
  *  8. A mirror that gives no ranges is read from the beginning, by one, and only while no fellow alive
  *     can do better: one that can has `claimFirstMs` to begin, and when something of it comes, the
  *     other ends its stripe and stops.
- *  9. What is said of a fellow is passed on once, so that all know of all, connected or not; and
- *     when it falls silent or a connection ends, that its fellow is gone. Of a fellow that is connected
+ *  9. What is said of a fellow is passed on once, so that all know of all, connected or not, but not to
+ *     those that say to be connected with it, or in a large crowd all would tell all of all; and
+ *     when it falls silent or a connection ends, that its fellow is gone, to everybody. Of a fellow that is connected
  *     only what it says itself is believed; it is told what others say, and then says that it is there.
  * 10. What a node reads it announces at once; what came from others later, for when those are gone.
  *     A chunk is taken from the fellow that read it while it is there (`announcements.ts`).
@@ -309,7 +310,10 @@ export class Crowd {
       case "report":
         return this.#reported(member, message.report, nowMs);
       case "fellows":
-        for (const fellow of message.fellows) this.#heardOf(fellow);
+        for (const fellow of message.fellows) {
+          this.#members.linked(member, fellow.nodeId);
+          this.#heardOf(fellow);
+        }
         return;
       case "announce":
         return this.#announced(member, message, nowMs);
@@ -332,6 +336,8 @@ export class Crowd {
     const before = member.report;
     const isNews = before === null || report.sequence > before.sequence;
     if (member !== from) {
+      if (report.sequence === before?.sequence) this.#talk.isKnown(member, from.nodeId);
+      if (!isReading(report) && !report.isWhole) from.links.delete(member.nodeId);
       if (!isNews || !this.#isBelieved(report, before)) return;
       if (member.isNear) return this.#talk.tell([member.nodeId], { kind: "report", report });
     } else if (report.sequence === before?.sequence) return;

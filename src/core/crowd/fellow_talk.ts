@@ -17,8 +17,8 @@ export class FellowTalk {
   readonly #announcements: Announcements;
   readonly #emit: (effect: CrowdEffect) => void;
   readonly #untold: UntoldGains;
-  /** What is said of others, and is to be passed on: by whom it was heard. */
-  readonly #unpassed = new Map<Member, NodeId | null>();
+  /** What is said of others, and is to be passed on: who knows it already. */
+  readonly #unpassed = new Map<Member, Set<NodeId>>();
   /** What this node says of itself. */
   #report: FellowReport;
   /** When a sign of life is due, and one that is passed on, and what was heard of others. */
@@ -114,24 +114,32 @@ export class FellowTalk {
 
   // Of others
 
-  /** What was said of a fellow is passed on, but not to `from`. */
+  /** What was said of a fellow is passed on, but not to `from`; null: it was found out here. */
   passOn(member: Member, from: NodeId | null): void {
     // When all get the last of it at once, few are left soon who have to know who needs nothing more.
     const waitMs = member.report?.isWhole === true ? limits.passWholeMs : limits.passReportMs;
     this.#due.passMs = Math.min(this.#due.passMs, this.#nowMs + waitMs);
-    this.#unpassed.set(member, from);
+    this.#unpassed.set(member, new Set(from === null ? [] : [from]));
+  }
+
+  /** What is still to be passed on of a fellow, another has heard too. */
+  isKnown(member: Member, to: NodeId): void {
+    this.#unpassed.get(member)?.add(to);
   }
 
   #passReports(): void {
     this.#due.passMs = Infinity;
-    const needy = this.#members.near.flatMap(({ report, nodeId }) =>
-      report?.isWhole === true ? [] : [nodeId]
-    );
-    for (const [member, from] of this.#unpassed) {
+    const needy = this.#members.near.filter(({ report }) => report?.isWhole !== true);
+    for (const [member, knowing] of this.#unpassed) {
       const { report, nodeId } = member;
       if (report === null || this.#members.get(nodeId) !== member) continue;
-      const to = needy.filter((near) => near !== from);
-      if (to.length > 0) this.tell(to, { kind: "report", report });
+      // Who is connected with it too hears that itself. That one is gone all have to hear: who still
+      // hears it tells it so.
+      const isItsOwn = isReading(report) || report.isWhole;
+      const to = needy.filter((near) =>
+        !knowing.has(near.nodeId) && !(isItsOwn && near.links.has(nodeId))
+      );
+      if (to.length > 0) this.tell(to.map(({ nodeId }) => nodeId), { kind: "report", report });
     }
     this.#unpassed.clear();
   }

@@ -50,6 +50,8 @@ export interface Member {
   isWithholding: boolean;
   /** Who told of it first; null: it came itself. */
   readonly toldBy: NodeId | null;
+  /** Those that it says to be connected with, while this node is connected with it. */
+  readonly links: Set<NodeId>;
 }
 
 /** The weight of a new sample of how long a chunk takes. */
@@ -135,6 +137,7 @@ export class Members {
   setNear(member: Member, isNear: boolean): void {
     if (member.isNear === isNear) return;
     (member as OwnMember).isNear = isNear;
+    member.links.clear();
     this.#near = [...this].filter((other) => other.isNear);
   }
 
@@ -171,6 +174,7 @@ export class Members {
       joinedMs: -Infinity,
       isWithholding: false,
       toldBy,
+      links: new Set(),
     };
     this.#members.set(nodeId, member);
     this.#hadAny = true;
@@ -200,6 +204,11 @@ export class Members {
     if (!isBusy && !isBefore(seed, last.seed, WHOLE_FILE)) return undefined;
     this.remove(last.nodeId);
     return this.note(report.nodeId, nowMs, toldBy);
+  }
+
+  /** A connected fellow says that it is connected with another. */
+  linked({ links }: Member, nodeId: NodeId): void {
+    if (links.size < limits.fellowLinksMax) links.add(nodeId);
   }
 
   /** It is gone. */

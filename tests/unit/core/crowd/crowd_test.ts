@@ -254,6 +254,47 @@ Deno.test("rule 9: what a fellow says is passed on once, to all but itself", () 
   assertEquals(told.map(({ to }) => to), [[listener]]);
 });
 
+Deno.test("rule 9: who is connected with a fellow is told only that it is gone", () => {
+  const [teller, linked, teller2] = [nodeOf(2), nodeOf(3), nodeOf(4)];
+  const node = new CrowdNode(nodeOf(1), 4);
+  for (const nodeId of [teller, linked, teller2]) node.join(nodeId, { reads: "nothing" });
+  node.hear(linked, { kind: "fellows", fellows: [{ nodeId: teller, address: null }] });
+  const toldOf = (nodeId: NodeId) =>
+    node.take("tell").filter(({ message }) =>
+      message.kind === "report" && message.report.nodeId === nodeId
+    ).map(({ to }) => to);
+  node.take("tell");
+  const says = (report: FellowReport) => node.hear(report.nodeId, { kind: "report", report });
+  says(reportOf(teller, { sequence: 5, claims: [2] })).pass(100);
+  assertEquals(toldOf(teller), [[teller2]]);
+  says(reportOf(teller2, { sequence: 5, claims: [1] })).pass(100);
+  assertEquals(toldOf(teller2), [[teller, linked]]);
+  node.step({ kind: "left", nodeId: teller }).pass(100);
+  assertEquals(toldOf(teller), [[linked, teller2]]);
+  // It heard so itself: by now it is connected with that one no more.
+  const gone = reportOf(teller2, { sequence: 6, reads: "nothing" });
+  node.hear(linked, { kind: "fellows", fellows: [{ nodeId: teller2, address: null }] });
+  node.hear(linked, { kind: "report", report: gone });
+  node.take("tell");
+  says(reportOf(teller2, { sequence: 7, claims: [1] })).pass(100);
+  assertEquals(toldOf(teller2), [[linked]]);
+});
+
+Deno.test("rule 9: who has passed something on is not told it", () => {
+  const [near, other, far] = [nodeOf(2), nodeOf(3), nodeOf(4)];
+  const node = new CrowdNode(nodeOf(1), 4);
+  node.join(near, { reads: "nothing" }).join(other, { reads: "nothing" });
+  node.take("tell");
+  const report = reportOf(far, { claims: [2] });
+  node.hear(near, { kind: "report", report }).hear(other, { kind: "report", report }).pass(100);
+  assertEquals(
+    node.take("tell").filter(({ message }) =>
+      message.kind === "report" && message.report.nodeId === far
+    ),
+    [],
+  );
+});
+
 Deno.test("rule 9: a node that is said to be gone says that it is there", () => {
   const liar = nodeOf(2);
   const node = new CrowdNode(nodeOf(1), 4);
