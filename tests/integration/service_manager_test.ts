@@ -7,7 +7,8 @@ import { Lines } from "./support/process.ts";
 
 /** Prints each datagram as a line of JSON. */
 const RECEIVER = `
-const socket = Deno.listenDatagram({ transport: "unixpacket", path: Deno.args[0] });
+const path = Deno.args[0].replace(/^@/, "\\0");
+const socket = Deno.listenDatagram({ transport: "unixpacket", path });
 console.log("listening");
 for await (const [bytes] of socket) console.log(JSON.stringify(new TextDecoder().decode(bytes)));
 `;
@@ -61,6 +62,20 @@ Deno.test({
     assertMatch(await manager.lines.matching("READY=1", { from }), /STATUS=node=/);
     await daemon.stop();
     await manager.lines.matching("STOPPING=1", { from });
+  },
+});
+
+Deno.test({
+  name: "a daemon tells a service manager that listens on an abstract socket",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const name = `pacsrv-${crypto.randomUUID()}`;
+    await using manager = new Manager(`@${name}`);
+    await manager.lines.matching("listening");
+    await using daemon = await startDaemon({ env: { NOTIFY_SOCKET: `@${name}` } });
+    assertMatch(await manager.lines.matching("READY=1"), /^"READY=1\\nSTATUS=node=/);
+    await daemon.stop();
+    await manager.lines.matching("STOPPING=1");
   },
 });
 

@@ -17,7 +17,7 @@ Deno.test("top is a clear error without a terminal", async () => {
 });
 
 Deno.test({
-  name: "top shows the daemon until q or Ctrl-C, and leaves the terminal as it was",
+  name: "top shows the daemon until q, Ctrl-C or Ctrl-Z, and leaves the terminal as it was",
   ignore: problem !== undefined,
   async fn() {
     await using dir = await TempDir.make();
@@ -64,6 +64,20 @@ Deno.test({
     await terminal.type("./top\n");
     await terminal.until("it again", isShown(1));
     await terminal.type("\x03");
+    await prompt();
+    await isAsBefore();
+
+    // Ctrl-Z gives the terminal back to the shell, and `fg` takes it again.
+    await terminal.type("./top\n");
+    await terminal.until("it again", isShown(1));
+    await terminal.type("\x1a");
+    await terminal.until("it to be stopped", (lines) => lines.some((line) => /Stopped/.test(line)));
+    const stopped = await prompt();
+    assertEquals(stopped.filter((line) => line.includes("links ")), [], stopped.join("\n"));
+    await isAsBefore();
+    await terminal.type("fg\n");
+    await terminal.until("it drawn anew", isShown(1));
+    await terminal.type("q");
     await prompt();
     await isAsBefore();
 

@@ -102,8 +102,10 @@ function surroundings(): {
   readonly watchdogMs: number | undefined;
 } {
   const watchdogMs = Number(Deno.env.get("WATCHDOG_USEC")) / 1000;
+  // A leading "@" stands for the zero byte of an abstract name: sd_notify(3), unix(7).
+  const path = Deno.env.get("NOTIFY_SOCKET")?.replace(/^@/, "\0");
   return {
-    path: Deno.env.get("NOTIFY_SOCKET") || undefined,
+    path: path || undefined,
     watchdogMs: watchdogMs >= limits.watchdogMsLeast ? watchdogMs : undefined,
   };
 }
