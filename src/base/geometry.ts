@@ -3,6 +3,8 @@
  * u32, so a file has at most 2^32 chunks (64 TiB). A file of no bytes has no chunks.
  */
 
+import { FetchFailure } from "./errors.ts";
+
 /** Bytes of a chunk: the leaf block of BitTorrent v2 (BEP 52). */
 export const CHUNK_BYTES = 16_384;
 /** Chunks that a u32 index can count. */
@@ -41,4 +43,13 @@ export function rangeBytes(sizeBytes: number, range: ChunkRange): ByteSpan {
 /** Whether `range` has at least one chunk and lies within a file of `chunks` chunks. */
 export function isRangeWithin(range: ChunkRange, chunks: number): boolean {
   return range.count > 0 && range.first >= 0 && range.first + range.count <= chunks;
+}
+
+/** The failure of a fetch that wants chunks which the file, of `count` chunks, does not have. */
+export function rangeOutside(wanted: ChunkRange, count: number): FetchFailure {
+  return new FetchFailure(
+    "usage",
+    `Cannot fetch chunks ${wanted.first}-${wanted.first + wanted.count - 1}: the file has ` +
+      (count === 0 ? "none, it is empty" : `${count} (0-${count - 1})`),
+  );
 }

@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { FetchFailure } from "../base/errors.ts";
-import { CHUNK_BYTES } from "../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeOutside } from "../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { nextTurn } from "../base/clock.ts";
@@ -150,6 +150,9 @@ class DirectFetch {
         `Cannot fetch chunks of ${this.#label}: ${this.#options.origin.label} does not say how ` +
           "long the file is",
       );
+    }
+    if (total !== null && chunks !== null && !isRangeWithin(chunks, chunkCount(total))) {
+      throw rangeOutside(chunks, chunkCount(total));
     }
     this.#total = total;
     return true;

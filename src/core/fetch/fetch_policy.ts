@@ -27,7 +27,8 @@
  *     must be heard was heard, all that the mirror gave until then was compared, and it has the
  *     SHA-256 that is wanted; else the candidate is thrown away with those who offered it.
  *  9. The fetch fails when nobody can be asked any more or was waited for long enough and no mirror
- *     may give the file; when its time is out; when it is stopped; and when the disk refuses.
+ *     may give the file; when its time is out; when it is stopped; when the disk refuses; and at once
+ *     when the request says how long the file is, and wants chunks behind its end.
  * 10. For a client that cannot wait for the check of the whole, `client_hold.ts` says what is released
  *     before, and when it waits in vain: then the fetch fails as if nobody had the file.
  * 11. Where only nodes say which file is meant, and somebody came back for it, the mirrors alone are
@@ -36,7 +37,7 @@
  */
 
 import { FetchFailure, type OfKind, unreachable } from "../../base/errors.ts";
-import type { ChunkRange } from "../../base/geometry.ts";
+import { type ChunkRange, rangeOutside } from "../../base/geometry.ts";
 import type { NodeId, Root } from "../../base/ids.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 import type { FileOffer } from "../../wire/structures.ts";
@@ -55,7 +56,7 @@ import { MirrorSide } from "./mirror_side.ts";
 import { PeerSide } from "./peer_side.ts";
 import { ShownFile } from "./shown_file.ts";
 import { Verification } from "./verification.ts";
-import { rangeOutside } from "./wanted_range.ts";
+import { outsideOf } from "./wanted_range.ts";
 
 /** The phases of a fetch. */
 type FetchPhase = "new" | "looking" | "fetching" | "over";
@@ -211,10 +212,13 @@ export class FetchPolicy {
   #take(turn: Turn, event: FetchPolicyEvent): void {
     if (!this.#peers.asksNodes && OF_NODES.has(event.kind)) return;
     switch (event.kind) {
-      case "start":
+      case "start": {
+        const outside = outsideOf(this.#request);
+        if (outside !== undefined) return this.#fail(turn, outside);
         this.#phase = "looking";
         turn.emit({ kind: "look-up", comparesWithMirror: this.#verification.comparesWithMirror });
         break;
+      }
       case "tick":
         this.#tick(turn);
         break;

@@ -521,9 +521,9 @@ export class PeerSide {
     nowMs: number,
   ): string | undefined {
     this.#heard.offers++;
-    const { chunks } = this.#request;
+    const { chunks, sizeBytes } = this.#request;
     const chunksOffered = chunkCount(file.sizeBytes);
-    if (chunks === null || isRangeWithin(chunks, chunksOffered)) {
+    if (chunks === null || sizeBytes !== null || isRangeWithin(chunks, chunksOffered)) {
       return this.candidates.add(file, nodeId, nowMs, host);
     }
     // A false offer may be shorter than the file: others are waited for.

@@ -1,7 +1,13 @@
 /** Which part of a file a fetch wants. */
 
-import { FetchFailure } from "../../base/errors.ts";
-import { chunkCount, type ChunkRange, isRangeWithin, rangeBytes } from "../../base/geometry.ts";
+import type { FetchFailure } from "../../base/errors.ts";
+import {
+  chunkCount,
+  type ChunkRange,
+  isRangeWithin,
+  rangeBytes,
+  rangeOutside,
+} from "../../base/geometry.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 
 /**
@@ -16,6 +22,13 @@ export function wantedChunks({ chunks }: FetchRequest, sizeBytes: number): Chunk
   return chunks;
 }
 
+/** The failure of a fetch whose request says itself that the file does not have the chunks wanted. */
+export function outsideOf({ chunks, sizeBytes }: FetchRequest): FetchFailure | undefined {
+  if (chunks === null || sizeBytes === null) return undefined;
+  const count = chunkCount(sizeBytes);
+  return isRangeWithin(chunks, count) ? undefined : rangeOutside(chunks, count);
+}
+
 /** How many bytes that are. */
 export function wantedBytes(sizeBytes: number, wanted: ChunkRange): number {
   return wanted.count === 0 ? 0 : rangeBytes(sizeBytes, wanted).length;
@@ -24,13 +37,4 @@ export function wantedBytes(sizeBytes: number, wanted: ChunkRange): number {
 /** The last of the chunks from `first` to `end`, which is none of them; no chunk when none is. */
 export function lastOf(first: number, end: number): ChunkRange {
   return end > first ? { first: end - 1, count: 1 } : { first, count: 0 };
-}
-
-/** The failure of a fetch that wants chunks which the file, of `count` chunks, does not have. */
-export function rangeOutside(wanted: ChunkRange, count: number): FetchFailure {
-  return new FetchFailure(
-    "usage",
-    `Cannot fetch chunks ${wanted.first}-${wanted.first + wanted.count - 1}: the file has ` +
-      (count === 0 ? "none, it is empty" : `${count} (0-${count - 1})`),
-  );
 }

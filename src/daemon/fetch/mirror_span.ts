@@ -4,8 +4,7 @@
  * is wanted. Who gives it is not known here.
  */
 
-import { CHUNK_BYTES, chunkCount, type ChunkRange } from "../../base/geometry.ts";
-import { rangeOutside } from "../../core/fetch/wanted_range.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeOutside } from "../../base/geometry.ts";
 import type { ByteRange } from "../../http/resumable_read.ts";
 
 /** The way through one file. */

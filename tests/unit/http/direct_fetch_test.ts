@@ -219,6 +219,14 @@ Deno.test("fetchDirect() gets a range of chunks and no more", async () => {
   assertEquals(server.ranges, [`bytes=${39 * CHUNK_BYTES}-${41 * CHUNK_BYTES - 1}`]);
 });
 
+Deno.test("fetchDirect() refuses chunks behind the end of the file", async () => {
+  await using server = new Server();
+  const request = { chunks: { first: 39, count: 3 } };
+  const { exit, message } = await failure(server.url, { request });
+  assertEquals(exit, "usage", message);
+  assertStringIncludes(message, "the file has 41 (0-40)");
+});
+
 Deno.test("fetchDirect() ends at once when it is aborted", async () => {
   const abort = new AbortController();
   await using server = new Server(() => {

@@ -115,8 +115,8 @@ class Policy {
   }
 
   /** A holder of a root offers it; what is followed then is joined. */
-  offer(root: Root, node: number): void {
-    const file = { root, name: "file", type: "", sizeBytes: SIZE, chunksHave: CHUNKS, whole: true };
+  offer(root: Root, node: number, sizeBytes = SIZE): void {
+    const file = { root, name: "file", type: "", sizeBytes, chunksHave: CHUNKS, whole: true };
     const nodeId = String(node).padStart(32, "0") as NodeId;
     const kinds = this.tell({
       kind: "offered",
@@ -500,6 +500,23 @@ Deno.test("FetchPolicy fails when its time is out, when it is stopped, and when 
   nobody.at(5_001);
   assertEquals(exitOf(nobody.last), "notFound");
   assertEquals(nobody.tell({ kind: "tick" }), [], "it is over");
+});
+
+Deno.test("FetchPolicy refuses chunks behind the end at once when the request says the size", () => {
+  const failureOf = (effect: FetchEffect) =>
+    effect.kind === "fail" && effect.error instanceof FetchFailure ? effect.error : undefined;
+  const { policy, effects } = new Policy({
+    sizeBytes: SIZE,
+    chunks: { first: CHUNKS - 1, count: 2 },
+  });
+  assertEquals(effects.map(({ kind }) => kind), ["fail"]);
+  assertEquals(failureOf(effects[0]!)?.exit, "usage");
+  assertEquals(policy.isOver, true);
+  // An offer of another size is not the file, and says nothing of its end.
+  const last = new Policy({ sizeBytes: SIZE, chunks: { first: CHUNKS - 1, count: 1 } });
+  last.offer(A, 1, 5);
+  last.at(limits.unreachedMs + 5_001);
+  assertEquals(failureOf(last.last)?.exit, "notFound");
 });
 
 Deno.test("FetchPolicy has mirror and peers write to one place one after the other", () => {
