@@ -103,8 +103,11 @@ function reasonOf(error: unknown, what: string): string {
   const { code, address } = error as { readonly code?: string; readonly address?: string };
   if (code === "EADDRINUSE") return `another program has UDP port ${MDNS_PORT} for itself`;
   if (address === undefined) return messageOf(error);
-  // What a firewall forbids has no code here.
-  const why = code === undefined || code === "UNKNOWN" ? "does a firewall forbid it?" : code;
+  // What a firewall forbids has no code here, nor has an address that is not in use yet.
+  const unknown = address.includes(":")
+    ? "does a firewall forbid it, or is the address here tentative (`ip -6 addr`)?"
+    : "does a firewall forbid it?";
+  const why = code === undefined || code === "UNKNOWN" ? unknown : code;
   return `cannot ${what} ${address}: ${why}`;
 }
 

@@ -93,7 +93,8 @@ Deno.test({
       assertEquals(code, 1);
       assertStringIncludes(
         new TextDecoder().decode(stderr),
-        "pacsrv: Cannot write to standard output: no space is left on the device\n",
+        "pacsrv: Cannot write to standard output: no space is left on the device\n" +
+          "hint: Make room, or write elsewhere.\n",
       );
     });
   },

@@ -155,11 +155,12 @@ export function parseNetwork(text: string, what: string): string {
 
 /** Interfaces on which nodes are looked for: "all", "none", or their names with commas between. */
 export function parseDiscover(text: string, what: string): "all" | readonly string[] {
-  if (text === "all") return "all";
-  if (text === "none") return [];
+  const word = text.trim().toLowerCase();
+  if (word === "all") return "all";
+  if (word === "none") return [];
   const names = text.split(",").map((name) => name.trim());
   const wrong = names.find((name) =>
-    name === "" || name === "all" || name === "none" || /[\s/%]/.test(name) ||
+    name === "" || /^(?:all|none)$/i.test(name) || /[\s/%]/.test(name) ||
     utf8(name).length > limits.lanInterfaceBytesMax
   );
   if (wrong === undefined) return [...new Set(names)];

@@ -116,13 +116,21 @@ function tablesOf(
   const lines = text.split("\n");
   const isTable = (item: unknown): item is Record<string, unknown> =>
     typeof item === "object" && item !== null && !Array.isArray(item) && !(item instanceof Date);
-  const wrong = (line: number | undefined, reason: string) =>
-    about({ line }, new UsageError(`Cannot use ${name} in ${place(path, line)}: ${reason}`));
+  const wrong = (line: number | undefined, reason: string, options = {}) =>
+    about(
+      { line },
+      new UsageError(`Cannot use ${name} in ${place(path, line)}: ${reason}`, options),
+    );
   const textOf = (key: string, item: unknown, line: number | undefined): string => {
     const items = Array.isArray(item) && flag.inFile === "tables" ? item : [item];
     const odd = items.find((one) => typeof one !== "string" || one === "");
     if (odd !== undefined || items.length === 0) {
-      throw wrong(line, `${key}: ${typeName(odd ?? items)} is not a text in quotes`);
+      const example = flag.inFile === "table" ? EXAMPLES["RATE"]! : entryExample(key);
+      const left = key === "days" ? ", or leave it out for each day" : "";
+      throw wrong(line, `${key}: ${shown(odd ?? items)} is not a text in quotes`, {
+        hint: example &&
+          `Write ${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)} = ${example}${left}`,
+      });
     }
     return items.join(",");
   };
@@ -194,7 +202,7 @@ async function parseToml(text: string, path: string): Promise<Record<string, unk
 }
 
 function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string[] {
-  const wrong = (expected: string, given = typeName(value)) =>
+  const wrong = (expected: string, given = shown(value)) =>
     new UsageError(`Cannot use ${flag.name} in ${where}: ${given} is not ${expected}`, {
       hint: `Write ${flag.name} = ${exampleOf(flag)}`,
     });
@@ -218,7 +226,7 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
   const items = isText(value) ? [value] : value;
   if (!Array.isArray(items)) throw wrong("a list of texts in quotes");
   const odd = items.findIndex((item) => !isText(item));
-  if (odd >= 0) throw wrong("a text in quotes", `${typeName(items[odd])} in its list`);
+  if (odd >= 0) throw wrong("a text in quotes", `${shown(items[odd])} in its list`);
   return items;
 }
 
@@ -255,9 +263,31 @@ function typeName(value: unknown): string {
   return `a ${typeof value === "string" ? "text" : typeof value}`;
 }
 
+/** A value as the file has it where that is short, else what kind of thing it is. */
+function shown(value: unknown): string {
+  if (value === "") return 'an empty text ("")';
+  if (Array.isArray(value) && value.length === 0) return "an empty list ([])";
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  return ["number", "bigint", "boolean"].includes(typeof value) ? String(value) : typeName(value);
+}
+
+/** What a value may be, as the file has it, by what the help calls it. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "BYTES": '"20G"',
+  "BYTES|N%": '"10%"',
+  "RATE": '"500K"',
+  "NAME": '"office"',
+};
+
+/** The same for a key of a part of the schedule. */
+function entryExample(key: string): string | undefined {
+  if (key.endsWith("-rate")) return EXAMPLES["RATE"];
+  return { from: '"11:30"', to: '"13:30"', days: '["mon-fri"]' }[key];
+}
+
 function exampleOf(flag: FlagSpec): string {
   if (flag.value === undefined) return "true";
   if (numberKind(flag) !== undefined) return flag.default ?? "1";
-  const text = JSON.stringify(flag.default ?? flag.value ?? "");
+  const text = EXAMPLES[flag.value] ?? JSON.stringify(flag.default ?? flag.value);
   return flag.repeatable ? `[${text}]` : text;
 }

@@ -95,7 +95,7 @@ function checkCount(key: string, count: number, max: number): void {
 
 /** Bytes a second, as `500K`, `2M` or `1.5MB/s`; null for `unlimited`. */
 export function parseRate(text: string, what: string): Rate {
-  if (text === "unlimited") return null;
+  if (text.toLowerCase() === "unlimited") return null;
   const fault = (reason: string, hint: string) =>
     new UsageError(`Cannot use ${what} ${JSON.stringify(text.slice(0, 80))}: ${reason}`, { hint });
   const units = "Rates are bytes a second, as in 500K, 2M or 1.5M (8 Mbit/s are 1M), or unlimited.";
@@ -143,7 +143,9 @@ function parseRateNetwork(text: string, what: string): RateNetwork {
         : "Write the bits behind the prefix as zeros.",
     );
   }
-  const rule = rateText === "line" ? "line" : parseRate(rateText, `${what}, ${networkText}:`);
+  const rule = rateText.toLowerCase() === "line"
+    ? "line"
+    : parseRate(rateText, `${what}, ${networkText}:`);
   return { network, text: networkText, rule };
 }
 

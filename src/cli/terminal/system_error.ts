@@ -15,7 +15,7 @@ const REASONS: Readonly<
   ENOSPC: {
     code: "no-space",
     reason: "no space is left on the device",
-    hint: "Make room, or write elsewhere with -o.",
+    hint: "Make room, or write elsewhere.",
   },
   EDQUOT: { code: "no-space", reason: "the disk quota is used up" },
   EFBIG: { code: "no-space", reason: "the file is too big for this file system" },

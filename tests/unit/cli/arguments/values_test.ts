@@ -166,9 +166,10 @@ Deno.test("parseDiscover() reads all, none, or names of interfaces", () => {
   const parse = (text: string) => parseDiscover(text, "--discover");
   assertEquals(parse("all"), "all");
   assertEquals(parse("none"), []);
+  assertEquals([parse("ALL"), parse("None")], ["all", []]);
   assertEquals(parse("eth0, wlan0,eth0"), ["eth0", "wlan0"]);
   for (
-    const text of ["", "eth0,", "all,eth0", "none,eth0", "a b", "fe80::1%eth0", "x".repeat(65)]
+    const text of ["", "eth0,", "All,eth0", "none,eth0", "a b", "fe80::1%eth0", "x".repeat(65)]
   ) {
     assertStringIncludes(refusal(() => parse(text)), "all, none, or names of interfaces");
   }

@@ -130,17 +130,27 @@ Deno.test("parseConfig() names the nearest key, the file and the line", async ()
 
 Deno.test("parseConfig() refuses wrong types and shows a right one", async () => {
   const cases: [text: string, message: string, hint: string][] = [
-    [`ttl = "7"`, "a text is not a whole number", "ttl = 7"],
-    [`ttl = 7.5`, "a number is not a whole number", "ttl = 7"],
-    [`ttl = true`, "a boolean is not a whole number", "ttl = 7"],
-    [`no-callback = "yes"`, "a text is not true or false", "no-callback = true"],
-    [`node = 8048`, "a number is not a text in quotes", 'node = "HOST:PORT"'],
+    [`ttl = "7"`, '"7" is not a whole number', "ttl = 7"],
+    [`ttl = 7.5`, "7.5 is not a whole number", "ttl = 7"],
+    [`ttl = true`, "true is not a whole number", "ttl = 7"],
+    [`no-callback = "yes"`, '"yes" is not true or false', "no-callback = true"],
+    [`node = 8048`, "8048 is not a text in quotes", 'node = "HOST:PORT"'],
     [`node = ["a"]`, "a list is not a text in quotes", "node ="],
     [`data = ""`, "an empty text", "data ="],
-    [`peer = 1`, "a number is not a list", 'peer = ["HOST:PORT|srv:NAME"]'],
-    [`peer = ["a", 1]`, "a number in its list is not a text in quotes", "peer ="],
-    [`directory = [""]`, "an empty text in its list is not a text", 'directory = ["HOST:PORT"]'],
+    [`peer = 1`, "1 is not a list", 'peer = ["HOST:PORT|srv:NAME"]'],
+    [`peer = ["a", 1]`, "1 in its list is not a text in quotes", "peer ="],
+    [
+      `directory = [""]`,
+      'an empty text ("") in its list is not a text',
+      'directory = ["HOST:PORT"]',
+    ],
     [`share = { a = 1 }`, "a table is not a list", 'share = ["PATH"]'],
+    [`site = ""`, 'site in /etc/pacsrv/pacsrv.toml, line 1: an empty text ("")', 'site = "office"'],
+    [`upload-rate = 5000`, "line 1: 5000 is not a text in quotes", 'upload-rate = "500K"'],
+    [`keep = 20`, "20 is not a text in quotes", 'keep = "20G"'],
+    ["[rate]\n'10.0.0.0/8' = 5", "10.0.0.0/8: 5 is not a text", '"10.0.0.0/8" = "500K"'],
+    ["[[schedule]]\ndays = []", "days: an empty list ([])", 'days = ["mon-fri"], or leave it out'],
+    ["[[schedule]]\nupload-rate = 5", "upload-rate: 5 is not a text", 'upload-rate = "500K"'],
     [`network = 2025-01-01`, "a date is not a text", "network ="],
   ];
   for (const [text, message, hint] of cases) {

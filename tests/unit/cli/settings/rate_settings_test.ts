@@ -132,7 +132,7 @@ Deno.test("config check says what is wrong with rates and networks, and where", 
     ),
     [
       [1, 'Cannot use upload-rate in FILE (line 1) "fast": it is not a rate'],
-      [2, "Cannot use download-rate in FILE, line 2: a number is not a text in quotes"],
+      [2, "Cannot use download-rate in FILE, line 2: 5 is not a text in quotes"],
       [
         4,
         'Cannot use rate in FILE (line 4) "10.0.0.0/33=unlimited": the length of its prefix is ' +
@@ -161,7 +161,7 @@ Deno.test("config check says what is wrong with rates and networks, and where", 
     [1, "Cannot use rate in FILE, line 1: a text is not a table"],
   ]);
   assertEquals(await problems("", "[rate]", '"10.0.0.0/8" = 5'), [
-    [3, "Cannot use rate in FILE, line 3: 10.0.0.0/8: a number is not a text in quotes"],
+    [3, "Cannot use rate in FILE, line 3: 10.0.0.0/8: 5 is not a text in quotes"],
   ]);
 });
 
@@ -207,7 +207,7 @@ Deno.test("config check says what is wrong with a schedule, and where", async ()
     'there is no key "day": they are from, to, days, upload-rate, download-rate, mirror-rate',
   );
   assertEquals(await part(...times, "upload-rate = 5"), [
-    [2, "Cannot use schedule in FILE, line 2: upload-rate: a number is not a text in quotes"],
+    [2, "Cannot use schedule in FILE, line 2: upload-rate: 5 is not a text in quotes"],
   ]);
   assertEquals(
     await problems("[schedule]", ...times, rate),
