@@ -11,7 +11,7 @@ import {
   type DirectorySettings,
   directorySettingsOf,
 } from "../settings/service_settings.ts";
-import { escapeText, jsonLine, printLine } from "../terminal/terminal.ts";
+import { escapeText, jsonLine, printLine, warn } from "../terminal/terminal.ts";
 import { count, ratesText } from "../terminal/text_format.ts";
 
 /** The file of the packages. */
@@ -44,7 +44,7 @@ async function check(
   }
   const service = args.value("service", choiceOf<Service>(["daemon", "directory"]));
   let known: DaemonSettings | DirectorySettings | undefined;
-  const { problems, settings } = await checkConfig(path, {
+  const { problems, settings, warnings } = await checkConfig(path, {
     command: services[service],
     read: async (args) => known = await READERS[service](args),
   });
@@ -54,6 +54,7 @@ async function check(
     if (args.has("json")) await printLine(jsonLine(problem));
     else for (const line of lines) await printLine(escapeText(line));
   }
+  for (const warning of warnings) warn(warning);
   if (problems.length > 0) return "usage";
   if (!args.has("json")) {
     const keys = count(settings, "setting");

@@ -85,7 +85,8 @@ export async function readKeys(
     if (line !== undefined) lines.set(key, line);
     const flag = flags.find((flag) => flag.name === key);
     if (flag === undefined) {
-      problems.push(about({ key, line }, await unknownKey(key, where, flags)));
+      const isListed = problems.some(({ hint }) => hint?.startsWith(KEYS_ARE));
+      problems.push(about({ key, line }, await unknownKey(key, where, { flags, isListed })));
       continue;
     }
     try {
@@ -230,16 +231,19 @@ function textsOf(flag: FlagSpec, value: unknown, where: string): readonly string
   return items;
 }
 
+const KEYS_ARE = "The keys are ";
+
+/** @param options.isListed Whether all keys were told already: they are long to read. */
 async function unknownKey(
   key: string,
   where: string,
-  flags: readonly FlagSpec[],
+  { flags, isListed }: { readonly flags: readonly FlagSpec[]; readonly isListed: boolean },
 ): Promise<UsageError> {
   const names = flags.map((flag) => flag.name);
   const nearest = await suggestion(key.toLowerCase().replaceAll("_", "-"), names);
-  const known = `The keys are ${names.join(", ")}.`;
+  const all = isListed ? undefined : `${KEYS_ARE}${names.join(", ")}.`;
   return new UsageError(`Cannot use ${where}: there is no key ${JSON.stringify(key)}`, {
-    hint: nearest === undefined ? known : `Did you mean ${nearest}? ${known}`,
+    hint: nearest === undefined ? all : `Did you mean ${nearest}?`,
   });
 }
 

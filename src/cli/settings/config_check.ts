@@ -7,6 +7,7 @@ import { EnvironmentError, UsageError } from "../../base/errors.ts";
 import { Arguments, type CommandSpec } from "../arguments/arguments.ts";
 import { faultOf } from "../arguments/setting_faults.ts";
 import { readConfigText, readKeys } from "./config.ts";
+import { lookAtPaths } from "./named_paths.ts";
 
 /** One thing that is wrong with a configuration file. */
 export interface ConfigProblem {
@@ -28,6 +29,8 @@ interface ConfigCheck {
   readonly problems: readonly ConfigProblem[];
   /** How many keys are right. */
   readonly settings: number;
+  /** What the service starts with, and may not be meant. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -49,22 +52,16 @@ export async function checkConfig(
     reading = await readKeys(await readConfigText(path), { path, command });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return { problems: [problemOf(error, path, new Map())], settings: 0 };
+    return { problems: [problemOf(error, path, new Map())], settings: 0, warnings: [] };
   }
   const { lines, valueLines = new Map() } = reading.file;
   const left = new Map(reading.file.values);
   const wrong = new Set(reading.problems.map((problem) => faultOf(problem)?.key));
   const found = reading.problems.map((problem) => problemOf(problem, path, lines));
+  // What is taken out of `left` below, these do not have any more.
+  const args = new Arguments(command, new Map()).over({ path, values: left, lines, valueLines });
   for (;;) {
-    const error = await failureOf(
-      read,
-      new Arguments(command, new Map()).over({
-        path,
-        values: left,
-        lines,
-        valueLines,
-      }),
-    );
+    const error = await failureOf(read, args);
     if (error === undefined) break;
     const { key, text, beside } = faultOf(error) ?? {};
     // Without the other setting, which is wrong itself, nothing can be said about the two.
@@ -75,8 +72,10 @@ export async function checkConfig(
     if (others.length > 0) left.set(key, others);
     else left.delete(key);
   }
+  const paths = lookAtPaths(args);
+  found.push(...paths.problems.map((problem) => problemOf(problem, path, lines)));
   const problems = found.sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
-  return { problems, settings: left.size };
+  return { problems, settings: left.size, warnings: paths.warnings };
 }
 
 async function failureOf(
