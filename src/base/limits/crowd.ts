@@ -123,7 +123,12 @@ export const crowdLimits = {
   fellowLostMs: 20 * fellowBeatMs,
   /** What is asked of a fellow for so long in vain is read, or asked, elsewhere. */
   fellowGiveMs: 2_000,
-  /** The least bytes a second for which a fellow is waited for, and the part of the mirror's speed. */
+  /** When this node looks so much late for what fellows gave, it is itself too busy to judge them. */
+  fellowLookLateMs: 100,
+  /**
+   * The least bytes a second for which a fellow is waited for, and the part of the mirror's speed; where
+   * there are more fellows than half of this, all of them together need to give half of that speed.
+   */
   fellowBytesPerSecondMin: 32 * KIB,
   fellowMirrorPart: 8,
   /** One that was not waited for is so again when it has given this much. */

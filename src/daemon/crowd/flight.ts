@@ -320,7 +320,8 @@ export class Flight {
   /** Bytes a second that a fellow must give: more slowly it is better read from the mirror. */
   get #leastPerSecond(): number {
     const mirrors = this.#mirror.bytesPerSecond;
-    return Math.max(limits.fellowBytesPerSecondMin, mirrors / limits.fellowMirrorPart);
+    const parts = Math.max(limits.fellowMirrorPart, 2 * this.#fellows.size);
+    return Math.max(limits.fellowBytesPerSecondMin, mirrors / parts);
   }
 
   #swarmEvent(event: SwarmEvent): void {

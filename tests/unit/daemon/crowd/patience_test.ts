@@ -43,6 +43,19 @@ Deno.test("Patience ends with one that gives nothing, or in crumbs", () => {
   }
 });
 
+Deno.test("Patience does not end while this node itself looks too late", () => {
+  const patience = new Patience();
+  const lateMs = limits.overlayTickMs + limits.fellowLookLateMs + 1;
+  const look = (nowMs: number) => {
+    patience.look({ bytesGood: 0, inflight: 1 }, { leastPerSecond: LEAST, nowMs });
+    return patience.isWithholding;
+  };
+  for (let i = 0; i < 20; i++) assertEquals(look(i * lateMs), false, `look ${i}`);
+  const sinceMs = 19 * lateMs;
+  const onTime = Array.from({ length: GIVE_MS / 250 }, (_, i) => look(sinceMs + 250 * (i + 1)));
+  assertEquals(onTime.indexOf(true), GIVE_MS / 250 - 1);
+});
+
 Deno.test("Patience begins again with one that gave all that it was asked for, or much", () => {
   const withheld = [{ gave: 0, inflight: 0 }, ...repeated({ gave: 0, inflight: 1 }, 9)];
   for (
@@ -79,8 +92,10 @@ Deno.test("Patience blames nobody for what this node itself holds back", () => {
     patience.excuse({ bytesGood: 0, inflight: 1 }, nowMs);
   }
   assertEquals(patience.isWithholding, false);
-  patience.look({ bytesGood: 0, inflight: 1 }, pace(21 * GIVE_MS - 1));
-  assertEquals(patience.isWithholding, false);
+  for (let nowMs = 20 * GIVE_MS + 250; nowMs < 21 * GIVE_MS; nowMs += 250) {
+    patience.look({ bytesGood: 0, inflight: 1 }, pace(nowMs));
+    assertEquals(patience.isWithholding, false);
+  }
   patience.look({ bytesGood: 0, inflight: 1 }, pace(21 * GIVE_MS));
   assertEquals(patience.isWithholding, true);
 });
