@@ -8,6 +8,7 @@ import { AwakeClock, type Clock, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { NodeId } from "../base/ids.ts";
+import { bulkTurns } from "../base/rates/bulk_turns.ts";
 import { VERSION } from "../base/version.ts";
 import type { GatewayHost } from "../gateway/answers.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -30,6 +31,7 @@ import type { FetchEnd } from "./node/fetch_ends.ts";
 import { LanSwitch } from "./lan/lan_switch.ts";
 import { KnownNodes } from "./node/known_nodes.ts";
 import { LiveSettings } from "./live_settings.ts";
+import { InputLook } from "./upload/input_look.ts";
 import { Node } from "./node/node.ts";
 import { SrvPeers } from "./node/srv_peers.ts";
 import { openPrefetcher } from "./prefetch/open_prefetcher.ts";
@@ -130,6 +132,7 @@ export async function startDaemon(config: DaemonConfig): Promise<RunningDaemon> 
   );
   cleanup.defer(() => clients.stop());
 
+  cleanup.use(await InputLook.open(bulkTurns, log));
   node.start();
   clients.start();
   const srvPeers = new SrvPeers({ clock, log, changed: (...all) => node.links.setPeers(...all) });

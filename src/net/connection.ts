@@ -3,7 +3,7 @@
  *
  * It knows frames, not what they mean. Small messages are queued; file data comes from a
  * {@linkcode BulkSource} that is asked only when the queue is empty, so that a heartbeat never
- * waits for more than one frame of data.
+ * waits for more than one frame of data, and in its turn among all connections (`bulk_turns.ts`).
  */
 
 import type { HostPort } from "../base/address.ts";
@@ -11,6 +11,7 @@ import { type Clock, nextTurn, systemClock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import { bulkTurns } from "../base/rates/bulk_turns.ts";
 import type { Pace } from "../base/rates/pace.ts";
 import { decodePayload, encodeFrame } from "../wire/codec.ts";
 import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
@@ -273,6 +274,8 @@ class FrameWriter {
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isWriting = false;
+  /** Whether its turn to send file data has come; while it waits for that, messages still go. */
+  #bulkTurn: "none" | "awaited" | "here" = "none";
   #loop: Promise<void> = Promise.resolve();
 
   constructor(connection: Connection, duplex: Duplex) {
@@ -314,7 +317,7 @@ class FrameWriter {
     try {
       for (;;) {
         const small = this.#takeQueued();
-        const frame = small ?? this.bulk?.nextFrame() ?? null;
+        const frame = small ?? this.#nextBulk();
         if (this.#connection.isClosed) return;
         if (frame === null) {
           // A source that has nothing may have queued the reason while it was asked.
@@ -324,12 +327,35 @@ class FrameWriter {
         const pace = small === null ? this.bulk?.pace : undefined;
         if (pace?.isLimited) await this.#writePaced(frame, pace);
         else await this.#writeAll(frame);
-        if (small === null) await nextTurn();
+        if (small === null) this.#awaitBulkTurn();
         else this.#queuedBytes -= small.length;
       }
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  turnCame(): void {
+    this.#bulkTurn = "here";
+    this.start();
+  }
+
+  /** The next frame of file data, if its turn is here. */
+  #nextBulk(): Uint8Array | null {
+    if (this.bulk === null || this.#bulkTurn === "awaited") return null;
+    if (this.#bulkTurn === "none" && !bulkTurns.isOpen) {
+      this.#awaitBulkTurn();
+      return null;
+    }
+    this.#bulkTurn = "none";
+    const frame = this.bulk.nextFrame();
+    if (frame !== null) bulkTurns.used(frame.length);
+    return frame;
+  }
+
+  #awaitBulkTurn(): void {
+    this.#bulkTurn = "awaited";
+    bulkTurns.wait(this);
   }
 
   async #writePaced(frame: Uint8Array, pace: Pace): Promise<void> {

@@ -21,6 +21,8 @@ export const netLimits = {
   writeStallMs: overlayLimits.linkSilentMs,
   /** From here on a frame carries file data, and what is done with it takes time. */
   largeFrameBytes: 64 * KIB,
+  /** File data that goes out in one turn of the event loop, of all uploads: about a millisecond. */
+  bulkTurnBytes: 2 * MIB,
   /** How long a closing connection may take to write its last words. */
   lastWordsMs: 500,
   /** Idle send buffers that are kept; more connections than this hardly ever send at once. */

@@ -102,6 +102,7 @@ Deno.test("limits of what is in flight fit in the buffers that hold it", () => {
   rising("rateGuessMs", "rateSampleMs", "sourceQueueMs", "snubMs");
   rising("pickSampleBlocks", "pickBlocksMax", "skipBlocksMax");
   notFalling("idleReadBytes", "transferReadBytes");
+  notFalling("dataBytesMax", "bulkTurnBytes", "inflightBytesMax");
 });
 
 Deno.test("limits of frames hold what they are to carry", () => {

@@ -376,6 +376,51 @@ Deno.test("Connection lets others work though writes never have to wait", async 
   await connection.flushed();
 });
 
+/** Takes all at once, and keeps nothing. */
+class Sink extends EagerDuplex {
+  taken = 0;
+
+  override write(source: Uint8Array): Promise<number> {
+    this.taken += source.length;
+    return Promise.resolve(source.length);
+  }
+}
+
+Deno.test("Connection sends file data of all together within the bytes of a turn, in order", async () => {
+  const frame = new Uint8Array(limits.bulkTurnBytes / 4);
+  let inTurn = 0;
+  const all = Array.from({ length: 20 }, () => {
+    const duplex = new Sink(), connection = new Connection(duplex);
+    const one = { duplex, connection, frames: 0 };
+    connection.setBulk({
+      nextFrame() {
+        inTurn++;
+        one.frames++;
+        return frame;
+      },
+    });
+    return one;
+  });
+  for (const { connection } of all) connection.wake();
+  const seen = [inTurn];
+  inTurn = 0;
+  for (let turn = 0; turn < 100; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push(inTurn);
+    inTurn = 0;
+    // It waits for a turn with its data, and not with what it has to say.
+    const { connection, duplex } = all[turn % all.length]!;
+    const before = duplex.taken;
+    connection.send(ping(turn));
+    assertEquals(duplex.taken - before, encodeFrame(ping(turn)).length, `a message in ${turn}`);
+  }
+  const counts = all.map(({ frames }) => frames);
+  for (const { connection } of all) connection.close();
+  assert(Math.max(...seen) <= 4, `${Math.max(...seen)} frames in one turn`);
+  assert(Math.max(...counts) - Math.min(...counts) <= 1, `unfair: ${counts}`);
+  assert(Math.min(...counts) >= 10, `too slow: ${counts}`);
+});
+
 function disposable(value: Connection): { value: Connection } & Disposable {
   return { value, [Symbol.dispose]: () => value.close() };
 }
