@@ -9,6 +9,9 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** What begins a peer that is a name in DNS, and not a port of a machine called "srv". */
+export const SRV_PEER = /^srv:(?![0-9]+$)/i;
+
 /** All addresses with the same first bits. */
 export interface IpNetwork {
   /** Its first address, 4 or 16 bytes; the bits behind the prefix are 0. */

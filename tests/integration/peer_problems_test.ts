@@ -99,3 +99,10 @@ Deno.test("two daemons with one id say so on both sides, with the remedy; one wi
   assertEquals((await problemOf(self)).code, "self");
   assertEquals((await self.status()).clone, null);
 });
+
+Deno.test("peers names a machine that is called srv by its host and port", async () => {
+  await using daemon = await startDaemon({ peers: ["srv:8048"] });
+  const { stdout } = await daemon.run(["peers", "--json"]);
+  const { host, port, direction } = JSON.parse(stdout);
+  assertEquals({ host, port, direction }, { host: "srv", port: 8048, direction: "none" });
+});

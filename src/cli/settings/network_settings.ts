@@ -1,6 +1,6 @@
 /** The settings that say which network, and where its nodes and directories are. */
 
-import type { HostPort } from "../../base/address.ts";
+import { type HostPort, SRV_PEER } from "../../base/address.ts";
 import { UsageError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { addressParser, formatAddress, parseAddress, parseHostName } from "../arguments/address.ts";
@@ -33,8 +33,6 @@ export const parsePeer: Parser<HostPort> = (text, what) => {
   });
 };
 const parseNode = addressParser(NODE_PORT, { isDialled: true });
-/** A peer that is a name in DNS, and not a port of a machine called "srv". */
-const SRV_PEER = /^srv:(?![0-9]+$)/i;
 /** Where the nodes of a domain are listed: RFC 2782. */
 const SRV_SERVICE = "_pacsrv._tcp";
 

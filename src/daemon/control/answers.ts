@@ -1,6 +1,6 @@
 /** Answers to the questions of clients: one function for each verb, which gives its items. */
 
-import type { HostPort } from "../../base/address.ts";
+import { type HostPort, SRV_PEER } from "../../base/address.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { formatRanges } from "../../base/bitfield.ts";
 import { messageOf, onlyWithheld, unreachable, UsageError } from "../../base/errors.ts";
@@ -223,7 +223,7 @@ export class Answerer {
       if (state === "linked") continue;
       const at = {
         nodeId: nodeId ?? "",
-        ...(peer.startsWith("srv:") ? { host: peer, port: 0 } : splitAddress(peer)),
+        ...(SRV_PEER.test(peer) ? { host: peer, port: 0 } : splitAddress(peer)),
         ...this.#totalsOf(nodeId),
       } as const;
       yield { ...none, ...at, direction: "none", problem };
