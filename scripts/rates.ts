@@ -153,27 +153,19 @@ async function read(
   const status = await daemon.status();
   const atMs = performance.now();
   const { uploads, transfers, fetches, copies } = status;
-  const of = new Map<string, number>();
-  if (direction === "mirror") {
-    for (const { name, bytesDone } of fetches) {
-      of.set(name, bytesDone);
-    }
-  } else if (direction === "upload") {
-    for (const { name, bytes } of uploads) of.set(name, bytes);
-  } else for (const { name, bytesDone } of transfers) of.set(name, bytesDone);
-  const bytes = direction === "mirror"
-    ? copies.sinceStart.bytesMirrors
-    : names.reduce((sum, name) => sum + (of.get(name) ?? 0), 0);
   const isUpload = direction === "upload";
   const wire = await wireBytes(own, isUpload ? "tx" : "rx");
+  const coming = direction === "mirror" ? fetches : transfers;
+  const of = new Map(
+    isUpload
+      ? uploads.map(({ name, bytes }) => [name, bytes] as const)
+      : coming.map(({ name, bytesDone }) => [name, bytesDone] as const),
+  );
+  const ofFiles = names.map((name) => of.get(name) ?? 0);
   if (direction === "mirror") {
-    return {
-      atMs,
-      bytes,
-      wire,
-      each: names.map((name) => of.get(name) ?? 0),
-    };
+    return { atMs, bytes: copies.sinceStart.bytesMirrors, wire, each: ofFiles };
   }
+  const bytes = ofFiles.reduce((sum, one) => sum + one, 0);
   const each: number[] = [];
   for (const host of others) each.push(await wireBytes(host, isUpload ? "rx" : "tx"));
   return { atMs, bytes, wire, each };

@@ -45,6 +45,12 @@ export function isRangeWithin(range: ChunkRange, chunks: number): boolean {
   return range.count > 0 && range.first >= 0 && range.first + range.count <= chunks;
 }
 
+/** The failure of a fetch that wants chunks which a file of `sizeBytes` does not have; undefined when it has. */
+export function failureOutside(wanted: ChunkRange, sizeBytes: number): FetchFailure | undefined {
+  const count = chunkCount(sizeBytes);
+  return isRangeWithin(wanted, count) ? undefined : rangeOutside(wanted, count);
+}
+
 /** The failure of a fetch that wants chunks which the file, of `count` chunks, does not have. */
 export function rangeOutside(wanted: ChunkRange, count: number): FetchFailure {
   return new FetchFailure(

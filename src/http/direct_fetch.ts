@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { FetchFailure } from "../base/errors.ts";
-import { CHUNK_BYTES, chunkCount, isRangeWithin, rangeOutside } from "../base/geometry.ts";
+import { CHUNK_BYTES, failureOutside } from "../base/geometry.ts";
 import { UNKNOWN_ROOT } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { nextTurn } from "../base/clock.ts";
@@ -151,9 +151,8 @@ class DirectFetch {
           "long the file is",
       );
     }
-    if (total !== null && chunks !== null && !isRangeWithin(chunks, chunkCount(total))) {
-      throw rangeOutside(chunks, chunkCount(total));
-    }
+    const outside = total === null || chunks === null ? undefined : failureOutside(chunks, total);
+    if (outside !== undefined) throw outside;
     this.#total = total;
     return true;
   }

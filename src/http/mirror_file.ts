@@ -393,6 +393,7 @@ export class MirrorFile implements RangeSource<MirrorBody> {
         sizeBytes: this.#sizeBytes,
         checkSame: (sizeBytes) => {
           this.#checkSame(state, head, sizeBytes);
+          // Noted also of an answer that is of no use.
           if (head.hasRange) state.ignoresRanges = head.status === 200;
         },
       });

@@ -11,7 +11,7 @@ import { type Clock, nextTurn, systemClock } from "../base/clock.ts";
 import { EnvironmentError, PeerFault } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
-import { bulkTurns } from "../base/rates/bulk_turns.ts";
+import { bulkTurns, type TurnTaker } from "../base/rates/bulk_turns.ts";
 import type { Pace } from "../base/rates/pace.ts";
 import { decodePayload, encodeFrame } from "../wire/codec.ts";
 import { type Frame, type FrameGate, Framer } from "../wire/framer.ts";
@@ -263,7 +263,7 @@ export class Connection {
 }
 
 /** The way out of a connection: a bounded queue of messages, and a single writer. */
-class FrameWriter {
+class FrameWriter implements TurnTaker {
   /** Bytes handed to the transport. */
   bytes = 0;
   /** Since when the present write waits for the other side; or null. */

@@ -12,7 +12,7 @@
 import { limits } from "../limits.ts";
 
 /** Somebody who waits for a turn. */
-interface TurnTaker {
+export interface TurnTaker {
   /** Its turn has come: it may send now, in this very call. */
   turnCame(): void;
 }

@@ -33,9 +33,10 @@
  *     can do better: one that can has `claimFirstMs` to begin, and when something of it comes, the
  *     other ends its stripe and stops.
  *  9. What is said of a fellow is passed on once, so that all know of all, connected or not, but not to
- *     those that say to be connected with it, or in a large crowd all would tell all of all; and
- *     when it falls silent or a connection ends, that its fellow is gone, to everybody. Of a fellow that is connected
- *     only what it says itself is believed; it is told what others say, and then says that it is there.
+ *     those that say to be connected with it, or in a large crowd all would tell all of all; and when it
+ *     falls silent or a connection ends, that its fellow is gone, to everybody. Of a fellow that is
+ *     connected only what it says itself is believed; it is told what others say, and then says that it
+ *     is there.
  * 10. What a node reads it announces at once; what came from others later, for when those are gone.
  *     A chunk is taken from the fellow that read it while it is there (`announcements.ts`).
  * 11. What only a silent fellow has counts as had by nobody; so does what only one has that gives
@@ -66,7 +67,7 @@ import type {
   FellowMessage,
   FellowReport,
 } from "./crowd_events.ts";
-import { FellowTalk, isReading } from "./fellow_talk.ts";
+import { FellowTalk, isGone, isReading } from "./fellow_talk.ts";
 import { type Member, Members } from "./members.ts";
 import { OwnReading } from "./own_reading.ts";
 import { SecondReading } from "./second_reading.ts";
@@ -336,8 +337,8 @@ export class Crowd {
     const before = member.report;
     const isNews = before === null || report.sequence > before.sequence;
     if (member !== from) {
-      if (report.sequence === before?.sequence) this.#talk.isKnown(member, from.nodeId);
-      if (!isReading(report) && !report.isWhole) from.links.delete(member.nodeId);
+      if (report.sequence === before?.sequence) this.#talk.heardToo(member, from.nodeId);
+      if (isGone(report)) from.links.delete(member.nodeId);
       if (!isNews || !this.#isBelieved(report, before)) return;
       if (member.isNear) return this.#talk.tell([member.nodeId], { kind: "report", report });
     } else if (report.sequence === before?.sequence) return;

@@ -122,9 +122,9 @@ export class FellowTalk {
     this.#unpassed.set(member, new Set(from === null ? [] : [from]));
   }
 
-  /** What is still to be passed on of a fellow, another has heard too. */
-  isKnown(member: Member, to: NodeId): void {
-    this.#unpassed.get(member)?.add(to);
+  /** Another has heard what is still to be passed on of a fellow. */
+  heardToo(member: Member, by: NodeId): void {
+    this.#unpassed.get(member)?.add(by);
   }
 
   #passReports(): void {
@@ -135,9 +135,8 @@ export class FellowTalk {
       if (report === null || this.#members.get(nodeId) !== member) continue;
       // Who is connected with it too hears that itself. That one is gone all have to hear: who still
       // hears it tells it so.
-      const isItsOwn = isReading(report) || report.isWhole;
       const to = needy.filter((near) =>
-        !knowing.has(near.nodeId) && !(isItsOwn && near.links.has(nodeId))
+        !knowing.has(near.nodeId) && (isGone(report) || !near.links.has(nodeId))
       );
       if (to.length > 0) this.tell(to.map(({ nodeId }) => nodeId), { kind: "report", report });
     }
@@ -163,4 +162,9 @@ export class FellowTalk {
 /** Whether others have to know of it to agree who reads what. */
 export function isReading({ reads, claims }: FellowReport): boolean {
   return reads !== "nothing" || claims.length > 0;
+}
+
+/** Whether it says no more than that its node is gone. */
+export function isGone(report: FellowReport): boolean {
+  return !isReading(report) && !report.isWhole;
 }

@@ -1,13 +1,7 @@
 /** Which part of a file a fetch wants. */
 
 import type { FetchFailure } from "../../base/errors.ts";
-import {
-  chunkCount,
-  type ChunkRange,
-  isRangeWithin,
-  rangeBytes,
-  rangeOutside,
-} from "../../base/geometry.ts";
+import { chunkCount, type ChunkRange, failureOutside, rangeBytes } from "../../base/geometry.ts";
 import type { FetchRequest } from "../../wire/fetching.ts";
 
 /**
@@ -16,17 +10,15 @@ import type { FetchRequest } from "../../wire/fetching.ts";
  * @throws {FetchFailure} when the file has no such chunks.
  */
 export function wantedChunks({ chunks }: FetchRequest, sizeBytes: number): ChunkRange {
-  const count = chunkCount(sizeBytes);
-  if (chunks === null) return { first: 0, count };
-  if (!isRangeWithin(chunks, count)) throw rangeOutside(chunks, count);
+  if (chunks === null) return { first: 0, count: chunkCount(sizeBytes) };
+  const outside = failureOutside(chunks, sizeBytes);
+  if (outside !== undefined) throw outside;
   return chunks;
 }
 
 /** The failure of a fetch whose request says itself that the file does not have the chunks wanted. */
 export function outsideOf({ chunks, sizeBytes }: FetchRequest): FetchFailure | undefined {
-  if (chunks === null || sizeBytes === null) return undefined;
-  const count = chunkCount(sizeBytes);
-  return isRangeWithin(chunks, count) ? undefined : rangeOutside(chunks, count);
+  return chunks === null || sizeBytes === null ? undefined : failureOutside(chunks, sizeBytes);
 }
 
 /** How many bytes that are. */

@@ -4,7 +4,7 @@
  * is wanted. Who gives it is not known here.
  */
 
-import { CHUNK_BYTES, chunkCount, type ChunkRange, rangeOutside } from "../../base/geometry.ts";
+import { CHUNK_BYTES, chunkCount, type ChunkRange, failureOutside } from "../../base/geometry.ts";
 import type { ByteRange } from "../../http/resumable_read.ts";
 
 /** The way through one file. */
@@ -102,10 +102,8 @@ export class MirrorSpan {
    * @throws {FetchFailure} when it has not the chunks that are wanted.
    */
   open(sizeBytes: number): void {
-    const chunks = this.#chunks;
-    if (chunks !== null && chunks.first + chunks.count > chunkCount(sizeBytes)) {
-      throw rangeOutside(chunks, chunkCount(sizeBytes));
-    }
+    const outside = this.#chunks === null ? undefined : failureOutside(this.#chunks, sizeBytes);
+    if (outside !== undefined) throw outside;
     this.#sizeBytes = sizeBytes;
     this.#position = Math.max(this.start, Math.min(this.#position, sizeBytes));
     this.#isOpen = true;

@@ -120,9 +120,9 @@ export class SrvPeers {
       const problem = srvProblem(late.signal.aborted ? late.signal.reason : error, name);
       if (problem.text !== watched.problem?.text) {
         this.#options.log.warn("cannot look up peers in DNS", { name, reason: problem.text });
+        watched.problem = problem;
+        this.#tell();
       }
-      watched.problem = problem;
-      this.#tell();
       waitMs = Math.min(
         limits.srvRenewMs,
         limits.srvRetryMs * 2 ** Math.min(10, watched.failures++),
@@ -148,10 +148,13 @@ export class SrvPeers {
       code: "no-service",
       text: `DNS lists no node there, only ${watched.passedOver || "nothing"}: correct its records`,
     };
-    const texts = watched.chosen.map(({ host, port }) => formatAddress(host, port)).join(", ");
-    const isOther = texts !==
-      before.map(({ host, port }) => formatAddress(host, port)).join(", ");
+    const texts = textOf(watched.chosen);
+    const isOther = texts !== textOf(before);
     if (isOther) log.info("DNS names peers", { name, peers: texts || "none" });
     if (isOther || watched.problem?.text !== problem?.text) this.#tell();
   }
+}
+
+function textOf(nodes: readonly HostPort[]): string {
+  return nodes.map(({ host, port }) => formatAddress(host, port)).join(", ");
 }
